@@ -1,0 +1,3 @@
+"""ddbio moves DynamoDB tables."""
+
+__version__ = "0.1.0"

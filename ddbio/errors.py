@@ -1,0 +1,72 @@
+"""Every error ddbio raises on purpose, and the exit code each one ends a command with.
+
+    DdbioError                 a message for a person: what, where; and a hint: what to do next
+     |- UsageError        2    the command as given cannot work: an option, a source, a table, a permission.
+     |                         Found before anything is moved; change the command or the setup.
+     |- TransferError     3    the work failed after it began, or the service could not be reached: run again.
+     '- Stopped         130    a person or a signal asked to stop; what was in flight is settled.
+
+A record that cannot be imported is not an exception that ends a run: it is `RecordError`, caught where the record
+is read, counted, and written to the rejects file. A run that ends with rejected records exits with 1
+(`EXIT_REJECTED`), one where every item is accounted for and none was rejected with 0.
+"""
+
+from __future__ import annotations
+
+EXIT_OK = 0
+EXIT_REJECTED = 1
+EXIT_USAGE = 2
+EXIT_FAILED = 3
+EXIT_STOPPED = 130
+
+
+class DdbioError(Exception):
+    """An error whose text is meant for the person at the terminal: one line, no traceback.
+
+    message: what went wrong, with the name of the thing it went wrong with.
+    hint: what to do next; may be empty.
+    """
+
+    exit_code = EXIT_FAILED
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)  # both in args, so that the error survives pickling between processes
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class UsageError(DdbioError):
+    """The command as given cannot work; nothing was moved."""
+
+    exit_code = EXIT_USAGE
+
+
+class TransferError(DdbioError):
+    """The transfer failed after it began, or the service could not be reached."""
+
+    exit_code = EXIT_FAILED
+
+
+class Stopped(DdbioError):
+    """The run was asked to stop and did so in order."""
+
+    exit_code = EXIT_STOPPED
+
+
+class RecordError(ValueError):
+    """One record that cannot be an item of the table; its neighbours are not affected.
+
+    code: a short stable word for scripts (`bad-json`, `missing-key`, `item-too-large`, ...).
+    message: what is wrong with the record, for a person.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
