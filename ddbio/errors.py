@@ -4,6 +4,7 @@
      |- UsageError        2    the command as given cannot work: an option, a source, a table, a permission.
      |                         Found before anything is moved; change the command or the setup.
      |- TransferError     3    the work failed after it began, or the service could not be reached: run again.
+     |   '- AbortError    3    nothing else of the run can succeed either (table gone, permission lost): it ends.
      '- Stopped         130    a person or a signal asked to stop; what was in flight is settled.
 
 A record that cannot be imported is not an exception that ends a run: it is `RecordError`, caught where the record
@@ -50,7 +51,11 @@ class TransferError(DdbioError):
     exit_code = EXIT_FAILED
 
 
-class Stopped(DdbioError):
+class AbortError(TransferError):
+    """The whole run cannot go on; a plain TransferError may be the matter of one unit only."""
+
+
+class Stopped(DdbioError):  # noqa: N818 - a request that was honoured, not a fault
     """The run was asked to stop and did so in order."""
 
     exit_code = EXIT_STOPPED

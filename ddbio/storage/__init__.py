@@ -1,19 +1,32 @@
 """Where bytes come from and go to: one small protocol, one module a kind (local disk, S3).
 
+`open_storage` chooses the kind by the scheme of a URI and imports only that one: botocore is not paid for by a run
+that reads from disk and writes to disk.
+
 Rules of the seam:
 
 - Everything here blocks. `Storage.remote` says whether a call can take long enough to be worth a thread; the
-  event loops of the workers decide by it and nothing else.
+  event loops of the workers decide by it and nothing else. One `Storage` may be called from several threads at
+  once; one `Output` belongs to one lane.
 - Nothing is ever read or buffered whole: reads are byte ranges, an `Output` holds at most one part.
 - An `Output` appears under its name only when `finish` returns; until then a reader sees nothing, or the
   previous file.
 - Errors of the operating system and of botocore are translated here: a `DdbioError` leaves, nothing else.
+- What is skipped in folders and how globs match is the same everywhere: `ddbio.storage.names`.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from ddbio.credentials import KeysProvider
+from ddbio.errors import UsageError
+from ddbio.options import AwsSettings
+
+__all__ = ["Output", "SourceFile", "Storage", "WrittenFile", "join", "open_storage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +48,9 @@ class WrittenFile:
     """A finished output file.
 
     name: its path relative to the destination (`Orders-0000-00000.json`).
-    checksum: `sha256:<hex>` of the whole content on disk; on S3 the composite form S3 itself reports,
-        `sha256-composite:<base64>-<parts>`: the SHA-256 of the concatenated SHA-256 digests of the parts.
+    checksum: `sha256:<hex>` of the whole content, on disk and for an object put in one request; for an object
+        uploaded in parts the composite form S3 itself reports, `sha256-composite:<base64>-<parts>`: the SHA-256 of
+        the concatenated SHA-256 digests of the parts.
     """
 
     name: str
@@ -45,7 +59,11 @@ class WrittenFile:
 
 
 class Output(Protocol):
-    """A file being written by one lane, from its first byte to its last."""
+    """A file being written by one lane, from its first byte to its last.
+
+    After a TransferError from `write` or `finish` the output takes no more bytes: `abort` it, or leave it for
+    `Storage.reopen` with the `state` it has.
+    """
 
     @property
     def written_bytes(self) -> int:
@@ -59,13 +77,16 @@ class Output(Protocol):
         """Append. May upload a part; raises TransferError where the bytes cannot be kept (disk full, S3 fault)."""
 
     def state(self) -> dict[str, Any]:
-        """What `Storage.reopen` needs to go on from `durable_bytes` in another process: plain JSON types."""
+        """What `Storage.reopen` needs to go on from `durable_bytes` in another process: plain JSON types.
+
+        It changes when `durable_bytes` does and grows with the number of parts: pass it on then, not more often.
+        """
 
     def finish(self) -> WrittenFile:
         """Make the file complete and visible under its name, in one step."""
 
     def abort(self) -> None:
-        """Drop what was written; nothing stays behind. Never raises."""
+        """Drop what was written; nothing stays behind. Never raises; does nothing after `finish`."""
 
 
 class Storage(Protocol):
@@ -77,7 +98,8 @@ class Storage(Protocol):
         """What `uri` names, sorted by uri: a file; a folder or prefix (recursive, names ending in one of
         `suffixes`); a glob. A file named outright is taken whatever its suffix.
 
-        Raises UsageError when it does not exist, cannot be read, or nothing matches.
+        Raises UsageError when it does not exist, cannot be read, or nothing matches; TransferError when the
+        service could not be reached.
         """
 
     def read_range(self, file: SourceFile, start: int, stop: int) -> bytes:
@@ -89,7 +111,7 @@ class Storage(Protocol):
     def prepare_destination(self, uri: str) -> None:
         """Make sure that files can be written below `uri` (a folder is made, a bucket must exist).
 
-        Raises UsageError when not.
+        Raises UsageError when not; TransferError when the service could not be reached.
         """
 
     def create(self, uri: str, name: str, max_bytes: int) -> Output:
@@ -100,7 +122,69 @@ class Storage(Protocol):
 
     def reopen(self, state: dict[str, Any]) -> Output:
         """Go on with an unfinished output of another process from its durable bytes; what was written past
-        them is cut off. Raises TransferError when it is gone."""
+        them is cut off.
+
+        An output that was finished after `state` was taken is started again with its durable bytes copied from
+        the finished file, which stays visible meanwhile. Raises TransferError when those bytes are gone.
+        """
 
     def write_small(self, uri: str, name: str, data: bytes) -> None:
         """Write a whole small file (the manifest, rejects) in one step."""
+
+    def close(self) -> None:
+        """Let go of open files and connections. The storage can be used again afterwards."""
+
+
+_Opener = Callable[[AwsSettings, KeysProvider | None, Mapping[str, str]], Storage]
+
+
+def _open_local(_settings: AwsSettings, _keys: KeysProvider | None, _args: Mapping[str, str]) -> Storage:
+    from ddbio.storage.local import LocalStorage
+
+    return LocalStorage()
+
+
+def _open_s3(settings: AwsSettings, keys: KeysProvider | None, args: Mapping[str, str]) -> Storage:
+    from ddbio.storage.s3 import S3Storage
+
+    return S3Storage(settings, keys, s3_put_args=args)
+
+
+_OPENERS: dict[str, _Opener] = {"": _open_local, "file": _open_local, "s3": _open_s3}
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_SLIPPED_SCHEME = re.compile(r"(s3|file):(?!//)", re.IGNORECASE)
+_KINDS_HINT = "give a path, file:///path or s3://bucket/prefix"
+
+
+def open_storage(
+    uri: str,
+    settings: AwsSettings,
+    keys: KeysProvider | None = None,
+    *,
+    s3_put_args: Mapping[str, str] | None = None,
+) -> Storage:
+    """The storage that `uri` lives in. Connects to nothing.
+
+    keys: where S3 requests get their AWS keys from; None leaves it to botocore's own chain.
+    s3_put_args: extra arguments of every object written, by their names in S3's API (`ServerSideEncryption`,
+        `SSEKMSKeyId`, `StorageClass`, `ACL`).
+    Raises UsageError for a scheme that is not known.
+    """
+    scheme = _scheme(uri)
+    if scheme not in _OPENERS:
+        raise UsageError(f'"{uri}": there is no storage called "{scheme}"', _KINDS_HINT)
+    return _OPENERS[scheme](settings, keys, s3_put_args or {})
+
+
+def _scheme(uri: str) -> str:
+    # `s3:/bucket` would be a fine relative path, and a terabyte on the wrong disk.
+    if _SLIPPED_SCHEME.match(uri):
+        raise UsageError(f'"{uri}" is neither a path nor a URI', _KINDS_HINT)
+    found = _SCHEME.match(uri)
+    return found.group(1).lower() if found else ""
+
+
+def join(uri: str, name: str) -> str:
+    """The path or URI of `name` below the folder, bucket or prefix `uri`."""
+    return f"{uri}{name}" if uri.endswith("/") else f"{uri}/{name}"

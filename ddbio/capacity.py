@@ -1,0 +1,184 @@
+"""Size and capacity arithmetic: how big an item is, and how many units a request consumes.
+
+Strategy: everything is computed from the *attribute map* as it travels on the wire, DynamoDB JSON such as
+`{"id": {"S": "x"}, "n": {"N": "1"}, "b": {"B": "<base64 text>"}}`. Nothing is decoded or copied: the size of a
+binary value follows from the length of its base64 text, the size of a number from its digits.
+
+Rules:
+
+- Pure functions on the client's hot path: no I/O, no state, no validation. What is not valid DynamoDB JSON
+  raises whatever Python raises (KeyError, AttributeError) and nothing is promised about it.
+- Sizes are bytes, 1 KB = 1,024 bytes. Units are whole for writes and multiples of 0.5 for reads.
+
+Source of the arithmetic: the developer guide's "DynamoDB item sizes and formats" and "Read and write capacity";
+for numbers, where the guide only gives an approximation, the rule that dynalite found by experiment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+Attributes = Mapping[str, Mapping[str, Any]]
+"""An item or a key in DynamoDB JSON: attribute name -> {type letter: payload}."""
+
+WRITE_UNIT_BYTES = 1024  # developer guide, "Read and write capacity": one write unit writes up to 1 KB
+READ_UNIT_BYTES = 4096  # the same: one read unit reads up to 4 KB consistently, or twice that eventually
+MAX_ITEM_BYTES = 400 * 1024  # service quotas: item size, attribute names included
+MAX_PAGE_BYTES = 1024 * 1024  # Scan and Query: a page ends after 1 MB *read*, before any filter or projection
+MAX_BATCH_WRITES = 25  # API reference, BatchWriteItem: put and delete requests of one call
+MAX_REQUEST_BYTES = 16 * 1024 * 1024  # API reference, BatchWriteItem: one request as sent
+MAX_PARTITION_KEY_BYTES = 2048  # service quotas: partition key value
+MAX_SORT_KEY_BYTES = 1024  # service quotas: sort key value
+MAX_NESTING_LEVELS = 32  # service quotas; a value 32 levels deep is accepted, one 33 levels deep is not
+PARTITION_WRITE_UNITS_PER_S = 1000  # developer guide, "Partitions and data distribution"
+PARTITION_READ_UNITS_PER_S = 3000  # the same
+
+_CONTAINER_BYTES = 3  # a list or map costs this, and one byte an element
+_ELEMENT_BYTES = 1
+
+
+def item_size_bytes(attributes: Attributes) -> int:
+    """Bytes DynamoDB counts for an item: attribute names and values, as its 400 KB limit and its units see them.
+
+    The 100 bytes an item that storage is billed for are not part of it.
+    """
+    size = 0
+    for name, value in attributes.items():
+        size += len(name) if name.isascii() else _text_size(name)
+        if "S" in value and (text := value["S"]).isascii():  # most values are: not worth a call
+            size += len(text)
+            continue
+        for letter, payload in value.items():
+            size += _SIZES[letter](payload)
+    return size
+
+
+def value_size_bytes(value: Mapping[str, Any]) -> int:
+    """Bytes of one attribute value such as `{"S": "x"}`, without the attribute's name."""
+    return sum(_SIZES[letter](payload) for letter, payload in value.items())
+
+
+def write_units(size_bytes: int) -> int:
+    """Write units of one put or delete. size_bytes: the larger of the item before and after; 0 when absent."""
+    return (size_bytes + WRITE_UNIT_BYTES - 1) // WRITE_UNIT_BYTES or 1
+
+
+def page_read_units(total_bytes: int, consistent: bool = False) -> float:
+    """Read units of one Scan or Query page: the page's sum is rounded up once to 4 KB.
+
+    An empty page still costs the minimum, 0.5 (1.0 consistent).
+    """
+    blocks = (total_bytes + READ_UNIT_BYTES - 1) // READ_UNIT_BYTES or 1
+    return float(blocks) if consistent else blocks / 2
+
+
+def get_read_units(size_bytes: int, consistent: bool = False) -> float:
+    """Read units of reading one item by its key; 0 bytes for an item that does not exist costs the minimum."""
+    return page_read_units(size_bytes, consistent)
+
+
+@dataclass(frozen=True, slots=True)
+class SecondaryIndex:
+    """What the cost of a secondary index depends on.
+
+    key_names: the index's own key attributes, partition key first.
+    table_key_names: the key attributes of its table; they are always projected.
+    included_names: the other attributes of an INCLUDE projection.
+    """
+
+    name: str
+    key_names: tuple[str, ...]
+    table_key_names: tuple[str, ...]
+    projection: Literal["ALL", "KEYS_ONLY", "INCLUDE"] = "ALL"
+    included_names: tuple[str, ...] = ()
+
+    def entry(self, item: Attributes | None) -> Attributes | None:
+        """The index entry of an item: its projected attributes; None when the item is not in the (sparse) index."""
+        if item is None or any(name not in item for name in self.key_names):
+            return None
+        if self.projection == "ALL":
+            return item
+        wanted = {*self.key_names, *self.table_key_names, *self.included_names}
+        return {name: value for name, value in item.items() if name in wanted}
+
+
+def index_write_units(old_item: Attributes | None, new_item: Attributes | None, index: SecondaryIndex) -> int:
+    """Write units that changing `old_item` into `new_item` costs in one secondary index (None: no such item).
+
+    A new or removed entry costs its size, a changed index key a removal and a new entry, a changed projected
+    attribute the larger of both entries, and what the index does not see costs nothing. A global index charges
+    its own capacity, a local one its table's. Source: developer guide, "Provisioned throughput considerations
+    for global secondary indexes".
+    """
+    return entry_write_units(index.entry(old_item), index.entry(new_item), index)
+
+
+def entry_write_units(old: Attributes | None, new: Attributes | None, index: SecondaryIndex) -> int:
+    """`index_write_units` for who already has the two index entries."""
+    if old is None or new is None:
+        return sum(write_units(item_size_bytes(entry)) for entry in (old, new) if entry is not None)
+    if any(old[name] != new[name] for name in index.key_names):
+        return write_units(item_size_bytes(old)) + write_units(item_size_bytes(new))
+    if old == new:
+        return 0
+    return write_units(max(item_size_bytes(old), item_size_bytes(new)))
+
+
+def number_size_bytes(number: str) -> int:
+    """Bytes of a number given as decimal text, in any notation: `1 + ceil(digits / 2)`, and one more when it is
+    negative, and one more when the count of significant digits and the scientific exponent are both even.
+    """
+    if number.isdigit() and number.isascii() and number[0] != "0":
+        digits = len(number.rstrip("0"))
+        return 1 + (digits + 1) // 2 + (not (digits & 1 or len(number) - 1 & 1))
+    sign, digits, exponent = _significant(number)
+    if digits == 0:
+        return 1
+    return 1 + (digits + 1) // 2 + (digits % 2 == 0 and exponent % 2 == 0) + sign
+
+
+def _significant(number: str) -> tuple[int, int, int]:
+    """Sign (1: negative), count of significant digits, scientific exponent; zero has no digits."""
+    sign, all_digits, exponent = Decimal(number).as_tuple()
+    if not isinstance(exponent, int):
+        raise ValueError(f"not a finite number: {number}")
+    digits = "".join(map(str, all_digits)).lstrip("0")
+    return sign, len(digits.rstrip("0")), len(digits) - 1 + exponent
+
+
+def _text_size(text: str) -> int:
+    # surrogatepass: a lone surrogate cannot be stored, but its size must not be what reports it
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _binary_size(base64_text: str) -> int:
+    return len(base64_text) * 3 // 4 - base64_text.count("=", -2)
+
+
+def _constant_size(payload: object) -> int:
+    return 1
+
+
+def _list_size(values: list[Mapping[str, Any]]) -> int:
+    return _CONTAINER_BYTES + sum(_ELEMENT_BYTES + value_size_bytes(value) for value in values)
+
+
+def _map_size(attributes: Attributes) -> int:
+    return _CONTAINER_BYTES + _ELEMENT_BYTES * len(attributes) + item_size_bytes(attributes)
+
+
+_SIZES: dict[str, Callable[[Any], int]] = {
+    "S": _text_size,
+    "N": number_size_bytes,
+    "B": _binary_size,
+    "BOOL": _constant_size,
+    "NULL": _constant_size,
+    "SS": lambda members: sum(map(_text_size, members)),
+    "NS": lambda members: sum(map(number_size_bytes, members)),
+    "BS": lambda members: sum(map(_binary_size, members)),
+    "L": _list_size,
+    "M": _map_size,
+}

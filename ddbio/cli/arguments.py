@@ -1,0 +1,85 @@
+"""The options that import and export share, and the sentences they end with."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import TYPE_CHECKING
+
+from ddbio import __version__
+from ddbio.cli.run import positive_int
+from ddbio.options import AwsSettings
+
+if TYPE_CHECKING:
+    from ddbio.accounts import Result
+
+FORMATS = ("json", "dynamodb-json")
+
+
+def new_parser(program: str, description: str, examples: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    return parser
+
+
+def add_transfer_options(parser: argparse.ArgumentParser, *, units: str, default_lanes: str) -> None:
+    """units: `write` or `read`: what the cap counts."""
+    parser.add_argument("-t", "--table", required=True, help="the table, by name or ARN")
+    parser.add_argument("-r", "--region", help="the AWS region (default: as for the AWS CLI)")
+    parser.add_argument(
+        "-p", "--processes", type=positive_int, metavar="N", help="worker processes (default: the CPUs it may use)"
+    )
+    parser.add_argument(
+        "-c",
+        "--capacity",
+        metavar="UNITS",
+        help=f"{units} units per second that all processes together may consume, or a share of what the table has, "
+        "such as 60%% (default: what a provisioned table has, the maximum of an on-demand one)",
+    )
+    parser.add_argument(
+        "--over-provisioned", action="store_true", help="allow -c to be more than a provisioned table has"
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, default="json", help="how an item is written, one a line (default: %(default)s)"
+    )
+    parser.add_argument("--profile", help="a profile of the AWS configuration")
+    parser.add_argument("--endpoint-url", metavar="URL", help="another DynamoDB endpoint")
+    parser.add_argument("--s3-endpoint-url", metavar="URL", help="another S3 endpoint")
+    parser.add_argument(
+        "--lanes", type=positive_int, metavar="N", help=f"connections a process keeps busy (default: {default_lanes})"
+    )
+    parser.add_argument(
+        "--give-up-after",
+        type=positive_int,
+        default=600,
+        metavar="SECONDS",
+        help="stop when no request has succeeded for so long (default: %(default)s)",
+    )
+
+
+def aws_settings(given: argparse.Namespace) -> AwsSettings:
+    return AwsSettings(
+        region=given.region,
+        profile=given.profile,
+        endpoint_url=given.endpoint_url,
+        s3_endpoint_url=given.s3_endpoint_url,
+    )
+
+
+def consumption(result: Result, cap: float, kind: str) -> str:
+    """How long it took and what it consumed."""
+    of_cap = "no cap" if math.isinf(cap) else f"cap {cap:,.10g}"
+    tally = result.tally
+    text = (
+        f"{result.seconds:.1f} s, {tally.units:,.1f} {kind} consumed, {result.units_per_s:,.1f} {kind}/s ({of_cap})"
+    )
+    extra = [f"{tally.throttled:,} throttled"] * bool(tally.throttled) + [f"{tally.retries:,} retries"] * bool(
+        tally.retries
+    )
+    return ", ".join([text, *extra])

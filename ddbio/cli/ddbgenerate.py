@@ -1,0 +1,189 @@
+"""GenerateTestData: argv -> a file of test data -> one line on stderr.
+
+The file is written in place and overwrites one of the same name. When something stops the writing half-way, what was
+written stays, and the message says that the file is incomplete.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from ddbio.cli.run import invocation, positive_int, run, say
+from ddbio.errors import EXIT_OK, Stopped, TransferError, UsageError
+
+if TYPE_CHECKING:
+    from ddbio.testdata import DataSpec
+
+STDOUT = "-"
+PROGRESS_AFTER_S = 2.0
+
+DESCRIPTION = "Make test data for DynamoDB: one item a line, as JSON or CSV."
+
+EXAMPLES = """\
+examples:
+  1. a million items to import:
+       {command} -c 1000000 -f items.json
+  2. items of exactly 1,000 bytes in DynamoDB, the same ones every time:
+       {command} -c 10000 -f items.json --item-size 1000 --seed 1
+  3. orders as CSV, some descriptions with commas and quotes in them:
+       {command} -c 10000 -f orders.csv --dataset loader
+  4. a few partition keys with most of the items:
+       {command} -c 10000 -f skewed.json --keys skewed
+  5. one item to look at:
+       {command} -c 1 -f -
+
+exit codes: 0 all items written, 2 the command cannot work, 3 the disk is full or failed, 130 stopped with Ctrl-C,
+141 the reader of standard output went away.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with `argv` (default: the process's own) and return its exit code.
+
+    Raises SystemExit (2, or 0 after --help) where argparse does.
+    """
+    parser = build_parser()
+    options = parser.parse_args(argv)
+    return run(parser.prog, lambda: write_data(parser.prog, options))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.epilog = EXAMPLES.format(command=invocation(parser.prog))
+    add = parser.add_argument
+    add("-c", "--count", type=positive_int, required=True, metavar="N", help="how many items")
+    add("-f", "--file", required=True, metavar="PATH", help="the file to write, overwritten; - is standard output")
+    add(
+        "--dataset",
+        choices=("default", "loader"),
+        default="default",
+        help="default: hash, range, val_1, val_2; loader: id, timestamp, category, user_name, email, amount, status, "
+        "description",
+    )
+    add("--format", choices=("json", "csv"), help="json unless the name of the file ends in .csv")
+    add(
+        "--keys",
+        choices=("uuid", "sorted", "skewed"),
+        default="uuid",
+        help="partition keys: uuid, each item its own; sorted, ascending in runs of 10 items; skewed, a few of them "
+        "with most of the items (Zipf). Default uuid",
+    )
+    add(
+        "--item-size",
+        type=positive_int,
+        metavar="BYTES",
+        help="make every item exactly so big in DynamoDB (names and values) with an attribute `pad`",
+    )
+    add("--seed", type=int, metavar="N", help="same seed, same bytes")
+    return parser
+
+
+def write_data(program: str, options: argparse.Namespace) -> int:
+    from ddbio.generator import generate  # here, so that --help answers at once
+
+    blocks = generate(spec_of(options))  # before the file is opened: a size that cannot be overwrites nothing
+    is_stdout = options.file == STDOUT
+    where = "standard output" if is_stdout else options.file
+    with Progress(options.count) as progress:
+        try:
+            with open_output(options.file) as output:
+                for items, data in blocks:
+                    output.write(data)
+                    progress.add(items, len(data))
+        except KeyboardInterrupt:
+            raise Stopped(f"stopped after {progress}", f"{where} is incomplete") from None
+        except OSError as error:
+            if is_stdout and isinstance(error, BrokenPipeError):
+                raise
+            raise TransferError(
+                f"cannot write to {where} after {progress}: {error.strerror}", f"{where} is incomplete"
+            ) from error
+    say(f"{program}: {progress} in {progress.elapsed_s:.2f} s to {where}")
+    return EXIT_OK
+
+
+def spec_of(options: argparse.Namespace) -> DataSpec:
+    from ddbio.testdata import DataSpec
+
+    return DataSpec(
+        count=options.count,
+        dataset=options.dataset,
+        format=options.format or ("csv" if options.file.lower().endswith(".csv") else "json"),
+        keys=options.keys,
+        item_size_bytes=options.item_size,
+        seed=options.seed,
+    )
+
+
+OPEN_HINTS = {
+    errno.ENOENT: "make its folder first",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.EISDIR: "it is a folder; name a file in it",
+    errno.EACCES: "choose a place that you may write to",
+    errno.EROFS: "choose a place that you may write to",
+}
+
+
+@contextlib.contextmanager
+def open_output(path: str) -> Iterator[IO[bytes]]:
+    """The file `path`, or standard output, to write to. Raises UsageError when it cannot be opened."""
+    if path == STDOUT:
+        if sys.stdout is None:
+            raise UsageError("standard output is closed", "name a file with -f")
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    try:
+        output = Path(path).open("wb")  # noqa: SIM115 - closed below, with the errors of writing
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        hint = OPEN_HINTS.get(getattr(error, "errno", None) or 0, "")
+        raise UsageError(f"cannot write to {path}: {getattr(error, 'strerror', error)}", hint) from error
+    with output:
+        yield output
+
+
+class Progress:
+    """Counts what was written, and shows it on a terminal once a run has turned out to be long."""
+
+    def __init__(self, total_items: int) -> None:
+        self.total_items = total_items
+        self.items = 0
+        self.size_bytes = 0
+        self._started_s = time.monotonic()
+        self._bar: Any = None  # tqdm, imported when it is needed
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __str__(self) -> str:
+        return f"{self.items:,} item{'s' * (self.items != 1)}, {self.size_bytes:,} bytes"
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self._started_s
+
+    def add(self, items: int, size_bytes: int) -> None:
+        self.items += items
+        self.size_bytes += size_bytes
+        if self._bar is not None:
+            self._bar.update(items)
+        elif self.elapsed_s > PROGRESS_AFTER_S and sys.stderr is not None and sys.stderr.isatty():
+            self._bar = self._new_bar()
+
+    def _new_bar(self) -> Any:
+        from tqdm import tqdm
+
+        return tqdm(total=self.total_items, initial=self.items, unit=" items", unit_scale=True, leave=False)

@@ -1,0 +1,88 @@
+"""`DDBImport.py`: argv to `ImportOptions`, and what happened to text."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ddbio.cli import arguments
+from ddbio.cli.run import run
+from ddbio.options import ImportOptions
+
+if TYPE_CHECKING:
+    from ddbio.importer import ImportResult
+
+PROGRAM = "DDBImport.py"
+
+EXAMPLES = """\
+examples:
+  1. a file, under a cap of 500 write units per second
+       DDBImport.py -r us-east-1 -t Orders -s orders.json -c 500
+  2. every *.json and *.jsonl below a folder, with 8 processes
+       DDBImport.py -r us-east-1 -t Orders -s exported/ -p 8
+  3. from S3, under 60 % of what the table has
+       DDBImport.py -r us-east-1 -t Orders -s s3://my-bucket/orders/ -c 60%
+  4. into a local endpoint
+       DDBImport.py -r us-east-1 -t Orders -s 'part-*.json' --endpoint-url http://127.0.0.1:8000
+
+exit codes: 0 everything imported; 1 records were rejected; 2 the command cannot work as given (nothing was moved);
+3 the import failed; 130 stopped
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = arguments.new_parser(PROGRAM, "Import JSON lines from disk or S3 into a DynamoDB table.", EXAMPLES)
+    parser.add_argument(
+        "-s",
+        "--source",
+        action="append",
+        required=True,
+        metavar="SOURCE",
+        help="a file, a folder, a glob, s3://bucket/prefix or an S3 object; may be given several times",
+    )
+    arguments.add_transfer_options(parser, units="write", default_lanes="32")
+    parser.add_argument("--rejects", metavar="PATH", help="where rejected records go (default: NAME.rejects.jsonl)")
+    return parser
+
+
+def options_of(argv: Sequence[str] | None) -> ImportOptions:
+    given = parser().parse_args(argv)
+    return ImportOptions(
+        table=given.table,
+        sources=tuple(given.source),
+        aws=arguments.aws_settings(given),
+        processes=given.processes,
+        capacity=given.capacity,
+        over_provisioned=given.over_provisioned,
+        format=given.format,
+        lanes=given.lanes,
+        rejects=given.rejects,
+        give_up_after_s=given.give_up_after,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = options_of(argv)
+
+    def action() -> int:
+        from ddbio.cli.running import conclude, new_progress, stop_on_signals
+        from ddbio.importer import import_table
+
+        result = import_table(options, progress=new_progress(), stop=stop_on_signals())
+        print(summary(result))
+        return conclude(PROGRAM, result)
+
+    return run(PROGRAM, action)
+
+
+def summary(result: ImportResult) -> str:
+    """The last lines: what happened, with nothing left out."""
+    tally = result.tally
+    counts = [f"{tally.read:,} read", f"{tally.written:,} written", f"{tally.rejected:,} rejected"]
+    counts += [f"{tally.replaced:,} replaced by a later record with the same key"] * bool(tally.replaced)
+    counts += [f"{tally.blank:,} blank lines skipped"] * bool(tally.blank)
+    lines = [", ".join(counts), arguments.consumption(result, result.cap.units_per_s, "WCU")]
+    if result.rejects is not None:
+        lines.append(f"rejected records, each with the reason: {result.rejects}")
+    return "\n".join(lines)

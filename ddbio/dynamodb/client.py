@@ -1,0 +1,134 @@
+"""The one retry layer: a lane's way to the data plane. Nothing under it retries, nothing above it does.
+
+Every attempt, the first and each repetition, passes the governor. What an attempt reserved is settled by what is
+known of its consumption: what the service says; nothing where it was refused or never sent; all of it where the
+service may have acted though no answer came.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+
+from ddbio.dynamodb.errors import Kind, ServiceError, parse_error
+from ddbio.dynamodb.operations import Operation
+from ddbio.dynamodb.signing import Signer
+from ddbio.dynamodb.wire import Connection, WireError
+from ddbio.errors import AbortError
+from ddbio.governor import Pacer
+from ddbio.units import Tally
+
+Reply = TypeVar("Reply")
+
+BACKOFF_BASE_S = 0.05  # DynamoDB answers in single milliseconds: this is "soon"
+BACKOFF_LIMIT_S = 10.0
+DEFAULT_GIVE_UP_AFTER_S = 600.0
+
+
+def backoff_s(attempt: int, draw: Callable[[], float] = random.random) -> float:
+    """Exponential backoff with full jitter. attempt: 0 after the first failure."""
+    return draw() * min(BACKOFF_LIMIT_S, BACKOFF_BASE_S * 2.0 ** min(attempt, 30))
+
+
+class DataClient:
+    """Sends one request at a time and does not come back before its fate is known.
+
+    tally: where requests, units, throttles and retries are counted; the lane reads and resets it.
+    give_up_after_s: without any success for so long, the lane gives up with AbortError.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        signer: Signer,
+        pacer: Pacer,
+        *,
+        sleep: Callable[[float], Awaitable[None]],
+        give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connection = connection
+        self._signer = signer
+        self._pacer = pacer
+        self._sleep = sleep
+        self._give_up_after_s = give_up_after_s
+        self._clock = clock
+        self._attempt = 0
+        self._failing_since_s: float | None = None
+        self.tally = Tally()
+
+    async def call(self, operation: Operation[Reply], body: bytes, estimate: float) -> Reply:
+        """The answer to a request, however many attempts it takes.
+
+        estimate: capacity units it will probably consume.
+        Raises ServiceError for a request that never succeeds unchanged (kind BAD_REQUEST), AbortError for what no
+        request of this run can get past, and when nothing succeeded for too long.
+        """
+        while True:
+            await self._pacer.acquire(estimate)
+            self.tally.requests += 1
+            try:
+                reply = await self._attempt_once(operation, body)
+            except WireError as failure:
+                self._pacer.settle(estimate, estimate if failure.sent else 0.0)
+                self.tally.retries += 1
+                await self.pause(str(failure))
+            except ServiceError as failure:
+                self._pacer.settle(estimate, 0.0)
+                self._refused(operation, failure)
+                await self.pause(str(failure))
+            else:
+                self._failing_since_s, self._attempt = None, 0
+                consumed = operation.consumed(reply)
+                units = estimate if consumed is None else consumed
+                self._pacer.settle(estimate, units)
+                self.tally.units += units
+                return reply
+
+    async def pause(self, reason: str) -> None:
+        """Wait a little longer than the time before. Raises AbortError when it has been failing for too long."""
+        now_s = self._clock()
+        if self._failing_since_s is None:
+            self._failing_since_s = now_s
+        elif now_s - self._failing_since_s > self._give_up_after_s:
+            raise AbortError(
+                f"no request succeeded for {self._give_up_after_s:.0f} s ({reason})",
+                "run the same command again when the service answers",
+            )
+        wait_s = backoff_s(self._attempt)
+        self._attempt += 1
+        await self._sleep(wait_s)
+
+    def throttled(self, count: int) -> None:
+        """Count `count` refusals for lack of capacity, and tell the governor."""
+        self.tally.throttled += count
+        self._pacer.throttled()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    async def _attempt_once(self, operation: Operation[Reply], body: bytes) -> Reply:
+        response = await self._connection.request(self._signer.headers(operation.target, body), body)
+        if response.status != 200:
+            raise parse_error(response.status, response.body)
+        try:
+            return operation.decode(response.body)
+        except (msgspec.MsgspecError, ValueError) as exc:
+            self._connection.close()
+            raise WireError("garbage", f"the answer is not what was asked for: {exc}", sent=True) from None
+
+    def _refused(self, operation: Operation[Reply], failure: ServiceError) -> None:
+        """Count a refusal; raise it where no repetition helps."""
+        if failure.kind is Kind.THROTTLED:
+            self.throttled(1)
+        elif failure.kind in (Kind.TRANSIENT, Kind.CREDENTIALS):
+            self.tally.retries += 1
+        elif failure.kind is Kind.BAD_REQUEST:
+            self._failing_since_s, self._attempt = None, 0
+            raise failure
+        else:
+            raise AbortError(f"{operation.target.rpartition('.')[2]} was refused: {failure}", failure.hint)

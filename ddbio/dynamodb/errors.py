@@ -1,0 +1,119 @@
+"""What DynamoDB's errors mean for the one who sent the request: a table, not branches.
+
+Source of the classes: the developer guide's "Error handling" page and the service model. A name that is not in the
+table is judged by its status: 5xx may be tried again, anything else may not.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+
+class Kind(Enum):
+    """What to do about a failed request."""
+
+    THROTTLED = "throttled"  # wait, then send the same again; nothing was consumed
+    TRANSIENT = "transient"  # the service's or the network's fault: send the same again after a pause
+    CREDENTIALS = "credentials"  # keys ran out: send the same again with newer ones
+    BAD_REQUEST = "bad request"  # something in this request: it never succeeds unchanged
+    FATAL = "fatal"  # the table, the permission, the endpoint: no request of this run will succeed
+
+
+_KINDS = {
+    "ProvisionedThroughputExceededException": Kind.THROTTLED,
+    "ThrottlingException": Kind.THROTTLED,
+    "Throttling": Kind.THROTTLED,
+    "RequestLimitExceeded": Kind.THROTTLED,
+    "LimitExceededException": Kind.THROTTLED,
+    "InternalServerError": Kind.TRANSIENT,
+    "InternalFailure": Kind.TRANSIENT,
+    "ServiceUnavailable": Kind.TRANSIENT,
+    "ServiceUnavailableException": Kind.TRANSIENT,
+    "ReplicatedWriteConflictException": Kind.TRANSIENT,
+    "ExpiredTokenException": Kind.CREDENTIALS,
+    "ExpiredToken": Kind.CREDENTIALS,
+    "RequestExpired": Kind.CREDENTIALS,
+    "UnrecognizedClientException": Kind.CREDENTIALS,  # new keys need seconds to be known everywhere
+    "ValidationException": Kind.BAD_REQUEST,
+    "ItemCollectionSizeLimitExceededException": Kind.BAD_REQUEST,  # until data is deleted: the item's fault
+    "SerializationException": Kind.BAD_REQUEST,
+    "RequestEntityTooLarge": Kind.BAD_REQUEST,
+    "ResourceNotFoundException": Kind.FATAL,
+    "AccessDeniedException": Kind.FATAL,
+    "MissingAuthenticationTokenException": Kind.FATAL,
+    "MissingAuthenticationToken": Kind.FATAL,
+    "IncompleteSignatureException": Kind.FATAL,
+    "InvalidSignatureException": Kind.FATAL,
+    "UnknownOperationException": Kind.FATAL,
+}
+
+HINTS = {
+    "ResourceNotFoundException": "the table was deleted or is not ACTIVE; check --table, --region and --endpoint-url",
+    "AccessDeniedException": "the role needs the permission named; docs: the IAM policy in README.md",
+    "InvalidSignatureException": "check the secret key, and the clock of this machine (chronyc tracking)",
+    "UnrecognizedClientException": "check the access key and --region",
+    "ExpiredTokenException": "renew the credentials and run the same command again",
+    "MissingAuthenticationTokenException": "check --endpoint-url: it may not be a DynamoDB endpoint",
+}
+
+
+class ThrottlingReason(msgspec.Struct, frozen=True):
+    """Why a request was throttled: `TableWriteKeyRangeThroughputExceeded` and its like, and the ARN it is about."""
+
+    reason: str = ""
+    resource: str = ""
+
+
+class _Body(msgspec.Struct):
+    type_: str = msgspec.field(name="__type", default="")
+    message: str = ""
+    Message: str = ""
+    # The service spells the key one way for one exception and another way for the next.
+    ThrottlingReasons: list[ThrottlingReason] = []
+    throttlingReasons: list[ThrottlingReason] = []  # noqa: N815
+
+
+_decode = msgspec.json.Decoder(_Body).decode
+
+
+class ServiceError(Exception):
+    """An error DynamoDB answered with.
+
+    name: `ValidationException` and its like. kind: what to do about it. reasons: for throttling, where it tells.
+    """
+
+    def __init__(self, name: str, message: str, status: int, reasons: tuple[ThrottlingReason, ...] = ()) -> None:
+        super().__init__(name, message, status, reasons)
+        self.name = name
+        self.message = message
+        self.status = status
+        self.reasons = reasons
+        self.kind = _KINDS.get(name, Kind.TRANSIENT if status >= 500 else Kind.FATAL)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}" if self.message else self.name
+
+    @property
+    def hint(self) -> str:
+        return HINTS.get(self.name, "")
+
+
+def parse_error(status: int, body: bytes) -> ServiceError:
+    """The error in an answer whose status is not 200; understands bodies that are not DynamoDB's, too."""
+    try:
+        parsed = _decode(body)
+    except (msgspec.MsgspecError, ValueError):
+        return ServiceError(f"HTTP {status}", body[:100].decode("utf-8", "replace"), status)
+    name = parsed.type_.rpartition("#")[2] or f"HTTP {status}"
+    reasons = tuple(parsed.ThrottlingReasons or parsed.throttlingReasons)
+    return ServiceError(name, parsed.message or parsed.Message, status, reasons)
+
+
+def botocore_error(response: dict[str, Any]) -> ServiceError:
+    """The same from `botocore.exceptions.ClientError.response`."""
+    error = response.get("Error", {})
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+    return ServiceError(error.get("Code", "Unknown"), error.get("Message", ""), status)

@@ -1,0 +1,144 @@
+"""How the program reaches DynamoDB: everything around the data plane is boto3's.
+
+The parent opens a `Session`: region, profile, endpoint, credentials, CA bundle and proxies by botocore's own rules,
+DescribeTable by its client. What the workers need of it leaves as plain data, a `DataPlane`; they never load boto3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ddbio.credentials import Keys
+from ddbio.dynamodb.client import DEFAULT_GIVE_UP_AFTER_S, DataClient
+from ddbio.dynamodb.errors import HINTS, botocore_error
+from ddbio.dynamodb.signing import Signer
+from ddbio.dynamodb.table import TableInfo, check_table_name
+from ddbio.dynamodb.wire import Connection, Endpoint
+from ddbio.errors import DdbioError, TransferError, UsageError
+from ddbio.governor import Pacer
+from ddbio.options import AwsSettings
+
+if TYPE_CHECKING:
+    from ddbio.worker import WorkerContext
+
+_CONTROL_PLANE_TIMEOUT_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class DataPlane:
+    """What a worker needs to talk to the data plane; picklable, holds no keys."""
+
+    endpoint: Endpoint
+    request_timeout_s: float = 30.0
+    give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S
+
+    def open(self, context: WorkerContext) -> Callable[[], DataClient]:
+        """A function that makes one client a lane; the lanes share the signer and the TLS context."""
+        endpoint = self.endpoint
+        signer = Signer(context.keys, region=endpoint.region, host=endpoint.host_header)
+        ssl_context = endpoint.ssl_context()
+        pacer = Pacer(context.governor, context.sleep)
+
+        def new_client() -> DataClient:
+            connection = Connection(endpoint, ssl_context, timeout_s=self.request_timeout_s)
+            return DataClient(connection, signer, pacer, sleep=context.sleep, give_up_after_s=self.give_up_after_s)
+
+        return new_client
+
+
+class Session:
+    """The parent's connection to AWS. Raises UsageError for a profile, region or credentials that cannot be found."""
+
+    def __init__(self, settings: AwsSettings) -> None:
+        import boto3
+        from botocore.config import Config
+
+        with _translated("the AWS settings"):
+            session = boto3.Session(profile_name=settings.profile, region_name=settings.region)
+            self._credentials = session.get_credentials()
+            if self._credentials is None:
+                raise UsageError(
+                    "no AWS credentials were found",
+                    "set AWS_PROFILE or --profile, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+                    "or run on an instance with a role",
+                )
+            self._client = session.client(
+                "dynamodb",
+                endpoint_url=settings.endpoint_url,
+                config=Config(
+                    retries={"mode": "standard", "total_max_attempts": 4},
+                    connect_timeout=_CONTROL_PLANE_TIMEOUT_S,
+                    read_timeout=_CONTROL_PLANE_TIMEOUT_S,
+                    account_id_endpoint_mode="disabled",
+                ),
+            )
+        self._core = session._session  # boto3 has no public door to its botocore session
+
+    @property
+    def region(self) -> str:
+        return str(self._client.meta.region_name)
+
+    def keys(self) -> Keys:
+        """The newest keys; asks the provider when they are about to expire. Raises UsageError when it has none."""
+        with _translated("the AWS credentials"):
+            frozen = self._credentials.get_frozen_credentials()
+        return Keys(frozen.access_key, frozen.secret_key, frozen.token)
+
+    def data_plane(self, give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S) -> DataPlane:
+        """The endpoint as botocore resolves it, with the CA bundle and the proxy botocore would use for it."""
+        from botocore.httpsession import get_cert_path
+        from botocore.utils import get_environ_proxies
+
+        url = str(self._client.meta.endpoint_url)
+        verify = self._core.get_config_variable("ca_bundle") or True
+        proxies = get_environ_proxies(url)
+        proxy = proxies.get(url.partition(":")[0])
+        if proxy and proxy.startswith("https://"):
+            raise UsageError(f"the proxy {proxy} is reached by https", "use an http:// proxy; https goes through it")
+        if proxy and "://" not in proxy:
+            proxy = f"http://{proxy}"
+        endpoint = Endpoint(url=url, region=self.region, ca_bundle=get_cert_path(verify), proxy_url=proxy)
+        return DataPlane(endpoint, give_up_after_s=give_up_after_s)
+
+    def describe(self, table: str) -> TableInfo:
+        """The table, which must be there and ACTIVE. Raises UsageError, or TransferError where nothing answers."""
+        check_table_name(table)
+        with _translated(f'table "{table}" in {self.region}'):
+            info = TableInfo.of(self._client.describe_table(TableName=table)["Table"])
+        status = info.description.get("TableStatus", "ACTIVE")
+        if status not in ("ACTIVE", "UPDATING"):
+            raise UsageError(f'table "{table}" is {status}', "wait until it is ACTIVE and run the command again")
+        return info
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Turn botocore's exceptions into ours, with a hint that fits. what: the thing that was asked for."""
+    from botocore import exceptions as botocore
+
+    try:
+        yield
+    except botocore.ClientError as exc:
+        raise _service_error(what, exc.response) from None
+    except botocore.ProfileNotFound as exc:
+        raise UsageError(str(exc), "see ~/.aws/config for the profiles there are") from None
+    except botocore.NoRegionError:
+        raise UsageError("no AWS region is set", "add --region, or set AWS_REGION or one in the profile") from None
+    except (botocore.NoCredentialsError, botocore.PartialCredentialsError, botocore.CredentialRetrievalError) as exc:
+        raise UsageError(f"no usable AWS credentials: {exc}", "check --profile or the instance's role") from None
+    except botocore.EndpointConnectionError as exc:
+        raise TransferError(f"{what}: {exc}", "check --region, --endpoint-url and the network") from None
+    except (botocore.BotoCoreError, ValueError) as exc:
+        raise TransferError(f"{what}: {exc}", "check --region, --endpoint-url and the network") from None
+
+
+def _service_error(what: str, response: dict[str, Any]) -> DdbioError:
+    error = botocore_error(response)
+    if error.name == "ResourceNotFoundException":
+        return UsageError(f"{what} does not exist", "check --table, --region and --endpoint-url")
+    if error.status >= 500:
+        return TransferError(f"{what}: {error}", "run the same command again")
+    return UsageError(f"{what}: {error}", HINTS.get(error.name, ""))

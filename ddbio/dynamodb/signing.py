@@ -1,0 +1,95 @@
+"""Signature Version 4 for the data plane: one service, one method, one path, four or five headers.
+
+Source of the rules: AWS, "Create a signed AWS API request". The test oracle is botocore's own signer. What makes
+this one 30 times cheaper is what it does not do: the credential scope and the derived key are made once a day, the
+canonical headers once a second, and no request object is built.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable
+
+from ddbio.credentials import Keys, KeysProvider
+
+_ALGORITHM = "AWS4-HMAC-SHA256"
+_CONTENT_TYPE = "application/x-amz-json-1.0"
+
+
+def _digest(key: bytes, text: str) -> bytes:
+    return hmac.digest(key, text.encode(), "sha256")
+
+
+class Signer:
+    """Makes the signed header lines of a request. One a worker; not thread-safe.
+
+    host: the value of the Host header, with the port where it is not the scheme's own.
+    keys: asked for at every request; new keys take effect at once.
+    wall_clock: seconds since 1970; the service refuses requests more than some minutes off.
+    """
+
+    def __init__(
+        self,
+        keys: KeysProvider,
+        *,
+        region: str,
+        host: str,
+        service: str = "dynamodb",
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._provider = keys
+        self._region = region
+        self._service = service
+        self._host = host
+        self._wall_clock = wall_clock
+        self._keys: Keys | None = None
+        self._second = -1
+        self._date = ""
+        self._day_key = b""
+        self._scope = ""
+        self._stamp = ""
+        self._token_header = ""
+        self._signed_headers = ""
+
+    def headers(self, target: str, body: bytes) -> str:
+        """The header lines (CRLF after each) for POST / with `x-amz-target: target` and this body."""
+        self._refresh()
+        token = f"x-amz-security-token:{self._token_header}\n" if self._token_header else ""
+        canonical = (
+            f"POST\n/\n\ncontent-type:{_CONTENT_TYPE}\nhost:{self._host}\nx-amz-date:{self._stamp}\n{token}"
+            f"x-amz-target:{target}\n\n{self._signed_headers}\n{hashlib.sha256(body).hexdigest()}"
+        )
+        to_sign = f"{_ALGORITHM}\n{self._stamp}\n{self._scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+        signature = _digest(self._day_key, to_sign).hex()
+        token = f"X-Amz-Security-Token: {self._token_header}\r\n" if self._token_header else ""
+        assert self._keys is not None
+        return (
+            f"Host: {self._host}\r\nContent-Type: {_CONTENT_TYPE}\r\nX-Amz-Date: {self._stamp}\r\n{token}"
+            f"X-Amz-Target: {target}\r\nAuthorization: {_ALGORITHM} "
+            f"Credential={self._keys.access_key}/{self._scope}, SignedHeaders={self._signed_headers}, "
+            f"Signature={signature}\r\n"
+        )
+
+    def _refresh(self) -> None:
+        second = int(self._wall_clock())
+        keys = self._provider()
+        if second == self._second and keys is self._keys:
+            return
+        self._second = second
+        self._stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
+        date = self._stamp[:8]
+        if date != self._date or keys is not self._keys:
+            self._use_keys(keys, date)
+
+    def _use_keys(self, keys: Keys, date: str) -> None:
+        self._keys, self._date = keys, date
+        self._scope = f"{date}/{self._region}/{self._service}/aws4_request"
+        key = f"AWS4{keys.secret_key}".encode()
+        for part in (date, self._region, self._service, "aws4_request"):
+            key = _digest(key, part)
+        self._day_key = key
+        self._token_header = keys.token or ""
+        token_name = "x-amz-security-token;" if keys.token else ""
+        self._signed_headers = f"content-type;host;x-amz-date;{token_name}x-amz-target"

@@ -1,0 +1,107 @@
+"""The table as the control plane describes it: keys, indexes, capacity. Asked once, by the parent, through boto3."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from ddbio.capacity import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
+from ddbio.errors import UsageError
+
+TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAttribute:
+    """A key attribute of a table or an index. type: S, N or B."""
+
+    name: str
+    type: str
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """What a worker must know of the table; plain data.
+
+    key: one or two attributes, the partition key first.
+    index_keys: the key attributes of all indexes, other than the table's own.
+    index_names: of all global secondary indexes.
+    read_units, write_units: provisioned units per second, or the configured maximum of an on-demand table; None
+        where it has none.
+    description: DescribeTable's answer, whole.
+    """
+
+    name: str
+    key: tuple[KeyAttribute, ...]
+    index_keys: tuple[KeyAttribute, ...]
+    index_names: tuple[str, ...]
+    provisioned: bool
+    read_units: float | None
+    write_units: float | None
+    item_count: int
+    size_bytes: int
+    description: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def of(cls, description: dict[str, Any]) -> TableInfo:
+        """From the `Table` member of DescribeTable's answer."""
+        types = {each["AttributeName"]: each["AttributeType"] for each in description["AttributeDefinitions"]}
+        key = _key_attributes(description["KeySchema"], types)
+        indexes = description.get("GlobalSecondaryIndexes", []) + description.get("LocalSecondaryIndexes", [])
+        index_keys = {
+            attribute.name: attribute
+            for index in indexes
+            for attribute in _key_attributes(index["KeySchema"], types)
+            if attribute.name not in {part.name for part in key}
+        }
+        provisioned = _is_provisioned(description)
+        limits = description["ProvisionedThroughput"] if provisioned else description.get("OnDemandThroughput", {})
+        read, write = (
+            ("ReadCapacityUnits", "WriteCapacityUnits")
+            if provisioned
+            else ("MaxReadRequestUnits", "MaxWriteRequestUnits")
+        )
+        return cls(
+            name=description["TableName"],
+            key=key,
+            index_keys=tuple(index_keys.values()),
+            index_names=tuple(each["IndexName"] for each in description.get("GlobalSecondaryIndexes", [])),
+            provisioned=provisioned,
+            read_units=_limit(limits.get(read)),
+            write_units=_limit(limits.get(write)),
+            item_count=description.get("ItemCount", 0),
+            size_bytes=description.get("TableSizeBytes", 0),
+            description=description,
+        )
+
+
+def _is_provisioned(description: dict[str, Any]) -> bool:
+    # A table that was never switched has no BillingModeSummary, and one switched back keeps its summary: the units
+    # are what tells, an on-demand table reports 0 of both.
+    mode = description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
+    units: int = description.get("ProvisionedThroughput", {}).get("WriteCapacityUnits", 0)
+    return mode != "PAY_PER_REQUEST" and units > 0
+
+
+def _limit(units: int | None) -> float | None:
+    return float(units) if units is not None and units > 0 else None  # -1 stands for "no maximum"
+
+
+def _key_attributes(schema: list[dict[str, str]], types: dict[str, str]) -> tuple[KeyAttribute, ...]:
+    limits = {"HASH": MAX_PARTITION_KEY_BYTES, "RANGE": MAX_SORT_KEY_BYTES}
+    parts = sorted(schema, key=lambda part: part["KeyType"])  # HASH before RANGE
+    return tuple(
+        KeyAttribute(part["AttributeName"], types[part["AttributeName"]], limits[part["KeyType"]]) for part in parts
+    )
+
+
+def check_table_name(name: str) -> str:
+    """Return the name of a table, of its ARN where one is given. Raises UsageError for what cannot be a table."""
+    short = name.rpartition("/")[2] if name.startswith("arn:") else name
+    if not TABLE_NAME.fullmatch(short):
+        raise UsageError(
+            f"{name!r} cannot be the name of a table", "3 to 255 letters, digits and the characters _ . -"
+        )
+    return name

@@ -1,0 +1,246 @@
+"""HTTP/1.1 to one endpoint, as little of it as the data plane needs: POST /, one request at a time a connection.
+
+A `Connection` is an asyncio protocol with nodejs's response parser (httptools) behind it; it connects when first
+used and again after it was lost. It knows nothing of DynamoDB but the checksum header, and retries nothing: every
+fault becomes a `WireError`, and the retry layer (`ddbio.dynamodb.client`) decides.
+
+TLS is always verified, against the CA bundle botocore would use. Proxies: CONNECT for https endpoints, absolute
+request targets for http ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+import ssl
+import zlib
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+from urllib.parse import unquote, urlsplit
+
+import httptools
+
+CONNECT_TIMEOUT_S = 10.0
+_CONNECT_REPLY_LIMIT_BYTES = 65_536
+
+
+class WireError(Exception):
+    """A request without a usable answer. `sent`: whether the service may have acted on it all the same."""
+
+    def __init__(self, kind: str, detail: str, *, sent: bool) -> None:
+        super().__init__(kind, detail)
+        self.kind = kind
+        self.detail = detail
+        self.sent = sent
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the data plane is, as plain data that can cross to a worker.
+
+    url: scheme, host and port; the path must be empty or `/`.
+    region: what requests are signed for.
+    ca_bundle: path of the CA certificates for https, chosen by botocore's rules.
+    proxy_url: `http://[user:password@]host:port`, or None.
+    """
+
+    url: str
+    region: str
+    ca_bundle: str | None = None
+    proxy_url: str | None = None
+
+    @property
+    def tls(self) -> bool:
+        return urlsplit(self.url).scheme == "https"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        parts = urlsplit(self.url)
+        return parts.hostname or "", parts.port or (443 if self.tls else 80)
+
+    @property
+    def host_header(self) -> str:
+        """The host, with the port only where it is not the scheme's own: botocore signs it like this."""
+        host, port = self.address
+        host = f"[{host}]" if ":" in host else host
+        return host if port == (443 if self.tls else 80) else f"{host}:{port}"
+
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """A verifying context; None for http. Make it once a process: it reads the whole bundle."""
+        return ssl.create_default_context(cafile=self.ca_bundle) if self.tls else None
+
+
+class Response(NamedTuple):
+    status: int
+    body: bytes
+
+
+class Connection(asyncio.Protocol):
+    """One connection, one request at a time. Not thread-safe; belongs to one event loop.
+
+    timeout_s: from the last byte sent to the last byte of the answer.
+    """
+
+    def __init__(self, endpoint: Endpoint, ssl_context: ssl.SSLContext | None, *, timeout_s: float = 30.0) -> None:
+        self._endpoint = endpoint
+        self._ssl_context = ssl_context
+        self._timeout_s = timeout_s
+        proxied = endpoint.proxy_url is not None and not endpoint.tls
+        target = f"{endpoint.url.rstrip('/')}/" if proxied else "/"
+        self._request_line = f"POST {target} HTTP/1.1\r\n"
+        self._transport: asyncio.Transport | None = None
+        self._parser: httptools.HttpResponseParser | None = None
+        self._answer: asyncio.Future[Response] | None = None
+        self._body: list[bytes] = []
+        self._crc32: bytes | None = None
+        self._bytes_of_answer = 0
+
+    async def request(self, headers: str, body: bytes) -> Response:
+        """Send a request with these header lines and this body; the whole answer. Raises WireError."""
+        if self._transport is None:
+            await self._connect()
+        assert self._transport is not None
+        loop = asyncio.get_running_loop()
+        self._answer = answer = loop.create_future()
+        self._body, self._crc32, self._bytes_of_answer = [], None, 0
+        head = f"{self._request_line}{headers}Content-Length: {len(body)}\r\nAccept-Encoding: identity\r\n\r\n"
+        self._transport.write(head.encode() + body)
+        timer = loop.call_later(self._timeout_s, self._time_out)
+        try:
+            response: Response = await answer
+            return response
+        finally:
+            timer.cancel()
+            self._answer = None
+            if not answer.done() or answer.cancelled():
+                self.close()  # abandoned half-way: whatever comes in would be taken for the next answer
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+            self._transport = None
+
+    # -- connecting
+
+    async def _connect(self) -> None:
+        try:
+            await asyncio.wait_for(self._open(), CONNECT_TIMEOUT_S)
+        except asyncio.TimeoutError:
+            raise WireError("connect", f"no connection within {CONNECT_TIMEOUT_S:.0f} s", sent=False) from None
+        except ssl.SSLError as exc:
+            raise WireError("tls", str(exc), sent=False) from None
+        except OSError as exc:
+            raise WireError("connect", str(exc), sent=False) from None
+
+    async def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        host, port = self._endpoint.address
+        server_hostname = host if self._endpoint.tls else None
+        if self._endpoint.proxy_url is None:
+            await loop.create_connection(
+                lambda: self, host, port, ssl=self._ssl_context, server_hostname=server_hostname
+            )
+        else:
+            tunnel = await _open_proxy(self._endpoint)
+            await loop.create_connection(
+                lambda: self, sock=tunnel, ssl=self._ssl_context, server_hostname=server_hostname
+            )
+
+    # -- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports do not inherit from it
+        self._parser = httptools.HttpResponseParser(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._answer is None or self._parser is None:
+            self.close()  # bytes nobody asked for: the stream is out of step
+            return
+        self._bytes_of_answer += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as exc:
+            self._fail("garbage", f"the answer is not HTTP: {exc}")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        detail = f"the connection was closed after {self._bytes_of_answer} bytes of the answer"
+        self._fail("cut", str(exc) or detail if exc else detail)
+
+    # -- httptools callbacks
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() == b"x-amz-crc32":
+            self._crc32 = value
+
+    def on_body(self, data: bytes) -> None:
+        self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        assert self._parser is not None
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        if self._crc32 is not None and zlib.crc32(body) != _integer(self._crc32):
+            self._fail("checksum", f"x-amz-crc32 does not match the {len(body)} bytes received")
+            return
+        status = self._parser.get_status_code()
+        if not self._parser.should_keep_alive():
+            self.close()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(Response(status, body))
+
+    # -- failing
+
+    def _time_out(self) -> None:
+        self._fail("timeout", f"no complete answer within {self._timeout_s:.0f} s")
+
+    def _fail(self, kind: str, detail: str) -> None:
+        self.close()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(WireError(kind, detail, sent=True))
+
+
+def _integer(text: bytes) -> int:
+    return int(text) if text.isdigit() else -1
+
+
+async def _open_proxy(endpoint: Endpoint) -> socket.socket:
+    """A connected socket to the proxy; for https endpoints, a tunnel through it."""
+    assert endpoint.proxy_url is not None
+    proxy = urlsplit(endpoint.proxy_url)
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(proxy.hostname, proxy.port or 80, type=socket.SOCK_STREAM)
+    family, kind, protocol, _, address = found[0]
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setblocking(False)
+        await loop.sock_connect(sock, address)
+        if endpoint.tls:
+            await _tunnel(sock, endpoint)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def _tunnel(sock: socket.socket, endpoint: Endpoint) -> None:
+    loop = asyncio.get_running_loop()
+    host, port = endpoint.address
+    proxy = urlsplit(endpoint.proxy_url or "")
+    authorization = ""
+    if proxy.username:
+        user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+        authorization = f"Proxy-Authorization: Basic {base64.b64encode(user.encode()).decode()}\r\n"
+    request = f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n{authorization}\r\n"
+    await loop.sock_sendall(sock, request.encode())
+    reply = b""
+    while b"\r\n\r\n" not in reply:
+        data = await loop.sock_recv(sock, 4096)
+        reply += data
+        if not data or len(reply) > _CONNECT_REPLY_LIMIT_BYTES:
+            raise WireError("proxy", "the proxy did not answer CONNECT", sent=False)
+    status_line = reply.split(b"\r\n", 1)[0].decode("latin-1")
+    if status_line.split(" ")[1:2] != ["200"]:
+        raise WireError("proxy", f"the proxy refused the tunnel: {status_line}", sent=False)

@@ -1,0 +1,81 @@
+"""The engine seam: an engine is one function that works units and yields what happened.
+
+    engine(job, units, *, governor, keys, stop) -> Iterator[Event]
+
+- `job` is picklable and opens its clients where it runs; `units` can be worked in any order, by anyone.
+- The engine supplies the governor, so the cap is the engine's to divide: shared memory for processes on one
+  machine, a share of the cap for an executor of a cluster.
+- Unit reports are the only way back. An engine ends when every unit is done or failed, or when it was stopped.
+
+`run_inline`, here, is a loop in this process: for tests, for small jobs, and for what a cluster's executor runs.
+`run_processes`, in `ddbio.pool`, is the one the commands use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from ddbio.credentials import Keys
+from ddbio.governor import Governor
+from ddbio.units import Event, Unit, UnitReport
+from ddbio.worker import Job, WorkerContext, new_event_loop, run_lanes
+
+
+@dataclass(slots=True)
+class StopFlag:
+    """How often the user asked to stop: once means orderly, twice at once. Signal handlers only count here."""
+
+    requests: int = 0
+
+    def ask(self) -> None:
+        self.requests += 1
+
+
+class Engine(Protocol):
+    def __call__(
+        self,
+        job: Job,
+        units: Iterable[Unit],
+        *,
+        governor: Governor,
+        keys: Callable[[], Keys],
+        stop: StopFlag,
+    ) -> Iterator[Event]: ...
+
+
+def run_inline(
+    job: Job,
+    units: Iterable[Unit],
+    *,
+    governor: Governor,
+    keys: Callable[[], Keys],
+    stop: StopFlag,
+) -> Iterator[Event]:
+    """Work all units in this process, on an event loop that runs only while the caller waits for a report."""
+    loop = new_event_loop()
+    reports: deque[UnitReport] = deque()
+    context = WorkerContext(governor=governor, keys=keys, report=reports.append)
+    waiting = iter(units)
+
+    async def next_unit() -> Unit | None:
+        return next(waiting, None)
+
+    lanes = loop.create_task(run_lanes(job, context, next_unit))
+    try:
+        while not lanes.done() or reports:
+            while reports:
+                yield reports.popleft()
+            if stop.requests:
+                context.sleep.stop()
+            if not lanes.done():
+                loop.run_until_complete(asyncio.wait([lanes], timeout=0.05))
+        lanes.result()
+    finally:
+        lanes.cancel()
+        loop.run_until_complete(asyncio.gather(lanes, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()

@@ -1,0 +1,116 @@
+"""`dynamodb-json`: `{"Item": {"id": {"S": "..."}}}` a line: what the native S3 export writes and its import reads.
+
+Out, an item is the very bytes the service sent. In, the `Item` wrapper may be missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ddbio.errors import RecordError
+from ddbio.formats.json_lines import check_depth, decode_object
+from ddbio.items import AttributeMap, check_base64, check_number, check_set, normal_number
+
+
+def _text(payload: Any) -> str:
+    if type(payload) is not str:
+        raise RecordError("bad-value", "the value of S must be a string")
+    return payload
+
+
+def _number(payload: Any) -> str:
+    if type(payload) is not str:
+        raise RecordError("bad-value", "the value of N must be a number in quotes")
+    return check_number(payload)
+
+
+def _binary(payload: Any) -> str:
+    if type(payload) is not str:
+        raise RecordError("bad-value", "the value of B must be base64 text")
+    return check_base64(payload)
+
+
+def _boolean(payload: Any) -> bool:
+    if type(payload) is not bool:
+        raise RecordError("bad-value", "the value of BOOL must be true or false")
+    return payload
+
+
+def _null(payload: Any) -> bool:
+    if payload is not True:
+        raise RecordError("bad-value", "the value of NULL must be true")
+    return True
+
+
+def _map(payload: Any) -> AttributeMap:
+    if type(payload) is not dict:
+        raise RecordError("bad-value", "the value of M must be an object")
+    return checked(payload)
+
+
+def _list(payload: Any) -> list[dict[str, Any]]:
+    if type(payload) is not list:
+        raise RecordError("bad-value", "the value of L must be an array")
+    return [_checked_value(element) for element in payload]
+
+
+def _set_of(member: Callable[[Any], str], identity: Callable[[str], str]) -> Callable[[Any], list[str]]:
+    def checked_set(payload: Any) -> list[str]:
+        if type(payload) is not list:
+            raise RecordError("bad-value", "the value of SS, NS or BS must be an array")
+        members = [member(element) for element in payload]
+        check_set(members, identity)
+        return members
+
+    return checked_set
+
+
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "S": _text,
+    "N": _number,
+    "BOOL": _boolean,
+    "NULL": _null,
+    "M": _map,
+    "L": _list,
+    "B": _binary,
+    "SS": _set_of(_text, str),
+    "NS": _set_of(_number, normal_number),
+    "BS": _set_of(_binary, str),
+}
+
+
+def _checked_value(value: Any) -> dict[str, Any]:
+    if type(value) is not dict or len(value) != 1:
+        raise RecordError("bad-value", 'a typed value is needed, such as {"S": "text"}')
+    ((letter, payload),) = value.items()
+    if letter not in _CHECKS:
+        raise RecordError("bad-value", f"{letter!r} is not a type of DynamoDB ({', '.join(_CHECKS)})")
+    return {letter: _CHECKS[letter](payload)}
+
+
+def checked(attributes: dict[str, Any]) -> AttributeMap:
+    """The attribute map itself, once every value in it is known to be one. Raises RecordError."""
+    return {name: _checked_value(value) for name, value in attributes.items()}
+
+
+class DynamoDBJson:
+    suffix = ".json"
+    source_suffixes = (".json", ".jsonl")
+    page_items = list[msgspec.Raw]
+
+    def parse(self, record: bytes) -> AttributeMap:
+        value = decode_object(record)
+        item = value.get("Item")
+        # A bare item may have an attribute of that name: its value then has one type letter as its only key.
+        wrapped = len(value) == 1 and type(item) is dict and not _is_typed(item)
+        return check_depth(record, checked(item if wrapped and item is not None else value))
+
+    def render(self, items: list[msgspec.Raw]) -> bytes:
+        return b"".join([b'{"Item":%b}\n' % bytes(item) for item in items])
+
+
+def _is_typed(value: dict[str, Any]) -> bool:
+    return len(value) == 1 and next(iter(value)) in _CHECKS and type(next(iter(value.values()))) is not dict

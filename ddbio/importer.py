@@ -1,0 +1,105 @@
+"""The import story, top to bottom: describe the table, choose the cap, list the sources, cut them into units, let an
+engine work them, keep the books.
+
+    files --planning--> slices --engine--> lanes (reader, format, writer) --BatchWriteItem--> table
+                                     reports <-- counts, cursors, rejects
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ddbio.accounts import Result
+from ddbio.caps import Cap, choose_cap
+from ddbio.dynamodb.session import Session
+from ddbio.engine import Engine, StopFlag
+from ddbio.errors import UsageError
+from ddbio.formats import get_format
+from ddbio.machine import usable_cpus
+from ddbio.options import ImportOptions
+from ddbio.planning import slice_units, unit_bytes
+from ddbio.pool import run_processes
+from ddbio.progress import Progress, QuietProgress
+from ddbio.rejects import RejectsFile, rejects_path
+from ddbio.storage import SourceFile, open_storage
+from ddbio.transfer import transfer
+from ddbio.units import ImportCursor, UnitReport
+from ddbio.writer import DEFAULT_IMPORT_LANES, ImportJob
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult(Result):
+    """cap: the one in force. rejects: the file with the rejected records, None when there are none."""
+
+    cap: Cap
+    rejects: Path | None
+
+
+def import_table(
+    options: ImportOptions,
+    *,
+    progress: Progress | None = None,
+    engine: Engine | None = None,
+    stop: StopFlag | None = None,
+) -> ImportResult:
+    """Import files into a table.
+
+    Returns when every record is settled, or as far as it came: `ImportResult.error` then says why.
+    Raises UsageError before anything is moved, for what cannot work; TransferError where the service cannot be
+    reached at all.
+    """
+    progress, stop = progress or QuietProgress(), stop or StopFlag()
+    workers, lanes = options.processes or usable_cpus(), options.lanes or DEFAULT_IMPORT_LANES
+    session = Session(options.aws)
+    table = session.describe(options.table)
+    cap = choose_cap(options.capacity, table, "WCU", over_provisioned=options.over_provisioned)
+    files = list_files(options, session)
+    total_bytes = sum(file.size_bytes for file in files)
+    units = slice_units(files, unit_bytes(total_bytes, workers * lanes, cap.units_per_s))
+    workers = max(1, min(workers, len(units)))
+    progress.say(
+        f"Importing {len(files):,} file{'s' * (len(files) != 1)} ({total_bytes:,} bytes) into table {table.name} in "
+        f"{session.region} with {workers} process{'es' * (workers != 1)}"
+    )
+    progress.say(f"Cap: {cap}")
+
+    job = ImportJob(
+        table, session.data_plane(options.give_up_after_s), options.format, files[0].uri, options.aws, lanes
+    )
+    rejects = RejectsFile(Path(options.rejects) if options.rejects else rejects_path(options.sources[0]))
+
+    def on_report(report: UnitReport) -> float:
+        rejects.add(report.rejects)
+        return report.tally.bytes
+
+    progress.start(total_bytes, "B", cap.units_per_s)
+    accounts, error = transfer(
+        job,
+        units,
+        engine=engine or run_processes(workers),
+        session=session,
+        cap=cap,
+        stop=stop,
+        progress=progress,
+        on_report=on_report,
+    )
+    cursors = {number: cursor for number, cursor in accounts.settled.items() if isinstance(cursor, ImportCursor)}
+    rejects.finish(units, cursors)
+    return ImportResult(
+        accounts.tally, accounts.seconds(), error, cap=cap, rejects=rejects.path if rejects.count else None
+    )
+
+
+def list_files(options: ImportOptions, session: Session) -> list[SourceFile]:
+    """The files of all sources, each once. Raises UsageError where a source is missing or nothing matches."""
+    suffixes = get_format(options.format).source_suffixes
+    kinds = {source.startswith("s3://") for source in options.sources}
+    if len(kinds) > 1:
+        raise UsageError("the sources are both on disk and on S3", "import them one after the other")
+    files: dict[str, SourceFile] = {}
+    for source in options.sources:
+        storage = open_storage(source, options.aws, session.keys)
+        files.update((file.uri, file) for file in storage.list_files(source, suffixes))
+        storage.close()
+    return list(files.values())

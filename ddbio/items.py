@@ -1,0 +1,293 @@
+"""Items: plain values on one side, DynamoDB's typed attribute values on the other. Pure; knows no I/O.
+
+Two shapes of the same thing are used, one for each direction, both chosen by measurement:
+
+- *to* DynamoDB an **attribute map** is built of plain dicts in DynamoDB's own JSON form,
+  `{"id": {"S": "x"}, "n": {"N": "1"}}`; binary values are base64 text in it;
+- *from* DynamoDB a page is decoded straight into `AttributeValue` structs, which costs half of generic dicts.
+
+What plain JSON cannot say carries DynamoDB's type letter after a dollar sign: `{"$B": "base64"}`, `{"$SS": [...]}`,
+`{"$NS": [...]}`, `{"$BS": [...]}`; a real map whose only key starts with `$` is wrapped as `{"$M": {...}}`. With
+that, every item survives the way out and back.
+
+Numbers are text from end to end: a JSON number's own digits become the `N`, and the `N`'s digits the JSON number.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import orjson
+
+from ddbio.errors import RecordError
+
+AttributeMap = dict[str, dict[str, Any]]
+
+MAX_DEPTH = 32  # levels of nesting the service stores
+MAX_SIGNIFICANT_DIGITS = 38
+_EXPONENT_RANGE = range(-130, 126)  # of the most significant digit: 1E-130 to 9.99...E+125
+
+
+class NumberText(str):
+    """The text of a JSON number that is not a plain integer: kept as written, never a float."""
+
+    __slots__ = ()
+
+
+class AttributeValue(msgspec.Struct, gc=False):
+    """One typed value as DynamoDB sends it: exactly one field is set."""
+
+    S: str | None = None
+    N: str | None = None
+    BOOL: bool | None = None
+    NULL: bool | None = None
+    M: dict[str, AttributeValue] | None = None
+    L: list[AttributeValue] | None = None
+    B: str | None = None
+    SS: list[str] | None = None
+    NS: list[str] | None = None
+    BS: list[str] | None = None
+
+
+# --------------------------------------------------------------------------- numbers
+
+
+def check_number(text: str) -> str:
+    """Return `text` if DynamoDB stores it as a number without loss.
+
+    Rule: at most 38 significant digits, magnitude 0 or 1E-130 to 9.99...E+125 (the service rejects the rest).
+    Raises RecordError `bad-number`.
+    """
+    try:
+        number = Decimal(text)
+    except ArithmeticError:
+        raise RecordError("bad-number", f"{_short(text)} is not a number") from None
+    if not number.is_finite():
+        raise RecordError("bad-number", f"{text} is not a number DynamoDB can store")
+    digits = "".join(map(str, number.as_tuple().digits)).strip("0")
+    if len(digits) > MAX_SIGNIFICANT_DIGITS:
+        raise RecordError("bad-number", f"{_short(text)} has {len(digits)} significant digits; DynamoDB keeps 38")
+    if digits and number.adjusted() not in _EXPONENT_RANGE:
+        raise RecordError("bad-number", f"{_short(text)} is out of DynamoDB's range (1E-130 to 1E+126)")
+    return text
+
+
+def normal_number(text: str) -> str:
+    """The one spelling of a number that equal numbers share: `1.0`, `1` and `1E0` all give `1E+0`."""
+    number = Decimal(text)
+    sign, digits, exponent = number.as_tuple()
+    stripped = "".join(map(str, digits)).lstrip("0")
+    significant = stripped.rstrip("0")
+    if not significant:
+        return "0"
+    assert isinstance(exponent, int)
+    return f"{'-' if sign else ''}{significant}E{exponent + len(stripped) - len(significant)}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 50 else f"{text[:47]}..."
+
+
+# --------------------------------------------------------------------------- plain -> typed
+
+
+def to_attributes(item: dict[str, Any]) -> AttributeMap:
+    """Type a plain item; `$`-tags are understood in nested values.
+
+    item: what msgspec decodes with `NumberText` as float_hook, or the same with Decimal numbers.
+    Raises RecordError for what DynamoDB cannot store.
+    """
+    # The two commonest types of real tables are handled in line: it saves a call for each value.
+    return {name: {"S": value} if type(value) is str else TYPED[type(value)](value) for name, value in item.items()}
+
+
+def to_value(value: Any) -> dict[str, Any]:
+    """Type one plain value. Raises RecordError for what DynamoDB cannot store."""
+    try:
+        return TYPED[type(value)](value)
+    except KeyError:
+        raise RecordError("bad-type", f"a value of type {type(value).__name__} cannot be stored") from None
+
+
+def _integer(value: int) -> dict[str, Any]:
+    if -_INTEGER_LIMIT < value < _INTEGER_LIMIT:
+        return {"N": str(value)}
+    try:
+        return {"N": check_number(str(value))}
+    except ValueError as exc:  # CPython refuses to write out integers of more than 4,300 digits
+        raise exc if isinstance(exc, RecordError) else RecordError("bad-number", "a number is too long") from None
+
+
+_INTEGER_LIMIT = 10**MAX_SIGNIFICANT_DIGITS
+
+
+def _number_text(value: str) -> dict[str, Any]:
+    # Short and without an exponent: at most 38 digits and far inside the range. Everything else is looked at.
+    if len(value) <= MAX_SIGNIFICANT_DIGITS and "e" not in value and "E" not in value:
+        return {"N": str(value)}
+    return {"N": check_number(str(value))}
+
+
+def _dict(value: dict[str, Any]) -> dict[str, Any]:
+    if len(value) == 1:
+        (name,) = value
+        if name in _TAGS:
+            return {name[1:]: _TAGS[name](value[name])}
+    return {"M": to_attributes(value)}
+
+
+def _list(value: list[Any]) -> dict[str, Any]:
+    return {"L": [TYPED[type(element)](element) for element in value]}
+
+
+TYPED: dict[type, Callable[[Any], dict[str, Any]]] = {
+    str: lambda value: {"S": value},
+    int: _integer,
+    NumberText: _number_text,
+    bool: lambda value: {"BOOL": value},
+    type(None): lambda value: {"NULL": True},
+    dict: _dict,
+    list: _list,
+    Decimal: lambda value: {"N": check_number(str(value))},
+    bytes: lambda value: {"B": base64.b64encode(value).decode()},
+}
+
+
+# --------------------------------------------------------------------------- the $-tags
+
+
+def _tagged_binary(payload: Any) -> str:
+    if type(payload) is not str:
+        raise RecordError("bad-tag", "the value of $B must be base64 text")
+    return check_base64(payload)
+
+
+def check_base64(text: str) -> str:
+    """Return `text` if it is canonical base64. Raises RecordError `bad-base64`."""
+    try:
+        base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise RecordError("bad-base64", f"{_short(text)!r} is not base64") from None
+    return text
+
+
+def _tagged_map(payload: Any) -> AttributeMap:
+    if type(payload) is not dict:
+        raise RecordError("bad-tag", "the value of $M must be an object")
+    return to_attributes(payload)
+
+
+def _string(member: Any) -> str:
+    if type(member) is not str:
+        raise RecordError("bad-tag", "the members of $SS must be strings")
+    return member
+
+
+def _number(member: Any) -> str:
+    if type(member) in (int, NumberText):
+        return str(TYPED[type(member)](member)["N"])
+    if type(member) is str:
+        return check_number(member)
+    raise RecordError("bad-tag", "the members of $NS must be numbers")
+
+
+def _set_of(member_of: Callable[[Any], str], identity: Callable[[str], str]) -> Callable[[Any], list[str]]:
+    def tagged_set(payload: Any) -> list[str]:
+        if type(payload) is not list:
+            raise RecordError("bad-tag", "the value of a set tag ($SS, $NS, $BS) must be an array")
+        members = [member_of(member) for member in payload]
+        check_set(members, identity)
+        return members
+
+    return tagged_set
+
+
+def check_set(members: list[str], identity: Callable[[str], str] = str) -> None:
+    """Raise RecordError where DynamoDB would refuse the set: empty, or with a member twice."""
+    if not members:
+        raise RecordError("empty-set", "a set must have at least one member")
+    if len(set(map(identity, members))) != len(members):
+        raise RecordError("duplicate-member", "a set has the same member twice")
+
+
+_TAGS: dict[str, Callable[[Any], Any]] = {
+    "$B": _tagged_binary,
+    "$SS": _set_of(_string, str),
+    "$NS": _set_of(_number, normal_number),
+    "$BS": _set_of(_tagged_binary, str),
+    "$M": _tagged_map,
+}
+
+
+# --------------------------------------------------------------------------- typed -> plain
+
+
+def to_plain(attributes: dict[str, AttributeValue]) -> dict[str, Any]:
+    """The plain form of an item, ready for `orjson.dumps`: numbers are fragments with their own digits."""
+    return {name: value.S if value.S is not None else _plain(value) for name, value in attributes.items()}
+
+
+def _plain(value: AttributeValue) -> Any:  # ordered by how common the types are in real tables
+    if value.N is not None:
+        return json_number(value.N)
+    if value.S is not None:
+        return value.S
+    if value.BOOL is not None:
+        return value.BOOL
+    if value.M is not None:
+        plain = to_plain(value.M)
+        return {"$M": plain} if len(plain) == 1 and next(iter(plain)).startswith("$") else plain
+    if value.L is not None:
+        return [_plain(element) for element in value.L]
+    return None if value.NULL is not None else _plain_tagged(value)
+
+
+def _plain_tagged(value: AttributeValue) -> dict[str, Any]:
+    if value.B is not None:
+        return {"$B": value.B}
+    if value.SS is not None:
+        return {"$SS": value.SS}
+    if value.NS is not None:
+        return {"$NS": [json_number(member) for member in value.NS]}
+    if value.BS is not None:
+        return {"$BS": value.BS}
+    raise ValueError("an attribute value without a known type")
+
+
+_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+
+
+def json_number(text: str) -> orjson.Fragment:
+    """The digits of an `N` as a JSON number.
+
+    The service sends numbers in a form that JSON shares. Emulators echo what they were given (`+5`, `.5`, `007`):
+    those are respelled, with the same value.
+    """
+    if (text.isascii() and text.isdigit() and text[0] != "0") or _JSON_NUMBER.fullmatch(text):
+        return orjson.Fragment(text)
+    return orjson.Fragment(str(Decimal(text)))
+
+
+# --------------------------------------------------------------------------- depth
+
+
+def depth(attributes: AttributeMap) -> int:
+    """Levels of nesting below the item: 0 for a flat one, 1 for an item with a list of strings."""
+    return max((_value_depth(value) for value in attributes.values()), default=0)
+
+
+def _value_depth(value: dict[str, Any]) -> int:
+    children: Iterable[dict[str, Any]]
+    if "M" in value:
+        children = value["M"].values()
+    elif "L" in value:
+        children = value["L"]
+    else:
+        return 0
+    return 1 + max(map(_value_depth, children), default=0)

@@ -1,0 +1,288 @@
+"""The process engine: the only module that starts, feeds, watches and ends processes.
+
+    parent ---- one pipe ----- worker 0 (event loop, lanes)
+         \\----- one pipe ----- worker 1
+          ...
+
+Rules:
+
+- Start method `spawn`: siblings do not inherit each other's pipe ends, so a worker whose parent was killed reads the
+  end of its pipe and exits at once (with `fork`, four of four lived on).
+- One pipe a worker, no lock shared between workers on the hand-off: a worker killed at any instruction harms nobody.
+- The parent remembers what each worker has in hand and the last cursor of each unit. When a worker dies its units go
+  back in the plan, from their cursors, and another worker takes its place. A unit on which workers die three times
+  without getting further is failed by name.
+- Children ignore SIGINT and SIGTERM; the parent decides. Every process it started has ended when the engine ends.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from multiprocessing import connection as mp_connection
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from ddbio.credentials import Keys
+from ddbio.engine import StopFlag
+from ddbio.errors import AbortError, TransferError
+from ddbio.governor import Governor
+from ddbio.pool_worker import Begun, Crashed, Finish, Stop, WorkerArguments, worker_main
+from ddbio.units import Cursor, Event, Notice, Tally, Unit, UnitReport
+from ddbio.worker import Job
+
+DEATHS_OF_A_UNIT = 3
+DEATHS_AT_START = 3
+TICK_S = 0.25  # how often the parent looks at signals and credentials when nothing happens
+STOP_PATIENCE_S = 5.0  # for workers to settle what is in flight after a stop
+_EXIT_PATIENCE_S = 5.0
+
+
+@dataclass(slots=True)
+class _InHand:
+    """A unit some worker has, and how far that worker got."""
+
+    unit: Unit
+    cursor: Cursor | None
+    begun: bool = False
+
+
+@dataclass(slots=True)
+class _Worker:
+    number: int
+    process: BaseProcess
+    pipe: Connection
+    in_hand: dict[int, _InHand] = field(default_factory=dict)
+    heard: bool = False  # whether it ever sent anything: one that never did died at its start
+    crash: str = ""  # what it said before it went down by itself
+    finishing: bool = False
+
+
+def run_processes(workers: int) -> Callable[..., Iterator[Event]]:
+    """The engine with that many worker processes."""
+
+    def engine(
+        job: Job,
+        units: Iterable[Unit],
+        *,
+        governor: Governor,
+        keys: Callable[[], Keys],
+        stop: StopFlag,
+    ) -> Iterator[Event]:
+        pool = _Pool(job, units, workers, governor, keys, stop)
+        try:
+            yield from pool.run()
+        finally:
+            pool.kill()
+
+    return engine
+
+
+class _Pool:
+    def __init__(
+        self,
+        job: Job,
+        units: Iterable[Unit],
+        workers: int,
+        governor: Governor,
+        keys: Callable[[], Keys],
+        stop: StopFlag,
+    ) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._job = job
+        self._plan = iter(units)
+        self._returned: deque[Unit] = deque()  # units of dead workers: worked next
+        self._governor = governor
+        self._keys_of_provider = keys
+        self._keys = keys()
+        self._stop = stop
+        self._stop_sent_s: float | None = None
+        self._deaths: Counter[int] = Counter()
+        self._deaths_at_start = 0
+        # A few units beyond the lanes, so that a lane never waits for the parent.
+        self._capacity = job.lanes + max(2, job.lanes // 4)
+        self._next_number = 0
+        self._workers = [self._start() for _ in range(workers)]
+
+    # -- the loop
+
+    def run(self) -> Iterator[Event]:
+        self._hand_out()
+        while self._workers:
+            self._finish_idle()
+            yield from self._listen()
+            self._renew_keys()
+            self._obey_stop()
+            if self._stop_sent_s is None:
+                self._hand_out()
+
+    def _listen(self) -> Iterator[Event]:
+        by_pipe: dict[Any, _Worker] = {worker.pipe: worker for worker in self._workers}
+        by_sentinel: dict[Any, _Worker] = {worker.process.sentinel: worker for worker in self._workers}
+        ready = mp_connection.wait([*by_pipe, *by_sentinel], TICK_S)
+        for each in ready:
+            if each in by_pipe:
+                yield from self._receive(by_pipe[each])
+        for each in ready:
+            if each in by_sentinel:
+                worker = by_sentinel[each]
+                yield from self._drain(worker)
+                yield from self._bury(worker)
+
+    def _receive(self, worker: _Worker) -> Iterator[Event]:
+        try:
+            message = worker.pipe.recv()
+        except (EOFError, OSError):
+            return  # its sentinel tells the rest
+        worker.heard = True
+        self._deaths_at_start = 0
+        yield from self._take(worker, message)
+
+    def _drain(self, worker: _Worker) -> Iterator[Event]:
+        """What a worker had sent before it ended is still in its pipe."""
+        with suppress(EOFError, OSError):
+            while worker.pipe.poll():
+                yield from self._take(worker, worker.pipe.recv())
+
+    def _take(self, worker: _Worker, message: Any) -> Iterator[Event]:
+        if isinstance(message, UnitReport):
+            self._note_progress(worker, message)
+            yield message
+        elif isinstance(message, Begun):
+            worker.in_hand[message.unit].begun = True
+        elif isinstance(message, Crashed):
+            worker.crash = message.text
+        elif isinstance(message, Notice):
+            yield message
+
+    def _note_progress(self, worker: _Worker, report: UnitReport) -> None:
+        if report.done or report.error is not None:
+            del worker.in_hand[report.unit]
+            return
+        held = worker.in_hand[report.unit]
+        if report.cursor is not None and report.cursor != held.cursor:
+            held.cursor = report.cursor
+            self._deaths.pop(report.unit, None)
+
+    # -- handing out
+
+    def _hand_out(self) -> None:
+        """Give units to whoever has the fewest, until all have enough."""
+        while True:
+            worker = min(
+                (each for each in self._workers if not each.finishing),
+                key=lambda each: len(each.in_hand),
+                default=None,
+            )
+            if worker is None or len(worker.in_hand) >= self._capacity:
+                return
+            unit = self._returned.popleft() if self._returned else next(self._plan, None)
+            if unit is None:
+                return
+            worker.in_hand[unit.number] = _InHand(unit, unit.cursor)
+            self._send(worker, unit)
+
+    def _finish_idle(self) -> None:
+        """When nothing is left to hand out and nobody may still return a unit, the workers go home."""
+        if any(worker.in_hand for worker in self._workers) or self._returned:
+            return
+        for worker in self._workers:
+            if not worker.finishing:
+                worker.finishing = True
+                self._send(worker, Finish())
+
+    def _send(self, worker: _Worker, message: object) -> None:
+        with suppress(OSError):  # it died: its sentinel tells, and its units come back
+            worker.pipe.send(message)
+
+    # -- workers
+
+    def _start(self) -> _Worker:
+        number = self._next_number
+        self._next_number += 1
+        ours, theirs = self._context.Pipe()
+        arguments = WorkerArguments(number, self._job, self._governor, self._keys)
+        process = self._context.Process(
+            target=worker_main, args=(theirs, arguments), name=f"Worker_{number:04d}", daemon=True
+        )
+        process.start()
+        theirs.close()
+        return _Worker(number, process, ours)
+
+    def _bury(self, worker: _Worker) -> Iterator[Event]:
+        """A worker has ended: reap it, and where it left work behind, return that and replace it."""
+        self._workers.remove(worker)
+        worker.process.join()
+        worker.pipe.close()
+        if self._stop_sent_s is not None or (worker.finishing and not worker.in_hand):
+            return
+        yield Notice(f"worker {worker.number} {_how_it_ended(worker)}; its work continues in a new one")
+        yield from self._return_units(worker)
+        if not worker.heard:
+            self._deaths_at_start += 1
+            if self._deaths_at_start >= DEATHS_AT_START:
+                raise AbortError(
+                    f"workers end before they begin: the last one {_how_it_ended(worker)}",
+                    "try fewer processes with -p; memory may be short",
+                )
+        self._workers.append(self._start())
+
+    def _return_units(self, worker: _Worker) -> Iterator[Event]:
+        for number, held in worker.in_hand.items():
+            if held.begun:
+                self._deaths[number] += 1
+            if self._deaths[number] < DEATHS_OF_A_UNIT:
+                self._returned.append(replace(held.unit, cursor=held.cursor))  # type: ignore[arg-type]
+            else:
+                error = TransferError(
+                    f"{held.unit.describe()} was given up: {DEATHS_OF_A_UNIT} workers died on it, "
+                    f"the last one {_how_it_ended(worker)}",
+                    "the rest of the job went on; run the same command again",
+                )
+                yield UnitReport(number, held.cursor, Tally(), error=error)
+        worker.in_hand.clear()
+
+    # -- keys and stopping
+
+    def _renew_keys(self) -> None:
+        keys = self._keys_of_provider()
+        if keys != self._keys:
+            self._keys = keys
+            for worker in self._workers:
+                self._send(worker, keys)
+
+    def _obey_stop(self) -> None:
+        if not self._stop.requests:
+            return
+        if self._stop_sent_s is None:
+            self._stop_sent_s = time.monotonic()
+            for worker in self._workers:
+                self._send(worker, Stop())
+        elif self._stop.requests > 1 or time.monotonic() - self._stop_sent_s > STOP_PATIENCE_S:
+            for worker in self._workers:
+                worker.process.kill()
+
+    def kill(self) -> None:
+        """End whatever still runs, at once, and reap it."""
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.join(_EXIT_PATIENCE_S)
+            worker.pipe.close()
+        self._workers.clear()
+
+
+def _how_it_ended(worker: _Worker) -> str:
+    code = worker.process.exitcode
+    if worker.crash:
+        return f"failed ({worker.crash})"
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        return f"was killed by {name}" + (" (out of memory?)" if -code == signal.SIGKILL else "")
+    return f"exited with {code}"

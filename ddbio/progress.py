@@ -1,0 +1,94 @@
+"""What a run shows while it works. The parent tells, a `Progress` shows; workers never print.
+
+`QuietProgress` is the library's default and what a command uses when stderr is no terminal; `BarProgress` is tqdm.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Protocol
+
+from ddbio.units import Tally
+
+
+class Progress(Protocol):
+    def say(self, text: str) -> None:
+        """A sentence about the run."""
+
+    def start(self, total: float, unit: str, cap: float) -> None:
+        """The work begins. total: bytes of source, or estimated items; 0 where unknown. cap: units per second."""
+
+    def update(self, amount: float, tally: Tally) -> None:
+        """amount: done since the last call, in the unit of `start`. tally: the sum so far."""
+
+    def finish(self) -> None: ...
+
+
+class QuietProgress:
+    """Shows nothing."""
+
+    def say(self, text: str) -> None: ...
+    def start(self, total: float, unit: str, cap: float) -> None: ...
+    def update(self, amount: float, tally: Tally) -> None: ...
+    def finish(self) -> None: ...
+
+
+class LogProgress(QuietProgress):
+    """Sentences with the time before them, on stderr: for logs and pipes."""
+
+    def say(self, text: str) -> None:
+        sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {text}\n")
+        sys.stderr.flush()
+
+
+class BarProgress(LogProgress):
+    """A tqdm bar on stderr: done, rate, ETA; items/s, units/s against the cap, rejected, throttled."""
+
+    _POSTFIX_EVERY_S = 0.5
+
+    def __init__(self) -> None:
+        from tqdm import tqdm
+
+        self._tqdm = tqdm
+        self._bar: tqdm | None = None  # type: ignore[type-arg]
+        self._cap = 0.0
+        self._began_s = self._shown_s = 0.0
+
+    def say(self, text: str) -> None:
+        with self._tqdm.external_write_mode(file=sys.stderr):
+            super().say(text)
+
+    def start(self, total: float, unit: str, cap: float) -> None:
+        self._bar = self._tqdm(
+            total=total or None,
+            file=sys.stderr,
+            leave=False,
+            dynamic_ncols=True,
+            unit=unit if unit == "B" else f" {unit}",
+            unit_scale=True,
+            unit_divisor=1024 if unit == "B" else 1000,
+        )
+        self._cap = cap
+        self._began_s = time.monotonic()
+
+    def update(self, amount: float, tally: Tally) -> None:
+        if self._bar is None:
+            return
+        self._bar.update(amount)
+        now_s = time.monotonic()
+        if now_s - self._shown_s >= self._POSTFIX_EVERY_S:
+            self._shown_s = now_s
+            self._bar.set_postfix_str(self._postfix(tally, max(now_s - self._began_s, 0.001)), refresh=False)
+
+    def _postfix(self, tally: Tally, seconds: float) -> str:
+        of_cap = "" if self._cap == float("inf") else f" of {self._cap:,.0f}"
+        parts = [f"{tally.written / seconds:,.0f} items/s", f"{tally.units / seconds:,.0f}{of_cap} units/s"]
+        parts += [f"{tally.rejected:,} rejected"] * bool(tally.rejected)
+        parts += [f"{tally.throttled:,} throttled"] * bool(tally.throttled)
+        return ", ".join(parts)
+
+    def finish(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

@@ -1,0 +1,85 @@
+"""Reads the slices of an import: blocks of whole lines, in constant memory.
+
+A slice owns the lines that *begin* in its byte range, so it is read from one byte before its start (to see whether a
+line begins there) to the end of the line that crosses its end. No file is read to find out where to cut it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from ddbio.storage import SourceFile, Storage
+from ddbio.units import SliceUnit
+
+LOCAL_BLOCK_BYTES = 128 * 1024  # a read of the page cache: small blocks keep many lanes in little memory
+REMOTE_BLOCK_BYTES = 1024 * 1024  # a round trip to S3 each: a whole unit of the usual size
+LINE_END_STEP_BYTES = 16 * 1024  # first look past a slice's end for the line's; doubles from there
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class SliceReader:
+    """Reads slices through a storage. Shared by the lanes of a worker."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._block_bytes = REMOTE_BLOCK_BYTES if storage.remote else LOCAL_BLOCK_BYTES
+
+    async def read(self, file: SourceFile, start: int, stop: int) -> bytes:
+        if not self._storage.remote:
+            return self._storage.read_range(file, start, stop)
+        return await asyncio.get_running_loop().run_in_executor(None, self._storage.read_range, file, start, stop)
+
+    async def blocks(self, unit: SliceUnit) -> AsyncIterator[tuple[int, bytes]]:
+        """Pairs of (offset of the first byte, whole lines); the last line of a file may lack its line end.
+
+        Starts at the unit's cursor where it has one. Raises TransferError when the file cannot be read.
+        """
+        file, stop = unit.file, min(unit.stop, unit.file.size_bytes)
+        at = unit.cursor.offset if unit.cursor is not None else unit.start
+        fresh = unit.cursor is None and unit.start > 0
+        carry = b""  # bytes [at - len(carry), at): the beginning of a line whose end is still to come
+        if fresh:
+            at, carry = await self._first_line(file, at, stop)
+        while at < stop or carry:
+            until = min(at + self._block_bytes, stop)
+            data = carry + (await self.read(file, at, until) if at < until else b"")
+            begin, at = at - len(carry), until
+            if at == stop and not data.endswith(b"\n"):
+                tail = await self._rest_of_line(file, stop)
+                data, at = data + tail, stop + len(tail)
+            end = len(data) if at >= stop else data.rfind(b"\n") + 1
+            carry = data[end:]
+            if end:
+                yield _without_mark(begin, data[:end])
+
+    async def _first_line(self, file: SourceFile, start: int, stop: int) -> tuple[int, bytes]:
+        """Where the first line at or after `start` begins is found in [start - 1, stop - 1): (offset read up to,
+        bytes of that line read so far). A slice in which no line begins gives (stop, b"")."""
+        at = start - 1
+        while at < stop - 1:
+            until = min(at + self._block_bytes, stop)
+            data = await self.read(file, at, until)
+            found = data.find(b"\n", 0, stop - 1 - at)
+            if found >= 0:
+                return at + len(data), data[found + 1 :]
+            at = until
+        return stop, b""
+
+    async def _rest_of_line(self, file: SourceFile, at: int) -> bytes:
+        pieces, step = [], LINE_END_STEP_BYTES
+        while at < file.size_bytes:
+            data = await self.read(file, at, min(at + step, file.size_bytes))
+            end = data.find(b"\n") + 1
+            pieces.append(data[:end] if end else data)
+            if end:
+                break
+            at, step = at + len(data), step * 2
+        return b"".join(pieces)
+
+
+def _without_mark(offset: int, data: bytes) -> tuple[int, bytes]:
+    """A byte order mark at the start of a file is no part of its first record."""
+    if offset == 0 and data.startswith(BYTE_ORDER_MARK):
+        return len(BYTE_ORDER_MARK), data[len(BYTE_ORDER_MARK) :]
+    return offset, data

@@ -1,0 +1,135 @@
+"""Files on the local disk.
+
+Reads are `pread`s on a few cached descriptors, and each one is verified: after it, the file must still have the
+inode, size and modification time it was listed with, so that an import never mixes two versions of a file. (A file
+that was replaced by a rename while it was open here is read on as it was.) Listing and writing are next door, in
+`local_listing` and `local_output`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+from collections import OrderedDict
+from typing import Any
+
+from ddbio.errors import TransferError, UsageError
+from ddbio.storage import SourceFile
+from ddbio.storage.local_listing import list_local, local_path, version_of
+from ddbio.storage.local_output import LocalOutput, create_local, reopen_local
+
+_MAX_OPEN_FILES = 32
+
+
+class LocalStorage:
+    """See `Storage`. URIs are paths, absolute or relative to the working directory, or `file:///path`."""
+
+    remote = False
+
+    def __init__(self) -> None:
+        self._open_files = _OpenFiles()
+
+    def list_files(self, uri: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
+        return list_local(uri, suffixes)
+
+    def read_range(self, file: SourceFile, start: int, stop: int) -> bytes:
+        stop = min(stop, file.size_bytes)
+        try:
+            data = self._open_files.read(file, start, stop)
+        except OSError as error:
+            what = f'"{file.uri}" cannot be read any more: {error.strerror or error}'
+            raise TransferError(what, "put it right and run the same command again") from error
+        if len(data) < stop - start:
+            raise _changed(file)
+        return data
+
+    def prepare_destination(self, uri: str) -> None:
+        folder = local_path(uri)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise UsageError(f'"{folder}" is not a folder', "name a folder to write the files to") from error
+        except OSError as error:
+            raise _unwritable(folder, error.strerror or str(error)) from error
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise _unwritable(folder, os.strerror(errno.EACCES))
+
+    def create(self, uri: str, name: str, max_bytes: int) -> LocalOutput:
+        return create_local(local_path(uri), name)
+
+    def reopen(self, state: dict[str, Any]) -> LocalOutput:
+        return reopen_local(state)
+
+    def write_small(self, uri: str, name: str, data: bytes) -> None:
+        output = create_local(local_path(uri), name)
+        try:
+            output.write(data)
+            output.finish()
+        finally:
+            output.abort()
+
+    def close(self) -> None:
+        self._open_files.close()
+
+
+class _OpenFiles:
+    """The most recently read files, open. One lock for all: a descriptor must not be closed under a reader."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._fds: OrderedDict[str, int] = OrderedDict()
+
+    def read(self, file: SourceFile, start: int, stop: int) -> bytes:
+        with self._lock:
+            fd = self._fds.get(file.uri)
+            if fd is None or version_of(os.fstat(fd)) != file.version:
+                fd = self._open(file.uri)
+            self._fds.move_to_end(file.uri)
+            data = _read_fully(fd, start, stop)
+            # Looked at after the read, so that what it read is what was listed.
+            if version_of(os.fstat(fd)) != file.version:
+                raise _changed(file)
+            return data
+
+    def close(self) -> None:
+        with self._lock:
+            while self._fds:
+                self._drop(next(iter(self._fds)))
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _open(self, path: str) -> int:
+        self._drop(path)
+        if len(self._fds) >= _MAX_OPEN_FILES:
+            self._drop(next(iter(self._fds)))
+        # Without NONBLOCK the open itself would wait if the file has become a FIFO.
+        self._fds[path] = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return self._fds[path]
+
+    def _drop(self, path: str) -> None:
+        fd = self._fds.pop(path, None)
+        if fd is not None:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+
+def _read_fully(fd: int, start: int, stop: int) -> bytes:
+    """Bytes [start, stop); fewer at the end of the file. One pread but for enormous ranges."""
+    data = os.pread(fd, max(0, stop - start), start)
+    while len(data) < stop - start and (more := os.pread(fd, stop - start - len(data), start + len(data))):
+        data += more
+    return data
+
+
+def _changed(file: SourceFile) -> TransferError:
+    return TransferError(
+        f'"{file.uri}" changed after it was listed',
+        "leave the files alone while they are read; start over with --fresh",
+    )
+
+
+def _unwritable(folder: os.PathLike[str], reason: str) -> UsageError:
+    return UsageError(f'cannot write to "{folder}": {reason}', "choose another folder, or check its permissions")

@@ -1,0 +1,146 @@
+"""What a local path names: a file, the files below a folder, or what a glob matches.
+
+Rules (those of names are in `ddbio.storage.names`):
+
+- Nothing is left out silently. A folder that cannot be read, a link to nothing, a FIFO between the data files: each
+  is a UsageError with its path, because the alternative is an import that is complete but for something.
+- Links to folders are followed, and every folder is visited once however many links lead to it, so a loop ends.
+- The order does not depend on the file system: the result is sorted by path.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+from ddbio.errors import UsageError
+from ddbio.storage import SourceFile
+from ddbio.storage.names import (
+    Glob,
+    has_magic,
+    is_any_depth,
+    is_data_file,
+    is_hidden,
+    matches_component,
+    spoken_list,
+)
+
+
+def local_path(uri: str) -> Path:
+    """The absolute path of a path or a `file://` URI (whose percent-escapes are undone). Links are not resolved."""
+    if not uri.lower().startswith("file://"):
+        return Path(uri).absolute()
+    host, slash, rest = uri[len("file://") :].partition("/")
+    if host not in ("", "localhost") or not slash:
+        raise UsageError(f'"{uri}" names a host, "{host}"', "a local file has three slashes: file:///path")
+    return Path(unquote(slash + rest)).absolute()
+
+
+def version_of(status: os.stat_result) -> str:
+    """Inode, size and modification time: another file, a longer one and a rewritten one all differ in it."""
+    return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
+
+
+def list_local(uri: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
+    """See `Storage.list_files`. A path with glob characters that exists as it is spelled is that file or folder."""
+    path = local_path(uri)
+    try:
+        files = [_source_file(found) for found in _find(path, suffixes, folders_only=uri.endswith("/"))]
+    except OSError as error:
+        raise unreadable(Path(error.filename or path), error) from error
+    if not files:
+        raise _nothing_matched(path, suffixes)
+    return sorted(files, key=lambda file: file.uri)
+
+
+def _find(path: Path, suffixes: tuple[str, ...], *, folders_only: bool) -> set[Path]:
+    if has_magic(str(path)) and not path.exists():
+        return set(_glob(Glob.parse(f"{path}{'/' * folders_only}"), suffixes))
+    return set(_data_files(path, suffixes)) if path.is_dir() else {path}
+
+
+def _source_file(path: Path) -> SourceFile:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise UsageError(
+            f'"{path}" is not a regular file', "a FIFO or device cannot be read in ranges: copy it first"
+        )
+    if not os.access(path, os.R_OK):
+        raise PermissionError(0, "permission denied", str(path))
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"the file name {os.fsencode(path)!r} is not UTF-8", "rename the file") from error
+    return SourceFile(str(path), status.st_size, version_of(status))
+
+
+def _tree(top: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Every folder from `top` down that is not hidden, with the names of what is in it that is no folder."""
+    seen: set[tuple[int, int]] = set()
+    pending = [top]
+    while pending:
+        folder = pending.pop()
+        status = folder.stat()
+        if (status.st_dev, status.st_ino) in seen:
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        with os.scandir(folder) as scan:
+            entries = sorted(scan, key=lambda entry: entry.name, reverse=True)
+        yield folder, [entry.name for entry in entries if not _is_folder(entry)]
+        pending += [Path(entry.path) for entry in entries if _is_folder(entry) and not is_hidden(entry.name)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself; reported by its name if it looks like data
+        return False
+
+
+def _data_files(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    for parent, names in _tree(folder):
+        yield from (parent / name for name in names if is_data_file(name, suffixes))
+
+
+def _glob(glob: Glob, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    for path in _expand(Path(glob.root), glob.parts):
+        if path.is_dir():
+            yield from _data_files(path, suffixes)
+        elif glob.takes_file(path.name):
+            yield path
+
+
+def _expand(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
+    """The paths below `folder` that match the components `parts`. Only folders that can match are opened."""
+    if not parts:
+        yield folder
+    elif folder.is_dir():
+        for path in _matches(folder, parts[0]):
+            yield from _expand(path, parts[1:])
+
+
+def _matches(folder: Path, part: str) -> Iterator[Path]:
+    if is_any_depth(part):
+        yield from (path for path, _names in _tree(folder))
+    elif has_magic(part):
+        yield from (path for path in folder.iterdir() if matches_component(part, path.name))
+    elif os.path.lexists(folder / part):
+        yield folder / part
+
+
+def unreadable(path: Path, error: OSError) -> UsageError:
+    """A UsageError that says why `path` cannot be read."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        what = "is a link to nothing" if path.is_symlink() else "does not exist"
+        return UsageError(f'"{path}" {what}', "check the path")
+    return UsageError(f'"{path}" cannot be read: {error.strerror or error}', "check its permissions")
+
+
+def _nothing_matched(path: Path, suffixes: tuple[str, ...]) -> UsageError:
+    if path.is_dir():
+        what = f'no file below "{path}" ends in {spoken_list(suffixes)}'
+        return UsageError(what, "name a file itself to take it whatever its name")
+    return UsageError(f'nothing matches "{path}"', "check the pattern; quote it so that the shell leaves it alone")

@@ -1,0 +1,94 @@
+"""Objects in S3, or in a store that speaks its protocol.
+
+Reads are ranged GETs that S3 answers only while the object is the one that was listed (If-Match on its ETag).
+Listing, writing and the door to botocore have modules of their own: `s3_listing`, `s3_output` with `s3_upload`,
+`s3_client` with `s3_errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Any
+
+from botocore.exceptions import BotoCoreError
+
+from ddbio.credentials import KeysProvider
+from ddbio.errors import TransferError, UsageError
+from ddbio.options import AwsSettings
+from ddbio.storage import SourceFile, join
+from ddbio.storage.names import check_output_name
+from ddbio.storage.s3_client import S3Client
+from ddbio.storage.s3_errors import changed, translate, upload_gone
+from ddbio.storage.s3_listing import find_object, list_objects, parse_uri
+from ddbio.storage.s3_output import S3Output, part_bytes_for, put_object, reopen_output
+
+# botocore repeats a request that fails, but not a body that breaks off while it is read.
+_BODY_TRIES = 5
+
+
+class S3Storage:
+    """See `Storage`. Threads may share it. Connects when it is first used.
+
+    keys: asked for the newest AWS keys at every request; None leaves it to botocore's own chain.
+    s3_put_args: extra arguments of every object written, by their names in S3's API. (Not customer-provided
+        encryption keys: those would have to go along with every part and every read.)
+    """
+
+    remote = True
+
+    def __init__(
+        self, settings: AwsSettings, keys: KeysProvider | None = None, s3_put_args: Mapping[str, str] | None = None
+    ) -> None:
+        self._client = S3Client(settings, keys, s3_put_args or {})
+
+    def list_files(self, uri: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
+        return list_objects(self._client, uri, suffixes)
+
+    def read_range(self, file: SourceFile, start: int, stop: int) -> bytes:
+        stop = min(stop, file.size_bytes)
+        return self._read(file, start, stop, _BODY_TRIES) if start < stop else b""
+
+    def prepare_destination(self, uri: str) -> None:
+        bucket, _ = parse_uri(uri)
+        self._client.call("head_bucket", f"s3://{bucket}", UsageError, Bucket=bucket)
+
+    def create(self, uri: str, name: str, max_bytes: int) -> S3Output:
+        bucket, key = parse_uri(join(uri, check_output_name(name)))
+        return S3Output(self._client, bucket, key, part_bytes_for(max_bytes))
+
+    def reopen(self, state: dict[str, Any]) -> S3Output:
+        def read_finished(start: int, stop: int) -> bytes:
+            file = find_object(self._client, state["bucket"], state["key"], TransferError)
+            if file is None:
+                raise upload_gone(f"s3://{state['bucket']}/{state['key']}")
+            return self.read_range(file, start, stop)
+
+        return reopen_output(self._client, state, read_finished)
+
+    def write_small(self, uri: str, name: str, data: bytes) -> None:
+        bucket, key = parse_uri(join(uri, check_output_name(name)))
+        put_object(self._client, bucket, key, data)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _read(self, file: SourceFile, start: int, stop: int, tries: int) -> bytes:
+        try:
+            return self._get(file, start, stop)
+        except (BotoCoreError, OSError) as error:
+            if tries <= 1:
+                raise translate(error, TransferError, "read", file.uri) from error
+        return self._read(file, start, stop, tries - 1)
+
+    def _get(self, file: SourceFile, start: int, stop: int) -> bytes:
+        """One attempt. Lets the exceptions of a body that breaks off through."""
+        bucket, key = parse_uri(file.uri)
+        wanted: dict[str, Any] = {"Range": f"bytes={start}-{stop - 1}", "IfMatch": file.version}
+        answer = self._client.call("get_object", file.uri, Bucket=bucket, Key=key, **wanted)
+        with closing(answer["Body"]) as body:
+            # Not every store heeds If-Match and Range; a whole object must not be read into memory.
+            if answer["ETag"] != file.version or answer["ContentLength"] != stop - start:
+                raise changed(file.uri)
+            data: bytes = body.read()
+        return data

@@ -1,0 +1,148 @@
+"""The one door to botocore's S3: builds the client, makes the calls, translates the errors.
+
+botocore keeps what it is good at: region, endpoint (`AWS_ENDPOINT_URL_S3` and the profile's included), CA bundle,
+proxies, redirects to a bucket's own region, and retries (unlike the DynamoDB side, nothing here is metered).
+Checksums are ours: every body goes out with its SHA-256, which S3 verifies; a store that does not know them gets
+Content-MD5 instead. So botocore's own, which some S3-compatible stores choke on, stay off.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.config import Config
+from botocore.credentials import Credentials, ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session
+
+from ddbio.credentials import KeysProvider
+from ddbio.errors import DdbioError, TransferError, UsageError
+from ddbio.options import AwsSettings
+from ddbio.storage.s3_errors import fault_code, translate
+
+_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 6},
+    max_pool_connections=64,  # one for each lane of a worker; more would queue, not fail
+    connect_timeout=10,
+    read_timeout=60,
+    tcp_keepalive=True,  # NAT gateways forget a connection that idles between two parts
+    request_checksum_calculation="when_required",
+    response_checksum_validation="when_required",
+)
+
+# What stores answer to a checksum header they do not know.
+_UNKNOWN_FEATURE = ("NotImplemented", "XNotImplemented", "InvalidArgument", "InvalidRequest")
+
+
+class _NewestKeys(Credentials):  # type: ignore[misc]
+    """botocore credentials that ask the provider for every single request, so that handed-over keys take effect."""
+
+    def __init__(self, keys: KeysProvider) -> None:
+        newest = keys()
+        super().__init__(newest.access_key, newest.secret_key, newest.token, method="ddbio")
+        self._keys = keys
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        newest = self._keys()
+        return ReadOnlyCredentials(newest.access_key, newest.secret_key, newest.token)
+
+
+class _KeysResolver:
+    """Takes the place of botocore's credential chain."""
+
+    def __init__(self, keys: KeysProvider) -> None:
+        self._keys = keys
+
+    def load_credentials(self) -> Credentials:
+        return _NewestKeys(self._keys)
+
+
+class S3Client:
+    """Calls S3. Any number of threads may share one.
+
+    put_args: extra arguments of PutObject and CreateMultipartUpload.
+    """
+
+    def __init__(self, settings: AwsSettings, keys: KeysProvider | None, put_args: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._keys = keys
+        self.put_args = dict(put_args)
+        self._client: Any = None
+        self._build_lock = threading.Lock()  # a client may be shared by threads, but not built by two at once
+        self._knows_checksums = True
+
+    def call(
+        self, operation: str, where: str, kind: type[DdbioError] = TransferError, **params: Any
+    ) -> dict[str, Any]:
+        """The answer of one S3 operation (`get_object`), made on `where` (a URI, for messages).
+
+        Raises `kind` when S3 or botocore refuses, TransferError when trying again may help.
+        """
+        try:
+            answer: dict[str, Any] = getattr(self._built(), operation)(**params)
+        except (BotoCoreError, ClientError) as error:
+            raise translate(error, kind, operation.replace("_", " "), where) from error
+        return answer
+
+    def call_checked(
+        self,
+        operation: str,
+        where: str,
+        sha256: Mapping[str, Any],
+        plain: Callable[[], Mapping[str, Any]],
+        **params: Any,
+    ) -> dict[str, Any]:
+        """`call` with the arguments `sha256`; with those of `plain()` where the store does not know checksums."""
+        if self._knows_checksums:
+            try:
+                return self.call(operation, where, **params, **sha256)
+            except TransferError as error:
+                if fault_code(error) not in _UNKNOWN_FEATURE:
+                    raise
+        answer = self.call(operation, where, **params, **plain())
+        self._knows_checksums = False  # only a success without them proves that they were what it minded
+        return answer
+
+    def send(
+        self, operation: str, where: str, body: bytes | bytearray, digest: bytes, **params: Any
+    ) -> dict[str, Any]:
+        """`call` with a body whose arrival the store verifies. digest: its SHA-256."""
+        sha256 = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": base64_of(digest)}
+        return self.call_checked(operation, where, sha256, lambda: _md5_of(body), Body=body, **params)
+
+    def close(self) -> None:
+        with self._build_lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _built(self) -> Any:
+        with self._build_lock:
+            if self._client is None:
+                self._client = _build(self._settings, self._keys)
+            return self._client
+
+
+def _build(settings: AwsSettings, keys: KeysProvider | None) -> Any:
+    try:
+        session = Session(profile=settings.profile)
+        if keys is not None:
+            session.register_component("credential_provider", _KeysResolver(keys))
+        return session.create_client(
+            "s3", region_name=settings.region, endpoint_url=settings.s3_endpoint_url, config=_CONFIG
+        )
+    except (BotoCoreError, ValueError) as error:  # a malformed endpoint is a bare ValueError
+        raise UsageError(f"S3 cannot be used: {error}", "check the profile, region and endpoint") from error
+
+
+def _md5_of(body: bytes | bytearray) -> dict[str, str]:
+    return {"ContentMD5": base64_of(hashlib.md5(body, usedforsecurity=False).digest())}
+
+
+def base64_of(digest: bytes) -> str:
+    """A digest as S3 writes it."""
+    return base64.b64encode(digest).decode("ascii")

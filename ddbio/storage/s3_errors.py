@@ -1,0 +1,194 @@
+"""What S3 or botocore said, in one line for the person at the terminal: two tables and a look-up.
+
+S3's codes: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. A HEAD has no body, so its errors
+carry only the HTTP status, which `_STATUS_CODES` maps back. Trouble that may pass (the network, 5xx, throttling) is a
+TransferError even before anything moved: the command is right, and running it again is the remedy.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ddbio.errors import DdbioError, TransferError
+
+
+class Telling(NamedTuple):
+    """what: the message; {where} is the URI, {bucket} its bucket, {act} what was tried, {said} the service's words.
+    hint: the hint; {permission} is what the operation needs.
+    passing: whether it may work the next time.
+    """
+
+    what: str
+    hint: str
+    passing: bool = False
+
+
+class Action(NamedTuple):
+    """What an operation does, and the permission it needs."""
+
+    act: str
+    permission: str
+
+
+_AGAIN = "run the same command again"
+_FRESH = "leave the objects alone while they are read; start over with --fresh"
+
+_ACTIONS = {
+    "HeadBucket": Action("look at", "s3:ListBucket"),
+    "ListObjectsV2": Action("list", "s3:ListBucket"),
+    "HeadObject": Action("read", "s3:GetObject"),
+    "GetObject": Action("read", "s3:GetObject"),
+    "ListParts": Action("go on with the upload of", "s3:ListMultipartUploadParts"),
+    "AbortMultipartUpload": Action("abort the upload of", "s3:AbortMultipartUpload"),
+}
+_WRITE = Action("write", "s3:PutObject (and kms:GenerateDataKey, if the bucket is encrypted with a KMS key)")
+
+_STATUS_CODES = {
+    "301": "PermanentRedirect",
+    "403": "AccessDenied",
+    "404": "NoSuchKey",
+    "412": "PreconditionFailed",
+    "429": "SlowDown",
+    "500": "InternalError",
+    "502": "InternalError",
+    "503": "SlowDown",
+    "504": "InternalError",
+    "Forbidden": "AccessDenied",
+    "NotFound": "NoSuchKey",
+}
+
+_NO_BUCKET = Telling(
+    'there is no bucket "{bucket}"', "check its name and the endpoint; the bucket is not made for you"
+)
+_DENIED = Telling("no permission to {act} {where}", "allow these credentials {permission}")
+_REGION = Telling("{where} is in another region ({said})", "give the bucket's own region with -r or AWS_REGION")
+_BAD_KEYS = Telling(
+    "AWS does not accept these credentials for {where}: {said}", "check the credentials or the profile"
+)
+_EXPIRED = Telling("the AWS credentials expired while S3 was used ({where})", f"renew them and {_AGAIN}")
+_CHANGED = Telling("{where} changed after it was listed", _FRESH)
+_GONE = Telling("{where} does not exist", "check the name; if it was just there, it was deleted meanwhile")
+_BUSY = Telling(
+    "S3 could not {act} {where}, after several tries: {said}", f"wait a little and {_AGAIN}", passing=True
+)
+_UPLOAD_GONE = Telling(
+    "the unfinished upload of {where} is gone: aborted, or removed by a lifecycle rule", "start over with --fresh"
+)
+_DAMAGED = Telling("{where} arrived damaged: {said}", f"check the network and {_AGAIN}", passing=True)
+_KMS = Telling("KMS refused the key of {where}: {said}", "check the key, its region and its policy")
+_OTHER = Telling("S3 refused to {act} {where}: {said}", f"put it right and {_AGAIN}")
+
+_BY_CODE: dict[str, Telling] = {
+    "NoSuchBucket": _NO_BUCKET,
+    "NoSuchKey": _GONE,
+    "AccessDenied": _DENIED,
+    "AllAccessDisabled": _DENIED,
+    "AccountProblem": _DENIED,
+    "PermanentRedirect": _REGION,
+    "AuthorizationHeaderMalformed": _REGION,
+    "IllegalLocationConstraintException": _REGION,
+    "InvalidAccessKeyId": _BAD_KEYS,
+    "SignatureDoesNotMatch": _BAD_KEYS,
+    "InvalidToken": _BAD_KEYS,
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
+    "TokenRefreshRequired": _EXPIRED,
+    "RequestTimeTooSkewed": Telling("this machine's clock is wrong: {said}", "set the clock (chrony, ntpd)"),
+    "PreconditionFailed": _CHANGED,
+    "InvalidRange": _CHANGED,
+    "InvalidObjectState": Telling("{where} is archived", "restore it from Glacier first"),
+    "SlowDown": _BUSY,
+    "ServiceUnavailable": _BUSY,
+    "InternalError": _BUSY,
+    "RequestTimeout": _BUSY,
+    "OperationAborted": _BUSY,
+    "NoSuchUpload": _UPLOAD_GONE,
+    "InvalidPart": _UPLOAD_GONE,
+    "BadDigest": _DAMAGED,
+    "XAmzContentSHA256Mismatch": _DAMAGED,
+    "XAmzContentChecksumMismatch": _DAMAGED,
+    "IncompleteBody": _DAMAGED,
+    "KMS.DisabledException": _KMS,
+    "KMS.NotFoundException": _KMS,
+    "KMS.InvalidStateException": _KMS,
+    "KMS.KMSInvalidStateException": _KMS,
+}
+
+_NO_KEYS = Telling("no AWS credentials were found to {act} {where}", "set a profile, AWS_ACCESS_KEY_ID, or a role")
+_UNREACHABLE = Telling(
+    "S3 could not be reached to {act} {where}: {said}", f"check the network, region and endpoint and {_AGAIN}", True
+)
+_SETUP = Telling("cannot {act} {where}: {said}", "check the AWS settings")
+
+# By the name of the exception's class or of one it derives from.
+_BY_CLASS: dict[str, Telling] = {
+    "NoCredentialsError": _NO_KEYS,
+    "PartialCredentialsError": _BAD_KEYS,
+    "CredentialRetrievalError": Telling("the AWS credentials could not be fetched: {said}", _AGAIN, passing=True),
+    "SSOError": Telling("the AWS sign-in is not valid: {said}", f"sign in (aws sso login) and {_AGAIN}"),
+    "SSLError": Telling("the connection to S3 is not trusted: {said}", "check AWS_CA_BUNDLE and the endpoint"),
+    "HTTPClientError": _UNREACHABLE,
+    "ConnectionError": _UNREACHABLE,
+    "IncompleteReadError": _UNREACHABLE,
+    "OSError": _UNREACHABLE,
+}
+
+
+def fault_code(error: BaseException) -> str:
+    """S3's error code behind `error` (one of botocore's, or ours made from it); empty if there is none."""
+    cause = error if isinstance(error, ClientError) else error.__cause__
+    if not isinstance(cause, ClientError):
+        return ""
+    code = str(cause.response.get("Error", {}).get("Code", ""))
+    if code == "404" and cause.operation_name == "HeadBucket":
+        return "NoSuchBucket"
+    return _STATUS_CODES.get(code, code)
+
+
+def translate(
+    error: ClientError | BotoCoreError | OSError, kind: type[DdbioError], act: str, where: str
+) -> DdbioError:
+    """`error` as a `kind`, or as a TransferError if it may pass.
+
+    act: what was tried, for an error that names no operation of its own. where: the URI it was tried on.
+    """
+    telling, action = _telling(error), Action(act, "")
+    if isinstance(error, ClientError):
+        action = _ACTIONS.get(error.operation_name, _WRITE)
+    words = {
+        "act": action.act,
+        "permission": action.permission,
+        "where": f'"{where}"',
+        "bucket": where.removeprefix("s3://").partition("/")[0],
+        "said": _said(error),
+    }
+    chosen = TransferError if telling.passing else kind
+    return chosen(telling.what.format(**words), telling.hint.format(**words))
+
+
+def _telling(error: Exception) -> Telling:
+    if isinstance(error, ClientError):
+        return _BY_CODE.get(fault_code(error), _OTHER)
+    names = (base.__name__ for base in type(error).__mro__)
+    return next((_BY_CLASS[name] for name in names if name in _BY_CLASS), _SETUP)
+
+
+def _said(error: Exception) -> str:
+    """The service's own words on one line; botocore's preamble about the operation adds nothing to ours."""
+    text = str(error)
+    if isinstance(error, ClientError):
+        told = error.response.get("Error", {})
+        text = f"{told.get('Code', 'unknown error')}: {told.get('Message', '')}".rstrip(": ")
+    return " ".join(text.split())
+
+
+def changed(where: str) -> TransferError:
+    """The object at `where` is not the one that was listed."""
+    return TransferError(_CHANGED.what.format(where=f'"{where}"'), _CHANGED.hint)
+
+
+def upload_gone(where: str) -> TransferError:
+    """What was uploaded of `where` is not there any more."""
+    return TransferError(_UPLOAD_GONE.what.format(where=f'"{where}"'), _UPLOAD_GONE.hint)

@@ -1,0 +1,114 @@
+"""What an S3 URI names: an object, the objects below a prefix, or what a glob matches.
+
+`s3://bucket/x` is, in this order:
+
+1. the object `x`, whatever its suffix;
+2. the folder `x`: the objects below `x/`;
+3. the objects in x's own folder whose names begin with x: `s3://bucket/data/part-` is `data/part-0000.json` and so
+   on, but `s3://bucket/Orders` is never `Orders-old/0000.json`. For all keys that begin so, write `x*`.
+
+`s3://bucket`, `s3://bucket/` and `s3://bucket/x/` are folders. In a key with `*`, `?` or `[` that is no object as
+it is spelled, those are wildcards. Keys are taken as they are, never percent-decoded. The markers that consoles make
+for "folders" (`x/`) are skipped; all else of what is data and what is not stands in `ddbio.storage.names`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ddbio.errors import DdbioError, UsageError
+from ddbio.storage import SourceFile
+from ddbio.storage.names import Glob, has_magic, is_data_path, spoken_list
+from ddbio.storage.s3_client import S3Client
+from ddbio.storage.s3_errors import fault_code
+
+_SCHEME = "s3://"
+
+
+def parse_uri(uri: str) -> tuple[str, str]:
+    """(bucket, key or prefix) of `s3://bucket/key`; the key may be empty."""
+    bucket, _, key = uri[len(_SCHEME) :].partition("/")
+    if not uri.lower().startswith(_SCHEME) or not bucket:
+        raise UsageError(f'"{uri}" names no bucket', "write it s3://bucket/prefix")
+    return bucket, key
+
+
+def uri_of(bucket: str, key: str) -> str:
+    """The inverse of `parse_uri`."""
+    return f"{_SCHEME}{bucket}/{key}"
+
+
+def list_objects(client: S3Client, uri: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
+    """See `Storage.list_files`."""
+    bucket, key = parse_uri(uri)
+    if key and not key.endswith("/") and (named := find_object(client, bucket, key, UsageError)):
+        return [named]
+    files = list(_glob(client, bucket, key, suffixes) if has_magic(key) else _below(client, bucket, key, suffixes))
+    if not files:
+        raise _nothing_matched(uri, key, suffixes)
+    return sorted(files, key=lambda file: file.uri)
+
+
+def find_object(client: S3Client, bucket: str, key: str, kind: type[DdbioError]) -> SourceFile | None:
+    """The object of exactly this key, if there is one. Reading one object needs no permission to list.
+
+    Raises `kind` when S3 cannot be asked.
+    """
+    try:
+        head = client.call("head_object", uri_of(bucket, key), kind, Bucket=bucket, Key=key)
+    except DdbioError as error:
+        # 403 is also the answer to a missing key for who may not list; the listing then says which it is.
+        if fault_code(error) not in ("NoSuchKey", "AccessDenied"):
+            raise
+        return None
+    return SourceFile(uri_of(bucket, key), head["ContentLength"], head["ETag"])
+
+
+def _below(client: S3Client, bucket: str, key: str, suffixes: tuple[str, ...]) -> Iterator[SourceFile]:
+    folder = key if not key or key.endswith("/") else f"{key}/"
+    empty = True
+    for file, rest in _keys(client, bucket, folder):
+        if is_data_path(rest.split("/"), suffixes):
+            empty = False
+            yield file
+    if empty and folder != key:
+        stem = key.rpartition("/")[2]
+        named_so = _keys(client, bucket, key, Delimiter="/")
+        yield from (file for file, rest in named_so if is_data_path([stem + rest], suffixes))
+
+
+def _glob(client: S3Client, bucket: str, key: str, suffixes: tuple[str, ...]) -> Iterator[SourceFile]:
+    glob = Glob.parse(key)
+    for file, rest in _keys(client, bucket, glob.prefix):
+        below_root = glob.prefix[len(glob.root) :] + rest
+        if glob.takes(tuple(below_root.split("/")), suffixes):
+            yield file
+
+
+def _keys(client: S3Client, bucket: str, prefix: str, **options: Any) -> Iterator[tuple[SourceFile, str]]:
+    """Each object whose key begins with `prefix`, with the rest of its key."""
+    for entry in _pages(client, bucket, prefix, **options):
+        key = entry["Key"]
+        if not key.endswith("/"):
+            yield SourceFile(uri_of(bucket, key), entry["Size"], entry["ETag"]), key[len(prefix) :]
+
+
+def _pages(client: S3Client, bucket: str, prefix: str, **options: Any) -> Iterator[dict[str, Any]]:
+    where = uri_of(bucket, prefix)
+    token: dict[str, Any] = {}
+    while True:
+        page = client.call("list_objects_v2", where, UsageError, Bucket=bucket, Prefix=prefix, **options, **token)
+        yield from page.get("Contents", ())
+        if not page.get("IsTruncated"):
+            return
+        token = {"ContinuationToken": page["NextContinuationToken"]}
+
+
+def _nothing_matched(uri: str, key: str, suffixes: tuple[str, ...]) -> UsageError:
+    if has_magic(key):
+        return UsageError(f'no object matches "{uri}"', "check the pattern, and quote it for the shell")
+    hint = "name an object itself to take it whatever its suffix"
+    if key and not key.endswith("/"):
+        hint += f'; for all keys that begin so write "{uri}*"'
+    return UsageError(f'no object below "{uri}" ends in {spoken_list(suffixes)}', hint)

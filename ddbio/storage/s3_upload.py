@@ -1,0 +1,129 @@
+"""One multipart upload, from CreateMultipartUpload to CompleteMultipartUpload.
+
+- A part that S3 acknowledged is durable, and the upload id with the list of parts is the whole state. Parts sent but
+  never reported are simply not listed at completion, and S3 drops them.
+- Every part carries its SHA-256, which S3 verifies, and completion names them all: S3's composite checksum of the
+  object and the one computed here must agree. https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+- Limits: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html (10,000 parts, 5 MiB to 5 GiB each).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from ddbio.errors import DdbioError, TransferError
+from ddbio.storage.s3_client import S3Client, base64_of
+from ddbio.storage.s3_errors import fault_code
+from ddbio.storage.s3_listing import uri_of
+
+_ABORT_TRIES = 3
+
+
+class Part(NamedTuple):
+    """An uploaded part. sha256: base64. confirmed: whether the store answered with that checksum."""
+
+    number: int
+    etag: str
+    sha256: str
+    size_bytes: int
+    confirmed: bool
+
+    def listed(self) -> dict[str, Any]:
+        """The part as completion lists it; a store that does not know checksums must not be told any."""
+        entry: dict[str, Any] = {"PartNumber": self.number, "ETag": self.etag}
+        return {**entry, "ChecksumSHA256": self.sha256} if self.confirmed else entry
+
+
+class MultipartUpload:
+    """An upload that exists in S3, and the parts it has so far."""
+
+    def __init__(self, client: S3Client, bucket: str, key: str, upload_id: str, parts: Iterable[Part] = ()) -> None:
+        self._client = client
+        self._target: dict[str, Any] = {"Bucket": bucket, "Key": key}
+        self.where = uri_of(bucket, key)
+        self.upload_id = upload_id
+        self.parts = list(parts)
+
+    @classmethod
+    def begin(cls, client: S3Client, bucket: str, key: str) -> MultipartUpload:
+        answer = client.call_checked(
+            "create_multipart_upload",
+            uri_of(bucket, key),
+            {"ChecksumAlgorithm": "SHA256"},
+            dict,
+            Bucket=bucket,
+            Key=key,
+            **client.put_args,
+        )
+        return cls(client, bucket, key, answer["UploadId"])
+
+    def send_part(self, body: bytes | bytearray) -> None:
+        digest = hashlib.sha256(body).digest()
+        number = len(self.parts) + 1
+        answer = self._client.send(
+            "upload_part", self.where, body, digest, PartNumber=number, UploadId=self.upload_id, **self._target
+        )
+        confirmed = "ChecksumSHA256" in answer
+        self.parts.append(Part(number, answer["ETag"], base64_of(digest), len(body), confirmed))
+
+    def complete(self) -> str:
+        """Make the object visible. Returns S3's composite checksum of it, `<base64>-<parts>`."""
+        composite = self.composite_checksum()
+        try:
+            answer = self._call(
+                "complete_multipart_upload", MultipartUpload={"Parts": [part.listed() for part in self.parts]}
+            )
+        except TransferError as error:
+            # A repeated completion whose first answer was lost finds the upload gone because it succeeded.
+            if fault_code(error) == "NoSuchUpload" and self._is_visible(composite):
+                return composite
+            raise
+        if not _agree(answer.get("ChecksumSHA256", composite), composite):
+            raise TransferError(
+                f'the checksum of "{self.where}" is {answer["ChecksumSHA256"]} in S3 but {composite} here',
+                "the object is damaged: delete it and start over with --fresh",
+            )
+        return composite
+
+    def composite_checksum(self) -> str:
+        """What S3 computes for an object of these parts."""
+        digests = b"".join(base64.b64decode(part.sha256) for part in self.parts)
+        return f"{base64_of(hashlib.sha256(digests).digest())}-{len(self.parts)}"
+
+    def exists(self) -> bool:
+        """Whether the upload can go on. True also where that may not be asked: the next part will tell."""
+        try:
+            self._call("list_parts", MaxParts=1)
+        except TransferError as error:
+            if fault_code(error) not in ("NoSuchUpload", "AccessDenied"):
+                raise
+            return fault_code(error) == "AccessDenied"
+        return True
+
+    def abort(self) -> None:
+        """Free what was uploaded. Repeated until S3 knows nothing of it: a part that was still on its way when a
+        connection broke can arrive after the first abort, and would be billed for ever."""
+        for _ in range(_ABORT_TRIES):
+            with suppress(DdbioError):
+                self._call("abort_multipart_upload")
+                if not self.exists():
+                    return
+
+    def _call(self, operation: str, **params: Any) -> dict[str, Any]:
+        return self._client.call(operation, self.where, UploadId=self.upload_id, **params, **self._target)
+
+    def _is_visible(self, composite: str) -> bool:
+        try:
+            head = self._client.call("head_object", self.where, ChecksumMode="ENABLED", **self._target)
+        except TransferError:
+            return False
+        return _agree(head.get("ChecksumSHA256", ""), composite)
+
+
+def _agree(theirs: str, ours: str) -> bool:
+    # Some stores leave out the number of parts.
+    return theirs.partition("-")[0] == ours.partition("-")[0]

@@ -1,0 +1,159 @@
+"""All that crosses the boundary between parent and worker: units of work, cursors, reports.
+
+A **unit** is a piece of work that any worker of any engine can do alone; a **cursor** says how far it is settled; a
+**report** is the only way back. Everything here is small, frozen and picklable; no clients, no handles.
+
+Accounting rule: reports carry *differences* since the unit's previous report, so their sum is what happened, whoever
+did it and however often a unit changed hands. For every import `read == written + replaced + rejected`; for every
+export `read == written`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ddbio.errors import DdbioError
+from ddbio.storage import SourceFile, WrittenFile
+
+Key = str  # a LastEvaluatedKey as the JSON text the service sent: it goes back as it came
+
+
+@dataclass(frozen=True, slots=True)
+class SliceUnit:
+    """Import: the records of a file that begin in bytes [start, stop).
+
+    A record that begins before `stop` and ends after it belongs to this unit, whole; so units can be cut anywhere
+    without reading the file.
+    """
+
+    number: int
+    file: SourceFile
+    start: int
+    stop: int
+    cursor: ImportCursor | None = None  # set when the unit goes on after a crash or a stop
+
+    def describe(self) -> str:
+        return f"{self.file.uri}, bytes {self.start:,} to {self.stop:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentUnit:
+    """Export: one segment of a parallel Scan, written to files of its own."""
+
+    number: int
+    segment: int
+    total_segments: int
+    cursor: ExportCursor | None = None
+
+    def describe(self) -> str:
+        return f"segment {self.segment} of {self.total_segments}"
+
+
+Unit = SliceUnit | SegmentUnit
+
+
+@dataclass(frozen=True, slots=True)
+class ImportCursor:
+    """Every record of the unit before byte `offset` of the file is settled: written, replaced, rejected or blank.
+
+    lines: line ends before `offset`, counted from the unit's start.
+    """
+
+    offset: int
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportCursor:
+    """Every item up to `last_key` is durable in the unit's files.
+
+    last_key: where the Scan goes on; None at its end.
+    files_done: how many files of the segment are complete.
+    output: `Output.state()` of the file being written, and its items so far; None between files.
+    """
+
+    last_key: Key | None
+    files_done: int
+    output: dict[str, Any] | None
+    output_items: int
+
+
+Cursor = ImportCursor | ExportCursor
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of what happened. Adds up field by field."""
+
+    read: int = 0  # records read from a source, items read from a table
+    written: int = 0  # items the service confirmed, items in durable output
+    rejected: int = 0  # records in the rejects file
+    replaced: int = 0  # records superseded by a later one with the same key in the same batch
+    blank: int = 0  # empty lines: no records, counted apart
+    bytes: int = 0  # of source settled, of output made durable
+    units: float = 0.0  # capacity units the service says were consumed
+    requests: int = 0  # sent, with those that failed
+    throttled: int = 0  # requests refused, and items sent back, for lack of capacity
+    retries: int = 0  # requests repeated for another reason
+
+    def add(self, other: Tally) -> None:
+        for each in _TALLY_FIELDS:
+            setattr(self, each, getattr(self, each) + getattr(other, each))
+
+    def unsettled(self) -> int:
+        """Records read whose fate no count tells; 0 in the accounts of a finished run."""
+        return self.read - self.written - self.rejected - self.replaced
+
+
+_TALLY_FIELDS = tuple(each.name for each in fields(Tally))
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that was not imported, and why."""
+
+    source: str
+    offset: int  # of the record's first byte in the source
+    unit: int
+    line: int  # from 1, counted from the start of the unit
+    code: str
+    message: str
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFile:
+    """A finished file of an export, and the items in it."""
+
+    segment: int
+    file: WrittenFile
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnitReport:
+    """What a worker tells of a unit; several in the course of a unit, the last with `done` or `error`.
+
+    tally: what was settled since the previous report of this unit.
+    cursor: how far the unit is settled; where it would go on.
+    error: why the unit cannot go on. The cursor still holds.
+    """
+
+    unit: int
+    cursor: Cursor | None
+    tally: Tally
+    rejects: tuple[Reject, ...] = ()
+    files: tuple[ExportedFile, ...] = ()
+    done: bool = False
+    error: DdbioError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence for the user about the run itself: a worker that died, an index that is starved."""
+
+    text: str
+
+
+Event = UnitReport | Notice  # what an engine yields

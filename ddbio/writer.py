@@ -1,0 +1,282 @@
+"""The worker's side of an import: the records of a unit become batches of puts.
+
+A lane keeps a list of *pending* puts, in the order of their records. A batch is what is pending; what the service
+leaves unprocessed stays pending and the next records fill the batch up again. So the cursor is simply the first
+pending record, and a record is settled exactly when it leaves the list: written, superseded by a later record of the
+same key, or rejected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import dataclass
+
+import msgspec
+
+from ddbio.capacity import MAX_BATCH_WRITES, MAX_ITEM_BYTES, MAX_REQUEST_BYTES, item_size_bytes, write_units
+from ddbio.dynamodb.client import DataClient
+from ddbio.dynamodb.errors import ServiceError
+from ddbio.dynamodb.operations import BATCH_WRITE, batch_write_body, halves
+from ddbio.dynamodb.session import DataPlane
+from ddbio.dynamodb.table import TableInfo
+from ddbio.errors import AbortError, RecordError
+from ddbio.formats import Format, get_format
+from ddbio.items import AttributeMap
+from ddbio.keys import ItemKey, key_checker
+from ddbio.options import AwsSettings
+from ddbio.reader import SliceReader
+from ddbio.storage import open_storage
+from ddbio.units import ImportCursor, Reject, SliceUnit, Tally, Unit, UnitReport
+from ddbio.worker import REPORT_INTERVAL_S, WorkerContext
+
+DEFAULT_IMPORT_LANES = 32  # at 10 ms a request, 32 lanes write 80,000 items a second
+PENDING_LIMIT_BYTES = 4 * 1024 * 1024  # of records: a batch of large items is sent before it fills the memory
+REPORT_REJECTS = 100  # a lane reports at once when it holds so many rejects
+# A record whose text is this short is one write unit, whatever is in it: a value nested in JSON takes at least two
+# characters, and never more than twice its text in DynamoDB's arithmetic.
+ONE_UNIT_RECORD_BYTES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class ImportJob:
+    """What every worker of an import must know; picklable."""
+
+    table: TableInfo
+    data_plane: DataPlane
+    format: str
+    source: str  # any uri of the sources: it tells which storage to open
+    aws: AwsSettings
+    lanes: int = DEFAULT_IMPORT_LANES
+
+    def open(self, context: WorkerContext) -> ImportWork:
+        return ImportWork(self, context)
+
+
+class ImportWork:
+    """An import opened in a worker: what its lanes share."""
+
+    def __init__(self, job: ImportJob, context: WorkerContext) -> None:
+        self.job = job
+        self.context = context
+        self.format: Format = get_format(job.format)
+        self.key_of: Callable[[AttributeMap], ItemKey] = key_checker(job.table)
+        self.reader = SliceReader(open_storage(job.source, job.aws, context.keys))
+        self.new_client = job.data_plane.open(context)
+        # An index entry is a write of its own. Until the service has said what a put really consumes, each index is
+        # taken to be written.
+        self.units_per_unit = 1.0 + len(job.table.index_names)
+
+    def lane(self) -> ImportLane:
+        return ImportLane(self)
+
+
+class _Put(msgspec.Struct, gc=False):
+    """A record on its way into the table. units: write units of the table itself."""
+
+    offset: int
+    line: int
+    record: bytes
+    attributes: AttributeMap
+    units: int
+
+
+class _Position(msgspec.Struct, gc=False):
+    """How far a lane is in its unit, and what it counted on the way."""
+
+    offset: int = 0  # of the next record
+    lines: int = 0  # line ends before it, from the unit's start
+    read: int = 0
+    written: int = 0
+    rejected: int = 0
+    replaced: int = 0
+    blank: int = 0
+
+
+class ImportLane:
+    """Works one slice at a time. Reports only *clean* positions: those at which nothing was pending.
+
+    So a unit that changes hands goes on from a position before which every record is settled and counted, and after
+    which none is: what is repeated is repeated whole.
+    """
+
+    def __init__(self, work: ImportWork) -> None:
+        self._work = work
+        self._context = work.context
+        self._client: DataClient = work.new_client()
+        self._pending: dict[ItemKey, _Put] = {}
+        self._pending_bytes = 0
+        self._rejects: list[Reject] = []
+        self._unit: SliceUnit
+        self._here = self._clean = self._reported = _Position()
+        self._report_due_s = 0.0
+
+    async def close(self) -> None:
+        self._client.close()
+
+    async def work(self, unit: Unit) -> None:
+        assert isinstance(unit, SliceUnit)
+        self._begin(unit)
+        try:
+            async for offset, block in self._work.reader.blocks(unit):
+                await self._import_block(offset, block)
+            await self._drain()
+        except BaseException:
+            self._report()
+            raise
+        self._clean.offset = max(self._clean.offset, unit.stop)
+        self._report(done=True)
+
+    def _begin(self, unit: SliceUnit) -> None:
+        self._unit = unit
+        cursor = unit.cursor or ImportCursor(unit.start, 0)
+        self._here = _Position(cursor.offset, cursor.lines)
+        self._clean, self._reported = copy(self._here), copy(self._here)
+        self._pending.clear()
+        self._pending_bytes = 0
+        self._rejects.clear()
+        self._report_due_s = self._context.clock() + REPORT_INTERVAL_S
+
+    # -- records to pending puts
+
+    async def _import_block(self, offset: int, block: bytes) -> None:
+        parse, key_of, pending, here = self._work.format.parse, self._work.key_of, self._pending, self._here
+        here.offset = offset
+        records = block.split(b"\n")
+        if not records[-1]:
+            records.pop()  # what follows the last line end is no record
+        for record in records:
+            offset, line = here.offset, here.lines
+            here.offset, here.lines = offset + len(record) + 1, line + 1
+            if not record or record.isspace():
+                here.blank += 1
+                continue
+            here.read += 1
+            try:
+                attributes = parse(record)
+                key = key_of(attributes)
+                units = _units(record, attributes)
+            except RecordError as error:
+                await self._reject(offset, line, record, error)
+                continue
+            if key in pending:  # in the order of the file the later record wins
+                self._pending_bytes -= len(pending.pop(key).record)
+                here.replaced += 1
+            pending[key] = _Put(offset, line, record, attributes, units)
+            self._pending_bytes += len(record)
+            if len(pending) >= MAX_BATCH_WRITES or self._pending_bytes > PENDING_LIMIT_BYTES:
+                await self._flush()
+
+    async def _reject(self, offset: int, line: int, record: bytes, error: RecordError) -> None:
+        self._here.rejected += 1
+        self._rejects.append(
+            Reject(self._unit.file.uri, offset, self._unit.number, line + 1, error.code, error.message, record)
+        )
+        if len(self._rejects) >= REPORT_REJECTS:
+            await self._drain()
+            self._report()
+
+    # -- pending puts to the table
+
+    async def _drain(self) -> None:
+        while self._pending:
+            await self._send_pending()
+        self._clean = copy(self._here)
+
+    async def _flush(self) -> None:
+        """One batch of all that is pending. What stays unprocessed stays pending, unless a report is due."""
+        await self._send_pending()
+        if not self._pending:
+            self._clean = copy(self._here)
+        if self._context.clock() >= self._report_due_s:
+            await self._drain()
+            self._report()
+        self._context.sleep.check()
+
+    async def _send_pending(self) -> None:
+        if await self._send(list(self._pending.items())):
+            await self._client.pause("the table leaves items unprocessed")
+
+    async def _send(self, batch: Sequence[tuple[ItemKey, _Put]]) -> bool:
+        """Send a batch; in two where it is too large or refused, so that a bad item ends up alone.
+
+        Returns whether items were left unprocessed.
+        """
+        body = batch_write_body(self._work.job.table.name, [put.attributes for _, put in batch])
+        if len(body) > MAX_REQUEST_BYTES and len(batch) > 1:
+            return await self._send_halves(batch)
+        units = sum([put.units for _, put in batch]) * self._work.units_per_unit
+        try:
+            reply = await self._client.call(BATCH_WRITE, body, units)
+        except ServiceError as error:
+            if len(batch) > 1:
+                return await self._send_halves(batch)
+            self._refused(*batch[0], error)
+            return False
+        left = {self._work.key_of(item) for item in reply.unprocessed()}
+        self._written(batch, left)
+        return bool(left)
+
+    async def _send_halves(self, batch: Sequence[tuple[ItemKey, _Put]]) -> bool:
+        first, second = halves(batch)
+        left_of_first = await self._send(first)
+        left_of_second = await self._send(second)
+        return left_of_first or left_of_second
+
+    def _refused(self, key: ItemKey, put: _Put, error: ServiceError) -> None:
+        self._here.rejected += 1
+        self._rejects.append(
+            Reject(
+                self._unit.file.uri,
+                put.offset,
+                self._unit.number,
+                put.line + 1,
+                error.name,
+                error.message,
+                put.record,
+            )
+        )
+        self._settle(key)
+
+    def _written(self, batch: Sequence[tuple[ItemKey, _Put]], left: set[ItemKey]) -> None:
+        written = [key for key, _ in batch if key not in left] if left else [key for key, _ in batch]
+        if len(written) + len(left) != len(batch):
+            raise AbortError("the service returned unprocessed items that were not sent", "check --endpoint-url")
+        for key in written:
+            self._settle(key)
+        self._here.written += len(written)
+        if left:
+            self._client.throttled(len(left))
+
+    def _settle(self, key: ItemKey) -> None:
+        self._pending_bytes -= len(self._pending.pop(key).record)
+
+    # -- reports
+
+    def _report(self, *, done: bool = False) -> None:
+        """Tell the parent the last clean position and what was counted up to it since the last report."""
+        clean, before = self._clean, self._reported
+        tally, self._client.tally = self._client.tally, Tally()
+        tally.read = clean.read - before.read
+        tally.written = clean.written - before.written
+        tally.rejected = clean.rejected - before.rejected
+        tally.replaced = clean.replaced - before.replaced
+        tally.blank = clean.blank - before.blank
+        # The line that crosses a slice's end is read by this unit and skipped by the next: its bytes count there.
+        tally.bytes = min(clean.offset, self._unit.stop) - min(before.offset, self._unit.stop)
+        rejects = tuple(self._rejects[: tally.rejected])
+        del self._rejects[: tally.rejected]
+        self._reported = copy(clean)
+        self._report_due_s = self._context.clock() + REPORT_INTERVAL_S
+        cursor = ImportCursor(clean.offset, clean.lines)
+        self._context.report(UnitReport(self._unit.number, cursor, tally, rejects, done=done))
+
+
+def _units(record: bytes, attributes: AttributeMap) -> int:
+    """Write units of one put into a table without indexes. Raises RecordError for an item over 400 KB."""
+    if len(record) <= ONE_UNIT_RECORD_BYTES:
+        return 1
+    size = item_size_bytes(attributes)
+    if size > MAX_ITEM_BYTES:
+        raise RecordError("item-too-large", f"the item has {size:,} bytes; DynamoDB takes {MAX_ITEM_BYTES:,}")
+    return write_units(size)
