@@ -1,0 +1,99 @@
+"""`DDBExport.py`: argv to `ExportOptions`, and what happened to text."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ddbio.cli import arguments
+from ddbio.cli.run import positive_int, run
+from ddbio.options import DEFAULT_FILE_MEGABYTES, ExportOptions
+
+if TYPE_CHECKING:
+    from ddbio.exporter import ExportResult
+
+PROGRAM = "DDBExport.py"
+
+EXAMPLES = """\
+examples:
+  1. to a folder, under a cap of 1,000 read units per second
+       DDBExport.py -r us-east-1 -t Orders -d exported/ -c 1000
+  2. to S3 in files of 512 MB, with 8 processes
+       DDBExport.py -r us-east-1 -t Orders -d s3://my-bucket/orders/ -s 512 -p 8
+  3. under half of what the table has, every read strongly consistent
+       DDBExport.py -r us-east-1 -t Orders -d exported/ -c 50% --consistent-read
+  4. from a local endpoint, as DynamoDB JSON
+       DDBExport.py -r us-east-1 -t Orders -d exported/ --format dynamodb-json --endpoint-url http://127.0.0.1:8000
+
+exit codes: 0 everything exported; 2 the command cannot work as given (nothing was moved); 3 the export failed;
+130 stopped
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = arguments.new_parser(PROGRAM, "Export a DynamoDB table to disk or S3 by a parallel scan.", EXAMPLES)
+    parser.add_argument(
+        "-d", "--destination", required=True, metavar="WHERE", help="a folder (made if missing) or s3://bucket/prefix"
+    )
+    parser.add_argument(
+        "-s",
+        "--size",
+        type=positive_int,
+        default=DEFAULT_FILE_MEGABYTES,
+        metavar="MB",
+        help="begin a new file before this many megabytes (of 1,000,000 bytes) are passed (default: %(default)s)",
+    )
+    arguments.add_transfer_options(parser, units="read", default_lanes="8")
+    parser.add_argument(
+        "--segments", type=positive_int, metavar="N", help="segments of the scan (default: what suits the table)"
+    )
+    parser.add_argument(
+        "--consistent-read", action="store_true", help="strongly consistent reads; they cost twice the units"
+    )
+    return parser
+
+
+def options_of(argv: Sequence[str] | None) -> ExportOptions:
+    given = parser().parse_args(argv)
+    return ExportOptions(
+        table=given.table,
+        destination=given.destination,
+        aws=arguments.aws_settings(given),
+        processes=given.processes,
+        capacity=given.capacity,
+        over_provisioned=given.over_provisioned,
+        format=given.format,
+        lanes=given.lanes,
+        file_megabytes=given.size,
+        segments=given.segments,
+        consistent_read=given.consistent_read,
+        give_up_after_s=given.give_up_after,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = options_of(argv)
+
+    def action() -> int:
+        from ddbio.cli.running import conclude, new_progress, stop_on_signals
+        from ddbio.exporter import export_table
+
+        result = export_table(options, progress=new_progress(), stop=stop_on_signals())
+        print(summary(result))
+        return conclude(PROGRAM, result)
+
+    return run(PROGRAM, action)
+
+
+def summary(result: ExportResult) -> str:
+    """The last lines: what happened, with nothing left out."""
+    tally = result.tally
+    size = sum(each.file.size_bytes for each in result.files)
+    lines = [
+        f"{tally.read:,} read, {tally.written:,} exported to {len(result.files):,} files of {size:,} bytes",
+        arguments.consumption(result, result.cap.units_per_s, "RCU"),
+    ]
+    if result.manifest is not None:
+        lines.append(f"manifest: {result.manifest}")
+    return "\n".join(lines)

@@ -1,0 +1,265 @@
+"""The worker's side of an export: the pages of a segment become the lines of its files.
+
+A lane scans one segment page by page. The cursor moves to a page's `LastEvaluatedKey` when every line of the page is
+durable in the segment's files; files that were started after that are started again by whoever continues.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ddbio.capacity import MAX_PAGE_BYTES, page_read_units
+from ddbio.dynamodb.client import DataClient
+from ddbio.dynamodb.errors import ServiceError
+from ddbio.dynamodb.operations import scan_body, scan_operation
+from ddbio.dynamodb.session import DataPlane
+from ddbio.errors import TransferError
+from ddbio.formats import get_format
+from ddbio.options import AwsSettings
+from ddbio.storage import Output, Storage, open_storage
+from ddbio.units import ExportCursor, ExportedFile, SegmentUnit, Tally, Unit, UnitReport
+from ddbio.worker import REPORT_INTERVAL_S, WorkerContext
+
+Result = TypeVar("Result")
+
+DEFAULT_EXPORT_LANES = 8  # a page is 1 MB: eight keep a CPU busy, and on S3 each holds a part in memory
+PAGE_S = 0.25  # of the cap: the most one page may cost before it is made smaller with `Limit`
+FIRST_LIMIT = 10  # items of the first page under a cap that small, when nothing is known of their size
+
+
+@dataclass(frozen=True, slots=True)
+class ExportJob:
+    """What every worker of an export must know; picklable.
+
+    table: its name. item_bytes: average size of an item as the service reports it; 0 where it does not know.
+    max_file_bytes: a file is closed before it would grow beyond.
+    cap: read units per second; infinite for none.
+    """
+
+    table: str
+    item_bytes: float
+    data_plane: DataPlane
+    format: str
+    destination: str
+    aws: AwsSettings
+    max_file_bytes: int
+    consistent_read: bool
+    cap: float
+    lanes: int = DEFAULT_EXPORT_LANES
+
+    def open(self, context: WorkerContext) -> ExportWork:
+        return ExportWork(self, context)
+
+
+class ExportWork:
+    """An export opened in a worker: what its lanes share."""
+
+    def __init__(self, job: ExportJob, context: WorkerContext) -> None:
+        self.job = job
+        self.context = context
+        self.format = get_format(job.format)
+        self.scan = scan_operation(self.format.page_items)
+        self.storage: Storage = open_storage(job.destination, job.aws, context.keys)
+        self.new_client = job.data_plane.open(context)
+        self.page_size = PageSize(job.cap, job.item_bytes, consistent=job.consistent_read)
+
+    def lane(self) -> ExportLane:
+        return ExportLane(self)
+
+
+class PageSize:
+    """How large a page to ask for and what it will cost, learned from the pages seen so far. Shared by the lanes."""
+
+    _WEIGHT = 0.3  # of the newest page in the average
+
+    def __init__(self, cap: float, item_bytes: float, *, consistent: bool) -> None:
+        self._full_units = page_read_units(MAX_PAGE_BYTES + 1, consistent)
+        self._bytes_per_unit = MAX_PAGE_BYTES / page_read_units(MAX_PAGE_BYTES, consistent)
+        self._allowed_units = max(cap * PAGE_S, page_read_units(0, consistent))
+        self._item_bytes = item_bytes
+        self._page_units = self._full_units  # the first request is cautious: it reserves a full page
+
+    @property
+    def limit(self) -> int | None:
+        """Items to ask for; None for as many as fit in 1 MB."""
+        if self._allowed_units >= self._full_units:
+            return None
+        if not self._item_bytes:
+            return FIRST_LIMIT
+        return max(1, math.floor(self._allowed_units * self._bytes_per_unit / self._item_bytes))
+
+    @property
+    def estimate(self) -> float:
+        """Units to reserve for the next page."""
+        return min(self._page_units, self._full_units)
+
+    def learn(self, items: int, units: float) -> None:
+        self._page_units += self._WEIGHT * (units - self._page_units)
+        if items:
+            size = units * self._bytes_per_unit / items
+            self._item_bytes = (
+                size if not self._item_bytes else self._item_bytes + self._WEIGHT * (size - self._item_bytes)
+            )
+
+
+class ExportLane:
+    """Works one segment at a time."""
+
+    def __init__(self, work: ExportWork) -> None:
+        self._work = work
+        self._context = work.context
+        self._client: DataClient = work.new_client()
+
+    async def close(self) -> None:
+        self._client.close()
+
+    async def work(self, unit: Unit) -> None:
+        assert isinstance(unit, SegmentUnit)
+        files = SegmentFiles(self._work.storage, self._work.job, self._work.format.suffix, unit)
+        key = unit.cursor.last_key if unit.cursor is not None else None
+        report_due_s = self._context.clock() + REPORT_INTERVAL_S
+        try:
+            while True:
+                key = await self._page(unit, files, key)
+                files.mark(key)
+                if key is None:
+                    break
+                if self._context.clock() >= report_due_s:
+                    self._report(unit, files)
+                    report_due_s = self._context.clock() + REPORT_INTERVAL_S
+                self._context.sleep.check()
+            await files.finish()
+        except BaseException:
+            self._report(unit, files)
+            raise
+        self._report(unit, files, done=True)
+
+    async def _page(self, unit: SegmentUnit, files: SegmentFiles, key: str | None) -> str | None:
+        """Scan one page into the files; where the next one begins, None at the segment's end."""
+        job, page_size = self._work.job, self._work.page_size
+        body = scan_body(
+            job.table,
+            segment=unit.segment,
+            total_segments=unit.total_segments,
+            consistent=job.consistent_read,
+            start_key=key,
+            limit=page_size.limit,
+        )
+        units_before = self._client.tally.units
+        try:
+            reply = await self._client.call(self._work.scan, body, page_size.estimate)
+        except ServiceError as error:
+            raise TransferError(f"{unit.describe()} of table {job.table}: {error}", error.hint) from None
+        page_size.learn(len(reply.Items), self._client.tally.units - units_before)
+        if reply.Items:
+            await files.write(self._work.format.render(reply.Items), len(reply.Items))
+        return reply.next_key()
+
+    def _report(self, unit: SegmentUnit, files: SegmentFiles, *, done: bool = False) -> None:
+        cursor, exported, items, size = files.take_settled(done=done)
+        tally, self._client.tally = self._client.tally, Tally()
+        tally.read = tally.written = items
+        tally.bytes = size
+        self._context.report(UnitReport(unit.number, cursor, tally, files=exported, done=done))
+
+
+class SegmentFiles:
+    """The files of one segment: rolls over before a file grows too large, and knows what of it is durable."""
+
+    def __init__(self, storage: Storage, job: ExportJob, suffix: str, unit: SegmentUnit) -> None:
+        self._storage = storage
+        self._job = job
+        self._suffix = suffix
+        self._unit = unit
+        self._output: Output | None = None
+        self._output_items = 0
+        self._number = 0
+        self._finished: list[ExportedFile] = []
+        self._items = 0  # in the files, since the segment's start
+        self._bytes = 0
+        cursor = unit.cursor
+        if cursor is not None:
+            self._number = cursor.files_done
+            self._output_items = cursor.output_items
+            if cursor.output is not None:
+                self._output = storage.reopen(cursor.output)
+        self._cursor = cursor or ExportCursor(None, 0, None, 0)
+        self._durable = self._told = (0, 0)  # items and bytes up to the cursor; those already reported
+        self._finished_at_cursor = 0
+
+    async def write(self, lines: bytes, items: int) -> None:
+        """Append the lines of a page. `items` is how many they are."""
+        while lines:
+            if self._output is None:
+                self._output = await self._blocking(self._create)
+            room = self._job.max_file_bytes - self._output.written_bytes
+            piece = lines if len(lines) <= room else lines[: _cut(lines, room, first=not self._output.written_bytes)]
+            if piece:
+                count = items if len(piece) == len(lines) else piece.count(b"\n")
+                await self._blocking(lambda: self._require().write(piece))  # noqa: B023 - awaited at once
+                self._output_items += count
+                self._items += count
+                self._bytes += len(piece)
+                items -= count
+                lines = lines[len(piece) :]
+            if lines:
+                await self._close_file()
+
+    def mark(self, last_key: str | None) -> None:
+        """A page ends here. If all is durable, the cursor moves up to it."""
+        output = self._output
+        if output is not None and output.durable_bytes < output.written_bytes:
+            return
+        state = output.state() if output is not None else None
+        self._cursor = ExportCursor(last_key, self._number, state, self._output_items)
+        self._durable = (self._items, self._bytes)
+        self._finished_at_cursor = len(self._finished)
+
+    async def finish(self) -> None:
+        """The segment is read: complete its last file."""
+        if self._output is not None:
+            await self._close_file()
+        self.mark(None)
+
+    def take_settled(self, *, done: bool) -> tuple[ExportCursor, tuple[ExportedFile, ...], int, int]:
+        """The cursor, and what was settled since the last call: finished files, items, bytes."""
+        files = tuple(self._finished[: self._finished_at_cursor])
+        del self._finished[: self._finished_at_cursor]
+        self._finished_at_cursor = 0
+        items, size = self._durable[0] - self._told[0], self._durable[1] - self._told[1]
+        self._told = self._durable
+        return self._cursor, files, items, size
+
+    def _create(self) -> Output:
+        name = f"{_short_name(self._job.table)}-{self._unit.segment:04d}-{self._number:05d}{self._suffix}"
+        return self._storage.create(self._job.destination, name, self._job.max_file_bytes)
+
+    def _require(self) -> Output:
+        assert self._output is not None
+        return self._output
+
+    async def _close_file(self) -> None:
+        written = await self._blocking(self._require().finish)
+        self._finished.append(ExportedFile(self._unit.segment, written, self._output_items))
+        self._output, self._output_items = None, 0
+        self._number += 1
+
+    async def _blocking(self, call: Callable[[], Result]) -> Result:
+        if not self._storage.remote:
+            return call()
+        return await asyncio.get_running_loop().run_in_executor(None, call)
+
+
+def _cut(lines: bytes, room: int, *, first: bool) -> int:
+    """How many bytes of whole lines fit in `room`; where a file is new, at least one line, however long."""
+    fits = lines.rfind(b"\n", 0, max(0, room)) + 1
+    return fits or (lines.find(b"\n") + 1 if first else 0)
+
+
+def _short_name(table: str) -> str:
+    """The name of a table that may be given by its ARN."""
+    return table.rpartition("/")[2]
