@@ -5,8 +5,8 @@ Protocol of use, by a lane of any worker of any engine (`Pacer` does it for them
 1. `reserve(units)` before the request: takes a place in the queue, first come first served, and returns a *ticket*;
 2. `wait_s(ticket)`: 0 when the request may go now, else how long to sleep before asking again. Nobody sleeps inside
    a lock, and a rate that changes meanwhile counts at once;
-3. `settle(estimated, consumed)` after the answer: gives back what was not used (unprocessed items), charges what was
-   under-estimated;
+3. `settle(returned, consumed)` after the answer: gives back what was reserved and not used (unprocessed items),
+   charges (a negative return) what was under-estimated;
 4. `throttled()` when the table says it gives less than the cap: the effective rate is cut, once an interval and not
    once a worker, and recovers to the cap.
 
@@ -33,11 +33,13 @@ import os
 import struct
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import astuple, dataclass
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+Answer = TypeVar("Answer")
 
 UNCAPPED = math.inf
 
@@ -46,6 +48,9 @@ CUT_INTERVAL_S = 1.0
 CUT_FACTOR = 0.7
 RECOVERY_PER_S = 0.05  # of the cap (or of the best rate seen, where there is no cap)
 MEASURE_OVER_S = 1.0  # time constant of the consumption that is measured
+GRANT_S = 0.005  # of the rate: what a worker reserves at once for its next requests
+KEEP_GRANT_S = 0.05  # how long it may keep it
+TELL_EVERY_S = 0.1  # how often it tells what was consumed
 
 
 @dataclass(slots=True)
@@ -107,13 +112,32 @@ class TokenBucket:
             return 0.0
         return (ticket - self.supply) / self.rate
 
-    def settle(self, now_s: float, estimated: float, consumed: float) -> None:
-        """Correct a reservation by what the service says it consumed."""
+    def settle(self, now_s: float, returned: float, consumed: float) -> None:
+        """Give back what was reserved and not used (less than nothing where more was used), and note consumption."""
         self.refill(now_s)
-        self.supply += estimated - consumed
+        self.supply += returned
         decay = math.exp(-max(0.0, now_s - self.measured_at_s) / MEASURE_OVER_S)
         self.measured = self.measured * decay + consumed / MEASURE_OVER_S
         self.measured_at_s = max(self.measured_at_s, now_s)
+
+    def set_cap(self, now_s: float, cap: float) -> None:
+        """The user allows something else from now on."""
+        self.refill(now_s)
+        self.rate = cap if self.rate >= self.cap else min(self.rate, cap)
+        self.cap = cap
+
+    def values(self) -> tuple[float, ...]:
+        """The fields in the order of the constructor."""
+        return (
+            self.cap,
+            self.rate,
+            self.updated_s,
+            self.supply,
+            self.reserved,
+            self.cut_at_s,
+            self.measured,
+            self.measured_at_s,
+        )
 
     def cut(self, now_s: float) -> None:
         """The table gives less than this: lower the effective rate, at most once an interval."""
@@ -132,64 +156,40 @@ class Governor(Protocol):
 
     def reserve(self, units: float) -> float: ...
     def wait_s(self, ticket: float) -> float: ...
-    def settle(self, estimated: float, consumed: float) -> None: ...
+    def settle(self, returned: float, consumed: float) -> None: ...
     def throttled(self) -> None: ...
     def set_cap(self, cap: float) -> None: ...
     def rate(self) -> float:
-        """Units per second in force."""
+        """Units per second in force, as of the last change; takes no lock."""
 
 
-class _BucketGovernor:
-    """A governor over a bucket that `_bucket` opens, changes and puts back."""
-
-    _clock: Callable[[], float]
-
-    @contextmanager
-    def _bucket(self) -> Iterator[TokenBucket]:
-        raise NotImplementedError
-        yield
-
-    def reserve(self, units: float) -> float:
-        with self._bucket() as bucket:
-            return bucket.reserve(self._clock(), units)
-
-    def wait_s(self, ticket: float) -> float:
-        with self._bucket() as bucket:
-            return bucket.wait_s(self._clock(), ticket)
-
-    def settle(self, estimated: float, consumed: float) -> None:
-        with self._bucket() as bucket:
-            bucket.settle(self._clock(), estimated, consumed)
-
-    def throttled(self) -> None:
-        with self._bucket() as bucket:
-            bucket.cut(self._clock())
-
-    def set_cap(self, cap: float) -> None:
-        with self._bucket() as bucket:
-            bucket.refill(self._clock())
-            bucket.cap = cap
-            bucket.rate = min(bucket.rate, cap) if bucket.rate < bucket.cap else cap
-
-    def rate(self) -> float:
-        with self._bucket() as bucket:
-            bucket.refill(self._clock())
-            return bucket.rate
-
-
-class LocalGovernor(_BucketGovernor):
+class LocalGovernor:
     """A governor for one process: the inline engine, tests, one executor of a cluster with its share of the cap."""
 
     def __init__(self, cap: float = UNCAPPED, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._state = TokenBucket.of(cap, clock())
+        self._bucket = TokenBucket.of(cap, clock())
 
-    @contextmanager
-    def _bucket(self) -> Iterator[TokenBucket]:
-        yield self._state
+    def reserve(self, units: float) -> float:
+        return self._bucket.reserve(self._clock(), units)
+
+    def wait_s(self, ticket: float) -> float:
+        return self._bucket.wait_s(self._clock(), ticket)
+
+    def settle(self, returned: float, consumed: float) -> None:
+        self._bucket.settle(self._clock(), returned, consumed)
+
+    def throttled(self) -> None:
+        self._bucket.cut(self._clock())
+
+    def set_cap(self, cap: float) -> None:
+        self._bucket.set_cap(self._clock(), cap)
+
+    def rate(self) -> float:
+        return self._bucket.rate
 
 
-class SharedGovernor(_BucketGovernor):
+class SharedGovernor:
     """A governor for all processes of a job: the bucket lives in a small file that each process maps.
 
     The lock is `flock` on a file description of the process's own: the kernel releases it when the process dies, at
@@ -224,15 +224,33 @@ class SharedGovernor(_BucketGovernor):
     def __reduce__(self) -> tuple[type[SharedGovernor], tuple[Path]]:
         return (SharedGovernor, (self.path,))
 
-    @contextmanager
-    def _bucket(self) -> Iterator[TokenBucket]:
+    def reserve(self, units: float) -> float:
+        return self._locked(lambda bucket: bucket.reserve(self._clock(), units))
+
+    def wait_s(self, ticket: float) -> float:
+        return self._locked(lambda bucket: bucket.wait_s(self._clock(), ticket))
+
+    def settle(self, returned: float, consumed: float) -> None:
+        self._locked(lambda bucket: bucket.settle(self._clock(), returned, consumed))
+
+    def throttled(self) -> None:
+        self._locked(lambda bucket: bucket.cut(self._clock()))
+
+    def set_cap(self, cap: float) -> None:
+        self._locked(lambda bucket: bucket.set_cap(self._clock(), cap))
+
+    def rate(self) -> float:
+        return self._load().rate
+
+    def _locked(self, change: Callable[[TokenBucket], Answer]) -> Answer:
         fcntl.flock(self._file, fcntl.LOCK_EX)
         try:
             bucket = self._load()
-            yield bucket
+            answer = change(bucket)
             self._store(bucket)
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
+        return answer
 
     def _load(self) -> TokenBucket:
         (index,) = self._INDEX.unpack_from(self._memory, 0)
@@ -240,7 +258,7 @@ class SharedGovernor(_BucketGovernor):
 
     def _store(self, bucket: TokenBucket) -> None:
         (index,) = self._INDEX.unpack_from(self._memory, 0)
-        self._FIELDS.pack_into(self._memory, self._slot_at(index + 1), *astuple(bucket))
+        self._FIELDS.pack_into(self._memory, self._slot_at(index + 1), *bucket.values())
         self._INDEX.pack_into(self._memory, 0, index + 1)
 
     def _slot_at(self, index: int) -> int:
@@ -256,22 +274,64 @@ class SharedGovernor(_BucketGovernor):
 
 
 class Pacer:
-    """The lanes' side of the governor inside an event loop: asks, sleeps, asks again.
+    """The lanes' side of the governor inside an event loop: asks, sleeps, asks again. One a worker.
+
+    At rates where a lock for every request would cost more than the request's own work, it reserves for a few
+    requests at once (`GRANT_S` of the rate): the lanes then take from this *allowance*. An allowance that is not used
+    soon goes back, so that it cannot pile up.
 
     sleep: awaited with seconds; injected so that tests tick by hand.
     """
 
-    def __init__(self, governor: Governor, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        governor: Governor,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._governor = governor
         self._sleep = sleep
+        self._clock = clock
+        self._turn = asyncio.Lock()  # first come, first served
+        self._allowance = 0.0
+        self._granted_s = 0.0
+        self._consumed = 0.0  # not yet told to the governor
+        self._told_s = clock()
 
     async def acquire(self, units: float) -> None:
+        """Return when `units` may be consumed."""
+        if math.isinf(self._governor.rate()):
+            return
+        async with self._turn:
+            if self._allowance > 0 and self._clock() - self._granted_s > KEEP_GRANT_S:
+                self._tell(returned=self._allowance)
+            if self._allowance < units:
+                await self._ask(units - self._allowance)
+            self._allowance -= units
+
+    async def _ask(self, units: float) -> None:
+        units = max(units, self._governor.rate() * GRANT_S)
         ticket = self._governor.reserve(units)
         while (wait_s := self._governor.wait_s(ticket)) > 0:
             await self._sleep(wait_s)
+        self._allowance += units
+        self._granted_s = self._clock()
 
     def settle(self, estimated: float, consumed: float) -> None:
-        self._governor.settle(estimated, consumed)
+        """After the answer: what was estimated for the request, and what it consumed."""
+        if not math.isinf(self._governor.rate()):
+            self._allowance += estimated - consumed
+        self._consumed += consumed
+        if self._clock() - self._told_s > TELL_EVERY_S:
+            self._tell(returned=0.0)
 
     def throttled(self) -> None:
+        """The table gives less than is asked of it."""
+        self._tell(returned=0.0)
         self._governor.throttled()
+
+    def _tell(self, *, returned: float) -> None:
+        self._governor.settle(returned, self._consumed)
+        self._allowance -= returned
+        self._consumed = 0.0
+        self._told_s = self._clock()

@@ -32,26 +32,62 @@ def key_checker(table: TableInfo) -> Callable[[AttributeMap], ItemKey]:
 
     Equal keys have equal identities: numbers are compared by value, as the service does.
     """
-    parts = tuple((part.name, part.type, part.max_bytes // _BYTES_PER_CHARACTER) for part in table.key)
-    numeric = any(part.type == "N" for part in table.key)
+    by_letter = _two_part_key(table) if len(table.key) > 1 else _one_part_key(table)
+    if not table.index_keys:
+        return by_letter
 
     def key_of(attributes: AttributeMap) -> ItemKey:
         _check_index_keys(attributes, table)
-        try:
-            # A short non-empty text of the right type needs no second look; that is nearly every key.
-            key = tuple([attributes[name][letter] for name, letter, _ in parts])
-            suspicious = any(not 0 < len(text) <= plenty for text, (_, _, plenty) in zip(key, parts, strict=True))
-        except KeyError:
-            suspicious = True
-        if suspicious:
-            key = tuple([_checked(attributes, part, "key") for part in table.key])
-        return tuple(map(_identity, key, parts)) if numeric else key
+        return by_letter(attributes)
 
     return key_of
 
 
-def _identity(text: str, part: tuple[str, str, int]) -> str:
-    return normal_number(text) if part[1] == "N" else text
+# A function for each shape of key, because this runs once an item: a loop over the parts costs three times as much. A
+# short non-empty text of the right type needs no second look; that is nearly every key.
+
+
+def _one_part_key(table: TableInfo) -> Callable[[AttributeMap], ItemKey]:
+    (part,) = table.key
+    name, letter, plenty = part.name, part.type, part.max_bytes // _BYTES_PER_CHARACTER
+    numeric = letter == "N"
+
+    def key_of(attributes: AttributeMap) -> ItemKey:
+        try:
+            text = attributes[name][letter]
+        except KeyError:
+            return _examined(attributes, table)
+        if not 0 < len(text) <= plenty or numeric:
+            return _examined(attributes, table)
+        return (text,)
+
+    return key_of
+
+
+def _two_part_key(table: TableInfo) -> Callable[[AttributeMap], ItemKey]:
+    partition, sort = table.key
+    name, letter, plenty = partition.name, partition.type, partition.max_bytes // _BYTES_PER_CHARACTER
+    sort_name, sort_letter, sort_plenty = sort.name, sort.type, sort.max_bytes // _BYTES_PER_CHARACTER
+    numeric = "N" in (letter, sort_letter)
+
+    def key_of(attributes: AttributeMap) -> ItemKey:
+        try:
+            text, sort_text = attributes[name][letter], attributes[sort_name][sort_letter]
+        except KeyError:
+            return _examined(attributes, table)
+        if not 0 < len(text) <= plenty or not 0 < len(sort_text) <= sort_plenty or numeric:
+            return _examined(attributes, table)
+        return (text, sort_text)
+
+    return key_of
+
+
+def _examined(attributes: AttributeMap, table: TableInfo) -> ItemKey:
+    """The identity, with every rule looked at."""
+    texts = [_checked(attributes, part, "key") for part in table.key]
+    return tuple(
+        [normal_number(text) if part.type == "N" else text for text, part in zip(texts, table.key, strict=True)]
+    )
 
 
 def _check_index_keys(attributes: AttributeMap, table: TableInfo) -> None:

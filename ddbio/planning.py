@@ -19,7 +19,7 @@ MAX_UNITS = 1_000_000  # more would be a burden to plan; units grow instead
 BYTES_A_WRITE_UNIT = 1024
 
 SEGMENT_BYTES = 512 * MIB  # of a table large enough to have the choice
-MIN_SEGMENT_BYTES = 16 * MIB  # below that, a table is cut into fewer segments than there are lanes
+MIN_SEGMENT_BYTES = 4 * MIB  # below that, a table is cut into fewer segments than there are lanes
 SEGMENTS_A_WORKER_UNKNOWN = 4  # for a table whose size the service does not know yet (it looks every six hours)
 MAX_SEGMENTS = 1_000_000  # the service's
 

@@ -38,8 +38,9 @@ from ddbio.units import Cursor, Event, Notice, Tally, Unit, UnitReport
 from ddbio.worker import Job
 
 DEATHS_OF_A_UNIT = 3
-DEATHS_AT_START = 3
-TICK_S = 0.25  # how often the parent looks at signals and credentials when nothing happens
+DEATHS_IN_VAIN = 6  # in a row, without any unit of the job getting further: something is wrong with all of them
+TICK_S = 0.25  # how often the parent looks at signals when nothing happens
+KEYS_EVERY_S = 1.0  # how often it looks whether the provider has newer keys
 STOP_PATIENCE_S = 5.0  # for workers to settle what is in flight after a stop
 _EXIT_PATIENCE_S = 5.0
 
@@ -59,7 +60,6 @@ class _Worker:
     process: BaseProcess
     pipe: Connection
     in_hand: dict[int, _InHand] = field(default_factory=dict)
-    heard: bool = False  # whether it ever sent anything: one that never did died at its start
     crash: str = ""  # what it said before it went down by itself
     finishing: bool = False
 
@@ -104,7 +104,8 @@ class _Pool:
         self._stop = stop
         self._stop_sent_s: float | None = None
         self._deaths: Counter[int] = Counter()
-        self._deaths_at_start = 0
+        self._deaths_in_vain = 0
+        self._keys_asked_s = time.monotonic()
         # A few units beyond the lanes, so that a lane never waits for the parent.
         self._capacity = job.lanes + max(2, job.lanes // 4)
         self._next_number = 0
@@ -140,8 +141,6 @@ class _Pool:
             message = worker.pipe.recv()
         except (EOFError, OSError):
             return  # its sentinel tells the rest
-        worker.heard = True
-        self._deaths_at_start = 0
         yield from self._take(worker, message)
 
     def _drain(self, worker: _Worker) -> Iterator[Event]:
@@ -163,12 +162,14 @@ class _Pool:
 
     def _note_progress(self, worker: _Worker, report: UnitReport) -> None:
         if report.done or report.error is not None:
+            self._deaths_in_vain = 0
             del worker.in_hand[report.unit]
             return
         held = worker.in_hand[report.unit]
         if report.cursor is not None and report.cursor != held.cursor:
             held.cursor = report.cursor
             self._deaths.pop(report.unit, None)
+            self._deaths_in_vain = 0
 
     # -- handing out
 
@@ -224,13 +225,13 @@ class _Pool:
             return
         yield Notice(f"worker {worker.number} {_how_it_ended(worker)}; its work continues in a new one")
         yield from self._return_units(worker)
-        if not worker.heard:
-            self._deaths_at_start += 1
-            if self._deaths_at_start >= DEATHS_AT_START:
-                raise AbortError(
-                    f"workers end before they begin: the last one {_how_it_ended(worker)}",
-                    "try fewer processes with -p; memory may be short",
-                )
+        self._deaths_in_vain += 1
+        if self._deaths_in_vain >= max(DEATHS_IN_VAIN, 2 * len(self._workers)):
+            raise AbortError(
+                f"{self._deaths_in_vain} workers in a row ended without getting any further: the last one "
+                f"{_how_it_ended(worker)}",
+                "if memory is short, use fewer processes with -p",
+            )
         self._workers.append(self._start())
 
     def _return_units(self, worker: _Worker) -> Iterator[Event]:
@@ -251,6 +252,10 @@ class _Pool:
     # -- keys and stopping
 
     def _renew_keys(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._keys_asked_s < KEYS_EVERY_S:
+            return
+        self._keys_asked_s = now_s
         keys = self._keys_of_provider()
         if keys != self._keys:
             self._keys = keys

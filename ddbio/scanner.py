@@ -135,6 +135,7 @@ class ExportLane:
             await files.finish()
         except BaseException:
             self._report(unit, files)
+            await files.abort()
             raise
         self._report(unit, files, done=True)
 
@@ -160,7 +161,7 @@ class ExportLane:
         return reply.next_key()
 
     def _report(self, unit: SegmentUnit, files: SegmentFiles, *, done: bool = False) -> None:
-        cursor, exported, items, size = files.take_settled(done=done)
+        cursor, exported, items, size = files.take_settled()
         tally, self._client.tally = self._client.tally, Tally()
         tally.read = tally.written = items
         tally.bytes = size
@@ -225,7 +226,13 @@ class SegmentFiles:
             await self._close_file()
         self.mark(None)
 
-    def take_settled(self, *, done: bool) -> tuple[ExportCursor, tuple[ExportedFile, ...], int, int]:
+    async def abort(self) -> None:
+        """Drop the file being written: nothing that is not complete stays behind."""
+        if self._output is not None:
+            await self._blocking(self._output.abort)
+            self._output = None
+
+    def take_settled(self) -> tuple[ExportCursor, tuple[ExportedFile, ...], int, int]:
         """The cursor, and what was settled since the last call: finished files, items, bytes."""
         files = tuple(self._finished[: self._finished_at_cursor])
         del self._finished[: self._finished_at_cursor]

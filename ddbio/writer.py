@@ -239,7 +239,12 @@ class ImportLane:
         self._settle(key)
 
     def _written(self, batch: Sequence[tuple[ItemKey, _Put]], left: set[ItemKey]) -> None:
-        written = [key for key, _ in batch if key not in left] if left else [key for key, _ in batch]
+        if not left and len(batch) == len(self._pending):  # nearly always
+            self._pending.clear()
+            self._pending_bytes = 0
+            self._here.written += len(batch)
+            return
+        written = [key for key, _ in batch if key not in left]
         if len(written) + len(left) != len(batch):
             raise AbortError("the service returned unprocessed items that were not sent", "check --endpoint-url")
         for key in written:

@@ -97,3 +97,7 @@ def summary(result: ExportResult) -> str:
     if result.manifest is not None:
         lines.append(f"manifest: {result.manifest}")
     return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

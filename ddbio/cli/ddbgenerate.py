@@ -187,3 +187,7 @@ class Progress:
         from tqdm import tqdm
 
         return tqdm(total=self.total_items, initial=self.items, unit=" items", unit_scale=True, leave=False)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

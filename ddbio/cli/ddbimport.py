@@ -86,3 +86,7 @@ def summary(result: ImportResult) -> str:
     if result.rejects is not None:
         lines.append(f"rejected records, each with the reason: {result.rejects}")
     return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -6,6 +6,7 @@ DescribeTable by its client. What the workers need of it leaves as plain data, a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,7 +58,9 @@ class Session:
         from botocore.config import Config
 
         with _translated("the AWS settings"):
-            session = boto3.Session(profile_name=settings.profile, region_name=settings.region)
+            # AWS_REGION is what every other SDK and the AWS CLI read; botocore only knows AWS_DEFAULT_REGION.
+            region = settings.region or os.environ.get("AWS_REGION")
+            session = boto3.Session(profile_name=settings.profile, region_name=region)
             self._credentials = session.get_credentials()
             if self._credentials is None:
                 raise UsageError(

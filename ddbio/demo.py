@@ -1,0 +1,131 @@
+"""`python -m ddbio.demo`: the main job in a minute, without AWS.
+
+Starts the embedded DynamoDB on a loopback port, and runs the real commands against it: generate items, import them
+under a cap, export them again, import the export into a second table. Then it compares what came out with what went
+in, and asks the *server* whether the cap was held. Exits with 0 only if all of that is as it should be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from ddbio.simulator import Simulator, TableView, ThroughputSettings
+
+DEFAULT_ITEMS = 100_000
+WRITE_CAP = 20_000  # units per second: what the commands are told
+READ_CAP = 1_000
+TABLE_UNITS = 40_000  # what the tables have: the cap is what holds the import back, not the table
+STRICT = ThroughputSettings(burst_s=0, initial_burst_s=0)
+_MODULES = {"GenerateTestData.py": "ddbgenerate", "DDBImport.py": "ddbimport", "DDBExport.py": "ddbexport"}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m ddbio.demo", description="The main job in a minute, without AWS."
+    )
+    parser.add_argument("--items", type=int, default=DEFAULT_ITEMS, help="how many (default: %(default)s)")
+    parser.add_argument("--folder", type=Path, help="where to put the files (default: a new temporary folder)")
+    given = parser.parse_args()
+    folder = given.folder or Path(tempfile.mkdtemp(prefix="ddbio-demo-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    with Simulator() as simulator:
+        return _Demo(simulator, folder, given.items).run()
+
+
+class _Demo:
+    def __init__(self, simulator: Simulator, folder: Path, items: int) -> None:
+        self._simulator = simulator
+        self._folder = folder
+        self._items = items
+        self._problems: list[str] = []
+
+    def run(self) -> int:
+        began_s = time.monotonic()
+        orders, copies = self._table("Orders"), self._table("Copies")
+        export = self._folder / f"exported-{os.getpid()}"
+        self._command("GenerateTestData.py", "-c", self._items, "-f", "items.json")
+        self._import("Orders", "items.json")
+        self._command("DDBExport.py", *self._aws("Orders"), "-d", export.name, "-p", 2, "-c", READ_CAP)
+        self._import("Copies", export.name)
+        generated = _sorted_lines([self._folder / "items.json"])
+        exported = _sorted_lines(export.glob("*-*.json"))
+        self._expect(generated == exported, "the export holds exactly the generated items")
+        self._expect(_items(orders) == _items(copies), "the second table equals the first")
+        self._say_consumption("import", orders, "write", WRITE_CAP)
+        self._say_consumption("export", orders, "read", READ_CAP)
+        print(
+            f"{self._items:,} items generated, imported, exported and compared in {time.monotonic() - began_s:.1f} s"
+        )
+        print(f"files: {self._folder}")
+        for problem in self._problems:
+            print(f"NOT AS IT SHOULD BE: {problem}", file=sys.stderr)
+        return 3 if self._problems else 0
+
+    def _table(self, name: str) -> TableView:
+        return self._simulator.create_table(
+            name, "hash:S", "range:S", wcu=TABLE_UNITS, rcu=TABLE_UNITS, throughput=STRICT
+        )
+
+    def _aws(self, table: str) -> tuple[str, ...]:
+        return ("-r", "us-east-1", "-t", table, "--endpoint-url", self._simulator.url)
+
+    def _import(self, table: str, source: str) -> None:
+        self._command("DDBImport.py", *self._aws(table), "-s", source, "-p", 2, "-c", WRITE_CAP)
+
+    def _command(self, program: str, *arguments: object) -> None:
+        words = [str(argument) for argument in arguments]
+        print(f"\n$ {program} {shlex.join(words)}", flush=True)
+        module = [sys.executable, "-m", f"ddbio.cli.{_MODULES[program]}"]
+        done = subprocess.run([*module, *words], cwd=self._folder, env=_environment(), check=False)
+        if done.returncode:
+            raise SystemExit(done.returncode)
+
+    def _say_consumption(self, job: str, table: TableView, access: str, cap: float) -> None:
+        total, busiest = table.consumed(access), _busiest_second(table.consumption(access))
+        print(f"{job}: {total:,.1f} units by the server's count; its busiest second had {busiest:,.1f} of {cap:,}")
+        self._expect(busiest <= cap * 1.1 + 130, f"the {job} keeps to its cap of {cap:,} units per second")
+
+    def _expect(self, holds: bool, what: str) -> None:
+        print(f"{'yes' if holds else 'NO'}: {what}")
+        if not holds:
+            self._problems.append(what)
+
+
+def _environment() -> dict[str, str]:
+    """This process's, with keys that open nothing but the embedded endpoint."""
+    keys = {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo", "AWS_EC2_METADATA_DISABLED": "true"}
+    here = str(Path(__file__).resolve().parent.parent)
+    path = os.pathsep.join(part for part in (here, os.environ.get("PYTHONPATH", "")) if part)
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in ("AWS_PROFILE", "AWS_SESSION_TOKEN")
+    }
+    return {**inherited, **keys, "PYTHONPATH": path, "NO_PROXY": "127.0.0.1"}
+
+
+def _sorted_lines(files: Iterable[Path]) -> list[bytes]:
+    """All lines without spaces, sorted: the generator writes `": "`, an export the compact form."""
+    return sorted(line.replace(b" ", b"") for file in files for line in file.read_bytes().splitlines())
+
+
+def _items(table: TableView) -> list[str]:
+    return sorted(map(repr, table.items()))
+
+
+def _busiest_second(history: list[tuple[float, float]]) -> float:
+    """The most units in any ten consecutive steps of a tenth of a second."""
+    steps: dict[int, float] = {}
+    for at_s, units in history:
+        steps[round(at_s * 10)] = steps.get(round(at_s * 10), 0.0) + units
+    return max((sum(steps.get(first + step, 0.0) for step in range(10)) for first in steps), default=0.0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
