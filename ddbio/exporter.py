@@ -15,6 +15,7 @@ from ddbio.caps import Cap, choose_cap
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
 from ddbio.engine import Engine, StopFlag
+from ddbio.errors import UsageError
 from ddbio.machine import usable_cpus
 from ddbio.manifest import MANIFEST_NAME, manifest
 from ddbio.options import MEGABYTE, ExportOptions
@@ -22,7 +23,7 @@ from ddbio.planning import segment_count, segment_units
 from ddbio.pool import run_processes
 from ddbio.progress import Progress, QuietProgress
 from ddbio.scanner import DEFAULT_EXPORT_LANES, ExportJob
-from ddbio.storage import open_storage
+from ddbio.storage import Storage, open_storage
 from ddbio.transfer import transfer
 from ddbio.units import ExportedFile, UnitReport
 
@@ -56,7 +57,7 @@ def export_table(
     table = session.describe(options.table)
     cap = choose_cap(options.capacity, table, "RCU", over_provisioned=options.over_provisioned)
     storage = open_storage(options.destination, options.aws, session.keys)
-    storage.prepare_destination(options.destination)
+    _prepare(storage, options.destination)
     segments = options.segments or segment_count(table, workers, lanes)
     workers = min(workers, segments)
     progress.say(
@@ -69,7 +70,7 @@ def export_table(
 
     def on_report(report: UnitReport) -> float:
         files.extend(report.files)
-        return report.tally.written
+        return report.tally.read
 
     began = datetime.datetime.now(datetime.timezone.utc)
     progress.start(table.item_count, "items", cap.units_per_s)
@@ -103,6 +104,15 @@ def export_table(
         files=tuple(files),
         manifest=f"{options.destination.rstrip('/')}/{MANIFEST_NAME}" if error is None else None,
     )
+
+
+def _prepare(storage: Storage, destination: str) -> None:
+    """Make sure that the destination is there, can be written to, and is empty: an export mixed with the files of
+    another would look like one table."""
+    storage.prepare_destination(destination)
+    occupant = storage.occupant(destination)
+    if occupant is not None:
+        raise UsageError(f'"{destination}" is not empty: there is {occupant}', "name an empty place with -d")
 
 
 def _job(options: ExportOptions, table: TableInfo, session: Session, cap: Cap, lanes: int) -> ExportJob:

@@ -48,6 +48,7 @@ CUT_INTERVAL_S = 1.0
 CUT_FACTOR = 0.7
 RECOVERY_PER_S = 0.05  # of the cap (or of the best rate seen, where there is no cap)
 MEASURE_OVER_S = 1.0  # time constant of the consumption that is measured
+NOTHING = 1e-6  # units: the rounding of floats, which must not make anyone wait
 GRANT_S = 0.005  # of the rate: what a worker reserves at once for its next requests
 KEEP_GRANT_S = 0.05  # how long it may keep it
 TELL_EVERY_S = 0.1  # how often it tells what was consumed
@@ -107,7 +108,7 @@ class TokenBucket:
         self.refill(now_s)
         if math.isinf(self.rate):
             return 0.0
-        if self.supply >= ticket:
+        if ticket - self.supply <= NOTHING:
             self.supply = min(self.supply, ticket + self.burst)
             return 0.0
         return (ticket - self.supply) / self.rate

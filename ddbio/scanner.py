@@ -123,19 +123,20 @@ class ExportLane:
         key = unit.cursor.last_key if unit.cursor is not None else None
         report_due_s = self._context.clock() + REPORT_INTERVAL_S
         try:
+            await files.open()
             while True:
                 key = await self._page(unit, files, key)
-                files.mark(key)
                 if key is None:
                     break
+                files.mark(key)
                 if self._context.clock() >= report_due_s:
                     self._report(unit, files)
                     report_due_s = self._context.clock() + REPORT_INTERVAL_S
                 self._context.sleep.check()
             await files.finish()
         except BaseException:
-            self._report(unit, files)
             await files.abort()
+            self._report(unit, files)
             raise
         self._report(unit, files, done=True)
 
@@ -161,10 +162,11 @@ class ExportLane:
         return reply.next_key()
 
     def _report(self, unit: SegmentUnit, files: SegmentFiles, *, done: bool = False) -> None:
-        cursor, exported, items, size = files.take_settled()
+        cursor, exported, items = files.take_settled()
         tally, self._client.tally = self._client.tally, Tally()
-        tally.read = tally.written = items
-        tally.bytes = size
+        tally.read = items
+        tally.written = sum(each.items for each in exported)
+        tally.bytes = sum(each.file.size_bytes for each in exported)
         self._context.report(UnitReport(unit.number, cursor, tally, files=exported, done=done))
 
 
@@ -181,16 +183,18 @@ class SegmentFiles:
         self._number = 0
         self._finished: list[ExportedFile] = []
         self._items = 0  # in the files, since the segment's start
-        self._bytes = 0
-        cursor = unit.cursor
-        if cursor is not None:
-            self._number = cursor.files_done
-            self._output_items = cursor.output_items
-            if cursor.output is not None:
-                self._output = storage.reopen(cursor.output)
-        self._cursor = cursor or ExportCursor(None, 0, None, 0)
-        self._durable = self._told = (0, 0)  # items and bytes up to the cursor; those already reported
+        self._cursor = unit.cursor or ExportCursor(None, 0, None, 0)
+        self._durable = self._told = 0  # items up to the cursor; those already reported
         self._finished_at_cursor = 0
+        self._aborted = False
+
+    async def open(self) -> None:
+        """Go on with the file that the cursor tells of, if it does."""
+        self._number = self._cursor.files_done
+        state = self._cursor.output
+        if state is not None:
+            self._output = await self._in_thread(lambda: self._storage.reopen(state))
+            self._output_items = self._cursor.output_items
 
     async def write(self, lines: bytes, items: int) -> None:
         """Append the lines of a page. `items` is how many they are."""
@@ -204,7 +208,6 @@ class SegmentFiles:
                 await self._blocking(lambda: self._require().write(piece))  # noqa: B023 - awaited at once
                 self._output_items += count
                 self._items += count
-                self._bytes += len(piece)
                 items -= count
                 lines = lines[len(piece) :]
             if lines:
@@ -217,7 +220,7 @@ class SegmentFiles:
             return
         state = output.state() if output is not None else None
         self._cursor = ExportCursor(last_key, self._number, state, self._output_items)
-        self._durable = (self._items, self._bytes)
+        self._durable = self._items
         self._finished_at_cursor = len(self._finished)
 
     async def finish(self) -> None:
@@ -229,17 +232,20 @@ class SegmentFiles:
     async def abort(self) -> None:
         """Drop the file being written: nothing that is not complete stays behind."""
         if self._output is not None:
-            await self._blocking(self._output.abort)
+            await self._in_thread(self._output.abort)
             self._output = None
+            self._aborted = True
 
-    def take_settled(self) -> tuple[ExportCursor, tuple[ExportedFile, ...], int, int]:
-        """The cursor, and what was settled since the last call: finished files, items, bytes."""
+    def take_settled(self) -> tuple[ExportCursor | None, tuple[ExportedFile, ...], int]:
+        """The cursor, and since the last call: files that were finished before it, items that are durable.
+
+        No cursor after `abort`: the one there was points into the file that is gone.
+        """
         files = tuple(self._finished[: self._finished_at_cursor])
         del self._finished[: self._finished_at_cursor]
         self._finished_at_cursor = 0
-        items, size = self._durable[0] - self._told[0], self._durable[1] - self._told[1]
-        self._told = self._durable
-        return self._cursor, files, items, size
+        items, self._told = self._durable - self._told, self._durable
+        return None if self._aborted else self._cursor, files, items
 
     def _create(self) -> Output:
         name = f"{_short_name(self._job.table)}-{self._unit.segment:04d}-{self._number:05d}{self._suffix}"
@@ -250,14 +256,16 @@ class SegmentFiles:
         return self._output
 
     async def _close_file(self) -> None:
-        written = await self._blocking(self._require().finish)
+        written = await self._in_thread(self._require().finish)  # fsync, or the last part
         self._finished.append(ExportedFile(self._unit.segment, written, self._output_items))
         self._output, self._output_items = None, 0
         self._number += 1
 
     async def _blocking(self, call: Callable[[], Result]) -> Result:
-        if not self._storage.remote:
-            return call()
+        """Writing to a local file is a copy into the page cache: not worth a thread."""
+        return await self._in_thread(call) if self._storage.remote else call()
+
+    async def _in_thread(self, call: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(None, call)
 
 

@@ -87,11 +87,11 @@ class Tally:
     """Counts of what happened. Adds up field by field."""
 
     read: int = 0  # records read from a source, items read from a table
-    written: int = 0  # items the service confirmed, items in durable output
+    written: int = 0  # items the service confirmed, items in finished files
     rejected: int = 0  # records in the rejects file
     replaced: int = 0  # records superseded by a later one with the same key in the same batch
     blank: int = 0  # empty lines: no records, counted apart
-    bytes: int = 0  # of source settled, of output made durable
+    bytes: int = 0  # of source settled, of finished files
     units: float = 0.0  # capacity units the service says were consumed
     requests: int = 0  # sent, with those that failed
     throttled: int = 0  # requests refused, and items sent back, for lack of capacity

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -108,6 +109,8 @@ class Job(Protocol):
 
 async def run_lanes(job: Job, context: WorkerContext, next_unit: Callable[[], Awaitable[Unit | None]]) -> None:
     """Run the job's lanes until `next_unit` gives None to each, or the context's sleeper is stopped."""
+    # For calls that block (S3, fsync): a thread for each lane that may be in one, started when first needed.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(job.lanes, thread_name_prefix="blocking"))
     work = job.open(context)
     lanes = [asyncio.ensure_future(_run_lane(work.lane(), context, next_unit)) for _ in range(job.lanes)]
     try:

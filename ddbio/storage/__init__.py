@@ -83,7 +83,10 @@ class Output(Protocol):
         """
 
     def finish(self) -> WrittenFile:
-        """Make the file complete and visible under its name, in one step."""
+        """Make the file complete and visible under its name, in one step.
+
+        Waits until the bytes are safe (fsync, the last part): worth a thread in every kind of storage.
+        """
 
     def abort(self) -> None:
         """Drop what was written; nothing stays behind. Never raises; does nothing after `finish`."""
@@ -112,6 +115,12 @@ class Storage(Protocol):
         """Make sure that files can be written below `uri` (a folder is made, a bucket must exist).
 
         Raises UsageError when not; TransferError when the service could not be reached.
+        """
+
+    def occupant(self, uri: str) -> str | None:
+        """The name of something that is below the destination `uri` already; None when it is empty.
+
+        Hidden names do not count. Call it after `prepare_destination`; raises what that raises.
         """
 
     def create(self, uri: str, name: str, max_bytes: int) -> Output:

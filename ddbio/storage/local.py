@@ -19,6 +19,7 @@ from ddbio.errors import TransferError, UsageError
 from ddbio.storage import SourceFile
 from ddbio.storage.local_listing import list_local, local_path, version_of
 from ddbio.storage.local_output import LocalOutput, create_local, reopen_local
+from ddbio.storage.names import is_hidden
 
 _MAX_OPEN_FILES = 32
 
@@ -55,6 +56,13 @@ class LocalStorage:
             raise _unwritable(folder, error.strerror or str(error)) from error
         if not os.access(folder, os.W_OK | os.X_OK):
             raise _unwritable(folder, os.strerror(errno.EACCES))
+
+    def occupant(self, uri: str) -> str | None:
+        folder = local_path(uri)
+        try:
+            return min((each.name for each in folder.iterdir() if not is_hidden(each.name)), default=None)
+        except OSError as error:
+            raise UsageError(f'cannot look into "{folder}": {error.strerror}', "check its permissions") from error
 
     def create(self, uri: str, name: str, max_bytes: int) -> LocalOutput:
         return create_local(local_path(uri), name)
@@ -127,7 +135,7 @@ def _read_fully(fd: int, start: int, stop: int) -> bytes:
 def _changed(file: SourceFile) -> TransferError:
     return TransferError(
         f'"{file.uri}" changed after it was listed',
-        "leave the files alone while they are read; start over with --fresh",
+        "leave the files alone while they are read, and run the same command again",
     )
 
 

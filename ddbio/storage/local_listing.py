@@ -31,6 +31,10 @@ from ddbio.storage.names import (
 
 def local_path(uri: str) -> Path:
     """The absolute path of a path or a `file://` URI (whose percent-escapes are undone). Links are not resolved."""
+    if not uri:
+        raise UsageError(
+            "the name of a file or folder is empty", "is a shell variable unset? the current folder is ."
+        )
     if not uri.lower().startswith("file://"):
         return Path(uri).absolute()
     host, slash, rest = uri[len("file://") :].partition("/")

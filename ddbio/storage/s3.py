@@ -20,7 +20,7 @@ from ddbio.storage import SourceFile, join
 from ddbio.storage.names import check_output_name
 from ddbio.storage.s3_client import S3Client
 from ddbio.storage.s3_errors import changed, translate, upload_gone
-from ddbio.storage.s3_listing import find_object, list_objects, parse_uri
+from ddbio.storage.s3_listing import find_object, first_below, list_objects, parse_uri
 from ddbio.storage.s3_output import S3Output, part_bytes_for, put_object, reopen_output
 
 # botocore repeats a request that fails, but not a body that breaks off while it is read.
@@ -53,6 +53,10 @@ class S3Storage:
         bucket, _ = parse_uri(uri)
         self._client.call("head_bucket", f"s3://{bucket}", UsageError, Bucket=bucket)
 
+    def occupant(self, uri: str) -> str | None:
+        bucket, prefix = parse_uri(join(uri, ""))
+        return first_below(self._client, bucket, prefix)
+
     def create(self, uri: str, name: str, max_bytes: int) -> S3Output:
         bucket, key = parse_uri(join(uri, check_output_name(name)))
         return S3Output(self._client, bucket, key, part_bytes_for(max_bytes))
@@ -78,7 +82,7 @@ class S3Storage:
             return self._get(file, start, stop)
         except (BotoCoreError, OSError) as error:
             if tries <= 1:
-                raise translate(error, TransferError, "read", file.uri) from error
+                raise translate(error, TransferError, "get_object", file.uri) from error
         return self._read(file, start, stop, tries - 1)
 
     def _get(self, file: SourceFile, start: int, stop: int) -> bytes:

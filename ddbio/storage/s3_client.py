@@ -85,7 +85,7 @@ class S3Client:
         try:
             answer: dict[str, Any] = getattr(self._built(), operation)(**params)
         except (BotoCoreError, ClientError) as error:
-            raise translate(error, kind, operation.replace("_", " "), where) from error
+            raise translate(error, kind, operation, where) from error
         return answer
 
     def call_checked(

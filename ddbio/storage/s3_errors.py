@@ -33,15 +33,15 @@ class Action(NamedTuple):
 
 
 _AGAIN = "run the same command again"
-_FRESH = "leave the objects alone while they are read; start over with --fresh"
+_FRESH = "leave the objects alone while they are read, and run the same command again"
 
 _ACTIONS = {
-    "HeadBucket": Action("look at", "s3:ListBucket"),
-    "ListObjectsV2": Action("list", "s3:ListBucket"),
-    "HeadObject": Action("read", "s3:GetObject"),
-    "GetObject": Action("read", "s3:GetObject"),
-    "ListParts": Action("go on with the upload of", "s3:ListMultipartUploadParts"),
-    "AbortMultipartUpload": Action("abort the upload of", "s3:AbortMultipartUpload"),
+    "head_bucket": Action("look at", "s3:ListBucket"),
+    "list_objects_v2": Action("list", "s3:ListBucket"),
+    "head_object": Action("read", "s3:GetObject"),
+    "get_object": Action("read", "s3:GetObject"),
+    "list_parts": Action("go on with the upload of", "s3:ListMultipartUploadParts"),
+    "abort_multipart_upload": Action("abort the upload of", "s3:AbortMultipartUpload"),
 }
 _WRITE = Action("write", "s3:PutObject (and kms:GenerateDataKey, if the bucket is encrypted with a KMS key)")
 
@@ -74,7 +74,7 @@ _BUSY = Telling(
     "S3 could not {act} {where}, after several tries: {said}", f"wait a little and {_AGAIN}", passing=True
 )
 _UPLOAD_GONE = Telling(
-    "the unfinished upload of {where} is gone: aborted, or removed by a lifecycle rule", "start over with --fresh"
+    "the unfinished upload of {where} is gone: aborted, or removed by a lifecycle rule", "run the same command again"
 )
 _DAMAGED = Telling("{where} arrived damaged: {said}", f"check the network and {_AGAIN}", passing=True)
 _KMS = Telling("KMS refused the key of {where}: {said}", "check the key, its region and its policy")
@@ -96,6 +96,9 @@ _BY_CODE: dict[str, Telling] = {
     "ExpiredTokenException": _EXPIRED,
     "TokenRefreshRequired": _EXPIRED,
     "RequestTimeTooSkewed": Telling("this machine's clock is wrong: {said}", "set the clock (chrony, ntpd)"),
+    "400": Telling(  # a HEAD that failed for a reason only a body could tell
+        "S3 refused to {act} {where} without a reason", "it is mostly the credentials (expired?) or the region"
+    ),
     "PreconditionFailed": _CHANGED,
     "InvalidRange": _CHANGED,
     "InvalidObjectState": Telling("{where} is archived", "restore it from Glacier first"),
@@ -148,15 +151,13 @@ def fault_code(error: BaseException) -> str:
 
 
 def translate(
-    error: ClientError | BotoCoreError | OSError, kind: type[DdbioError], act: str, where: str
+    error: ClientError | BotoCoreError | OSError, kind: type[DdbioError], operation: str, where: str
 ) -> DdbioError:
     """`error` as a `kind`, or as a TransferError if it may pass.
 
-    act: what was tried, for an error that names no operation of its own. where: the URI it was tried on.
+    operation: the botocore method that was called (`get_object`). where: the URI it was called for.
     """
-    telling, action = _telling(error), Action(act, "")
-    if isinstance(error, ClientError):
-        action = _ACTIONS.get(error.operation_name, _WRITE)
+    telling, action = _telling(error), _ACTIONS.get(operation, _WRITE)
     words = {
         "act": action.act,
         "permission": action.permission,

@@ -65,6 +65,11 @@ def find_object(client: S3Client, bucket: str, key: str, kind: type[DdbioError])
     return SourceFile(uri_of(bucket, key), head["ContentLength"], head["ETag"])
 
 
+def first_below(client: S3Client, bucket: str, prefix: str) -> str | None:
+    """The rest of the key of some object below `prefix`, if there is one."""
+    return next((rest for _, rest in _keys(client, bucket, prefix, MaxKeys=2) if rest), None)
+
+
 def _below(client: S3Client, bucket: str, key: str, suffixes: tuple[str, ...]) -> Iterator[SourceFile]:
     folder = key if not key or key.endswith("/") else f"{key}/"
     empty = True

@@ -85,7 +85,7 @@ class MultipartUpload:
         if not _agree(answer.get("ChecksumSHA256", composite), composite):
             raise TransferError(
                 f'the checksum of "{self.where}" is {answer["ChecksumSHA256"]} in S3 but {composite} here',
-                "the object is damaged: delete it and start over with --fresh",
+                "the object is damaged: delete it and run the same command again",
             )
         return composite
 

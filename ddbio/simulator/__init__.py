@@ -1,0 +1,29 @@
+"""A DynamoDB of our own: small, fast, honest about capacity, and able to fail on demand.
+
+It is what the first run works on when there is no AWS, the ground truth of the tests of the rate governor (public
+emulators do not enforce throughput and report capacity wrongly), and the other end of the benchmarks. Run it with
+`python -m ddbio.simulator`, or in a process:
+
+    with Simulator() as simulator:
+        orders = simulator.create_table("Orders", "id:S", wcu=100, rcu=100)
+        ...  # any AWS SDK, with endpoint_url=simulator.url
+        orders.items(), orders.consumed("write")
+
+The map, from the wire inwards:
+
+    server.py       HTTP, delays, cut connections      control.py      configure and inspect from outside
+    operations.py   operation name -> function         faults.py       what goes wrong with which request
+    writes.py       BatchWriteItem, PutItem, ...       requests.py     the requests as declared types
+    reads.py        Scan, GetItem                      expressions.py  the two expressions there are
+    administration.py, descriptions.py                 CreateTable, DescribeTable, ...
+    database.py     tables by name                     consumed.py     ConsumedCapacity
+    tables.py       one table: prepare, price, apply   throughput.py   token buckets (pure)
+    schema.py       keys and indexes                   values.py       attribute values, checked and normalised
+    store.py        items by key and in scan order     segments.py     the hash space
+"""
+
+from ddbio.simulator.embedded import Simulator, TableView
+from ddbio.simulator.faults import Fault, FaultPlan
+from ddbio.simulator.throughput import ThroughputSettings
+
+__all__ = ["Fault", "FaultPlan", "Simulator", "TableView", "ThroughputSettings"]

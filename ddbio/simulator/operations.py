@@ -1,0 +1,36 @@
+"""The operations of the service by the name in the X-Amz-Target header."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ddbio.simulator import administration, reads, writes
+from ddbio.simulator.database import Database
+from ddbio.simulator.errors import ServiceError
+
+Operation = Callable[[Database, bytes, float], bytes]
+"""(database, request body, seconds since the simulator started) -> reply body; raises ServiceError."""
+
+OPERATIONS: dict[str, Operation] = {
+    "BatchWriteItem": writes.batch_write_item,
+    "PutItem": writes.put_item,
+    "DeleteItem": writes.delete_item,
+    "GetItem": reads.get_item,
+    "Scan": reads.scan,
+    "CreateTable": administration.create_table,
+    "DescribeTable": administration.describe_table,
+    "UpdateTable": administration.update_table,
+    "DeleteTable": administration.delete_table,
+    "ListTables": administration.list_tables,
+    "DescribeTimeToLive": administration.describe_time_to_live,
+    "DescribeContinuousBackups": administration.describe_continuous_backups,
+    "ListTagsOfResource": administration.list_tags_of_resource,
+}
+
+
+def execute(database: Database, operation: str, body: bytes, now_s: float) -> bytes:
+    """The reply body of one request; raises ServiceError when it is refused."""
+    handler = OPERATIONS.get(operation)
+    if handler is None:
+        raise ServiceError("UnknownOperationException")
+    return handler(database, body, now_s)

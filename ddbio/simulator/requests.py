@@ -1,0 +1,115 @@
+"""Requests of the data plane as declared types: what is decoded from the body of each operation.
+
+A member that is not named here is ignored, except where ignoring it would answer another question than the one
+asked: those are named so that they can be refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from ddbio.simulator.errors import ServiceError, invalid
+from ddbio.simulator.values import Item
+
+RequestType = TypeVar("RequestType")
+
+
+class Request(msgspec.Struct, rename="pascal"):
+    """What all of them may have. return_consumed_capacity: NONE, TOTAL or INDEXES."""
+
+    return_consumed_capacity: str = "NONE"
+
+
+class PutRequest(msgspec.Struct, rename="pascal", gc=False):
+    item: Item
+
+
+class DeleteRequest(msgspec.Struct, rename="pascal", gc=False):
+    key: Item
+
+
+class WriteRequest(msgspec.Struct, rename="pascal", omit_defaults=True, gc=False):
+    """One of the two."""
+
+    put_request: PutRequest | None = None
+    delete_request: DeleteRequest | None = None
+
+
+class BatchWriteItemRequest(Request):
+    request_items: dict[str, list[WriteRequest]] = {}
+
+
+class PutItemRequest(Request, kw_only=True):
+    table_name: str
+    item: Item
+    condition_expression: str = ""
+    expression_attribute_names: dict[str, str] = {}
+    return_values: str = "NONE"
+    expected: Any = None
+
+
+class GetItemRequest(Request, kw_only=True):
+    table_name: str
+    key: Item
+    consistent_read: bool = False
+    projection_expression: str = ""
+    expression_attribute_names: dict[str, str] = {}
+    attributes_to_get: Any = None
+
+
+class DeleteItemRequest(Request, kw_only=True):
+    table_name: str
+    key: Item
+    return_values: str = "NONE"
+    condition_expression: str = ""
+    expected: Any = None
+
+
+class ScanRequest(Request, kw_only=True):
+    table_name: str
+    index_name: str = ""
+    segment: int | None = None
+    total_segments: int | None = None
+    limit: int | None = None
+    exclusive_start_key: Item | None = None
+    consistent_read: bool = False
+    select: str = ""
+    projection_expression: str = ""
+    expression_attribute_names: dict[str, str] = {}
+    filter_expression: Any = None
+    scan_filter: Any = None
+    attributes_to_get: Any = None
+
+
+_decoders: dict[type, msgspec.json.Decoder[Any]] = {}
+
+
+def decode(body: bytes, type_: type[RequestType]) -> RequestType:
+    """The request in a body; raises the ServiceError of a body that is not one."""
+    decoder = _decoders.get(type_)
+    if decoder is None:
+        decoder = _decoders[type_] = msgspec.json.Decoder(type_)
+    try:
+        decoded: RequestType = decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise _refused(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ServiceError("SerializationException", str(error)) from None
+    return decoded
+
+
+def table_name(name_or_arn: str) -> str:
+    """The table's name; requests may give its ARN instead."""
+    return name_or_arn.rpartition(":table/")[2]
+
+
+def _refused(complaint: str) -> ServiceError:
+    if "missing required field" not in complaint:
+        return ServiceError("SerializationException", complaint)
+    name = complaint.split("`")[1]
+    member = name[:1].lower() + name[1:]
+    return invalid(
+        f"1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"
+    )

@@ -1,0 +1,166 @@
+"""BatchWriteItem, PutItem, DeleteItem.
+
+A request is checked whole before anything of it is applied: one bad item refuses all of a batch, a write that its
+budgets do not admit only itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ddbio.capacity import MAX_BATCH_WRITES, write_units
+from ddbio.simulator.consumed import Consumption
+from ddbio.simulator.database import Database
+from ddbio.simulator.errors import ServiceError, invalid, unsupported
+from ddbio.simulator.expressions import attribute_that_must_not_exist
+from ddbio.simulator.requests import (
+    BatchWriteItemRequest,
+    DeleteItemRequest,
+    PutItemRequest,
+    WriteRequest,
+    decode,
+    table_name,
+)
+from ddbio.simulator.tables import Cost, Table, Write, encode_json
+from ddbio.simulator.throughput import Refusal
+from ddbio.simulator.values import Item, check_item
+
+
+def batch_write_item(database: Database, body: bytes, now_s: float) -> bytes:
+    request = decode(body, BatchWriteItemRequest)
+    _check_counts(request.request_items)
+    prepared = {
+        name: _prepare_all(database.active_table(table_name(name), now_s), requests)
+        for name, requests in request.request_items.items()
+    }
+    unprocessed: dict[str, list[WriteRequest]] = {}
+    refusals: dict[str, list[Refusal]] = {}
+    consumptions = []
+    for name, writes in prepared.items():
+        table = database.tables[table_name(name)]
+        consumption = Consumption(table.schema.name)
+        refused = _write_all(table, writes, consumption, now_s)
+        consumptions.append(consumption)
+        if refused:
+            requests = request.request_items[name]
+            unprocessed[name] = [requests[position] for position in refused]
+            refusals[table.schema.name] = list(refused.values())
+    if unprocessed and _count(unprocessed.values()) == _count(prepared.values()):
+        raise database.throttled(refusals)
+    return _batch_reply(unprocessed, consumptions, request.return_consumed_capacity)
+
+
+def put_item(database: Database, body: bytes, now_s: float) -> bytes:
+    request = decode(body, PutItemRequest)
+    if request.expected is not None:
+        raise unsupported("Expected")
+    table = database.active_table(table_name(request.table_name), now_s)
+    check_item(request.item)
+    write = table.prepare_put(request.item, table.schema.keys.key_of_put(request.item))
+    old = table.get(write.key)
+    if request.condition_expression:
+        names = request.expression_attribute_names
+        _check_condition(table, write, old, attribute_that_must_not_exist(request.condition_expression, names), now_s)
+    return _single_write(database, table, write, request, old, now_s)
+
+
+def delete_item(database: Database, body: bytes, now_s: float) -> bytes:
+    request = decode(body, DeleteItemRequest)
+    if request.condition_expression or request.expected is not None:
+        raise unsupported("A condition on DeleteItem")
+    table = database.active_table(table_name(request.table_name), now_s)
+    write = table.prepare_delete(request.key)
+    return _single_write(database, table, write, request, table.get(write.key), now_s)
+
+
+def _check_counts(request_items: dict[str, list[WriteRequest]]) -> None:
+    if not request_items:
+        raise invalid("The requestItems parameter is required for BatchWriteItem")
+    shortest = min(map(len, request_items.values()))
+    if shortest == 0 or max(map(len, request_items.values())) > MAX_BATCH_WRITES:
+        raise invalid(
+            "1 validation error detected: Value at 'requestItems' failed to satisfy constraint: "
+            "Map value must satisfy constraint: [Member must have length less than or equal to 25, "
+            "Member must have length greater than or equal to 1]"
+        )
+    if _count(request_items.values()) > MAX_BATCH_WRITES:
+        raise invalid("Too many items requested for the BatchWriteItem call")
+
+
+def _count(lists: Iterable[list[Any]]) -> int:
+    return sum(map(len, lists))
+
+
+def _prepare_all(table: Table, requests: list[WriteRequest]) -> list[Write]:
+    writes = [_prepare(table, request) for request in requests]
+    if len({write.key for write in writes}) != len(writes):
+        raise invalid("Provided list of item keys contains duplicates")
+    return writes
+
+
+def _prepare(table: Table, request: WriteRequest) -> Write:
+    put, delete = request.put_request, request.delete_request
+    if (put is None) == (delete is None):
+        found = "has no" if put is None else "has more than one"
+        raise invalid(
+            f"Supplied WriteRequest {found} request set, must contain exactly one of the supported requests"
+        )
+    if delete is not None:
+        return table.prepare_delete(delete.key)
+    assert put is not None
+    check_item(put.item)
+    return table.prepare_put(put.item, table.schema.keys.key_of_item(put.item))
+
+
+def _write_all(table: Table, writes: list[Write], consumption: Consumption, now_s: float) -> dict[int, Refusal]:
+    """Write what is admitted; position -> refusal of what is not."""
+    refused: dict[int, Refusal] = {}
+    for position, write in enumerate(writes):
+        outcome = table.write(write, now_s)
+        if isinstance(outcome, Cost):
+            consumption.add(outcome)
+        else:
+            refused[position] = outcome
+    return refused
+
+
+def _batch_reply(unprocessed: dict[str, list[WriteRequest]], consumptions: list[Consumption], mode: str) -> bytes:
+    reply: dict[str, Any] = {"UnprocessedItems": unprocessed}
+    reports = [consumption.report(mode) for consumption in consumptions]
+    if reports[0] is not None:
+        reply["ConsumedCapacity"] = reports
+    return encode_json(reply)
+
+
+def _check_condition(table: Table, write: Write, old: Item | None, name: str, now_s: float) -> None:
+    if old is None or name not in old:
+        return
+    # a write refused by its condition is charged as if it had been done
+    units = write_units(table.items.rows[write.key].size_bytes)
+    table.throughput.table.write.take(units, now_s)
+    raise ServiceError("ConditionalCheckFailedException", "The conditional request failed")
+
+
+def _single_write(
+    database: Database,
+    table: Table,
+    write: Write,
+    request: PutItemRequest | DeleteItemRequest,
+    old: Item | None,
+    now_s: float,
+) -> bytes:
+    if request.return_values not in ("NONE", "ALL_OLD"):
+        raise invalid("Return values set to invalid value")
+    outcome = table.write(write, now_s)
+    if not isinstance(outcome, Cost):
+        raise database.throttled({table.schema.name: [outcome]})
+    reply: dict[str, Any] = {}
+    if request.return_values == "ALL_OLD" and old is not None:
+        reply["Attributes"] = old
+    consumption = Consumption(table.schema.name)
+    consumption.add(outcome)
+    report = consumption.report(request.return_consumed_capacity)
+    if report is not None:
+        reply["ConsumedCapacity"] = report
+    return encode_json(reply)

@@ -1,0 +1,156 @@
+"""What a uri names is the same in every place."""
+
+from __future__ import annotations
+
+import pytest
+
+from ddbio.errors import UsageError
+from ddbio.storage import Storage
+from tests.contract.storage.places import Place
+
+SUFFIXES = (".json", ".csv")
+
+NAMES = [
+    "a.json",
+    "B.JSON",
+    "c.csv",
+    "notes.txt",
+    "part-00000",
+    "manifest.json",
+    "manifest-files.json",
+    "Orders.rejects.jsonl",
+    ".hidden.json",
+    ".Orders-0000-00000.json.part",
+    "2024-01/x.json",
+    "2024-01/y.txt",
+    "2024-01/.z.json",
+    "2024-02/deep/x.json",
+    "2024-02/deep/manifest.json",
+    ".git/x.json",
+    "2024-01-old/x.json",
+    "un\u00efcode/\u00fc 1+1%20.json",
+]
+
+FOUND = [
+    ("", "B.JSON a.json c.csv 2024-01/x.json 2024-02/deep/x.json 2024-01-old/x.json un\u00efcode/\u00fc 1+1%20.json"),
+    (
+        "/",
+        "B.JSON a.json c.csv 2024-01/x.json 2024-02/deep/x.json 2024-01-old/x.json un\u00efcode/\u00fc 1+1%20.json",
+    ),
+    ("/2024-01", "2024-01/x.json"),
+    ("/2024-01/", "2024-01/x.json"),
+    ("/2024-02", "2024-02/deep/x.json"),
+    # named outright: whatever its suffix, hidden or not
+    ("/notes.txt", "notes.txt"),
+    ("/part-00000", "part-00000"),
+    ("/manifest.json", "manifest.json"),
+    ("/.hidden.json", ".hidden.json"),
+    ("/Orders.rejects.jsonl", "Orders.rejects.jsonl"),
+    ("/un\u00efcode/\u00fc 1+1%20.json", "un\u00efcode/\u00fc 1+1%20.json"),
+    # globs take files whatever their suffix, and walk the folders they match
+    ("/*.json", "a.json"),
+    ("/?.[cJ]*", "B.JSON c.csv"),
+    ("/part-*", "part-00000"),
+    ("/*.txt", "notes.txt"),
+    ("/2024-01/*", "2024-01/x.json 2024-01/y.txt"),
+    ("/2024-0?", "2024-01/x.json 2024-02/deep/x.json"),
+    ("/2024-0?/", "2024-01/x.json 2024-02/deep/x.json"),
+    ("/2024-[!x]1*/x.json", "2024-01/x.json 2024-01-old/x.json"),
+    ("/**/x.json", "2024-01/x.json 2024-02/deep/x.json 2024-01-old/x.json"),
+    ("/2024-01/**", "2024-01/x.json 2024-01/y.txt"),
+    ("/**/deep", "2024-02/deep/x.json"),
+    ("/.h*", ".hidden.json"),
+    ("/*.rejects.jsonl", "Orders.rejects.jsonl"),
+    ("/**/manifest.json", "manifest.json 2024-02/deep/manifest.json"),
+]
+
+
+def spelled(words: str) -> set[str]:
+    """Names separated by spaces; the one with a space in it is put together again."""
+    return set(words.replace("\u00fc 1", "\u00fc\0" + "1").split(" ")) if words else set()
+
+
+def found(place: Place, storage: Storage, pattern: str) -> list[str]:
+    files = storage.list_files(place.uri + pattern, SUFFIXES)
+    uris = [file.uri for file in files]
+    assert uris == sorted(uris)
+    assert all(uri.startswith(place.uri + "/") for uri in uris)
+    return [uri.removeprefix(place.uri + "/") for uri in uris]
+
+
+@pytest.fixture
+def storage(place: Place) -> Storage:
+    return place.storage()
+
+
+@pytest.fixture
+def filled(place: Place) -> Place:
+    for name in NAMES:
+        place.put(name, name.encode())
+    return place
+
+
+def test_what_each_uri_names(filled: Place, storage: Storage) -> None:
+    for pattern, expected in FOUND:
+        names = found(filled, storage, pattern)
+        assert {name.replace("\u00fc 1", "\u00fc\0" + "1") for name in names} == spelled(expected), pattern
+        assert len(names) == len(set(names)), pattern
+
+
+def test_a_file_is_described_as_it_is(place: Place, storage: Storage) -> None:
+    uri = place.put("a.json", b"12345")
+    [file] = storage.list_files(uri, SUFFIXES)
+    assert (file.uri, file.size_bytes) == (uri, 5)
+    assert file.version
+
+
+def test_the_version_of_an_unchanged_file_stays(place: Place, storage: Storage) -> None:
+    uri = place.put("a.json", b"12345")
+    assert storage.list_files(uri, SUFFIXES) == storage.list_files(uri, SUFFIXES)
+
+
+def test_a_folder_lists_a_file_as_its_own_name_does(place: Place, storage: Storage) -> None:
+    uri = place.put("a.json", b"12345")
+    assert storage.list_files(place.uri, SUFFIXES) == storage.list_files(uri, SUFFIXES)
+
+
+def test_a_folder_with_one_file(place: Place, storage: Storage) -> None:
+    place.put("only.json", b"{}")
+    assert found(place, storage, "") == ["only.json"]
+
+
+def test_an_empty_file_is_listed(place: Place, storage: Storage) -> None:
+    place.put("empty.json", b"")
+    [file] = storage.list_files(place.uri, SUFFIXES)
+    assert file.size_bytes == 0
+
+
+def test_a_name_with_glob_characters_is_that_file_if_it_exists(place: Place, storage: Storage) -> None:
+    place.put("x[1].json", b"the file")
+    place.put("x1.json", b"what the pattern would match")
+    assert found(place, storage, "/x[1].json") == ["x[1].json"]
+    assert found(place, storage, "/x[[]1].json") == ["x[1].json"]
+    assert found(place, storage, "/x[0-9].json") == ["x1.json"]
+
+
+def test_what_is_missing_is_named(place: Place, storage: Storage) -> None:
+    place.put("a.json", b"{}")
+    for pattern in ("/nope.json", "/nope/a.json", "/nope*.json", "/nope/*.json", "/nope/"):
+        with pytest.raises(UsageError, match=r"nope") as caught:
+            storage.list_files(place.uri + pattern, SUFFIXES)
+        assert caught.value.hint
+
+
+def test_when_nothing_matches_the_suffixes_are_named(place: Place, storage: Storage) -> None:
+    place.put("folder/a.parquet", b"PAR1")
+    for pattern in ("", "/folder", "/folder/"):
+        with pytest.raises(UsageError, match=r"\.json or \.csv") as caught:
+            storage.list_files(place.uri + pattern, SUFFIXES)
+        assert place.uri in caught.value.message
+
+
+def test_a_folder_that_only_holds_what_is_skipped(place: Place, storage: Storage) -> None:
+    for name in ("manifest.json", "Orders.rejects.jsonl", ".a.json"):
+        place.put(name, b"{}")
+    with pytest.raises(UsageError):
+        storage.list_files(place.uri, (".json", ".jsonl"))

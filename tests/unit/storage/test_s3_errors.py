@@ -1,0 +1,97 @@
+"""Each refusal of S3 becomes one line that says what, where and what next."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+from botocore import exceptions
+from botocore.exceptions import ClientError
+
+from ddbio.errors import DdbioError, TransferError, UsageError
+from ddbio.storage.s3_errors import _BY_CODE, fault_code, translate
+from tests.unit.storage.fake_s3 import OPERATIONS, client_error
+
+WHERE = "s3://bkt/in/{a}.json"
+
+
+def told(error: Exception, kind: type[DdbioError] = UsageError, operation: str = "get_object") -> DdbioError:
+    assert isinstance(error, ClientError | exceptions.BotoCoreError | OSError)
+    return translate(error, kind, operation, WHERE)
+
+
+def refused(code: str, operation: str, kind: type[DdbioError] = UsageError, message: str = "said S3") -> DdbioError:
+    return told(client_error(code, OPERATIONS[operation], message), kind, operation)
+
+
+@pytest.mark.parametrize("code", [*_BY_CODE, "SomethingNew", "404", "403", "412", "503"])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_code_is_one_line_with_a_hint(code: str, operation: str) -> None:
+    for kind in (UsageError, TransferError):
+        error = refused(code, operation, kind, "two\nlines")
+        assert "\n" not in str(error)
+        assert error.hint
+        assert "bkt" in str(error) or code == "RequestTimeTooSkewed"
+        assert "{" not in str(error).replace("{a}", "")
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("code", "operation", "words"),
+    [
+        ("NoSuchBucket", "list_objects_v2", 'no bucket "bkt"'),
+        ("404", "head_bucket", 'no bucket "bkt"'),
+        ("403", "head_bucket", "s3:ListBucket"),
+        ("AccessDenied", "get_object", "s3:GetObject"),
+        ("AccessDenied", "upload_part", "s3:PutObject"),
+        ("AccessDenied", "abort_multipart_upload", "s3:AbortMultipartUpload"),
+        ("404", "head_object", "does not exist"),
+        ("PermanentRedirect", "get_object", "region"),
+        ("412", "get_object", "changed"),
+        ("ExpiredToken", "get_object", "expired"),
+        ("SignatureDoesNotMatch", "get_object", "does not accept these credentials"),
+        ("InvalidObjectState", "get_object", "Glacier"),
+        ("SomethingNew", "get_object", "SomethingNew: said S3"),
+    ],
+)
+def test_what_is_said(code: str, operation: str, words: str) -> None:
+    assert words in str(refused(code, operation))
+
+
+@pytest.mark.parametrize("code", ["SlowDown", "503", "InternalError", "RequestTimeout"])
+def test_what_may_pass_is_a_transfer_error(code: str) -> None:
+    assert isinstance(told(client_error(code)), TransferError)
+
+
+@pytest.mark.parametrize("code", ["NoSuchBucket", "AccessDenied", "InvalidAccessKeyId", "SomethingNew"])
+def test_the_rest_is_what_the_caller_says(code: str) -> None:
+    assert isinstance(told(client_error(code)), UsageError)
+    assert isinstance(told(client_error(code), TransferError), TransferError)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (exceptions.NoCredentialsError(), UsageError, "no AWS credentials"),
+        (exceptions.CredentialRetrievalError(provider="x", error_msg="y"), TransferError, "credentials"),
+        (exceptions.UnauthorizedSSOTokenError(), UsageError, "aws sso login"),
+        (exceptions.EndpointConnectionError(endpoint_url="http://here:1"), TransferError, "http://here:1"),
+        (exceptions.ConnectTimeoutError(endpoint_url="http://here:1"), TransferError, "http://here:1"),
+        (exceptions.SSLError(endpoint_url="https://here", error="self-signed"), UsageError, "self-signed"),
+        (exceptions.ParamValidationError(report="bad\nbucket"), UsageError, "bad bucket"),
+        (ConnectionResetError("reset"), TransferError, "reset"),
+    ],
+)
+def test_botocores_own_errors(error: Exception, kind: type[DdbioError], words: str) -> None:
+    translated = told(error)
+    assert isinstance(translated, kind)
+    assert words in str(translated)
+    assert translated.hint
+    assert "\n" not in str(translated)
+
+
+def test_the_code_survives_the_translation() -> None:
+    ours = told(client_error("NoSuchUpload"))
+    ours.__cause__ = client_error("NoSuchUpload")
+    assert fault_code(ours) == "NoSuchUpload"
+    assert fault_code(ValueError()) == ""
