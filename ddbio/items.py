@@ -18,7 +18,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -97,72 +97,89 @@ def _short(text: str) -> str:
 # --------------------------------------------------------------------------- plain -> typed
 
 
-def to_attributes(item: dict[str, Any]) -> AttributeMap:
+def to_attributes(item: dict[str, Any], depth: int = 0) -> AttributeMap:
     """Type a plain item; `$`-tags are understood in nested values.
 
     item: what msgspec decodes with `NumberText` as float_hook, or the same with Decimal numbers.
+    depth: of the map that `item` is; 0 for an item itself.
     Raises RecordError for what DynamoDB cannot store.
     """
     # The two commonest types of real tables are handled in line: it saves a call for each value.
-    return {name: {"S": value} if type(value) is str else TYPED[type(value)](value) for name, value in item.items()}
+    return {
+        name: {"S": value}
+        if (kind := type(value)) is str
+        else {"N": str(value)}
+        if kind is int and -_INTEGER_LIMIT < value < _INTEGER_LIMIT
+        else TYPED[kind](value, depth)
+        for name, value in item.items()
+    }
 
 
 def to_value(value: Any) -> dict[str, Any]:
     """Type one plain value. Raises RecordError for what DynamoDB cannot store."""
     try:
-        return TYPED[type(value)](value)
+        return TYPED[type(value)](value, 0)
     except KeyError:
         raise RecordError("bad-type", f"a value of type {type(value).__name__} cannot be stored") from None
-
-
-def _integer(value: int) -> dict[str, Any]:
-    if -_INTEGER_LIMIT < value < _INTEGER_LIMIT:
-        return {"N": str(value)}
-    try:
-        return {"N": check_number(str(value))}
-    except ValueError as exc:  # CPython refuses to write out integers of more than 4,300 digits
-        raise exc if isinstance(exc, RecordError) else RecordError("bad-number", "a number is too long") from None
 
 
 _INTEGER_LIMIT = 10**MAX_SIGNIFICANT_DIGITS
 
 
-def _number_text(value: str) -> dict[str, Any]:
+def _integer(value: int, _depth: int = 0) -> dict[str, Any]:
+    if -_INTEGER_LIMIT < value < _INTEGER_LIMIT:
+        return {"N": str(value)}
+    try:
+        text = str(value)
+    except ValueError:  # CPython refuses to write out integers of more than 4,300 digits
+        raise RecordError("bad-number", "a number has more digits than DynamoDB keeps") from None
+    return {"N": check_number(text)}
+
+
+def _number_text(value: str, _depth: int = 0) -> dict[str, Any]:
     # Short and without an exponent: at most 38 digits and far inside the range. Everything else is looked at.
     if len(value) <= MAX_SIGNIFICANT_DIGITS and "e" not in value and "E" not in value:
         return {"N": str(value)}
     return {"N": check_number(str(value))}
 
 
-def _dict(value: dict[str, Any]) -> dict[str, Any]:
+def _dict(value: dict[str, Any], depth: int) -> dict[str, Any]:
     if len(value) == 1:
         (name,) = value
         if name in _TAGS:
-            return {name[1:]: _TAGS[name](value[name])}
-    return {"M": to_attributes(value)}
+            return {name[1:]: _TAGS[name](value[name], depth)}
+    return {"M": to_attributes(value, deeper(depth))}
 
 
-def _list(value: list[Any]) -> dict[str, Any]:
-    return {"L": [TYPED[type(element)](element) for element in value]}
+def _list(value: list[Any], depth: int) -> dict[str, Any]:
+    depth = deeper(depth)
+    return {"L": [TYPED[type(element)](element, depth) for element in value]}
 
 
-TYPED: dict[type, Callable[[Any], dict[str, Any]]] = {
-    str: lambda value: {"S": value},
+def deeper(depth: int) -> int:
+    """The depth of what is inside a list or map that is at `depth`. Raises RecordError `too-deep`."""
+    if depth >= MAX_DEPTH:
+        raise RecordError("too-deep", f"nested deeper than the {MAX_DEPTH} levels DynamoDB stores")
+    return depth + 1
+
+
+TYPED: dict[type, Callable[[Any, int], dict[str, Any]]] = {
+    str: lambda value, _: {"S": value},
     int: _integer,
     NumberText: _number_text,
-    bool: lambda value: {"BOOL": value},
-    type(None): lambda value: {"NULL": True},
+    bool: lambda value, _: {"BOOL": value},
+    type(None): lambda value, _: {"NULL": True},
     dict: _dict,
     list: _list,
-    Decimal: lambda value: {"N": check_number(str(value))},
-    bytes: lambda value: {"B": base64.b64encode(value).decode()},
+    Decimal: lambda value, _: {"N": check_number(str(value))},
+    bytes: lambda value, _: {"B": base64.b64encode(value).decode()},
 }
 
 
 # --------------------------------------------------------------------------- the $-tags
 
 
-def _tagged_binary(payload: Any) -> str:
+def _tagged_binary(payload: Any, _depth: int = 0) -> str:
     if type(payload) is not str:
         raise RecordError("bad-tag", "the value of $B must be base64 text")
     return check_base64(payload)
@@ -177,10 +194,10 @@ def check_base64(text: str) -> str:
     return text
 
 
-def _tagged_map(payload: Any) -> AttributeMap:
+def _tagged_map(payload: Any, depth: int) -> AttributeMap:
     if type(payload) is not dict:
         raise RecordError("bad-tag", "the value of $M must be an object")
-    return to_attributes(payload)
+    return to_attributes(payload, deeper(depth))
 
 
 def _string(member: Any) -> str:
@@ -191,14 +208,14 @@ def _string(member: Any) -> str:
 
 def _number(member: Any) -> str:
     if type(member) in (int, NumberText):
-        return str(TYPED[type(member)](member)["N"])
+        return str(TYPED[type(member)](member, 0)["N"])
     if type(member) is str:
         return check_number(member)
     raise RecordError("bad-tag", "the members of $NS must be numbers")
 
 
-def _set_of(member_of: Callable[[Any], str], identity: Callable[[str], str]) -> Callable[[Any], list[str]]:
-    def tagged_set(payload: Any) -> list[str]:
+def _set_of(member_of: Callable[[Any], str], identity: Callable[[str], str]) -> Callable[[Any, int], list[str]]:
+    def tagged_set(payload: Any, _depth: int) -> list[str]:
         if type(payload) is not list:
             raise RecordError("bad-tag", "the value of a set tag ($SS, $NS, $BS) must be an array")
         members = [member_of(member) for member in payload]
@@ -216,7 +233,7 @@ def check_set(members: list[str], identity: Callable[[str], str] = str) -> None:
         raise RecordError("duplicate-member", "a set has the same member twice")
 
 
-_TAGS: dict[str, Callable[[Any], Any]] = {
+_TAGS: dict[str, Callable[[Any, int], Any]] = {
     "$B": _tagged_binary,
     "$SS": _set_of(_string, str),
     "$NS": _set_of(_number, normal_number),
@@ -272,22 +289,3 @@ def json_number(text: str) -> orjson.Fragment:
     if (text.isascii() and text.isdigit() and text[0] != "0") or _JSON_NUMBER.fullmatch(text):
         return orjson.Fragment(text)
     return orjson.Fragment(str(Decimal(text)))
-
-
-# --------------------------------------------------------------------------- depth
-
-
-def depth(attributes: AttributeMap) -> int:
-    """Levels of nesting below the item: 0 for a flat one, 1 for an item with a list of strings."""
-    return max((_value_depth(value) for value in attributes.values()), default=0)
-
-
-def _value_depth(value: dict[str, Any]) -> int:
-    children: Iterable[dict[str, Any]]
-    if "M" in value:
-        children = value["M"].values()
-    elif "L" in value:
-        children = value["L"]
-    else:
-        return 0
-    return 1 + max(map(_value_depth, children), default=0)

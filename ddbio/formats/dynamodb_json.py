@@ -11,54 +11,55 @@ from typing import Any
 import msgspec
 
 from ddbio.errors import RecordError
-from ddbio.formats.json_lines import check_depth, decode_object
-from ddbio.items import AttributeMap, check_base64, check_number, check_set, normal_number
+from ddbio.formats.json_lines import decode_object
+from ddbio.items import AttributeMap, check_base64, check_number, check_set, deeper, normal_number
 
 
-def _text(payload: Any) -> str:
+def _text(payload: Any, _depth: int = 0) -> str:
     if type(payload) is not str:
         raise RecordError("bad-value", "the value of S must be a string")
     return payload
 
 
-def _number(payload: Any) -> str:
+def _number(payload: Any, _depth: int = 0) -> str:
     if type(payload) is not str:
         raise RecordError("bad-value", "the value of N must be a number in quotes")
     return check_number(payload)
 
 
-def _binary(payload: Any) -> str:
+def _binary(payload: Any, _depth: int = 0) -> str:
     if type(payload) is not str:
         raise RecordError("bad-value", "the value of B must be base64 text")
     return check_base64(payload)
 
 
-def _boolean(payload: Any) -> bool:
+def _boolean(payload: Any, _depth: int = 0) -> bool:
     if type(payload) is not bool:
         raise RecordError("bad-value", "the value of BOOL must be true or false")
     return payload
 
 
-def _null(payload: Any) -> bool:
+def _null(payload: Any, _depth: int = 0) -> bool:
     if payload is not True:
         raise RecordError("bad-value", "the value of NULL must be true")
     return True
 
 
-def _map(payload: Any) -> AttributeMap:
+def _map(payload: Any, depth: int) -> AttributeMap:
     if type(payload) is not dict:
         raise RecordError("bad-value", "the value of M must be an object")
-    return checked(payload)
+    return checked(payload, deeper(depth))
 
 
-def _list(payload: Any) -> list[dict[str, Any]]:
+def _list(payload: Any, depth: int) -> list[dict[str, Any]]:
     if type(payload) is not list:
         raise RecordError("bad-value", "the value of L must be an array")
-    return [_checked_value(element) for element in payload]
+    depth = deeper(depth)
+    return [_checked_value(element, depth) for element in payload]
 
 
-def _set_of(member: Callable[[Any], str], identity: Callable[[str], str]) -> Callable[[Any], list[str]]:
-    def checked_set(payload: Any) -> list[str]:
+def _set_of(member: Callable[[Any], str], identity: Callable[[str], str]) -> Callable[[Any, int], list[str]]:
+    def checked_set(payload: Any, _depth: int) -> list[str]:
         if type(payload) is not list:
             raise RecordError("bad-value", "the value of SS, NS or BS must be an array")
         members = [member(element) for element in payload]
@@ -68,7 +69,7 @@ def _set_of(member: Callable[[Any], str], identity: Callable[[str], str]) -> Cal
     return checked_set
 
 
-_CHECKS: dict[str, Callable[[Any], Any]] = {
+_CHECKS: dict[str, Callable[[Any, int], Any]] = {
     "S": _text,
     "N": _number,
     "BOOL": _boolean,
@@ -82,18 +83,21 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _checked_value(value: Any) -> dict[str, Any]:
+def _checked_value(value: Any, depth: int) -> dict[str, Any]:
     if type(value) is not dict or len(value) != 1:
         raise RecordError("bad-value", 'a typed value is needed, such as {"S": "text"}')
     ((letter, payload),) = value.items()
     if letter not in _CHECKS:
         raise RecordError("bad-value", f"{letter!r} is not a type of DynamoDB ({', '.join(_CHECKS)})")
-    return {letter: _CHECKS[letter](payload)}
+    return {letter: _CHECKS[letter](payload, depth)}
 
 
-def checked(attributes: dict[str, Any]) -> AttributeMap:
-    """The attribute map itself, once every value in it is known to be one. Raises RecordError."""
-    return {name: _checked_value(value) for name, value in attributes.items()}
+def checked(attributes: dict[str, Any], depth: int = 0) -> AttributeMap:
+    """The attribute map itself, once every value in it is known to be one. depth: of the map; 0 for an item.
+
+    Raises RecordError.
+    """
+    return {name: _checked_value(value, depth) for name, value in attributes.items()}
 
 
 class DynamoDBJson:
@@ -106,7 +110,7 @@ class DynamoDBJson:
         item = value.get("Item")
         # A bare item may have an attribute of that name: its value then has one type letter as its only key.
         wrapped = len(value) == 1 and type(item) is dict and not _is_typed(item)
-        return check_depth(record, checked(item if wrapped and item is not None else value))
+        return checked(item if wrapped and item is not None else value)
 
     def render(self, items: list[msgspec.Raw]) -> bytes:
         return b"".join([b'{"Item":%b}\n' % bytes(item) for item in items])

@@ -11,7 +11,7 @@ import msgspec
 import orjson
 
 from ddbio.errors import RecordError
-from ddbio.items import MAX_DEPTH, AttributeMap, AttributeValue, NumberText, depth, to_attributes, to_plain
+from ddbio.items import AttributeMap, AttributeValue, NumberText, to_attributes, to_plain
 
 # float_hook is called with the text of a number, before it could lose a digit; integers of any size stay exact.
 decode = msgspec.json.Decoder(float_hook=NumberText).decode
@@ -40,21 +40,13 @@ _KINDS: dict[type, str] = {
 }
 
 
-def check_depth(record: bytes, attributes: AttributeMap) -> AttributeMap:
-    """Return `attributes` unless they nest deeper than the service stores. Raises RecordError `too-deep`."""
-    # Counting brackets is far cheaper than walking, and almost no record has enough of them to need the walk.
-    if record.count(b"{") + record.count(b"[") > MAX_DEPTH and depth(attributes) > MAX_DEPTH:
-        raise RecordError("too-deep", f"nested deeper than the {MAX_DEPTH} levels DynamoDB stores")
-    return attributes
-
-
 class JsonLines:
     suffix = ".json"
     source_suffixes = (".json", ".jsonl")
     page_items = list[dict[str, AttributeValue]]
 
     def parse(self, record: bytes) -> AttributeMap:
-        return check_depth(record, to_attributes(decode_object(record)))
+        return to_attributes(decode_object(record))
 
     def render(self, items: list[dict[str, AttributeValue]]) -> bytes:
         dumps, newline = orjson.dumps, orjson.OPT_APPEND_NEWLINE

@@ -87,7 +87,8 @@ class Budget:
         """Whether a write of `units` is admitted now."""
         if self.rate_units_per_s is None and not self.schedule:  # on-demand, on the hot path of every write
             return True
-        self._advance(now_s)
+        if now_s != self.now_s or self.schedule:  # the items of a batch come at the same moment
+            self._advance(now_s)
         if self.rate_units_per_s is None or units <= 0:
             return True
         return self.tokens >= min(units, self.ceiling) > 0

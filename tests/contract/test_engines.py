@@ -1,0 +1,210 @@
+"""What every engine owes: all units worked once, reports that add up, failures by name, an end when asked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ddbio.accounts import Accounts
+from ddbio.credentials import Keys
+from ddbio.engine import Engine, StopFlag, run_inline
+from ddbio.errors import AbortError, TransferError
+from ddbio.governor import UNCAPPED, SharedGovernor
+from ddbio.pool import run_processes
+from ddbio.units import Event, Notice, UnitReport
+from tests.contract.toy_job import ABORT, CRASH, DIE_ALWAYS, DIE_ONCE, FAIL, WORK, ToyJob, units
+
+ENGINES = {"inline": run_inline, "one process": run_processes(1), "three processes": run_processes(3)}
+
+
+@pytest.fixture(params=list(ENGINES))
+def engine(request: pytest.FixtureRequest) -> Engine:
+    return ENGINES[request.param]
+
+
+@pytest.fixture
+def governor() -> Iterator[SharedGovernor]:
+    made = SharedGovernor.create(UNCAPPED)
+    yield made
+    made.close()
+    made.unlink()
+
+
+def keys() -> Keys:
+    return Keys("access", "secret")
+
+
+def events(
+    engine: Engine, governor: SharedGovernor, folder: Path, *behaviours: int, step_s: float = 0.0
+) -> Iterator[Event]:
+    job = ToyJob(str(folder), step_s=step_s)
+    return engine(job, units(*behaviours), governor=governor, keys=keys, stop=StopFlag())
+
+
+def book(happened: list[Event]) -> Accounts:
+    accounts = Accounts()
+    for event in happened:
+        if isinstance(event, UnitReport):
+            accounts.enter(event)
+    return accounts
+
+
+def test_every_unit_is_worked_once(engine: Engine, governor: SharedGovernor, tmp_path: Path) -> None:
+    accounts = book(list(events(engine, governor, tmp_path, *[WORK] * 25)))
+    assert sorted(accounts.settled) == list(range(25))
+    assert (accounts.tally.read, accounts.tally.written) == (100, 100)
+    assert not accounts.failed
+
+
+def test_no_units_is_no_work(engine: Engine, governor: SharedGovernor, tmp_path: Path) -> None:
+    assert list(events(engine, governor, tmp_path)) == []
+
+
+def test_a_unit_that_fails_is_named_and_the_rest_goes_on(
+    engine: Engine, governor: SharedGovernor, tmp_path: Path
+) -> None:
+    accounts = book(list(events(engine, governor, tmp_path, WORK, FAIL, WORK, WORK)))
+    assert sorted(accounts.settled) == [0, 2, 3]
+    assert str(accounts.failed[1]) == "unit 1 cannot be worked"
+    assert type(accounts.failed[1]) is TransferError
+
+
+def test_an_abort_ends_the_run_for_whoever_keeps_the_books(
+    engine: Engine, governor: SharedGovernor, tmp_path: Path
+) -> None:
+    with pytest.raises(AbortError, match="nothing can be worked"):
+        book(list(events(engine, governor, tmp_path, WORK, ABORT, WORK)))
+
+
+def test_a_stop_ends_it_in_order(engine: Engine, governor: SharedGovernor, tmp_path: Path) -> None:
+    stop, accounts = StopFlag(), Accounts()
+    job = ToyJob(str(tmp_path), step_s=0.05)
+    began_s = time.monotonic()
+    for event in engine(job, units(*[WORK] * 50, size=1000), governor=governor, keys=keys, stop=stop):
+        if isinstance(event, UnitReport):
+            accounts.enter(event)
+            stop.requests = max(stop.requests, 1)
+    assert time.monotonic() - began_s < 5
+    assert 0 < accounts.tally.written < 50_000
+    assert not accounts.settled and not accounts.failed
+
+
+# --------------------------------------------------------------------------- processes
+
+
+def processes_of_this_test() -> set[int]:
+    own = str(os.getpid())
+    return {
+        int(stat.parent.name)
+        for stat in Path("/proc").glob("[0-9]*/stat")
+        if (fields := _read(stat).rpartition(")")[2].split()) and fields[1] == own and fields[0] != "Z"
+    }
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def test_the_work_of_a_killed_worker_continues_where_it_was(governor: SharedGovernor, tmp_path: Path) -> None:
+    happened = list(events(run_processes(2), governor, tmp_path, WORK, DIE_ONCE, WORK, DIE_ONCE))
+    accounts = book(happened)
+    assert sorted(accounts.settled) == [0, 1, 2, 3]
+    # Two records of each were settled and reported before the death; nothing reported is done again.
+    assert accounts.tally.written == 16
+    notices = [event.text for event in happened if isinstance(event, Notice)]
+    assert notices
+    assert all("was killed by SIGKILL" in notice for notice in notices)
+
+
+def test_a_unit_that_kills_three_workers_is_given_up_by_name(governor: SharedGovernor, tmp_path: Path) -> None:
+    accounts = book(list(events(run_processes(2), governor, tmp_path, *[WORK] * 8, DIE_ALWAYS)))
+    assert sorted(accounts.settled) == list(range(8))
+    assert "source-8, bytes 0 to 4 was given up: 3 workers died on it" in str(accounts.failed[8])
+
+
+def test_workers_that_only_ever_die_end_the_run(governor: SharedGovernor, tmp_path: Path) -> None:
+    with pytest.raises(
+        AbortError, match=r"in a row ended without getting any further.*RuntimeError: a fault of ours"
+    ):
+        book(list(events(run_processes(2), governor, tmp_path, *[CRASH] * 40)))
+    assert processes_of_this_test() == set() or all_are_trackers()
+
+
+def all_are_trackers() -> bool:
+    return all("resource_tracker" in _read(Path(f"/proc/{pid}/cmdline")) for pid in processes_of_this_test())
+
+
+def test_no_worker_outlives_the_engine(governor: SharedGovernor, tmp_path: Path) -> None:
+    running = events(run_processes(3), governor, tmp_path, *[WORK] * 30, step_s=0.02)
+    next(running)
+    assert len(processes_of_this_test()) >= 3
+    running.close()  # type: ignore[attr-defined]  # whoever reads the events gives up
+    assert all_are_trackers()
+
+
+def test_newer_keys_reach_the_workers(
+    governor: SharedGovernor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ddbio.pool.KEYS_EVERY_S", 0.0)
+    asked: list[int] = []
+
+    def rotating() -> Keys:
+        asked.append(1)
+        return Keys(f"access-{len(asked)}", "secret")
+
+    job = ToyJob(str(tmp_path), step_s=0.01)
+    list(run_processes(2)(job, units(*[WORK] * 6), governor=governor, keys=rotating, stop=StopFlag()))
+    assert len(asked) > 2
+
+
+ORPHANS = """
+import sys
+from pathlib import Path
+from ddbio.credentials import Keys
+from ddbio.engine import StopFlag
+from ddbio.governor import UNCAPPED, SharedGovernor
+from ddbio.pool import run_processes
+from tests.contract.toy_job import WORK, ToyJob, units
+if __name__ == "__main__":
+    governor = SharedGovernor.create(UNCAPPED)
+    job = ToyJob(sys.argv[1], step_s=0.05)
+    for _ in run_processes(3)(job, units(*[WORK] * 9, size=10_000), governor=governor, keys=lambda: Keys("a", "s"), stop=StopFlag()):
+        print("working", flush=True)
+"""
+
+
+def children_of(parent: int) -> set[int]:
+    return {
+        int(stat.parent.name)
+        for stat in Path("/proc").glob("[0-9]*/stat")
+        if (fields := _read(stat).rpartition(")")[2].split()) and fields[1] == str(parent)
+    }
+
+
+def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(ORPHANS)
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    with subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path)], stdout=subprocess.PIPE, env=environment
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"working\n"
+        workers = children_of(parent.pid)
+        assert len(workers) >= 3
+        parent.send_signal(signal.SIGKILL)
+        parent.wait(10)
+    deadline_s = time.monotonic() + 2
+    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]

@@ -1,0 +1,76 @@
+"""A job without a network, for the contract of the engines: a record of a slice is a byte, some slices misbehave."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from ddbio.errors import AbortError, TransferError
+from ddbio.storage import SourceFile
+from ddbio.units import ImportCursor, SliceUnit, Tally, Unit, UnitReport
+from ddbio.worker import WorkerContext
+
+WORK, DIE_ONCE, DIE_ALWAYS, FAIL, ABORT, CRASH = range(6)
+
+
+@dataclass(frozen=True, slots=True)
+class ToyJob:
+    """folder: where the workers leave notes of what they did, one file a unit that died once."""
+
+    folder: str
+    lanes: int = 3
+    step_s: float = 0.0
+
+    def open(self, context: WorkerContext) -> ToyWork:
+        return ToyWork(self, context)
+
+
+class ToyWork:
+    def __init__(self, job: ToyJob, context: WorkerContext) -> None:
+        self.job = job
+        self.context = context
+
+    def lane(self) -> ToyLane:
+        return ToyLane(self)
+
+
+class ToyLane:
+    def __init__(self, work: ToyWork) -> None:
+        self._job = work.job
+        self._context = work.context
+
+    async def close(self) -> None:
+        return None
+
+    async def work(self, unit: Unit) -> None:
+        assert isinstance(unit, SliceUnit)
+        at = unit.cursor.offset if unit.cursor is not None else unit.start
+        while at < unit.stop:
+            self._act(int(unit.file.version), unit.number, at - unit.start)
+            await self._context.sleep(self._job.step_s)
+            at += 1
+            done = Tally(read=1, written=1, units=1.0)
+            self._context.report(UnitReport(unit.number, ImportCursor(at, 0), done))
+        self._context.report(UnitReport(unit.number, ImportCursor(at, 0), Tally(), done=True))
+
+    def _act(self, behaviour: int, number: int, step: int) -> None:
+        died = Path(self._job.folder) / f"died-{number}"
+        if behaviour == DIE_ALWAYS or (behaviour == DIE_ONCE and step == 2 and not died.exists()):
+            died.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if behaviour == FAIL:
+            raise TransferError(f"unit {number} cannot be worked")
+        if behaviour == ABORT:
+            raise AbortError("nothing can be worked")
+        if behaviour == CRASH:
+            raise RuntimeError("a fault of ours")
+
+
+def units(*behaviours: int, size: int = 4) -> list[SliceUnit]:
+    """One unit of `size` records for each behaviour."""
+    return [
+        SliceUnit(number, SourceFile(f"source-{number}", size, str(behaviour)), 0, size)
+        for number, behaviour in enumerate(behaviours)
+    ]
