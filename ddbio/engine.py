@@ -21,7 +21,7 @@ from typing import Protocol
 
 from ddbio.credentials import Keys
 from ddbio.governor import Governor
-from ddbio.units import Event, Unit, UnitReport
+from ddbio.units import Event, Unit
 from ddbio.worker import Job, WorkerContext, new_event_loop, run_lanes
 
 
@@ -57,7 +57,7 @@ def run_inline(
 ) -> Iterator[Event]:
     """Work all units in this process, on an event loop that runs only while the caller waits for a report."""
     loop = new_event_loop()
-    reports: deque[UnitReport] = deque()
+    reports: deque[Event] = deque()
     context = WorkerContext(governor=governor, keys=keys, report=reports.append)
     waiting = iter(units)
 

@@ -63,6 +63,8 @@ def import_table(
         f"{session.region} with {workers} process{'es' * (workers != 1)}"
     )
     progress.say(f"Cap: {cap}")
+    for index, units_per_s in table.index_write_units.items():
+        progress.say(f"Cap of index {index}: {units_per_s:,.0f} WCU (its provisioned units)")
 
     job = ImportJob(
         table, session.data_plane(options.give_up_after_s), options.format, files[0].uri, options.aws, lanes
@@ -80,6 +82,7 @@ def import_table(
         engine=engine or run_processes(workers),
         session=session,
         cap=cap,
+        index_caps=list(table.index_write_units.values()),
         stop=stop,
         progress=progress,
         on_report=on_report,

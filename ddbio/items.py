@@ -32,6 +32,9 @@ AttributeMap = dict[str, dict[str, Any]]
 MAX_DEPTH = 32  # levels of nesting the service stores
 MAX_SIGNIFICANT_DIGITS = 38
 _EXPONENT_RANGE = range(-130, 126)  # of the most significant digit: 1E-130 to 9.99...E+125
+_OUT_OF_RANGE = "is out of DynamoDB's range (1E-130 to 9.99...E+125)"
+# What the service takes; Python's Decimal takes more: 1_000, Infinity, spaces, the digits of all scripts.
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class NumberText(str):
@@ -64,17 +67,20 @@ def check_number(text: str) -> str:
     Rule: at most 38 significant digits, magnitude 0 or 1E-130 to 9.99...E+125 (the service rejects the rest).
     Raises RecordError `bad-number`.
     """
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        raise RecordError("bad-number", f"{_short(text)!r} is not a number")
+    if len(text) <= MAX_SIGNIFICANT_DIGITS and match[1] is None:
+        return text  # at most 38 digits and far inside the range
     try:
         number = Decimal(text)
-    except ArithmeticError:
-        raise RecordError("bad-number", f"{_short(text)} is not a number") from None
-    if not number.is_finite():
-        raise RecordError("bad-number", f"{text} is not a number DynamoDB can store")
+    except ArithmeticError:  # an exponent of twenty digits
+        raise RecordError("bad-number", f"{_short(text)} {_OUT_OF_RANGE}") from None
     digits = "".join(map(str, number.as_tuple().digits)).strip("0")
     if len(digits) > MAX_SIGNIFICANT_DIGITS:
         raise RecordError("bad-number", f"{_short(text)} has {len(digits)} significant digits; DynamoDB keeps 38")
     if digits and number.adjusted() not in _EXPONENT_RANGE:
-        raise RecordError("bad-number", f"{_short(text)} is out of DynamoDB's range (1E-130 to 1E+126)")
+        raise RecordError("bad-number", f"{_short(text)} {_OUT_OF_RANGE}")
     return text
 
 
@@ -186,12 +192,16 @@ def _tagged_binary(payload: Any, _depth: int = 0) -> str:
 
 
 def check_base64(text: str) -> str:
-    """Return `text` if it is canonical base64. Raises RecordError `bad-base64`."""
+    """Return `text` in the one spelling of its bytes, which keys are compared by and the service answers with.
+
+    Raises RecordError `bad-base64`.
+    """
     try:
-        base64.b64decode(text, validate=True)
+        data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise RecordError("bad-base64", f"{_short(text)!r} is not base64") from None
-    return text
+    # Only in front of padding is there room for bits that mean nothing: `QR==` is `QQ==`.
+    return base64.b64encode(data).decode() if text.endswith("=") else text
 
 
 def _tagged_map(payload: Any, depth: int) -> AttributeMap:

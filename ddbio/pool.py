@@ -10,8 +10,8 @@ Rules:
   end of its pipe and exits at once (with `fork`, four of four lived on).
 - One pipe a worker, no lock shared between workers on the hand-off: a worker killed at any instruction harms nobody.
 - The parent remembers what each worker has in hand and the last cursor of each unit. When a worker dies its units go
-  back in the plan, from their cursors, and another worker takes its place. A unit on which workers die three times
-  without getting further is failed by name.
+  back in the plan, from their cursors, and another worker takes its place. A unit on which two workers died without
+  getting further is worked once more, alone in its worker; if that dies too, the unit is failed by name.
 - Children ignore SIGINT and SIGTERM; the parent decides. Every process it started has ended when the engine ends.
 """
 
@@ -98,6 +98,9 @@ class _Pool:
         self._job = job
         self._plan = iter(units)
         self._returned: deque[Unit] = deque()  # units of dead workers: worked next
+        self._suspects: deque[Unit] = (
+            deque()
+        )  # units on which workers died again: worked last, each alone in a worker
         self._governor = governor
         self._keys_of_provider = keys
         self._keys = keys()
@@ -166,32 +169,45 @@ class _Pool:
             del worker.in_hand[report.unit]
             return
         held = worker.in_hand[report.unit]
-        if report.cursor is not None and report.cursor != held.cursor:
+        if report.cursor is not None:
             held.cursor = report.cursor
+        if report.tally.read or report.tally.bytes:
             self._deaths.pop(report.unit, None)
             self._deaths_in_vain = 0
 
     # -- handing out
 
     def _hand_out(self) -> None:
-        """Give units to whoever has the fewest, until all have enough."""
-        while True:
-            worker = min(
-                (each for each in self._workers if not each.finishing),
-                key=lambda each: len(each.in_hand),
-                default=None,
-            )
-            if worker is None or len(worker.in_hand) >= self._capacity:
-                return
+        """Give units to whoever has the fewest, until all have enough; suspects to idle workers, each alone."""
+        while (worker := self._with_room()) is not None:
             unit = self._returned.popleft() if self._returned else next(self._plan, None)
             if unit is None:
-                return
-            worker.in_hand[unit.number] = _InHand(unit, unit.cursor)
-            self._send(worker, unit)
+                break
+            self._give(worker, unit)
+        for worker in self._workers:
+            if self._suspects and not worker.in_hand and not worker.finishing:
+                self._give(worker, self._suspects.popleft())
+
+    def _with_room(self) -> _Worker | None:
+        open_to_work = [
+            each
+            for each in self._workers
+            if not each.finishing
+            and len(each.in_hand) < self._capacity
+            and not any(map(self._is_suspect, each.in_hand))
+        ]
+        return min(open_to_work, key=lambda each: len(each.in_hand), default=None)
+
+    def _is_suspect(self, unit: int) -> bool:
+        return self._deaths[unit] >= DEATHS_OF_A_UNIT - 1
+
+    def _give(self, worker: _Worker, unit: Unit) -> None:
+        worker.in_hand[unit.number] = _InHand(unit, unit.cursor)
+        self._send(worker, unit)
 
     def _finish_idle(self) -> None:
         """When nothing is left to hand out and nobody may still return a unit, the workers go home."""
-        if any(worker.in_hand for worker in self._workers) or self._returned:
+        if any(worker.in_hand for worker in self._workers) or self._returned or self._suspects:
             return
         for worker in self._workers:
             if not worker.finishing:
@@ -226,7 +242,7 @@ class _Pool:
         yield Notice(f"worker {worker.number} {_how_it_ended(worker)}; its work continues in a new one")
         yield from self._return_units(worker)
         self._deaths_in_vain += 1
-        if self._deaths_in_vain >= max(DEATHS_IN_VAIN, 2 * len(self._workers)):
+        if self._deaths_in_vain >= max(DEATHS_IN_VAIN, 3 * len(self._workers)):
             raise AbortError(
                 f"{self._deaths_in_vain} workers in a row ended without getting any further: the last one "
                 f"{_how_it_ended(worker)}",
@@ -239,7 +255,8 @@ class _Pool:
             if held.begun:
                 self._deaths[number] += 1
             if self._deaths[number] < DEATHS_OF_A_UNIT:
-                self._returned.append(replace(held.unit, cursor=held.cursor))  # type: ignore[arg-type]
+                queue = self._suspects if self._is_suspect(number) else self._returned
+                queue.append(replace(held.unit, cursor=held.cursor))  # type: ignore[arg-type]
             else:
                 error = TransferError(
                     f"{held.unit.describe()} was given up: {DEATHS_OF_A_UNIT} workers died on it, "

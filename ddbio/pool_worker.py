@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 
 from ddbio.credentials import Keys
 from ddbio.governor import Governor
-from ddbio.units import Unit, UnitReport
+from ddbio.units import Event, Unit
 from ddbio.worker import Job, WorkerContext, new_event_loop, run_lanes
 
 EXIT_PARENT_GONE = 70
@@ -149,5 +149,5 @@ class _PipeWorker:
         _send(self._pipe, Begun(unit.number))
         return unit
 
-    def _report(self, report: UnitReport) -> None:
+    def _report(self, report: Event) -> None:
         _send(self._pipe, report)

@@ -37,7 +37,8 @@ class SliceReader:
         """
         file, stop = unit.file, min(unit.stop, unit.file.size_bytes)
         at = unit.cursor.offset if unit.cursor is not None else unit.start
-        fresh = unit.cursor is None and unit.start > 0
+        # A cursor that is still at the start has no line settled: the start may be in the middle of one.
+        fresh = at == unit.start > 0
         carry = b""  # bytes [at - len(carry), at): the beginning of a line whose end is still to come
         if fresh:
             at, carry = await self._first_line(file, at, stop)

@@ -151,12 +151,11 @@ class ExportLane:
             start_key=key,
             limit=page_size.limit,
         )
-        units_before = self._client.tally.units
         try:
-            reply = await self._client.call(self._work.scan, body, page_size.estimate)
+            reply = await self._client.call(self._work.scan, body, (page_size.estimate,))
         except ServiceError as error:
             raise TransferError(f"{unit.describe()} of table {job.table}: {error}", error.hint) from None
-        page_size.learn(len(reply.Items), self._client.tally.units - units_before)
+        page_size.learn(len(reply.Items), sum(self._client.consumed))
         if reply.Items:
             await files.write(self._work.format.render(reply.Items), len(reply.Items))
         return reply.next_key()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import threading
 from collections.abc import Callable, Sequence
 
 from ddbio.accounts import Accounts, verdict
@@ -14,6 +16,8 @@ from ddbio.progress import Progress
 from ddbio.units import Notice, Unit, UnitReport
 from ddbio.worker import Job
 
+_LONGEST_SLEEP_S = 60.0  # between two looks at the clock on the wall, which may be set
+
 
 def transfer(
     job: Job,
@@ -22,27 +26,72 @@ def transfer(
     engine: Engine,
     session: Session,
     cap: Cap,
+    index_caps: Sequence[float] = (),
     stop: StopFlag,
     progress: Progress,
     on_report: Callable[[UnitReport], float],
 ) -> tuple[Accounts, DdbioError | None]:
     """Let the engine work the units; the books, and why the job is not complete (None when it is).
 
-    on_report: called with every report once it is entered; returns the progress made, in the unit progress counts.
+    index_caps: units per second of the budgets behind the table's.
+    on_report: called with every report before it is entered; returns the progress made, in the unit progress counts.
     """
-    governor = SharedGovernor.create(cap.units_per_s)
+    governor = SharedGovernor.create(cap.units_per_s, *index_caps)
+    schedule = _CapSchedule(cap, governor, progress)
     accounts = Accounts()
+    said: set[str] = set()
     try:
         for event in engine(job, units, governor=governor, keys=session.keys, stop=stop):
-            if isinstance(event, Notice):
-                progress.say(event.text)
-                continue
-            progress.update(on_report(event), accounts.tally)
-            accounts.enter(event)
+            if isinstance(event, UnitReport):
+                progress.update(on_report(event), accounts.tally)
+                accounts.enter(event)
+            else:
+                _say_once(event, said, progress)
     except DdbioError as error:
         return accounts, error
     finally:
+        schedule.end()
         progress.finish()
         governor.close()
         governor.unlink()
     return accounts, verdict(accounts, len(units), stopped=stop.requests > 0)
+
+
+def _say_once(notice: Notice, said: set[str], progress: Progress) -> None:
+    """Many workers may notice the same thing."""
+    if notice.text not in said:
+        said.add(notice.text)
+        progress.say(notice.text)
+
+
+class _CapSchedule:
+    """Changes the cap when its time of day has come, from a thread of its own."""
+
+    def __init__(self, cap: Cap, governor: SharedGovernor, progress: Progress) -> None:
+        self._cap = cap
+        self._governor = SharedGovernor(governor.path, governor.budgets)  # a lock is a process's, or a description's
+        self._progress = progress
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="cap-schedule", daemon=True)
+        if cap.changes:
+            self._thread.start()
+
+    def _run(self) -> None:
+        due = self._next()
+        while not self._ended.wait(min(max(due[0], 0.0), _LONGEST_SLEEP_S)):
+            seconds, units_per_s = self._next()
+            if due[0] <= _LONGEST_SLEEP_S:
+                self._governor.set_cap(due[1])
+                self._progress.say(f"Cap: {due[1]:,.10g} {self._cap.kind} from now on (-c)")
+            due = (seconds, units_per_s)
+
+    def _next(self) -> tuple[float, float]:
+        change = self._cap.next_change(datetime.datetime.now())
+        assert change is not None
+        return change
+
+    def end(self) -> None:
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._governor.close()

@@ -19,7 +19,8 @@ from typing import Protocol
 from ddbio.credentials import KeysProvider
 from ddbio.errors import DdbioError
 from ddbio.governor import Governor
-from ddbio.units import Tally, Unit, UnitReport
+from ddbio.pacer import Pacer
+from ddbio.units import Event, Notice, Tally, Unit, UnitReport
 
 REPORT_INTERVAL_S = 0.5  # how often a lane tells how far it is; a resumed run repeats at most that much
 
@@ -70,14 +71,25 @@ class WorkerContext:
     """What the engine supplies to a worker.
 
     keys: the newest AWS keys the parent handed over.
-    report: takes a report to the parent; may be called from the event loop only.
+    report: takes a report, or a notice for the user, to the parent; may be called from the event loop only.
     """
 
     governor: Governor
     keys: KeysProvider
-    report: Callable[[UnitReport], None]
+    report: Callable[[Event], None]
     sleep: Sleeper = field(default_factory=Sleeper)
     clock: Callable[[], float] = time.monotonic
+    pacer: Pacer = field(init=False)
+    _said: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.pacer = Pacer(self.governor, self.sleep, self.clock)
+
+    def say(self, sentence: str) -> None:
+        """Tell the user something about the run, once."""
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self.report(Notice(sentence))
 
 
 class Lane(Protocol):

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ddbio.capacity import MAX_BATCH_WRITES, MAX_ITEM_BYTES, MAX_REQUEST_BYTES, item_size_bytes, write_units
+from ddbio.batch import Batch, Put
+from ddbio.capacity import MAX_ITEM_BYTES, MAX_REQUEST_BYTES, item_size_bytes, write_units
 from ddbio.dynamodb.client import DataClient
 from ddbio.dynamodb.errors import ServiceError
-from ddbio.dynamodb.operations import BATCH_WRITE, batch_write_body, halves
+from ddbio.dynamodb.operations import batch_write_body, batch_write_operation, halves
 from ddbio.dynamodb.session import DataPlane
 from ddbio.dynamodb.table import TableInfo
 from ddbio.errors import AbortError, RecordError
+from ddbio.estimates import WriteEstimates
 from ddbio.formats import Format, get_format
 from ddbio.items import AttributeMap
 from ddbio.keys import ItemKey, key_checker
@@ -31,7 +33,6 @@ from ddbio.units import ImportCursor, Reject, SliceUnit, Tally, Unit, UnitReport
 from ddbio.worker import REPORT_INTERVAL_S, WorkerContext
 
 DEFAULT_IMPORT_LANES = 32  # at 10 ms a request, 32 lanes write 80,000 items a second
-PENDING_LIMIT_BYTES = 4 * 1024 * 1024  # of records: a batch of large items is sent before it fills the memory
 REPORT_REJECTS = 100  # a lane reports at once when it holds so many rejects
 # A record whose text is this short is one write unit, whatever is in it: a value nested in JSON takes at least two
 # characters, and never more than twice its text in DynamoDB's arithmetic.
@@ -63,22 +64,12 @@ class ImportWork:
         self.key_of: Callable[[AttributeMap], ItemKey] = key_checker(job.table)
         self.reader = SliceReader(open_storage(job.source, job.aws, context.keys))
         self.new_client = job.data_plane.open(context)
-        # An index entry is a write of its own. Until the service has said what a put really consumes, each index is
-        # taken to be written.
-        self.units_per_unit = 1.0 + len(job.table.index_names)
+        self.estimates = WriteEstimates(job.table)
+        self.batch_write = batch_write_operation(job.table.write_budgets())
+        self.by_index = len(self.batch_write.budgets) > 1
 
     def lane(self) -> ImportLane:
         return ImportLane(self)
-
-
-class _Put(msgspec.Struct, gc=False):
-    """A record on its way into the table. units: write units of the table itself."""
-
-    offset: int
-    line: int
-    record: bytes
-    attributes: AttributeMap
-    units: int
 
 
 class _Position(msgspec.Struct, gc=False):
@@ -92,6 +83,10 @@ class _Position(msgspec.Struct, gc=False):
     replaced: int = 0
     blank: int = 0
 
+    def pass_by(self, record: bytes) -> None:
+        self.offset += len(record) + 1
+        self.lines += 1
+
 
 class ImportLane:
     """Works one slice at a time. Reports only *clean* positions: those at which nothing was pending.
@@ -104,8 +99,7 @@ class ImportLane:
         self._work = work
         self._context = work.context
         self._client: DataClient = work.new_client()
-        self._pending: dict[ItemKey, _Put] = {}
-        self._pending_bytes = 0
+        self._pending = Batch(lambda: work.context.pacer.request_units()[0])
         self._rejects: list[Reject] = []
         self._unit: SliceUnit
         self._here = self._clean = self._reported = _Position()
@@ -133,48 +127,51 @@ class ImportLane:
         self._here = _Position(cursor.offset, cursor.lines)
         self._clean, self._reported = copy(self._here), copy(self._here)
         self._pending.clear()
-        self._pending_bytes = 0
         self._rejects.clear()
         self._report_due_s = self._context.clock() + REPORT_INTERVAL_S
 
     # -- records to pending puts
 
     async def _import_block(self, offset: int, block: bytes) -> None:
-        parse, key_of, pending, here = self._work.format.parse, self._work.key_of, self._pending, self._here
+        parse, key_of, estimate = self._work.format.parse, self._work.key_of, self._work.estimates.of_put
+        pending, here = self._pending, self._here
         here.offset = offset
         records = block.split(b"\n")
         if not records[-1]:
             records.pop()  # what follows the last line end is no record
         for record in records:
-            offset, line = here.offset, here.lines
-            here.offset, here.lines = offset + len(record) + 1, line + 1
             if not record or record.isspace():
                 here.blank += 1
+                here.pass_by(record)
                 continue
-            here.read += 1
             try:
                 attributes = parse(record)
                 key = key_of(attributes)
-                units = _units(record, attributes)
+                units = estimate(attributes, _units(record, attributes))
             except RecordError as error:
-                await self._reject(offset, line, record, error)
+                await self._reject(record, error)
                 continue
-            if key in pending:  # in the order of the file the later record wins
-                self._pending_bytes -= len(pending.pop(key).record)
+            put = Put(here.offset, here.lines, key, record, attributes, units)
+            while not pending.takes(put):
+                await self._flush()  # the position is still in front of this record
+            if pending.add(put):  # in the order of the file the later record wins
                 here.replaced += 1
-            pending[key] = _Put(offset, line, record, attributes, units)
-            self._pending_bytes += len(record)
-            if len(pending) >= MAX_BATCH_WRITES or self._pending_bytes > PENDING_LIMIT_BYTES:
-                await self._flush()
+            here.read += 1
+            here.pass_by(record)
 
-    async def _reject(self, offset: int, line: int, record: bytes, error: RecordError) -> None:
-        self._here.rejected += 1
-        self._rejects.append(
-            Reject(self._unit.file.uri, offset, self._unit.number, line + 1, error.code, error.message, record)
-        )
+    async def _reject(self, record: bytes, error: RecordError) -> None:
+        here = self._here
+        self._note_reject(here.offset, here.lines, record, error.code, error.message)
+        here.read += 1
+        here.pass_by(record)
         if len(self._rejects) >= REPORT_REJECTS:
             await self._drain()
             self._report()
+
+    def _note_reject(self, offset: int, line: int, record: bytes, code: str, message: str) -> None:
+        self._here.rejected += 1
+        unit = self._unit
+        self._rejects.append(Reject(unit.file.uri, offset, unit.number, line + 1, code, message, record))
 
     # -- pending puts to the table
 
@@ -194,67 +191,55 @@ class ImportLane:
         self._context.sleep.check()
 
     async def _send_pending(self) -> None:
-        if await self._send(list(self._pending.items())):
+        if await self._send(self._pending.puts()):
             await self._client.pause("the table leaves items unprocessed")
 
-    async def _send(self, batch: Sequence[tuple[ItemKey, _Put]]) -> bool:
+    async def _send(self, batch: Sequence[Put]) -> bool:
         """Send a batch; in two where it is too large or refused, so that a bad item ends up alone.
 
         Returns whether items were left unprocessed.
         """
-        body = batch_write_body(self._work.job.table.name, [put.attributes for _, put in batch])
+        body = batch_write_body(
+            self._work.job.table.name, [put.attributes for put in batch], by_index=self._work.by_index
+        )
         if len(body) > MAX_REQUEST_BYTES and len(batch) > 1:
             return await self._send_halves(batch)
-        units = sum([put.units for _, put in batch]) * self._work.units_per_unit
+        estimate = self._work.estimates.of_batch([put.units for put in batch])
         try:
-            reply = await self._client.call(BATCH_WRITE, body, units)
+            reply = await self._client.call(self._work.batch_write, body, estimate)
         except ServiceError as error:
             if len(batch) > 1:
                 return await self._send_halves(batch)
-            self._refused(*batch[0], error)
+            self._refused(batch[0], error)
             return False
         left = {self._work.key_of(item) for item in reply.unprocessed()}
+        if not left:
+            self._work.estimates.learn(estimate, self._client.consumed)
         self._written(batch, left)
         return bool(left)
 
-    async def _send_halves(self, batch: Sequence[tuple[ItemKey, _Put]]) -> bool:
+    async def _send_halves(self, batch: Sequence[Put]) -> bool:
         first, second = halves(batch)
         left_of_first = await self._send(first)
         left_of_second = await self._send(second)
         return left_of_first or left_of_second
 
-    def _refused(self, key: ItemKey, put: _Put, error: ServiceError) -> None:
-        self._here.rejected += 1
-        self._rejects.append(
-            Reject(
-                self._unit.file.uri,
-                put.offset,
-                self._unit.number,
-                put.line + 1,
-                error.name,
-                error.message,
-                put.record,
-            )
-        )
-        self._settle(key)
+    def _refused(self, put: Put, error: ServiceError) -> None:
+        self._note_reject(put.offset, put.line, put.record, error.name, error.message)
+        self._pending.settle([put])
 
-    def _written(self, batch: Sequence[tuple[ItemKey, _Put]], left: set[ItemKey]) -> None:
+    def _written(self, batch: Sequence[Put], left: set[ItemKey]) -> None:
         if not left and len(batch) == len(self._pending):  # nearly always
             self._pending.clear()
-            self._pending_bytes = 0
             self._here.written += len(batch)
             return
-        written = [key for key, _ in batch if key not in left]
+        written = [put for put in batch if put.key not in left]
         if len(written) + len(left) != len(batch):
             raise AbortError("the service returned unprocessed items that were not sent", "check --endpoint-url")
-        for key in written:
-            self._settle(key)
+        self._pending.settle(written)
         self._here.written += len(written)
         if left:
-            self._client.throttled(len(left))
-
-    def _settle(self, key: ItemKey) -> None:
-        self._pending_bytes -= len(self._pending.pop(key).record)
+            self._client.left_unprocessed(len(left))
 
     # -- reports
 

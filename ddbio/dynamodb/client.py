@@ -14,12 +14,14 @@ from typing import TypeVar
 
 import msgspec
 
+from ddbio.buckets import Units
 from ddbio.dynamodb.errors import Kind, ServiceError, parse_error
 from ddbio.dynamodb.operations import Operation
 from ddbio.dynamodb.signing import Signer
+from ddbio.dynamodb.throttling import explain
 from ddbio.dynamodb.wire import Connection, WireError
 from ddbio.errors import AbortError
-from ddbio.governor import Pacer
+from ddbio.pacer import Pacer
 from ddbio.units import Tally
 
 Reply = TypeVar("Reply")
@@ -38,7 +40,9 @@ class DataClient:
     """Sends one request at a time and does not come back before its fate is known.
 
     tally: where requests, units, throttles and retries are counted; the lane reads and resets it.
-    give_up_after_s: without any success for so long, the lane gives up with AbortError.
+    say: takes a sentence for the user about why the table throttles.
+    give_up_after_s: when nothing of the whole job succeeded for so long, the lane gives up with AbortError. There is
+        no other limit: a throttled item is never given up while the table makes progress.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class DataClient:
         pacer: Pacer,
         *,
         sleep: Callable[[float], Awaitable[None]],
+        say: Callable[[str], None],
         give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -55,16 +60,18 @@ class DataClient:
         self._signer = signer
         self._pacer = pacer
         self._sleep = sleep
+        self._say = say
         self._give_up_after_s = give_up_after_s
         self._clock = clock
         self._attempt = 0
         self._failing_since_s: float | None = None
         self.tally = Tally()
+        self.consumed: Units = ()  # by the last call, by budget
 
-    async def call(self, operation: Operation[Reply], body: bytes, estimate: float) -> Reply:
+    async def call(self, operation: Operation[Reply], body: bytes, estimate: Units) -> Reply:
         """The answer to a request, however many attempts it takes.
 
-        estimate: capacity units it will probably consume.
+        estimate: capacity units it will probably consume, by budget.
         Raises ServiceError for a request that never succeeds unchanged (kind BAD_REQUEST), AbortError for what no
         request of this run can get past, and when nothing succeeded for too long.
         """
@@ -74,19 +81,18 @@ class DataClient:
             try:
                 reply = await self._attempt_once(operation, body)
             except WireError as failure:
-                self._pacer.settle(estimate, estimate if failure.sent else 0.0)
+                self._pacer.settle(estimate, estimate if failure.sent else _nothing(estimate))
                 self.tally.retries += 1
                 await self.pause(str(failure))
             except ServiceError as failure:
-                self._pacer.settle(estimate, 0.0)
+                self._pacer.settle(estimate, _nothing(estimate))
                 self._refused(operation, failure)
                 await self.pause(str(failure))
             else:
                 self._failing_since_s, self._attempt = None, 0
-                consumed = operation.consumed(reply)
-                units = estimate if consumed is None else consumed
-                self._pacer.settle(estimate, units)
-                self.tally.units += units
+                self.consumed = operation.consumed(reply) or estimate
+                self._pacer.settle(estimate, self.consumed)
+                self.tally.units += sum(self.consumed)
                 return reply
 
     async def pause(self, reason: str) -> None:
@@ -94,7 +100,7 @@ class DataClient:
         now_s = self._clock()
         if self._failing_since_s is None:
             self._failing_since_s = now_s
-        elif now_s - self._failing_since_s > self._give_up_after_s:
+        elif now_s - max(self._failing_since_s, self._pacer.progress_s()) > self._give_up_after_s:
             raise AbortError(
                 f"no request succeeded for {self._give_up_after_s:.0f} s ({reason})",
                 "run the same command again when the service answers",
@@ -103,10 +109,10 @@ class DataClient:
         self._attempt += 1
         await self._sleep(wait_s)
 
-    def throttled(self, count: int) -> None:
-        """Count `count` refusals for lack of capacity, and tell the governor."""
+    def left_unprocessed(self, count: int) -> None:
+        """Count items sent back for lack of capacity; the service does not say of which."""
         self.tally.throttled += count
-        self._pacer.throttled()
+        self._pacer.throttled(None)
 
     def close(self) -> None:
         self._connection.close()
@@ -124,7 +130,11 @@ class DataClient:
     def _refused(self, operation: Operation[Reply], failure: ServiceError) -> None:
         """Count a refusal; raise it where no repetition helps."""
         if failure.kind is Kind.THROTTLED:
-            self.throttled(1)
+            self.tally.throttled += 1
+            throttle = explain(failure.reasons, operation.budgets)
+            self._pacer.throttled(throttle.budget, hot=throttle.hot)
+            if throttle.sentence:
+                self._say(throttle.sentence)
         elif failure.kind in (Kind.TRANSIENT, Kind.CREDENTIALS):
             self.tally.retries += 1
         elif failure.kind is Kind.BAD_REQUEST:
@@ -132,3 +142,7 @@ class DataClient:
             raise failure
         else:
             raise AbortError(f"{operation.target.rpartition('.')[2]} was refused: {failure}", failure.hint)
+
+
+def _nothing(units: Units) -> Units:
+    return (0.0,) * len(units)

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import orjson
 
+from ddbio.buckets import Units
 from ddbio.items import AttributeMap
 
 Reply = TypeVar("Reply")
@@ -18,17 +19,26 @@ Reply = TypeVar("Reply")
 class Operation(Generic[Reply]):
     """How one operation is sent and understood.
 
+    budgets: the names of what is consumed from; "" is the table, the others are global indexes.
     decode: raises msgspec.MsgspecError or ValueError for an answer that is not one.
-    consumed: capacity units the service says it consumed, all indexes included; None where it did not say.
+    consumed: capacity units the service says it consumed, by budget; None where it did not say.
     """
 
     target: str
+    budgets: tuple[str, ...]
     decode: Callable[[bytes], Reply]
-    consumed: Callable[[Reply], float | None]
+    consumed: Callable[[Reply], Units | None]
+
+
+class Amount(msgspec.Struct, gc=False):
+    CapacityUnits: float = 0.0
 
 
 class ConsumedCapacity(msgspec.Struct, gc=False):
+    """CapacityUnits: of the operation, all indexes included. The parts are there with `INDEXES`."""
+
     CapacityUnits: float | None = None
+    GlobalSecondaryIndexes: dict[str, Amount] = {}
 
 
 # --------------------------------------------------------------------------- BatchWriteItem
@@ -52,20 +62,36 @@ class BatchWriteReply(msgspec.Struct, gc=False):
         return [request.PutRequest.Item for requests in self.UnprocessedItems.values() for request in requests]
 
 
-def _sum_of_tables(reply: BatchWriteReply) -> float | None:
-    units = [each.CapacityUnits for each in reply.ConsumedCapacity if each.CapacityUnits is not None]
-    return sum(units) if units else None
+def batch_write_operation(budgets: tuple[str, ...]) -> Operation[BatchWriteReply]:
+    """BatchWriteItem into one table. An index without a budget of its own counts as the table's."""
+    indexes = budgets[1:]
+
+    def consumed(reply: BatchWriteReply) -> Units | None:
+        told = [each for each in reply.ConsumedCapacity if each.CapacityUnits is not None]
+        if not told:
+            return None
+        total = sum([each.CapacityUnits or 0.0 for each in told])
+        if not indexes:
+            return (total,)
+        parts = [_of_index(told, name) for name in indexes]
+        return (total - sum(parts), *parts)
+
+    decoder = msgspec.json.Decoder(BatchWriteReply)
+    return Operation("DynamoDB_20120810.BatchWriteItem", budgets, decoder.decode, consumed)
 
 
-BATCH_WRITE: Operation[BatchWriteReply] = Operation(
-    "DynamoDB_20120810.BatchWriteItem", msgspec.json.Decoder(BatchWriteReply).decode, _sum_of_tables
-)
+def _of_index(told: list[ConsumedCapacity], name: str) -> float:
+    amounts = [each.GlobalSecondaryIndexes.get(name) for each in told]
+    return sum([amount.CapacityUnits for amount in amounts if amount is not None])
 
 
-def batch_write_body(table: str, items: Iterable[AttributeMap]) -> bytes:
-    """A BatchWriteItem of puts. The caller keeps to 25 items, one of a key, and 16 MB."""
+def batch_write_body(table: str, items: Iterable[AttributeMap], *, by_index: bool = False) -> bytes:
+    """A BatchWriteItem of puts. The caller keeps to 25 items, one of a key, and 16 MB.
+
+    by_index: have the service say what each index consumed.
+    """
     puts = [{"PutRequest": {"Item": item}} for item in items]
-    return orjson.dumps({"RequestItems": {table: puts}, "ReturnConsumedCapacity": "TOTAL"})
+    return orjson.dumps({"RequestItems": {table: puts}, "ReturnConsumedCapacity": "INDEXES" if by_index else "TOTAL"})
 
 
 # --------------------------------------------------------------------------- Scan
@@ -84,15 +110,16 @@ class ScanReply(msgspec.Struct):
         return raw.decode() if raw and raw not in (b"null", b"{}") else None
 
 
-def _of_page(reply: ScanReply) -> float | None:
-    return reply.ConsumedCapacity.CapacityUnits if reply.ConsumedCapacity is not None else None
+def _of_page(reply: ScanReply) -> Units | None:
+    told = reply.ConsumedCapacity
+    return None if told is None or told.CapacityUnits is None else (told.CapacityUnits,)
 
 
 def scan_operation(page_items: Any) -> Operation[ScanReply]:
     """Scan, with `Items` decoded to the type that a format renders."""
     reply_type = msgspec.defstruct("ScanReplyOfFormat", [("Items", page_items)], bases=(ScanReply,), kw_only=True)
     decoder: msgspec.json.Decoder[ScanReply] = msgspec.json.Decoder(reply_type)
-    return Operation("DynamoDB_20120810.Scan", decoder.decode, _of_page)
+    return Operation("DynamoDB_20120810.Scan", ("",), decoder.decode, _of_page)
 
 
 def scan_body(

@@ -19,7 +19,6 @@ from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.table import TableInfo, check_table_name
 from ddbio.dynamodb.wire import Connection, Endpoint
 from ddbio.errors import DdbioError, TransferError, UsageError
-from ddbio.governor import Pacer
 from ddbio.options import AwsSettings
 
 if TYPE_CHECKING:
@@ -41,11 +40,17 @@ class DataPlane:
         endpoint = self.endpoint
         signer = Signer(context.keys, region=endpoint.region, host=endpoint.host_header)
         ssl_context = endpoint.ssl_context()
-        pacer = Pacer(context.governor, context.sleep)
 
         def new_client() -> DataClient:
             connection = Connection(endpoint, ssl_context, timeout_s=self.request_timeout_s)
-            return DataClient(connection, signer, pacer, sleep=context.sleep, give_up_after_s=self.give_up_after_s)
+            return DataClient(
+                connection,
+                signer,
+                context.pacer,
+                sleep=context.sleep,
+                say=context.say,
+                give_up_after_s=self.give_up_after_s,
+            )
 
         return new_client
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from ddbio.capacity import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
+from ddbio.capacity import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES, SecondaryIndex
 from ddbio.errors import UsageError
 
 TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
@@ -27,7 +27,8 @@ class TableInfo:
 
     key: one or two attributes, the partition key first.
     index_keys: the key attributes of all indexes, other than the table's own.
-    index_names: of all global secondary indexes.
+    indexes: all secondary indexes, as their cost depends on them.
+    index_write_units: provisioned write units per second of global indexes, by name; empty for on-demand tables.
     read_units, write_units: provisioned units per second, or the configured maximum of an on-demand table; None
         where it has none.
     description: DescribeTable's answer, whole.
@@ -36,7 +37,8 @@ class TableInfo:
     name: str
     key: tuple[KeyAttribute, ...]
     index_keys: tuple[KeyAttribute, ...]
-    index_names: tuple[str, ...]
+    indexes: tuple[SecondaryIndex, ...]
+    index_write_units: dict[str, float]
     provisioned: bool
     read_units: float | None
     write_units: float | None
@@ -67,7 +69,8 @@ class TableInfo:
             name=description["TableName"],
             key=key,
             index_keys=tuple(index_keys.values()),
-            index_names=tuple(each["IndexName"] for each in description.get("GlobalSecondaryIndexes", [])),
+            indexes=tuple(_secondary_index(index, key) for index in indexes),
+            index_write_units=_provisioned_index_units(description) if provisioned else {},
             provisioned=provisioned,
             read_units=_limit(limits.get(read)),
             write_units=_limit(limits.get(write)),
@@ -75,6 +78,29 @@ class TableInfo:
             size_bytes=description.get("TableSizeBytes", 0),
             description=description,
         )
+
+    def write_budgets(self) -> tuple[str, ...]:
+        """What has write capacity of its own, by name: the table (""), and each provisioned global index."""
+        return ("", *self.index_write_units)
+
+
+def _secondary_index(index: dict[str, Any], table_key: tuple[KeyAttribute, ...]) -> SecondaryIndex:
+    projection = index.get("Projection", {})
+    return SecondaryIndex(
+        name=index["IndexName"],
+        key_names=tuple(part["AttributeName"] for part in index["KeySchema"]),
+        table_key_names=tuple(part.name for part in table_key),
+        projection=projection.get("ProjectionType", "ALL"),
+        included_names=tuple(projection.get("NonKeyAttributes", ())),
+    )
+
+
+def _provisioned_index_units(description: dict[str, Any]) -> dict[str, float]:
+    return {
+        index["IndexName"]: units
+        for index in description.get("GlobalSecondaryIndexes", [])
+        if (units := _limit(index.get("ProvisionedThroughput", {}).get("WriteCapacityUnits"))) is not None
+    }
 
 
 def _is_provisioned(description: dict[str, Any]) -> bool:

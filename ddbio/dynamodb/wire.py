@@ -15,8 +15,9 @@ import base64
 import socket
 import ssl
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
 import httptools
@@ -91,7 +92,7 @@ class Connection(asyncio.Protocol):
         self._timeout_s = timeout_s
         proxied = endpoint.proxy_url is not None and not endpoint.tls
         target = f"{endpoint.url.rstrip('/')}/" if proxied else "/"
-        self._request_line = f"POST {target} HTTP/1.1\r\n"
+        self._request_line = f"POST {target} HTTP/1.1\r\n{_proxy_authorization(endpoint) if proxied else ''}"
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._answer: asyncio.Future[Response] | None = None
@@ -163,7 +164,7 @@ class Connection(asyncio.Protocol):
         self._bytes_of_answer += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as exc:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
             self._fail("garbage", f"the answer is not HTTP: {exc}")
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -171,6 +172,10 @@ class Connection(asyncio.Protocol):
         self._fail("cut", str(exc) or detail if exc else detail)
 
     # -- httptools callbacks
+
+    def on_message_begin(self) -> None:
+        if self._answer is None or self._answer.done():
+            self.close()  # a second answer behind the first: what is left of it would be taken for the next one
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"x-amz-crc32":
@@ -181,11 +186,14 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         assert self._parser is not None
+        status = self._parser.get_status_code()
+        if status < 200:  # an interim answer, which a proxy may send unasked: the answer follows
+            self._crc32 = None
+            return
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         if self._crc32 is not None and zlib.crc32(body) != _integer(self._crc32):
             self._fail("checksum", f"x-amz-crc32 does not match the {len(body)} bytes received")
             return
-        status = self._parser.get_status_code()
         if not self._parser.should_keep_alive():
             self.close()
         if self._answer is not None and not self._answer.done():
@@ -206,17 +214,23 @@ def _integer(text: bytes) -> int:
     return int(text) if text.isdigit() else -1
 
 
+def _proxy_authorization(endpoint: Endpoint) -> str:
+    """The header line with the proxy's user and password; empty where its URL has none."""
+    proxy = urlsplit(endpoint.proxy_url or "")
+    if not proxy.username:
+        return ""
+    user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return f"Proxy-Authorization: Basic {base64.b64encode(user.encode()).decode()}\r\n"
+
+
 async def _open_proxy(endpoint: Endpoint) -> socket.socket:
     """A connected socket to the proxy; for https endpoints, a tunnel through it."""
     assert endpoint.proxy_url is not None
     proxy = urlsplit(endpoint.proxy_url)
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(proxy.hostname, proxy.port or 80, type=socket.SOCK_STREAM)
-    family, kind, protocol, _, address = found[0]
-    sock = socket.socket(family, kind, protocol)
+    sock = await _connect_to_any(found)
     try:
-        sock.setblocking(False)
-        await loop.sock_connect(sock, address)
         if endpoint.tls:
             await _tunnel(sock, endpoint)
     except BaseException:
@@ -225,15 +239,27 @@ async def _open_proxy(endpoint: Endpoint) -> socket.socket:
     return sock
 
 
+async def _connect_to_any(found: Sequence[tuple[Any, ...]]) -> socket.socket:
+    """To the first of these addresses that accepts: a name may stand for an IPv6 address that nobody listens on."""
+    for number, (family, kind, protocol, _, address) in enumerate(found, 1):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(sock, address)
+        except BaseException as exc:
+            sock.close()
+            if not isinstance(exc, OSError) or number == len(found):
+                raise
+        else:
+            return sock
+    raise OSError("the proxy has no address")
+
+
 async def _tunnel(sock: socket.socket, endpoint: Endpoint) -> None:
     loop = asyncio.get_running_loop()
     host, port = endpoint.address
-    proxy = urlsplit(endpoint.proxy_url or "")
-    authorization = ""
-    if proxy.username:
-        user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-        authorization = f"Proxy-Authorization: Basic {base64.b64encode(user.encode()).decode()}\r\n"
-    request = f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n{authorization}\r\n"
+    target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    request = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{_proxy_authorization(endpoint)}\r\n"
     await loop.sock_sendall(sock, request.encode())
     reply = b""
     while b"\r\n\r\n" not in reply:

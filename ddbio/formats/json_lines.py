@@ -5,29 +5,39 @@ What JSON cannot say is tagged (see `ddbio.items`), so the format is lossless bo
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 import orjson
 
 from ddbio.errors import RecordError
-from ddbio.items import AttributeMap, AttributeValue, NumberText, to_attributes, to_plain
+from ddbio.items import MAX_DEPTH, AttributeMap, AttributeValue, NumberText, to_attributes, to_plain
 
 # float_hook is called with the text of a number, before it could lose a digit; integers of any size stay exact.
 decode = msgspec.json.Decoder(float_hook=NumberText).decode
 
-_PARSE_ERRORS = (msgspec.DecodeError, ValueError, RecursionError)
+_HALF_A_PAIR = re.compile(rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])")
 
 
 def decode_object(record: bytes) -> dict[str, Any]:
-    """The JSON object in `record`. Raises RecordError `bad-json` or `not-an-object`."""
+    """The JSON object in `record`. Raises RecordError `bad-json`, `bad-number`, `too-deep` or `not-an-object`."""
     try:
         value = decode(record)
-    except _PARSE_ERRORS as exc:
-        raise RecordError("bad-json", f"not valid JSON: {exc}") from None
+    except msgspec.ValidationError:  # of untyped JSON, only integers that Python refuses to read are not valid
+        raise RecordError("bad-number", "an integer has thousands of digits; DynamoDB keeps 38") from None
+    except RecursionError:
+        raise RecordError("too-deep", f"nested deeper than the {MAX_DEPTH} levels DynamoDB stores") from None
+    except (msgspec.DecodeError, ValueError) as exc:
+        raise RecordError("bad-json", f"not valid JSON: {_said(exc, record)}") from None
     if type(value) is not dict:
         raise RecordError("not-an-object", f"a JSON object is needed, not {_KINDS[type(value)]}")
     return value
+
+
+def _said(exc: Exception, record: bytes) -> str:
+    # msgspec takes the end of the text for the end of the input.
+    return "half of a surrogate pair (\\ud800 to \\udfff)" if _HALF_A_PAIR.search(record) else str(exc)
 
 
 _KINDS: dict[type, str] = {

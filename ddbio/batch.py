@@ -1,0 +1,79 @@
+"""What waits to be written by a lane: an ordered batch of puts, one of a key, within the limits of one request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from ddbio.capacity import MAX_BATCH_WRITES
+from ddbio.items import AttributeMap
+from ddbio.keys import ItemKey
+
+LIMIT_BYTES = 4 * 1024 * 1024  # of records: a batch of large items is sent before it fills the memory
+
+
+class Put(msgspec.Struct, gc=False):
+    """A record on its way into the table. units: write units it will probably consume, by budget."""
+
+    offset: int
+    line: int
+    key: ItemKey
+    record: bytes
+    attributes: AttributeMap
+    units: tuple[int, ...]
+
+
+class Batch:
+    """Puts in the order of their records. A later put replaces an earlier one of the same key.
+
+    most_units: how many units of the table one request should cost; asked for each time, for a cap may change.
+    """
+
+    def __init__(self, most_units: Callable[[], float]) -> None:
+        self._most_units = most_units
+        self._puts: dict[ItemKey, Put] = {}
+        self._bytes = 0
+        self._units = 0
+        self._limit_units = most_units()
+
+    def __len__(self) -> int:
+        return len(self._puts)
+
+    def puts(self) -> list[Put]:
+        return list(self._puts.values())
+
+    def takes(self, put: Put) -> bool:
+        """Whether there is room for one more; always, when it is empty."""
+        count = len(self._puts)
+        return not count or (
+            count < MAX_BATCH_WRITES
+            and self._bytes + len(put.record) <= LIMIT_BYTES
+            and self._units + put.units[0] <= self._limit_units
+        )
+
+    def add(self, put: Put) -> bool:
+        """Add a put that it `takes`; whether that replaced an earlier one."""
+        replaces = put.key in self._puts
+        if replaces:
+            self._remove(put.key)
+        self._puts[put.key] = put
+        self._bytes += len(put.record)
+        self._units += put.units[0]
+        return replaces
+
+    def settle(self, puts: Iterable[Put]) -> None:
+        """These are written or rejected: they leave the batch."""
+        for put in puts:
+            self._remove(put.key)
+        self._limit_units = self._most_units()
+
+    def clear(self) -> None:
+        self._puts.clear()
+        self._bytes = self._units = 0
+        self._limit_units = self._most_units()
+
+    def _remove(self, key: ItemKey) -> None:
+        put = self._puts.pop(key)
+        self._bytes -= len(put.record)
+        self._units -= put.units[0]

@@ -1,0 +1,218 @@
+"""The arithmetic of the governor: pure, time passed in, refilled lazily. All times are monotonic seconds.
+
+A `TokenBucket` counts two totals. *Supply* is what the cap has allowed since the start and grows with time;
+*reserved* is what has been asked for. A reservation may go when the supply has reached its ticket, the value of
+`reserved` just after it. What makes the ceiling hold in **every** window:
+
+- supply never runs ahead of what is reserved by more than `burst`, so idle time is not saved up;
+- whoever starts late, because the machine was busy, forfeits what piled up meanwhile beyond `burst`.
+
+With both, the requests that start in any window of `w` seconds cost at most `rate * w + burst + one request`. The
+supply starts at zero, so the first second obeys too.
+
+When the table throttles, the rate is cut to what came through lately, and then probes upwards: slowly at first,
+because the table probably still gives what it gave, and twice as fast every half second, because it may not. At the
+limit of a table that costs about 3 % below it on average; a capacity that rises eightfold is found in five seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+Units = tuple[float, ...]  # capacity units, one amount a budget
+
+UNCAPPED = math.inf
+NO_TICKET = -math.inf  # of a budget that nothing was asked of
+
+BURST_S = 0.01  # of the rate: what may be saved up or caught up; a window of 1 s then holds to 1 % and one request
+NOTHING = 1e-6  # units: the rounding of floats, which must not make anyone wait
+
+CUT_INTERVAL_S = 0.5
+CUT_TO_MEASURED = 0.98  # of what came through while the table throttled
+CUT_AT_LEAST = 0.97  # a cut is felt
+CUT_AT_MOST = 0.5  # and one alone does not stop the job: what was measured may be off
+PROBE = 0.01  # of the rate after the cut: the first step up
+PROBE_DOUBLES_S = 0.5  # how soon the steps double
+UNCAPPED_AGAIN_S = 10.0  # without throttling: a job without a cap runs free again
+MEASURE_OVER_S = 0.5  # time constant of the consumption that is measured
+SLOWEST_RATE = 1.0  # units per second: below it a cut would stop the job
+HOT_FOR_S = 5.0  # how long an unexplained refusal is blamed on a key range that was reported hot
+
+
+@dataclass(slots=True)
+class TokenBucket:
+    """One budget of capacity units.
+
+    cap: units per second the user allows; infinite for none.
+    rate: units per second in force: the cap, or less while the table throttles.
+    """
+
+    cap: float
+    rate: float
+    updated_s: float
+    born_s: float
+    supply: float = 0.0
+    reserved: float = 0.0
+    cut_to: float = UNCAPPED  # the rate just after the last cut
+    cut_at_s: float = -math.inf
+    measured: float = 0.0  # units per second, a decaying average
+    measured_at_s: float = 0.0
+
+    FIELDS: ClassVar = (
+        *("cap", "rate", "updated_s", "born_s", "supply", "reserved", "cut_to", "cut_at_s"),
+        *("measured", "measured_at_s"),
+    )
+    RATE_AT: ClassVar = 1
+
+    @classmethod
+    def of(cls, cap: float, now_s: float) -> TokenBucket:
+        return cls(cap=cap, rate=cap, updated_s=now_s, born_s=now_s, measured_at_s=now_s)
+
+    def values(self) -> Sequence[float]:
+        return [getattr(self, name) for name in self.FIELDS]
+
+    @property
+    def burst(self) -> float:
+        return 0.0 if math.isinf(self.rate) else self.rate * BURST_S
+
+    def refill(self, now_s: float) -> None:
+        elapsed_s = now_s - self.updated_s
+        if elapsed_s <= 0:  # a clock read before another process's update
+            return
+        self.updated_s = now_s
+        if math.isinf(self.rate):
+            return
+        rate_before = self.rate
+        if self.rate < self.cap:
+            self.rate = self._probing(now_s)
+        if math.isinf(self.rate):
+            return
+        gained = (rate_before + self.rate) / 2 * elapsed_s
+        # A refund may have put the supply above its ceiling: it then stays, but does not grow.
+        self.supply = min(self.supply + gained, max(self.supply, self.reserved + self.burst))
+
+    def _probing(self, now_s: float) -> float:
+        since_s = now_s - self.cut_at_s
+        if since_s >= UNCAPPED_AGAIN_S:
+            return self.cap
+        return min(self.cap, self.cut_to * (1 + PROBE * (2 ** (since_s / PROBE_DOUBLES_S) - 1)))
+
+    def reserve(self, now_s: float, units: float) -> float:
+        """Queue up for `units`; the ticket."""
+        self.refill(now_s)
+        self.reserved += units
+        return self.reserved
+
+    def wait_s(self, now_s: float, ticket: float) -> float:
+        """0 when the holder of `ticket` may start, else seconds until it probably may."""
+        self.refill(now_s)
+        if math.isinf(self.rate) or ticket - self.supply <= NOTHING:
+            return 0.0
+        return (ticket - self.supply) / self.rate
+
+    def start(self, ticket: float) -> None:
+        """The holder of `ticket` starts: what piled up beyond the burst while it did not is forfeit."""
+        self.supply = min(self.supply, ticket + self.burst)
+
+    def settle(self, now_s: float, returned: float, consumed: float) -> None:
+        """Give back what was reserved and not used (less than nothing where more was used), and note consumption."""
+        self.refill(now_s)
+        self.supply += returned
+        self.measured = self._decayed(now_s) + consumed / MEASURE_OVER_S
+        self.measured_at_s = max(self.measured_at_s, now_s)
+
+    def _decayed(self, now_s: float) -> float:
+        return self.measured * math.exp(-max(0.0, now_s - self.measured_at_s) / MEASURE_OVER_S)
+
+    def measured_rate(self, now_s: float) -> float:
+        """Units per second consumed lately; a young bucket has not seen a whole time constant yet."""
+        age_s = now_s - self.born_s
+        return self._decayed(now_s) / -math.expm1(-age_s / MEASURE_OVER_S) if age_s > 0 else 0.0
+
+    def cut(self, now_s: float) -> None:
+        """The table gives less than this: lower the effective rate, at most once an interval."""
+        self.refill(now_s)
+        if now_s - self.cut_at_s < CUT_INTERVAL_S:
+            return
+        came_through = self.measured_rate(now_s) * CUT_TO_MEASURED
+        if math.isinf(self.rate):
+            self.supply = self.reserved  # whoever is under way stays so; the queue begins here
+            self.rate = came_through
+        else:
+            self.rate = min(max(came_through, self.rate * CUT_AT_MOST), self.rate * CUT_AT_LEAST)
+        self.rate = max(self.rate, min(SLOWEST_RATE, self.cap))
+        self.cut_to, self.cut_at_s = self.rate, now_s
+
+    def set_cap(self, now_s: float, cap: float) -> None:
+        """The user allows something else from now on."""
+        self.refill(now_s)
+        if math.isinf(self.rate) and not math.isinf(cap):
+            self.supply = self.reserved
+        self.rate = cap if self.rate >= self.cap else min(self.rate, cap)
+        self.cap = cap
+
+
+@dataclass(slots=True)
+class Budgets:
+    """All budgets of a job, the table's first, and what they share.
+
+    hot_until_s: until then an unexplained refusal is put down to a hot key range. progress_s: the last consumption.
+    """
+
+    buckets: list[TokenBucket]
+    hot_until_s: float
+    progress_s: float
+
+    SHARED_FIELDS: ClassVar = ("hot_until_s", "progress_s")
+    PROGRESS_AT: ClassVar = -1
+
+    @classmethod
+    def of(cls, caps: Sequence[float], now_s: float) -> Budgets:
+        return cls([TokenBucket.of(cap, now_s) for cap in caps], -math.inf, now_s)
+
+    @classmethod
+    def from_values(cls, values: Sequence[float]) -> Budgets:
+        width = len(TokenBucket.FIELDS)
+        count = len(values) // width
+        buckets = [TokenBucket(*values[at * width : (at + 1) * width]) for at in range(count)]
+        return cls(buckets, *values[count * width :])
+
+    def values(self) -> Sequence[float]:
+        return [*(value for bucket in self.buckets for value in bucket.values()), self.hot_until_s, self.progress_s]
+
+    def rates(self) -> Units:
+        return tuple([bucket.rate for bucket in self.buckets])
+
+    def reserve(self, now_s: float, costs: Units) -> Units:
+        """Queue up in every budget that something is asked of; the tickets."""
+        return tuple(
+            [
+                bucket.reserve(now_s, units) if units > 0 else NO_TICKET
+                for bucket, units in zip(self.buckets, costs, strict=True)
+            ]
+        )
+
+    def wait_s(self, now_s: float, tickets: Units) -> float:
+        """0 when the holder of the tickets may start, which it then must; else seconds until it probably may."""
+        held = [(bucket, ticket) for bucket, ticket in zip(self.buckets, tickets, strict=True) if ticket != NO_TICKET]
+        longest_s = max((bucket.wait_s(now_s, ticket) for bucket, ticket in held), default=0.0)
+        if longest_s <= 0:
+            for bucket, ticket in held:
+                bucket.start(ticket)
+        return longest_s
+
+    def settle(self, now_s: float, returned: Units, consumed: Units) -> None:
+        for bucket, back, used in zip(self.buckets, returned, consumed, strict=True):
+            bucket.settle(now_s, back, used)
+        if any(consumed):
+            self.progress_s = max(self.progress_s, now_s)
+
+    def throttled(self, now_s: float, budget: int | None, *, hot: bool) -> None:
+        """budget: which was short; None where the service did not say: the table's, unless keys are hot just now."""
+        if hot:
+            self.hot_until_s = now_s + HOT_FOR_S
+        elif budget is not None or now_s >= self.hot_until_s:
+            self.buckets[budget or 0].cut(now_s)

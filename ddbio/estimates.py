@@ -1,0 +1,65 @@
+"""What a batch of puts will consume, by budget, before it is sent.
+
+The sizes of the items give the units of the table exactly, if they replace nothing larger, and the units of each
+index the item has the keys of, if the entry is new. What the service then says it consumed corrects the estimate: a
+load over existing items writes fewer index entries, or more. The first requests are not corrected: they expect every
+entry to be written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ddbio.buckets import Units
+from ddbio.capacity import SecondaryIndex, item_size_bytes, write_units
+from ddbio.dynamodb.table import TableInfo
+from ddbio.items import AttributeMap
+
+_WEIGHT = 0.1  # of the newest answer in the correction
+_SMALLEST_CORRECTION, _LARGEST_CORRECTION = 0.02, 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    index: SecondaryIndex
+    budget: int  # which one its writes are charged to
+
+
+class WriteEstimates:
+    """Of one table; one a worker, shared by its lanes."""
+
+    def __init__(self, table: TableInfo) -> None:
+        budgets = table.write_budgets()
+        place = {name: number for number, name in enumerate(budgets)}
+        # An index without a budget of its own is charged to the table's: local ones, and all of an on-demand table.
+        self._indexes = [_Index(index, place.get(index.name, 0)) for index in table.indexes]
+        self._correction = [1.0] * len(budgets)
+        self._nothing = (0,) * len(budgets)
+
+    def of_put(self, attributes: AttributeMap, table_units: int) -> tuple[int, ...]:
+        """Units by budget, uncorrected. table_units: those of the item itself."""
+        if not self._indexes:
+            return (table_units,)
+        units = [table_units, *self._nothing[1:]]
+        for each in self._indexes:
+            entry = each.index.entry(attributes)
+            if entry is not None:
+                units[each.budget] += 1 if table_units == 1 else write_units(item_size_bytes(entry))
+        return tuple(units)
+
+    def of_batch(self, puts: Sequence[tuple[int, ...]]) -> Units:
+        """Units of several puts together, by budget, corrected."""
+        if not self._indexes:
+            return (sum([units[0] for units in puts]) * self._correction[0],)
+        return tuple(
+            [sum(amounts) * factor for amounts, factor in zip(zip(*puts, strict=True), self._correction, strict=True)]
+        )
+
+    def learn(self, estimated: Units, consumed: Units) -> None:
+        """An answer said what a request consumed of which all items were written."""
+        for budget, (expected, used) in enumerate(zip(estimated, consumed, strict=True)):
+            if expected > 0:
+                seen = self._correction[budget] * used / expected
+                newer = self._correction[budget] + _WEIGHT * (seen - self._correction[budget])
+                self._correction[budget] = min(max(newer, _SMALLEST_CORRECTION), _LARGEST_CORRECTION)

@@ -1,0 +1,106 @@
+"""The lanes' side of the governor inside an event loop: asks, sleeps, asks again. One a worker.
+
+At rates where a lock for every request would cost more than the request's own work, it reserves for a few requests
+at once (`GRANT_S` of the rate): the lanes then take from this *allowance*. An allowance that is not used soon goes
+back, so that it cannot pile up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable
+
+from ddbio.buckets import Units
+from ddbio.governor import Governor
+
+GRANT_S = 0.005  # of the rate: what a worker reserves at once for its next requests
+KEEP_GRANT_S = 0.05  # how long it may keep it
+TELL_EVERY_S = 0.1  # how often it tells what was consumed
+REQUEST_S = 0.2  # of the rate: the most that one request should cost, so that small caps are spent in small steps
+
+
+class Pacer:
+    """sleep: awaited with seconds; injected, like the clock, so that tests tick by hand."""
+
+    def __init__(
+        self,
+        governor: Governor,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._governor = governor
+        self._sleep = sleep
+        self._clock = clock
+        self._turn = asyncio.Lock()  # first come, first served
+        self._budgets = range(len(governor.rates()))
+        self._nothing = (0.0,) * len(self._budgets)
+        self._allowance = list(self._nothing)
+        self._granted_s = 0.0
+        self._consumed = list(self._nothing)  # not yet told to the governor
+        self._told_s = clock()
+
+    def request_units(self) -> Units:
+        """The most that one request should cost, by budget; a single item may cost more."""
+        return tuple([rate * REQUEST_S for rate in self._governor.rates()])
+
+    def progress_s(self) -> float:
+        """When anything of the job was last consumed."""
+        return self._governor.progress_s()
+
+    async def acquire(self, costs: Units) -> None:
+        """Return when `costs` may be consumed."""
+        if self._uncapped():
+            return
+        async with self._turn:
+            if self._clock() - self._granted_s > KEEP_GRANT_S:
+                self._give_back()
+            if any(self._allowance[budget] < costs[budget] for budget in self._budgets):
+                await self._ask(costs)
+            for budget in self._budgets:
+                self._allowance[budget] -= costs[budget]
+
+    def settle(self, estimated: Units, consumed: Units) -> None:
+        """After the answer: what was estimated for the request, and what it consumed."""
+        capped = not self._uncapped()
+        for budget in self._budgets:
+            if capped:
+                self._allowance[budget] += estimated[budget] - consumed[budget]
+            self._consumed[budget] += consumed[budget]
+        if self._clock() - self._told_s > TELL_EVERY_S:
+            self._tell(self._nothing)
+
+    def throttled(self, budget: int | None, *, hot: bool = False) -> None:
+        """The table gives less than is asked of it."""
+        self._tell(self._nothing)
+        self._governor.throttled(budget, hot=hot)
+
+    def _uncapped(self) -> bool:
+        return all(map(math.isinf, self._governor.rates()))
+
+    async def _ask(self, costs: Units) -> None:
+        rates = self._governor.rates()
+        asked = tuple([self._amount(budget, costs[budget], rates[budget]) for budget in self._budgets])
+        tickets = self._governor.reserve(asked)
+        while (wait_s := self._governor.wait_s(tickets)) > 0:
+            await self._sleep(wait_s)
+        for budget in self._budgets:
+            self._allowance[budget] += asked[budget]
+        self._granted_s = self._clock()
+
+    def _amount(self, budget: int, cost: float, rate: float) -> float:
+        lacking = cost - self._allowance[budget]
+        return 0.0 if lacking <= 0 else lacking if math.isinf(rate) else max(lacking, rate * GRANT_S)
+
+    def _give_back(self) -> None:
+        unused = tuple([max(0.0, amount) for amount in self._allowance])
+        if any(unused):
+            self._tell(unused)
+            for budget in self._budgets:
+                self._allowance[budget] -= unused[budget]
+
+    def _tell(self, returned: Units) -> None:
+        self._governor.settle(returned, tuple(self._consumed))
+        self._consumed = list(self._nothing)
+        self._told_s = self._clock()

@@ -1,0 +1,8 @@
+"""Settings of all unit tests: hypothesis measures no time, for the machine may be busy with other tests."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("unit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unit")
