@@ -27,12 +27,10 @@ class Accounts:
         self.began_s = self.clock()
 
     def enter(self, report: UnitReport) -> None:
-        """Enter a report. Raises AbortError where it says that nothing else can succeed either."""
+        """Enter a report."""
         self.tally.add(report.tally)
         if report.error is not None:
             self.failed[report.unit] = report.error
-            if isinstance(report.error, AbortError):
-                raise report.error
         elif report.done and report.cursor is not None:
             self.settled[report.unit] = report.cursor
 
@@ -68,6 +66,9 @@ class Result:
 
 def verdict(accounts: Accounts, units: int, *, stopped: bool) -> DdbioError | None:
     """Why a run that has ended is not complete; None when it is. units: how many were planned."""
+    aborted = next((error for error in accounts.failed.values() if isinstance(error, AbortError)), None)
+    if aborted is not None:
+        return aborted
     if stopped and len(accounts.settled) < units:
         return Stopped(
             f"stopped after {len(accounts.settled):,} of {units:,} units of work",

@@ -27,9 +27,13 @@ from ddbio.worker import Job, WorkerContext, new_event_loop, run_lanes
 
 @dataclass(slots=True)
 class StopFlag:
-    """How often the user asked to stop: once means orderly, twice at once. Signal handlers only count here."""
+    """How often the user asked to stop: once means orderly, twice at once. Signal handlers only count here.
+
+    heeded: whether an engine is at work that looks at it.
+    """
 
     requests: int = 0
+    heeded: bool = False
 
     def ask(self) -> None:
         self.requests += 1

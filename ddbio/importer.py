@@ -14,14 +14,14 @@ from ddbio.accounts import Result
 from ddbio.caps import Cap, choose_cap
 from ddbio.dynamodb.session import Session
 from ddbio.engine import Engine, StopFlag
-from ddbio.errors import UsageError
+from ddbio.errors import TransferError, UsageError
 from ddbio.formats import get_format
 from ddbio.machine import usable_cpus
 from ddbio.options import ImportOptions
 from ddbio.planning import slice_units, unit_bytes
 from ddbio.pool import run_processes
 from ddbio.progress import Progress, QuietProgress
-from ddbio.rejects import RejectsFile, rejects_path
+from ddbio.rejects import RejectsFile, choose_rejects_path
 from ddbio.storage import SourceFile, open_storage
 from ddbio.transfer import transfer
 from ddbio.units import ImportCursor, UnitReport
@@ -55,6 +55,7 @@ def import_table(
     table = session.describe(options.table)
     cap = choose_cap(options.capacity, table, "WCU", over_provisioned=options.over_provisioned)
     files = list_files(options, session)
+    rejects = RejectsFile(choose_rejects_path(options.rejects, options.sources, files))
     total_bytes = sum(file.size_bytes for file in files)
     units = slice_units(files, unit_bytes(total_bytes, workers * lanes, cap.units_per_s))
     workers = max(1, min(workers, len(units)))
@@ -69,7 +70,6 @@ def import_table(
     job = ImportJob(
         table, session.data_plane(options.give_up_after_s), options.format, files[0].uri, options.aws, lanes
     )
-    rejects = RejectsFile(Path(options.rejects) if options.rejects else rejects_path(options.sources[0]))
 
     def on_report(report: UnitReport) -> float:
         rejects.add(report.rejects)
@@ -88,7 +88,10 @@ def import_table(
         on_report=on_report,
     )
     cursors = {number: cursor for number, cursor in accounts.settled.items() if isinstance(cursor, ImportCursor)}
-    rejects.finish(units, cursors)
+    try:
+        rejects.finish(units, cursors)
+    except TransferError as unnumbered:
+        error = error or unnumbered
     return ImportResult(
         accounts.tally, accounts.seconds(), error, cap=cap, rejects=rejects.path if rejects.count else None
     )

@@ -192,16 +192,11 @@ def _tagged_binary(payload: Any, _depth: int = 0) -> str:
 
 
 def check_base64(text: str) -> str:
-    """Return `text` in the one spelling of its bytes, which keys are compared by and the service answers with.
-
-    Raises RecordError `bad-base64`.
-    """
+    """The canonical base64 of the bytes that `text` stands for. Raises RecordError `bad-base64`."""
     try:
-        data = base64.b64decode(text, validate=True)
+        return base64.b64encode(base64.b64decode(text, validate=True)).decode()
     except (binascii.Error, ValueError):
         raise RecordError("bad-base64", f"{_short(text)!r} is not base64") from None
-    # Only in front of padding is there room for bits that mean nothing: `QR==` is `QQ==`.
-    return base64.b64encode(data).decode() if text.endswith("=") else text
 
 
 def _tagged_map(payload: Any, depth: int) -> AttributeMap:

@@ -33,7 +33,7 @@ from ddbio.credentials import Keys
 from ddbio.engine import StopFlag
 from ddbio.errors import AbortError, TransferError
 from ddbio.governor import Governor
-from ddbio.pool_worker import Begun, Crashed, Finish, Stop, WorkerArguments, worker_main
+from ddbio.pool_worker import PARENT_DECIDES, Begun, Crashed, Finish, Stop, WorkerArguments, worker_main
 from ddbio.units import Cursor, Event, Notice, Tally, Unit, UnitReport
 from ddbio.worker import Job
 
@@ -228,7 +228,13 @@ class _Pool:
         process = self._context.Process(
             target=worker_main, args=(theirs, arguments), name=f"Worker_{number:04d}", daemon=True
         )
-        process.start()
+        # A terminal sends Ctrl-C to every process of the group: it must not meet a worker that cannot ignore it yet.
+        # A blocked signal stays blocked in the child, which unblocks it when it is ready; here it is only late.
+        signal.pthread_sigmask(signal.SIG_BLOCK, PARENT_DECIDES)
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENT_DECIDES)
         theirs.close()
         return _Worker(number, process, ours)
 

@@ -21,6 +21,7 @@ from ddbio.governor import Governor
 from ddbio.units import Event, Unit
 from ddbio.worker import Job, WorkerContext, new_event_loop, run_lanes
 
+PARENT_DECIDES = (signal.SIGINT, signal.SIGTERM)  # what these mean; the workers ignore them
 EXIT_PARENT_GONE = 70
 EXIT_CRASHED = 71
 
@@ -61,8 +62,9 @@ class Crashed:
 
 def worker_main(pipe: Connection, arguments: WorkerArguments) -> None:
     """The whole life of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for each in PARENT_DECIDES:
+        signal.signal(each, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENT_DECIDES)
     _name_process(f"ddbio worker {arguments.number}")
     _relax_collector()
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from typing import Protocol
 
 from ddbio.units import Tally
@@ -38,8 +39,10 @@ class LogProgress(QuietProgress):
     """Sentences with the time before them, on stderr: for logs and pipes."""
 
     def say(self, text: str) -> None:
-        sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {text}\n")
-        sys.stderr.flush()
+        if sys.stderr is not None:  # None when it was closed with `2>&-`
+            with suppress(OSError):
+                sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {text}\n")
+                sys.stderr.flush()
 
 
 class BarProgress(LogProgress):

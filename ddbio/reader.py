@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+from ddbio.errors import TransferError
 from ddbio.storage import SourceFile, Storage
 from ddbio.units import SliceUnit
 
 LOCAL_BLOCK_BYTES = 128 * 1024  # a read of the page cache: small blocks keep many lanes in little memory
 REMOTE_BLOCK_BYTES = 1024 * 1024  # a round trip to S3 each: a whole unit of the usual size
 LINE_END_STEP_BYTES = 16 * 1024  # first look past a slice's end for the line's; doubles from there
+LINE_LIMIT_BYTES = 16 * 1024 * 1024  # past a slice's end: no request is longer, and a file without line ends may be
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -33,7 +35,8 @@ class SliceReader:
     async def blocks(self, unit: SliceUnit) -> AsyncIterator[tuple[int, bytes]]:
         """Pairs of (offset of the first byte, whole lines); the last line of a file may lack its line end.
 
-        Starts at the unit's cursor where it has one. Raises TransferError when the file cannot be read.
+        Starts at the unit's cursor where it has one. Raises TransferError when the file cannot be read, or where a
+        line is so long that it is no record.
         """
         file, stop = unit.file, min(unit.stop, unit.file.size_bytes)
         at = unit.cursor.offset if unit.cursor is not None else unit.start
@@ -67,8 +70,8 @@ class SliceReader:
             at = until
         return stop, b""
 
-    async def _rest_of_line(self, file: SourceFile, at: int) -> bytes:
-        pieces, step = [], LINE_END_STEP_BYTES
+    async def _rest_of_line(self, file: SourceFile, stop: int) -> bytes:
+        pieces, step, at = [], LINE_END_STEP_BYTES, stop
         while at < file.size_bytes:
             data = await self.read(file, at, min(at + step, file.size_bytes))
             end = data.find(b"\n") + 1
@@ -76,6 +79,11 @@ class SliceReader:
             if end:
                 break
             at, step = at + len(data), step * 2
+            if at - stop > LINE_LIMIT_BYTES:
+                raise TransferError(
+                    f'"{file.uri}": the line that byte {stop:,} is in does not end for {LINE_LIMIT_BYTES:,} bytes',
+                    "every record must be a line of its own",
+                )
         return b"".join(pieces)
 
 

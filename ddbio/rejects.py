@@ -14,22 +14,55 @@ import base64
 import os
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 
-from ddbio.errors import TransferError
+from ddbio.errors import TransferError, UsageError
+from ddbio.storage import SourceFile
 from ddbio.units import ImportCursor, Reject, SliceUnit
 
 _LINE_IN_UNIT = "line_in_unit"  # only until the file is finished
+_SUFFIX = ".rejects.jsonl"
 
 
-def rejects_path(source: str) -> Path:
-    """Where the rejects of a source go unless the user says otherwise: the current folder, under its name."""
+def choose_rejects_path(asked: str | None, sources: Iterable[str], files: Iterable[SourceFile]) -> Path:
+    """Where the rejects of an import go: where the user says, else the current folder, under the name of the first
+    source and never over a file that is there.
+
+    Raises UsageError, before anything is moved, for a place that cannot be written, is no file, or is a source.
+    """
+    if asked is None:
+        stem = _stem(next(iter(sources)))
+        names = (f"{stem}{_SUFFIX}" if number == 1 else f"{stem}.{number}{_SUFFIX}" for number in count(1))
+        path = next(path for path in map(Path, names) if not path.exists())
+    else:
+        path = Path(asked)
+        _check_existing(path, files)
+    folder = path.resolve().parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f'the rejects file "{path}" cannot be written', "give another place with --rejects")
+    return path
+
+
+def _check_existing(path: Path, files: Iterable[SourceFile]) -> None:
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise UsageError(
+            f'"{path}" is not a file that rejects can be written to', "give another place with --rejects"
+        )
+    if any(Path(file.uri).exists() and path.samefile(file.uri) for file in files if "://" not in file.uri):
+        raise UsageError(f'"{path}" is one of the sources: the rejects would overwrite it', "give another place")
+
+
+def _stem(source: str) -> str:
     name = source.rstrip("/").rpartition("/")[2] or "import"
-    stem = "".join("_" if character in '*?[]:\\"' else character for character in name.split(".")[0]) or "import"
-    return Path(f"{stem}.rejects.jsonl")
+    name = name.removesuffix(_SUFFIX)
+    return "".join("_" if character in '*?[]:\\"' else character for character in name.split(".")[0]) or "import"
 
 
 class RejectsFile:
@@ -38,43 +71,69 @@ class RejectsFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.count = 0
-        self._file: BinaryIO | None = None
+        self._fd: int | None = None
+        self._bytes = 0  # of whole lines
 
     def add(self, rejects: Iterable[Reject]) -> None:
-        """Append; on disk for the kernel to keep when this returns. Raises TransferError."""
+        """Append; in the kernel's hands when this returns. After a TransferError the file ends in a whole line."""
         lines = [orjson.dumps(_as_json(reject), None, orjson.OPT_APPEND_NEWLINE) for reject in rejects]
         if not lines:
             return
         try:
-            if self._file is None:
-                handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-                self._file = os.fdopen(handle, "wb", buffering=0)
-            self._file.write(b"".join(lines))
-        except OSError as exc:
-            raise TransferError(
-                f"cannot write the rejects file {self.path}: {exc.strerror}", "give another place with --rejects"
-            ) from None
-        self.count += len(lines)
+            if self._fd is None:
+                self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+                os.fchmod(self._fd, 0o600)  # where the file was there before
+            for line in lines:
+                self._append(self._fd, line)
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+
+    def _append(self, fd: int, line: bytes) -> None:
+        done = 0
+        try:
+            while done < len(line):
+                done += os.write(fd, line[done:])
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(fd, self._bytes)
+            raise
+        self._bytes += len(line)
+        self.count += 1
 
     def finish(self, units: Iterable[SliceUnit], settled: dict[int, ImportCursor]) -> None:
-        """Give every reject its line number. settled: by unit number, the cursor at the unit's end."""
-        if self._file is None:
+        """Give every reject its line number. settled: by unit number, the cursor at the unit's end.
+
+        Raises TransferError; the file then still has every reject, without the numbers.
+        """
+        if self._fd is None:
             return
-        self._file.close()
-        before = lines_before(units, settled)
-        numbered = self.path.with_name(f".{self.path.name}.part")
-        with self.path.open("rb") as rejects, open(numbered, "wb", opener=_private) as out:
+        os.close(self._fd)
+        self._fd = None
+        target = self.path.resolve()  # a link stays a link
+        part = target.with_name(f".{target.name}.part")
+        try:
+            self._number(target, part, lines_before(units, settled))
+            part.replace(target)
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink()
+            raise _unwritable(self.path, error) from None
+
+    @staticmethod
+    def _number(target: Path, part: Path, before: dict[tuple[str, int], int]) -> None:
+        with target.open("rb") as rejects, open(part, "wb", opener=_private) as out:
             for text in rejects:
                 reject = orjson.loads(text)
-                line = reject.pop(_LINE_IN_UNIT)
-                start = before.get((reject["source"], reject.pop("unit")))
+                line, start = reject.pop(_LINE_IN_UNIT), before.get((reject["source"], reject.pop("unit")))
                 reject["line"] = None if start is None else start + line
                 out.write(orjson.dumps(reject, None, orjson.OPT_APPEND_NEWLINE))
-        numbered.replace(self.path)
 
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
+
+def _unwritable(path: Path, error: OSError) -> TransferError:
+    return TransferError(
+        f"cannot write the rejects file {path}: {error.strerror or error}",
+        "make room, or give another place with --rejects, and run the same command again",
+    )
 
 
 def _private(path: str, flags: int) -> int:

@@ -10,7 +10,7 @@ from ddbio.accounts import Accounts, verdict
 from ddbio.caps import Cap
 from ddbio.dynamodb.session import Session
 from ddbio.engine import Engine, StopFlag
-from ddbio.errors import DdbioError
+from ddbio.errors import AbortError, DdbioError
 from ddbio.governor import SharedGovernor
 from ddbio.progress import Progress
 from ddbio.units import Notice, Unit, UnitReport
@@ -34,22 +34,26 @@ def transfer(
     """Let the engine work the units; the books, and why the job is not complete (None when it is).
 
     index_caps: units per second of the budgets behind the table's.
-    on_report: called with every report before it is entered; returns the progress made, in the unit progress counts.
+    on_report: called with every report once it is entered; returns the progress made, in the unit progress counts.
     """
     governor = SharedGovernor.create(cap.units_per_s, *index_caps)
     schedule = _CapSchedule(cap, governor, progress)
     accounts = Accounts()
     said: set[str] = set()
+    stop.heeded = True
     try:
         for event in engine(job, units, governor=governor, keys=session.keys, stop=stop):
             if isinstance(event, UnitReport):
-                progress.update(on_report(event), accounts.tally)
                 accounts.enter(event)
+                progress.update(on_report(event), accounts.tally)
+                if isinstance(event.error, AbortError):
+                    stop.ask()  # in order: what the others have in flight is still settled and booked
             else:
                 _say_once(event, said, progress)
     except DdbioError as error:
         return accounts, error
     finally:
+        stop.heeded = False
         schedule.end()
         progress.finish()
         governor.close()

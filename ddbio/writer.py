@@ -200,7 +200,7 @@ class ImportLane:
         Returns whether items were left unprocessed.
         """
         body = batch_write_body(
-            self._work.job.table.name, [put.attributes for put in batch], by_index=self._work.by_index
+            self._work.job.table.address, [put.attributes for put in batch], by_index=self._work.by_index
         )
         if len(body) > MAX_REQUEST_BYTES and len(batch) > 1:
             return await self._send_halves(batch)

@@ -12,11 +12,16 @@ from ddbio.progress import BarProgress, LogProgress, Progress
 
 
 def stop_on_signals() -> StopFlag:
-    """A flag that Ctrl-C and SIGTERM raise: once means stop in order, twice at once."""
+    """A flag that Ctrl-C and SIGTERM raise: once means stop in order, twice at once.
+
+    While no engine is at work there is nothing to settle: they end the command right away.
+    """
     stop = StopFlag()
 
     def handler(_signal: int, _frame: object) -> None:
         stop.ask()
+        if not stop.heeded:
+            raise KeyboardInterrupt
 
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, handler)

@@ -115,7 +115,7 @@ class Session:
         """The table, which must be there and ACTIVE. Raises UsageError, or TransferError where nothing answers."""
         check_table_name(table)
         with _translated(f'table "{table}" in {self.region}'):
-            info = TableInfo.of(self._client.describe_table(TableName=table)["Table"])
+            info = TableInfo.of(self._client.describe_table(TableName=table)["Table"], table)
         status = info.description.get("TableStatus", "ACTIVE")
         if status not in ("ACTIVE", "UPDATING"):
             raise UsageError(f'table "{table}" is {status}', "wait until it is ACTIVE and run the command again")

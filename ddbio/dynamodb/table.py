@@ -25,6 +25,7 @@ class KeyAttribute:
 class TableInfo:
     """What a worker must know of the table; plain data.
 
+    address: what requests call it: its name, or the ARN it was given by (it may be another account's).
     key: one or two attributes, the partition key first.
     index_keys: the key attributes of all indexes, other than the table's own.
     indexes: all secondary indexes, as their cost depends on them.
@@ -35,6 +36,7 @@ class TableInfo:
     """
 
     name: str
+    address: str
     key: tuple[KeyAttribute, ...]
     index_keys: tuple[KeyAttribute, ...]
     indexes: tuple[SecondaryIndex, ...]
@@ -47,7 +49,7 @@ class TableInfo:
     description: dict[str, Any] = field(repr=False)
 
     @classmethod
-    def of(cls, description: dict[str, Any]) -> TableInfo:
+    def of(cls, description: dict[str, Any], address: str | None = None) -> TableInfo:
         """From the `Table` member of DescribeTable's answer."""
         types = {each["AttributeName"]: each["AttributeType"] for each in description["AttributeDefinitions"]}
         key = _key_attributes(description["KeySchema"], types)
@@ -67,6 +69,7 @@ class TableInfo:
         )
         return cls(
             name=description["TableName"],
+            address=address or description["TableName"],
             key=key,
             index_keys=tuple(index_keys.values()),
             indexes=tuple(_secondary_index(index, key) for index in indexes),

@@ -1,0 +1,4 @@
+"""Measurements of ddbio: what must be true of its speed and of its caps, with the command that repeats each.
+
+python -m bench.governor            the cap, seen from the server's side
+"""

@@ -1,0 +1,328 @@
+"""The cap, seen from the server's side: `python -m bench.governor [CASE ...]`; without a case all of them (6 minutes).
+
+Each case runs the real command against the simulator in this process and judges by the simulator's own log of what it
+let through, in steps of 0.1 s: the most in any ten consecutive steps, and the mean from the second second to the last
+but one. Exit code 1 when a case misses its bar.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ddbio.simulator import Simulator, TableView, ThroughputSettings
+
+ROOT = Path(__file__).resolve().parent.parent
+STRICT = ThroughputSettings(burst_s=0, initial_burst_s=0)
+AMPLE = 200_000
+RUN_S = 12
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+    "AWS_ACCESS_KEY_ID": "bench",
+    "AWS_SECRET_ACCESS_KEY": "bench",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "PYTHONPATH": str(ROOT),
+}
+
+
+@dataclass
+class Verdict:
+    """What a case measured, and which of its bars it missed."""
+
+    figures: dict[str, float] = field(default_factory=dict)
+    missed: list[str] = field(default_factory=list)
+
+    def require(self, what: str, value: float, *, at_most: float = float("inf"), at_least: float = 0.0) -> None:
+        self.figures[what] = round(value, 3)
+        if not at_least <= value <= at_most:
+            self.missed.append(f"{what} is {value:,.3f}, not {at_least:,.3f} to {at_most:,.3f}")
+
+
+def steps_of(history: list[tuple[float, float]]) -> list[float]:
+    """Units in every step of 0.1 s from the first with consumption to the last."""
+    if not history:
+        return []
+    by_step = {round(at_s * 10): units for at_s, units in history}
+    return [by_step.get(step, 0.0) for step in range(min(by_step), max(by_step) + 1)]
+
+
+def busiest(steps: list[float], window_s: float = 1.0) -> float:
+    width = round(window_s * 10)
+    return max((sum(steps[at : at + width]) for at in range(len(steps))), default=0.0)
+
+
+def steady_mean(steps: list[float]) -> float:
+    """Units per second from the second second to the last but one."""
+    middle = steps[10:-10]
+    return sum(middle) / (len(middle) / 10) if middle else 0.0
+
+
+class Place:
+    """A simulator, a folder, and the commands."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.simulator = Simulator()
+
+    def generate(self, count: int, *options: object) -> Path:
+        path = self.folder / "items.json"
+        self._run("GenerateTestData.py", "-c", count, "-f", path, *options)
+        return path
+
+    def load(self, *options: object, table: str = "Orders", source: Path | None = None) -> dict[str, float]:
+        source = source or self.folder / "items.json"
+        return self._run("DDBImport.py", *self._aws(table), "-s", source, *options)
+
+    def export(self, *options: object) -> None:
+        self._run("DDBExport.py", *self._aws("Orders"), "-d", self.folder / f"out-{time.monotonic_ns()}", *options)
+
+    def start(self, program: str, *arguments: object) -> subprocess.Popen[str]:
+        words = [sys.executable, str(ROOT / program), *map(str, arguments)]
+        return subprocess.Popen(
+            words, env=ENVIRONMENT, cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    def _aws(self, table: str) -> tuple[object, ...]:
+        return ("-r", "us-east-1", "-t", table, "--endpoint-url", self.simulator.url)
+
+    def start_load(self, *options: object) -> subprocess.Popen[str]:
+        return self.start("DDBImport.py", *self._aws("Orders"), "-s", self.folder / "items.json", *options)
+
+    def _run(self, program: str, *arguments: object) -> dict[str, float]:
+        with self.start(program, *arguments) as process:
+            out, err = process.communicate(timeout=400)
+        if process.returncode:
+            raise SystemExit(f"{program} {arguments} ended with {process.returncode}:\n{out}{err}")
+        return {}
+
+
+CASES: dict[str, Callable[[Place], Iterable[tuple[str, Verdict]]]] = {}
+
+
+def case(function: Callable[[Place], Iterable[tuple[str, Verdict]]]) -> Callable[..., object]:
+    CASES[function.__name__] = function
+    return function
+
+
+def table(place: Place, **settings: object) -> TableView:
+    return place.simulator.create_table("Orders", "hash:S", "range:S", **settings)  # type: ignore[arg-type]
+
+
+def fresh(place: Place, **settings: object) -> TableView:
+    """A new simulator with an empty table, so that every case has a log of its own."""
+    place.simulator.stop()
+    place.simulator = Simulator()
+    place.simulator.start()
+    return table(place, **settings)
+
+
+@case
+def import_caps(place: Place) -> Iterable[tuple[str, Verdict]]:
+    """Ceiling in any second: 1.02 of the cap and a batch; mean at least 0.98 of it."""
+    for cap, seconds in ((50, RUN_S), (1000, RUN_S), (20_000, RUN_S)):
+        place.generate(cap * seconds)
+        for processes in (1, 2, 8):
+            orders = fresh(place, wcu=AMPLE, rcu=AMPLE, throughput=STRICT)
+            place.load("-c", cap, "-p", processes)
+            steps, verdict = steps_of(orders.consumption("write")), Verdict()
+            verdict.require("busiest second / cap", (busiest(steps) - 25) / cap, at_most=1.02)
+            verdict.require("mean / cap", steady_mean(steps) / cap, at_least=0.98)
+            verdict.require("items", orders.item_count() / (cap * seconds), at_least=1, at_most=1)
+            yield f"-c {cap} -p {processes}", verdict
+
+
+@case
+def import_mixed(place: Place) -> Iterable[tuple[str, Verdict]]:
+    """Items of 100 B to 300 KB: the same ceiling and one item; mean at least 0.95."""
+    cap, draw = 2000, random.Random(7)
+    path, total = place.folder / "items.json", 0.0
+    with path.open("w") as out:
+        number = 0
+        while total < cap * RUN_S:
+            size = int(100 * (3000 ** draw.random()))
+            total += -(-(size + 60) // 1024)
+            out.write(json.dumps({"hash": f"{number:08}", "range": "r", "pad": "x" * size}) + "\n")
+            number += 1
+    orders = fresh(place, wcu=AMPLE, rcu=AMPLE, throughput=STRICT)
+    place.load("-c", cap, "-p", 2)
+    steps, verdict = steps_of(orders.consumption("write")), Verdict()
+    verdict.require("busiest second / cap", (busiest(steps) - 300) / cap, at_most=1.02)
+    verdict.require("mean / cap", steady_mean(steps) / cap, at_least=0.95)
+    verdict.require("items", orders.item_count() / number, at_least=1, at_most=1)
+    yield f"-c {cap} -p 2, {number:,} items of 1 to 300 units", verdict
+
+
+@case
+def export_caps(place: Place) -> Iterable[tuple[str, Verdict]]:
+    """Ceiling and one page above a page's cost, 1.1 of the cap over 5 s below it; mean at least 0.95."""
+    for cap, seconds, item_bytes in ((20, 30, 400), (500, RUN_S, 4000), (10_000, 10, 100_000)):
+        count = int(cap * seconds * 8192 / item_bytes)
+        orders = fresh(place, rcu=AMPLE, wcu=AMPLE, throughput=STRICT)
+        pad = "x" * (item_bytes - 30)
+        orders.put_items({"hash": {"S": f"{n:09}"}, "range": {"S": "r"}, "pad": {"S": pad}} for n in range(count))
+        place.export("-c", cap, "-p", 2)
+        steps, verdict = steps_of(orders.consumption("read")), Verdict()
+        if cap > 128.5:
+            verdict.require("busiest second / cap", (busiest(steps) - 128.5) / cap, at_most=1.02)
+        else:
+            verdict.require("busiest 5 seconds / cap", busiest(steps, 5.0) / (5 * cap), at_most=1.1)
+        verdict.require("mean / cap", steady_mean(steps) / cap, at_least=0.95)
+        yield f"-c {cap} -p 2", verdict
+
+
+@case
+def two_indexes(place: Place) -> Iterable[tuple[str, Verdict]]:
+    """No budget, of the table or of an index, is exceeded."""
+    caps = {"": 2000.0, "byFirst": 400.0, "bySecond": 5000.0}
+    place.generate(400 * RUN_S)
+    orders = fresh(
+        place,
+        wcu=caps[""],
+        rcu=AMPLE,
+        throughput=STRICT,
+        global_indexes={"byFirst": ["val_2:S"], "bySecond": ["range:S"]},
+        index_rates={"byFirst": (AMPLE, caps["byFirst"]), "bySecond": (AMPLE, caps["bySecond"])},
+    )
+    place.load("-p", 2)
+    verdict = Verdict()
+    for name, cap in caps.items():
+        steps = steps_of(orders.consumption("write", name))
+        verdict.require(f"busiest second of {name or 'the table'} / cap", (busiest(steps) - 25) / cap, at_most=1.02)
+    narrow = steps_of(orders.consumption("write", "byFirst"))
+    verdict.require("mean of the narrowest / cap", steady_mean(narrow) / 400, at_least=0.95)
+    verdict.require("refused", sum(orders.refusals().values()) / (400 * RUN_S), at_most=0.05)
+    yield "table 2,000, indexes 400 and 5,000", verdict
+
+
+@case
+def throttled_table(place: Place) -> Iterable[tuple[str, Verdict]]:
+    """A table that gives half of -c: all is written, at most 5 % sent in vain, at least 0.95 of what it gives."""
+    count = 2000 * 20
+    place.generate(count)
+    orders = fresh(place, wcu=2000, rcu=AMPLE, throughput=STRICT)
+    place.load("-c", 4000, "--over-provisioned", "-p", 2)
+    steps, verdict = steps_of(orders.consumption("write")), Verdict()
+    verdict.require("items", orders.item_count() / count, at_least=1, at_most=1)
+    verdict.require("in vain / items", sum(orders.refusals().values()) / count, at_most=0.05)
+    verdict.require("mean / what the table gives", steady_mean(steps) / 2000, at_least=0.95)
+    yield "gives 2,000, -c 4000", verdict
+
+
+@case
+def changing_capacity(place: Place) -> Iterable[tuple[str, Verdict]]:
+    """Capacity falls to a quarter, then rises to double: in step within 5 s both ways."""
+    falls_s, rises_s, ends_s = 10.0, 22.0, 34.0
+    count = int(4000 * falls_s + 1000 * (rises_s - falls_s) + 8000 * (ends_s - rises_s))
+    place.generate(count)
+    fresh(place)
+    began_s = place.simulator.service.now_s() + 1.0
+    place.simulator.stop()
+    place.simulator = Simulator()
+    place.simulator.start()
+    schedule = ThroughputSettings(
+        burst_s=0, initial_burst_s=0, wcu_schedule=((began_s + falls_s, 1000), (began_s + rises_s, 8000))
+    )
+    orders = table(place, wcu=4000, rcu=AMPLE, throughput=schedule)
+    place.load("-c", 20_000, "--over-provisioned", "-p", 2)
+    history, verdict = orders.consumption("write"), Verdict()
+
+    def mean(from_s: float, to_s: float) -> float:
+        return sum(units for at_s, units in history if from_s <= at_s < to_s) / (to_s - from_s)
+
+    low = mean(began_s + falls_s + 5, began_s + rises_s)
+    verdict.require("mean after the fall / 1,000", low / 1000, at_least=0.9, at_most=1.05)
+    high = mean(began_s + rises_s + 5, began_s + rises_s + 9)
+    verdict.require("mean after the rise / 8,000", high / 8000, at_least=0.9, at_most=1.05)
+    verdict.require("items", orders.item_count() / count, at_least=1, at_most=1)
+    verdict.figures["in vain / items"] = round(sum(orders.refusals().values()) / count, 3)
+    yield "4,000, then 1,000, then 8,000", verdict
+
+
+@case
+def sorted_input(place: Place) -> Iterable[tuple[str, Verdict]]:
+    """Sorted input on 8 partitions of 1,000 units: at least 3 times the throughput of reading the file in order."""
+    count = 60_000
+    place.generate(count, "--keys", "sorted")
+    settings = ThroughputSettings(burst_s=0, initial_burst_s=0, partitions=8)
+    seconds = {}
+    for name, options in (("in order", ("-p", 1, "--lanes", 1)), ("shuffled units and lanes", ("-p", 2))):
+        orders = fresh(place, wcu=AMPLE, rcu=AMPLE, throughput=settings)
+        began_s = time.monotonic()
+        place.load("-c", 8000, *options)
+        seconds[name] = time.monotonic() - began_s
+        if orders.item_count() != count:
+            raise SystemExit(f"{orders.item_count()} of {count} items")
+    verdict = Verdict()
+    verdict.figures.update({f"items/s {name}": round(count / s) for name, s in seconds.items()})
+    verdict.require("times as fast", seconds["in order"] / seconds["shuffled units and lanes"], at_least=3)
+    yield "60,000 items sorted by partition key", verdict
+
+
+@case
+def killed_workers(place: Place) -> Iterable[tuple[str, Verdict]]:
+    """SIGKILL a worker every 2 s for 60 s: no hang, all items written, the cap exceeded by what was in flight."""
+    cap, count = 1000, 50_000
+    place.generate(count)
+    orders = fresh(place, wcu=AMPLE, rcu=AMPLE, throughput=STRICT)
+    kills = 0
+    with place.start_load("-c", cap, "-p", 4) as process:
+        until_s = time.monotonic() + 60
+        while time.monotonic() < until_s and process.poll() is None:
+            time.sleep(2)
+            kills += kill_one_worker(process.pid)
+        _, err = process.communicate(timeout=120)
+    steps, verdict = steps_of(orders.consumption("write")), Verdict()
+    verdict.require("exit code", process.returncode, at_most=0)
+    verdict.require("items", orders.item_count() / count, at_least=1, at_most=1)
+    verdict.require("kills", kills, at_least=15)
+    in_flight = 32 * 25
+    verdict.require("busiest second / cap", (busiest(steps) - in_flight) / cap, at_most=1.02)
+    verdict.figures["busiest second, units"] = busiest(steps)
+    yield f"-c {cap} -p 4", verdict
+    if process.returncode:
+        print(err, file=sys.stderr)
+
+
+def kill_one_worker(parent: int) -> int:
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, rest = stat.read_text().partition("(")[2].rpartition(")")
+        except OSError:
+            continue
+        if rest.split()[1] == str(parent) and "worker" in name:
+            os.kill(int(stat.parent.name), signal.SIGKILL)
+            return 1
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.governor", description=__doc__)
+    parser.add_argument("cases", nargs="*", help=f"of {', '.join(CASES)}; all without one")
+    chosen = parser.parse_args().cases or list(CASES)
+    missed = 0
+    with tempfile.TemporaryDirectory(prefix="ddbio-bench-") as folder:
+        place = Place(Path(folder))
+        for name in chosen:
+            print(f"{name}: {CASES[name].__doc__}")
+            for what, verdict in CASES[name](place):
+                missed += bool(verdict.missed)
+                figures = ", ".join(f"{key} {value:,}" for key, value in verdict.figures.items())
+                print(f"  {'MISSED' if verdict.missed else 'ok    '} {what}: {figures}", flush=True)
+                for text in verdict.missed:
+                    print(f"         {text}")
+        place.simulator.stop()
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
