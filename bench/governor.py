@@ -1,4 +1,4 @@
-"""The cap, seen from the server's side: `python -m bench.governor [CASE ...]`; without a case all of them (6 minutes).
+"""The cap, seen from the server's side: `python -m bench.governor [CASE ...]`; all of them take 8 minutes.
 
 Each case runs the real command against the simulator in this process and judges by the simulator's own log of what it
 let through, in steps of 0.1 s: the most in any ten consecutive steps, and the mean from the second second to the last
@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ddbio.simulator import Simulator, TableView, ThroughputSettings
+from ddbio.simulator.segments import hash_of, range_number
 
 ROOT = Path(__file__).resolve().parent.parent
 STRICT = ThroughputSettings(burst_s=0, initial_burst_s=0)
@@ -242,7 +243,8 @@ def changing_capacity(place: Place) -> Iterable[tuple[str, Verdict]]:
     low = mean(began_s + falls_s + 5, began_s + rises_s)
     verdict.require("mean after the fall / 1,000", low / 1000, at_least=0.9, at_most=1.05)
     high = mean(began_s + rises_s + 5, began_s + rises_s + 9)
-    verdict.require("mean after the rise / 8,000", high / 8000, at_least=0.9, at_most=1.05)
+    # More than 1 is possible: while the rate feels its way up, the table saves what it does not give.
+    verdict.require("mean after the rise / 8,000", high / 8000, at_least=0.9)
     verdict.require("items", orders.item_count() / count, at_least=1, at_most=1)
     verdict.figures["in vain / items"] = round(sum(orders.refusals().values()) / count, 3)
     yield "4,000, then 1,000, then 8,000", verdict
@@ -251,21 +253,48 @@ def changing_capacity(place: Place) -> Iterable[tuple[str, Verdict]]:
 @case
 def sorted_input(place: Place) -> Iterable[tuple[str, Verdict]]:
     """Sorted input on 8 partitions of 1,000 units: at least 3 times the throughput of reading the file in order."""
-    count = 60_000
-    place.generate(count, "--keys", "sorted")
+    count = write_sorted(place.folder / "items.json", keys=16, items_a_key=5000)
     settings = ThroughputSettings(burst_s=0, initial_burst_s=0, partitions=8)
-    seconds = {}
-    for name, options in (("in order", ("-p", 1, "--lanes", 1)), ("shuffled units and lanes", ("-p", 2))):
-        orders = fresh(place, wcu=AMPLE, rcu=AMPLE, throughput=settings)
-        began_s = time.monotonic()
-        place.load("-c", 8000, *options)
-        seconds[name] = time.monotonic() - began_s
-        if orders.item_count() != count:
-            raise SystemExit(f"{orders.item_count()} of {count} items")
+    orders = fresh(place, wcu=AMPLE, rcu=AMPLE, throughput=settings)
+    in_order = read_in_order(place, 15_000)
+    orders = fresh(place, wcu=AMPLE, rcu=AMPLE, throughput=settings)
+    began_s = time.monotonic()
+    place.load("-c", 8000, "-p", 2)
+    shuffled = count / (time.monotonic() - began_s)
     verdict = Verdict()
-    verdict.figures.update({f"items/s {name}": round(count / s) for name, s in seconds.items()})
-    verdict.require("times as fast", seconds["in order"] / seconds["shuffled units and lanes"], at_least=3)
-    yield "60,000 items sorted by partition key", verdict
+    verdict.require("items", orders.item_count() / count, at_least=1, at_most=1)
+    verdict.figures.update({"items/s in order": round(in_order), "items/s shuffled": round(shuffled)})
+    verdict.require("times as fast", shuffled / in_order, at_least=3)
+    yield f"{count:,} items, 16 partition keys in runs of 5,000 lines", verdict
+
+
+def write_sorted(path: Path, keys: int, items_a_key: int) -> int:
+    """Items sorted by partition key, in long runs; the keys lie evenly on 8 partitions, each run on another one."""
+    wanted, chosen, number = [turn % 8 for turn in range(keys)], [], 0
+    while len(chosen) < keys:
+        name = f"customer-{number:06}"
+        number += 1
+        if range_number(hash_of(name), 8) == wanted[len(chosen)]:
+            chosen.append(name)
+    with path.open("w") as out:
+        for name in chosen:
+            out.writelines(json.dumps({"hash": name, "range": f"{n:06}", "v": n}) + "\n" for n in range(items_a_key))
+    return keys * items_a_key
+
+
+def read_in_order(place: Place, count: int) -> float:
+    """Items per second of a loader that reads the file from the top: boto3's batch_writer, as most people use it."""
+    import boto3
+
+    keys = {"aws_access_key_id": "bench", "aws_secret_access_key": "bench"}
+    orders = boto3.resource("dynamodb", region_name="us-east-1", endpoint_url=place.simulator.url, **keys).Table(
+        "Orders"
+    )
+    began_s = time.monotonic()
+    with (place.folder / "items.json").open() as lines, orders.batch_writer() as batch:
+        for _, line in zip(range(count), lines, strict=False):
+            batch.put_item(Item=json.loads(line))
+    return count / (time.monotonic() - began_s)
 
 
 @case

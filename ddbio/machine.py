@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
@@ -22,14 +23,8 @@ def usable_cpus() -> int:
 
 def _cgroup_quota() -> float | None:
     """CPUs a container may use, a fraction possible; None where there is no limit."""
-    try:
-        quota, period = _CGROUP_V2.read_text().split()
-    except (OSError, ValueError):
-        try:
-            quota = (_CGROUP_V1 / "cpu.cfs_quota_us").read_text().strip()
-            period = (_CGROUP_V1 / "cpu.cfs_period_us").read_text().strip()
-        except OSError:
-            return None
-    if quota in ("max", "-1"):
-        return None
-    return int(quota) / int(period)
+    for files in ((_CGROUP_V2,), (_CGROUP_V1 / "cpu.cfs_quota_us", _CGROUP_V1 / "cpu.cfs_period_us")):
+        with suppress(OSError, ValueError, ZeroDivisionError):  # not there, or "max"
+            quota, period = map(int, " ".join([file.read_text() for file in files]).split())
+            return quota / period if quota > 0 else None  # -1: no limit
+    return None

@@ -61,12 +61,17 @@ class Pacer:
             for budget in self._budgets:
                 self._allowance[budget] -= costs[budget]
 
-    def settle(self, estimated: Units, consumed: Units) -> None:
-        """After the answer: what was estimated for the request, and what it consumed."""
+    def settle(self, estimated: Units, consumed: Units, *, in_vain: bool = False) -> None:
+        """After the answer: what was estimated for the request, and what it consumed.
+
+        in_vain: it was refused, whole or in part, for lack of capacity. What it did not consume is then spent all the
+        same: given back, it would be sent again at once, and a table at its limit would refuse most of what it gets.
+        """
         capped = not self._uncapped()
         for budget in self._budgets:
-            if capped:
-                self._allowance[budget] += estimated[budget] - consumed[budget]
+            unused = estimated[budget] - consumed[budget]
+            if capped and (unused < 0 or not in_vain):
+                self._allowance[budget] += unused
             self._consumed[budget] += consumed[budget]
         if self._clock() - self._told_s > TELL_EVERY_S:
             self._tell(self._nothing)

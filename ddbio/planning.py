@@ -26,11 +26,9 @@ MAX_SEGMENTS = 1_000_000  # the service's
 
 def unit_bytes(total_bytes: int, lanes: int, cap_units_per_s: float) -> int:
     """How large to cut the slices of an import. lanes: of all workers; cap: infinite for none."""
-    size = min(UNIT_BYTES, total_bytes // max(1, lanes * UNITS_A_LANE))
-    if not math.isinf(cap_units_per_s):
-        lane_bytes_per_s = cap_units_per_s * BYTES_A_WRITE_UNIT / lanes
-        size = min(size, int(lane_bytes_per_s * SECONDS_A_UNIT))
-    return max(size, MIN_UNIT_BYTES, math.ceil(total_bytes / MAX_UNITS))
+    lane_bytes_per_s = cap_units_per_s * BYTES_A_WRITE_UNIT / lanes
+    size = min(UNIT_BYTES, total_bytes // max(1, lanes * UNITS_A_LANE), lane_bytes_per_s * SECONDS_A_UNIT)
+    return max(int(size), MIN_UNIT_BYTES, math.ceil(total_bytes / MAX_UNITS))
 
 
 def slice_units(files: Sequence[SourceFile], size: int, seed: int = 0) -> list[SliceUnit]:

@@ -81,7 +81,9 @@ class RejectsFile:
             return
         try:
             if self._fd is None:
-                self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+                # O_APPEND: after a write that failed half-way is cut off, the next one begins where the file ends.
+                flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+                self._fd = os.open(self.path, flags, 0o600)
                 os.fchmod(self._fd, 0o600)  # where the file was there before
             for line in lines:
                 self._append(self._fd, line)

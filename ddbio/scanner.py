@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 DEFAULT_EXPORT_LANES = 8  # a page is 1 MB: eight keep a CPU busy, and on S3 each holds a part in memory
 PAGE_S = 0.25  # of the cap: the most one page may cost before it is made smaller with `Limit`
-FIRST_LIMIT = 10  # items of the first page under a cap that small, when nothing is known of their size
+FIRST_LIMIT = 1  # items of the first pages under a cap that small, when nothing is known of their size
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ class PageSize:
         self._full_units = page_read_units(MAX_PAGE_BYTES + 1, consistent)
         self._bytes_per_unit = MAX_PAGE_BYTES / page_read_units(MAX_PAGE_BYTES, consistent)
         self._allowed_units = max(cap * PAGE_S, page_read_units(0, consistent))
+        self._least_units = page_read_units(0, consistent)
         self._item_bytes = item_bytes
         self._page_units = self._full_units  # the first request is cautious: it reserves a full page
 
@@ -94,8 +95,12 @@ class PageSize:
 
     @property
     def estimate(self) -> float:
-        """Units to reserve for the next page."""
-        return min(self._page_units, self._full_units)
+        """Units to reserve for the next page. Close, also at first: what is reserved and not used comes back as a
+        burst."""
+        limit = self.limit
+        if limit is None or not self._item_bytes:
+            return min(self._page_units, self._full_units)
+        return min(max(limit * self._item_bytes / self._bytes_per_unit, self._least_units), self._full_units)
 
     def learn(self, items: int, units: float) -> None:
         self._page_units += self._WEIGHT * (units - self._page_units)

@@ -85,13 +85,12 @@ class DataClient:
                 self.tally.retries += 1
                 await self.pause(str(failure))
             except ServiceError as failure:
-                self._pacer.settle(estimate, _nothing(estimate))
-                self._refused(operation, failure)
+                self._refused(operation, failure, estimate)
                 await self.pause(str(failure))
             else:
                 self._failing_since_s, self._attempt = None, 0
                 self.consumed = operation.consumed(reply) or estimate
-                self._pacer.settle(estimate, self.consumed)
+                self._pacer.settle(estimate, self.consumed, in_vain=operation.left_over(reply))
                 self.tally.units += sum(self.consumed)
                 return reply
 
@@ -127,11 +126,13 @@ class DataClient:
             self._connection.close()
             raise WireError("garbage", f"the answer is not what was asked for: {exc}", sent=True) from None
 
-    def _refused(self, operation: Operation[Reply], failure: ServiceError) -> None:
-        """Count a refusal; raise it where no repetition helps."""
+    def _refused(self, operation: Operation[Reply], failure: ServiceError, estimate: Units) -> None:
+        """Settle and count a refusal; raise it where no repetition helps."""
+        throttle = explain(failure.reasons, operation.budgets)
+        in_vain = failure.kind is Kind.THROTTLED and not throttle.hot  # hot keys leave the table's budget to others
+        self._pacer.settle(estimate, _nothing(estimate), in_vain=in_vain)
         if failure.kind is Kind.THROTTLED:
             self.tally.throttled += 1
-            throttle = explain(failure.reasons, operation.budgets)
             self._pacer.throttled(throttle.budget, hot=throttle.hot)
             if throttle.sentence:
                 self._say(throttle.sentence)

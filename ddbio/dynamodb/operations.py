@@ -22,12 +22,14 @@ class Operation(Generic[Reply]):
     budgets: the names of what is consumed from; "" is the table, the others are global indexes.
     decode: raises msgspec.MsgspecError or ValueError for an answer that is not one.
     consumed: capacity units the service says it consumed, by budget; None where it did not say.
+    left_over: whether the service left a part undone for lack of capacity.
     """
 
     target: str
     budgets: tuple[str, ...]
     decode: Callable[[bytes], Reply]
     consumed: Callable[[Reply], Units | None]
+    left_over: Callable[[Reply], bool] = lambda _: False
 
 
 class Amount(msgspec.Struct, gc=False):
@@ -77,7 +79,13 @@ def batch_write_operation(budgets: tuple[str, ...]) -> Operation[BatchWriteReply
         return (total - sum(parts), *parts)
 
     decoder = msgspec.json.Decoder(BatchWriteReply)
-    return Operation("DynamoDB_20120810.BatchWriteItem", budgets, decoder.decode, consumed)
+    return Operation(
+        "DynamoDB_20120810.BatchWriteItem",
+        budgets,
+        decoder.decode,
+        consumed,
+        left_over=lambda reply: bool(reply.UnprocessedItems),
+    )
 
 
 def _of_index(told: list[ConsumedCapacity], name: str) -> float:

@@ -83,6 +83,9 @@ class Session:
                     account_id_endpoint_mode="disabled",
                 ),
             )
+            url = str(self._client.meta.endpoint_url)
+            if not url.lower().startswith(("http://", "https://")):  # botocore lets other schemes pass
+                raise ValueError(f"Invalid endpoint: {url}")
         self._core = session._session  # boto3 has no public door to its botocore session
 
     @property
@@ -139,7 +142,9 @@ def _translated(what: str) -> Iterator[None]:
         raise UsageError(f"no usable AWS credentials: {exc}", "check --profile or the instance's role") from None
     except botocore.EndpointConnectionError as exc:
         raise TransferError(f"{what}: {exc}", "check --region, --endpoint-url and the network") from None
-    except (botocore.BotoCoreError, ValueError) as exc:
+    except ValueError as exc:  # also botocore's InvalidRegionError: no request was made of such settings
+        raise UsageError(f"{what}: {exc}", "check --region, and --endpoint-url: http(s)://host[:port]") from None
+    except botocore.BotoCoreError as exc:
         raise TransferError(f"{what}: {exc}", "check --region, --endpoint-url and the network") from None
 
 

@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import httptools
 
@@ -104,7 +104,8 @@ class Connection(asyncio.Protocol):
         """Send a request with these header lines and this body; the whole answer. Raises WireError."""
         if self._transport is None:
             await self._connect()
-        assert self._transport is not None
+        if self._transport is None:  # lost again before this task's turn came
+            raise WireError("cut", "the connection was closed as soon as it was open", sent=False)
         loop = asyncio.get_running_loop()
         self._answer = answer = loop.create_future()
         self._body, self._crc32, self._bytes_of_answer = [], None, 0
@@ -226,10 +227,7 @@ def _proxy_authorization(endpoint: Endpoint) -> str:
 async def _open_proxy(endpoint: Endpoint) -> socket.socket:
     """A connected socket to the proxy; for https endpoints, a tunnel through it."""
     assert endpoint.proxy_url is not None
-    proxy = urlsplit(endpoint.proxy_url)
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(proxy.hostname, proxy.port or 80, type=socket.SOCK_STREAM)
-    sock = await _connect_to_any(found)
+    sock = await _connect_to_any(await _addresses(urlsplit(endpoint.proxy_url)))
     try:
         if endpoint.tls:
             await _tunnel(sock, endpoint)
@@ -237,6 +235,11 @@ async def _open_proxy(endpoint: Endpoint) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+async def _addresses(proxy: SplitResult) -> Sequence[tuple[Any, ...]]:
+    loop = asyncio.get_running_loop()
+    return await loop.getaddrinfo(proxy.hostname, proxy.port or 80, type=socket.SOCK_STREAM)
 
 
 async def _connect_to_any(found: Sequence[tuple[Any, ...]]) -> socket.socket:
