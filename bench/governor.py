@@ -11,7 +11,9 @@ import argparse
 import json
 import os
 import random
+import resource
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -320,6 +322,26 @@ def killed_workers(place: Place) -> Iterable[tuple[str, Verdict]]:
     yield f"-c {cap} -p 4", verdict
     if process.returncode:
         print(err, file=sys.stderr)
+
+
+@case
+def own_cost(place: Place) -> Iterable[tuple[str, Verdict]]:
+    """What governing costs at 100,000 units per second: at most 5 % of the CPU of the import, parent and workers."""
+    count, rounds = 500_000, 5
+    place.generate(count)
+    seconds: dict[str, list[float]] = {"no cap": [], "-c 100000": []}
+    for _ in range(rounds):
+        for name, options in (("no cap", ()), ("-c 100000", ("-c", 100_000))):
+            fresh(place)
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            place.load("-p", 2, *options)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            seconds[name].append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    verdict = Verdict()
+    verdict.figures.update({f"CPU s, {name}": round(statistics.median(each), 2) for name, each in seconds.items()})
+    ratios = [capped / free for free, capped in zip(*seconds.values(), strict=True)]
+    verdict.require("CPU with the cap / without, median of pairs", statistics.median(ratios), at_most=1.05)
+    yield f"{count:,} items, -p 2, {rounds} pairs", verdict
 
 
 def kill_one_worker(parent: int) -> int:

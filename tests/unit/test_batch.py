@@ -1,0 +1,61 @@
+"""The batch: never more than a request may hold, one put of a key, in the order of the records."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ddbio.batch import LIMIT_BYTES, Batch, Put
+from ddbio.capacity import MAX_BATCH_WRITES
+
+
+def put(number: int, *, units: int = 1, size: int = 10, key: str | None = None) -> Put:
+    return Put(number, number, (key or str(number),), b"x" * size, {}, (units,))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(1, 50), st.integers(1, LIMIT_BYTES // 3)), max_size=80),
+    st.floats(1, 200),
+)
+def test_a_batch_keeps_to_its_limits(asks: list[tuple[int, int, int]], most_units: float) -> None:
+    batch = Batch(lambda: most_units)
+    sent: list[list[Put]] = []
+    for number, (key, units, size) in enumerate(asks):
+        new = put(number, units=units, size=size, key=str(key))
+        if not batch.takes(new):
+            sent.append(batch.puts())
+            batch.settle(batch.puts())
+        batch.add(new)
+    sent.append(batch.puts())
+    for each in sent:
+        assert len(each) <= MAX_BATCH_WRITES
+        assert len({p.key for p in each}) == len(each)
+        assert [p.offset for p in each] == sorted(p.offset for p in each)
+        assert len(each) == 1 or sum(p.units[0] for p in each) <= most_units
+        assert len(each) == 1 or sum(len(p.record) for p in each) <= LIMIT_BYTES
+
+
+def test_a_later_put_replaces_an_earlier_one_of_the_same_key() -> None:
+    batch = Batch(lambda: 100.0)
+    assert not batch.add(put(1, key="a"))
+    assert not batch.add(put(2, key="b"))
+    assert batch.add(put(3, key="a"))
+    assert [each.offset for each in batch.puts()] == [2, 3]
+
+
+def test_what_is_settled_makes_room() -> None:
+    batch = Batch(lambda: 10.0)
+    first, second = put(1, units=6), put(2, units=6)
+    batch.add(first)
+    assert not batch.takes(second)
+    batch.settle([first])
+    assert batch.takes(second)
+    assert len(batch) == 0
+
+
+def test_an_item_above_the_limit_goes_alone() -> None:
+    batch = Batch(lambda: 1.0)
+    huge = put(1, units=400)
+    assert batch.takes(huge)
+    batch.add(huge)
+    assert not batch.takes(put(2))

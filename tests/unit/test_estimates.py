@@ -1,0 +1,69 @@
+"""What a batch will consume, by budget, before it is sent; and what the answers teach."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ddbio.dynamodb.table import TableInfo
+from ddbio.estimates import WriteEstimates
+
+
+def described(*, provisioned: bool = True, local: bool = False) -> TableInfo:
+    index: dict[str, Any] = {
+        "IndexName": "byDay",
+        "KeySchema": [{"AttributeName": "day", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "KEYS_ONLY"},
+        "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 7},
+    }
+    description: dict[str, Any] = {
+        "TableName": "Orders",
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("id", "day")],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5 if provisioned else 0},
+        "LocalSecondaryIndexes" if local else "GlobalSecondaryIndexes": [index],
+    }
+    if not provisioned:
+        description["BillingModeSummary"] = {"BillingMode": "PAY_PER_REQUEST"}
+    return TableInfo.of(description)
+
+
+ITEM = {"id": {"S": "a"}, "day": {"S": "monday"}, "text": {"S": "x" * 3000}}
+SPARSE = {"id": {"S": "a"}, "text": {"S": "x" * 3000}}
+
+
+@pytest.mark.parametrize(
+    ("table", "item", "expected"),
+    [
+        (described(), ITEM, (3, 1)),  # the index holds the keys alone
+        (described(), SPARSE, (3, 0)),  # and nothing of an item without its key
+        (described(local=True), ITEM, (4,)),  # a local index writes on the table's account
+        (described(provisioned=False), ITEM, (4,)),  # on demand all is one budget
+    ],
+)
+def test_what_a_put_consumes(table: TableInfo, item: Any, expected: tuple[int, ...]) -> None:
+    assert WriteEstimates(table).of_put(item, 3) == expected
+
+
+def test_a_batch_is_the_sum_of_its_puts() -> None:
+    assert WriteEstimates(described()).of_batch([(3, 1), (1, 0), (2, 2)]) == (6.0, 3.0)
+
+
+def test_answers_correct_the_estimates_of_the_budget_they_are_about() -> None:
+    estimates = WriteEstimates(described())
+    for _ in range(100):
+        estimate = estimates.of_batch([(10, 10)])
+        estimates.learn(estimate, (10.0, 0.0))  # a load over existing items: the index entries do not change
+    table, index = estimates.of_batch([(10, 10)])
+    assert table == pytest.approx(10)
+    assert 0 < index < 1
+    for _ in range(200):
+        estimates.learn(estimates.of_batch([(10, 10)]), (10.0, 20.0))  # index keys change: two writes an entry
+    assert estimates.of_batch([(10, 10)])[1] == pytest.approx(20, rel=0.05)
+
+
+def test_one_strange_answer_does_not_move_them_far() -> None:
+    estimates = WriteEstimates(described())
+    estimates.learn((10.0, 10.0), (1000.0, 10.0))
+    assert estimates.of_batch([(10, 10)])[0] <= 40

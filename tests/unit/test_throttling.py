@@ -1,0 +1,48 @@
+"""What a throttling error says: which budget, whether only some keys, and in words for the user."""
+
+from __future__ import annotations
+
+import pytest
+
+from ddbio.dynamodb.errors import ThrottlingReason, parse_error
+from ddbio.dynamodb.throttling import Throttle, explain
+
+TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/Orders"
+BUDGETS = ("", "byDay")
+
+
+def of(reason: str, resource: str) -> Throttle:
+    return explain([ThrottlingReason(reason, resource)], BUDGETS)
+
+
+@pytest.mark.parametrize(
+    ("reason", "resource", "budget", "hot", "words"),
+    [
+        ("TableWriteProvisionedThroughputExceeded", TABLE, 0, False, ""),
+        ("TableWriteKeyRangeThroughputExceeded", TABLE, 0, True, "One partition of table Orders"),
+        ("IndexWriteKeyRangeThroughputExceeded", f"{TABLE}/index/byDay", 1, True, "One partition of index byDay"),
+        ("IndexWriteProvisionedThroughputExceeded", f"{TABLE}/index/byDay", 1, False, "Index byDay has too little"),
+        ("TableWriteAccountLimitExceeded", TABLE, 0, False, "account's throughput limit for table Orders"),
+        ("TableWriteMaxOnDemandThroughputExceeded", TABLE, 0, False, "maximum on-demand throughput of table Orders"),
+        ("IndexWriteProvisionedThroughputExceeded", f"{TABLE}/index/other", 0, False, "Index other"),
+        ("SomethingNew", "", 0, False, ""),
+    ],
+)
+def test_reasons(reason: str, resource: str, budget: int, hot: bool, words: str) -> None:
+    throttle = of(reason, resource)
+    assert (throttle.budget, throttle.hot) == (budget, hot)
+    assert words in throttle.sentence
+    assert bool(words) == bool(throttle.sentence)
+
+
+def test_without_a_reason_the_table_is_short() -> None:
+    assert explain([], BUDGETS) == Throttle(0)
+
+
+@pytest.mark.parametrize("spelling", ["ThrottlingReasons", "throttlingReasons"])
+def test_both_spellings_are_read(spelling: str) -> None:
+    body = (
+        '{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"slow down",'
+        f'"{spelling}":[{{"reason":"TableWriteKeyRangeThroughputExceeded","resource":"{TABLE}"}}]}}'
+    )
+    assert explain(parse_error(400, body.encode()).reasons, BUDGETS).hot
