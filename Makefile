@@ -18,7 +18,7 @@ format: setup
 	@.venv/bin/ruff check --fix .
 
 bench: setup
-	@.venv/bin/python -m bench
+	@.venv/bin/python -m bench.governor
 
 demo: setup
 	@scripts/demo
