@@ -36,6 +36,7 @@ class Batch:
         self._bytes = 0
         self._units = 0
         self._limit_units = most_units()
+        self.replaced = 0  # puts that a later one of the same key took the place of, since the batch was made
 
     def __len__(self) -> int:
         return len(self._puts)
@@ -43,24 +44,17 @@ class Batch:
     def puts(self) -> list[Put]:
         return list(self._puts.values())
 
-    def takes(self, put: Put) -> bool:
-        """Whether there is room for one more; always, when it is empty."""
-        count = len(self._puts)
-        return not count or (
-            count < MAX_BATCH_WRITES
-            and self._bytes + len(put.record) <= LIMIT_BYTES
-            and self._units + put.units[0] <= self._limit_units
-        )
-
-    def add(self, put: Put) -> bool:
-        """Add a put that it `takes`; whether that replaced an earlier one."""
-        replaces = put.key in self._puts
-        if replaces:
+    def offer(self, put: Put) -> bool:
+        """Add `put` if there is room for it, in place of an earlier one of its key; an empty batch takes any."""
+        puts, size, units = self._puts, self._bytes + len(put.record), self._units + put.units[0]
+        if puts and (len(puts) >= MAX_BATCH_WRITES or size > LIMIT_BYTES or units > self._limit_units):
+            return False
+        self._bytes, self._units = size, units
+        if put.key in puts:
             self._remove(put.key)
-        self._puts[put.key] = put
-        self._bytes += len(put.record)
-        self._units += put.units[0]
-        return replaces
+            self.replaced += 1
+        puts[put.key] = put
+        return True
 
     def settle(self, puts: Iterable[Put]) -> None:
         """These are written or rejected: they leave the batch."""

@@ -12,10 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ddbio.buckets import Units
-from ddbio.capacity import SecondaryIndex, item_size_bytes, write_units
+from ddbio.capacity import MAX_ITEM_BYTES, SecondaryIndex, item_size_bytes, write_units
 from ddbio.dynamodb.table import TableInfo
+from ddbio.errors import RecordError
 from ddbio.items import AttributeMap
 
+# A record whose text is this short is one write unit, whatever is in it: a value nested in JSON takes at least two
+# characters, and never more than twice its text in DynamoDB's arithmetic.
+ONE_UNIT_RECORD_BYTES = 512
+
+_ONE = (1,)
 _WEIGHT = 0.1  # of the newest answer in the correction
 _SMALLEST_CORRECTION, _LARGEST_CORRECTION = 0.02, 4.0
 
@@ -37,10 +43,11 @@ class WriteEstimates:
         self._correction = [1.0] * len(budgets)
         self._nothing = (0,) * len(budgets)
 
-    def of_put(self, attributes: AttributeMap, table_units: int) -> tuple[int, ...]:
-        """Units by budget, uncorrected. table_units: those of the item itself."""
+    def of_put(self, record: bytes, attributes: AttributeMap) -> tuple[int, ...]:
+        """Units by budget, uncorrected. Raises RecordError for an item over 400 KB."""
+        table_units = 1 if len(record) <= ONE_UNIT_RECORD_BYTES else _units(attributes)
         if not self._indexes:
-            return (table_units,)
+            return _ONE if table_units == 1 else (table_units,)
         units = [table_units, *self._nothing[1:]]
         for each in self._indexes:
             entry = each.index.entry(attributes)
@@ -63,3 +70,10 @@ class WriteEstimates:
                 seen = self._correction[budget] * used / expected
                 newer = self._correction[budget] + _WEIGHT * (seen - self._correction[budget])
                 self._correction[budget] = min(max(newer, _SMALLEST_CORRECTION), _LARGEST_CORRECTION)
+
+
+def _units(attributes: AttributeMap) -> int:
+    size = item_size_bytes(attributes)
+    if size > MAX_ITEM_BYTES:
+        raise RecordError("item-too-large", f"the item has {size:,} bytes; DynamoDB takes {MAX_ITEM_BYTES:,}")
+    return write_units(size)

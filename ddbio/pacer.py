@@ -17,6 +17,7 @@ from ddbio.governor import Governor
 
 GRANT_S = 0.005  # of the rate: what a worker reserves at once for its next requests
 KEEP_GRANT_S = 0.05  # how long it may keep it
+RATES_FOR_S = 0.005  # how long a look at the rates serves
 TELL_EVERY_S = 0.1  # how often it tells what was consumed
 REQUEST_S = 0.2  # of the rate: the most that one request should cost, so that small caps are spent in small steps
 
@@ -40,10 +41,19 @@ class Pacer:
         self._granted_s = 0.0
         self._consumed = list(self._nothing)  # not yet told to the governor
         self._told_s = clock()
+        self._rates = governor.rates()
+        self._rates_at_s = clock()
+
+    def rates(self) -> Units:
+        """Units per second in force, at most a few milliseconds old: looked at several times a request."""
+        now_s = self._clock()
+        if now_s - self._rates_at_s > RATES_FOR_S:
+            self._rates, self._rates_at_s = self._governor.rates(), now_s
+        return self._rates
 
     def request_units(self) -> Units:
         """The most that one request should cost, by budget; a single item may cost more."""
-        return tuple([rate * REQUEST_S for rate in self._governor.rates()])
+        return tuple([rate * REQUEST_S for rate in self.rates()])
 
     def progress_s(self) -> float:
         """When anything of the job was last consumed."""
@@ -82,10 +92,10 @@ class Pacer:
         self._governor.throttled(budget, hot=hot)
 
     def _uncapped(self) -> bool:
-        return all(map(math.isinf, self._governor.rates()))
+        return min(self.rates()) == math.inf
 
     async def _ask(self, costs: Units) -> None:
-        rates = self._governor.rates()
+        rates = self.rates()
         asked = tuple([self._amount(budget, costs[budget], rates[budget]) for budget in self._budgets])
         tickets = self._governor.reserve(asked)
         while (wait_s := self._governor.wait_s(tickets)) > 0:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ddbio.batch import Batch, Put
-from ddbio.capacity import MAX_ITEM_BYTES, MAX_REQUEST_BYTES, item_size_bytes, write_units
+from ddbio.capacity import MAX_REQUEST_BYTES
 from ddbio.dynamodb.client import DataClient
 from ddbio.dynamodb.errors import ServiceError
 from ddbio.dynamodb.operations import batch_write_body, batch_write_operation, halves
@@ -34,9 +34,6 @@ from ddbio.worker import REPORT_INTERVAL_S, WorkerContext
 
 DEFAULT_IMPORT_LANES = 32  # at 10 ms a request, 32 lanes write 80,000 items a second
 REPORT_REJECTS = 100  # a lane reports at once when it holds so many rejects
-# A record whose text is this short is one write unit, whatever is in it: a value nested in JSON takes at least two
-# characters, and never more than twice its text in DynamoDB's arithmetic.
-ONE_UNIT_RECORD_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +121,7 @@ class ImportLane:
     def _begin(self, unit: SliceUnit) -> None:
         self._unit = unit
         cursor = unit.cursor or ImportCursor(unit.start, 0)
-        self._here = _Position(cursor.offset, cursor.lines)
+        self._here = _Position(cursor.offset, cursor.lines, replaced=self._pending.replaced)
         self._clean, self._reported = copy(self._here), copy(self._here)
         self._pending.clear()
         self._rejects.clear()
@@ -147,17 +144,16 @@ class ImportLane:
             try:
                 attributes = parse(record)
                 key = key_of(attributes)
-                units = estimate(attributes, _units(record, attributes))
+                units = estimate(record, attributes)
             except RecordError as error:
                 await self._reject(record, error)
                 continue
             put = Put(here.offset, here.lines, key, record, attributes, units)
-            while not pending.takes(put):
+            while not pending.offer(put):
                 await self._flush()  # the position is still in front of this record
-            if pending.add(put):  # in the order of the file the later record wins
-                here.replaced += 1
             here.read += 1
-            here.pass_by(record)
+            here.offset += len(record) + 1
+            here.lines += 1
 
     async def _reject(self, record: bytes, error: RecordError) -> None:
         here = self._here
@@ -178,13 +174,18 @@ class ImportLane:
     async def _drain(self) -> None:
         while self._pending:
             await self._send_pending()
+        self._come_clean()
+
+    def _come_clean(self) -> None:
+        """Nothing is pending: everything before this position is settled."""
+        self._here.replaced = self._pending.replaced
         self._clean = copy(self._here)
 
     async def _flush(self) -> None:
         """One batch of all that is pending. What stays unprocessed stays pending, unless a report is due."""
         await self._send_pending()
         if not self._pending:
-            self._clean = copy(self._here)
+            self._come_clean()
         if self._context.clock() >= self._report_due_s:
             await self._drain()
             self._report()
@@ -260,13 +261,3 @@ class ImportLane:
         self._report_due_s = self._context.clock() + REPORT_INTERVAL_S
         cursor = ImportCursor(clean.offset, clean.lines)
         self._context.report(UnitReport(self._unit.number, cursor, tally, rejects, done=done))
-
-
-def _units(record: bytes, attributes: AttributeMap) -> int:
-    """Write units of one put into a table without indexes. Raises RecordError for an item over 400 KB."""
-    if len(record) <= ONE_UNIT_RECORD_BYTES:
-        return 1
-    size = item_size_bytes(attributes)
-    if size > MAX_ITEM_BYTES:
-        raise RecordError("item-too-large", f"the item has {size:,} bytes; DynamoDB takes {MAX_ITEM_BYTES:,}")
-    return write_units(size)

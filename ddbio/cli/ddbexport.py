@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ddbio.cli import arguments
-from ddbio.cli.run import positive_int, run
+from ddbio.cli.run import positive_int, run, signals_held
 from ddbio.options import DEFAULT_FILE_MEGABYTES, ExportOptions
 
 if TYPE_CHECKING:
@@ -73,11 +73,11 @@ def options_of(argv: Sequence[str] | None) -> ExportOptions:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    options = options_of(argv)
-
     def action() -> int:
-        from ddbio.cli.running import conclude, new_progress, stop_on_signals
-        from ddbio.exporter import export_table
+        options = options_of(argv)
+        with signals_held():
+            from ddbio.cli.running import conclude, new_progress, stop_on_signals
+            from ddbio.exporter import export_table
 
         result = export_table(options, progress=new_progress(), stop=stop_on_signals())
         print(summary(result))

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from ddbio.cli.run import invocation, positive_int, run, say
+from ddbio import __version__
+from ddbio.cli.run import invocation, positive_int, run, say, signals_held
 from ddbio.errors import EXIT_OK, Stopped, TransferError, UsageError
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.epilog = EXAMPLES.format(command=invocation(parser.prog))
     add = parser.add_argument
+    add("--version", action="version", version=f"%(prog)s {__version__}")
     add("-c", "--count", type=positive_int, required=True, metavar="N", help="how many items")
     add("-f", "--file", required=True, metavar="PATH", help="the file to write, overwritten; - is standard output")
     add(
@@ -88,7 +90,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def write_data(program: str, options: argparse.Namespace) -> int:
-    from ddbio.generator import generate  # here, so that --help answers at once
+    with signals_held():
+        from ddbio.generator import generate  # here, so that --help answers at once
 
     blocks = generate(spec_of(options))  # before the file is opened: a size that cannot be overwrites nothing
     is_stdout = options.file == STDOUT

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ddbio.cli import arguments
-from ddbio.cli.run import run
+from ddbio.cli.run import run, signals_held
 from ddbio.options import ImportOptions
 
 if TYPE_CHECKING:
@@ -63,11 +63,11 @@ def options_of(argv: Sequence[str] | None) -> ImportOptions:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    options = options_of(argv)
-
     def action() -> int:
-        from ddbio.cli.running import conclude, new_progress, stop_on_signals
-        from ddbio.importer import import_table
+        options = options_of(argv)
+        with signals_held():
+            from ddbio.cli.running import conclude, new_progress, stop_on_signals
+            from ddbio.importer import import_table
 
         result = import_table(options, progress=new_progress(), stop=stop_on_signals())
         print(summary(result))

@@ -22,10 +22,10 @@ def test_a_batch_keeps_to_its_limits(asks: list[tuple[int, int, int]], most_unit
     sent: list[list[Put]] = []
     for number, (key, units, size) in enumerate(asks):
         new = put(number, units=units, size=size, key=str(key))
-        if not batch.takes(new):
+        if not batch.offer(new):
             sent.append(batch.puts())
             batch.settle(batch.puts())
-        batch.add(new)
+            assert batch.offer(new)
     sent.append(batch.puts())
     for each in sent:
         assert len(each) <= MAX_BATCH_WRITES
@@ -37,25 +37,24 @@ def test_a_batch_keeps_to_its_limits(asks: list[tuple[int, int, int]], most_unit
 
 def test_a_later_put_replaces_an_earlier_one_of_the_same_key() -> None:
     batch = Batch(lambda: 100.0)
-    assert not batch.add(put(1, key="a"))
-    assert not batch.add(put(2, key="b"))
-    assert batch.add(put(3, key="a"))
+    for number, key in enumerate("aba", start=1):
+        assert batch.offer(put(number, key=key))
+    assert batch.replaced == 1
     assert [each.offset for each in batch.puts()] == [2, 3]
 
 
 def test_what_is_settled_makes_room() -> None:
     batch = Batch(lambda: 10.0)
     first, second = put(1, units=6), put(2, units=6)
-    batch.add(first)
-    assert not batch.takes(second)
+    assert batch.offer(first)
+    assert not batch.offer(second)
     batch.settle([first])
-    assert batch.takes(second)
-    assert len(batch) == 0
+    assert batch.offer(second)
+    assert batch.puts() == [second]
 
 
 def test_an_item_above_the_limit_goes_alone() -> None:
     batch = Batch(lambda: 1.0)
     huge = put(1, units=400)
-    assert batch.takes(huge)
-    batch.add(huge)
-    assert not batch.takes(put(2))
+    assert batch.offer(huge)
+    assert not batch.offer(put(2))
