@@ -31,7 +31,7 @@ from typing import Any
 
 from ddbio.credentials import Keys
 from ddbio.engine import StopFlag
-from ddbio.errors import AbortError, TransferError
+from ddbio.errors import AbortError, DdbioError, TransferError
 from ddbio.governor import Governor
 from ddbio.pool_worker import PARENT_DECIDES, Begun, Crashed, Finish, Stop, WorkerArguments, worker_main
 from ddbio.units import Cursor, Event, Notice, Tally, Unit, UnitReport
@@ -98,9 +98,7 @@ class _Pool:
         self._job = job
         self._plan = iter(units)
         self._returned: deque[Unit] = deque()  # units of dead workers: worked next
-        self._suspects: deque[Unit] = (
-            deque()
-        )  # units on which workers died again: worked last, each alone in a worker
+        self._suspects: deque[Unit] = deque()  # units on which workers died again: worked last, each alone
         self._governor = governor
         self._keys_of_provider = keys
         self._keys = keys()
@@ -135,19 +133,11 @@ class _Pool:
                 yield from self._receive(by_pipe[each])
         for each in ready:
             if each in by_sentinel:
-                worker = by_sentinel[each]
-                yield from self._drain(worker)
-                yield from self._bury(worker)
+                yield from self._receive(by_sentinel[each])  # what it had sent before it ended is still in its pipe
+                yield from self._bury(by_sentinel[each])
 
     def _receive(self, worker: _Worker) -> Iterator[Event]:
-        try:
-            message = worker.pipe.recv()
-        except (EOFError, OSError):
-            return  # its sentinel tells the rest
-        yield from self._take(worker, message)
-
-    def _drain(self, worker: _Worker) -> Iterator[Event]:
-        """What a worker had sent before it ended is still in its pipe."""
+        """All that a worker has sent so far. The end of the pipe is no news: the sentinel tells it."""
         with suppress(EOFError, OSError):
             while worker.pipe.poll():
                 yield from self._take(worker, worker.pipe.recv())
@@ -279,7 +269,11 @@ class _Pool:
         if now_s - self._keys_asked_s < KEYS_EVERY_S:
             return
         self._keys_asked_s = now_s
-        keys = self._keys_of_provider()
+        keys = self._keys
+        with suppress(
+            DdbioError
+        ):  # the old ones may still serve; it is asked again, and the lanes wait for newer ones
+            keys = self._keys_of_provider()
         if keys != self._keys:
             self._keys = keys
             for worker in self._workers:
