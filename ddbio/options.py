@@ -18,48 +18,52 @@ class AwsSettings:
     s3_endpoint_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ImportOptions:
-    """One import.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferOptions:
+    """What an import and an export have in common.
 
-    sources: files, folders, globs, `s3://` uris.
+    table: by name or ARN.
     processes: workers; None for one a CPU this process may use.
-    capacity: write units per second (`"500"`), or a share of what the table has (`"60%"`); None for what it has.
+    capacity: units per second (`"500"`), a share of what the table has (`"60%"`), a time table
+        (`"1000,20:00=20000"`); None for what the table has. See `ddbio.caps`.
+    over_provisioned: allow a capacity above what a provisioned table has.
+    format: `json` or `dynamodb-json`.
     lanes: connections a worker keeps busy; None for the default.
-    rejects: path of the rejects file; None for `<source name>.rejects.jsonl` in the current folder.
+    give_up_after_s: without any success of the whole job for so long, it stops.
     """
 
     table: str
-    sources: tuple[str, ...]
     aws: AwsSettings = field(default_factory=AwsSettings)
     processes: int | None = None
     capacity: str | None = None
     over_provisioned: bool = False
     format: str = "json"
     lanes: int | None = None
-    rejects: str | None = None
     give_up_after_s: float = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class ExportOptions:
-    """One export.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportOptions(TransferOptions):
+    """One import; capacity is write units.
+
+    sources: files, folders, globs, `s3://` uris.
+    rejects: path of the rejects file; None for `<source name>.rejects.jsonl` in the current folder.
+    """
+
+    sources: tuple[str, ...]
+    rejects: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions(TransferOptions):
+    """One export; capacity is read units.
 
     destination: a folder or `s3://bucket/prefix`.
     file_megabytes: a new file begins before this size (of 1,000,000 bytes) would be passed.
     segments: of the parallel Scan; None for a number that suits the table.
-    Otherwise as for ImportOptions; capacity is read units.
     """
 
-    table: str
     destination: str
-    aws: AwsSettings = field(default_factory=AwsSettings)
-    processes: int | None = None
-    capacity: str | None = None
-    over_provisioned: bool = False
-    format: str = "json"
-    lanes: int | None = None
     file_megabytes: int = DEFAULT_FILE_MEGABYTES
     segments: int | None = None
     consistent_read: bool = False
-    give_up_after_s: float = 600.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ddbio import __version__
 from ddbio.cli.run import positive_int
@@ -39,8 +39,9 @@ def add_transfer_options(parser: argparse.ArgumentParser, *, units: str, default
         "-c",
         "--capacity",
         metavar="UNITS",
-        help=f"{units} units per second that all processes together may consume, or a share of what the table has, "
-        "such as 60%% (default: what a provisioned table has, the maximum of an on-demand one)",
+        help=f"{units} units per second that all processes together may consume; a share of what the table has, such "
+        "as 60%%; or a time table, such as 1000,20:00=20000,06:00=1000 (default: what a provisioned table has, the "
+        "maximum of an on-demand one)",
     )
     parser.add_argument(
         "--over-provisioned", action="store_true", help="allow -c to be more than a provisioned table has"
@@ -63,13 +64,28 @@ def add_transfer_options(parser: argparse.ArgumentParser, *, units: str, default
     )
 
 
-def aws_settings(given: argparse.Namespace) -> AwsSettings:
-    return AwsSettings(
-        region=given.region,
-        profile=given.profile,
-        endpoint_url=given.endpoint_url,
-        s3_endpoint_url=given.s3_endpoint_url,
-    )
+def transfer_options(given: argparse.Namespace) -> dict[str, Any]:
+    """The fields of `TransferOptions`."""
+    return {
+        "table": given.table,
+        "aws": AwsSettings(
+            region=given.region,
+            profile=given.profile,
+            endpoint_url=given.endpoint_url,
+            s3_endpoint_url=given.s3_endpoint_url,
+        ),
+        "processes": given.processes,
+        "capacity": given.capacity,
+        "over_provisioned": given.over_provisioned,
+        "format": given.format,
+        "lanes": given.lanes,
+        "give_up_after_s": given.give_up_after,
+    }
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def consumption(result: Result, cap: float, kind: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ddbio.cli import arguments
@@ -57,18 +58,11 @@ def parser() -> argparse.ArgumentParser:
 def options_of(argv: Sequence[str] | None) -> ExportOptions:
     given = parser().parse_args(argv)
     return ExportOptions(
-        table=given.table,
+        **arguments.transfer_options(given),
         destination=given.destination,
-        aws=arguments.aws_settings(given),
-        processes=given.processes,
-        capacity=given.capacity,
-        over_provisioned=given.over_provisioned,
-        format=given.format,
-        lanes=given.lanes,
         file_megabytes=given.size,
         segments=given.segments,
         consistent_read=given.consistent_read,
-        give_up_after_s=given.give_up_after,
     )
 
 
@@ -76,12 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     def action() -> int:
         options = options_of(argv)
         with signals_held():
-            from ddbio.cli.running import conclude, new_progress, stop_on_signals
+            from ddbio.cli.running import perform
             from ddbio.exporter import export_table
 
-        result = export_table(options, progress=new_progress(), stop=stop_on_signals())
-        print(summary(result))
-        return conclude(PROGRAM, result)
+        return perform(PROGRAM, partial(export_table, options), summary)
 
     return run(PROGRAM, action)
 
@@ -90,8 +82,9 @@ def summary(result: ExportResult) -> str:
     """The last lines: what happened, with nothing left out."""
     tally = result.tally
     size = sum(each.file.size_bytes for each in result.files)
+    files = arguments.counted(len(result.files), "file")
     lines = [
-        f"{tally.read:,} read, {tally.written:,} exported to {len(result.files):,} files of {size:,} bytes",
+        f"{tally.read:,} read, {tally.written:,} exported to {files} of {size:,} bytes",
         arguments.consumption(result, result.cap.units_per_s, "RCU"),
     ]
     if result.manifest is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ddbio.cli import arguments
@@ -48,30 +49,17 @@ def parser() -> argparse.ArgumentParser:
 
 def options_of(argv: Sequence[str] | None) -> ImportOptions:
     given = parser().parse_args(argv)
-    return ImportOptions(
-        table=given.table,
-        sources=tuple(given.source),
-        aws=arguments.aws_settings(given),
-        processes=given.processes,
-        capacity=given.capacity,
-        over_provisioned=given.over_provisioned,
-        format=given.format,
-        lanes=given.lanes,
-        rejects=given.rejects,
-        give_up_after_s=given.give_up_after,
-    )
+    return ImportOptions(**arguments.transfer_options(given), sources=tuple(given.source), rejects=given.rejects)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     def action() -> int:
         options = options_of(argv)
         with signals_held():
-            from ddbio.cli.running import conclude, new_progress, stop_on_signals
+            from ddbio.cli.running import perform
             from ddbio.importer import import_table
 
-        result = import_table(options, progress=new_progress(), stop=stop_on_signals())
-        print(summary(result))
-        return conclude(PROGRAM, result)
+        return perform(PROGRAM, partial(import_table, options), summary)
 
     return run(PROGRAM, action)
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
+from typing import TypeVar
 
 from ddbio.accounts import Result
 from ddbio.cli.run import fail
 from ddbio.engine import StopFlag
 from ddbio.progress import BarProgress, LogProgress, Progress
+
+SomeResult = TypeVar("SomeResult", bound=Result)
 
 
 def stop_on_signals() -> StopFlag:
@@ -33,8 +37,11 @@ def new_progress() -> Progress:
     return BarProgress() if sys.stderr is not None and sys.stderr.isatty() else LogProgress()
 
 
-def conclude(program: str, result: Result) -> int:
-    """Say why a run is not complete, if it is not; its exit code."""
-    if result.error is not None:
-        return fail(program, result.error)
-    return result.exit_code
+def perform(program: str, transfer: Callable[..., SomeResult], summary: Callable[[SomeResult], str]) -> int:
+    """Run an import or an export and tell what came of it, on stdout; where it is not complete also why, on stderr.
+
+    transfer: called with `progress` and `stop`. Returns the exit code.
+    """
+    result = transfer(progress=new_progress(), stop=stop_on_signals())
+    print(summary(result))
+    return result.exit_code if result.error is None else fail(program, result.error)
