@@ -38,6 +38,7 @@ PROBE = 0.01  # of the rate after the cut: the first step up
 PROBE_DOUBLES_S = 0.5  # how soon the steps double
 UNCAPPED_AGAIN_S = 10.0  # without throttling: a job without a cap runs free again
 MEASURE_OVER_S = 0.5  # time constant of the consumption that is measured
+UNMEASURED_RATE = 100.0  # units per second: where a job without a cap begins when it was throttled from the start
 SLOWEST_RATE = 1.0  # units per second: below it a cut would stop the job
 HOT_FOR_S = 5.0  # how long an unexplained refusal is blamed on a key range that was reported hot
 
@@ -140,7 +141,7 @@ class TokenBucket:
         came_through = self.measured_rate(now_s) * CUT_TO_MEASURED
         if math.isinf(self.rate):
             self.supply = self.reserved  # whoever is under way stays so; the queue begins here
-            self.rate = came_through
+            self.rate = max(came_through, UNMEASURED_RATE)
         else:
             self.rate = min(max(came_through, self.rate * CUT_AT_MOST), self.rate * CUT_AT_LEAST)
         self.rate = max(self.rate, min(SLOWEST_RATE, self.cap))

@@ -15,7 +15,7 @@ from ddbio.caps import Cap, choose_cap
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
 from ddbio.engine import Engine, StopFlag
-from ddbio.errors import UsageError
+from ddbio.errors import DdbioError, UsageError
 from ddbio.machine import usable_cpus
 from ddbio.manifest import MANIFEST_NAME, manifest
 from ddbio.options import MEGABYTE, ExportOptions
@@ -85,17 +85,22 @@ def export_table(
         on_report=on_report,
     )
     if error is None:
-        content = manifest(
-            table=table.description,
-            format=options.format,
-            consistent_read=options.consistent_read,
-            segments=segments,
-            began=began,
-            tally=accounts.tally,
-            files=files,
+        error = _write_manifest(
+            storage,
+            options,
+            manifest(
+                table=table.description,
+                format=options.format,
+                consistent_read=options.consistent_read,
+                segments=segments,
+                began=began,
+                tally=accounts.tally,
+                files=files,
+            ),
         )
-        storage.write_small(options.destination, MANIFEST_NAME, content)
     storage.close()
+    if error is not None:
+        error = _mind_the_files(error, options.destination)
     return ExportResult(
         accounts.tally,
         accounts.seconds(),
@@ -113,6 +118,20 @@ def _prepare(storage: Storage, destination: str) -> None:
     occupant = storage.occupant(destination)
     if occupant is not None:
         raise UsageError(f'"{destination}" is not empty: there is {occupant}', "name an empty place with -d")
+
+
+def _write_manifest(storage: Storage, options: ExportOptions, content: bytes) -> DdbioError | None:
+    try:
+        storage.write_small(options.destination, MANIFEST_NAME, content)
+    except DdbioError as error:
+        return error
+    return None
+
+
+def _mind_the_files(error: DdbioError, destination: str) -> DdbioError:
+    """An export starts in an empty place: the files that are complete are in the way of the next run."""
+    place = f'it needs an empty place: empty "{destination}" or name another with -d'
+    return type(error)(error.message, f"{error.hint}; {place}" if error.hint else place)
 
 
 def _job(options: ExportOptions, table: TableInfo, session: Session, cap: Cap, lanes: int) -> ExportJob:

@@ -100,7 +100,7 @@ def import_table(
 def list_files(options: ImportOptions, session: Session) -> list[SourceFile]:
     """The files of all sources, each once. Raises UsageError where a source is missing or nothing matches."""
     suffixes = get_format(options.format).source_suffixes
-    kinds = {source.startswith("s3://") for source in options.sources}
+    kinds = {source.lower().startswith("s3://") for source in options.sources}
     if len(kinds) > 1:
         raise UsageError("the sources are both on disk and on S3", "import them one after the other")
     files: dict[str, SourceFile] = {}

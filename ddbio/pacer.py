@@ -18,6 +18,7 @@ from ddbio.governor import Governor
 GRANT_S = 0.005  # of the rate: what a worker reserves at once for its next requests
 KEEP_GRANT_S = 0.05  # how long it may keep it
 RATES_FOR_S = 0.005  # how long a look at the rates serves
+LOOK_AGAIN_S = 0.5  # the longest sleep: a rate that was cut may have recovered
 TELL_EVERY_S = 0.1  # how often it tells what was consumed
 REQUEST_S = 0.2  # of the rate: the most that one request should cost, so that small caps are spent in small steps
 
@@ -71,18 +72,19 @@ class Pacer:
             for budget in self._budgets:
                 self._allowance[budget] -= costs[budget]
 
-    def settle(self, estimated: Units, consumed: Units, *, in_vain: bool = False) -> None:
+    def settle(self, estimated: Units, consumed: Units, *, in_vain: bool = False, answered: bool = True) -> None:
         """After the answer: what was estimated for the request, and what it consumed.
 
         in_vain: it was refused, whole or in part, for lack of capacity. What it did not consume is then spent all the
         same: given back, it would be sent again at once, and a table at its limit would refuse most of what it gets.
+        answered: nobody said what was consumed; it is charged, and no sign that the job gets on.
         """
         capped = not self._uncapped()
         for budget in self._budgets:
             unused = estimated[budget] - consumed[budget]
             if capped and (unused < 0 or not in_vain):
                 self._allowance[budget] += unused
-            self._consumed[budget] += consumed[budget]
+            self._consumed[budget] += consumed[budget] if answered else 0.0
         if self._clock() - self._told_s > TELL_EVERY_S:
             self._tell(self._nothing)
 
@@ -99,7 +101,7 @@ class Pacer:
         asked = tuple([self._amount(budget, costs[budget], rates[budget]) for budget in self._budgets])
         tickets = self._governor.reserve(asked)
         while (wait_s := self._governor.wait_s(tickets)) > 0:
-            await self._sleep(wait_s)
+            await self._sleep(min(wait_s, LOOK_AGAIN_S))
         for budget in self._budgets:
             self._allowance[budget] += asked[budget]
         self._granted_s = self._clock()

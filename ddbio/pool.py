@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing import connection as mp_connection
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -219,6 +220,8 @@ class _Pool:
             target=worker_main, args=(theirs, arguments), name=f"Worker_{number:04d}", daemon=True
         )
         # A terminal sends Ctrl-C to every process of the group: it must not meet a worker that cannot ignore it yet.
+        # (The tracker is a process of multiprocessing's own; starting it would unblock the signals.)
+        resource_tracker.ensure_running()
         # A blocked signal stays blocked in the child, which unblocks it when it is ready; here it is only late.
         signal.pthread_sigmask(signal.SIG_BLOCK, PARENT_DECIDES)
         try:

@@ -17,12 +17,12 @@ from ddbio.dynamodb.client import DataClient
 from ddbio.dynamodb.errors import ServiceError
 from ddbio.dynamodb.operations import scan_body, scan_operation
 from ddbio.dynamodb.session import DataPlane
-from ddbio.errors import TransferError
+from ddbio.errors import DdbioError, TransferError
 from ddbio.formats import get_format
 from ddbio.options import AwsSettings
 from ddbio.storage import Output, Storage, open_storage
 from ddbio.units import ExportCursor, ExportedFile, SegmentUnit, Tally, Unit, UnitReport
-from ddbio.worker import REPORT_INTERVAL_S, WorkerContext
+from ddbio.worker import REPORT_INTERVAL_S, StopRequested, WorkerContext
 
 Result = TypeVar("Result")
 
@@ -64,7 +64,7 @@ class ExportWork:
         self.format = get_format(job.format)
         self.scan = scan_operation(self.format.page_items)
         self.storage: Storage = open_storage(job.destination, job.aws, context.keys)
-        self.new_client = job.data_plane.open(context)
+        self.new_client = job.data_plane.open(context, job.table)
         self.page_size = PageSize(job.cap, job.item_bytes, consistent=job.consistent_read)
 
     def lane(self) -> ExportLane:
@@ -98,7 +98,7 @@ class PageSize:
         """Units to reserve for the next page. Close, also at first: what is reserved and not used comes back as a
         burst."""
         limit = self.limit
-        if limit is None or not self._item_bytes:
+        if limit is None:
             return min(self._page_units, self._full_units)
         return min(max(limit * self._item_bytes / self._bytes_per_unit, self._least_units), self._full_units)
 
@@ -133,14 +133,18 @@ class ExportLane:
                 key = await self._page(unit, files, key)
                 if key is None:
                     break
-                files.mark(key)
-                if self._context.clock() >= report_due_s:
+                begun = files.mark(key)
+                # An upload that the parent does not know of cannot be continued: the first word of it goes at once.
+                if begun or self._context.clock() >= report_due_s:
                     self._report(unit, files)
                     report_due_s = self._context.clock() + REPORT_INTERVAL_S
                 self._context.sleep.check()
             await files.finish()
+        except (DdbioError, StopRequested):
+            await files.abort()  # nobody will go on with it
+            self._report(unit, files)
+            raise
         except BaseException:
-            await files.abort()
             self._report(unit, files)
             raise
         self._report(unit, files, done=True)
@@ -191,6 +195,7 @@ class SegmentFiles:
         self._durable = self._told = 0  # items up to the cursor; those already reported
         self._finished_at_cursor = 0
         self._aborted = False
+        self._marked_output: Output | None = None
 
     async def open(self) -> None:
         """Go on with the file that the cursor tells of, if it does."""
@@ -217,15 +222,18 @@ class SegmentFiles:
             if lines:
                 await self._close_file()
 
-    def mark(self, last_key: str | None) -> None:
-        """A page ends here. If all is durable, the cursor moves up to it."""
+    def mark(self, last_key: str | None) -> bool:
+        """A page ends here. If all is durable the cursor moves up to it; whether it then points into a new upload."""
         output = self._output
         if output is not None and output.durable_bytes < output.written_bytes:
-            return
+            return False
+        begun = self._storage.remote and output is not None and output is not self._marked_output
+        self._marked_output = output
         state = output.state() if output is not None else None
         self._cursor = ExportCursor(last_key, self._number, state, self._output_items)
         self._durable = self._items
         self._finished_at_cursor = len(self._finished)
+        return begun
 
     async def finish(self) -> None:
         """The segment is read: complete its last file."""
@@ -239,6 +247,7 @@ class SegmentFiles:
             await self._in_thread(self._output.abort)
             self._output = None
             self._aborted = True
+            self._durable -= self._cursor.output_items
 
     def take_settled(self) -> tuple[ExportCursor | None, tuple[ExportedFile, ...], int]:
         """The cursor, and since the last call: files that were finished before it, items that are durable.

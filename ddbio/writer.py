@@ -60,7 +60,7 @@ class ImportWork:
         self.format: Format = get_format(job.format)
         self.key_of: Callable[[AttributeMap], ItemKey] = key_checker(job.table)
         self.reader = SliceReader(open_storage(job.source, job.aws, context.keys))
-        self.new_client = job.data_plane.open(context)
+        self.new_client = job.data_plane.open(context, job.table.name)
         self.estimates = WriteEstimates(job.table)
         self.batch_write = batch_write_operation(job.table.write_budgets())
         self.by_index = len(self.batch_write.budgets) > 1

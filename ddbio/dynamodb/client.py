@@ -40,6 +40,7 @@ class DataClient:
     """Sends one request at a time and does not come back before its fate is known.
 
     tally: where requests, units, throttles and retries are counted; the lane reads and resets it.
+    table: what the requests are about, for messages.
     say: takes a sentence for the user about why the table throttles.
     give_up_after_s: when nothing of the whole job succeeded for so long, the lane gives up with AbortError. There is
         no other limit: a throttled item is never given up while the table makes progress.
@@ -53,6 +54,7 @@ class DataClient:
         *,
         sleep: Callable[[float], Awaitable[None]],
         say: Callable[[str], None],
+        table: str,
         give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -61,6 +63,7 @@ class DataClient:
         self._pacer = pacer
         self._sleep = sleep
         self._say = say
+        self._table = table
         self._give_up_after_s = give_up_after_s
         self._clock = clock
         self._attempt = 0
@@ -81,15 +84,16 @@ class DataClient:
             try:
                 reply = await self._attempt_once(operation, body)
             except WireError as failure:
-                self._pacer.settle(estimate, estimate if failure.sent else _nothing(estimate))
+                self._pacer.settle(estimate, estimate if failure.sent else _nothing(estimate), answered=False)
                 self.tally.retries += 1
                 await self.pause(str(failure))
             except ServiceError as failure:
                 self._refused(operation, failure, estimate)
                 await self.pause(str(failure))
             else:
-                self._failing_since_s, self._attempt = None, 0
                 self.consumed = operation.consumed(reply) or estimate
+                if any(self.consumed) or not operation.left_over(reply):  # else: 200, but nothing was done
+                    self._failing_since_s, self._attempt = None, 0
                 self._pacer.settle(estimate, self.consumed, in_vain=operation.left_over(reply))
                 self.tally.units += sum(self.consumed)
                 return reply
@@ -142,7 +146,8 @@ class DataClient:
             self._failing_since_s, self._attempt = None, 0
             raise failure
         else:
-            raise AbortError(f"{operation.target.rpartition('.')[2]} was refused: {failure}", failure.hint)
+            name = operation.target.rpartition(".")[2]
+            raise AbortError(f'{name} on table "{self._table}" was refused: {failure}', failure.hint)
 
 
 def _nothing(units: Units) -> Units:

@@ -68,12 +68,12 @@ class ThrottlingReason(msgspec.Struct, frozen=True):
 
 
 class _Body(msgspec.Struct):
-    type_: str = msgspec.field(name="__type", default="")
-    message: str = ""
-    Message: str = ""
+    type_: str | None = msgspec.field(name="__type", default="")
+    message: str | None = ""
+    Message: str | None = ""
     # The service spells the key one way for one exception and another way for the next.
-    ThrottlingReasons: list[ThrottlingReason] = []
-    throttlingReasons: list[ThrottlingReason] = []  # noqa: N815
+    ThrottlingReasons: list[ThrottlingReason] | None = []
+    throttlingReasons: list[ThrottlingReason] | None = []  # noqa: N815
 
 
 _decode = msgspec.json.Decoder(_Body).decode
@@ -106,10 +106,11 @@ def parse_error(status: int, body: bytes) -> ServiceError:
     try:
         parsed = _decode(body)
     except (msgspec.MsgspecError, ValueError):
-        return ServiceError(f"HTTP {status}", body[:100].decode("utf-8", "replace"), status)
-    name = parsed.type_.rpartition("#")[2] or f"HTTP {status}"
-    reasons = tuple(parsed.ThrottlingReasons or parsed.throttlingReasons)
-    return ServiceError(name, parsed.message or parsed.Message, status, reasons)
+        beginning = " ".join(body[:100].decode("utf-8", "replace").split())  # a proxy's page has many lines
+        return ServiceError(f"HTTP {status}", beginning, status)
+    name = (parsed.type_ or "").rpartition("#")[2] or f"HTTP {status}"
+    reasons = tuple(parsed.ThrottlingReasons or parsed.throttlingReasons or ())
+    return ServiceError(name, parsed.message or parsed.Message or "", status, reasons)
 
 
 def botocore_error(response: dict[str, Any]) -> ServiceError:

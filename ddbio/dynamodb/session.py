@@ -35,8 +35,11 @@ class DataPlane:
     request_timeout_s: float = 30.0
     give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S
 
-    def open(self, context: WorkerContext) -> Callable[[], DataClient]:
-        """A function that makes one client a lane; the lanes share the signer and the TLS context."""
+    def open(self, context: WorkerContext, table: str) -> Callable[[], DataClient]:
+        """A function that makes one client a lane; the lanes share the signer and the TLS context.
+
+        table: what the requests are about, for messages.
+        """
         endpoint = self.endpoint
         signer = Signer(context.keys, region=endpoint.region, host=endpoint.host_header)
         ssl_context = endpoint.ssl_context()
@@ -49,6 +52,7 @@ class DataPlane:
                 context.pacer,
                 sleep=context.sleep,
                 say=context.say,
+                table=table,
                 give_up_after_s=self.give_up_after_s,
             )
 

@@ -54,10 +54,13 @@ class TableInfo:
         types = {each["AttributeName"]: each["AttributeType"] for each in description["AttributeDefinitions"]}
         key = _key_attributes(description["KeySchema"], types)
         indexes = description.get("GlobalSecondaryIndexes", []) + description.get("LocalSecondaryIndexes", [])
+        # A partition key may be longer than a sort key: in two indexes, the one of the stricter role counts.
         index_keys = {
             attribute.name: attribute
-            for index in indexes
-            for attribute in _key_attributes(index["KeySchema"], types)
+            for attribute in sorted(
+                (part for index in indexes for part in _key_attributes(index["KeySchema"], types)),
+                key=lambda part: -part.max_bytes,
+            )
             if attribute.name not in {part.name for part in key}
         }
         provisioned = _is_provisioned(description)

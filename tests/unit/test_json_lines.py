@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from ddbio.capacity import item_size_bytes
 from ddbio.errors import RecordError
+from ddbio.estimates import ONE_UNIT_RECORD_BYTES
 from ddbio.formats import get_format
 from ddbio.formats.json_lines import JsonLines
 from ddbio.items import AttributeMap
-from ddbio.writer import ONE_UNIT_RECORD_BYTES
 from tests.unit.support import ITEMS, nested, same_item
 
 FORMAT = JsonLines()

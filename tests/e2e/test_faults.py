@@ -1,0 +1,240 @@
+"""What the service and the network do to requests: contents are exact all the same, and every repetition is counted.
+
+The simulator fails on demand. A write that was cut off after it was applied is sent again: puts are idempotent. A
+page that was cut off is scanned again: no item may be in the export twice.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from ddbio.simulator import Fault, FaultPlan, Simulator
+from ddbio.simulator.faults import (
+    BAD_CRC,
+    CLOSE,
+    CUT_AFTER,
+    CUT_BEFORE,
+    EXPIRED_TOKEN,
+    GARBAGE,
+    INTERNAL_ERROR,
+    INTERNAL_ERROR_AFTER_WRITE,
+    TRUNCATED,
+    UNAVAILABLE,
+)
+from tests.e2e.conftest import Run, Start, assert_holds
+from tests.e2e.items import Item, contents, plain_items, read_items
+
+TRANSIENT = {
+    "500": INTERNAL_ERROR,
+    "500 after the write": INTERNAL_ERROR_AFTER_WRITE,
+    "503": UNAVAILABLE,
+    "cut before": CUT_BEFORE,
+    "cut after": CUT_AFTER,
+    "bad crc": BAD_CRC,
+    "truncated": TRUNCATED,
+    "garbage": GARBAGE,
+    "expired token": EXPIRED_TOKEN,
+    "not of DynamoDB": Fault(error="BadGateway", status=502),
+}
+THROTTLED = Fault(error="ProvisionedThroughputExceededException")
+
+
+# The other kinds are in the test after this one.
+@pytest.mark.parametrize("kind", ["500 after the write", "cut after", "bad crc", "truncated", "expired token"])
+def test_import_and_export_of_faulty_answers(
+    run_import: Run, run_export: Run, simulator: Simulator, orders: list[Item], tmp_path: Path, kind: str
+) -> None:
+    """Faults one by one, and two in a row."""
+    simulator.create_table("Orders", "id:S")
+    fault = TRANSIENT[kind]
+    simulator.faults = FaultPlan([fault, None, fault, None, fault, fault, None, fault])
+    imported = run_import("-t", "Orders", "-s", "orders.json")
+    assert (imported.code, imported.out.splitlines()[0]) == (0, "1,000 read, 1,000 written, 0 rejected"), imported.err
+    assert imported.counts["retries"] == 5
+    assert simulator.requests()["BatchWriteItem"] == 40 + 5
+    assert_holds(simulator, "Orders", orders)
+
+    simulator.faults = FaultPlan([fault, None, fault, None, fault])
+    exported = run_export("-t", "Orders", "-d", "out", "--segments", 5)
+    assert (exported.code, exported.counts["retries"]) == (0, 3), exported.err
+    assert simulator.requests()["Scan"] == 5 + 3
+    assert (exported.counts["read"], exported.counts["exported"]) == (1000, 1000)
+    assert contents(read_items(tmp_path / "out")) == contents(orders)
+
+
+def test_all_faults_at_once(
+    run_import: Run, run_export: Run, simulator: Simulator, orders: list[Item], tmp_path: Path
+) -> None:
+    """A third of the answers, of every kind, with two processes."""
+    simulator.create_table("Orders", "id:S")
+    simulator.faults = FaultPlan(TRANSIENT.values(), probability=0.3, seed=7)
+    imported = run_import("-t", "Orders", "-s", "orders.json", "-p", 2)
+    assert (imported.code, imported.counts["written"], imported.counts["rejected"]) == (0, 1000, 0), imported.err
+    assert imported.counts["retries"] == simulator.requests()["BatchWriteItem"] - 40
+    assert_holds(simulator, "Orders", orders)
+    simulator.faults = FaultPlan(TRANSIENT.values(), probability=0.3, seed=8)
+    exported = run_export("-t", "Orders", "-d", "out", "-p", 2, "--segments", 12)
+    assert (exported.code, exported.counts["exported"]) == (0, 1000), exported.err
+    assert contents(read_items(tmp_path / "out")) == contents(orders)
+
+
+def test_a_connection_that_is_closed_after_every_answer(
+    run_import: Run, run_export: Run, simulator: Simulator, orders: list[Item], tmp_path: Path
+) -> None:
+    """The service does so when it likes, and it is no fault."""
+    simulator.create_table("Orders", "id:S")
+    simulator.faults = FaultPlan([CLOSE], probability=1.0)
+    imported = run_import("-t", "Orders", "-s", "orders.json")
+    assert (imported.code, imported.counts["written"]) == (0, 1000), imported.err
+    assert simulator.requests()["BatchWriteItem"] == 40
+    assert "retries" not in imported.counts
+    assert_holds(simulator, "Orders", orders)
+    exported = run_export("-t", "Orders", "-d", "out")
+    assert exported.code == 0, exported.err
+    assert contents(read_items(tmp_path / "out")) == contents(orders)
+
+
+@pytest.mark.parametrize("faults", [[THROTTLED], [None, None, THROTTLED, None, THROTTLED]], ids=["first", "later"])
+def test_an_import_that_is_throttled_counts_it_apart(
+    run_import: Run, simulator: Simulator, orders: list[Item], faults: list[Fault | None]
+) -> None:
+    simulator.create_table("Orders", "id:S")
+    simulator.faults = FaultPlan(faults)
+    done = run_import("-t", "Orders", "-s", "orders.json", timeout_s=12)
+    assert done.code == 0, done.err
+    assert (done.counts["throttled"], "retries" in done.counts) == (faults.count(THROTTLED), False)
+    assert_holds(simulator, "Orders", orders)
+
+
+def test_an_export_that_is_throttled_counts_it_apart(run_export: Run, simulator: Simulator, tmp_path: Path) -> None:
+    items = plain_items(100)
+    simulator.create_table("Orders", "id:S").put_items(items)
+    simulator.faults = FaultPlan([THROTTLED, None, THROTTLED])
+    done = run_export("-t", "Orders", "-d", "out", "--segments", 5, timeout_s=12)
+    assert (done.code, done.counts["throttled"]) == (0, 2), done.err
+    assert contents(read_items(tmp_path / "out")) == contents(items)
+
+
+def test_describe_table_is_tried_again(run_import: Run, simulator: Simulator, orders: list[Item]) -> None:
+    simulator.create_table("Orders", "id:S")
+    simulator.faults = FaultPlan([INTERNAL_ERROR, CUT_BEFORE], operations={"DescribeTable"})
+    done = run_import("-t", "Orders", "-s", "orders.json")
+    assert done.code == 0, done.err
+    assert simulator.requests()["DescribeTable"] == 3
+    assert_holds(simulator, "Orders", orders)
+
+
+def test_a_service_that_is_down_before_it_begins(run_import: Run, simulator: Simulator, orders: list[Item]) -> None:
+    simulator.create_table("Orders", "id:S")
+    simulator.faults = FaultPlan([UNAVAILABLE], probability=1.0, operations={"DescribeTable"})
+    done = run_import("-t", "Orders", "-s", "orders.json")
+    done.assert_one_line_error(3, 'table "Orders"', "ServiceUnavailable", "run the same command again")
+
+
+# --------------------------------------------------------------------------- what no repetition helps against
+
+
+def test_an_import_into_a_table_that_is_deleted_meanwhile(
+    start_import: Start, simulator: Simulator, orders: list[Item]
+) -> None:
+    table = simulator.create_table("Orders", "id:S")
+    simulator.faults = FaultPlan(latency_s=0.05)
+    with start_import("-t", "Orders", "-s", "orders.json", "-p", 1, "--lanes", 1) as command:
+        command.until(lambda: table.item_count() >= 100)
+        in_table = delete(simulator)
+        done = command.wait()
+    done.assert_error(3, "Orders", "ResourceNotFoundException", "the table was deleted")
+    assert done.log[2:] == [done.err.splitlines()[-1]], "one line, however many lanes met it"
+    assert 0 < done.counts["written"] <= in_table
+    assert done.counts["read"] == done.counts["written"]
+
+
+def test_an_export_of_a_table_that_is_deleted_meanwhile(
+    start_export: Start, simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.create_table("Orders", "id:S").put_items(plain_items(2000, padding=900))
+    simulator.faults = FaultPlan(latency_s=0.05)
+    with start_export("-t", "Orders", "-d", "out", "-c", 100, "--segments", 4) as command:
+        command.until(lambda: simulator.table("Orders").consumed("read") > 20)
+        delete(simulator)
+        done = command.wait()
+    done.assert_error(3, "Orders", "ResourceNotFoundException", "the table was deleted")
+    names = [path.name for path in (tmp_path / "out").iterdir()]
+    assert not [name for name in names if name.startswith((".", "manifest"))]
+    assert done.counts["files"] == len(names)
+
+
+def delete(simulator: Simulator) -> int:
+    """Delete the table Orders; how many items it had."""
+
+    def work() -> int:
+        tables = simulator.service.database.tables
+        return len(tables.pop("Orders").items)
+
+    return simulator.call(work)
+
+
+@pytest.mark.parametrize("error", ["AccessDeniedException", "InvalidSignatureException"])
+def test_a_permission_that_is_lost_in_mid_run(
+    run_import: Run, run_export: Run, simulator: Simulator, orders: list[Item], tmp_path: Path, error: str
+) -> None:
+    table = simulator.create_table("Orders", "id:S")
+    message = "User: x is not authorized to perform: dynamodb:BatchWriteItem"
+    simulator.faults = FaultPlan([*[None] * 10, *[Fault(error=error, message=message)] * 1000])
+    done = run_import("-t", "Orders", "-s", "orders.json", "-p", 2)
+    done.assert_error(3, error, message)
+    assert len([line for line in done.err.splitlines() if "error:" in line]) == 1
+    assert done.counts["read"] == done.counts["written"] + done.counts["rejected"]
+    assert done.counts["rejected"] == 0
+    assert done.counts["written"] <= table.item_count() <= 250
+
+    simulator.faults = FaultPlan([*[None] * 2, *[Fault(error=error, message=message)] * 1000])
+    done = run_export("-t", "Orders", "-d", "out", "--segments", 5)
+    done.assert_error(3, error, message)
+    assert "manifest.json" not in [path.name for path in (tmp_path / "out").iterdir()]
+
+
+@pytest.mark.parametrize("fault", [THROTTLED, INTERNAL_ERROR, CUT_BEFORE], ids=["throttled", "500", "cut"])
+def test_a_table_that_never_answers_is_given_up(
+    run_import: Run, simulator: Simulator, orders: list[Item], fault: Fault
+) -> None:
+    simulator.create_table("Orders", "id:S")
+    simulator.faults = FaultPlan([fault], probability=1.0)
+    done = run_import("-t", "Orders", "-s", "orders.json", "--give-up-after", 1, "-p", 2, timeout_s=12)
+    done.assert_error(3, "no request succeeded for 1 s", "run the same command again")
+    assert len(done.log) == 3
+    assert done.out.splitlines()[0] == "0 read, 0 written, 0 rejected"
+    assert done.counts["throttled" if fault is THROTTLED else "retries"] > 0
+    assert simulator.table("Orders").item_count() == 0
+
+
+def test_an_export_that_never_succeeds_is_given_up(run_export: Run, simulator: Simulator, tmp_path: Path) -> None:
+    simulator.create_table("Orders", "id:S").put_items(plain_items(100))
+    simulator.faults = FaultPlan([THROTTLED], probability=1.0)
+    done = run_export("-t", "Orders", "-d", "out", "--give-up-after", 1, timeout_s=12)
+    done.assert_error(3, "no request succeeded for 1 s")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_service_that_goes_away_and_comes_back(
+    start_import: Start, simulator: Simulator, orders: list[Item]
+) -> None:
+    """Refused connections in mid-run are no end of it."""
+    simulator.create_table("Orders", "id:S")
+    simulator.faults = FaultPlan(latency_s=0.02)
+    with start_import("-t", "Orders", "-s", "orders.json", "-p", 1, "--lanes", 1) as command:
+        command.until(lambda: simulator.table("Orders").item_count() >= 200)
+        port = int(simulator.url.rpartition(":")[2])
+        simulator.stop()
+        returned = Simulator(port=port)
+        returned.service = simulator.service
+        threading.Event().wait(0.5)
+        with returned:
+            done = command.wait()
+            assert done.code == 0, done.err
+            assert done.counts["retries"] > 0
+            assert (done.counts["read"], done.counts["written"]) == (1000, 1000)
+            assert contents(returned.table("Orders").items()) == contents(orders)

@@ -1,0 +1,206 @@
+"""What the commands say of themselves: `--help`, its examples, and the README beside it, held together."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import ddbio
+from ddbio.cli import ddbexport, ddbgenerate, ddbimport
+from ddbio.scanner import DEFAULT_EXPORT_LANES
+from ddbio.simulator import Simulator
+from ddbio.writer import DEFAULT_IMPORT_LANES
+from tests.e2e.conftest import CHECKOUT, Commands
+from tests.e2e.items import plain_items, write_items
+from tests.endpoints import Endpoint
+
+PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
+    "DDBImport.py": ddbimport.parser,
+    "DDBExport.py": ddbexport.parser,
+    "GenerateTestData.py": ddbgenerate.build_parser,
+}
+LANES = {"DDBImport.py": DEFAULT_IMPORT_LANES, "DDBExport.py": DEFAULT_EXPORT_LANES}
+ABOUT_ITSELF = {"-h", "--help", "--version"}
+OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z0-9-]*")
+README = (CHECKOUT / "README.md").read_text()
+
+every_script = pytest.mark.parametrize("script", list(PARSERS))
+transfers = pytest.mark.parametrize("script", list(LANES))
+
+
+def parser_of(script: str, monkeypatch: pytest.MonkeyPatch) -> argparse.ArgumentParser:
+    monkeypatch.setattr(sys, "argv", [script])  # from where a parser takes its name if nobody gives it one
+    return PARSERS[script]()
+
+
+def actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    return [action for action in parser._actions if not set(action.option_strings) & ABOUT_ITSELF]
+
+
+def section(script: str) -> str:
+    """What README says of the script."""
+    found = re.search(rf"^## {re.escape(script)}\n(.*?)(?=^## )", README, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return found.group(1)
+
+
+def documented(script: str) -> set[str]:
+    """The options that README's section names in code quotes."""
+    quoted = re.findall(r"`([^`]+)`", section(script))
+    return {option for text in quoted for option in OPTION.findall(text)}
+
+
+# --------------------------------------------------------------------------- help
+
+
+@every_script
+def test_help_tells_every_option_and_exit_code(
+    commands: Commands, script: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = commands.run(CHECKOUT / script, "--help")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"usage: {script} [-h]")
+    for action in actions(parser_of(script, monkeypatch)):
+        assert action.help
+        assert all(option in done.out for option in action.option_strings)
+    assert "examples:\n  1. " in done.out
+    assert "exit codes: 0 " in done.out
+    assert max(map(len, done.out.splitlines())) <= 120
+
+
+@every_script
+def test_version(commands: Commands, script: str) -> None:
+    done = commands.run(CHECKOUT / script, "--version")
+    assert (done.code, done.out, done.err) == (0, f"{script} {ddbio.__version__}\n", "")
+
+
+@every_script
+def test_a_command_without_options_says_which_it_needs(commands: Commands, script: str) -> None:
+    done = commands.run(CHECKOUT / script)
+    assert (done.code, done.out) == (2, "")
+    assert "the following arguments are required: -" in done.err.splitlines()[-1]
+
+
+@every_script
+def test_options_are_not_guessed_from_their_beginning(commands: Commands, script: str) -> None:
+    """A script that relies on `--cap` breaks when an option is added."""
+    done = commands.run(CHECKOUT / script, "--vers")
+    assert (done.code, done.out) == (2, "")
+
+
+@pytest.mark.parametrize("module", ["ddbimport", "ddbexport"])
+def test_help_does_not_wait_for_what_only_the_work_needs(module: str) -> None:
+    program = f"""
+import sys
+from ddbio.cli.{module} import main
+try:
+    main(["--help"])
+except SystemExit:
+    print(*sys.modules, file=sys.stderr, sep="\\n")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    loaded = set(done.stderr.split())
+    assert "argparse" in loaded
+    assert not loaded & {"boto3", "botocore", "msgspec", "orjson", "asyncio", "multiprocessing", "tqdm", "uvloop"}
+
+
+# --------------------------------------------------------------------------- README
+
+
+@every_script
+def test_readme_names_every_option_and_no_other(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {option for action in actions(parser_of(script, monkeypatch)) for option in action.option_strings}
+    named = documented(script) - ABOUT_ITSELF
+    assert named <= options
+    for action in actions(parser_of(script, monkeypatch)):
+        assert set(action.option_strings) & named, f"README does not name {action.option_strings}"
+
+
+@transfers
+def test_readme_tables_pair_short_and_long_options_as_they_are(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = {frozenset(action.option_strings) for action in actions(parser_of(script, monkeypatch))}
+    for short, long in re.findall(r"^\| `(-\w), (--[\w-]+)` \|", section(script), re.MULTILINE):
+        assert {short, long} in pairs
+
+
+@transfers
+def test_defaults_in_readme_are_those_of_the_parser(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_option = {
+        option: action for action in actions(parser_of(script, monkeypatch)) for option in action.option_strings
+    }
+    compared = set()
+    for names, default in re.findall(r"^\| `([^|]+)` \|.*\| ([^|]*) \|$", section(script), re.MULTILINE):
+        literal = default.strip("`")
+        action = by_option[OPTION.findall(names)[-1]]
+        if re.fullmatch(r"\d+|json", literal):
+            compared.add(action.dest)
+            effective = LANES[script] if action.dest == "lanes" else action.default
+            assert str(effective) == literal, names
+    assert compared >= {"DDBImport.py": {"format", "lanes", "give_up_after"}, "DDBExport.py": {"size"}}[script]
+    (lanes,) = (action.help or "" for action in by_option.values() if action.dest == "lanes")
+    assert f"(default: {LANES[script]})" in lanes
+    assert f"`--lanes` ({DEFAULT_EXPORT_LANES})" in section("DDBExport.py")
+
+
+# --------------------------------------------------------------------------- examples
+
+
+def examples(script: str) -> list[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        epilog = parser_of(script, patch).epilog or ""
+    parts = re.split(r"^  \d+\. .*\n", epilog.partition("exit codes:")[0], flags=re.MULTILINE)[1:]
+    return [part.strip() for part in parts]
+
+
+@pytest.fixture
+def world(simulator: Simulator, s3: Endpoint, tmp_path: Path) -> dict[str, str]:
+    """Everything that the examples speak of, small; and by what to replace words of theirs."""
+    simulator.create_table("Orders", "id:S", wcu=4000, rcu=4000).put_items(plain_items(50))
+    write_items(tmp_path / "orders.json", plain_items(20))
+    write_items(tmp_path / "part-1.json", plain_items(20))
+    write_items(tmp_path / "exported-before" / "orders.json", plain_items(20))
+    bucket = f"examples-{uuid.uuid4().hex[:12]}"
+    s3.client().create_bucket(Bucket=bucket)
+    s3.client().put_object(Bucket=bucket, Key="for-import/orders.json", Body=b'{"id": "a"}\n')
+    return {"my-bucket": bucket, "http://127.0.0.1:8000": simulator.url, "-c 1000000 ": "-c 1000 "}
+
+
+@pytest.mark.parametrize(
+    ("script", "example"),
+    [
+        pytest.param(script, number, id=f"{script}-{number + 1}")
+        for script in PARSERS
+        for number in range(len(examples(script)))
+    ],
+)
+def test_an_example_of_the_help_works(
+    commands: Commands, world: dict[str, str], tmp_path: Path, script: str, example: int
+) -> None:
+    if script == "DDBImport.py":  # what an import reads another example's export has written
+        world |= {"-s exported/": "-s exported-before/", "/orders/": "/for-import/"}
+    text = examples(script)[example]
+    for word, replacement in world.items():
+        text = text.replace(word, replacement)
+    program, *arguments = shlex.split(text.removeprefix("python3 "))
+    assert program == script
+    done = commands.run(CHECKOUT / script, *arguments)
+    assert done.code == 0, done.err
+    if script != "GenerateTestData.py":
+        assert done.out.splitlines()[0].startswith(
+            ("20 read, 20 written", "1 read, 1 written", "50 read, 50 exported")
+        )
+    elif "-" not in arguments:
+        assert (tmp_path / arguments[arguments.index("-f") + 1]).stat().st_size
+
+
+@every_script
+def test_there_are_examples(script: str) -> None:
+    assert len(examples(script)) >= 4

@@ -1,0 +1,407 @@
+"""Both commands with S3 on the other side: objects named in every way, requests that stay small, uploads that leave
+nothing behind."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import signal
+import urllib.request
+import uuid
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from ddbio.simulator import FaultPlan, Simulator
+from ddbio.simulator.faults import stall
+from tests.e2e.conftest import Completed, Run, Start, assert_holds
+from tests.e2e.items import (
+    MANIFEST,
+    Item,
+    as_json,
+    contents,
+    from_dynamodb_json,
+    from_json,
+    plain_items,
+    rich_items,
+)
+from tests.endpoints import Endpoint
+
+MEGABYTE = 1_000_000
+MIB = 1024 * 1024
+PART_BYTES = 8 * MIB  # of an upload, where the file may not become so large that they must be larger
+
+
+class Bucket:
+    """A bucket of this test's own, looked at through boto3."""
+
+    def __init__(self, client: Any) -> None:
+        self.name = f"e2e-{uuid.uuid4().hex[:12]}"
+        self.client = client
+        client.create_bucket(Bucket=self.name)
+
+    def put(self, key: str, data: bytes | list[Item]) -> None:
+        body = data if isinstance(data, bytes) else "".join(f"{as_json(item)}\n" for item in data).encode()
+        self.client.put_object(Bucket=self.name, Key=key, Body=body)
+
+    def objects(self, prefix: str = "") -> dict[str, bytes]:
+        """The content of every object by its key without the prefix, under which all of them must be."""
+        found = {}
+        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name):
+            for entry in page.get("Contents", []):
+                assert entry["Key"].startswith(prefix), entry["Key"]
+                body = self.client.get_object(Bucket=self.name, Key=entry["Key"])["Body"].read()
+                found[entry["Key"].removeprefix(prefix)] = body
+        return found
+
+    def uploads(self) -> list[str]:
+        """The keys of multipart uploads that are neither complete nor aborted, and would be billed for ever."""
+        return [each["Key"] for each in self.client.list_multipart_uploads(Bucket=self.name).get("Uploads", [])]
+
+
+@pytest.fixture
+def bucket(s3: Endpoint) -> Bucket:
+    return Bucket(s3.client())
+
+
+@pytest.fixture
+def table(simulator: Simulator) -> Simulator:
+    """With an empty table Orders."""
+    simulator.create_table("Orders", "id:S")
+    return simulator
+
+
+# --------------------------------------------------------------------------- import
+
+
+@pytest.fixture
+def imported(run_import: Run, table: Simulator, bucket: Bucket) -> Any:
+    """Import these sources, in which BUCKET stands for the bucket; the numbers of the items that arrive."""
+
+    def run(*sources: str) -> list[int]:
+        words = [word for source in sources for word in ("-s", source.replace("BUCKET", bucket.name))]
+        done = run_import("-t", "Orders", "-p", 1, *words)
+        assert done.code == 0, done.err
+        arrived = sorted(int(item["n"]["N"]) for item in table.table("Orders").items())
+        assert done.counts["read"] == done.counts["written"] == len(arrived)
+        return arrived
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("sources", "numbers"),
+    [
+        (["s3://BUCKET/in/notes.txt"], [5]),  # named outright, it is taken whatever its suffix
+        (["s3://BUCKET/in"], [0, 1, 2]),
+        (["s3://BUCKET"], [0, 1, 2, 3, 4]),  # a predecessor looked for a bucket without the last letter
+        (["s3://BUCKET/*/[ab].json*"], [0, 1]),
+        (["s3://BUCKET/in/", "s3://BUCKET/in/a.json", "s3://BUCKET/**/d*"], [0, 1, 2, 3]),  # each is read once
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value[0], str) else "",
+)
+def test_sources(imported: Any, bucket: Bucket, sources: list[str], numbers: list[int]) -> None:
+    keys = ["in/a.json", "in/b.jsonl", "in/deep/c.json", "other/d.json", "e.json", "in/notes.txt"]
+    for number, key in enumerate(keys):
+        bucket.put(key, plain_items(1, number))
+    for key in ("in/manifest.json", "in/old.rejects.jsonl", "in/.hidden.json"):
+        bucket.put(key, b'{"id": "not to be imported"}\n')
+    assert imported(*sources) == numbers
+
+
+def test_keys_with_odd_characters(imported: Any, bucket: Bucket) -> None:
+    keys = ["a b/c+d.json", "a b/naïve%20&=?.json", "a b//double.json"]
+    for number, key in enumerate(keys):
+        bucket.put(key, plain_items(1, number))
+    assert imported("s3://BUCKET/a b/") == [0, 1, 2]
+
+
+def test_an_empty_object_is_a_job_that_is_done(imported: Any, bucket: Bucket) -> None:
+    bucket.put("in/empty.json", b"")
+    assert imported("s3://BUCKET/in/") == []
+
+
+def test_rejects_name_the_object_and_go_to_the_current_folder(
+    run_import: Run, table: Simulator, bucket: Bucket, tmp_path: Path
+) -> None:
+    bucket.put("in/orders.json", b'{"id": "a"}\n{"id": 1}\nnot json\n{"id": "b"}\n')
+    done = run_import("-t", "Orders", "-s", f"s3://{bucket.name}/in/orders.json")
+    assert (done.code, done.out.splitlines()[0]) == (1, "4 read, 2 written, 2 rejected")
+    (rejects,) = tmp_path.iterdir()
+    assert rejects.name == "orders.rejects.jsonl"
+    told = [json.loads(line) for line in rejects.read_text().splitlines()]
+    assert {(each["source"], each["line"], each["offset"]) for each in told} == {
+        (f"s3://{bucket.name}/in/orders.json", 2, 12),
+        (f"s3://{bucket.name}/in/orders.json", 3, 22),
+    }
+    assert set(bucket.objects()) == {"in/orders.json"}, "nothing is written beside the source"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("s3://no-such-bucket-of-anyone/in/", ["no-such-bucket-of-anyone"]),
+        ("s3://BUCKET/nothing/here/", ["nothing/here"]),
+        ("s3://BUCKET/in/missing.json", ["in/missing.json"]),
+        ("s3://BUCKET/in/*.csv", ["in/*.csv"]),
+        ("s3://", ["s3://"]),
+        ("s3:/BUCKET/in", ["s3:/"]),
+    ],
+)
+def test_sources_that_will_not_do(
+    run_import: Run, table: Simulator, bucket: Bucket, source: str, words: list[str]
+) -> None:
+    bucket.put("in/orders.json", plain_items(1))
+    done = run_import("-t", "Orders", "-s", source.replace("BUCKET", bucket.name))
+    done.assert_one_line_error(2, *words)
+    assert "BatchWriteItem" not in table.requests()
+
+
+def test_sources_on_disk_and_on_s3_at_once_are_refused(
+    run_import: Run, table: Simulator, bucket: Bucket, orders: list[Item]
+) -> None:
+    bucket.put("in/orders.json", plain_items(1))
+    done = run_import("-t", "Orders", "-s", "orders.json", "-s", f"s3://{bucket.name}/in/")
+    done.assert_one_line_error(2, "both on disk and on S3")
+    assert "BatchWriteItem" not in table.requests()
+
+
+@contextmanager
+def recorded(s3: Endpoint) -> Iterator[list[dict[str, Any]]]:
+    """The requests that moto gets meanwhile: method, url, headers; there when the block has ended."""
+    requests: list[dict[str, Any]] = []
+    for action in ("reset", "start"):
+        moto_recorder(s3, action)
+    try:
+        yield requests
+    finally:
+        moto_recorder(s3, "stop")
+        requests += map(json.loads, moto_recorder(s3, "download").splitlines())
+        moto_recorder(s3, "reset")
+
+
+def moto_recorder(s3: Endpoint, action: str) -> bytes:
+    method = "GET" if action == "download" else "POST"
+    request = urllib.request.Request(f"{s3.url}/moto-api/recorder/{action}-recording", method=method)
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(request, timeout=20) as answer:
+        body: bytes = answer.read()
+    return body
+
+
+def test_an_object_is_read_in_ranges_and_not_over_and_over(
+    run_import: Run, table: Simulator, bucket: Bucket, s3: Endpoint
+) -> None:
+    items = plain_items(2500, padding=2000)
+    bucket.put("in/orders.json", items)
+    size = len(bucket.objects()["in/orders.json"])
+    assert size > 5 * MEGABYTE
+    with recorded(s3) as requests:
+        done = run_import("-t", "Orders", "-s", f"s3://{bucket.name}/in/", "-p", 2)
+    assert done.code == 0, done.err
+    assert_holds(table, "Orders", items)
+    gets = [each for each in requests if each["method"] == "GET" and urlsplit(each["url"]).path.endswith(".json")]
+    ranges = sorted(tuple(map(int, header(each, "range").removeprefix("bytes=").split("-"))) for each in gets)
+    assert all(header(each, "if-match") for each in gets)
+    assert len(ranges) >= 5
+    assert max(last - first + 1 for first, last in ranges) <= MIB + 1
+    assert (ranges[0][0], max(last for _, last in ranges)) == (0, size - 1)
+    # A slice is read from one byte early, to see whether a line begins there, to the end of its last line.
+    assert sum(last - first + 1 for first, last in ranges) < size * 1.5
+
+
+def header(request: dict[str, Any], name: str) -> str:
+    return next(str(value) for key, value in request["headers"].items() if key.lower() == name)
+
+
+# --------------------------------------------------------------------------- export
+
+
+def checksum_of(bucket: Bucket, key: str, data: bytes) -> str:
+    """What the manifest must say of an object: for one that was uploaded in parts, S3's composite checksum."""
+    if len(data) < PART_BYTES:
+        return f"sha256:{hashlib.sha256(data).hexdigest()}"
+    head = bucket.client.head_object(Bucket=bucket.name, Key=key, PartNumber=1)
+    count, offset, digests = head["PartsCount"], 0, b""
+    for number in range(1, count + 1):
+        size = bucket.client.head_object(Bucket=bucket.name, Key=key, PartNumber=number)["ContentLength"]
+        digests += hashlib.sha256(data[offset : offset + size]).digest()
+        offset += size
+    assert offset == len(data)
+    return f"sha256-composite:{b64encode(hashlib.sha256(digests).digest()).decode()}-{count}"
+
+
+def assert_true_manifest(bucket: Bucket, prefix: str) -> dict[str, Any]:
+    """The manifest below the prefix lists exactly the other objects there, by their real contents; returns it."""
+    objects = bucket.objects(prefix)
+    found: dict[str, Any] = json.loads(objects.pop(MANIFEST))
+    assert [each["name"] for each in found["files"]] == sorted(objects)
+    for each in found["files"]:
+        data = objects[each["name"]]
+        assert (each["items"], each["bytes"]) == (data.count(b"\n"), len(data))
+        assert each["segment"] == int(each["name"][-15:-11])
+        assert each["checksum"] == checksum_of(bucket, prefix + each["name"], data)
+    assert found["items"] == sum(each["items"] for each in found["files"])
+    assert found["bytes"] == sum(map(len, objects.values()))
+    return found
+
+
+def exported_items(bucket: Bucket, prefix: str, format: str = "json") -> list[Item]:
+    read = {"json": from_json, "dynamodb-json": from_dynamodb_json}[format]
+    files = {name: data for name, data in bucket.objects(prefix).items() if name != MANIFEST}
+    return [read(line) for data in files.values() for line in data.decode().split("\n")[:-1]]
+
+
+@pytest.mark.parametrize(
+    ("below", "prefix", "format"),
+    [("", "", "json"), ("/out/deeper/", "out/deeper/", "dynamodb-json")],
+    ids=["bucket", "prefix"],
+)
+def test_destinations_and_the_way_back(
+    run_export: Run, run_import: Run, simulator: Simulator, bucket: Bucket, below: str, prefix: str, format: str
+) -> None:
+    items = rich_items(150)
+    simulator.create_table("Orders", "id:S").put_items(items)
+    simulator.create_table("Copies", "id:S")
+    where = f"s3://{bucket.name}{below}"
+    done = run_export("-t", "Orders", "-d", where, "--segments", 3, "--format", format, "-p", 1)
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-1] == f"manifest: s3://{bucket.name}/{prefix}manifest.json"
+    assert_true_manifest(bucket, prefix)
+    assert contents(exported_items(bucket, prefix, format)) == contents(items)
+    assert run_import("-t", "Copies", "-s", where, "--format", format, "-p", 1).code == 0
+    assert_holds(simulator, "Copies", items)
+
+
+def test_files_larger_than_a_part_are_streamed_in_parts(
+    run_export: Run, simulator: Simulator, bucket: Bucket, s3: Endpoint
+) -> None:
+    items = plain_items(260, padding=100_000)
+    simulator.create_table("Orders", "id:S").put_items(items)
+    with recorded(s3) as requests:
+        done = run_export("-t", "Orders", "-d", f"s3://{bucket.name}/out", "-s", 12, "--segments", 1)
+    assert done.code == 0, done.err
+    assert_true_manifest(bucket, "out/")
+    sizes = {name: len(data) for name, data in bucket.objects("out/").items() if name != MANIFEST}
+    assert list(sizes) == [f"Orders-0000-{n:05}.json" for n in range(3)]
+    assert 12 * MEGABYTE - 101_000 < sizes["Orders-0000-00000.json"] <= 12 * MEGABYTE
+    assert contents(exported_items(bucket, "out/")) == contents(items)
+    assert bucket.uploads() == []
+    bodies = [int(header(each, "content-length")) for each in requests if each["method"] == "PUT"]
+    assert max(bodies) < PART_BYTES + 2 * MIB, "a part is what one lane holds in memory"
+    assert all(header(each, "x-amz-checksum-sha256") for each in requests if each["method"] == "PUT")
+
+
+def test_an_empty_table_is_a_manifest(run_export: Run, table: Simulator, bucket: Bucket) -> None:
+    done = run_export("-t", "Orders", "-d", f"s3://{bucket.name}/out")
+    assert (done.code, done.out.splitlines()[0]) == (0, "0 read, 0 exported to 0 files of 0 bytes")
+    assert assert_true_manifest(bucket, "out/")["files"] == []
+    assert list(bucket.objects()) == [f"out/{MANIFEST}"]
+
+
+def test_a_bucket_that_is_not_there(run_export: Run, table: Simulator, s3: Endpoint) -> None:
+    done = run_export("-t", "Orders", "-d", "s3://no-such-bucket-of-anyone/out")
+    done.assert_one_line_error(2, "no-such-bucket-of-anyone")
+    assert table.requests() == {"DescribeTable": 1}
+
+
+def test_a_prefix_that_is_not_empty_is_left_alone(run_export: Run, table: Simulator, bucket: Bucket) -> None:
+    bucket.put("out/Orders-0000-00000.json", plain_items(1))
+    before = bucket.objects()
+    done = run_export("-t", "Orders", "-d", f"s3://{bucket.name}/out")
+    done.assert_one_line_error(2, "not empty", "Orders-0000-00000.json")
+    assert bucket.objects() == before
+    assert table.requests() == {"DescribeTable": 1}
+
+
+def test_a_prefix_beside_it_does_not_count(run_export: Run, table: Simulator, bucket: Bucket) -> None:
+    bucket.put("out-of-last-year/Orders-0000-00000.json", plain_items(1))
+    assert run_export("-t", "Orders", "-d", f"s3://{bucket.name}/out").code == 0
+
+
+# --------------------------------------------------------------------------- uploads that do not come to their end
+
+
+@pytest.fixture
+def large_table(simulator: Simulator) -> Simulator:
+    """Two segments of some 18 MB each, which come in pages of 1 MB, with a pause before each."""
+    simulator.create_table("Orders", "id:S").put_items(plain_items(360, padding=100_000))
+    simulator.faults = FaultPlan(itertools.repeat(stall(0.15)), operations=["Scan"])
+    return simulator
+
+
+def export_until_it_uploads(
+    start_export: Start, bucket: Bucket, environment: dict[str, str], disturb: Any
+) -> Completed:
+    """The end of an export that is disturbed when both of its segments are uploading parts."""
+    options = ("-t", "Orders", "-d", f"s3://{bucket.name}/out", "--segments", 2, "-p", 2)
+    with start_export(*options) as command:
+        command.until(lambda: len(bucket.uploads()) == 2)
+        temporary = [path for path in Path(environment["TMPDIR"]).rglob("*") if path.is_file()]
+        assert sum(path.stat().st_size for path in temporary) < 100_000, "nothing of the data is put on the disk"
+        disturb(command)
+        done = command.wait()
+    assert list(Path(environment["TMPDIR"]).iterdir()) == []
+    assert "manifest" not in done.out
+    return done
+
+
+def test_a_stop_leaves_no_upload_behind(
+    start_export: Start, large_table: Simulator, bucket: Bucket, environment: dict[str, str]
+) -> None:
+    done = export_until_it_uploads(start_export, bucket, environment, lambda command: command.signal(signal.SIGTERM))
+    done.assert_error(130, "stopped")
+    assert bucket.uploads() == []
+    assert bucket.objects() == {}
+
+
+def test_a_table_that_is_deleted_leaves_no_upload_behind(
+    start_export: Start, large_table: Simulator, bucket: Bucket, environment: dict[str, str]
+) -> None:
+    done = export_until_it_uploads(start_export, bucket, environment, lambda _: delete_table(large_table))
+    done.assert_error(3, "the table was deleted")
+    assert bucket.uploads() == []
+    assert bucket.objects() == {}
+
+
+def delete_table(simulator: Simulator) -> None:
+    endpoint = Endpoint("simulator", "dynamodb", simulator.url)
+    endpoint.client().delete_table(TableName="Orders")
+    endpoint.close()
+
+
+def test_a_bucket_that_is_deleted(
+    start_export: Start, large_table: Simulator, bucket: Bucket, environment: dict[str, str]
+) -> None:
+    done = export_until_it_uploads(
+        start_export, bucket, environment, lambda _: bucket.client.delete_bucket(Bucket=bucket.name)
+    )
+    done.assert_error(3, bucket.name)
+    assert sum("error" in line for line in done.err.splitlines()) == 1, done.err
+
+
+# A worker tells of a new upload when its first part is there. One that is killed before that leaves an upload that
+# nobody knows of: README, Limits. A race, so either outcome may be seen.
+@pytest.mark.xfail(reason="an upload whose first part is not there yet is lost with its worker", strict=False)
+def test_workers_that_are_killed_leave_no_upload_behind(
+    start_export: Start, large_table: Simulator, bucket: Bucket
+) -> None:
+    """Others do their segments, whether they go on with the uploads or begin again."""
+    options = ("-t", "Orders", "-d", f"s3://{bucket.name}/out", "--segments", 2, "-p", 2)
+    with start_export(*options) as command:
+        command.until(lambda: len(bucket.uploads()) == 2)
+        for pid in command.workers():
+            os.kill(pid, signal.SIGKILL)
+        large_table.faults = FaultPlan()
+        done = command.wait()
+    assert done.code == 0, done.err
+    assert_true_manifest(bucket, "out/")
+    assert contents(exported_items(bucket, "out/")) == contents(large_table.table("Orders").items())
+    assert bucket.uploads() == []

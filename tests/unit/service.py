@@ -1,0 +1,168 @@
+"""A table in memory behind the data plane's seam: what a lane sends arrives here, and the test decides what happens.
+
+Everything between the lane and the wire is real (client, signer, operations); `Connection` is not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from unittest import mock
+
+import orjson
+
+from ddbio.credentials import Keys
+from ddbio.dynamodb.session import DataPlane
+from ddbio.dynamodb.wire import Endpoint, Response, WireError
+from ddbio.governor import LocalGovernor
+from ddbio.items import AttributeMap
+from ddbio.units import Event
+from ddbio.worker import WorkerContext
+from tests.unit.support import Clock, FakeSleep
+
+DATA_PLANE = DataPlane(Endpoint("http://localhost:1", "eu-west-1"))
+
+Act = Callable[[str, dict[str, Any], int], "Response | Exception"]  # operation, request, size of its body
+
+
+class RecordingPacer:
+    """Stands for `ddbio.pacer.Pacer`: nobody waits, everything is noted."""
+
+    def __init__(self) -> None:
+        self.acquired: list[tuple[float, ...]] = []
+        self.settled: list[tuple[tuple[float, ...], tuple[float, ...]]] = []  # what was estimated, what was consumed
+        self.throttles: list[tuple[int | None, bool]] = []
+        self.progressed_s = -math.inf
+
+    async def acquire(self, costs: tuple[float, ...]) -> None:
+        self.acquired.append(costs)
+
+    def settle(self, estimated: tuple[float, ...], consumed: tuple[float, ...], **_: object) -> None:
+        self.settled.append((estimated, consumed))
+
+    def throttled(self, budget: int | None, *, hot: bool = False) -> None:
+        self.throttles.append((budget, hot))
+
+    def request_units(self) -> tuple[float, ...]:
+        return (math.inf,)
+
+    def progress_s(self) -> float:
+        return self.progressed_s
+
+
+@dataclass
+class FakeConnection:
+    """Answers every request with what `act` gives, or raises it."""
+
+    act: Act
+    closed: int = 0
+
+    async def request(self, headers: str, body: bytes) -> Response:
+        target = next(line.partition(": ")[2] for line in headers.split("\r\n") if line.startswith("X-Amz-Target"))
+        answer = self.act(target.rpartition(".")[2], json.loads(body), len(body))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@contextlib.contextmanager
+def served_by(act: Act) -> Iterator[None]:
+    """Every connection that is made while the block runs is answered by `act`."""
+    with mock.patch("ddbio.dynamodb.session.Connection", lambda *_, **__: FakeConnection(act)):
+        yield
+
+
+def worker_context(report: Callable[[Event], None], sleep: FakeSleep, clock: Clock) -> WorkerContext:
+    context = WorkerContext(LocalGovernor(), lambda: Keys("AKID", "secret"), report, sleep, clock)  # type: ignore[arg-type]
+    context.pacer = RecordingPacer()  # type: ignore[assignment]
+    return context
+
+
+def reply(**members: Any) -> Response:
+    return Response(200, orjson.dumps(members))
+
+
+def refusal(name: str, message: str = "said the service", status: int = 400, **members: Any) -> Response:
+    return Response(status, orjson.dumps({"__type": f"com.amazonaws#{name}", "message": message, **members}))
+
+
+def cut(*, sent: bool = True) -> WireError:
+    return WireError("cut", "the connection was closed", sent=sent)
+
+
+# --------------------------------------------------------------------------- a table that is written to
+
+
+@dataclass
+class FakeTable:
+    """Applies BatchWriteItem as the service does, and holds the client to its rules.
+
+    script: what to do about the next requests; when it is used up, everything is written. An entry is
+        - an int: a bit for each put, those set are left unprocessed;
+        - a Response: refused with it, nothing is written;
+        - a WireError: written if `sent`, then raised.
+    poison: ids for which the service refuses the whole batch.
+    """
+
+    key_name: str = "id"
+    script: list[int | Response | WireError] = field(default_factory=list)
+    poison: set[str] = field(default_factory=set)
+    items: dict[str, AttributeMap] = field(default_factory=dict)
+    batches: list[int] = field(default_factory=list)  # sizes of all requests
+    body_bytes: list[int] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+
+    def act(self, operation: str, request: dict[str, Any], body_bytes: int) -> Response | WireError:
+        assert operation == "BatchWriteItem"
+        ((table, requests),) = request["RequestItems"].items()
+        puts: list[AttributeMap] = [each["PutRequest"]["Item"] for each in requests]
+        self.batches.append(len(puts))
+        self.body_bytes.append(body_bytes)
+        refused = self._refused(puts)
+        if refused is not None:
+            return refused
+        todo = self.script.pop(0) if self.script else 0
+        if isinstance(todo, Response):
+            return todo
+        if isinstance(todo, WireError):
+            if todo.sent:
+                self._write(puts)
+            return todo
+        left = [put for number, put in enumerate(puts) if todo >> number & 1]
+        written = [put for number, put in enumerate(puts) if not todo >> number & 1]
+        self._write(written)
+        return reply(
+            UnprocessedItems={table: [{"PutRequest": {"Item": normalised(put)}} for put in left]} if left else {},
+            ConsumedCapacity=[{"TableName": table, "CapacityUnits": float(len(written))}],
+        )
+
+    def _refused(self, puts: list[AttributeMap]) -> Response | None:
+        ids = [self._id(put) for put in puts]
+        if not 1 <= len(ids) <= 25:
+            self.violations.append(f"{len(ids)} puts")
+        if len(set(ids)) != len(ids):
+            self.violations.append("duplicates")
+        if self.violations or self.poison & set(ids):
+            return refusal("ValidationException", "One or more parameter values were invalid")
+        return None
+
+    def _write(self, puts: list[AttributeMap]) -> None:
+        self.items.update((self._id(put), put) for put in puts)
+
+    def _id(self, item: AttributeMap) -> str:
+        return str(next(iter(normalised(item)[self.key_name].values())))
+
+
+def normalised(item: AttributeMap) -> AttributeMap:
+    """Numbers as the service gives them back: without needless zeros."""
+    return {
+        name: {"N": f"{Decimal(value['N']).normalize():f}"} if "N" in value else value for name, value in item.items()
+    }

@@ -1,0 +1,123 @@
+"""The books: sums of reports, what became of every unit, and the exit code that says so."""
+
+from __future__ import annotations
+
+import pytest
+
+from ddbio.accounts import Accounts, Result, verdict
+from ddbio.errors import AbortError, DdbioError, Stopped, TransferError, UsageError
+from ddbio.units import ExportCursor, ImportCursor, Tally, UnitReport
+from tests.unit.support import Clock
+
+AT_END = ImportCursor(100, 10)
+FAILURE = TransferError("orders.json cannot be read", "look at the disk")
+ABORT = AbortError("the table is gone", "make it again")
+
+
+def books(*reports: UnitReport) -> Accounts:
+    accounts = Accounts()
+    for report in reports:
+        accounts.enter(report)
+    return accounts
+
+
+def done(unit: int, **counts: float) -> UnitReport:
+    return UnitReport(unit, AT_END, Tally(**counts), done=True)  # type: ignore[arg-type]
+
+
+def failed(unit: int, error: DdbioError) -> UnitReport:
+    return UnitReport(unit, None, Tally(), error=error)
+
+
+def test_reports_add_up() -> None:
+    accounts = books(
+        UnitReport(0, ImportCursor(50, 5), Tally(read=5, written=4, rejected=1, units=4.5, bytes=50)),
+        done(1, read=3, written=2, replaced=1, units=2, requests=7, throttled=3, retries=1, blank=2),
+        done(0, read=1, written=1, units=0.5),
+    )
+    assert accounts.tally == Tally(
+        read=9, written=7, rejected=1, replaced=1, blank=2, bytes=50, units=7.0, requests=7, throttled=3, retries=1
+    )
+    assert accounts.tally.unsettled() == 0
+    assert accounts.settled == {0: AT_END, 1: AT_END}
+
+
+def test_a_unit_is_settled_when_it_is_done_and_not_before() -> None:
+    accounts = books(UnitReport(0, ImportCursor(50, 5), Tally()), done(1), failed(2, FAILURE))
+    assert (set(accounts.settled), accounts.failed) == ({1}, {2: FAILURE})
+
+
+def test_a_segment_without_items_is_settled() -> None:
+    accounts = books(UnitReport(0, ExportCursor(None, 0, None, 0), Tally(), done=True))
+    assert verdict(accounts, 1, stopped=False) is None
+
+
+def test_time_is_counted_from_the_beginning() -> None:
+    clock = Clock()
+    accounts = Accounts(clock=clock)
+    clock.now_s += 12.5
+    assert accounts.seconds() == 12.5
+
+
+# --------------------------------------------------------------------------- the verdict
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_run_of_which_every_unit_is_done_is_complete(stopped: bool) -> None:
+    assert verdict(books(done(0), done(1)), 2, stopped=stopped) is None
+    assert verdict(books(), 0, stopped=stopped) is None
+
+
+def test_a_run_that_was_stopped_says_how_far_it_came() -> None:
+    error = verdict(books(done(0)), 3, stopped=True)
+    assert isinstance(error, Stopped)
+    assert error.message == "stopped after 1 of 3 units of work"
+    assert error.exit_code == 130
+
+
+def test_the_first_failure_is_named_and_the_others_are_counted() -> None:
+    error = verdict(books(failed(1, FAILURE)), 2, stopped=False)
+    assert (type(error), str(error)) == (TransferError, "orders.json cannot be read; look at the disk")
+    error = verdict(books(failed(1, FAILURE), failed(0, TransferError("other")), done(2)), 3, stopped=False)
+    assert str(error) == "orders.json cannot be read (and 1 more units of work failed); look at the disk"
+
+
+def test_an_abort_is_the_reason_whatever_else_happened() -> None:
+    assert verdict(books(failed(1, FAILURE), failed(0, ABORT)), 3, stopped=False) is ABORT
+    assert verdict(books(done(1), failed(0, ABORT)), 3, stopped=True) is ABORT
+
+
+def test_units_nobody_reported_are_not_taken_for_done() -> None:
+    error = verdict(books(done(0)), 3, stopped=False)
+    assert error is not None
+    assert error.message == "2 units of work were not done"
+    assert error.exit_code == 3
+
+
+# --------------------------------------------------------------------------- the exit code
+
+
+@pytest.mark.parametrize(
+    ("tally", "error", "code"),
+    [
+        (Tally(), None, 0),
+        (Tally(read=3, written=3), None, 0),
+        (Tally(read=3, written=2, replaced=1), None, 0),
+        (Tally(read=3, written=2, rejected=1), None, 1),
+        (Tally(read=3, rejected=3), None, 1),
+        (Tally(read=3, written=2), None, 3),  # something is not accounted for
+        (Tally(read=2, written=3), None, 3),
+        (Tally(read=4, written=2, rejected=1), None, 3),
+        (Tally(read=3, written=3), FAILURE, 3),
+        (Tally(read=3, written=2, rejected=1), ABORT, 3),
+        (Tally(read=3, written=3), Stopped("stopped"), 130),
+        (Tally(read=3, written=3), UsageError("no"), 2),
+    ],
+)
+def test_the_exit_code_says_what_happened(tally: Tally, error: DdbioError | None, code: int) -> None:
+    assert Result(tally, 1.0, error).exit_code == code
+
+
+def test_units_per_second_of_no_time_are_none() -> None:
+    assert Result(Tally(units=30), 2.0, None).units_per_s == 15
+    assert Result(Tally(units=30), 0.0, None).units_per_s == 0

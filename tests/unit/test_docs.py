@@ -1,0 +1,221 @@
+"""Documents go wrong silently: what README, the architecture and the changelog claim is compared with the code."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import msgspec
+import pytest
+from botocore import xform_name
+
+import ddbio
+from ddbio.cli import run
+from ddbio.cli.arguments import FORMATS
+from ddbio.errors import EXIT_FAILED, EXIT_OK, EXIT_REJECTED, EXIT_STOPPED, EXIT_USAGE
+from ddbio.formats import get_format
+from ddbio.scanner import DEFAULT_EXPORT_LANES
+from ddbio.writer import DEFAULT_IMPORT_LANES
+
+CHECKOUT = Path(__file__).parents[2]
+PACKAGE = CHECKOUT / "ddbio"
+DOCUMENTS = ["README.md", "CHANGELOG.md", "TODO.md", "docs/architecture.md"]
+
+
+def text_of(document: str) -> str:
+    return (CHECKOUT / document).read_text()
+
+
+def code_block(document: str, language: str, containing: str) -> str:
+    """The one fenced block of this language with these words in it."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", text_of(document), re.MULTILINE | re.DOTALL)
+    (found,) = (block for block in blocks if containing in block)
+    return str(found)
+
+
+# --------------------------------------------------------------------------- links and names
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document: str) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(document)):
+        if "://" in target:
+            continue
+        path, _, heading = target.partition("#")
+        linked = (CHECKOUT / document).parent / path if path else CHECKOUT / document
+        assert linked.exists(), target
+        if heading:
+            assert heading in anchors(linked.read_text()), target
+
+
+def anchors(text: str) -> set[str]:
+    """What a heading is called in a link to it, by the usual rule."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+MODULE = re.compile(r"(?<![\w/.*])((?:\w+/)*\w+\.(?:py|md|toml|txt)|(?:\w+/)+)(?![\w.])")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_files_that_are_named_exist(document: str) -> None:
+    """In code quotes and in drawings, relative to the checkout or to the package."""
+    quoted = re.findall(r"`([^`\n]+)`", text_of(document)) + re.findall(
+        r"^```\n(.*?)^```", text_of(document), re.M | re.S
+    )
+    missing = {
+        name
+        for quote in quoted
+        for name in MODULE.findall(without_examples(quote))
+        if not any((folder / name).exists() for folder in (CHECKOUT, PACKAGE, PACKAGE / "dynamodb", PACKAGE / "cli"))
+    }
+    assert missing == set()
+
+
+def without_examples(quote: str) -> str:
+    """A command's arguments and the uris are the user's, not ours."""
+    return re.sub(r"(?<= )-\w+ \S+|\S*://\S*", "", quote)
+
+
+def test_modules_that_are_run_exist() -> None:
+    named = {name for document in DOCUMENTS for name in re.findall(r"python -m (ddbio[\w.]*)", text_of(document))}
+    assert named >= {"ddbio.simulator", "ddbio.demo"}
+    for name in named:
+        path = CHECKOUT / name.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), name
+
+
+def test_modules_of_the_data_flow_are_named_without_their_suffix_and_exist() -> None:
+    quoted = re.findall(r"^(?:Import|Export): (.*?)\n\n", text_of("docs/architecture.md"), re.M | re.S)
+    assert len(quoted) == 2
+    for name in {name for each in quoted for name in re.findall(r"`([\w/]+)`", each)}:
+        assert (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").exists(), name
+
+
+def test_functions_that_are_named_exist() -> None:
+    """`where to change what` names one function, in two modules."""
+    for module in ("ddbimport", "ddbexport"):
+        assert "\ndef summary(" in (PACKAGE / "cli" / f"{module}.py").read_text()
+
+
+def test_the_lanes_of_the_drawing_are_the_default() -> None:
+    drawing = text_of("docs/architecture.md")
+    lanes, connections, workers = DEFAULT_IMPORT_LANES, 4 * DEFAULT_IMPORT_LANES, 4
+    assert f"{lanes} lanes: {lanes} connections" in drawing
+    assert f"{connections} connections, {workers} pipes" in drawing
+    assert DEFAULT_EXPORT_LANES < DEFAULT_IMPORT_LANES
+
+
+# --------------------------------------------------------------------------- README
+
+
+def test_exit_codes_are_those_of_the_code() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", text_of("README.md"), re.MULTILINE)
+    codes = [EXIT_OK, EXIT_REJECTED, EXIT_USAGE, EXIT_FAILED, EXIT_STOPPED, run.EXIT_BROKEN_PIPE]
+    assert [int(code) for code, _ in rows] == codes
+    constants = re.findall(r"^EXIT_\w+ = (\d+)$", (PACKAGE / "errors.py").read_text(), re.MULTILINE)
+    assert {int(code) for code in constants} | {run.EXIT_BROKEN_PIPE} == set(codes)
+    words = dict(rows)
+    assert "rejected" in words["1"] and "nothing was moved" in words["2"] and "SIGTERM" in words["130"]
+
+
+def test_the_format_example_is_an_item_and_survives() -> None:
+    line = code_block("README.md", "json", '"$SS"').strip().encode()
+    assert b"\n" not in line
+    format = get_format("json")
+    item = format.parse(line)
+    assert item == {
+        "id": {"S": "a-1"},
+        "price": {"N": "12.50"},
+        "tags": {"SS": ["new", "red"]},
+        "photo": {"B": "iVBORw0KGgo="},
+        "ratings": {"NS": ["4", "4.5"]},
+    }
+    assert format.parse(rendered(item).rstrip(b"\n")) == item
+
+
+def rendered(item: dict[str, Any]) -> bytes:
+    """The item as an export to `json` writes it."""
+    format = get_format("json")
+    page = msgspec.json.encode([item])
+    return format.render(msgspec.json.decode(page, type=format.page_items))
+
+
+def test_the_examples_of_the_other_forms_are_items() -> None:
+    assert get_format("dynamodb-json").parse(b'{"Item": {"id": {"S": "a-1"}}}') == {"id": {"S": "a-1"}}
+    assert '`dynamodb-json`, `{"Item": {"id": {"S": "a-1"}}}` a line' in text_of("README.md")
+    assert get_format("dynamodb-json").parse(b'{"id": {"S": "a-1"}}') == {"id": {"S": "a-1"}}
+    wrapped = get_format("json").parse(b'{"a": {"$M": {"$B": 1}}, "b": {"$BS": ["AA=="]}}')
+    assert wrapped == {"a": {"M": {"$B": {"N": "1"}}}, "b": {"BS": ["AA=="]}}
+
+
+def test_the_formats_that_readme_names_are_those_there_are() -> None:
+    row = re.search(r"^\| `--format` \| (.+) \| `json` \|$", text_of("README.md"), re.MULTILINE)
+    assert row is not None
+    assert tuple(re.findall(r"`([\w-]+)`", row.group(1))) == FORMATS
+
+
+def test_the_policy_allows_what_the_code_calls_and_nothing_else() -> None:
+    policy = json.loads(code_block("README.md", "json", "Statement"))
+    assert policy["Version"] == "2012-10-17"
+    actions = set()
+    for statement in policy["Statement"]:
+        assert statement["Effect"] == "Allow"
+        named = statement["Action"]
+        named = [named] if isinstance(named, str) else named
+        service = {name.partition(":")[0] for name in named}
+        assert service == {statement["Resource"].split(":")[2]}
+        actions |= set(named)
+    for service in ("dynamodb", "s3"):
+        prefix = f"{service}:"
+        known = operations(service) | set(PERMISSIONS.values())
+        assert {name for name in actions if name.startswith(prefix)} <= {f"{prefix}{name}" for name in known}
+    assert {name for name in actions if name.startswith("dynamodb:")} == {
+        "dynamodb:DescribeTable",
+        "dynamodb:BatchWriteItem",
+        "dynamodb:Scan",
+    }
+    needed = {PERMISSIONS.get(name, name) for name in s3_operations_called()} - WORKS_WITHOUT
+    assert {name for name in actions if name.startswith("s3:")} == {f"s3:{name}" for name in needed}
+
+
+# Operations of S3 whose permission is called otherwise.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
+PERMISSIONS = {
+    "HeadBucket": "ListBucket",
+    "ListObjectsV2": "ListBucket",
+    "HeadObject": "GetObject",
+    "CreateMultipartUpload": "PutObject",
+    "UploadPart": "PutObject",
+    "CompleteMultipartUpload": "PutObject",
+    "ListParts": "ListMultipartUploadParts",
+}
+WORKS_WITHOUT = {"ListMultipartUploadParts"}  # asked to make sure; a refusal is taken for "it is still there"
+
+
+def operations(service: str) -> set[str]:
+    return set(botocore.session.get_session().get_service_model(service).operation_names)
+
+
+def s3_operations_called() -> set[str]:
+    """The operations whose names, as botocore's methods have them, stand in quotes in `ddbio/storage`."""
+    by_method = {xform_name(name): name for name in operations("s3")}
+    source = "".join(path.read_text() for path in (PACKAGE / "storage").glob("*.py"))
+    return {by_method[word] for word in re.findall(r'"([a-z0-9_]+)"', source) if word in by_method}
+
+
+# --------------------------------------------------------------------------- versions
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    first = re.search(r"^## (\S+)", text_of("CHANGELOG.md"), re.MULTILINE)
+    assert first is not None
+    assert first.group(1) == ddbio.__version__
+
+
+def test_what_changed_names_commands_that_exist() -> None:
+    for script in set(re.findall(r"`(\w+\.py)`", text_of("CHANGELOG.md"))):
+        assert (CHECKOUT / script).exists()

@@ -1,0 +1,89 @@
+"""What `import ddbio` gives, what it costs, and whether its map of the package is true."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+
+import pytest
+
+import ddbio
+
+PUBLIC = {
+    "import_table": "ddbio.importer",
+    "export_table": "ddbio.exporter",
+    "ImportOptions": "ddbio.options",
+    "ExportOptions": "ddbio.options",
+    "AwsSettings": "ddbio.options",
+    "DdbioError": "ddbio.errors",
+    "UsageError": "ddbio.errors",
+    "TransferError": "ddbio.errors",
+    "Stopped": "ddbio.errors",
+}
+EXPENSIVE = {"boto3", "botocore", "msgspec", "orjson", "asyncio", "uvloop", "httptools", "multiprocessing", "tqdm"}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The modules that a fresh interpreter has loaded after the statement."""
+    program = f"import sys\n{statement}\nprint(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_public_names_are_these() -> None:
+    """A name that is added here is kept for good; one that is taken away breaks somebody's program."""
+    assert sorted(ddbio.__all__) == sorted(PUBLIC)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_name_is_the_one_its_module_has(name: str) -> None:
+    home = importlib.import_module(PUBLIC[name])
+    assert getattr(ddbio, name) is getattr(home, name)
+    assert name in dir(ddbio)
+    assert name in vars(ddbio), "it is found without __getattr__ from the second time on"
+
+
+def test_a_star_import_gives_the_public_names() -> None:
+    found: dict[str, object] = {}
+    exec("from ddbio import *", found)
+    assert set(found) - {"__builtins__"} == set(PUBLIC)
+
+
+def test_another_name_is_an_ordinary_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'ddbio' has no attribute 'import_tabel'"):
+        _ = ddbio.import_tabel
+    assert not hasattr(ddbio, "__path_to_nothing__")
+
+
+def test_public_functions_and_classes_say_what_they_do() -> None:
+    assert all((getattr(ddbio, name).__doc__ or "").strip() for name in ddbio.__all__)
+
+
+def test_importing_the_package_costs_nothing() -> None:
+    loaded = loaded_by("import ddbio")
+    assert not loaded & EXPENSIVE
+    assert {name for name in loaded if name.partition(".")[0] == "ddbio"} == {"ddbio"}
+
+
+def test_options_and_errors_cost_next_to_nothing() -> None:
+    loaded = loaded_by("from ddbio import ImportOptions, ExportOptions, AwsSettings, DdbioError, Stopped")
+    assert not loaded & EXPENSIVE
+
+
+def test_a_submodule_is_no_less_there_for_the_lazy_names() -> None:
+    assert "ddbio.importer" in loaded_by("from ddbio import importer; importer.import_table")
+
+
+def test_the_map_names_every_module_and_nothing_else() -> None:
+    """One line each, indented by four: a name, spaces, what it is."""
+    assert ddbio.__doc__ is not None
+    named = re.findall(r"^ {4}([a-z_]+)  +\S", ddbio.__doc__, re.MULTILINE)
+    there = [module.name for module in pkgutil.iter_modules(ddbio.__path__)]
+    assert sorted(named) == sorted(there)
+
+
+def test_the_version_is_one_that_packagers_take() -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc|\.dev|\.post)\d+)?", ddbio.__version__)

@@ -1,0 +1,202 @@
+"""Slices: however a file is cut and whoever reads the pieces, every line is delivered once, with its offset."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ddbio import reader as reader_module
+from ddbio.errors import TransferError
+from ddbio.reader import BYTE_ORDER_MARK, SliceReader
+from ddbio.storage import SourceFile
+from ddbio.units import ImportCursor, SliceUnit
+from tests.unit.support import run
+
+Line = tuple[int, bytes]
+
+
+class MemoryStorage:
+    """One file in memory. reads: the ranges that were asked for."""
+
+    def __init__(self, content: bytes, *, remote: bool = False) -> None:
+        self.content = content
+        self.remote = remote
+        self.reads: list[tuple[int, int]] = []
+
+    def read_range(self, file: SourceFile, start: int, stop: int) -> bytes:
+        assert 0 <= start < stop <= len(self.content)
+        self.reads.append((start, stop))
+        return self.content[start:stop]
+
+
+def file_of(content: bytes) -> SourceFile:
+    return SourceFile("orders.json", len(content), "1")
+
+
+def cut(content: bytes, cuts: list[int]) -> list[SliceUnit]:
+    edges = [0, *sorted({at for at in cuts if 0 < at < len(content)}), len(content)]
+    return [SliceUnit(number, file_of(content), *pair) for number, pair in enumerate(pairwise(edges))]
+
+
+def lines_in(block: bytes, offset: int) -> list[Line]:
+    """The records of a block as the writer splits them."""
+    lines = []
+    for record in block.split(b"\n")[: None if not block.endswith(b"\n") else -1]:
+        lines.append((offset, record))
+        offset += len(record) + 1
+    return lines
+
+
+def all_lines(content: bytes) -> list[Line]:
+    """The oracle: the lines of the whole file and their offsets."""
+    mark = len(BYTE_ORDER_MARK) if content.startswith(BYTE_ORDER_MARK) else 0
+    return lines_in(content[mark:], mark) if content[mark:] else []
+
+
+def read(
+    content: bytes, unit: SliceUnit, block_bytes: int = 7, step_bytes: int = 5, *, remote: bool = False
+) -> list[Line]:
+    storage: Any = MemoryStorage(content, remote=remote)
+    reader = SliceReader(storage)
+    reader._block_bytes = block_bytes
+
+    async def story() -> list[Line]:
+        blocks = [block async for block in reader.blocks(unit)]
+        assert all(data for _, data in blocks) or content == BYTE_ORDER_MARK
+        return [line for offset, data in blocks if data for line in lines_in(data, offset)]
+
+    with mock.patch.object(reader_module, "LINE_END_STEP_BYTES", step_bytes):
+        return run(story())
+
+
+LINES = st.lists(
+    st.one_of(
+        st.sampled_from([b"", b"", b"\r", b"x", b'{"a":1}\r', b" "]),
+        st.binary(max_size=12).map(lambda data: data.replace(b"\n", b"")),
+        st.integers(0, 60).map(lambda size: b"y" * size),
+    ),
+    max_size=12,
+)
+CONTENTS = st.builds(
+    lambda mark, lines, end: mark + b"\n".join(lines) + end,
+    st.sampled_from([b"", b"", BYTE_ORDER_MARK]),
+    LINES,
+    st.sampled_from([b"", b"\n"]),
+)
+CUTS = st.lists(st.integers(0, 200), max_size=8)
+SIZES = st.integers(1, 40)
+
+
+@given(CONTENTS, CUTS, SIZES, SIZES)
+@example(b"a\nb\nc", [2], 1, 1)  # a cut where a line begins
+@example(b"a\nb\nc", [1], 1, 1)  # a cut at a line end
+@example(b"abc\n", [1, 2, 3], 2, 2)  # a line across four slices
+@example(b"\n\n\n", [1, 2], 1, 1)
+@example(BYTE_ORDER_MARK + b"a\n", [1, 2, 3, 4], 1, 1)  # cuts inside the byte order mark
+@example(BYTE_ORDER_MARK, [], 7, 5)
+@example(BYTE_ORDER_MARK * 2 + b"\n", [3], 1, 1)  # one is a mark, two are a mark and a character
+def test_every_line_is_delivered_once_with_its_offset(
+    content: bytes, cuts: list[int], block_bytes: int, step_bytes: int
+) -> None:
+    delivered = []
+    for unit in cut(content, cuts):
+        lines = read(content, unit, block_bytes, step_bytes)
+        in_slice = [at for at, _ in lines if unit.start <= at < unit.stop]
+        assert len(in_slice) >= len(lines) - content.startswith(BYTE_ORDER_MARK)  # lines belong to where they begin
+        delivered += lines
+    assert delivered == all_lines(content)
+
+
+@given(CONTENTS, CUTS, SIZES, st.data())
+def test_a_slice_goes_on_from_its_cursor(
+    content: bytes, cuts: list[int], block_bytes: int, data: st.DataObject
+) -> None:
+    delivered = []
+    for unit in cut(content, cuts):
+        lines = read(content, unit, block_bytes)
+        settled = data.draw(st.integers(0, len(lines)))
+        delivered += lines[:settled]
+        cursor = ImportCursor(unit.start, 0)
+        if settled:
+            offset, record = lines[settled - 1]
+            cursor = ImportCursor(offset + len(record) + 1, settled)
+        delivered += read(content, replace(unit, cursor=cursor), block_bytes)
+    assert delivered == all_lines(content)
+
+
+def test_a_cursor_that_is_still_at_the_start_is_no_line() -> None:
+    """A lane that is stopped before its first answer reports the unit's start, which may be inside a line."""
+    unit = SliceUnit(1, file_of(b"abcdef\nghi\n"), 3, 11, ImportCursor(3, 0))
+    assert read(b"abcdef\nghi\n", unit) == [(7, b"ghi")]
+
+
+@pytest.mark.parametrize("offset", [11, 12, 20])
+def test_a_finished_slice_has_nothing_left(offset: int) -> None:
+    content = b"abcdef\nghi\nlong line past the end\n"
+    assert read(content, SliceUnit(0, file_of(content), 0, 9, ImportCursor(offset, 2))) == []
+
+
+def test_an_empty_file_has_no_lines() -> None:
+    assert read(b"", SliceUnit(0, file_of(b""), 0, 0)) == []
+
+
+def test_a_file_that_was_listed_smaller_than_the_slice_is_read_to_its_end() -> None:
+    assert read(b"a\nb", SliceUnit(0, file_of(b"a\nb"), 0, 1000)) == [(0, b"a"), (2, b"b")]
+
+
+def test_crlf_stays_with_the_record() -> None:
+    assert read(b"a\r\nb\r\n", SliceUnit(0, file_of(b"a\r\nb\r\n"), 0, 6)) == [(0, b"a\r"), (3, b"b\r")]
+
+
+def test_a_mark_is_taken_off_at_the_start_of_the_file_only() -> None:
+    content = BYTE_ORDER_MARK + b"a\n" + BYTE_ORDER_MARK + b"b\n"
+    unit = SliceUnit(0, file_of(content), 0, len(content))
+    assert read(content, unit) == [(3, b"a"), (5, BYTE_ORDER_MARK + b"b")]
+
+
+def test_remote_storages_are_read_in_a_thread() -> None:
+    assert read(b"a\nb\n", SliceUnit(0, file_of(b"a\nb\n"), 0, 4), remote=True) == [(0, b"a"), (2, b"b")]
+
+
+def test_what_is_read_is_the_slice_and_little_more() -> None:
+    content = b"".join(b"%06d\n" % number for number in range(1000))
+    storage: Any = MemoryStorage(content)
+    reader = SliceReader(storage)
+    reader._block_bytes = 1000
+
+    async def story() -> None:
+        async for _ in reader.blocks(SliceUnit(0, file_of(content), 2003, 4003)):
+            pass
+
+    with mock.patch.object(reader_module, "LINE_END_STEP_BYTES", 16):
+        run(story())
+    assert sum(stop - start for start, stop in storage.reads) <= 1 + 2000 + 16
+    assert storage.reads == sorted(storage.reads)
+
+
+def test_blocks_are_no_larger_than_asked_for_where_lines_are_short() -> None:
+    content = b"0123456789\n" * 1000
+
+    async def story() -> list[int]:
+        storage: Any = MemoryStorage(content)
+        reader = SliceReader(storage)
+        reader._block_bytes = 256
+        return [len(data) async for _, data in reader.blocks(SliceUnit(0, file_of(content), 0, len(content)))]
+
+    assert max(run(story())) < 256 + 11
+
+
+def test_a_file_without_line_ends_is_not_read_into_memory() -> None:
+    content = b"x" * 10_000
+    with (
+        mock.patch.object(reader_module, "LINE_LIMIT_BYTES", 500),
+        pytest.raises(TransferError, match=r"orders\.json.*line that byte 100 is in"),
+    ):
+        read(content, SliceUnit(0, file_of(content), 0, 100))
+    assert read(content, SliceUnit(1, file_of(content), 100, 200)) == []

@@ -1,0 +1,236 @@
+"""The rejects file: every rejected record, whole, with its line, on disk the moment it is known."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ddbio.errors import TransferError, UsageError
+from ddbio.rejects import RejectsFile, choose_rejects_path, lines_before
+from ddbio.storage import SourceFile
+from ddbio.units import ImportCursor, Reject, SliceUnit
+
+ONE, TWO = SourceFile("one.json", 300, "1"), SourceFile("two.json", 100, "1")
+UNITS = [
+    SliceUnit(2, ONE, 200, 300),
+    SliceUnit(0, ONE, 0, 100),
+    SliceUnit(3, TWO, 0, 100),
+    SliceUnit(1, ONE, 100, 200),
+]
+
+
+def reject(
+    record: bytes = b"{}", *, unit: int = 0, line: int = 1, source: str = "one.json", offset: int = 0
+) -> Reject:
+    return Reject(source, offset, unit, line, "bad-json", "not valid JSON", record)
+
+
+def contents(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "orders.rejects.jsonl"
+
+
+# --------------------------------------------------------------------------- its content
+
+
+def test_a_reject_says_where_and_why(path: Path) -> None:
+    rejects = RejectsFile(path)
+    rejects.add([Reject("one.json", 2341, 1, 12, "missing-key", "the key 'id' is missing", b'{"a":1}')])
+    rejects.finish(UNITS, {0: ImportCursor(100, 30), 1: ImportCursor(200, 20)})
+    assert contents(path) == [
+        {
+            "source": "one.json",
+            "offset": 2341,
+            "line": 42,
+            "code": "missing-key",
+            "message": "the key 'id' is missing",
+            "record": '{"a":1}',
+        }
+    ]
+
+
+@given(st.binary(max_size=30))
+def test_the_record_is_kept_whole(tmp_path_factory: pytest.TempPathFactory, record: bytes) -> None:
+    path = tmp_path_factory.mktemp("rejects") / "x.jsonl"
+    rejects = RejectsFile(path)
+    rejects.add([reject(record)])
+    rejects.finish(UNITS, {})
+    (line,) = contents(path)
+    kept = base64.b64decode(line["record_base64"]) if "record_base64" in line else line["record"].encode()
+    assert kept == record
+
+
+def test_a_record_that_is_no_text_is_kept_in_base64(path: Path) -> None:
+    rejects = RejectsFile(path)
+    rejects.add([reject(b'{"a":"\xff"}')])
+    rejects.finish(UNITS, {})
+    (line,) = contents(path)
+    assert base64.b64decode(line["record_base64"]) == b'{"a":"\xff"}'
+    assert "record" not in line
+
+
+def test_a_crash_before_the_end_leaves_readable_lines(path: Path) -> None:
+    rejects = RejectsFile(path)
+    rejects.add([reject(b"one"), reject(b"two")])
+    rejects.add([reject(b"three")])
+    assert [line["record"] for line in contents(path)] == ["one", "two", "three"]  # neither finished nor closed
+    assert [line["line"] for line in contents(path)] == [None, None, None]
+
+
+def test_a_full_disk_leaves_whole_lines(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rejects = RejectsFile(path)
+    rejects.add([reject(b"one")])
+    write, calls = os.write, []
+
+    def full(fd: int, data: bytes) -> int:
+        calls.append(data)
+        if len(calls) > 1:
+            raise OSError(28, "No space left on device")
+        return write(fd, data[:10])
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(TransferError, match="No space left on device"):
+        rejects.add([reject(b"two")])
+    assert [line["record"] for line in contents(path)] == ["one"]
+    assert rejects.count == 1
+    monkeypatch.undo()
+    rejects.add([reject(b"three")])
+    rejects.finish(UNITS, {})
+    assert [line["record"] for line in contents(path)] == ["one", "three"]
+
+
+def test_without_rejects_there_is_no_file(path: Path) -> None:
+    rejects = RejectsFile(path)
+    rejects.add([])
+    rejects.finish(UNITS, {})
+    assert (rejects.count, path.exists()) == (0, False)
+
+
+@pytest.mark.parametrize("there_before", [False, True])
+def test_the_file_is_private(path: Path, there_before: bool) -> None:
+    if there_before:
+        path.write_text("old")
+        path.chmod(0o644)
+    rejects = RejectsFile(path)
+    rejects.add([reject()])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    rejects.finish(UNITS, {})
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert len(contents(path)) == 1
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_that_went_away_is_told(path: Path) -> None:
+    with pytest.raises(TransferError, match="cannot write the rejects file"):
+        RejectsFile(path / "gone" / "x.jsonl").add([reject()])
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    link, target = tmp_path / "link.jsonl", tmp_path / "target.jsonl"
+    target.write_text("")
+    link.symlink_to(target)
+    rejects = RejectsFile(link)
+    rejects.add([reject(b"one")])
+    rejects.finish(UNITS, {})
+    assert link.is_symlink()
+    assert [line["record"] for line in contents(target)] == ["one"]
+
+
+# --------------------------------------------------------------------------- line numbers
+
+
+def test_lines_are_counted_through_all_slices_of_a_source() -> None:
+    settled = {0: ImportCursor(105, 3), 1: ImportCursor(205, 4), 2: ImportCursor(300, 5), 3: ImportCursor(100, 6)}
+    assert lines_before(UNITS, settled) == {
+        ("one.json", 0): 0,
+        ("one.json", 1): 3,
+        ("one.json", 2): 7,
+        ("two.json", 3): 0,
+    }
+
+
+def test_behind_a_slice_that_was_not_settled_lines_are_not_known() -> None:
+    assert lines_before(UNITS, {0: ImportCursor(105, 3), 2: ImportCursor(300, 5)}) == {
+        ("one.json", 0): 0,
+        ("one.json", 1): 3,
+        ("two.json", 3): 0,
+    }
+
+
+def test_rejects_get_their_lines_at_the_end(path: Path) -> None:
+    rejects = RejectsFile(path)
+    rejects.add([reject(unit=2, line=1), reject(unit=0, line=2)])
+    rejects.add([reject(unit=3, line=9, source="two.json"), reject(unit=1, line=4)])
+    rejects.finish(UNITS, {0: ImportCursor(105, 3), 3: ImportCursor(100, 6)})
+    assert [line["line"] for line in contents(path)] == [None, 2, 9, 3 + 4]
+    assert all(set(line) == {"source", "offset", "line", "code", "message", "record"} for line in contents(path))
+
+
+# --------------------------------------------------------------------------- its place
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("orders.json", "orders.rejects.jsonl"),
+        ("/data/orders.2026.json", "orders.rejects.jsonl"),
+        ("exports/", "exports.rejects.jsonl"),
+        ("s3://bucket/prefix/orders.json", "orders.rejects.jsonl"),
+        ("s3://bucket/", "bucket.rejects.jsonl"),
+        ("*.json", "_.rejects.jsonl"),
+        (".hidden.json", "import.rejects.jsonl"),
+        ("/", "import.rejects.jsonl"),
+        ("orders.rejects.jsonl", "orders.rejects.jsonl"),
+    ],
+)
+def test_rejects_go_to_the_current_folder_under_the_name_of_the_source(
+    source: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert choose_rejects_path(None, [source, "other.json"], []) == Path(name)
+
+
+def test_rejects_of_an_earlier_run_are_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("orders.rejects.jsonl", "orders.2.rejects.jsonl"):
+        Path(name).write_text("{}")
+    assert choose_rejects_path(None, ["orders.json"], []) == Path("orders.3.rejects.jsonl")
+    assert choose_rejects_path(None, ["orders.rejects.jsonl"], []) == Path("orders.3.rejects.jsonl")
+
+
+def test_a_place_that_is_asked_for_is_taken(path: Path) -> None:
+    assert choose_rejects_path(str(path), ["orders.json"], []) == path
+    path.write_text("old")
+    assert choose_rejects_path(str(path), ["orders.json"], [SourceFile("s3://bucket/x", 1, "1")]) == path
+
+
+def test_a_source_is_never_overwritten(tmp_path: Path) -> None:
+    source, link = tmp_path / "orders.json", tmp_path / "link.json"
+    source.write_text("{}")
+    link.symlink_to(source)
+    for asked in (source, link):
+        with pytest.raises(UsageError, match="is one of the sources"):
+            choose_rejects_path(str(asked), [str(source)], [SourceFile(str(source), 2, "1")])
+
+
+@pytest.mark.parametrize("place", [".", "/dev/null"])
+def test_what_is_no_file_is_not_written_to(place: str) -> None:
+    with pytest.raises(UsageError, match="is not a file that rejects can be written to"):
+        choose_rejects_path(place, ["orders.json"], [])
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_is_moved(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be written"):
+        choose_rejects_path(str(tmp_path / "gone" / "x.jsonl"), ["orders.json"], [])

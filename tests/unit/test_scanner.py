@@ -1,0 +1,538 @@
+"""The export lane: pages become files of the right size, the cursor never runs ahead of what is durable, and whoever
+goes on from it writes the same files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ddbio.dynamodb.wire import Response, WireError
+from ddbio.errors import AbortError, TransferError
+from ddbio.options import AwsSettings
+from ddbio.scanner import FIRST_LIMIT, ExportJob, ExportLane, ExportWork, PageSize, SegmentFiles
+from ddbio.storage import WrittenFile
+from ddbio.storage.local import LocalStorage
+from ddbio.units import ExportCursor, ExportedFile, SegmentUnit, Tally, UnitReport
+from ddbio.worker import StopRequested
+from tests.unit.service import DATA_PLANE, cut, refusal, reply, served_by, worker_context
+from tests.unit.support import Clock, FakeSleep, run
+
+MIB = 1024 * 1024
+
+# --------------------------------------------------------------------------- a storage that lags
+
+
+class MemoryOutput:
+    """Durable in whole parts only, like a multipart upload; part_bytes 1 is like a disk."""
+
+    def __init__(self, storage: MemoryStorage, name: str, data: bytes = b"") -> None:
+        self._storage = storage
+        self._name = name
+        self._data = data
+        self._ended = False
+
+    @property
+    def written_bytes(self) -> int:
+        return len(self._data)
+
+    @property
+    def durable_bytes(self) -> int:
+        return len(self._data) // self._storage.part_bytes * self._storage.part_bytes
+
+    def write(self, data: bytes) -> None:
+        assert data
+        assert not self._ended
+        if self._storage.full:
+            raise TransferError("the disk is full")
+        self._data += data
+
+    def state(self) -> dict[str, Any]:
+        return {"name": self._name, "durable": self._data[: self.durable_bytes].decode()}
+
+    def finish(self) -> WrittenFile:
+        assert not self._ended
+        self._ended = True
+        self._storage.files[self._name] = self._data
+        return WrittenFile(self._name, len(self._data), "sha256:x")
+
+    def abort(self) -> None:
+        self._ended = True
+        self._storage.aborted.append(self._name)
+
+
+@dataclass
+class MemoryStorage:
+    """files: those that are finished."""
+
+    part_bytes: int = 1
+    remote: bool = False
+    full: bool = False
+    files: dict[str, bytes] = field(default_factory=dict)
+    aborted: list[str] = field(default_factory=list)
+
+    def create(self, uri: str, name: str, max_bytes: int) -> MemoryOutput:
+        return MemoryOutput(self, name)
+
+    def reopen(self, state: dict[str, Any]) -> MemoryOutput:
+        """What was finished after the state was taken is begun again with its durable bytes."""
+        json.dumps(state)
+        return MemoryOutput(self, state["name"], state["durable"].encode())
+
+
+def export_job(
+    max_file_bytes: int = 100, *, cap: float = float("inf"), table: str = "Orders", folder: str = "out"
+) -> ExportJob:
+    return ExportJob(
+        table=table,
+        item_bytes=0.0,
+        data_plane=DATA_PLANE,
+        format="json",
+        destination=folder,
+        aws=AwsSettings(),
+        max_file_bytes=max_file_bytes,
+        consistent_read=False,
+        cap=cap,
+        lanes=1,
+    )
+
+
+# --------------------------------------------------------------------------- files of a segment
+
+
+UNIT = SegmentUnit(7, 7, 8)
+Page = list[bytes]
+
+
+def name_of(number: int) -> str:
+    return f"Orders-0007-{number:05}.json"
+
+
+@dataclass
+class Segment:
+    """The files of one segment, written by one worker after the other. told: what they reported."""
+
+    storage: MemoryStorage
+    max_file_bytes: int
+    cursor: ExportCursor | None = None
+    told: list[ExportedFile] = field(default_factory=list)
+    items: int = 0
+    finished: bool = False
+
+    async def write(
+        self, pages: list[Page], *, until: int | None = None, report_at: AbstractSet[int] = frozenset()
+    ) -> None:
+        """Write the pages from where the cursor is; die before page `until`."""
+        if self.finished:
+            return
+        unit = SegmentUnit(UNIT.number, UNIT.segment, UNIT.total_segments, self.cursor)
+        files = SegmentFiles(self.storage, export_job(self.max_file_bytes), ".json", unit)  # type: ignore[arg-type]
+        await files.open()
+        first = int(self.cursor.last_key) if self.cursor is not None and self.cursor.last_key is not None else 0
+        for number in range(first, len(pages)):
+            if until is not None and number >= until:
+                return
+            if pages[number]:
+                await files.write(b"".join(pages[number]), len(pages[number]))
+            if number + 1 < len(pages):
+                files.mark(str(number + 1))
+            if number in report_at:
+                self.hear(files)
+        await files.finish()
+        self.hear(files)
+        self.finished = True
+
+    def hear(self, files: SegmentFiles) -> None:
+        cursor, exported, items = files.take_settled()
+        assert cursor is not None
+        json.dumps([cursor.last_key, cursor.output])
+        self.cursor = cursor
+        self.told += exported
+        self.items += items
+
+
+def expected_files(lines: list[bytes], max_file_bytes: int) -> list[bytes]:
+    """The oracle: a line goes to the next file where it does not fit, and into an empty one in any case."""
+    files: list[bytes] = []
+    for line in lines:
+        if files and len(files[-1]) + len(line) <= max_file_bytes:
+            files[-1] += line
+        else:
+            files.append(line)
+    return files
+
+
+LINES = st.lists(st.integers(0, 40).map(lambda size: b"x" * size + b"\n"), max_size=6)
+PAGES = st.lists(LINES, min_size=1, max_size=8)
+
+
+@given(PAGES, st.integers(1, 100), st.integers(1, 30), st.booleans())
+@example([[b"1234\n", b"1234\n"], [b"1234\n"]], 10, 1, False)  # fits to the byte
+@example([[b"12345\n"]], 5, 1, False)  # a line longer than a file may be
+def test_files_are_rolled_at_their_size(
+    pages: list[Page], max_file_bytes: int, part_bytes: int, remote: bool
+) -> None:
+    segment = Segment(MemoryStorage(part_bytes, remote), max_file_bytes)
+    run(segment.write(pages))
+    lines = [line for page in pages for line in page]
+    files = expected_files(lines, max_file_bytes)
+    assert segment.storage.files == {name_of(number): data for number, data in enumerate(files)}
+    assert segment.told == [
+        ExportedFile(7, WrittenFile(name_of(number), len(data), "sha256:x"), data.count(b"\n"))
+        for number, data in enumerate(files)
+    ]
+    assert segment.items == len(lines)
+    assert segment.cursor == ExportCursor(None, len(files), None, 0)
+
+
+def test_an_empty_segment_makes_no_file() -> None:
+    segment = Segment(MemoryStorage(), 100)
+    run(segment.write([[], [], []]))
+    assert (segment.storage.files, segment.told, segment.items) == ({}, [], 0)
+
+
+def test_the_cursor_waits_until_a_page_is_durable() -> None:
+    storage = MemoryStorage(part_bytes=10)
+    files = SegmentFiles(storage, export_job(1000), ".json", UNIT)  # type: ignore[arg-type]
+
+    async def story() -> list[tuple[Any, ...]]:
+        seen = []
+        await files.open()
+        for number, line in enumerate([b"12345678\n", b"1\n", b"12345678\n", b"12345678\n"], 1):
+            await files.write(line, 1)
+            files.mark(f"after {number}")
+            cursor, _, items = files.take_settled()
+            assert cursor is not None
+            seen.append((cursor.last_key, cursor.output_items, items))
+        await files.finish()
+        cursor, exported, items = files.take_settled()
+        return [*seen, (cursor, len(exported), items)]
+
+    # 9, 11, 20 and 29 bytes are written; 0, 10, 20 and 20 of them durable
+    assert run(story()) == [
+        (None, 0, 0),
+        (None, 0, 0),
+        ("after 3", 3, 3),
+        ("after 3", 3, 0),
+        (ExportCursor(None, 1, None, 0), 1, 1),
+    ]
+
+
+def test_files_finished_behind_the_cursor_are_told_with_it() -> None:
+    """Whoever goes on from the cursor writes them again: told before, they would be told twice."""
+    storage = MemoryStorage(part_bytes=100)
+    files = SegmentFiles(storage, export_job(10), ".json", UNIT)  # type: ignore[arg-type]
+
+    async def story() -> list[tuple[Any, int, int]]:
+        await files.open()
+        await files.write(b"12345678\n12\n", 2)  # the first file is finished, the second is not durable
+        files.mark("k")
+        before = files.take_settled()
+        await files.finish()
+        after = files.take_settled()
+        return [(before[0], len(before[1]), before[2]), (after[0], len(after[1]), after[2])]
+
+    assert run(story()) == [(ExportCursor(None, 0, None, 0), 0, 0), (ExportCursor(None, 2, None, 0), 2, 2)]
+
+
+@given(
+    PAGES,
+    st.integers(1, 100),
+    st.integers(1, 30),
+    st.lists(st.tuples(st.integers(0, 8), st.sets(st.integers(0, 8))), max_size=3),
+)
+@settings(max_examples=200)
+def test_whoever_goes_on_from_the_cursor_writes_the_same_files(
+    pages: list[Page], max_file_bytes: int, part_bytes: int, deaths: list[tuple[int, set[int]]]
+) -> None:
+    segment = Segment(MemoryStorage(part_bytes), max_file_bytes)
+    for until, report_at in deaths:
+        run(segment.write(pages, until=until, report_at=report_at))
+    run(segment.write(pages, report_at={0, 3}))
+    lines = [line for page in pages for line in page]
+    files = expected_files(lines, max_file_bytes)
+    assert segment.storage.files == {name_of(number): data for number, data in enumerate(files)}
+    assert [(each.file.name, each.items) for each in segment.told] == [
+        (name_of(number), data.count(b"\n")) for number, data in enumerate(files)
+    ]
+    assert segment.items == len(lines)
+
+
+def test_an_arn_names_its_table_in_the_file_names() -> None:
+    storage = MemoryStorage()
+    job = export_job(table="arn:aws:dynamodb:eu-west-1:123456789012:table/Orders")
+    files = SegmentFiles(storage, job, ".json", UNIT)  # type: ignore[arg-type]
+
+    async def story() -> None:
+        await files.write(b"{}\n", 1)
+        await files.finish()
+
+    run(story())
+    assert list(storage.files) == ["Orders-0007-00000.json"]
+
+
+def test_after_an_abort_there_is_no_cursor_into_the_file_that_is_gone() -> None:
+    storage = MemoryStorage()
+    files = SegmentFiles(storage, export_job(10), ".json", UNIT)  # type: ignore[arg-type]
+
+    async def story() -> ExportCursor | None:
+        await files.write(b"12345678\n12\n", 2)
+        files.mark("k")
+        await files.abort()
+        return files.take_settled()[0]
+
+    assert run(story()) is None
+    assert (list(storage.files), storage.aborted) == ([name_of(0)], [name_of(1)])
+
+
+# --------------------------------------------------------------------------- how large a page
+
+
+@pytest.mark.parametrize(
+    ("cap", "item_bytes", "consistent", "limit", "estimate"),
+    [
+        (float("inf"), 100.0, False, None, 128.5),  # 1 MB and the item that crosses it
+        (float("inf"), 100.0, True, None, 257.0),
+        (514.0, 100.0, False, None, 128.5),  # a full page is a quarter of a second
+        (
+            513.0,
+            0.0,
+            False,
+            FIRST_LIMIT,
+            0.5,
+        ),  # nothing is known of the items: one, and what it costs is settled after
+        (400.0, 1024.0, False, 800, 100.0),
+        (400.0, 1024.0, True, 400, 100.0),
+        (4.0, 1024.0, False, 8, 1.0),
+        (0.5, 100.0, False, 40, 0.5),  # never less than the service charges
+        (4.0, 400_000.0, False, 1, 400_000 / 8192),
+    ],
+)
+def test_pages_are_no_larger_than_a_quarter_second_of_the_cap(
+    cap: float, item_bytes: float, consistent: bool, limit: int | None, estimate: float
+) -> None:
+    page_size = PageSize(cap, item_bytes, consistent=consistent)
+    assert page_size.limit == limit
+    assert page_size.estimate == pytest.approx(estimate, rel=0.01)
+
+
+def test_the_size_of_items_is_learned() -> None:
+    page_size = PageSize(40.0, 0.0, consistent=False)
+    assert page_size.limit == FIRST_LIMIT
+    page_size.learn(10, 5.0)  # 4 KB each
+    assert page_size.limit == 20
+    for _ in range(30):
+        page_size.learn(20, 5.0)  # 2 KB each
+    assert page_size.limit in (39, 40)
+    assert page_size.estimate == pytest.approx(10, rel=0.03)
+
+
+def test_small_pages_are_not_reserved_as_full_ones() -> None:
+    page_size = PageSize(float("inf"), 100.0, consistent=False)
+    for _ in range(20):
+        page_size.learn(0, 0.5)
+    assert page_size.estimate < 1.0
+    for _ in range(20):
+        page_size.learn(4000, 128.5)
+    assert page_size.estimate == pytest.approx(128.5, rel=0.01)
+
+
+@given(
+    st.floats(0.1, 1e6),
+    st.one_of(st.just(0.0), st.floats(1, 409_600)),
+    st.booleans(),
+    st.lists(st.tuples(st.integers(0, 5000), st.floats(0.5, 257)), max_size=10),
+)
+def test_there_is_always_a_page_to_ask_for(
+    cap: float, item_bytes: float, consistent: bool, pages: list[tuple[int, float]]
+) -> None:
+    page_size = PageSize(cap, item_bytes, consistent=consistent)
+    for items, units in pages:
+        page_size.learn(items, units)
+    assert page_size.limit is None or page_size.limit >= 1
+    assert 0.5 <= page_size.estimate <= (257 if consistent else 128.5)
+
+
+# --------------------------------------------------------------------------- the lane
+
+
+@dataclass
+class Table:
+    """Pages of items by segment: what a Scan gives. script: what to answer instead, one a request."""
+
+    pages: list[list[dict[str, Any]]]
+    script: list[Response | Exception | None] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+
+    def act(self, operation: str, request: dict[str, Any], _: int) -> Response | Exception:
+        assert operation == "Scan"
+        self.requests.append(request)
+        if self.script and (answer := self.script.pop(0)) is not None:
+            return answer
+        number = int(request.get("ExclusiveStartKey", {"id": {"N": "0"}})["id"]["N"])
+        more = {"LastEvaluatedKey": {"id": {"N": str(number + 1)}}} if number + 1 < len(self.pages) else {}
+        return reply(Items=self.pages[number], ConsumedCapacity={"CapacityUnits": 2.5}, **more)
+
+
+def item(number: int) -> dict[str, Any]:
+    return {"id": {"N": str(number)}}
+
+
+@dataclass
+class Export:
+    """One segment of a table through a lane; every request takes so many seconds."""
+
+    table: Table
+    storage: Any = field(default_factory=MemoryStorage)
+    folder: str = "out"
+    max_file_bytes: int = 20
+    reports: list[UnitReport] = field(default_factory=list)
+    seconds_a_request: float = 0.0
+    stop_after: int | None = None
+    cap: float = float("inf")
+
+    def work(self, unit: SegmentUnit = UNIT) -> None:
+        clock = Clock()
+
+        def act(*request: Any) -> Response | Exception:
+            clock.now_s += self.seconds_a_request
+            return self.table.act(*request)
+
+        with served_by(act):
+            context = worker_context(self.reports.append, FakeSleep(clock, self.stop_after), clock)  # type: ignore[arg-type]
+            work = ExportWork(export_job(self.max_file_bytes, cap=self.cap, folder=self.folder), context)
+            work.storage = self.storage
+            lane = ExportLane(work)
+
+            async def story() -> None:
+                try:
+                    await lane.work(unit)
+                finally:
+                    await lane.close()
+
+            run(story())
+
+
+def test_a_segment_is_scanned_to_its_end() -> None:
+    export = Export(Table([[item(1), item(2)], [], [item(3)]]))
+    export.work()
+    assert export.storage.files == {name_of(0): b'{"id":1}\n{"id":2}\n', name_of(1): b'{"id":3}\n'}
+    (report,) = export.reports
+    assert (report.done, report.cursor) == (True, ExportCursor(None, 2, None, 0))
+    assert report.tally == Tally(read=3, written=3, bytes=27, units=7.5, requests=3)
+    assert [each.items for each in report.files] == [2, 1]
+    assert [request.get("ExclusiveStartKey") for request in export.table.requests] == [None, item(1), item(2)]
+    assert {
+        (request["Segment"], request["TotalSegments"], request.get("Limit")) for request in export.table.requests
+    } == {(7, 8, None)}
+
+
+def test_an_empty_page_does_not_end_a_segment_and_an_empty_segment_makes_no_file() -> None:
+    export = Export(Table([[], [], []]))
+    export.work()
+    assert (export.storage.files, len(export.table.requests)) == ({}, 3)
+    assert export.reports[-1].tally == Tally(units=7.5, requests=3)
+
+
+def test_under_a_small_cap_pages_are_limited() -> None:
+    export = Export(Table([[item(1)], [item(2)]]), cap=4.0)
+    export.work()
+    limits = [request["Limit"] for request in export.table.requests]
+    assert limits[0] == FIRST_LIMIT
+    assert limits[1] == 1  # an item of 2.5 units against a page of 1
+
+
+@pytest.mark.parametrize(
+    "fault", [cut(), cut(sent=False), refusal("ThrottlingException"), refusal("InternalServerError", status=500)]
+)
+def test_a_page_that_did_not_come_is_asked_for_again(fault: Response | WireError) -> None:
+    export = Export(Table([[item(1)], [item(2)]], [None, fault, fault]))
+    export.work()
+    assert export.storage.files == {name_of(0): b'{"id":1}\n{"id":2}\n'}
+    assert export.table.requests[1] == export.table.requests[3]
+
+
+def test_reports_come_while_a_segment_is_scanned() -> None:
+    export = Export(Table([[item(number)] for number in range(10)]), seconds_a_request=0.3)
+    export.work()
+    assert [report.done for report in export.reports] == [False] * 4 + [True]
+    assert sum(report.tally.read for report in export.reports) == 10
+    assert sum(report.tally.written for report in export.reports) == 10
+    cursors = [report.cursor for report in export.reports if isinstance(report.cursor, ExportCursor)]
+    assert [cursor.last_key for cursor in cursors] == [
+        *(f'{{"id":{{"N":"{number}"}}}}' for number in (2, 4, 6, 8)),
+        None,
+    ]
+
+
+class Fault(Exception):
+    """Something nobody thought of, in this lane or in another one of the same worker."""
+
+
+def test_a_segment_goes_on_from_its_cursor_after_a_fault_of_ours(tmp_path: Path) -> None:
+    pages = [[item(number)] for number in range(10)]
+    export = Export(Table(pages, [None] * 5 + [Fault()]), LocalStorage(), str(tmp_path), max_file_bytes=1000)
+    export.seconds_a_request = 0.3
+    with pytest.raises(Fault):
+        export.work()
+    cursors = [report.cursor for report in export.reports if isinstance(report.cursor, ExportCursor)]
+    assert cursors[-1].last_key is not None
+    export.work(SegmentUnit(7, 7, 8, cursors[-1]))  # as the parent hands it on
+    written = b"".join(path.read_bytes() for path in sorted(tmp_path.glob("*.json")))
+    assert written == b"".join(b'{"id":%d}\n' % number for number in range(10))
+    assert sum(report.tally.read for report in export.reports) == 10
+    assert sum(report.tally.written for report in export.reports) == 10
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "message"),
+    [
+        (
+            refusal("ValidationException", "bad key"),
+            TransferError,
+            "segment 7 of 8 of table Orders: ValidationException",
+        ),
+        (refusal("AccessDeniedException"), AbortError, 'Scan on table "Orders" was refused: AccessDeniedException'),
+    ],
+)
+def test_a_scan_that_is_refused_says_so_and_leaves_no_file_half_written(
+    answer: Response, error: type[TransferError], message: str
+) -> None:
+    export = Export(Table([[item(1)], [item(2)]], [None, answer]))
+    with pytest.raises(error, match=message):
+        export.work()
+    (report,) = export.reports
+    assert (report.done, report.cursor, export.storage.files) == (False, None, {})
+    assert export.storage.aborted == [name_of(0)]
+
+
+def test_a_full_disk_leaves_no_file_half_written() -> None:
+    export = Export(Table([[item(1)]]), MemoryStorage(full=True))
+    with pytest.raises(TransferError, match="the disk is full"):
+        export.work()
+    assert (export.reports[-1].done, export.storage.aborted) == (False, [name_of(0)])
+
+
+def test_a_stop_ends_a_segment_between_two_pages() -> None:
+    export = Export(Table([[item(number)] for number in range(10)]), stop_after=3)
+    with pytest.raises(StopRequested):
+        export.work()
+    assert len(export.table.requests) == 4
+    assert not export.reports[-1].done
+
+
+@given(st.lists(st.lists(st.integers(0, 10**9), max_size=5), min_size=1, max_size=6), st.integers(1, 60))
+def test_every_item_of_every_page_is_in_a_file(pages: list[list[int]], part_bytes: int) -> None:
+    export = Export(Table([[item(number) for number in page] for page in pages]), MemoryStorage(part_bytes))
+    export.work()
+    text = b"".join(data for _, data in sorted(export.storage.files.items()))
+    assert [orjson.loads(line)["id"] for line in text.splitlines()] == [number for page in pages for number in page]
+    tally = export.reports[-1].tally
+    assert (tally.read, tally.written, tally.bytes) == (sum(map(len, pages)), sum(map(len, pages)), len(text))

@@ -1,0 +1,628 @@
+"""One connection against a scripted peer: what is sent, and what becomes of every way an answer can fail to come."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import datetime
+import ipaddress
+import socket
+import ssl
+import zlib
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from ddbio.dynamodb import wire
+from ddbio.dynamodb.wire import Connection, Endpoint, Response, WireError
+from tests.unit.peer import CUT, HANG, Peer, Proxy, chunked, listening, ok
+from tests.unit.support import LOOPS, run
+
+HEADERS = "Host: localhost\r\nX-Amz-Target: DynamoDB_20120810.Scan\r\n"
+Loop = Callable[[], asyncio.AbstractEventLoop]
+Story = Callable[[Connection, Peer], Awaitable[Any]]
+
+
+@pytest.fixture(params=LOOPS.values(), ids=LOOPS.keys())
+def new_loop(request: pytest.FixtureRequest) -> Loop:
+    loop: Loop = request.param
+    return loop
+
+
+def play(new_loop: Loop, peer: Peer, story: Story, timeout_s: float = 5.0) -> Any:
+    """Tell a story of one connection to a peer."""
+
+    async def told() -> Any:
+        async with listening(peer):
+            endpoint = Endpoint(f"http://127.0.0.1:{peer.port}", "eu-west-1")
+            connection = Connection(endpoint, None, timeout_s=timeout_s)
+            try:
+                return await story(connection, peer)
+            finally:
+                connection.close()
+                await asyncio.sleep(0.01)  # the peer sees it
+
+    return run(told(), new_loop)
+
+
+async def ask(connection: Connection, body: bytes = b"{}") -> Response:
+    return await connection.request(HEADERS, body)
+
+
+async def failure_of(connection: Connection) -> WireError:
+    with pytest.raises(WireError) as caught:
+        await ask(connection)
+    return caught.value
+
+
+# --------------------------------------------------------------------------- what is sent
+
+
+def test_a_request_is_its_headers_and_its_body(new_loop: Loop) -> None:
+    async def story(connection: Connection, peer: Peer) -> None:
+        await connection.request(HEADERS, b'{"TableName":"T"}')
+
+    peer = Peer([ok()])
+    play(new_loop, peer, story)
+    (request,) = peer.requests
+    assert request.line == "POST / HTTP/1.1"
+    assert request.header("X-Amz-Target") == "DynamoDB_20120810.Scan"
+    assert request.header("Content-Length") == "17"
+    assert request.header("Accept-Encoding") == "identity"
+    assert request.header("Proxy-Authorization") is None
+    assert request.body == b'{"TableName":"T"}'
+
+
+def test_a_connection_is_used_again(new_loop: Loop) -> None:
+    async def story(connection: Connection, peer: Peer) -> list[Response]:
+        return [await ask(connection) for _ in range(3)]
+
+    peer = Peer([ok(b"1"), ok(b"", status="400 Bad Request"), ok(b"3")])
+    assert play(new_loop, peer, story) == [Response(200, b"1"), Response(400, b""), Response(200, b"3")]
+    assert peer.connections == 1
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        ok(b"1", "Connection: close"),
+        b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n1",
+        [ok(b"1"), CUT],  # kept alive, and then closed all the same
+    ],
+)
+def test_a_connection_that_ended_is_opened_again(new_loop: Loop, last: object) -> None:
+    async def story(connection: Connection, peer: Peer) -> list[bytes]:
+        first = await ask(connection)
+        await asyncio.sleep(0.02)
+        return [first.body, (await ask(connection)).body]
+
+    peer = Peer([last, ok(b"2")])
+    assert play(new_loop, peer, story) == [b"1", b"2"]
+    assert [request.connection for request in peer.requests] == [0, 1]
+
+
+def test_asked_to_close_the_next_request_may_follow_at_once(new_loop: Loop) -> None:
+    async def story(connection: Connection, peer: Peer) -> list[bytes]:
+        return [(await ask(connection)).body for _ in range(20)]
+
+    bodies = [b"%d" % number for number in range(20)]
+    peer = Peer([ok(body, "Connection: close") for body in bodies])
+    assert play(new_loop, peer, story) == bodies
+
+
+# --------------------------------------------------------------------------- answers
+
+
+@pytest.mark.parametrize(
+    ("answer", "response"),
+    [
+        (ok(b'{"a":1}'), Response(200, b'{"a":1}')),
+        (ok(b""), Response(200, b"")),
+        (ok(b"x" * 3_000_000), Response(200, b"x" * 3_000_000)),
+        (ok(b"{}", crc32=False), Response(200, b"{}")),
+        (ok(b"busy", status="503 Service Unavailable"), Response(503, b"busy")),
+        (ok(b"", status="500 "), Response(500, b"")),
+        (chunked([b"ab", b"c" * 300, b"d"]), Response(200, b"ab" + b"c" * 300 + b"d")),
+        (chunked([b"ab", b"c"], f"X-Amz-CRC32: {zlib.crc32(b'abc')}"), Response(200, b"abc")),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + ok(b"1"), Response(200, b"1")),
+        (b"HTTP/1.1 103 Early Hints\r\nx-amz-crc32: 7\r\n\r\n" + ok(b"1", crc32=False), Response(200, b"1")),
+        ([b"HTTP/1.1 100 Continue\r\n\r\n", ok(b"1")], Response(200, b"1")),
+    ],
+    ids=range(11),
+)
+def test_an_answer_is_its_status_and_its_body(new_loop: Loop, answer: object, response: Response) -> None:
+    async def story(connection: Connection, peer: Peer) -> tuple[Response, Response]:
+        return await ask(connection), await ask(connection)
+
+    peer = Peer([answer, ok(b"next")])
+    assert play(new_loop, peer, story) == (response, Response(200, b"next"))
+    assert peer.connections == 1
+
+
+def test_an_answer_may_come_byte_by_byte(new_loop: Loop) -> None:
+    async def story(connection: Connection, peer: Peer) -> Response:
+        return await ask(connection)
+
+    answer = chunked([b"abc", b"defg"], f"x-amz-crc32: {zlib.crc32(b'abcdefg')}")
+    assert play(new_loop, Peer([[answer[at : at + 1] for at in range(len(answer))]]), story).body == b"abcdefg"
+
+
+# --------------------------------------------------------------------------- faults
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "detail"),
+    [
+        (CUT, "cut", "after 0 bytes of the answer"),
+        ([b"HTTP/1.1 200", CUT], "cut", "after 12 bytes of the answer"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345", CUT], "cut", "of the answer"),
+        ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n123", CUT], "cut", "of the answer"),
+        ([b"HTTP/1.1 100 Continue\r\n\r\n", CUT], "cut", "of the answer"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "garbage", "not HTTP"),
+        (b"\x15\x03\x01\x00\x02\x02\x50", "garbage", "not HTTP"),
+        (b"HTTP/1.1 99999 What\r\n\r\n", "garbage", "not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", "garbage", "not HTTP"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", "garbage", ""),
+        (ok(b"{}").replace(b"{}", b"[]"), "checksum", "the 2 bytes received"),
+        (ok(b"{}", "x-amz-crc32: nonsense", crc32=False), "checksum", "x-amz-crc32"),
+        (ok(b"{}", "x-amz-crc32:", crc32=False), "checksum", "x-amz-crc32"),
+        (chunked([b"a", b"b"], f"x-amz-crc32: {zlib.crc32(b'a')}"), "checksum", "the 2 bytes received"),
+    ],
+    ids=range(14),
+)
+def test_without_a_whole_answer_the_request_fails_and_the_next_one_does_not(
+    new_loop: Loop, answer: object, kind: str, detail: str
+) -> None:
+    async def story(connection: Connection, peer: Peer) -> tuple[WireError, Response]:
+        return await failure_of(connection), await ask(connection)
+
+    peer = Peer([answer, ok(b"again")])
+    failure, response = play(new_loop, peer, story)
+    assert (failure.kind, failure.sent, detail in failure.detail) == (kind, True, True), str(failure)
+    assert response.body == b"again"
+    assert [request.connection for request in peer.requests] == [0, 1]
+
+
+@pytest.mark.parametrize("answer", [HANG, [b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345", HANG]])
+def test_an_answer_that_does_not_come_in_time_is_not_waited_for(new_loop: Loop, answer: object) -> None:
+    async def story(connection: Connection, peer: Peer) -> tuple[WireError, Response]:
+        return await failure_of(connection), await ask(connection)
+
+    failure, response = play(new_loop, Peer([answer, ok(b"again")]), story, timeout_s=0.05)
+    assert (failure.kind, failure.sent) == ("timeout", True)
+    assert response.body == b"again"
+
+
+def test_a_late_answer_is_not_taken_for_the_next(new_loop: Loop) -> None:
+    async def story(connection: Connection, peer: Peer) -> tuple[WireError, Response]:
+        failure = await failure_of(connection)
+        peer.answers.append(ok(b"right"))
+        return failure, await ask(connection)
+
+    class Late(Peer):
+        async def _answer(self, writer: asyncio.StreamWriter) -> bool:
+            if self.answers[0] is HANG:
+                self.answers.pop(0)
+                await asyncio.sleep(0.06)
+                writer.write(ok(b"wrong"))
+                return True
+            return await super()._answer(writer)
+
+    failure, response = play(new_loop, Late([HANG]), story, timeout_s=0.04)
+    assert (failure.kind, response.body) == ("timeout", b"right")
+
+
+def test_bytes_nobody_asked_for_are_not_taken_for_an_answer(new_loop: Loop) -> None:
+    async def story(connection: Connection, peer: Peer) -> list[bytes]:
+        first = await ask(connection)
+        await asyncio.sleep(0.02)
+        return [first.body, (await ask(connection)).body]
+
+    peer = Peer([[ok(b"1"), ok(b"unasked")], ok(b"2")])
+    assert play(new_loop, peer, story) == [b"1", b"2"]
+
+
+@pytest.mark.parametrize("split", [5, 38, 42])
+def test_a_second_answer_behind_the_first_is_not_taken_for_the_next(new_loop: Loop, split: int) -> None:
+    """Its beginning comes with the first one, the rest when the next request is under way already."""
+    unasked = ok(b"unasked", crc32=False)
+
+    class Ahead(Peer):
+        async def _answer(self, writer: asyncio.StreamWriter) -> bool:
+            if len(self.requests) == 1:
+                writer.write(ok(b"1") + unasked[:split])
+            else:
+                on_the_same = self.requests[-1].connection == 0
+                writer.write(unasked[split:] * on_the_same + ok(b"2"))
+            return True
+
+    async def story(connection: Connection, peer: Peer) -> list[bytes]:
+        return [(await ask(connection)).body, (await ask(connection)).body]
+
+    assert len(unasked) > split
+    assert play(new_loop, Ahead(), story) == [b"1", b"2"]
+
+
+def test_a_peer_that_speaks_first_is_left_alone(new_loop: Loop) -> None:
+    async def story(connection: Connection, peer: Peer) -> WireError:
+        return await failure_of(connection)
+
+    failure = play(new_loop, Peer([HANG], first_bytes=b"220 mail.example.com ESMTP\r\n"), story)
+    assert failure.kind in ("garbage", "cut")
+
+
+def test_a_peer_that_hangs_up_at_once_is_a_cut(new_loop: Loop) -> None:
+    """Before the request is sent, or after: it depends on who is faster."""
+
+    class Busy(Peer):
+        async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.transport.abort()
+
+    async def story(connection: Connection, peer: Peer) -> set[str]:
+        return {(await failure_of(connection)).kind for _ in range(20)}
+
+    assert play(new_loop, Busy(), story) <= {"cut", "connect"}
+
+
+def test_a_connection_that_is_lost_while_it_is_made_was_never_sent(new_loop: Loop) -> None:
+    class Unlucky(Connection):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            self.connection_lost(ConnectionResetError("reset by peer"))
+
+    async def told() -> WireError:
+        async with listening(Peer([ok()])) as peer:
+            return await failure_of(Unlucky(Endpoint(f"http://127.0.0.1:{peer.port}", "x"), None))
+
+    failure = run(told(), new_loop)
+    assert (failure.kind, failure.sent) == ("cut", False)
+
+
+def test_a_cancelled_request_ends_its_connection(new_loop: Loop) -> None:
+    async def story(connection: Connection, peer: Peer) -> Response:
+        task = asyncio.ensure_future(ask(connection))
+        while not peer.requests:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        while not peer.ended:
+            await asyncio.sleep(0.001)
+        return await ask(connection)
+
+    peer = Peer([HANG, ok(b"again")])
+    assert play(new_loop, peer, story).body == b"again"
+    assert peer.connections == 2
+
+
+def test_a_connection_that_is_closed_under_a_request_fails_it(new_loop: Loop) -> None:
+    async def story(connection: Connection, peer: Peer) -> WireError:
+        asyncio.get_running_loop().call_later(0.02, connection.close)
+        return await failure_of(connection)
+
+    assert play(new_loop, Peer([HANG]), story).kind == "cut"
+
+
+def test_closing_twice_is_closing(new_loop: Loop) -> None:
+    async def story(connection: Connection, peer: Peer) -> bytes:
+        connection.close()
+        await ask(connection)
+        connection.close()
+        connection.close()
+        return (await ask(connection)).body
+
+    assert play(new_loop, Peer([ok(), ok(b"2")]), story) == b"2"
+
+
+def test_a_refused_connection_was_never_sent(new_loop: Loop) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and nobody listens
+        endpoint = Endpoint(f"http://127.0.0.1:{bound.getsockname()[1]}", "eu-west-1")
+        failure = run(failure_of(Connection(endpoint, None)), new_loop)
+    assert (failure.kind, failure.sent) == ("connect", False)
+
+
+# --------------------------------------------------------------------------- endpoints
+
+
+@pytest.mark.parametrize(
+    ("url", "tls", "address", "host"),
+    [
+        ("http://localhost:8000", False, ("localhost", 8000), "localhost:8000"),
+        ("http://localhost", False, ("localhost", 80), "localhost"),
+        ("http://localhost:443", False, ("localhost", 443), "localhost:443"),
+        ("https://dynamodb.eu-west-1.amazonaws.com", True, ("dynamodb.eu-west-1.amazonaws.com", 443), None),
+        ("https://DynamoDB.eu-west-1.amazonaws.com:443/", True, ("dynamodb.eu-west-1.amazonaws.com", 443), None),
+        ("https://[::1]:8443", True, ("::1", 8443), "[::1]:8443"),
+        ("http://[::1]", False, ("::1", 80), "[::1]"),
+    ],
+)
+def test_an_endpoint_is_a_host_and_a_port(url: str, tls: bool, address: tuple[str, int], host: str | None) -> None:
+    endpoint = Endpoint(url, "eu-west-1")
+    assert (endpoint.tls, endpoint.address, endpoint.host_header) == (tls, address, host or address[0])
+
+
+# --------------------------------------------------------------------------- TLS
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """Two certificate authorities (paths), and servers with a certificate of the first: for localhost, for another
+    name."""
+
+    authority: str
+    stranger: str
+    server: ssl.SSLContext
+    misnamed: ssl.SSLContext
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    folder = tmp_path_factory.mktemp("certificates")
+    authority, stranger = folder / "authority.pem", folder / "stranger.pem"
+    key = _authority(authority)
+    _authority(stranger)
+    localhost = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    return Certificates(
+        str(authority),
+        str(stranger),
+        _server(folder / "server.pem", key, localhost),
+        _server(folder / "misnamed.pem", key, [x509.DNSName("elsewhere.example")]),
+    )
+
+
+def _server(path: Path, authority_key: ec.EllipticCurvePrivateKey, names: list[x509.GeneralName]) -> ssl.SSLContext:
+    key = ec.generate_private_key(ec.SECP256R1())
+    issued_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
+    leaf = (
+        _certificate(path.stem, key, issuer="authority")
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(issued_by, critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(private + leaf.public_bytes(serialization.Encoding.PEM))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(path)
+    return context
+
+
+def _authority(path: Path) -> ec.EllipticCurvePrivateKey:
+    key = ec.generate_private_key(ec.SECP256R1())
+    not_for = ["digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"]
+    usage = dict.fromkeys([*not_for, "encipher_only", "decipher_only"], False)
+    certificate = (
+        _certificate(path.stem, key, issuer=path.stem)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.KeyUsage(**usage, key_cert_sign=True, crl_sign=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return key
+
+
+def _certificate(name: str, key: ec.EllipticCurvePrivateKey, *, issuer: str) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_named(name))
+        .issuer_name(_named(issuer))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+    )
+
+
+def _named(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+
+
+def play_tls(
+    new_loop: Loop,
+    peer: Peer,
+    story: Story,
+    certificates: Certificates,
+    *,
+    ca: str | None = None,
+    server: ssl.SSLContext | None = None,
+    proxy: Proxy | None = None,
+) -> Any:
+    """The same over TLS, through a proxy where one is given (its port is added to its URL)."""
+
+    async def told() -> Any:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(listening(peer, server or certificates.server))
+            proxy_url = None
+            if proxy is not None:
+                await stack.enter_async_context(listening(proxy))
+                proxy.target = peer.port
+                proxy_url = f"http://{proxy.user}localhost:{proxy.port}"
+            endpoint = Endpoint(
+                f"https://localhost:{peer.port}", "eu-west-1", ca or certificates.authority, proxy_url
+            )
+            connection = Connection(endpoint, endpoint.ssl_context(), timeout_s=5)
+            try:
+                return await story(connection, peer)
+            finally:
+                connection.close()
+                await asyncio.sleep(0.02)
+
+    return run(told(), new_loop)
+
+
+async def failing(connection: Connection, peer: Peer) -> WireError:
+    return await failure_of(connection)
+
+
+async def failing_once(connection: Connection, peer: Peer) -> tuple[WireError, Response]:
+    return await failure_of(connection), await ask(connection)
+
+
+def test_tls_answers_as_well(new_loop: Loop, certificates: Certificates) -> None:
+    async def story(connection: Connection, peer: Peer) -> list[bytes]:
+        return [(await ask(connection)).body for _ in bodies]
+
+    bodies = [b"1", b"2" * 200_000, *[b"%d" % number for number in range(8)]]
+    peer = Peer([ok(bodies[0]), ok(bodies[1]), *[ok(body, "Connection: close") for body in bodies[2:]]])
+    assert play_tls(new_loop, peer, story, certificates) == bodies
+    assert [request.connection for request in peer.requests] == [0, 0, *range(8)]
+
+
+def test_tls_that_is_cut_is_cut(new_loop: Loop, certificates: Certificates) -> None:
+    failure, response = play_tls(new_loop, Peer([CUT, ok(b"again")]), failing_once, certificates)
+    assert (failure.kind, failure.sent, response.body) == ("cut", True, b"again")
+
+
+@pytest.mark.parametrize("trouble", ["another authority", "another name"])
+def test_tls_is_always_verified(new_loop: Loop, certificates: Certificates, trouble: str) -> None:
+    wrong: dict[str, Any] = {
+        "another authority": {"ca": certificates.stranger},
+        "another name": {"server": certificates.misnamed},
+    }
+    peer = Peer([ok()])
+    failure = play_tls(new_loop, peer, failing, certificates, **wrong[trouble])
+    assert (failure.kind, failure.sent, "certificate" in failure.detail.lower()) == ("tls", False, True), str(failure)
+    assert not peer.requests
+
+
+def test_a_peer_without_tls_is_not_talked_to(new_loop: Loop, certificates: Certificates) -> None:
+    async def told() -> tuple[WireError, Peer]:
+        async with listening(Peer([ok()], first_bytes=b"HTTP/1.1 400 Bad Request\r\n\r\n")) as peer:
+            endpoint = Endpoint(f"https://localhost:{peer.port}", "eu-west-1", certificates.authority)
+            return await failure_of(Connection(endpoint, endpoint.ssl_context())), peer
+
+    failure, peer = run(told(), new_loop)
+    assert (failure.kind in ("tls", "connect"), failure.sent, peer.requests) == (True, False, [])
+
+
+def test_a_connection_that_does_not_come_about_is_not_waited_for(
+    new_loop: Loop, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "CONNECT_TIMEOUT_S", 0.05)
+
+    async def told() -> WireError:
+        async with listening(Peer()) as silent:  # waits for a request while TLS waits for its hello
+            endpoint = Endpoint(f"https://localhost:{silent.port}", "eu-west-1", certificates.authority)
+            return await failure_of(Connection(endpoint, endpoint.ssl_context()))
+
+    failure = run(told(), new_loop)
+    assert (failure.kind, failure.sent) == ("connect", False)
+
+
+# --------------------------------------------------------------------------- proxies
+
+
+def test_an_https_endpoint_is_reached_through_a_tunnel(new_loop: Loop, certificates: Certificates) -> None:
+    async def story(connection: Connection, peer: Peer) -> list[bytes]:
+        return [(await ask(connection)).body for _ in range(2)]
+
+    peer, proxy = Peer([ok(b"1"), ok(b"2")]), Proxy([b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n"])
+    assert play_tls(new_loop, peer, story, certificates, proxy=proxy) == [b"1", b"2"]
+    (request,) = proxy.requests
+    assert request.line == f"CONNECT localhost:{peer.port} HTTP/1.1"
+    assert request.header("Host") == f"localhost:{peer.port}"
+    assert request.header("Proxy-Authorization") is None
+    assert peer.requests[0].line == "POST / HTTP/1.1"
+
+
+def test_the_proxys_user_is_told_to_the_proxy_only(new_loop: Loop, certificates: Certificates) -> None:
+    async def story(connection: Connection, peer: Peer) -> bytes:
+        return (await ask(connection)).body
+
+    peer, proxy = Peer([ok(b"1")]), Proxy([b"HTTP/1.0 200 OK\r\n\r\n"], user="jo%40x:p%3Aw@")
+    assert play_tls(new_loop, peer, story, certificates, proxy=proxy) == b"1"
+    expected = f"Basic {base64.b64encode(b'jo@x:p:w').decode()}"
+    assert proxy.requests[0].header("Proxy-Authorization") == expected
+    assert peer.requests[0].header("Proxy-Authorization") is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "detail"),
+    [
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", "407 Proxy Authentication"),
+        (b"HTTP/1.1 502 Bad gateway\r\n\r\n", "502 Bad gateway"),
+        (b"", "did not answer CONNECT"),
+        (b"HTTP/1.1 200", "did not answer CONNECT"),
+        (b"x" * 100_000, "did not answer CONNECT"),
+    ],
+)
+def test_a_tunnel_that_is_refused_says_why(
+    new_loop: Loop, certificates: Certificates, reply: bytes, detail: str
+) -> None:
+    peer = Peer([ok()])
+    failure = play_tls(new_loop, peer, failing, certificates, proxy=Proxy([reply]))
+    assert (failure.kind, failure.sent, detail in failure.detail) == ("proxy", False, True), str(failure)
+    assert not peer.requests
+
+
+def test_a_tunnel_is_verified_to_its_end(new_loop: Loop, certificates: Certificates) -> None:
+    peer, proxy = Peer([ok()]), Proxy([b"HTTP/1.1 200 OK\r\n\r\n"])
+    failure = play_tls(new_loop, peer, failing, certificates, ca=certificates.stranger, proxy=proxy)
+    assert (failure.kind, peer.requests) == ("tls", [])
+
+
+def test_a_proxy_that_does_not_answer_is_not_waited_for(
+    new_loop: Loop, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "CONNECT_TIMEOUT_S", 0.05)
+    failure = play_tls(new_loop, Peer(), failing, certificates, proxy=Proxy([HANG]))
+    assert (failure.kind, failure.sent) == ("connect", False)
+
+
+@pytest.mark.parametrize(("user", "authorization"), [("", None), ("jo:pw@", "Basic am86cHc=")])
+def test_an_http_endpoint_is_asked_for_by_its_whole_url(new_loop: Loop, user: str, authorization: str | None) -> None:
+    async def told() -> tuple[bytes, Peer]:
+        async with listening(Peer([ok(b"1")])) as proxy:
+            endpoint = Endpoint("http://db.example:8000", "x", proxy_url=f"http://{user}127.0.0.1:{proxy.port}")
+            connection = Connection(endpoint, None)
+            body = (await connection.request("Host: db.example:8000\r\n", b"{}")).body
+            connection.close()
+            return body, proxy
+
+    body, proxy = run(told(), new_loop)
+    (request,) = proxy.requests
+    assert (body, request.line) == (b"1", "POST http://db.example:8000/ HTTP/1.1")
+    assert request.header("Proxy-Authorization") == authorization
+
+
+def test_a_proxy_that_is_not_there_was_never_sent_to(new_loop: Loop) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        endpoint = Endpoint("http://db.example", "x", proxy_url=f"http://127.0.0.1:{bound.getsockname()[1]}")
+        failure = run(failure_of(Connection(endpoint, None)), new_loop)
+    assert (failure.kind, failure.sent) == ("connect", False)
+
+
+def test_every_address_of_a_proxy_is_tried(new_loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`localhost` is often ::1 first, and proxies often listen on 127.0.0.1 only."""
+
+    async def told() -> bytes:
+        async with listening(Peer([ok(b"1")])) as proxy:
+            loop, stream = asyncio.get_running_loop(), (socket.AF_INET, socket.SOCK_STREAM, 0, "")
+            closed = socket.socket()
+            closed.bind(("127.0.0.1", 0))
+
+            async def both(*_: object, **__: object) -> list[Any]:
+                return [(*stream, closed.getsockname()), (*stream, ("127.0.0.1", proxy.port))]
+
+            endpoint = Endpoint("http://db.example", "x", proxy_url="http://proxy.example:3128")
+            connection = Connection(endpoint, None)
+            with closed, mock.patch.object(wire, "_addresses", both):
+                assert loop.is_running()
+                body = (await connection.request(HEADERS, b"{}")).body
+            connection.close()
+            return body
+
+    assert run(told(), new_loop) == b"1"
