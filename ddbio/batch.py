@@ -14,7 +14,11 @@ LIMIT_BYTES = 4 * 1024 * 1024  # of records: a batch of large items is sent befo
 
 
 class Put(msgspec.Struct, gc=False):
-    """A record on its way into the table. units: write units it will probably consume, by budget."""
+    """A record on its way into the table.
+
+    units: write units it will probably consume, by budget.
+    replaces: the earlier record of the same key whose place it took.
+    """
 
     offset: int
     line: int
@@ -22,6 +26,7 @@ class Put(msgspec.Struct, gc=False):
     record: bytes
     attributes: AttributeMap
     units: tuple[int, ...]
+    replaces: Put | None = None
 
 
 class Batch:
@@ -51,7 +56,7 @@ class Batch:
             return False
         self._bytes, self._units = size, units
         if put.key in puts:
-            self._remove(put.key)
+            put.replaces = self._remove(put.key)
             self.replaced += 1
         puts[put.key] = put
         return True
@@ -62,12 +67,22 @@ class Batch:
             self._remove(put.key)
         self._limit_units = self._most_units()
 
+    def reject(self, put: Put) -> None:
+        """The service refuses this one: it leaves the batch, and what it had replaced comes back."""
+        self._remove(put.key)
+        if put.replaces is not None:
+            self.replaced -= 1
+            self._puts[put.key] = put.replaces
+            self._bytes += len(put.replaces.record)
+            self._units += put.replaces.units[0]
+
     def clear(self) -> None:
         self._puts.clear()
         self._bytes = self._units = 0
         self._limit_units = self._most_units()
 
-    def _remove(self, key: ItemKey) -> None:
+    def _remove(self, key: ItemKey) -> Put:
         put = self._puts.pop(key)
         self._bytes -= len(put.record)
         self._units -= put.units[0]
+        return put

@@ -227,7 +227,7 @@ class ImportLane:
 
     def _refused(self, put: Put, error: ServiceError) -> None:
         self._note_reject(put.offset, put.line, put.record, error.name, error.message)
-        self._pending.settle([put])
+        self._pending.reject(put)
 
     def _written(self, batch: Sequence[Put], left: set[ItemKey]) -> None:
         if not left and len(batch) == len(self._pending):  # nearly always

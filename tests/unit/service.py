@@ -109,7 +109,7 @@ class FakeTable:
         - an int: a bit for each put, those set are left unprocessed;
         - a Response: refused with it, nothing is written;
         - a WireError: written if `sent`, then raised.
-    poison: ids for which the service refuses the whole batch.
+    poison: ids for which the service refuses the whole batch; an attribute of that name does the same.
     """
 
     key_name: str = "id"
@@ -146,11 +146,12 @@ class FakeTable:
 
     def _refused(self, puts: list[AttributeMap]) -> Response | None:
         ids = [self._id(put) for put in puts]
+        marked = any("poison" in put for put in puts)
         if not 1 <= len(ids) <= 25:
             self.violations.append(f"{len(ids)} puts")
         if len(set(ids)) != len(ids):
             self.violations.append("duplicates")
-        if self.violations or self.poison & set(ids):
+        if self.violations or marked or self.poison & set(ids):
             return refusal("ValidationException", "One or more parameter values were invalid")
         return None
 

@@ -43,6 +43,19 @@ def test_a_later_put_replaces_an_earlier_one_of_the_same_key() -> None:
     assert [each.offset for each in batch.puts()] == [2, 3]
 
 
+def test_what_a_rejected_put_had_replaced_comes_back() -> None:
+    batch = Batch(lambda: 100.0)
+    first, second, third = put(1, key="a"), put(2, key="a", size=99), put(3, key="a")
+    for each in (first, second, third):
+        assert batch.offer(each)
+    batch.reject(third)
+    assert (batch.puts(), batch.replaced) == ([second], 1)
+    batch.reject(second)
+    assert (batch.puts(), batch.replaced) == ([first], 0)
+    batch.reject(first)
+    assert (batch.puts(), batch.replaced) == ([], 0)
+
+
 def test_what_is_settled_makes_room() -> None:
     batch = Batch(lambda: 10.0)
     first, second = put(1, units=6), put(2, units=6)

@@ -451,3 +451,10 @@ def test_whoever_goes_on_from_the_cursors_completes_the_books(
         with suppress(StopRequested, Killed):
             job.work(*[replace(unit, cursor=job.cursor_of(unit.number)) for unit in left])
     case.check(job, units)
+
+
+def test_a_record_comes_back_when_the_one_that_replaced_it_is_refused() -> None:
+    """Otherwise it would be counted as replaced by a record that never got into the table."""
+    job = imported(b'{"id":"a","v":1}\n{"id":"b","v":2}\n{"id":"a","v":3,"poison":1}\n')
+    assert job.values == {"a": "1", "b": "2"}
+    assert (job.tally.read, job.tally.written, job.tally.rejected, job.tally.replaced) == (3, 2, 1, 0)
