@@ -15,8 +15,8 @@ from collections.abc import Awaitable, Callable
 from ddbio.buckets import Units
 from ddbio.governor import Governor
 
-GRANT_S = 0.005  # of the rate: what a worker reserves at once for its next requests
-KEEP_GRANT_S = 0.05  # how long it may keep it
+GRANT_S = 0.002  # of the rate: what a worker reserves at once for its next requests; each may be late by so much
+KEEP_GRANT_S = 0.02  # how long it may keep it
 RATES_FOR_S = 0.005  # how long a look at the rates serves
 LOOK_AGAIN_S = 0.5  # the longest sleep: a rate that was cut may have recovered
 TELL_EVERY_S = 0.1  # how often it tells what was consumed
