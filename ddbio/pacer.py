@@ -1,7 +1,7 @@
 """The lanes' side of the governor inside an event loop: asks, sleeps, asks again. One a worker.
 
-At rates where a lock for every request would cost more than the request's own work, it reserves for a few requests
-at once (`GRANT_S` of the rate): the lanes then take from this *allowance*. An allowance that is not used soon goes
+At high rates (`GRANT_FROM`) a lock for every request would cost too much: it reserves for a few requests at once
+(`GRANT_S` of the rate): the lanes then take from this *allowance*. An allowance that is not used soon goes
 back, so that it cannot pile up.
 """
 
@@ -15,8 +15,11 @@ from collections.abc import Awaitable, Callable
 from ddbio.buckets import Units
 from ddbio.governor import Governor
 
-GRANT_S = 0.002  # of the rate: what a worker reserves at once for its next requests; each may be late by so much
-KEEP_GRANT_S = 0.02  # how long it may keep it
+GRANT_FROM = (
+    50_000  # units per second: from here on locks cost more than many workers that are a little late together
+)
+GRANT_S = 0.005  # of the rate: what a worker then reserves at once for its next requests
+KEEP_GRANT_S = 0.05  # how long it may keep it
 RATES_FOR_S = 0.005  # how long a look at the rates serves
 LOOK_AGAIN_S = 0.5  # the longest sleep: a rate that was cut may have recovered
 TELL_EVERY_S = 0.1  # how often it tells what was consumed
@@ -108,7 +111,9 @@ class Pacer:
 
     def _amount(self, budget: int, cost: float, rate: float) -> float:
         lacking = cost - self._allowance[budget]
-        return 0.0 if lacking <= 0 else lacking if math.isinf(rate) else max(lacking, rate * GRANT_S)
+        if lacking <= 0:
+            return 0.0
+        return max(lacking, rate * GRANT_S) if GRANT_FROM <= rate < math.inf else lacking
 
     def _give_back(self) -> None:
         unused = tuple([max(0.0, amount) for amount in self._allowance])
