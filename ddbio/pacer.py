@@ -67,13 +67,16 @@ class Pacer:
         """Return when `costs` may be consumed."""
         if self._uncapped():
             return
-        async with self._turn:
+        if not self._turn.locked():  # nobody waits
             if self._clock() - self._granted_s > KEEP_GRANT_S:
                 self._give_back()
-            if any(self._allowance[budget] < costs[budget] for budget in self._budgets):
+            if self._suffices(costs):
+                self._take(costs)
+                return
+        async with self._turn:
+            if not self._suffices(costs):
                 await self._ask(costs)
-            for budget in self._budgets:
-                self._allowance[budget] -= costs[budget]
+            self._take(costs)
 
     def settle(self, estimated: Units, consumed: Units, *, in_vain: bool = False, answered: bool = True) -> None:
         """After the answer: what was estimated for the request, and what it consumed.
@@ -95,6 +98,16 @@ class Pacer:
         """The table gives less than is asked of it."""
         self._tell(self._nothing)
         self._governor.throttled(budget, hot=hot)
+
+    def _suffices(self, costs: Units) -> bool:
+        for budget in self._budgets:  # noqa: SIM110 - a generator costs three times as much, once a request
+            if self._allowance[budget] < costs[budget]:
+                return False
+        return True
+
+    def _take(self, costs: Units) -> None:
+        for budget in self._budgets:
+            self._allowance[budget] -= costs[budget]
 
     def _uncapped(self) -> bool:
         return min(self.rates()) == math.inf
