@@ -34,7 +34,7 @@ def transfer(
     """Let the engine work the units; the books, and why the job is not complete (None when it is).
 
     index_caps: units per second of the budgets behind the table's.
-    on_report: called with every report once it is entered; returns the progress made, in the unit progress counts.
+    on_report: called with every report before it is entered; returns the progress made, in the unit progress counts.
     """
     governor = SharedGovernor.create(cap.units_per_s, *index_caps)
     schedule = _CapSchedule(cap, governor, progress)
@@ -44,9 +44,10 @@ def transfer(
     try:
         for event in engine(job, units, governor=governor, keys=session.keys, stop=stop):
             if isinstance(event, UnitReport):
+                amount = on_report(event)  # first: a reject that could not be written down is not booked as one
                 accounts.enter(event)
-                progress.update(on_report(event), accounts.tally)
-                if isinstance(event.error, AbortError):
+                progress.update(amount, accounts.tally)
+                if isinstance(event.error, AbortError) and not stop.requests:
                     stop.ask()  # in order: what the others have in flight is still settled and booked
             else:
                 _say_once(event, said, progress)

@@ -99,7 +99,10 @@ class Session:
     def keys(self) -> Keys:
         """The newest keys; asks the provider when they are about to expire. Raises UsageError when it has none."""
         with _translated("the AWS credentials"):
-            frozen = self._credentials.get_frozen_credentials()
+            try:
+                frozen = self._credentials.get_frozen_credentials()
+            except RuntimeError as exc:  # how botocore says that what it just refreshed has expired already
+                raise UsageError(f"no usable AWS credentials: {exc}", "renew them, or check --profile") from None
         return Keys(frozen.access_key, frozen.secret_key, frozen.token)
 
     def data_plane(self, give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S) -> DataPlane:
