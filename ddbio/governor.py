@@ -30,8 +30,11 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from ddbio.buckets import UNCAPPED, Budgets, TokenBucket, Units
+from ddbio.errors import TransferError
 
 Answer = TypeVar("Answer")
+
+_ROOM_BYTES = 16_384  # of the shared file to begin with: more than a table with all the indexes it may have needs
 
 
 class Governor(Protocol):
@@ -111,8 +114,14 @@ class SharedGovernor:
     @classmethod
     def create(cls, *caps: float, clock: Callable[[], float] = time.monotonic) -> SharedGovernor:
         """Make the shared state of a new job. The creator calls `close` and `unlink` at the job's end."""
-        handle, name = tempfile.mkstemp(prefix="ddbio-governor-")
-        os.close(handle)
+        try:
+            handle, name = tempfile.mkstemp(prefix="ddbio-governor-")
+            with os.fdopen(handle, "wb") as file:
+                file.write(bytes(_ROOM_BYTES))  # real blocks: a store into a hole of a full disk is a SIGBUS
+        except OSError as error:
+            raise TransferError(
+                f"no room for a small file in the temporary folder: {error.strerror}", "make room, or set TMPDIR"
+            ) from None
         governor = cls(Path(name), len(caps), clock)
         governor._store(Budgets.of(caps, clock()).values())
         return governor

@@ -82,21 +82,28 @@ class _CapSchedule:
             self._thread.start()
 
     def _run(self) -> None:
-        due = self._next()
-        while not self._ended.wait(min(max(due[0], 0.0), _LONGEST_SLEEP_S)):
-            seconds, units_per_s = self._next()
-            if due[0] <= _LONGEST_SLEEP_S:
-                self._governor.set_cap(due[1])
-                self._progress.say(f"Cap: {due[1]:,.10g} {self._cap.kind} from now on (-c)")
-            due = (seconds, units_per_s)
+        due_at, units_per_s = self._after(_now())
+        # Each wait is short, and the next change is looked for from the time the last was due: a clock that was set,
+        # or a machine that slept, makes a change late but loses none.
+        while not self._ended.wait(min(max((due_at - _now()).total_seconds(), 0.0), _LONGEST_SLEEP_S)):
+            if _now() < due_at:
+                continue
+            self._governor.set_cap(units_per_s)
+            self._progress.say(f"Cap: {units_per_s:,.10g} {self._cap.kind} from now on (-c)")
+            due_at, units_per_s = self._after(due_at)
 
-    def _next(self) -> tuple[float, float]:
-        change = self._cap.next_change(datetime.datetime.now())
+    def _after(self, when: datetime.datetime) -> tuple[datetime.datetime, float]:
+        change = self._cap.next_change(when)
         assert change is not None
-        return change
+        seconds, units_per_s = change
+        return when + datetime.timedelta(seconds=seconds), units_per_s
 
     def end(self) -> None:
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
         self._governor.close()
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now()  # local time is what `-c` means

@@ -267,7 +267,7 @@ def test_the_cap_holds_in_every_second(
     assert contents(read_items(tmp_path / "out")) == contents(items)
     # Within one second of the server's log, the cap and one page more: that log knows when a page was answered,
     # which the wire may have delayed, not when it was asked for.
-    assert busiest_second(table) <= cap * 1.05 + largest_page
+    assert busiest_second(table) <= cap * 1.02 + largest_page
 
 
 @pytest.fixture
@@ -285,7 +285,7 @@ def test_a_small_cap_holds_for_a_table_of_unknown_size(run_export: Run, simulato
     table = fill(simulator, plain_items(1000, padding=1000))
     done = run_export("-t", "Orders", "-d", "out", "-p", 1, "-c", 60, "--segments", 2)
     assert done.code == 0, done.err
-    assert busiest_second(table) <= 60 * 1.05 + 15.5
+    assert busiest_second(table) <= 60 * 1.02 + 15.5
 
 
 # --------------------------------------------------------------------------- destinations that will not do

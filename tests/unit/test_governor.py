@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ddbio.errors import TransferError
 from ddbio.governor import Governor, LocalGovernor, SharedGovernor
 
 
@@ -106,3 +107,12 @@ def test_the_file_is_private_and_goes_away(shared: SharedGovernor) -> None:
     other.close()
     other.unlink()
     assert not other.path.exists()
+
+
+def test_a_full_temporary_folder_is_said_and_not_met_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: object) -> tuple[int, str]:
+        return os.open("/dev/full", os.O_WRONLY), "/dev/full"
+
+    monkeypatch.setattr("tempfile.mkstemp", full)
+    with pytest.raises(TransferError, match="set TMPDIR"):
+        SharedGovernor.create(1)
