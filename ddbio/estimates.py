@@ -17,10 +17,6 @@ from ddbio.dynamodb.table import TableInfo
 from ddbio.errors import RecordError
 from ddbio.items import AttributeMap
 
-# A record whose text is this short is one write unit, whatever is in it: a value nested in JSON takes at least two
-# characters, and never more than twice its text in DynamoDB's arithmetic.
-ONE_UNIT_RECORD_BYTES = 512
-
 _ONE = (1,)
 _WEIGHT = 0.1  # of the newest answer in the correction
 _SMALLEST_CORRECTION, _LARGEST_CORRECTION = 0.02, 4.0
@@ -43,9 +39,12 @@ class WriteEstimates:
         self._correction = [1.0] * len(budgets)
         self._nothing = (0,) * len(budgets)
 
-    def of_put(self, record: bytes, attributes: AttributeMap) -> tuple[int, ...]:
-        """Units by budget, uncorrected. Raises RecordError for an item over 400 KB."""
-        table_units = 1 if len(record) <= ONE_UNIT_RECORD_BYTES else _units(attributes)
+    def of_put(self, attributes: AttributeMap, small: bool) -> tuple[int, ...]:
+        """Units by budget, uncorrected. small: the record is known to be one unit, without a look at the item.
+
+        Raises RecordError for an item over 400 KB.
+        """
+        table_units = 1 if small else _units(attributes)
         if not self._indexes:
             return _ONE if table_units == 1 else (table_units,)
         units = [table_units, *self._nothing[1:]]

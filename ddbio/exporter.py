@@ -16,6 +16,7 @@ from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
 from ddbio.engine import Engine, StopFlag
 from ddbio.errors import DdbioError, UsageError
+from ddbio.formats import FormatSpec
 from ddbio.machine import usable_cpus
 from ddbio.manifest import MANIFEST_NAME, manifest
 from ddbio.options import MEGABYTE, ExportOptions
@@ -139,7 +140,7 @@ def _job(options: ExportOptions, table: TableInfo, session: Session, cap: Cap, l
         table=options.table,
         item_bytes=table.size_bytes / table.item_count if table.item_count else 0.0,
         data_plane=session.data_plane(options.give_up_after_s),
-        format=options.format,
+        format=FormatSpec(options.format),
         destination=options.destination,
         aws=options.aws,
         max_file_bytes=options.file_megabytes * MEGABYTE,

@@ -15,7 +15,7 @@ from ddbio.caps import Cap, choose_cap
 from ddbio.dynamodb.session import Session
 from ddbio.engine import Engine, StopFlag
 from ddbio.errors import TransferError, UsageError
-from ddbio.formats import get_format
+from ddbio.formats import FormatSpec, get_format
 from ddbio.machine import usable_cpus
 from ddbio.options import ImportOptions
 from ddbio.planning import slice_units, unit_bytes
@@ -57,7 +57,7 @@ def import_table(
     files = list_files(options, session)
     rejects = RejectsFile(choose_rejects_path(options.rejects, options.sources, files))
     total_bytes = sum(file.size_bytes for file in files)
-    units = slice_units(files, unit_bytes(total_bytes, workers * lanes, cap.units_per_s))
+    units = slice_units(files, FormatSpec(options.format), unit_bytes(total_bytes, workers * lanes, cap.units_per_s))
     workers = max(1, min(workers, len(units)))
     progress.say(
         f"Importing {len(files):,} file{'s' * (len(files) != 1)} ({total_bytes:,} bytes) into table {table.name} in "
@@ -67,9 +67,7 @@ def import_table(
     for index, units_per_s in table.index_write_units.items():
         progress.say(f"Cap of index {index}: {units_per_s:,.0f} WCU (its provisioned units)")
 
-    job = ImportJob(
-        table, session.data_plane(options.give_up_after_s), options.format, files[0].uri, options.aws, lanes
-    )
+    job = ImportJob(table, session.data_plane(options.give_up_after_s), files[0].uri, options.aws, lanes)
 
     def on_report(report: UnitReport) -> float:
         rejects.add(report.rejects)

@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 
 from ddbio.dynamodb.table import TableInfo
+from ddbio.formats import FormatSpec
 from ddbio.storage import SourceFile
 from ddbio.units import SegmentUnit, SliceUnit
 
@@ -31,7 +32,7 @@ def unit_bytes(total_bytes: int, lanes: int, cap_units_per_s: float) -> int:
     return max(int(size), MIN_UNIT_BYTES, math.ceil(total_bytes / MAX_UNITS))
 
 
-def slice_units(files: Sequence[SourceFile], size: int, seed: int = 0) -> list[SliceUnit]:
+def slice_units(files: Sequence[SourceFile], format: FormatSpec, size: int, seed: int = 0) -> list[SliceUnit]:
     """The slices of all files, in shuffled order.
 
     Shuffled because files are often sorted by partition key: neighbours in a file would heat one partition. The
@@ -42,7 +43,7 @@ def slice_units(files: Sequence[SourceFile], size: int, seed: int = 0) -> list[S
         for file in files
         for start in range(0, file.size_bytes, size)
     ]
-    units = [SliceUnit(number, *cut) for number, cut in enumerate(cuts)]
+    units = [SliceUnit(number, *cut, format=format) for number, cut in enumerate(cuts)]
     random.Random(seed).shuffle(units)
     return units
 

@@ -1,7 +1,8 @@
-"""Reads the slices of an import: blocks of whole lines, in constant memory.
+"""Reads the slices of an import: blocks of whole records, in constant memory.
 
-A slice owns the lines that *begin* in its byte range, so it is read from one byte before its start (to see whether a
-line begins there) to the end of the line that crosses its end. No file is read to find out where to cut it.
+Where every line is a record, a slice owns the lines that *begin* in its byte range, so it is read from one byte
+before its start (to see whether a line begins there) to the end of the line that crosses its end; no file is read to
+find out where to cut it. Other formats are cut exactly between records, and say where a block may end.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from ddbio.errors import TransferError
+from ddbio.formats import Format
 from ddbio.storage import SourceFile, Storage
 from ddbio.units import SliceUnit
 
@@ -32,30 +34,38 @@ class SliceReader:
             return self._storage.read_range(file, start, stop)
         return await asyncio.get_running_loop().run_in_executor(None, self._storage.read_range, file, start, stop)
 
-    async def blocks(self, unit: SliceUnit) -> AsyncIterator[tuple[int, bytes]]:
-        """Pairs of (offset of the first byte, whole lines); the last line of a file may lack its line end.
+    async def blocks(self, unit: SliceUnit, format: Format) -> AsyncIterator[tuple[int, bytes]]:
+        """Pairs of (offset of the first byte, whole records); the last record of a file may lack its line end.
 
         Starts at the unit's cursor where it has one. Raises TransferError when the file cannot be read, or where a
         line is so long that it is no record.
         """
         file, stop = unit.file, min(unit.stop, unit.file.size_bytes)
         at = unit.cursor.offset if unit.cursor is not None else unit.start
+        piece = b""  # bytes up to `at` that were not looked at yet
         # A cursor that is still at the start has no line settled: the start may be in the middle of one.
-        fresh = at == unit.start > 0
-        carry = b""  # bytes [at - len(carry), at): the beginning of a line whose end is still to come
-        if fresh:
-            at, carry = await self._first_line(file, at, stop)
-        while at < stop or carry:
-            until = min(at + self._block_bytes, stop)
-            data = carry + (await self.read(file, at, until) if at < until else b"")
-            begin, at = at - len(carry), until
-            if at == stop and not data.endswith(b"\n"):
-                tail = await self._rest_of_line(file, stop)
-                data, at = data + tail, stop + len(tail)
-            end = len(data) if at >= stop else data.rfind(b"\n") + 1
-            carry = data[end:]
+        if format.cut_anywhere and at == unit.start > 0:
+            at, piece = await self._first_line(file, at, stop)
+        begin, held = at - len(piece), b""  # held: the beginning of a record whose end is still to come
+        find_end = format.end_finder()
+        while at < stop or piece:
+            if at < stop:
+                until = min(at + self._block_bytes, stop)
+                piece += await self.read(file, at, until)
+                at = until
+            if at < stop:
+                end = find_end(piece)
+            else:
+                if format.cut_anywhere and not piece.endswith(b"\n"):
+                    piece += await self._rest_of_line(file, stop)
+                end = len(piece)
             if end:
-                yield _without_mark(begin, data[:end])
+                data = held + piece[:end]
+                yield _without_mark(begin, data)
+                begin, held = begin + len(data), piece[end:]
+            else:
+                held += piece
+            piece = b""
 
     async def _first_line(self, file: SourceFile, start: int, stop: int) -> tuple[int, bytes]:
         """Where the first line at or after `start` begins is found in [start - 1, stop - 1): (offset read up to,

@@ -18,7 +18,7 @@ from ddbio.dynamodb.errors import ServiceError
 from ddbio.dynamodb.operations import scan_body, scan_operation
 from ddbio.dynamodb.session import DataPlane
 from ddbio.errors import DdbioError, TransferError
-from ddbio.formats import get_format
+from ddbio.formats import FormatSpec, get_format
 from ddbio.options import AwsSettings
 from ddbio.storage import Output, Storage, open_storage
 from ddbio.units import ExportCursor, ExportedFile, SegmentUnit, Tally, Unit, UnitReport
@@ -43,7 +43,7 @@ class ExportJob:
     table: str
     item_bytes: float
     data_plane: DataPlane
-    format: str
+    format: FormatSpec
     destination: str
     aws: AwsSettings
     max_file_bytes: int

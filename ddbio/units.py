@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ddbio.errors import DdbioError
+from ddbio.formats import JSON, FormatSpec
 from ddbio.storage import SourceFile, WrittenFile
 
 Key = str  # a LastEvaluatedKey as the JSON text the service sent: it goes back as it came
@@ -24,7 +25,8 @@ class SliceUnit:
     """Import: the records of a file that begin in bytes [start, stop).
 
     A record that begins before `stop` and ends after it belongs to this unit, whole; so units can be cut anywhere
-    without reading the file.
+    without reading the file. A format that cannot tell where a record begins (`Format.cut_anywhere`) is cut exactly
+    between records.
     """
 
     number: int
@@ -32,6 +34,7 @@ class SliceUnit:
     start: int
     stop: int
     cursor: ImportCursor | None = None  # set when the unit goes on after a crash or a stop
+    format: FormatSpec = JSON  # of this file
 
     def describe(self) -> str:
         return f"{self.file.uri}, bytes {self.start:,} to {self.stop:,}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import cache
 
 import msgspec
 
@@ -23,7 +24,7 @@ from ddbio.dynamodb.session import DataPlane
 from ddbio.dynamodb.table import TableInfo
 from ddbio.errors import AbortError, RecordError
 from ddbio.estimates import WriteEstimates
-from ddbio.formats import Format, get_format
+from ddbio.formats import Format, FormatSpec, get_format
 from ddbio.items import AttributeMap
 from ddbio.keys import ItemKey, key_checker
 from ddbio.options import AwsSettings
@@ -42,7 +43,6 @@ class ImportJob:
 
     table: TableInfo
     data_plane: DataPlane
-    format: str
     source: str  # any uri of the sources: it tells which storage to open
     aws: AwsSettings
     lanes: int = DEFAULT_IMPORT_LANES
@@ -57,7 +57,7 @@ class ImportWork:
     def __init__(self, job: ImportJob, context: WorkerContext) -> None:
         self.job = job
         self.context = context
-        self.format: Format = get_format(job.format)
+        self.format_of: Callable[[FormatSpec], Format] = cache(get_format)
         self.key_of: Callable[[AttributeMap], ItemKey] = key_checker(job.table)
         self.reader = SliceReader(open_storage(job.source, job.aws, context.keys))
         self.new_client = job.data_plane.open(context, job.table.name)
@@ -82,7 +82,7 @@ class _Position(msgspec.Struct, gc=False):
 
     def pass_by(self, record: bytes) -> None:
         self.offset += len(record) + 1
-        self.lines += 1
+        self.lines += record.count(b"\n") + 1
 
 
 class ImportLane:
@@ -99,6 +99,7 @@ class ImportLane:
         self._pending = Batch(lambda: work.context.pacer.request_units()[0])
         self._rejects: list[Reject] = []
         self._unit: SliceUnit
+        self._format: Format
         self._here = self._clean = self._reported = _Position()
         self._report_due_s = 0.0
 
@@ -109,7 +110,7 @@ class ImportLane:
         assert isinstance(unit, SliceUnit)
         self._begin(unit)
         try:
-            async for offset, block in self._work.reader.blocks(unit):
+            async for offset, block in self._work.reader.blocks(unit, self._format):
                 await self._import_block(offset, block)
             await self._drain()
         except BaseException:
@@ -120,6 +121,7 @@ class ImportLane:
 
     def _begin(self, unit: SliceUnit) -> None:
         self._unit = unit
+        self._format = self._work.format_of(unit.format)
         cursor = unit.cursor or ImportCursor(unit.start, 0)
         self._here = _Position(cursor.offset, cursor.lines, replaced=self._pending.replaced)
         self._clean, self._reported = copy(self._here), copy(self._here)
@@ -130,12 +132,11 @@ class ImportLane:
     # -- records to pending puts
 
     async def _import_block(self, offset: int, block: bytes) -> None:
-        parse, key_of, estimate = self._work.format.parse, self._work.key_of, self._work.estimates.of_put
-        pending, here = self._pending, self._here
+        parse, key_of, estimate = self._format.parse, self._work.key_of, self._work.estimates.of_put
+        pending, here, one_unit_bytes = self._pending, self._here, self._format.one_unit_bytes
         here.offset = offset
-        records = block.split(b"\n")
-        if not records[-1]:
-            records.pop()  # what follows the last line end is no record
+        records = self._format.split(block)
+        has_long_records = block.count(b"\n") > len(records)  # some are more than a line
         for record in records:
             if not record or record.isspace():
                 here.blank += 1
@@ -144,7 +145,7 @@ class ImportLane:
             try:
                 attributes = parse(record)
                 key = key_of(attributes)
-                units = estimate(record, attributes)
+                units = estimate(attributes, len(record) <= one_unit_bytes)
             except RecordError as error:
                 await self._reject(record, error)
                 continue
@@ -153,7 +154,7 @@ class ImportLane:
                 await self._flush()  # the position is still in front of this record
             here.read += 1
             here.offset += len(record) + 1
-            here.lines += 1
+            here.lines += record.count(b"\n") + 1 if has_long_records else 1
 
     async def _reject(self, record: bytes, error: RecordError) -> None:
         here = self._here

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from ddbio import __version__
 from ddbio.cli.run import positive_int
+from ddbio.formats import FORMATS
 from ddbio.options import AwsSettings
 
 if TYPE_CHECKING:
     from ddbio.accounts import Result
-
-FORMATS = ("json", "dynamodb-json")
 
 
 def new_parser(program: str, description: str, examples: str) -> argparse.ArgumentParser:
@@ -47,7 +46,10 @@ def add_transfer_options(parser: argparse.ArgumentParser, *, units: str, default
         "--over-provisioned", action="store_true", help="allow -c to be more than a provisioned table has"
     )
     parser.add_argument(
-        "--format", choices=FORMATS, default="json", help="how an item is written, one a line (default: %(default)s)"
+        "--format",
+        choices=tuple(FORMATS),
+        default="json",
+        help="how an item is written, one a line (default: %(default)s)",
     )
     parser.add_argument("--profile", help="a profile of the AWS configuration")
     parser.add_argument("--endpoint-url", metavar="URL", help="another DynamoDB endpoint")

@@ -1,32 +1,63 @@
 """What a record looks like: one small protocol, one module a format.
 
-A format turns the bytes of one record into an attribute map (import) and the items of one Scan page into lines
-(export). It knows nothing of files, units, tables or the network. Adding a format is one module and one line in
+A format turns the bytes of one record into an attribute map (import) and the items of one Scan page into bytes
+(export), and it knows where one record ends and the next begins. It knows nothing of files, units, tables or the
+network. What a job was told of a format (columns, types, a delimiter) stands in a `FormatSpec`, which is plain data
+and travels with the units; `get_format` makes the format of it. Adding a format is one module and one line in
 `FORMATS`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ddbio.errors import UsageError
-from ddbio.items import AttributeMap
+
+if TYPE_CHECKING:  # the commands' --help asks this module for the names, and should not wait for decoders
+    from ddbio.items import AttributeMap
 
 
 class Format(Protocol):
-    """A format, stateless: one instance serves all lanes of a worker."""
+    """A format, without state of its own between calls: one instance serves all lanes of a worker.
+
+    Every record ends in a line end, which is no part of it; whether there may be others inside is its own matter.
+    """
 
     suffix: str  # of the files an export writes, with the dot
     source_suffixes: tuple[str, ...]  # of the files an import picks up in a folder
     page_items: Any  # the type to which msgspec decodes the `Items` of a Scan page for `render`
+    cut_anywhere: bool  # whether every line end ends a record, so that a file can be cut without reading it
+    one_unit_bytes: int  # a record of at most so many bytes is one write unit, whatever is in it
 
     def parse(self, record: bytes) -> AttributeMap:
         """One record, without its line end, as an attribute map. Raises RecordError."""
 
-    def render(self, items: list[Any]) -> bytes:
-        """The items of one page (each of `page_items`) as lines, each with its line end."""
+    def split(self, block: bytes) -> list[bytes]:
+        """The records of a block of whole records, each without its line end; the last may lack it in the block."""
 
+    def end_finder(self) -> Callable[[bytes], int]:
+        """A function to be called with consecutive pieces of a file, the first of which begins with a record: how
+        many bytes of the piece come before the end of the last record that ends in it; 0 where none does."""
+
+    def render(self, items: list[Any]) -> bytes:
+        """The items of one page (each of `page_items`) as records, each with its line end."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormatSpec:
+    """Which format, and what this job, or this file, was told of it. Plain data: picklable, hashable.
+
+    settings: what the format's class is made with; None for a format that needs nothing.
+    """
+
+    name: str
+    settings: Hashable = None
+
+
+JSON = FormatSpec("json")
 
 FORMATS = {
     "json": "ddbio.formats.json_lines:JsonLines",
@@ -34,10 +65,12 @@ FORMATS = {
 }
 
 
-def get_format(name: str) -> Format:
+def get_format(spec: FormatSpec | str) -> Format:
     """The format of that name. Raises UsageError for a name that is not in `FORMATS`."""
-    if name not in FORMATS:
-        raise UsageError(f"there is no format {name!r}", f"choose one of {', '.join(FORMATS)}")
-    module, _, attribute = FORMATS[name].partition(":")
+    if isinstance(spec, str):
+        spec = FormatSpec(spec)
+    if spec.name not in FORMATS:
+        raise UsageError(f"there is no format {spec.name!r}", f"choose one of {', '.join(FORMATS)}")
+    module, _, attribute = FORMATS[spec.name].partition(":")
     format_class = getattr(import_module(module), attribute)
-    return format_class()  # type: ignore[no-any-return]
+    return format_class() if spec.settings is None else format_class(spec.settings)  # type: ignore[no-any-return]

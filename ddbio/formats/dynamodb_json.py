@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from ddbio.errors import RecordError
-from ddbio.formats.json_lines import decode_object
+from ddbio.formats.framing import Lines
+from ddbio.formats.json_lines import ONE_UNIT_BYTES, decode_object
 from ddbio.items import AttributeMap, check_base64, check_number, check_set, deeper, normal_number
 
 
@@ -100,10 +101,11 @@ def checked(attributes: dict[str, Any], depth: int = 0) -> AttributeMap:
     return {name: _checked_value(value, depth) for name, value in attributes.items()}
 
 
-class DynamoDBJson:
+class DynamoDBJson(Lines):
     suffix = ".json"
     source_suffixes = (".json", ".jsonl")
     page_items = list[msgspec.Raw]
+    one_unit_bytes = ONE_UNIT_BYTES
 
     def parse(self, record: bytes) -> AttributeMap:
         value = decode_object(record)

@@ -12,6 +12,7 @@ import msgspec
 import orjson
 
 from ddbio.errors import RecordError
+from ddbio.formats.framing import Lines
 from ddbio.items import MAX_DEPTH, AttributeMap, AttributeValue, NumberText, to_attributes, to_plain
 
 # float_hook is called with the text of a number, before it could lose a digit; integers of any size stay exact.
@@ -50,10 +51,16 @@ _KINDS: dict[type, str] = {
 }
 
 
-class JsonLines:
+# A record whose text is this short is one write unit, whatever is in it: a value nested in JSON takes at least two
+# characters, and never more than twice its text in DynamoDB's arithmetic.
+ONE_UNIT_BYTES = 512
+
+
+class JsonLines(Lines):
     suffix = ".json"
     source_suffixes = (".json", ".jsonl")
     page_items = list[dict[str, AttributeValue]]
+    one_unit_bytes = ONE_UNIT_BYTES
 
     def parse(self, record: bytes) -> AttributeMap:
         return to_attributes(decode_object(record))

@@ -43,7 +43,7 @@ SPARSE = {"id": {"S": "a"}, "text": {"S": "x" * 3000}}
     ],
 )
 def test_what_a_put_consumes(table: TableInfo, item: Any, expected: tuple[int, ...]) -> None:
-    assert WriteEstimates(table).of_put(b"x" * 3000, item) == expected
+    assert WriteEstimates(table).of_put(item, False) == expected
 
 
 def test_a_batch_is_the_sum_of_its_puts() -> None:

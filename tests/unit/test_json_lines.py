@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from ddbio.capacity import item_size_bytes
 from ddbio.errors import RecordError
-from ddbio.estimates import ONE_UNIT_RECORD_BYTES
 from ddbio.formats import get_format
-from ddbio.formats.json_lines import JsonLines
+from ddbio.formats.json_lines import ONE_UNIT_BYTES, JsonLines
 from ddbio.items import AttributeMap
 from tests.unit.support import ITEMS, nested, same_item
 
@@ -244,12 +243,12 @@ DENSE = st.recursive(
 @example({"": [[]] * 168})
 def test_a_short_record_is_never_more_than_one_write_unit(value: dict[str, Any]) -> None:
     record = orjson.dumps(value)
-    if len(record) <= ONE_UNIT_RECORD_BYTES:
+    if len(record) <= ONE_UNIT_BYTES:
         assert item_size_bytes(FORMAT.parse(record)) <= 1024
 
 
 def test_the_densest_record_comes_close() -> None:
     """Nested lists take the most room for their text: the limit could not be much higher."""
     densest = b'{"":[%b]}' % b",".join([b"[" * 30 + b"1" + b"]" * 30] * 8)
-    assert len(densest) <= ONE_UNIT_RECORD_BYTES
+    assert len(densest) <= ONE_UNIT_BYTES
     assert 900 < item_size_bytes(FORMAT.parse(densest)) <= 1024

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ddbio.formats import FormatSpec
 from ddbio.planning import (
     MAX_SEGMENTS,
     MAX_UNITS,
@@ -26,6 +27,7 @@ from ddbio.storage import SourceFile
 from tests.unit.support import table
 
 KIB = 1024
+JSON = FormatSpec("json")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ SIZES = st.lists(st.integers(0, 1000), max_size=8)
 @given(SIZES, st.integers(1, 300), st.integers())
 def test_slices_cover_every_file_once(sizes: list[int], size: int, seed: int) -> None:
     files = [SourceFile(f"file-{number}", size_bytes, "1") for number, size_bytes in enumerate(sizes)]
-    units = slice_units(files, size, seed)
+    units = slice_units(files, JSON, size, seed)
     for file in files:
         slices = sorted((unit.start, unit.stop) for unit in units if unit.file == file)
         assert [byte for start, stop in slices for byte in range(start, stop)] == list(range(file.size_bytes))
@@ -72,9 +74,9 @@ def test_slices_cover_every_file_once(sizes: list[int], size: int, seed: int) ->
 
 def test_slices_are_shuffled_the_same_way_each_time() -> None:
     files = [SourceFile("orders.json", 100_000, "1")]
-    units = slice_units(files, 1000)
-    assert units == slice_units(files, 1000)
-    assert units != slice_units(files, 1000, seed=1)
+    units = slice_units(files, JSON, 1000)
+    assert units == slice_units(files, JSON, 1000)
+    assert units != slice_units(files, JSON, 1000, seed=1)
     starts = [unit.start for unit in units]
     neighbours = sum(1 for one, other in pairwise(starts) if other - one == 1000)
     assert neighbours < 10

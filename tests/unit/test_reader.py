@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ddbio import reader as reader_module
 from ddbio.errors import TransferError
+from ddbio.formats.json_lines import JsonLines
 from ddbio.reader import BYTE_ORDER_MARK, SliceReader
 from ddbio.storage import SourceFile
 from ddbio.units import ImportCursor, SliceUnit
@@ -67,7 +68,7 @@ def read(
     reader._block_bytes = block_bytes
 
     async def story() -> list[Line]:
-        blocks = [block async for block in reader.blocks(unit)]
+        blocks = [block async for block in reader.blocks(unit, JsonLines())]
         assert all(data for _, data in blocks) or content == BYTE_ORDER_MARK
         return [line for offset, data in blocks if data for line in lines_in(data, offset)]
 
@@ -171,7 +172,7 @@ def test_what_is_read_is_the_slice_and_little_more() -> None:
     reader._block_bytes = 1000
 
     async def story() -> None:
-        async for _ in reader.blocks(SliceUnit(0, file_of(content), 2003, 4003)):
+        async for _ in reader.blocks(SliceUnit(0, file_of(content), 2003, 4003), JsonLines()):
             pass
 
     with mock.patch.object(reader_module, "LINE_END_STEP_BYTES", 16):
@@ -187,7 +188,9 @@ def test_blocks_are_no_larger_than_asked_for_where_lines_are_short() -> None:
         storage: Any = MemoryStorage(content)
         reader = SliceReader(storage)
         reader._block_bytes = 256
-        return [len(data) async for _, data in reader.blocks(SliceUnit(0, file_of(content), 0, len(content)))]
+        return [
+            len(data) async for _, data in reader.blocks(SliceUnit(0, file_of(content), 0, len(content)), JsonLines())
+        ]
 
     assert max(run(story())) < 256 + 11
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from ddbio.dynamodb.wire import Response, WireError
 from ddbio.errors import AbortError, TransferError
+from ddbio.formats import FormatSpec
 from ddbio.options import AwsSettings
 from ddbio.scanner import FIRST_LIMIT, ExportJob, ExportLane, ExportWork, PageSize, SegmentFiles
 from ddbio.storage import WrittenFile
@@ -94,7 +95,7 @@ def export_job(
         table=table,
         item_bytes=0.0,
         data_plane=DATA_PLANE,
-        format="json",
+        format=FormatSpec("json"),
         destination=folder,
         aws=AwsSettings(),
         max_file_bytes=max_file_bytes,

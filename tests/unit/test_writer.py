@@ -90,7 +90,7 @@ class Import:
 
         with served_by(act):
             context = worker_context(report, self.sleep, self.clock)
-            job = ImportJob(self.info, DATA_PLANE, "json", URI, AwsSettings(), lanes=1)
+            job = ImportJob(self.info, DATA_PLANE, URI, AwsSettings(), lanes=1)
             work = ImportWork(job, context)
             work.reader = SliceReader(self.source)  # type: ignore[arg-type]
             lane = ImportLane(work)
@@ -325,7 +325,7 @@ def test_a_lane_forgets_a_unit_that_failed() -> None:
     job = Import(Source(first + second), FakeTable(script=[refusal("ResourceNotFoundException")]))
     with served_by(job.target.act):
         context = worker_context(job.reports.append, job.sleep, job.clock)  # type: ignore[arg-type]
-        work = ImportWork(ImportJob(job.info, DATA_PLANE, "json", URI, AwsSettings(), lanes=1), context)
+        work = ImportWork(ImportJob(job.info, DATA_PLANE, URI, AwsSettings(), lanes=1), context)
         work.reader = SliceReader(job.source)  # type: ignore[arg-type]
         lane = ImportLane(work)
 
