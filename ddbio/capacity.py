@@ -27,6 +27,7 @@ Attributes = Mapping[str, Mapping[str, Any]]
 WRITE_UNIT_BYTES = 1024  # developer guide, "Read and write capacity": one write unit writes up to 1 KB
 READ_UNIT_BYTES = 4096  # the same: one read unit reads up to 4 KB consistently, or twice that eventually
 MAX_ITEM_BYTES = 400 * 1024  # service quotas: item size, attribute names included
+MAX_NAME_BYTES = 64 * 1024  # service quotas: attribute name
 MAX_PAGE_BYTES = 1024 * 1024  # Scan and Query: a page ends after 1 MB *read*, before any filter or projection
 MAX_BATCH_WRITES = 25  # API reference, BatchWriteItem: put and delete requests of one call
 MAX_REQUEST_BYTES = 16 * 1024 * 1024  # API reference, BatchWriteItem: one request as sent

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ddbio.buckets import Units
-from ddbio.capacity import MAX_ITEM_BYTES, SecondaryIndex, item_size_bytes, write_units
+from ddbio.capacity import MAX_ITEM_BYTES, MAX_NAME_BYTES, SecondaryIndex, item_size_bytes, write_units
 from ddbio.dynamodb.table import TableInfo
 from ddbio.errors import RecordError
 from ddbio.items import AttributeMap
@@ -42,7 +42,7 @@ class WriteEstimates:
     def of_put(self, attributes: AttributeMap, small: bool) -> tuple[int, ...]:
         """Units by budget, uncorrected. small: the record is known to be one unit, without a look at the item.
 
-        Raises RecordError for an item over 400 KB.
+        Raises RecordError for an item or a name that is too large.
         """
         table_units = 1 if small else _units(attributes)
         if not self._indexes:
@@ -75,4 +75,14 @@ def _units(attributes: AttributeMap) -> int:
     size = item_size_bytes(attributes)
     if size > MAX_ITEM_BYTES:
         raise RecordError("item-too-large", f"the item has {size:,} bytes; DynamoDB takes {MAX_ITEM_BYTES:,}")
+    if size > MAX_NAME_BYTES:
+        _check_names(attributes)
     return write_units(size)
+
+
+def _check_names(attributes: AttributeMap) -> None:
+    longest = max(len(name.encode()) for name in attributes)
+    if longest > MAX_NAME_BYTES:
+        raise RecordError(
+            "name-too-long", f"an attribute's name has {longest:,} bytes; DynamoDB takes {MAX_NAME_BYTES:,}"
+        )

@@ -102,7 +102,7 @@ def _checked(attributes: AttributeMap, part: KeyAttribute, role: str) -> str:
         raise RecordError("missing-key", f"the {role} {part.name!r} is missing")
     text = value.get(part.type)
     if text is None:
-        letter = next(iter(value))
+        letter = next(iter(value), "")
         raise RecordError(
             "wrong-key-type",
             f"the {role} {part.name!r} is {_TYPE_WORDS.get(letter, 'a set')}; "

@@ -8,7 +8,7 @@ same key, or rejected.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
@@ -214,7 +214,7 @@ class ImportLane:
                 return await self._send_halves(batch)
             self._refused(batch[0], error)
             return False
-        left = {self._work.key_of(item) for item in reply.unprocessed()}
+        left = self._keys_of(reply.unprocessed())
         if not left:
             self._work.estimates.learn(estimate, self._client.consumed)
         self._written(batch, left)
@@ -225,6 +225,12 @@ class ImportLane:
         left_of_first = await self._send(first)
         left_of_second = await self._send(second)
         return left_of_first or left_of_second
+
+    def _keys_of(self, unprocessed: Iterable[AttributeMap]) -> set[ItemKey]:
+        try:
+            return {self._work.key_of(item) for item in unprocessed}
+        except (RecordError, AttributeError, TypeError):  # no key of this table, or no attribute map at all
+            raise _not_sent() from None
 
     def _refused(self, put: Put, error: ServiceError) -> None:
         self._note_reject(put.offset, put.line, put.record, error.name, error.message)
@@ -237,11 +243,11 @@ class ImportLane:
             return
         written = [put for put in batch if put.key not in left]
         if len(written) + len(left) != len(batch):
-            raise AbortError("the service returned unprocessed items that were not sent", "check --endpoint-url")
+            raise _not_sent()
         self._pending.settle(written)
         self._here.written += len(written)
         if left:
-            self._client.left_unprocessed(len(left))
+            self._client.left_unprocessed(len(left), len(batch))
 
     # -- reports
 
@@ -262,3 +268,7 @@ class ImportLane:
         self._report_due_s = self._context.clock() + REPORT_INTERVAL_S
         cursor = ImportCursor(clean.offset, clean.lines)
         self._context.report(UnitReport(self._unit.number, cursor, tally, rejects, done=done))
+
+
+def _not_sent() -> AbortError:
+    return AbortError("the service returned unprocessed items that were not sent", "check --endpoint-url")

@@ -69,7 +69,7 @@ def summary(result: ImportResult) -> str:
     tally = result.tally
     counts = [f"{tally.read:,} read", f"{tally.written:,} written", f"{tally.rejected:,} rejected"]
     counts += [f"{tally.replaced:,} replaced by a later record with the same key"] * bool(tally.replaced)
-    counts += [f"{tally.blank:,} blank lines skipped"] * bool(tally.blank)
+    counts += [f"{tally.blank:,} blank line{'s' * (tally.blank != 1)} skipped"] * bool(tally.blank)
     lines = [", ".join(counts), arguments.consumption(result, result.cap.units_per_s, "WCU")]
     if result.rejects is not None:
         lines.append(f"rejected records, each with the reason: {result.rejects}")

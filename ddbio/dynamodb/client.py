@@ -91,10 +91,11 @@ class DataClient:
                 self._refused(operation, failure, estimate)
                 await self.pause(str(failure))
             else:
+                left_over = operation.left_over(reply)
                 self.consumed = operation.consumed(reply) or estimate
-                if any(self.consumed) or not operation.left_over(reply):  # else: 200, but nothing was done
-                    self._failing_since_s, self._attempt = None, 0
-                self._pacer.settle(estimate, self.consumed, in_vain=operation.left_over(reply))
+                if not left_over:  # else: 200, but perhaps nothing was done; see `left_unprocessed`
+                    self._succeeded()
+                self._pacer.settle(estimate, self.consumed, in_vain=left_over)
                 self.tally.units += sum(self.consumed)
                 return reply
 
@@ -112,13 +113,18 @@ class DataClient:
         self._attempt += 1
         await self._sleep(wait_s)
 
-    def left_unprocessed(self, count: int) -> None:
-        """Count items sent back for lack of capacity; the service does not say of which."""
+    def left_unprocessed(self, count: int, sent: int) -> None:
+        """Count items sent back, of those sent, for lack of capacity; the service does not say of which."""
+        if count < sent:
+            self._succeeded()
         self.tally.throttled += count
         self._pacer.throttled(None)
 
     def close(self) -> None:
         self._connection.close()
+
+    def _succeeded(self) -> None:
+        self._failing_since_s, self._attempt = None, 0
 
     async def _attempt_once(self, operation: Operation[Reply], body: bytes) -> Reply:
         response = await self._connection.request(self._signer.headers(operation.target, body), body)
@@ -143,7 +149,7 @@ class DataClient:
         elif failure.kind in (Kind.TRANSIENT, Kind.CREDENTIALS):
             self.tally.retries += 1
         elif failure.kind is Kind.BAD_REQUEST:
-            self._failing_since_s, self._attempt = None, 0
+            self._succeeded()  # in that it was judged
             raise failure
         else:
             name = operation.target.rpartition(".")[2]

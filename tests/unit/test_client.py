@@ -196,7 +196,7 @@ def test_the_governor_is_told_which_budget_is_short(
 
 def test_items_left_unprocessed_are_counted_and_told() -> None:
     lane = Lane(DONE)
-    lane.client.left_unprocessed(7)
+    lane.client.left_unprocessed(7, 25)
     assert (lane.client.tally.throttled, lane.pacer.throttles) == (7, [(None, False)])
 
 
@@ -233,6 +233,28 @@ def test_it_gives_up_when_nothing_succeeded_for_long(monkeypatch: pytest.MonkeyP
     assert error.value.message == "no request succeeded for 60 s (ThrottlingException: slow down)"
     assert error.value.hint
     assert 60 <= sum(lane.sleep.waits) <= 80
+
+
+@pytest.mark.parametrize(("left", "gives_up"), [(25, True), (24, False)])
+def test_an_answer_that_left_everything_undone_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, left: int, gives_up: bool
+) -> None:
+    """Also where the service does not say what it consumed."""
+    monkeypatch.setattr("ddbio.dynamodb.client.backoff_s", lambda attempt: 10.0)
+    unprocessed = {"Orders": [{"PutRequest": {"Item": {"id": {"S": str(n)}}}} for n in range(left)]}
+    lane = Lane(reply(UnprocessedItems=unprocessed), give_up_after_s=60)
+
+    async def keep_sending() -> None:
+        for _ in range(20):
+            await lane.client.call(batch_write_operation(BUDGETS), b"{}", ESTIMATE)
+            lane.client.left_unprocessed(left, 25)
+            await lane.client.pause("the table leaves items unprocessed")
+
+    if gives_up:
+        with pytest.raises(AbortError, match="no request succeeded for 60 s"):
+            run(keep_sending())
+    else:
+        run(keep_sending())
 
 
 def test_a_success_in_between_begins_the_count_anew(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from ddbio.storage import SourceFile
 from ddbio.units import ImportCursor, Reject, SliceUnit, Tally, UnitReport
 from ddbio.worker import StopRequested
 from ddbio.writer import ImportJob, ImportLane, ImportWork
-from tests.unit.service import DATA_PLANE, FakeTable, cut, refusal, served_by, worker_context
+from tests.unit.service import DATA_PLANE, FakeTable, cut, refusal, reply, served_by, worker_context
 from tests.unit.support import Clock, FakeSleep, run, table
 
 URI = "orders.json"
@@ -191,6 +191,16 @@ def test_a_later_record_replaces_one_that_was_left_unprocessed() -> None:
     job = imported(content, 1 << 3)
     assert job.values == {**values(*range(40)), "3": "333"}
     assert (job.tally.read, job.tally.written, job.tally.replaced) == (41, 40, 1)
+
+
+@pytest.mark.parametrize("item", [{}, {"id": {"N": "1"}}, {"id": {"S": "another"}}, {"id": {"S": 1}}, {"id": {}}])
+def test_unprocessed_items_that_were_not_sent_end_the_run(item: dict[str, Any]) -> None:
+    """Whatever answers there, it is not the table: nothing it says about the batch can be believed."""
+    answer = reply(UnprocessedItems={"Orders": [{"PutRequest": {"Item": item}}]})
+    job = Import(Source(records(1, 2)), FakeTable(script=[answer]))
+    with pytest.raises(AbortError, match="unprocessed items that were not sent"):
+        job.work(job.source.unit())
+    assert job.tally.written == 0
 
 
 def test_numeric_keys_are_found_again_however_they_are_spelled() -> None:
