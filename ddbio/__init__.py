@@ -49,6 +49,7 @@ what is moved
     items         plain values on one side, typed attribute values on the other
     keys          what makes two items one, and what is no key
     capacity      sizes and capacity units
+    compression   between the two: gzip and zstd
     formats       what a record looks like, one module a format
     storage       where bytes come from and go to: disk, S3
     dynamodb      the service: signing, requests, retries, table descriptions

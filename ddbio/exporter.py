@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ddbio.accounts import Result
 from ddbio.caps import Cap, choose_cap
+from ddbio.compression import get_compression
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
 from ddbio.engine import Engine, StopFlag
@@ -54,6 +55,7 @@ def export_table(
     """
     progress, stop = progress or QuietProgress(), stop or StopFlag()
     workers, lanes = options.processes or usable_cpus(), options.lanes or DEFAULT_EXPORT_LANES
+    get_compression(options.compress)  # said before anything is moved
     session = Session(options.aws)
     table = session.describe(options.table)
     cap = choose_cap(options.capacity, table, "RCU", over_provisioned=options.over_provisioned)
@@ -92,6 +94,7 @@ def export_table(
             manifest(
                 table=table.description,
                 format=options.format,
+                compression=options.compress,
                 consistent_read=options.consistent_read,
                 segments=segments,
                 began=began,
@@ -147,4 +150,5 @@ def _job(options: ExportOptions, table: TableInfo, session: Session, cap: Cap, l
         consistent_read=options.consistent_read,
         cap=cap.units_per_s,
         lanes=lanes,
+        compress=options.compress,
     )

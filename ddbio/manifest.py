@@ -1,7 +1,7 @@
 """`manifest.json`: what an export wrote, beside what it wrote.
 
 {
-  "version": 1, "tool": "ddbio 0.1.0", "format": "json",
+  "version": 1, "tool": "ddbio 0.1.0", "format": "json", "compression": "none",
   "table": {DescribeTable's answer}, "exported_at": "...", "completed_at": "...", "consistent_read": false,
   "segments": 16, "items": 100000, "bytes": 1234, "read_units": 12.5,
   "files": [{"name": "Orders-0000-00000.json", "segment": 0, "items": 10, "bytes": 99, "checksum": "sha256:..."}]
@@ -28,6 +28,7 @@ def manifest(
     *,
     table: dict[str, Any],
     format: str,
+    compression: str,
     consistent_read: bool,
     segments: int,
     began: datetime.datetime,
@@ -41,6 +42,7 @@ def manifest(
             "version": 1,
             "tool": f"ddbio {__version__}",
             "format": format,
+            "compression": compression,
             "table": table,
             "exported_at": began,
             "completed_at": datetime.datetime.now(datetime.timezone.utc),

@@ -61,9 +61,11 @@ class ExportOptions(TransferOptions):
     destination: a folder or `s3://bucket/prefix`.
     file_megabytes: a new file begins before this size (of 1,000,000 bytes) would be passed.
     segments: of the parallel Scan; None for a number that suits the table.
+    compress: `none`, `gzip` or `zstd`.
     """
 
     destination: str
     file_megabytes: int = DEFAULT_FILE_MEGABYTES
     segments: int | None = None
     consistent_read: bool = False
+    compress: str = "none"

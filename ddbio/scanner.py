@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ddbio.capacity import MAX_PAGE_BYTES, page_read_units
+from ddbio.compression import fit, get_compression
 from ddbio.dynamodb.client import DataClient
 from ddbio.dynamodb.errors import ServiceError
 from ddbio.dynamodb.operations import scan_body, scan_operation
@@ -20,7 +21,7 @@ from ddbio.dynamodb.session import DataPlane
 from ddbio.errors import DdbioError, TransferError
 from ddbio.formats import FormatSpec, get_format
 from ddbio.options import AwsSettings
-from ddbio.storage import Output, Storage, open_storage
+from ddbio.storage import Output, Storage, WrittenFile, open_storage
 from ddbio.units import ExportCursor, ExportedFile, SegmentUnit, Tally, Unit, UnitReport
 from ddbio.worker import REPORT_INTERVAL_S, StopRequested, WorkerContext
 
@@ -50,6 +51,7 @@ class ExportJob:
     consistent_read: bool
     cap: float
     lanes: int = DEFAULT_EXPORT_LANES
+    compress: str = "none"
 
     def open(self, context: WorkerContext) -> ExportWork:
         return ExportWork(self, context)
@@ -184,7 +186,9 @@ class SegmentFiles:
     def __init__(self, storage: Storage, job: ExportJob, suffix: str, unit: SegmentUnit) -> None:
         self._storage = storage
         self._job = job
-        self._suffix = suffix
+        self._compression = get_compression(job.compress)
+        self._packer = self._compression.packer()
+        self._suffix = suffix + self._compression.suffix
         self._unit = unit
         self._output: Output | None = None
         self._output_items = 0
@@ -204,6 +208,7 @@ class SegmentFiles:
         if state is not None:
             self._output = await self._in_thread(lambda: self._storage.reopen(state))
             self._output_items = self._cursor.output_items
+            self._packer = self._compression.packer(*self._cursor.packer)
 
     async def write(self, lines: bytes, items: int) -> None:
         """Append the lines of a page. `items` is how many they are."""
@@ -211,14 +216,15 @@ class SegmentFiles:
             if self._output is None:
                 self._output = await self._blocking(self._create)
             room = self._job.max_file_bytes - self._output.written_bytes
-            piece = lines if len(lines) <= room else lines[: _cut(lines, room, first=not self._output.written_bytes)]
-            if piece:
-                count = items if len(piece) == len(lines) else piece.count(b"\n")
-                await self._blocking(lambda: self._require().write(piece))  # noqa: B023 - awaited at once
+            packed, taken = fit(self._packer, lines, room, first=not self._output_items)
+            if taken:
+                count = items if taken == len(lines) else lines.count(b"\n", 0, taken)
+                await self._blocking(lambda: self._require().write(packed))  # noqa: B023 - awaited at once
+                self._packer.took(lines[:taken])
                 self._output_items += count
                 self._items += count
                 items -= count
-                lines = lines[len(piece) :]
+                lines = lines[taken:]
             if lines:
                 await self._close_file()
 
@@ -230,7 +236,8 @@ class SegmentFiles:
         begun = self._storage.remote and output is not None and output is not self._marked_output
         self._marked_output = output
         state = output.state() if output is not None else None
-        self._cursor = ExportCursor(last_key, self._number, state, self._output_items)
+        packer = self._packer.state if output is not None else ()
+        self._cursor = ExportCursor(last_key, self._number, state, self._output_items, packer)
         self._durable = self._items
         self._finished_at_cursor = len(self._finished)
         return begun
@@ -262,17 +269,27 @@ class SegmentFiles:
 
     def _create(self) -> Output:
         name = f"{_short_name(self._job.table)}-{self._unit.segment:04d}-{self._number:05d}{self._suffix}"
-        return self._storage.create(self._job.destination, name, self._job.max_file_bytes)
+        output = self._storage.create(self._job.destination, name, self._job.max_file_bytes)
+        self._packer = self._compression.packer()
+        if self._packer.head:
+            output.write(self._packer.head)
+        return output
 
     def _require(self) -> Output:
         assert self._output is not None
         return self._output
 
     async def _close_file(self) -> None:
-        written = await self._in_thread(self._require().finish)  # fsync, or the last part
+        written = await self._in_thread(self._finish_output)  # fsync, or the last part
         self._finished.append(ExportedFile(self._unit.segment, written, self._output_items))
         self._output, self._output_items = None, 0
         self._number += 1
+
+    def _finish_output(self) -> WrittenFile:
+        output, tail = self._require(), self._packer.tail()
+        if tail:
+            output.write(tail)
+        return output.finish()
 
     async def _blocking(self, call: Callable[[], Result]) -> Result:
         """Writing to a local file is a copy into the page cache: not worth a thread."""
@@ -280,12 +297,6 @@ class SegmentFiles:
 
     async def _in_thread(self, call: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(None, call)
-
-
-def _cut(lines: bytes, room: int, *, first: bool) -> int:
-    """How many bytes of whole lines fit in `room`; where a file is new, at least one line, however long."""
-    fits = lines.rfind(b"\n", 0, max(0, room)) + 1
-    return fits or (lines.find(b"\n") + 1 if first else 0)
 
 
 def _short_name(table: str) -> str:

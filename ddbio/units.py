@@ -74,12 +74,14 @@ class ExportCursor:
     last_key: where the Scan goes on; None at its end.
     files_done: how many files of the segment are complete.
     output: `Output.state()` of the file being written, and its items so far; None between files.
+    packer: `Packer.state` of that file.
     """
 
     last_key: Key | None
     files_done: int
     output: dict[str, Any] | None
     output_items: int
+    packer: tuple[int, ...] = ()
 
 
 Cursor = ImportCursor | ExportCursor

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ddbio.cli import arguments
 from ddbio.cli.run import positive_int, run, signals_held
+from ddbio.compression import COMPRESSIONS
 from ddbio.options import DEFAULT_FILE_MEGABYTES, ExportOptions
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ examples:
        DDBExport.py -r us-east-1 -t Orders -d s3://my-bucket/orders/ -s 512 -p 8
   3. under half of what the table has, every read strongly consistent
        DDBExport.py -r us-east-1 -t Orders -d exported/ -c 50% --consistent-read
-  4. from a local endpoint, as DynamoDB JSON
+  4. gzipped, to S3
+       DDBExport.py -r us-east-1 -t Orders -d s3://my-bucket/orders/ --compress gzip
+  5. from a local endpoint, as DynamoDB JSON
        DDBExport.py -r us-east-1 -t Orders -d exported/ --format dynamodb-json --endpoint-url http://127.0.0.1:8000
 
 exit codes: 0 everything exported; 2 the command cannot work as given (nothing was moved); 3 the export failed;
@@ -45,6 +48,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="MB",
         help="begin a new file before this many megabytes (of 1,000,000 bytes) are passed (default: %(default)s)",
     )
+    parser.add_argument(
+        "--compress",
+        choices=tuple(COMPRESSIONS),
+        default="none",
+        help="compress the files; -s counts what they take then (default: %(default)s)",
+    )
     arguments.add_transfer_options(parser, units="read", default_lanes="8")
     parser.add_argument(
         "--segments", type=positive_int, metavar="N", help="segments of the scan (default: what suits the table)"
@@ -63,6 +72,7 @@ def options_of(argv: Sequence[str] | None) -> ExportOptions:
         file_megabytes=given.size,
         segments=given.segments,
         consistent_read=given.consistent_read,
+        compress=given.compress,
     )
 
 

@@ -6,6 +6,7 @@ in DynamoDB's JSON, `{"id": {"S": "x"}, "n": {"N": "1"}}`, with binary values as
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 from base64 import b64decode, b64encode
@@ -13,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+import zstandard
 
 Item = dict[str, dict[str, Any]]
 Contents = dict[Any, Any]
@@ -157,8 +160,20 @@ def data_files(folder: Path) -> list[Path]:
 def read_items(folder: Path, format: str = "json") -> Iterator[Item]:
     """The items of an export."""
     for path in data_files(folder):
-        for line in path.read_text().split("\n")[:-1]:
+        for line in text_of(path).split("\n")[:-1]:
             yield READERS[format](line)
+
+
+def text_of(path: Path) -> str:
+    """The text of a file, uncompressed."""
+    data = path.read_bytes()
+    if path.suffix == ".gz":
+        return gzip.decompress(data).decode()
+    if path.suffix == ".zst":
+        with zstandard.open(path) as stream:  # what pandas reads with
+            unpacked: bytes = stream.read()
+        return unpacked.decode()
+    return data.decode()
 
 
 # --------------------------------------------------------------------------- compared

@@ -28,6 +28,7 @@ from tests.e2e.items import (
     plain_items,
     read_items,
     rich_items,
+    text_of,
     write_items,
 )
 
@@ -53,8 +54,8 @@ def assert_true_manifest(folder: Path) -> dict[str, Any]:
     files = [
         {
             "name": path.name,
-            "segment": int(path.name[-15:-11]),
-            "items": path.read_bytes().count(b"\n"),
+            "segment": int(path.name.split("-")[-2]),
+            "items": text_of(path).count("\n"),
             "bytes": path.stat().st_size,
             "checksum": f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}",
         }
@@ -125,6 +126,18 @@ def test_the_manifest_has_the_table_the_totals_and_the_run(
     assert description["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
     assert description["AttributeDefinitions"] == [{"AttributeName": "id", "AttributeType": "S"}]
     assert description["ProvisionedThroughput"]["ReadCapacityUnits"] == 5000
+
+
+@pytest.mark.parametrize(("compress", "suffix"), [("gzip", ".gz"), ("zstd", ".zst")])
+def test_compressed_files(run_export: Run, simulator: Simulator, tmp_path: Path, compress: str, suffix: str) -> None:
+    items = rich_items(3000)
+    fill(simulator, items)
+    done = run_export("-t", "Orders", "-d", "out", "--compress", compress, "--segments", 2, "-s", 1)
+    assert done.code == 0, done.err
+    found = assert_true_manifest(tmp_path / "out")
+    assert (found["compression"], found["items"]) == (compress, 3000)
+    assert all(path.name.endswith(f".json{suffix}") for path in data_files(tmp_path / "out"))
+    assert contents(read_items(tmp_path / "out")) == contents(items)
 
 
 @pytest.mark.parametrize(("segments", "format"), [(1, "json"), (7, "dynamodb-json"), (40, "json")])

@@ -26,6 +26,7 @@ def made(**members: Any) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "table": {"TableName": "Orders"},
         "format": "json",
+        "compression": "gzip",
         "consistent_read": True,
         "segments": 2,
         "began": BEGAN,
@@ -46,6 +47,7 @@ def test_what_was_exported_and_how() -> None:
         "version": 1,
         "tool": f"ddbio {__version__}",
         "format": "json",
+        "compression": "gzip",
         "table": {"TableName": "Orders"},
         "exported_at": "2026-11-21T12:00:00.250000Z",
         "consistent_read": True,

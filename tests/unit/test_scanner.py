@@ -25,6 +25,7 @@ from ddbio.units import ExportCursor, ExportedFile, SegmentUnit, Tally, UnitRepo
 from ddbio.worker import StopRequested
 from tests.unit.service import DATA_PLANE, cut, refusal, reply, served_by, worker_context
 from tests.unit.support import Clock, FakeSleep, run
+from tests.unit.test_compression import unpacked
 
 MIB = 1024 * 1024
 
@@ -56,7 +57,7 @@ class MemoryOutput:
         self._data += data
 
     def state(self) -> dict[str, Any]:
-        return {"name": self._name, "durable": self._data[: self.durable_bytes].decode()}
+        return {"name": self._name, "durable": self._data[: self.durable_bytes].decode("latin-1")}
 
     def finish(self) -> WrittenFile:
         assert not self._ended
@@ -85,11 +86,16 @@ class MemoryStorage:
     def reopen(self, state: dict[str, Any]) -> MemoryOutput:
         """What was finished after the state was taken is begun again with its durable bytes."""
         json.dumps(state)
-        return MemoryOutput(self, state["name"], state["durable"].encode())
+        return MemoryOutput(self, state["name"], state["durable"].encode("latin-1"))
 
 
 def export_job(
-    max_file_bytes: int = 100, *, cap: float = float("inf"), table: str = "Orders", folder: str = "out"
+    max_file_bytes: int = 100,
+    *,
+    cap: float = float("inf"),
+    table: str = "Orders",
+    folder: str = "out",
+    compress: str = "none",
 ) -> ExportJob:
     return ExportJob(
         table=table,
@@ -102,6 +108,7 @@ def export_job(
         consistent_read=False,
         cap=cap,
         lanes=1,
+        compress=compress,
     )
 
 
@@ -122,6 +129,7 @@ class Segment:
 
     storage: MemoryStorage
     max_file_bytes: int
+    compress: str = "none"
     cursor: ExportCursor | None = None
     told: list[ExportedFile] = field(default_factory=list)
     items: int = 0
@@ -134,7 +142,8 @@ class Segment:
         if self.finished:
             return
         unit = SegmentUnit(UNIT.number, UNIT.segment, UNIT.total_segments, self.cursor)
-        files = SegmentFiles(self.storage, export_job(self.max_file_bytes), ".json", unit)  # type: ignore[arg-type]
+        job = export_job(self.max_file_bytes, compress=self.compress)
+        files = SegmentFiles(self.storage, job, ".json", unit)  # type: ignore[arg-type]
         await files.open()
         first = int(self.cursor.last_key) if self.cursor is not None and self.cursor.last_key is not None else 0
         for number in range(first, len(pages)):
@@ -153,7 +162,7 @@ class Segment:
     def hear(self, files: SegmentFiles) -> None:
         cursor, exported, items = files.take_settled()
         assert cursor is not None
-        json.dumps([cursor.last_key, cursor.output])
+        json.dumps([cursor.last_key, cursor.output, cursor.packer])
         self.cursor = cursor
         self.told += exported
         self.items += items
@@ -264,6 +273,39 @@ def test_whoever_goes_on_from_the_cursor_writes_the_same_files(
         (name_of(number), data.count(b"\n")) for number, data in enumerate(files)
     ]
     assert segment.items == len(lines)
+
+
+@pytest.mark.parametrize(("compress", "suffix"), [("gzip", ".gz"), ("zstd", ".zst")])
+@given(
+    pages=PAGES,
+    max_file_bytes=st.integers(40, 200),
+    part_bytes=st.integers(1, 60),
+    deaths=st.lists(st.tuples(st.integers(0, 8), st.sets(st.integers(0, 8))), max_size=3),
+)
+@settings(max_examples=50)
+def test_compressed_files_hold_every_line_once_whoever_wrote_them(
+    compress: str,
+    suffix: str,
+    pages: list[Page],
+    max_file_bytes: int,
+    part_bytes: int,
+    deaths: list[tuple[int, set[int]]],
+) -> None:
+    segment = Segment(MemoryStorage(part_bytes), max_file_bytes, compress)
+    for until, report_at in deaths:
+        run(segment.write(pages, until=until, report_at=report_at))
+    run(segment.write(pages, report_at={0, 3}))
+    written = segment.storage.files
+    lines = [line for page in pages for line in page]
+    assert list(written) == [f"{name_of(number)}{suffix}" for number in range(len(written))]
+    texts = {name: unpacked(compress, data) for name, data in written.items()}
+    assert b"".join(texts.values()) == b"".join(lines)
+    assert [(each.file.name, each.items) for each in segment.told] == [
+        (name, text.count(b"\n")) for name, text in texts.items()
+    ]
+    assert segment.items == len(lines)
+    for name, text in texts.items():
+        assert len(written[name]) <= max_file_bytes or text.count(b"\n") == 1
 
 
 def test_an_arn_names_its_table_in_the_file_names() -> None:

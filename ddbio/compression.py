@@ -1,0 +1,173 @@
+"""Compression: a layer between formats and storages, which both know nothing of it.
+
+Out, the lines of a page are packed by themselves, so that a file can be cut back to the end of any page and be
+continued by another process:
+
+- gzip: one member a file, however often it was continued (DynamoDB's own import may not read on behind the first). A
+  page is a run of deflate blocks that refers to nothing before it and ends at a byte (a sync flush); the member's
+  head and tail stand around all of them, and its checksum and length are all that has to be remembered.
+- zstd: a frame a page, which every reader takes for one stream.
+
+What a page alone loses in ratio is below 1 % for pages of 10 KB and more.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Protocol
+
+from ddbio.errors import UsageError
+
+_LEVEL = 1  # of isal, as tight as zlib's 6; of zstd, as its own default for such lines
+_RAW_DEFLATE = -15
+_GZIP_HEAD = b"\x1f\x8b\x08" + bytes(6) + b"\xff"  # no time, no name: the same items give the same bytes
+_LAST_BLOCK = b"\x03\x00"  # an empty deflate block with the final bit
+_UINT32 = 0xFFFFFFFF
+
+PackerState = tuple[int, ...]
+
+
+class Packer(Protocol):
+    """One file being compressed.
+
+    state: what another process needs to go on with the file where it is now.
+    """
+
+    head: bytes  # what a file begins with
+    tail_bytes: int  # how long `tail()` is
+
+    @property
+    def state(self) -> PackerState: ...
+
+    def pack(self, lines: bytes) -> bytes:
+        """`lines` as they would stand in the file. Changes nothing."""
+
+    def took(self, lines: bytes) -> None:
+        """`lines` are in the file."""
+
+    def tail(self) -> bytes:
+        """What makes the file complete."""
+
+
+class PlainPacker:
+    head, tail_bytes = b"", 0
+    state: PackerState = ()
+
+    def pack(self, lines: bytes) -> bytes:
+        return lines
+
+    def took(self, lines: bytes) -> None:
+        pass
+
+    def tail(self) -> bytes:
+        return b""
+
+
+@dataclass(slots=True)
+class GzipPacker:
+    """A gzip member, written in pieces. https://www.rfc-editor.org/rfc/rfc1952"""
+
+    crc: int = 0
+    plain_bytes: int = 0
+    head: bytes = _GZIP_HEAD
+    tail_bytes: int = 10
+
+    @property
+    def state(self) -> PackerState:
+        return self.crc, self.plain_bytes
+
+    def pack(self, lines: bytes) -> bytes:
+        stream = fast_zlib().compressobj(_LEVEL, zlib.DEFLATED, _RAW_DEFLATE)
+        packed: bytes = stream.compress(lines) + stream.flush(zlib.Z_SYNC_FLUSH)
+        return packed
+
+    def took(self, lines: bytes) -> None:
+        self.crc = zlib.crc32(lines, self.crc)
+        self.plain_bytes += len(lines)
+
+    def tail(self) -> bytes:
+        return _LAST_BLOCK + self.crc.to_bytes(4, "little") + (self.plain_bytes & _UINT32).to_bytes(4, "little")
+
+
+class ZstdPacker:
+    head, tail_bytes = b"", 0
+    state: PackerState = ()
+
+    def __init__(self) -> None:
+        self._compressor = _zstandard().ZstdCompressor(level=_LEVEL, write_checksum=True)
+
+    def pack(self, lines: bytes) -> bytes:
+        packed: bytes = self._compressor.compress(lines)
+        return packed
+
+    def took(self, lines: bytes) -> None:
+        pass
+
+    def tail(self) -> bytes:
+        return b""
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """How files are compressed. suffix: behind the format's. packer: called with the state to go on from, if any."""
+
+    suffix: str
+    packer: Callable[..., Packer]
+
+
+COMPRESSIONS = {
+    "none": Compression("", PlainPacker),
+    "gzip": Compression(".gz", GzipPacker),
+    "zstd": Compression(".zst", ZstdPacker),
+}
+
+
+def get_compression(name: str) -> Compression:
+    """Raises UsageError for one that is not in `COMPRESSIONS`, or not installed."""
+    if name not in COMPRESSIONS:
+        raise UsageError(f"there is no compression {name!r}", f"choose one of {', '.join(COMPRESSIONS)}")
+    if name == "zstd":
+        _zstandard()
+    return COMPRESSIONS[name]
+
+
+@cache
+def fast_zlib() -> Any:
+    """zlib's interface, by isal where it is installed: it packs ten times as fast, and unpacks twice."""
+    try:
+        from isal import isal_zlib
+    except ImportError:
+        return zlib
+    return isal_zlib
+
+
+@cache
+def _zstandard() -> Any:
+    try:
+        import zstandard
+    except ImportError:
+        raise UsageError(
+            "zstd needs the package zstandard, which is not installed", "pip install 'ddbio[zstd]', or use gzip"
+        ) from None
+    return zstandard
+
+
+def fit(packer: Packer, lines: bytes, room: int, *, first: bool) -> tuple[bytes, int]:
+    """As many whole lines as surely find room in `room` bytes of the file: (packed, how many bytes of `lines`).
+
+    first: the file is new; then at least one line, however long.
+    """
+    room -= packer.tail_bytes
+    taken = len(lines)
+    while taken:
+        packed = packer.pack(lines[:taken])
+        if len(packed) <= room:
+            return packed, taken
+        taken = lines.rfind(b"\n", 0, max(0, taken * room // len(packed))) + 1
+    if not first:
+        return b"", 0
+    taken = lines.find(b"\n") + 1
+    return packer.pack(lines[:taken]), taken
