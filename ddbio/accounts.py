@@ -64,20 +64,24 @@ class Result:
         return self.tally.units / self.seconds if self.seconds > 0 else 0.0
 
 
-def verdict(accounts: Accounts, units: int, *, stopped: bool) -> DdbioError | None:
-    """Why a run that has ended is not complete; None when it is. units: how many were planned."""
+def verdict(accounts: Accounts, units: int, *, stopped: bool, partly_planned: bool = False) -> DdbioError | None:
+    """Why a run that has ended is not complete; None when it is.
+
+    units: how many were planned. partly_planned: there would have been more.
+    """
     aborted = next((error for error in accounts.failed.values() if isinstance(error, AbortError)), None)
     if aborted is not None:
         return aborted
-    if stopped and len(accounts.settled) < units:
+    unfinished = partly_planned or len(accounts.settled) < units
+    if stopped and unfinished:
         return Stopped(
-            f"stopped after {len(accounts.settled):,} of {units:,} units of work",
+            f"stopped after {len(accounts.settled):,} of {'more than ' * partly_planned}{units:,} units of work",
             "what was in flight is settled; run the same command again to do the whole job",
         )
     if accounts.failed:
         first = next(iter(accounts.failed.values()))
         more = f" (and {len(accounts.failed) - 1:,} more units of work failed)" if len(accounts.failed) > 1 else ""
         return type(first)(first.message + more, first.hint)
-    if len(accounts.settled) < units:
+    if unfinished:
         return AbortError(f"{units - len(accounts.settled):,} units of work were not done", "run the command again")
     return None

@@ -21,7 +21,7 @@ from ddbio.formats import FormatSpec
 from ddbio.machine import usable_cpus
 from ddbio.manifest import MANIFEST_NAME, manifest
 from ddbio.options import MEGABYTE, ExportOptions
-from ddbio.planning import segment_count, segment_units
+from ddbio.planning import Plan, segment_count, segment_units
 from ddbio.pool import run_processes
 from ddbio.progress import Progress, QuietProgress
 from ddbio.scanner import DEFAULT_EXPORT_LANES, ExportJob
@@ -79,7 +79,7 @@ def export_table(
     progress.start(table.item_count, "items", cap.units_per_s)
     accounts, error = transfer(
         _job(options, table, session, cap, lanes),
-        segment_units(segments),
+        Plan(segment_units(segments)),
         engine=engine or run_processes(workers),
         session=session,
         cap=cap,

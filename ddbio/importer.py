@@ -18,13 +18,13 @@ from ddbio.errors import TransferError, UsageError
 from ddbio.formats import FormatSpec, get_format
 from ddbio.machine import usable_cpus
 from ddbio.options import ImportOptions
-from ddbio.planning import slice_units, unit_bytes
+from ddbio.planning import Source, plan_slices, unit_bytes
 from ddbio.pool import run_processes
 from ddbio.progress import Progress, QuietProgress
 from ddbio.rejects import RejectsFile, choose_rejects_path
 from ddbio.storage import SourceFile, open_storage
 from ddbio.transfer import transfer
-from ddbio.units import ImportCursor, UnitReport
+from ddbio.units import ImportCursor, SliceUnit, UnitReport
 from ddbio.writer import DEFAULT_IMPORT_LANES, ImportJob
 
 
@@ -57,8 +57,11 @@ def import_table(
     files = list_files(options, session)
     rejects = RejectsFile(choose_rejects_path(options.rejects, options.sources, files))
     total_bytes = sum(file.size_bytes for file in files)
-    units = slice_units(files, FormatSpec(options.format), unit_bytes(total_bytes, workers * lanes, cap.units_per_s))
-    workers = max(1, min(workers, len(units)))
+    storage = open_storage(files[0].uri, options.aws, session.keys)
+    size = unit_bytes(total_bytes, workers * lanes, cap.units_per_s)
+    plan = plan_slices([Source(file, FormatSpec(options.format)) for file in files], size, storage.read_range)
+    if plan.complete:
+        workers = max(1, min(workers, len(plan.units)))
     progress.say(
         f"Importing {len(files):,} file{'s' * (len(files) != 1)} ({total_bytes:,} bytes) into table {table.name} in "
         f"{session.region} with {workers} process{'es' * (workers != 1)}"
@@ -76,7 +79,7 @@ def import_table(
     progress.start(total_bytes, "B", cap.units_per_s)
     accounts, error = transfer(
         job,
-        units,
+        plan,
         engine=engine or run_processes(workers),
         session=session,
         cap=cap,
@@ -85,9 +88,10 @@ def import_table(
         progress=progress,
         on_report=on_report,
     )
+    storage.close()
     cursors = {number: cursor for number, cursor in accounts.settled.items() if isinstance(cursor, ImportCursor)}
     try:
-        rejects.finish(units, cursors)
+        rejects.finish((unit for unit in plan.units if isinstance(unit, SliceUnit)), cursors)
     except TransferError as unnumbered:
         error = error or unnumbered
     return ImportResult(

@@ -1,15 +1,24 @@
-"""Cuts a job into units. Pure: sizes in, units out; nothing is read to find out where to cut."""
+"""Cuts a job into units: the same files and options give the same units, numbers and order, today and when a run is
+taken up again.
+
+Where every line of a file is a record, nothing is read to find out where to cut it, and the plan is whole at once.
+Where records span lines, the file is read through for the ends of records, once, while the first units are being
+worked: such a plan grows (`Plan`).
+"""
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import chain, islice, repeat
 
 from ddbio.dynamodb.table import TableInfo
-from ddbio.formats import FormatSpec
+from ddbio.formats import FormatSpec, get_format
 from ddbio.storage import SourceFile
-from ddbio.units import SegmentUnit, SliceUnit
+from ddbio.units import SegmentUnit, SliceUnit, Unit
 
 MIB = 1024 * 1024
 UNIT_BYTES = MIB  # of an import: a second or so of a lane's work, and the size of a ranged GET
@@ -18,6 +27,10 @@ UNITS_A_LANE = 4  # at least, where the source allows: so that no lane is left w
 SECONDS_A_UNIT = 10  # at most, under a small cap
 MAX_UNITS = 1_000_000  # more would be a burden to plan; units grow instead
 BYTES_A_WRITE_UNIT = 1024
+
+SCAN_BYTES = 8 * MIB  # read at once to look for the ends of records: few round trips, little memory
+RECORD_LIMIT_BYTES = 4 * MIB  # an item has 400 KB, and no way of writing one takes ten times as much
+FIRST_WINDOW_UNITS, WINDOW_UNITS = 32, 256
 
 SEGMENT_BYTES = 512 * MIB  # of a table large enough to have the choice
 MIN_SEGMENT_BYTES = 4 * MIB  # below that, a table is cut into fewer segments than there are lanes
@@ -32,20 +45,127 @@ def unit_bytes(total_bytes: int, lanes: int, cap_units_per_s: float) -> int:
     return max(int(size), MIN_UNIT_BYTES, math.ceil(total_bytes / MAX_UNITS))
 
 
-def slice_units(files: Sequence[SourceFile], format: FormatSpec, size: int, seed: int = 0) -> list[SliceUnit]:
+class Plan:
+    """The units of a job, made as they are asked for. To be iterated once.
+
+    units: those made so far. complete: whether these are all.
+    """
+
+    def __init__(self, units: Sequence[Unit], more: Iterable[Unit] | None = None) -> None:
+        self.units = list(units)
+        self.complete = more is None
+        self._more = more or ()
+
+    def __iter__(self) -> Iterator[Unit]:
+        yield from tuple(self.units)
+        for unit in self._more:
+            self.units.append(unit)
+            yield unit
+        self.complete = True
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to import, and how.
+
+    start: where its first record begins, behind a header.
+    cuts: its slices, where they are known already.
+    """
+
+    file: SourceFile
+    format: FormatSpec
+    start: int = 0
+    cuts: tuple[Cut, ...] | None = None
+
+
+Cut = tuple[int, int]  # [start, stop)
+ReadRange = Callable[[SourceFile, int, int], bytes]  # `Storage.read_range`
+
+
+def plan_slices(sources: Sequence[Source], size: int, read: ReadRange, seed: int = 0) -> Plan:
     """The slices of all files, in shuffled order.
 
-    Shuffled because files are often sorted by partition key: neighbours in a file would heat one partition. The
-    order is the same for the same files.
+    Shuffled because files are often sorted by partition key: neighbours in a file would heat one partition. What has
+    to be read to be cut comes behind the rest and is shuffled a window at a time; iterating the plan raises what
+    `read` raises.
     """
-    cuts = [
-        (file, start, min(start + size, file.size_bytes))
-        for file in files
-        for start in range(0, file.size_bytes, size)
-    ]
-    units = [SliceUnit(number, *cut, format=format) for number, cut in enumerate(cuts)]
-    random.Random(seed).shuffle(units)
-    return units
+    cut_anywhere = cache(lambda spec: get_format(spec).cut_anywhere)
+    to_read = [each for each in sources if each.cuts is None and not cut_anywhere(each.format)]
+    known = [each for each in sources if each.cuts is not None or cut_anywhere(each.format)]
+    units = [_unit(source, cut) for source in known for cut in source.cuts or _even_cuts(source, size)]
+    units = [replace(unit, number=number) for number, unit in enumerate(units)]
+    randomness = random.Random(seed)
+    randomness.shuffle(units)
+    if not to_read:
+        return Plan(units)
+    found = (_unit(source, cut) for source in to_read for cut in exact_cuts(source, size, read))
+    more = (replace(unit, number=number) for number, unit in enumerate(found, len(units)))
+    return Plan(units, _shuffled(more, randomness))
+
+
+def _unit(source: Source, cut: Cut) -> SliceUnit:
+    return SliceUnit(0, source.file, *cut, format=source.format)
+
+
+def _even_cuts(source: Source, size: int) -> Iterator[Cut]:
+    end = source.file.size_bytes
+    return ((start, min(start + size, end)) for start in range(source.start, end, size))
+
+
+def exact_cuts(source: Source, size: int, read: ReadRange) -> Iterator[Cut]:
+    """Slices of about `size` bytes that begin and end with a record, found by reading the file through.
+
+    A record that does not end for `RECORD_LIMIT_BYTES` is broken (a quote that was never closed): its first line is
+    cut off by itself, and the search goes on behind it.
+    """
+    at = source.start
+    while at < source.file.size_bytes:
+        at = yield from _whole_records(source, at, size, read)
+        if at < source.file.size_bytes:
+            stop = _end_of_line(source.file, at, read)
+            yield at, stop
+            at = stop
+
+
+def _whole_records(source: Source, begin: int, size: int, read: ReadRange) -> Generator[Cut, None, int]:
+    """Cuts from `begin` on to the end of the file, or to a record without an end; where that is."""
+    find_end, end = get_format(source.format).end_finder(), source.file.size_bytes
+    for at, piece in _pieces(source.file, begin, size, read):
+        found = find_end(piece)
+        if found:
+            yield begin, at + found
+            begin = at + found
+        elif at + len(piece) - begin > RECORD_LIMIT_BYTES:
+            return begin
+    if begin < end:
+        yield begin, end
+    return end
+
+
+def _pieces(file: SourceFile, start: int, size: int, read: ReadRange) -> Iterator[tuple[int, bytes]]:
+    """The file from `start` on in pieces of `size` bytes: (offset, bytes)."""
+    for at in range(start, file.size_bytes, max(size, SCAN_BYTES)):
+        data = read(file, at, min(at + max(size, SCAN_BYTES), file.size_bytes))
+        for inner in range(0, len(data), size):
+            yield at + inner, data[inner : inner + size]
+
+
+def _end_of_line(file: SourceFile, at: int, read: ReadRange) -> int:
+    for offset, piece in _pieces(file, at, MIN_UNIT_BYTES, read):
+        found = piece.find(b"\n") + 1
+        if found:
+            return offset + found
+    return file.size_bytes
+
+
+def _shuffled(units: Iterator[SliceUnit], randomness: random.Random) -> Iterator[SliceUnit]:
+    """In windows, the first of which is small, so that nobody waits for it."""
+    for size in chain((FIRST_WINDOW_UNITS,), repeat(WINDOW_UNITS)):
+        window = list(islice(units, size))
+        if not window:
+            return
+        randomness.shuffle(window)
+        yield from window
 
 
 def segment_count(table: TableInfo, workers: int, lanes: int) -> int:

@@ -12,8 +12,9 @@ from ddbio.dynamodb.session import Session
 from ddbio.engine import Engine, StopFlag
 from ddbio.errors import AbortError, DdbioError
 from ddbio.governor import SharedGovernor
+from ddbio.planning import Plan
 from ddbio.progress import Progress
-from ddbio.units import Notice, Unit, UnitReport
+from ddbio.units import Notice, UnitReport
 from ddbio.worker import Job
 
 _LONGEST_SLEEP_S = 60.0  # between two looks at the clock on the wall, which may be set
@@ -21,7 +22,7 @@ _LONGEST_SLEEP_S = 60.0  # between two looks at the clock on the wall, which may
 
 def transfer(
     job: Job,
-    units: Sequence[Unit],
+    plan: Plan,
     *,
     engine: Engine,
     session: Session,
@@ -31,7 +32,7 @@ def transfer(
     progress: Progress,
     on_report: Callable[[UnitReport], float],
 ) -> tuple[Accounts, DdbioError | None]:
-    """Let the engine work the units; the books, and why the job is not complete (None when it is).
+    """Let the engine work the units of the plan; the books, and why the job is not complete (None when it is).
 
     index_caps: units per second of the budgets behind the table's.
     on_report: called with every report before it is entered; returns the progress made, in the unit progress counts.
@@ -42,7 +43,7 @@ def transfer(
     said: set[str] = set()
     stop.heeded = True
     try:
-        for event in engine(job, units, governor=governor, keys=session.keys, stop=stop):
+        for event in engine(job, plan, governor=governor, keys=session.keys, stop=stop):
             if isinstance(event, UnitReport):
                 amount = on_report(event)  # first: a reject that could not be written down is not booked as one
                 accounts.enter(event)
@@ -59,7 +60,7 @@ def transfer(
         progress.finish()
         governor.close()
         governor.unlink()
-    return accounts, verdict(accounts, len(units), stopped=stop.requests > 0)
+    return accounts, verdict(accounts, len(plan.units), stopped=stop.requests > 0, partly_planned=not plan.complete)
 
 
 def _say_once(notice: Notice, said: set[str], progress: Progress) -> None:

@@ -69,6 +69,8 @@ def test_a_run_of_which_every_unit_is_done_is_complete(stopped: bool) -> None:
 
 
 def test_a_run_that_was_stopped_says_how_far_it_came() -> None:
+    assert verdict(books(done(0)), 1, stopped=False) is None
+    assert verdict(books(done(0)), 1, stopped=False, partly_planned=True) is not None
     error = verdict(books(done(0)), 3, stopped=True)
     assert isinstance(error, Stopped)
     assert error.message == "stopped after 1 of 3 units of work"

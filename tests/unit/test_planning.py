@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,9 +19,10 @@ from ddbio.planning import (
     MIN_UNIT_BYTES,
     SEGMENT_BYTES,
     UNIT_BYTES,
+    Source,
+    plan_slices,
     segment_count,
     segment_units,
-    slice_units,
     unit_bytes,
 )
 from ddbio.storage import SourceFile
@@ -28,6 +30,17 @@ from tests.unit.support import table
 
 KIB = 1024
 JSON = FormatSpec("json")
+
+
+def planned(files: list[SourceFile], size: int, seed: int = 0) -> list[Any]:
+    """The units of JSON lines: planned at once, and without a look into the files."""
+
+    def read(*_: object) -> bytes:
+        raise AssertionError("nothing is read to find out where to cut lines")
+
+    plan = plan_slices([Source(file, JSON) for file in files], size, read, seed)
+    assert plan.complete and list(plan) == plan.units
+    return plan.units
 
 
 @pytest.mark.parametrize(
@@ -63,7 +76,7 @@ SIZES = st.lists(st.integers(0, 1000), max_size=8)
 @given(SIZES, st.integers(1, 300), st.integers())
 def test_slices_cover_every_file_once(sizes: list[int], size: int, seed: int) -> None:
     files = [SourceFile(f"file-{number}", size_bytes, "1") for number, size_bytes in enumerate(sizes)]
-    units = slice_units(files, JSON, size, seed)
+    units = planned(files, size, seed)
     for file in files:
         slices = sorted((unit.start, unit.stop) for unit in units if unit.file == file)
         assert [byte for start, stop in slices for byte in range(start, stop)] == list(range(file.size_bytes))
@@ -74,9 +87,9 @@ def test_slices_cover_every_file_once(sizes: list[int], size: int, seed: int) ->
 
 def test_slices_are_shuffled_the_same_way_each_time() -> None:
     files = [SourceFile("orders.json", 100_000, "1")]
-    units = slice_units(files, JSON, 1000)
-    assert units == slice_units(files, JSON, 1000)
-    assert units != slice_units(files, JSON, 1000, seed=1)
+    units = planned(files, 1000)
+    assert units == planned(files, 1000)
+    assert units != planned(files, 1000, seed=1)
     starts = [unit.start for unit in units]
     neighbours = sum(1 for one, other in pairwise(starts) if other - one == 1000)
     assert neighbours < 10
