@@ -33,7 +33,8 @@ the parent
 the workers
     pool_worker   what runs in a worker process around its event loop
     worker        the event loop and its lanes
-    reader        blocks of whole lines of a slice
+    reader        reads the slices of files
+    blocks        where the records end in what was read
     writer        records become batches, batches are sent
     batch         what waits to be written by a lane
     scanner       pages of a segment become lines of files

@@ -5,7 +5,8 @@ when everything before it has been counted, which is at the end of the run: then
 
     {"source": "orders.json", "offset": 2341, "line": 12, "code": "missing-key", "message": "...", "record": "..."}
 
-A record that is not valid UTF-8 is kept as `record_base64` instead.
+A record that is not valid UTF-8 is kept as `record_base64` instead. Of one that is too long to be a record only the
+beginning is kept, and its length as `record_bytes`: the source has it at that offset.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _as_json(reject: Reject) -> dict[str, Any]:
-    common = {
+    common: dict[str, Any] = {
         "source": reject.source,
         "offset": reject.offset,
         "line": None,
@@ -152,6 +153,8 @@ def _as_json(reject: Reject) -> dict[str, Any]:
         "unit": reject.unit,
         _LINE_IN_UNIT: reject.line,
     }
+    if reject.record_bytes is not None:
+        common["record_bytes"] = reject.record_bytes
     try:
         return {**common, "record": reject.record.decode()}
     except UnicodeDecodeError:

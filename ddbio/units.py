@@ -125,6 +125,7 @@ class Reject:
     code: str
     message: str
     record: bytes
+    record_bytes: int | None = None  # how long it is, where `record` is only its beginning
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from functools import cache
 import msgspec
 
 from ddbio.batch import Batch, Put
+from ddbio.blocks import RECORD_LIMIT_BYTES, Block
 from ddbio.capacity import MAX_REQUEST_BYTES
 from ddbio.dynamodb.client import DataClient
 from ddbio.dynamodb.errors import ServiceError
@@ -80,9 +81,10 @@ class _Position(msgspec.Struct, gc=False):
     replaced: int = 0
     blank: int = 0
 
-    def pass_by(self, record: bytes) -> None:
-        self.offset += len(record) + 1
-        self.lines += record.count(b"\n") + 1
+    def pass_by(self, record: bytes, left_out: int = 1, lines: int = 1) -> None:
+        """left_out: bytes behind `record`, with so many line ends in them: its own, but see `Block`."""
+        self.offset += len(record) + left_out
+        self.lines += record.count(b"\n") + lines
 
 
 class ImportLane:
@@ -110,8 +112,11 @@ class ImportLane:
         assert isinstance(unit, SliceUnit)
         self._begin(unit)
         try:
-            async for offset, block in self._work.reader.blocks(unit, self._format):
-                await self._import_block(offset, block)
+            async for block in self._work.reader.blocks(unit, self._format):
+                if block.left_out:
+                    await self._reject_beginning(block)
+                else:
+                    await self._import_block(block.offset, block.data)
             await self._drain()
         except BaseException:
             self._report()
@@ -161,14 +166,34 @@ class ImportLane:
         self._note_reject(here.offset, here.lines, record, error.code, error.message)
         here.read += 1
         here.pass_by(record)
+        await self._report_rejects()
+
+    async def _reject_beginning(self, block: Block) -> None:
+        """A record that is too long to be one, of which the block has the beginning."""
+        here, size = self._here, len(block.data) + block.left_out - bool(block.lines)  # without its line end
+        here.offset = block.offset
+        message = (
+            f"the record has {size:,} bytes, and no record has more than {RECORD_LIMIT_BYTES:,}; "
+            "only its beginning is here, all of it is in the source from this offset on"
+        )
+        self._note_reject(here.offset, here.lines, block.data, "line-too-long", message, size)
+        here.read += 1
+        here.pass_by(block.data, block.left_out, block.lines)
+        await self._report_rejects()
+
+    async def _report_rejects(self) -> None:
         if len(self._rejects) >= REPORT_REJECTS:
             await self._drain()
             self._report()
 
-    def _note_reject(self, offset: int, line: int, record: bytes, code: str, message: str) -> None:
+    def _note_reject(
+        self, offset: int, line: int, record: bytes, code: str, message: str, record_bytes: int | None = None
+    ) -> None:
         self._here.rejected += 1
         unit = self._unit
-        self._rejects.append(Reject(unit.file.uri, offset, unit.number, line + 1, code, message, record))
+        self._rejects.append(
+            Reject(unit.file.uri, offset, unit.number, line + 1, code, message, record, record_bytes)
+        )
 
     # -- pending puts to the table
 

@@ -6,6 +6,7 @@ The predecessors lost the rest of a file, or the whole batch of 25, for one bad 
 from __future__ import annotations
 
 import json
+import resource
 from base64 import b64decode
 from pathlib import Path
 from typing import Any
@@ -254,6 +255,31 @@ def test_a_crlf_line_is_rejected_with_its_own_offset(run_import: Run, simulator:
     assert (done.code, done.counts["written"], done.counts["blank"]) == (1, 2, 1)
     (reject,) = rejects_in(tmp_path / "orders.rejects.jsonl")
     assert (reject["line"], reject["offset"], reject["record"].rstrip("\r")) == (3, 18, "bad")
+
+
+def test_a_line_of_100_mb(run_import: Run, simulator: Simulator, tmp_path: Path) -> None:
+    """It is rejected with its beginning and where the rest is; what stands around it is written, in little memory."""
+    simulator.create_table("Orders", "id:S")
+    items = plain_items(2000)
+    lines = [as_json(item).encode() + b"\n" for item in items]
+    before, after = b"".join(lines[:1000]), b"".join(lines[1000:])
+    long = b'{"id": "long", "v": "' + b"x" * 100_000_000 + b'"}'
+    (tmp_path / "orders.json").write_bytes(before + long + b"\nbad\n" + after)
+    done = run_import(
+        "-t", "Orders", "-s", "orders.json", preexec_fn=lambda: limit(resource.RLIMIT_DATA, 300_000_000)
+    )
+    assert (done.code, done.out.splitlines()[0]) == (1, "2,002 read, 2,000 written, 2 rejected"), done.err
+    assert_holds(simulator, "Orders", items)
+    rejects = sorted(rejects_in(tmp_path / "orders.rejects.jsonl"), key=lambda each: int(each["offset"]))
+    assert [(each["offset"], each["line"], each["code"]) for each in rejects] == [
+        (len(before), 1001, "line-too-long"),
+        (len(before) + len(long) + 1, 1002, "bad-json"),
+    ]
+    assert (rejects[0]["record_bytes"], rejects[0]["record"]) == (len(long), long[:1024].decode())
+
+
+def limit(what: int, amount: int) -> None:
+    resource.setrlimit(what, (amount, amount))
 
 
 # --------------------------------------------------------------------------- what only the service can judge

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ddbio import blocks as blocks_module
 from ddbio import reader as reader_module
-from ddbio.errors import TransferError
+from ddbio.blocks import BYTE_ORDER_MARK, KEPT_BYTES, Block
 from ddbio.formats.json_lines import JsonLines
-from ddbio.reader import BYTE_ORDER_MARK, SliceReader
+from ddbio.reader import SliceReader
 from ddbio.storage import SourceFile
 from ddbio.units import ImportCursor, SliceUnit
 from tests.unit.support import run
@@ -63,17 +64,22 @@ def all_lines(content: bytes) -> list[Line]:
 def read(
     content: bytes, unit: SliceUnit, block_bytes: int = 7, step_bytes: int = 5, *, remote: bool = False
 ) -> list[Line]:
+    with mock.patch.object(reader_module, "LINE_END_STEP_BYTES", step_bytes):
+        blocks = blocks_of(content, unit, block_bytes, remote=remote)
+    assert all(block.data for block in blocks) or content == BYTE_ORDER_MARK
+    assert not any(block.left_out for block in blocks)
+    return [line for block in blocks if block.data for line in lines_in(block.data, block.offset)]
+
+
+def blocks_of(content: bytes, unit: SliceUnit, block_bytes: int, *, remote: bool = False) -> list[Block]:
     storage: Any = MemoryStorage(content, remote=remote)
     reader = SliceReader(storage)
     reader._block_bytes = block_bytes
 
-    async def story() -> list[Line]:
-        blocks = [block async for block in reader.blocks(unit, JsonLines())]
-        assert all(data for _, data in blocks) or content == BYTE_ORDER_MARK
-        return [line for offset, data in blocks if data for line in lines_in(data, offset)]
+    async def story() -> list[Block]:
+        return [block async for block in reader.blocks(unit, JsonLines())]
 
-    with mock.patch.object(reader_module, "LINE_END_STEP_BYTES", step_bytes):
-        return run(story())
+    return run(story())
 
 
 LINES = st.lists(
@@ -189,17 +195,46 @@ def test_blocks_are_no_larger_than_asked_for_where_lines_are_short() -> None:
         reader = SliceReader(storage)
         reader._block_bytes = 256
         return [
-            len(data) async for _, data in reader.blocks(SliceUnit(0, file_of(content), 0, len(content)), JsonLines())
+            len(block.data)
+            async for block in reader.blocks(SliceUnit(0, file_of(content), 0, len(content)), JsonLines())
         ]
 
     assert max(run(story())) < 256 + 11
 
 
-def test_a_file_without_line_ends_is_not_read_into_memory() -> None:
-    content = b"x" * 10_000
+@given(
+    st.lists(st.integers(0, 3000), min_size=1, max_size=6), CUTS, st.integers(1, 700), st.sampled_from([b"", b"\n"])
+)
+def test_of_a_line_over_the_limit_only_the_beginning_is_delivered(
+    sizes: list[int], cuts: list[int], block_bytes: int, end: bytes
+) -> None:
+    """However it is cut, and all its neighbours are whole."""
+    limit = 1500
+    content = b"\n".join(b"%d" % (number % 10) * size for number, size in enumerate(sizes)) + end
+    delivered: list[tuple[int, bytes, int]] = []
     with (
-        mock.patch.object(reader_module, "LINE_LIMIT_BYTES", 500),
-        pytest.raises(TransferError, match=r"orders\.json.*line that byte 100 is in"),
+        mock.patch.object(blocks_module, "RECORD_LIMIT_BYTES", limit),
+        mock.patch.object(reader_module, "LINE_END_STEP_BYTES", 64),
     ):
-        read(content, SliceUnit(0, file_of(content), 0, 100))
+        for unit in cut(content, [number * 40 for number in cuts]):
+            for block in blocks_of(content, unit, block_bytes):
+                whole = [(at, line, len(line)) for at, line in lines_in(block.data, block.offset)]
+                if block.left_out:
+                    ((at, beginning, _),) = whole
+                    line_end = content[at + len(block.data) + block.left_out - 1 :][:1] == b"\n"
+                    assert block.lines == line_end
+                    whole = [(at, beginning, len(block.data) + block.left_out - line_end)]
+                delivered += whole
+    longest = limit + block_bytes  # a line that ends in the piece it passes the limit with is delivered
+    assert [(at, size) for at, _, size in delivered] == [(at, len(line)) for at, line in all_lines(content)]
+    for (_, kept, _), (_, line) in zip(delivered, all_lines(content), strict=True):
+        assert kept == line or (kept == line[:KEPT_BYTES] and len(line) >= limit)
+        assert len(line) <= longest or kept != line
+
+
+def test_a_file_without_line_ends_is_not_read_into_memory() -> None:
+    content = b"x" * 100_000
+    with mock.patch.object(blocks_module, "RECORD_LIMIT_BYTES", 5000):
+        (block,) = blocks_of(content, SliceUnit(0, file_of(content), 0, 100), 1000)
+    assert block == Block(0, content[:KEPT_BYTES], len(content) - KEPT_BYTES, 0)
     assert read(content, SliceUnit(1, file_of(content), 100, 200)) == []
