@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 MEGABYTE = 1_000_000  # of `-s`: the megabyte of disks and of S3's bill
@@ -10,12 +11,17 @@ DEFAULT_FILE_MEGABYTES = 256
 
 @dataclass(frozen=True, slots=True)
 class AwsSettings:
-    """How to reach AWS. What is None is found the way botocore finds it (environment, profile, metadata)."""
+    """How to reach AWS. What is None is found the way botocore finds it (environment, profile, metadata).
+
+    s3_put_args: extra arguments of every object written, by their names in S3's API (`ServerSideEncryption`,
+        `SSEKMSKeyId`, `StorageClass`, `ACL`).
+    """
 
     region: str | None = None
     profile: str | None = None
     endpoint_url: str | None = None  # DynamoDB's endpoint
     s3_endpoint_url: str | None = None
+    s3_put_args: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ddbio import __version__
 from ddbio.cli.run import positive_int
+from ddbio.errors import UsageError
 from ddbio.formats import FORMATS
 from ddbio.options import AwsSettings
 
@@ -66,6 +68,63 @@ def add_transfer_options(parser: argparse.ArgumentParser, *, units: str, default
     )
 
 
+STORAGE_CLASSES = (
+    "STANDARD",
+    "INTELLIGENT_TIERING",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "EXPRESS_ONEZONE",
+    "GLACIER_IR",
+    "GLACIER",
+    "DEEP_ARCHIVE",
+    "REDUCED_REDUNDANCY",
+)
+ACLS = (
+    "private",
+    "bucket-owner-full-control",
+    "bucket-owner-read",
+    "authenticated-read",
+    "aws-exec-read",
+    "public-read",
+    "public-read-write",
+)
+
+
+def add_s3_options(parser: argparse.ArgumentParser) -> None:
+    """How objects are written to S3: options named like the members of S3's PutObject."""
+    group = parser.add_argument_group("objects written to S3 (default: as the bucket has it)")
+    group.add_argument(
+        "--s3-sse", choices=("AES256", "aws:kms", "aws:kms:dsse"), dest="ServerSideEncryption", help="encryption"
+    )
+    group.add_argument(
+        "--s3-sse-kms-key-id",
+        metavar="KEY",
+        dest="SSEKMSKeyId",
+        help="the KMS key, by id or ARN; --s3-sse is aws:kms then, unless given",
+    )
+    group.add_argument(
+        "--s3-storage-class",
+        choices=STORAGE_CLASSES,
+        metavar="CLASS",
+        dest="StorageClass",
+        help=_any_of(STORAGE_CLASSES),
+    )
+    group.add_argument("--s3-acl", choices=ACLS, metavar="ACL", dest="ACL", help=_any_of(ACLS))
+
+
+def _any_of(words: Sequence[str]) -> str:
+    return f"one of {', '.join(words)}"
+
+
+def s3_put_args(given: argparse.Namespace) -> dict[str, str]:
+    """What of `add_s3_options` was given. Raises UsageError for a key with an encryption that takes none."""
+    names = ("ServerSideEncryption", "SSEKMSKeyId", "StorageClass", "ACL")
+    args = {name: value for name in names if (value := getattr(given, name, None)) is not None}
+    if "SSEKMSKeyId" in args and args.setdefault("ServerSideEncryption", "aws:kms") == "AES256":
+        raise UsageError("--s3-sse AES256 takes no KMS key", "use --s3-sse aws:kms, or leave the key out")
+    return args
+
+
 def transfer_options(given: argparse.Namespace) -> dict[str, Any]:
     """The fields of `TransferOptions`."""
     return {
@@ -75,6 +134,7 @@ def transfer_options(given: argparse.Namespace) -> dict[str, Any]:
             profile=given.profile,
             endpoint_url=given.endpoint_url,
             s3_endpoint_url=given.s3_endpoint_url,
+            s3_put_args=s3_put_args(given),
         ),
         "processes": given.processes,
         "capacity": given.capacity,

@@ -61,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--consistent-read", action="store_true", help="strongly consistent reads; they cost twice the units"
     )
+    arguments.add_s3_options(parser)
     return parser
 
 

@@ -18,7 +18,7 @@ Rules of the seam:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -144,19 +144,19 @@ class Storage(Protocol):
         """Let go of open files and connections. The storage can be used again afterwards."""
 
 
-_Opener = Callable[[AwsSettings, KeysProvider | None, Mapping[str, str]], Storage]
+_Opener = Callable[[AwsSettings, KeysProvider | None], Storage]
 
 
-def _open_local(_settings: AwsSettings, _keys: KeysProvider | None, _args: Mapping[str, str]) -> Storage:
+def _open_local(_settings: AwsSettings, _keys: KeysProvider | None) -> Storage:
     from ddbio.storage.local import LocalStorage
 
     return LocalStorage()
 
 
-def _open_s3(settings: AwsSettings, keys: KeysProvider | None, args: Mapping[str, str]) -> Storage:
+def _open_s3(settings: AwsSettings, keys: KeysProvider | None) -> Storage:
     from ddbio.storage.s3 import S3Storage
 
-    return S3Storage(settings, keys, s3_put_args=args)
+    return S3Storage(settings, keys)
 
 
 _OPENERS: dict[str, _Opener] = {"": _open_local, "file": _open_local, "s3": _open_s3}
@@ -166,24 +166,16 @@ _SLIPPED_SCHEME = re.compile(r"(s3|file):(?!//)", re.IGNORECASE)
 _KINDS_HINT = "give a path, file:///path or s3://bucket/prefix"
 
 
-def open_storage(
-    uri: str,
-    settings: AwsSettings,
-    keys: KeysProvider | None = None,
-    *,
-    s3_put_args: Mapping[str, str] | None = None,
-) -> Storage:
+def open_storage(uri: str, settings: AwsSettings, keys: KeysProvider | None = None) -> Storage:
     """The storage that `uri` lives in. Connects to nothing.
 
     keys: where S3 requests get their AWS keys from; None leaves it to botocore's own chain.
-    s3_put_args: extra arguments of every object written, by their names in S3's API (`ServerSideEncryption`,
-        `SSEKMSKeyId`, `StorageClass`, `ACL`).
     Raises UsageError for a scheme that is not known.
     """
     scheme = _scheme(uri)
     if scheme not in _OPENERS:
         raise UsageError(f'"{uri}": there is no storage called "{scheme}"', _KINDS_HINT)
-    return _OPENERS[scheme](settings, keys, s3_put_args or {})
+    return _OPENERS[scheme](settings, keys)
 
 
 def _scheme(uri: str) -> str:

@@ -7,7 +7,6 @@ Listing, writing and the door to botocore have modules of their own: `s3_listing
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
@@ -31,16 +30,12 @@ class S3Storage:
     """See `Storage`. Threads may share it. Connects when it is first used.
 
     keys: asked for the newest AWS keys at every request; None leaves it to botocore's own chain.
-    s3_put_args: extra arguments of every object written, by their names in S3's API. (Not customer-provided
-        encryption keys: those would have to go along with every part and every read.)
     """
 
     remote = True
 
-    def __init__(
-        self, settings: AwsSettings, keys: KeysProvider | None = None, s3_put_args: Mapping[str, str] | None = None
-    ) -> None:
-        self._client = S3Client(settings, keys, s3_put_args or {})
+    def __init__(self, settings: AwsSettings, keys: KeysProvider | None = None) -> None:
+        self._client = S3Client(settings, keys)
 
     def list_files(self, uri: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
         return list_objects(self._client, uri, suffixes)

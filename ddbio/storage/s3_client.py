@@ -64,13 +64,14 @@ class _KeysResolver:
 class S3Client:
     """Calls S3. Any number of threads may share one.
 
-    put_args: extra arguments of PutObject and CreateMultipartUpload.
+    put_args: extra arguments of PutObject and CreateMultipartUpload. (Not customer-provided encryption keys: those
+        would have to go along with every part and every read.)
     """
 
-    def __init__(self, settings: AwsSettings, keys: KeysProvider | None, put_args: Mapping[str, str]) -> None:
+    def __init__(self, settings: AwsSettings, keys: KeysProvider | None) -> None:
         self._settings = settings
         self._keys = keys
-        self.put_args = dict(put_args)
+        self.put_args = dict(settings.s3_put_args)
         self._client: Any = None
         self._build_lock = threading.Lock()  # a client may be shared by threads, but not built by two at once
         self._knows_checksums = True

@@ -78,6 +78,30 @@ def table(simulator: Simulator) -> Simulator:
     return simulator
 
 
+# --------------------------------------------------------------------------- how objects are written
+
+
+def test_encryption_storage_class_and_acl(run_export: Run, table: Simulator, bucket: Bucket) -> None:
+    """Of an object in parts, and of one in one piece: the manifest."""
+    table.table("Orders").put_items([{"id": {"S": f"large {n}"}, "x": {"S": "x" * 350_000}} for n in range(30)])
+    words = ["--s3-sse-kms-key-id", "alias/exports", "--s3-storage-class", "STANDARD_IA", "--s3-acl", "public-read"]
+    done = run_export("-t", "Orders", "-d", f"s3://{bucket.name}/out", "--segments", 1, *words)
+    assert done.code == 0, done.err
+    keys = [entry["Key"] for entry in bucket.client.list_objects_v2(Bucket=bucket.name)["Contents"]]
+    assert keys == ["out/Orders-0000-00000.json", "out/manifest.json"]
+    for key in keys:
+        head = bucket.client.head_object(Bucket=bucket.name, Key=key)
+        assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", "alias/exports")
+        assert head["StorageClass"] == "STANDARD_IA"
+        grants = bucket.client.get_object_acl(Bucket=bucket.name, Key=key)["Grants"]
+        assert "READ" in {grant["Permission"] for grant in grants}
+
+
+def test_a_key_with_an_encryption_that_takes_none(run_export: Run) -> None:
+    done = run_export("-t", "Orders", "-d", "s3://b/x", "--s3-sse", "AES256", "--s3-sse-kms-key-id", "k")
+    done.assert_one_line_error(2, "--s3-sse AES256 takes no KMS key")
+
+
 # --------------------------------------------------------------------------- import
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -161,7 +162,7 @@ def test_a_missing_bucket(s3_place: S3Place) -> None:
 
 
 def test_put_arguments_reach_both_kinds_of_upload(s3_place: S3Place) -> None:
-    storage = S3Storage(s3_place.settings, s3_put_args={"ContentType": "application/x-ndjson"})
+    storage = S3Storage(replace(s3_place.settings, s3_put_args={"ContentType": "application/x-ndjson"}))
     storage.write_small(s3_place.uri, "small.json", b"{}")
     output = storage.create(s3_place.uri, "large.json", 1 << 30)
     output.write(b"x" * PART_BYTES)
