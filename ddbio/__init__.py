@@ -36,6 +36,7 @@ the workers
     reader        reads the slices of files
     blocks        where the records end in what was read
     writer        records become batches, batches are sent
+    modes         what a record does to the table: put, insert, delete
     batch         what waits to be written by a lane
     scanner       pages of a segment become lines of files
 

@@ -1,4 +1,4 @@
-"""What waits to be written by a lane: an ordered batch of puts, one of a key, within the limits of one request."""
+"""What waits to be written by a lane: an ordered batch of writes, one of a key, within the limits of one request."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from ddbio.keys import ItemKey
 LIMIT_BYTES = 4 * 1024 * 1024  # of records: a batch of large items is sent before it fills the memory
 
 
-class Put(msgspec.Struct, gc=False):
+class Write(msgspec.Struct, gc=False):
     """A record on its way into the table.
 
+    attributes: the item to put; where `deletes`, the key of the item to delete.
     units: write units it will probably consume, by budget.
     replaces: the earlier record of the same key whose place it took.
     """
@@ -26,63 +27,66 @@ class Put(msgspec.Struct, gc=False):
     record: bytes
     attributes: AttributeMap
     units: tuple[int, ...]
-    replaces: Put | None = None
+    deletes: bool = False
+    replaces: Write | None = None
 
 
 class Batch:
-    """Puts in the order of their records. A later put replaces an earlier one of the same key.
+    """Writes in the order of their records. A later one replaces an earlier one of the same key.
 
+    most_writes: how many fit in one request.
     most_units: how many units of the table one request should cost; asked for each time, for a cap may change.
     """
 
-    def __init__(self, most_units: Callable[[], float]) -> None:
+    def __init__(self, most_units: Callable[[], float], most_writes: int = MAX_BATCH_WRITES) -> None:
         self._most_units = most_units
-        self._puts: dict[ItemKey, Put] = {}
+        self._most_writes = most_writes
+        self._writes: dict[ItemKey, Write] = {}
         self._bytes = 0
         self._units = 0
         self._limit_units = most_units()
-        self.replaced = 0  # puts that a later one of the same key took the place of, since the batch was made
+        self.replaced = 0  # writes that a later one of the same key took the place of, since the batch was made
 
     def __len__(self) -> int:
-        return len(self._puts)
+        return len(self._writes)
 
-    def puts(self) -> list[Put]:
-        return list(self._puts.values())
+    def writes(self) -> list[Write]:
+        return list(self._writes.values())
 
-    def offer(self, put: Put) -> bool:
-        """Add `put` if there is room for it, in place of an earlier one of its key; an empty batch takes any."""
-        puts, size, units = self._puts, self._bytes + len(put.record), self._units + put.units[0]
-        if puts and (len(puts) >= MAX_BATCH_WRITES or size > LIMIT_BYTES or units > self._limit_units):
+    def offer(self, write: Write) -> bool:
+        """Add `write` if there is room for it, in place of an earlier one of its key; an empty batch takes any."""
+        writes, size, units = self._writes, self._bytes + len(write.record), self._units + write.units[0]
+        if writes and (len(writes) >= self._most_writes or size > LIMIT_BYTES or units > self._limit_units):
             return False
         self._bytes, self._units = size, units
-        if put.key in puts:
-            put.replaces = self._remove(put.key)
+        if write.key in writes:
+            write.replaces = self._remove(write.key)
             self.replaced += 1
-        puts[put.key] = put
+        writes[write.key] = write
         return True
 
-    def settle(self, puts: Iterable[Put]) -> None:
+    def settle(self, writes: Iterable[Write]) -> None:
         """These are written or rejected: they leave the batch."""
-        for put in puts:
-            self._remove(put.key)
+        for write in writes:
+            self._remove(write.key)
         self._limit_units = self._most_units()
 
-    def reject(self, put: Put) -> None:
+    def reject(self, write: Write) -> None:
         """The service refuses this one: it leaves the batch, and what it had replaced comes back."""
-        self._remove(put.key)
-        if put.replaces is not None:
+        self._remove(write.key)
+        if write.replaces is not None:
             self.replaced -= 1
-            self._puts[put.key] = put.replaces
-            self._bytes += len(put.replaces.record)
-            self._units += put.replaces.units[0]
+            self._writes[write.key] = write.replaces
+            self._bytes += len(write.replaces.record)
+            self._units += write.replaces.units[0]
 
     def clear(self) -> None:
-        self._puts.clear()
+        self._writes.clear()
         self._bytes = self._units = 0
         self._limit_units = self._most_units()
 
-    def _remove(self, key: ItemKey) -> Put:
-        put = self._puts.pop(key)
-        self._bytes -= len(put.record)
-        self._units -= put.units[0]
-        return put
+    def _remove(self, key: ItemKey) -> Write:
+        write = self._writes.pop(key)
+        self._bytes -= len(write.record)
+        self._units -= write.units[0]
+        return write

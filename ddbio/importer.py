@@ -17,6 +17,7 @@ from ddbio.engine import Engine, StopFlag
 from ddbio.errors import TransferError, UsageError
 from ddbio.formats import FormatSpec, get_format
 from ddbio.machine import usable_cpus
+from ddbio.modes import check_mode
 from ddbio.options import ImportOptions
 from ddbio.planning import Source, plan_slices, unit_bytes
 from ddbio.pool import run_processes
@@ -25,7 +26,9 @@ from ddbio.rejects import RejectsFile, choose_rejects_path
 from ddbio.storage import SourceFile, open_storage
 from ddbio.transfer import transfer
 from ddbio.units import ImportCursor, SliceUnit, UnitReport
-from ddbio.writer import DEFAULT_IMPORT_LANES, ImportJob
+from ddbio.writer import ImportJob, default_lanes
+
+_WORDS = {"delete": ("Deleting what is in", "from"), "insert": ("Inserting what is new of", "into")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def import_table(
     reached at all.
     """
     progress, stop = progress or QuietProgress(), stop or StopFlag()
-    workers, lanes = options.processes or usable_cpus(), options.lanes or DEFAULT_IMPORT_LANES
+    workers, lanes = options.processes or usable_cpus(), options.lanes or default_lanes(check_mode(options.mode))
     session = Session(options.aws)
     table = session.describe(options.table)
     cap = choose_cap(options.capacity, table, "WCU", over_provisioned=options.over_provisioned)
@@ -62,15 +65,18 @@ def import_table(
     plan = plan_slices([Source(file, FormatSpec(options.format)) for file in files], size, storage.read_range)
     if plan.complete:
         workers = max(1, min(workers, len(plan.units)))
+    doing, way = _WORDS.get(options.mode, ("Importing", "into"))
     progress.say(
-        f"Importing {len(files):,} file{'s' * (len(files) != 1)} ({total_bytes:,} bytes) into table {table.name} in "
+        f"{doing} {len(files):,} file{'s' * (len(files) != 1)} ({total_bytes:,} bytes) {way} table {table.name} in "
         f"{session.region} with {workers} process{'es' * (workers != 1)}"
     )
     progress.say(f"Cap: {cap}")
     for index, units_per_s in table.index_write_units.items():
         progress.say(f"Cap of index {index}: {units_per_s:,.0f} WCU (its provisioned units)")
 
-    job = ImportJob(table, session.data_plane(options.give_up_after_s), files[0].uri, options.aws, lanes)
+    job = ImportJob(
+        table, session.data_plane(options.give_up_after_s), files[0].uri, options.aws, lanes, options.mode
+    )
 
     def on_report(report: UnitReport) -> float:
         rejects.add(report.rejects)

@@ -37,6 +37,12 @@ _OUT_OF_RANGE = "is out of DynamoDB's range (1E-130 to 9.99...E+125)"
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
+class Deletion(AttributeMap):
+    """The key of an item to delete: what a format makes of a record that says so."""
+
+    __slots__ = ()
+
+
 class NumberText(str):
     """The text of a JSON number that is not a plain integer: kept as written, never a float."""
 

@@ -27,13 +27,14 @@ _TYPE_WORDS = {
 _BYTES_PER_CHARACTER = 4  # at most, in UTF-8
 
 
-def key_checker(table: TableInfo) -> Callable[[AttributeMap], ItemKey]:
+def key_checker(table: TableInfo, *, index_keys: bool = True) -> Callable[[AttributeMap], ItemKey]:
     """A function that returns an item's identity; it raises RecordError where the table would refuse its keys.
 
     Equal keys have equal identities: numbers are compared by value, as the service does.
+    index_keys: whether those of indexes are looked at, too; a delete does not mind them.
     """
     by_letter = _two_part_key(table) if len(table.key) > 1 else _one_part_key(table)
-    if not table.index_keys:
+    if not (table.index_keys and index_keys):
         return by_letter
 
     def key_of(attributes: AttributeMap) -> ItemKey:

@@ -54,10 +54,12 @@ class ImportOptions(TransferOptions):
 
     sources: files, folders, globs, `s3://` uris.
     rejects: path of the rejects file; None for `<source name>.rejects.jsonl` in the current folder.
+    mode: `put`; `insert`, which never overwrites; or `delete`, the items that the records name. See `ddbio.modes`.
     """
 
     sources: tuple[str, ...]
     rejects: str | None = None
+    mode: str = "put"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,8 @@ A **unit** is a piece of work that any worker of any engine can do alone; a **cu
 **report** is the only way back. Everything here is small, frozen and picklable; no clients, no handles.
 
 Accounting rule: reports carry *differences* since the unit's previous report, so their sum is what happened, whoever
-did it and however often a unit changed hands. For every import `read == written + replaced + rejected`; for every
-export `read == written`.
+did it and however often a unit changed hands. For every import `read == written + replaced + rejected + skipped`; for
+every export `read == written`.
 """
 
 from __future__ import annotations
@@ -94,6 +94,8 @@ class Tally:
     read: int = 0  # records read from a source, items read from a table
     written: int = 0  # items the service confirmed, items in finished files
     rejected: int = 0  # records in the rejects file
+    skipped: int = 0  # records not inserted because the table had an item of their key
+    deleted: int = 0  # of those written: confirmed deletes
     replaced: int = 0  # records superseded by a later one with the same key in the same batch
     blank: int = 0  # empty lines: no records, counted apart
     bytes: int = 0  # of source settled, of finished files
@@ -108,7 +110,7 @@ class Tally:
 
     def unsettled(self) -> int:
         """Records read whose fate no count tells; 0 in the accounts of a finished run."""
-        return self.read - self.written - self.rejected - self.replaced
+        return self.read - self.written - self.rejected - self.replaced - self.skipped
 
 
 _TALLY_FIELDS = tuple(each.name for each in fields(Tally))

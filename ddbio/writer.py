@@ -1,9 +1,10 @@
-"""The worker's side of an import: the records of a unit become batches of puts.
+"""The worker's side of an import: the records of a unit become batches of writes.
 
-A lane keeps a list of *pending* puts, in the order of their records. A batch is what is pending; what the service
+A lane keeps a list of *pending* writes, in the order of their records. A batch is what is pending; what the service
 leaves unprocessed stays pending and the next records fill the batch up again. So the cursor is simply the first
 pending record, and a record is settled exactly when it leaves the list: written, superseded by a later record of the
-same key, or rejected.
+same key, rejected, or, where nothing may be overwritten, skipped. What a record writes is its mode's
+(`ddbio.modes`).
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ from functools import cache
 
 import msgspec
 
-from ddbio.batch import Batch, Put
+from ddbio.batch import Batch, Write
 from ddbio.blocks import RECORD_LIMIT_BYTES, Block
 from ddbio.capacity import MAX_REQUEST_BYTES
 from ddbio.dynamodb.client import DataClient
-from ddbio.dynamodb.errors import ServiceError
-from ddbio.dynamodb.operations import batch_write_body, batch_write_operation, halves
+from ddbio.dynamodb.errors import Kind, ServiceError
+from ddbio.dynamodb.operations import halves
 from ddbio.dynamodb.session import DataPlane
 from ddbio.dynamodb.table import TableInfo
 from ddbio.errors import AbortError, RecordError
-from ddbio.estimates import WriteEstimates
 from ddbio.formats import Format, FormatSpec, get_format
 from ddbio.items import AttributeMap
-from ddbio.keys import ItemKey, key_checker
+from ddbio.keys import ItemKey
+from ddbio.modes import MODES
 from ddbio.options import AwsSettings
 from ddbio.reader import SliceReader
 from ddbio.storage import open_storage
@@ -35,18 +36,28 @@ from ddbio.units import ImportCursor, Reject, SliceUnit, Tally, Unit, UnitReport
 from ddbio.worker import REPORT_INTERVAL_S, WorkerContext
 
 DEFAULT_IMPORT_LANES = 32  # at 10 ms a request, 32 lanes write 80,000 items a second
+INSERT_LANES = 128  # an item a request: at 10 ms, 128 lanes insert 12,800 items a second
 REPORT_REJECTS = 100  # a lane reports at once when it holds so many rejects
+
+
+def default_lanes(mode: str) -> int:
+    return INSERT_LANES if mode == "insert" else DEFAULT_IMPORT_LANES
 
 
 @dataclass(frozen=True, slots=True)
 class ImportJob:
-    """What every worker of an import must know; picklable."""
+    """What every worker of an import must know; picklable.
+
+    source: any uri of the sources: it tells which storage to open.
+    mode: one of `ddbio.modes.MODES`.
+    """
 
     table: TableInfo
     data_plane: DataPlane
-    source: str  # any uri of the sources: it tells which storage to open
+    source: str
     aws: AwsSettings
     lanes: int = DEFAULT_IMPORT_LANES
+    mode: str = "put"
 
     def open(self, context: WorkerContext) -> ImportWork:
         return ImportWork(self, context)
@@ -59,12 +70,9 @@ class ImportWork:
         self.job = job
         self.context = context
         self.format_of: Callable[[FormatSpec], Format] = cache(get_format)
-        self.key_of: Callable[[AttributeMap], ItemKey] = key_checker(job.table)
+        self.mode = MODES[job.mode](job.table)
         self.reader = SliceReader(open_storage(job.source, job.aws, context.keys))
         self.new_client = job.data_plane.open(context, job.table.name)
-        self.estimates = WriteEstimates(job.table)
-        self.batch_write = batch_write_operation(job.table.write_budgets())
-        self.by_index = len(self.batch_write.budgets) > 1
 
     def lane(self) -> ImportLane:
         return ImportLane(self)
@@ -79,6 +87,8 @@ class _Position(msgspec.Struct, gc=False):
     written: int = 0
     rejected: int = 0
     replaced: int = 0
+    skipped: int = 0
+    deleted: int = 0
     blank: int = 0
 
     def pass_by(self, record: bytes, left_out: int = 1, lines: int = 1) -> None:
@@ -98,7 +108,7 @@ class ImportLane:
         self._work = work
         self._context = work.context
         self._client: DataClient = work.new_client()
-        self._pending = Batch(lambda: work.context.pacer.request_units()[0])
+        self._pending = Batch(lambda: work.context.pacer.request_units()[0], work.mode.most_writes)
         self._rejects: list[Reject] = []
         self._unit: SliceUnit
         self._format: Format
@@ -134,13 +144,14 @@ class ImportLane:
         self._rejects.clear()
         self._report_due_s = self._context.clock() + REPORT_INTERVAL_S
 
-    # -- records to pending puts
+    # -- records to pending writes
 
     async def _import_block(self, offset: int, block: bytes) -> None:
-        parse, key_of, estimate = self._format.parse, self._work.key_of, self._work.estimates.of_put
-        pending, here, one_unit_bytes = self._pending, self._here, self._format.one_unit_bytes
+        format, mode, pending, here = self._format, self._work.mode, self._pending, self._here
+        parse, one_unit_bytes = format.parse, format.one_unit_bytes
+        key_of, units_of, new_write = mode.key_of, mode.units_of, mode.new_write
         here.offset = offset
-        records = self._format.split(block)
+        records = format.split(block)
         has_long_records = block.count(b"\n") > len(records)  # some are more than a line
         for record in records:
             if not record or record.isspace():
@@ -150,12 +161,12 @@ class ImportLane:
             try:
                 attributes = parse(record)
                 key = key_of(attributes)
-                units = estimate(attributes, len(record) <= one_unit_bytes)
+                units = units_of(attributes, len(record) <= one_unit_bytes)
             except RecordError as error:
                 await self._reject(record, error)
                 continue
-            put = Put(here.offset, here.lines, key, record, attributes, units)
-            while not pending.offer(put):
+            write = new_write(here.offset, here.lines, key, record, attributes, units)
+            while not pending.offer(write):
                 await self._flush()  # the position is still in front of this record
             here.read += 1
             here.offset += len(record) + 1
@@ -195,7 +206,7 @@ class ImportLane:
             Reject(unit.file.uri, offset, unit.number, line + 1, code, message, record, record_bytes)
         )
 
-    # -- pending puts to the table
+    # -- pending writes to the table
 
     async def _drain(self) -> None:
         while self._pending:
@@ -218,22 +229,21 @@ class ImportLane:
         self._context.sleep.check()
 
     async def _send_pending(self) -> None:
-        if await self._send(self._pending.puts()):
+        if await self._send(self._pending.writes()):
             await self._client.pause("the table leaves items unprocessed")
 
-    async def _send(self, batch: Sequence[Put]) -> bool:
+    async def _send(self, batch: Sequence[Write]) -> bool:
         """Send a batch; in two where it is too large or refused, so that a bad item ends up alone.
 
         Returns whether items were left unprocessed.
         """
-        body = batch_write_body(
-            self._work.job.table.address, [put.attributes for put in batch], by_index=self._work.by_index
-        )
+        mode = self._work.mode
+        body = mode.body(batch)
         if len(body) > MAX_REQUEST_BYTES and len(batch) > 1:
             return await self._send_halves(batch)
-        estimate = self._work.estimates.of_batch([put.units for put in batch])
+        estimate = mode.estimates.of_batch([write.units for write in batch])
         try:
-            reply = await self._client.call(self._work.batch_write, body, estimate)
+            reply = await self._client.call(mode.operation, body, estimate, mode.condition_units(batch))
         except ServiceError as error:
             if len(batch) > 1:
                 return await self._send_halves(batch)
@@ -241,11 +251,11 @@ class ImportLane:
             return False
         left = self._keys_of(reply.unprocessed())
         if not left:
-            self._work.estimates.learn(estimate, self._client.consumed)
+            mode.estimates.learn(estimate, self._client.consumed)
         self._written(batch, left)
         return bool(left)
 
-    async def _send_halves(self, batch: Sequence[Put]) -> bool:
+    async def _send_halves(self, batch: Sequence[Write]) -> bool:
         first, second = halves(batch)
         left_of_first = await self._send(first)
         left_of_second = await self._send(second)
@@ -253,24 +263,31 @@ class ImportLane:
 
     def _keys_of(self, unprocessed: Iterable[AttributeMap]) -> set[ItemKey]:
         try:
-            return {self._work.key_of(item) for item in unprocessed}
+            return {self._work.mode.key_of(item) for item in unprocessed}
         except (RecordError, AttributeError, TypeError):  # no key of this table, or no attribute map at all
             raise _not_sent() from None
 
-    def _refused(self, put: Put, error: ServiceError) -> None:
-        self._note_reject(put.offset, put.line, put.record, error.name, error.message)
-        self._pending.reject(put)
+    def _refused(self, write: Write, error: ServiceError) -> None:
+        if error.kind is Kind.CONDITION:  # the key is taken, and that is no fault of the record
+            self._here.skipped += 1
+            self._pending.settle([write])
+            return
+        self._note_reject(write.offset, write.line, write.record, error.name, error.message)
+        self._pending.reject(write)
 
-    def _written(self, batch: Sequence[Put], left: set[ItemKey]) -> None:
+    def _written(self, batch: Sequence[Write], left: set[ItemKey]) -> None:
+        here, deletes = self._here, self._work.mode.deletes
         if not left and len(batch) == len(self._pending):  # nearly always
             self._pending.clear()
-            self._here.written += len(batch)
+            here.written += len(batch)
+            here.deleted += deletes(batch)
             return
-        written = [put for put in batch if put.key not in left]
+        written = [write for write in batch if write.key not in left]
         if len(written) + len(left) != len(batch):
             raise _not_sent()
         self._pending.settle(written)
-        self._here.written += len(written)
+        here.written += len(written)
+        here.deleted += deletes(written)
         if left:
             self._client.left_unprocessed(len(left), len(batch))
 
@@ -284,6 +301,8 @@ class ImportLane:
         tally.written = clean.written - before.written
         tally.rejected = clean.rejected - before.rejected
         tally.replaced = clean.replaced - before.replaced
+        tally.skipped = clean.skipped - before.skipped
+        tally.deleted = clean.deleted - before.deleted
         tally.blank = clean.blank - before.blank
         # The line that crosses a slice's end is read by this unit and skipped by the next: its bytes count there.
         tally.bytes = min(clean.offset, self._unit.stop) - min(before.offset, self._unit.stop)

@@ -27,6 +27,11 @@ examples:
   4. into a local endpoint
        DDBImport.py -r us-east-1 -t Orders -s 'part-*.json' --endpoint-url http://127.0.0.1:8000
 
+  5. only what the table does not have yet; nothing is overwritten
+       DDBImport.py -r us-east-1 -t Orders -s orders.json --mode insert
+  6. delete the items that a file names, by their keys or whole
+       DDBImport.py -r us-east-1 -t Orders -s old.json --mode delete
+
 exit codes: 0 everything imported; 1 records were rejected; 2 the command cannot work as given (nothing was moved);
 3 the import failed; 130 stopped
 """
@@ -42,14 +47,23 @@ def parser() -> argparse.ArgumentParser:
         metavar="SOURCE",
         help="a file, a folder, a glob, s3://bucket/prefix or an S3 object; may be given several times",
     )
-    arguments.add_transfer_options(parser, units="write", default_lanes="32")
+    parser.add_argument(
+        "--mode",
+        choices=("put", "insert", "delete"),
+        default="put",
+        help="put: an item replaces the one with its key; insert: never, such records count as skipped (slower: "
+        "one request an item); delete: the records name the items to delete (default: %(default)s)",
+    )
+    arguments.add_transfer_options(parser, units="write", default_lanes="32, with --mode insert 128")
     parser.add_argument("--rejects", metavar="PATH", help="where rejected records go (default: NAME.rejects.jsonl)")
     return parser
 
 
 def options_of(argv: Sequence[str] | None) -> ImportOptions:
     given = parser().parse_args(argv)
-    return ImportOptions(**arguments.transfer_options(given), sources=tuple(given.source), rejects=given.rejects)
+    return ImportOptions(
+        **arguments.transfer_options(given), sources=tuple(given.source), rejects=given.rejects, mode=given.mode
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,7 +81,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def summary(result: ImportResult) -> str:
     """The last lines: what happened, with nothing left out."""
     tally = result.tally
-    counts = [f"{tally.read:,} read", f"{tally.written:,} written", f"{tally.rejected:,} rejected"]
+    counts = [f"{tally.read:,} read"]
+    counts += [f"{tally.written - tally.deleted:,} written"] * (tally.written != tally.deleted or not tally.deleted)
+    counts += [f"{tally.deleted:,} deleted"] * bool(tally.deleted)
+    counts += [f"{tally.rejected:,} rejected"]
+    counts += [f"{tally.skipped:,} skipped because their key was taken"] * bool(tally.skipped)
     counts += [f"{tally.replaced:,} replaced by a later record with the same key"] * bool(tally.replaced)
     counts += [f"{tally.blank:,} blank line{'s' * (tally.blank != 1)} skipped"] * bool(tally.blank)
     lines = [", ".join(counts), arguments.consumption(result, result.cap.units_per_s, "WCU")]

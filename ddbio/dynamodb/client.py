@@ -71,12 +71,15 @@ class DataClient:
         self.tally = Tally()
         self.consumed: Units = ()  # by the last call, by budget
 
-    async def call(self, operation: Operation[Reply], body: bytes, estimate: Units) -> Reply:
+    async def call(
+        self, operation: Operation[Reply], body: bytes, estimate: Units, condition_units: float = 0.0
+    ) -> Reply:
         """The answer to a request, however many attempts it takes.
 
-        estimate: capacity units it will probably consume, by budget.
-        Raises ServiceError for a request that never succeeds unchanged (kind BAD_REQUEST), AbortError for what no
-        request of this run can get past, and when nothing succeeded for too long.
+        estimate: capacity units it will probably consume, by budget. condition_units: of the table, that it consumes
+            when its condition does not hold; the service does not tell.
+        Raises ServiceError for a request that never succeeds unchanged (BAD_REQUEST, CONDITION), AbortError for what
+        no request of this run can get past, and when nothing succeeded for too long.
         """
         while True:
             await self._pacer.acquire(estimate)
@@ -88,7 +91,7 @@ class DataClient:
                 self.tally.retries += 1
                 await self.pause(str(failure))
             except ServiceError as failure:
-                self._refused(operation, failure, estimate)
+                self._refused(operation, failure, estimate, condition_units)
                 await self.pause(str(failure))
             else:
                 left_over = operation.left_over(reply)
@@ -136,11 +139,15 @@ class DataClient:
             self._connection.close()
             raise WireError("garbage", f"the answer is not what was asked for: {exc}", sent=True) from None
 
-    def _refused(self, operation: Operation[Reply], failure: ServiceError, estimate: Units) -> None:
+    def _refused(
+        self, operation: Operation[Reply], failure: ServiceError, estimate: Units, condition_units: float
+    ) -> None:
         """Settle and count a refusal; raise it where no repetition helps."""
         throttle = explain(failure.reasons, operation.budgets)
         in_vain = failure.kind is Kind.THROTTLED and not throttle.hot  # hot keys leave the table's budget to others
-        self._pacer.settle(estimate, _nothing(estimate), in_vain=in_vain)
+        spent = condition_units if failure.kind is Kind.CONDITION else 0.0
+        self.tally.units += spent
+        self._pacer.settle(estimate, (spent, *_nothing(estimate[1:])), in_vain=in_vain)
         if failure.kind is Kind.THROTTLED:
             self.tally.throttled += 1
             self._pacer.throttled(throttle.budget, hot=throttle.hot)
@@ -148,7 +155,7 @@ class DataClient:
                 self._say(throttle.sentence)
         elif failure.kind in (Kind.TRANSIENT, Kind.CREDENTIALS):
             self.tally.retries += 1
-        elif failure.kind is Kind.BAD_REQUEST:
+        elif failure.kind in (Kind.BAD_REQUEST, Kind.CONDITION):
             self._succeeded()  # in that it was judged
             raise failure
         else:

@@ -18,6 +18,7 @@ class Kind(Enum):
     THROTTLED = "throttled"  # wait, then send the same again; nothing was consumed
     TRANSIENT = "transient"  # the service's or the network's fault: send the same again after a pause
     CREDENTIALS = "credentials"  # keys ran out: send the same again with newer ones
+    CONDITION = "condition"  # the item that is there refuses it; its units are consumed all the same
     BAD_REQUEST = "bad request"  # something in this request: it never succeeds unchanged
     FATAL = "fatal"  # the table, the permission, the endpoint: no request of this run will succeed
 
@@ -37,6 +38,7 @@ _KINDS = {
     "ExpiredToken": Kind.CREDENTIALS,
     "RequestExpired": Kind.CREDENTIALS,
     "UnrecognizedClientException": Kind.CREDENTIALS,  # new keys need seconds to be known everywhere
+    "ConditionalCheckFailedException": Kind.CONDITION,
     "ValidationException": Kind.BAD_REQUEST,
     "ItemCollectionSizeLimitExceededException": Kind.BAD_REQUEST,  # until data is deleted: the item's fault
     "SerializationException": Kind.BAD_REQUEST,

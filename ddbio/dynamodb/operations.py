@@ -1,4 +1,4 @@
-"""The two requests of the data plane as bytes: bodies to send, answers decoded into structs. Pure."""
+"""The requests of the data plane as bytes: bodies to send, answers decoded into structs. Pure."""
 
 from __future__ import annotations
 
@@ -50,8 +50,21 @@ class PutRequest(msgspec.Struct, gc=False):
     Item: dict[str, Any]
 
 
+class DeleteRequest(msgspec.Struct, gc=False):
+    Key: dict[str, Any]
+
+
 class WriteRequest(msgspec.Struct, gc=False):
-    PutRequest: PutRequest
+    """One of the two."""
+
+    PutRequest: PutRequest | None = None
+    DeleteRequest: DeleteRequest | None = None
+
+    def attributes(self) -> AttributeMap:
+        """The item to put, or the key of the item to delete."""
+        if self.PutRequest is not None:
+            return self.PutRequest.Item
+        return self.DeleteRequest.Key if self.DeleteRequest is not None else {}
 
 
 class BatchWriteReply(msgspec.Struct, gc=False):
@@ -61,31 +74,30 @@ class BatchWriteReply(msgspec.Struct, gc=False):
     ConsumedCapacity: list[ConsumedCapacity] = []
 
     def unprocessed(self) -> list[AttributeMap]:
-        return [request.PutRequest.Item for requests in self.UnprocessedItems.values() for request in requests]
+        """Items, and keys of items to delete, that must be sent again."""
+        return [request.attributes() for requests in self.UnprocessedItems.values() for request in requests]
 
 
 def batch_write_operation(budgets: tuple[str, ...]) -> Operation[BatchWriteReply]:
     """BatchWriteItem into one table. An index without a budget of its own counts as the table's."""
-    indexes = budgets[1:]
-
-    def consumed(reply: BatchWriteReply) -> Units | None:
-        told = [each for each in reply.ConsumedCapacity if each.CapacityUnits is not None]
-        if not told:
-            return None
-        total = sum([each.CapacityUnits or 0.0 for each in told])
-        if not indexes:
-            return (total,)
-        parts = [_of_index(told, name) for name in indexes]
-        return (total - sum(parts), *parts)
-
-    decoder = msgspec.json.Decoder(BatchWriteReply)
     return Operation(
         "DynamoDB_20120810.BatchWriteItem",
         budgets,
-        decoder.decode,
-        consumed,
+        msgspec.json.Decoder(BatchWriteReply).decode,
+        lambda reply: _by_budget(reply.ConsumedCapacity, budgets[1:]),
         left_over=lambda reply: bool(reply.UnprocessedItems),
     )
+
+
+def _by_budget(reports: list[ConsumedCapacity], indexes: tuple[str, ...]) -> Units | None:
+    told = [each for each in reports if each.CapacityUnits is not None]
+    if not told:
+        return None
+    total = sum([each.CapacityUnits or 0.0 for each in told])
+    if not indexes:
+        return (total,)
+    parts = [_of_index(told, name) for name in indexes]
+    return (total - sum(parts), *parts)
 
 
 def _of_index(told: list[ConsumedCapacity], name: str) -> float:
@@ -93,13 +105,58 @@ def _of_index(told: list[ConsumedCapacity], name: str) -> float:
     return sum([amount.CapacityUnits for amount in amounts if amount is not None])
 
 
-def batch_write_body(table: str, items: Iterable[AttributeMap], *, by_index: bool = False) -> bytes:
-    """A BatchWriteItem of puts. The caller keeps to 25 items, one of a key, and 16 MB.
+def batch_write_body(
+    table: str, puts: Iterable[AttributeMap], deletes: Iterable[AttributeMap] = (), *, by_index: bool = False
+) -> bytes:
+    """A BatchWriteItem. The caller keeps to 25 writes, one of a key, and 16 MB.
 
+    puts: items. deletes: keys.
     by_index: have the service say what each index consumed.
     """
-    puts = [{"PutRequest": {"Item": item}} for item in items]
-    return orjson.dumps({"RequestItems": {table: puts}, "ReturnConsumedCapacity": "INDEXES" if by_index else "TOTAL"})
+    requests: list[dict[str, Any]] = [{"PutRequest": {"Item": item}} for item in puts]
+    if deletes:
+        requests += [{"DeleteRequest": {"Key": key}} for key in deletes]
+    return orjson.dumps({"RequestItems": {table: requests}, "ReturnConsumedCapacity": _detail(by_index)})
+
+
+def _detail(by_index: bool) -> str:
+    return "INDEXES" if by_index else "TOTAL"
+
+
+# --------------------------------------------------------------------------- PutItem, on a condition
+
+
+class PutItemReply(msgspec.Struct, gc=False):
+    ConsumedCapacity: ConsumedCapacity | None = None
+
+    def unprocessed(self) -> list[AttributeMap]:
+        return []
+
+
+def insert_operation(budgets: tuple[str, ...]) -> Operation[PutItemReply]:
+    """PutItem into one table, with `insert_body`."""
+    return Operation(
+        "DynamoDB_20120810.PutItem",
+        budgets,
+        msgspec.json.Decoder(PutItemReply).decode,
+        lambda reply: _by_budget([reply.ConsumedCapacity] if reply.ConsumedCapacity else [], budgets[1:]),
+    )
+
+
+def insert_body(table: str, item: AttributeMap, key_name: str, *, by_index: bool = False) -> bytes:
+    """A PutItem that is refused with ConditionalCheckFailedException where the table has an item of that key.
+
+    key_name: of the partition key; every item has it.
+    """
+    return orjson.dumps(
+        {
+            "TableName": table,
+            "Item": item,
+            "ConditionExpression": "attribute_not_exists(#key)",
+            "ExpressionAttributeNames": {"#key": key_name},
+            "ReturnConsumedCapacity": _detail(by_index),
+        }
+    )
 
 
 # --------------------------------------------------------------------------- Scan

@@ -106,13 +106,20 @@ class Table:
 
     def write(self, write: Write, now_s: float) -> Cost | Refusal:
         """Apply a write if its budgets admit it now; says what it cost, or which budget is short."""
-        old = self.items.rows.get(write.key)
-        size_bytes = write.size_bytes if old is None else max(write.size_bytes, old.size_bytes)
-        cost = Cost(write_units(size_bytes), self._entry_changes(write) if self.entries else ())
+        cost = Cost(self._units(write), self._entry_changes(write) if self.entries else ())
         refusal = self._admit(write, cost, now_s)
         if refusal is None:
             self._apply(write, cost)
         return refusal or cost
+
+    def charge_in_vain(self, write: Write, now_s: float) -> Refusal | None:
+        """Charge a write whose condition does not hold: as if it had been done, but for the indexes."""
+        return self._admit(write, Cost(self._units(write)), now_s)
+
+    def _units(self, write: Write) -> int:
+        """Of the table: for the larger of the item before and after."""
+        old = self.items.rows.get(write.key)
+        return write_units(write.size_bytes if old is None else max(write.size_bytes, old.size_bytes))
 
     def load(self, write: Write) -> None:
         """Apply a write outside of the service: nothing is charged."""

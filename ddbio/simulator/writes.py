@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ddbio.capacity import MAX_BATCH_WRITES, write_units
+from ddbio.capacity import MAX_BATCH_WRITES
 from ddbio.simulator.consumed import Consumption
 from ddbio.simulator.database import Database
 from ddbio.simulator.errors import ServiceError, invalid, unsupported
@@ -61,7 +61,9 @@ def put_item(database: Database, body: bytes, now_s: float) -> bytes:
     old = table.get(write.key)
     if request.condition_expression:
         names = request.expression_attribute_names
-        _check_condition(table, write, old, attribute_that_must_not_exist(request.condition_expression, names), now_s)
+        _check_condition(
+            database, table, write, old, attribute_that_must_not_exist(request.condition_expression, names), now_s
+        )
     return _single_write(database, table, write, request, old, now_s)
 
 
@@ -133,12 +135,14 @@ def _batch_reply(unprocessed: dict[str, list[WriteRequest]], consumptions: list[
     return encode_json(reply)
 
 
-def _check_condition(table: Table, write: Write, old: Item | None, name: str, now_s: float) -> None:
+def _check_condition(
+    database: Database, table: Table, write: Write, old: Item | None, name: str, now_s: float
+) -> None:
     if old is None or name not in old:
         return
-    # a write refused by its condition is charged as if it had been done
-    units = write_units(table.items.rows[write.key].size_bytes)
-    table.throughput.table.write.take(units, now_s)
+    refusal = table.charge_in_vain(write, now_s)
+    if refusal is not None:
+        raise database.throttled({table.schema.name: [refusal]})
     raise ServiceError("ConditionalCheckFailedException", "The conditional request failed")
 
 

@@ -223,6 +223,28 @@ def test_deleting_what_is_not_there_succeeds(client: Any, table: str) -> None:
     assert items_in(scan(client, table)) == [item_of(2)]
 
 
+def test_an_insert_never_overwrites(client: Any, table: str) -> None:
+    """The partition key alone says whether there is such an item, also where there is a sort key."""
+    insert = {
+        "TableName": table,
+        "ConditionExpression": "attribute_not_exists(#key)",
+        "ExpressionAttributeNames": {"#key": "hash"},
+        "ReturnConsumedCapacity": "TOTAL",
+    }
+    assert client.put_item(Item=item_of(1, v={"N": "1"}), **insert)["ConsumedCapacity"]["CapacityUnits"] == 1
+    client.put_item(Item=item_of(1, range={"S": "other"}), **insert)
+    code, _ = refusal(lambda: client.put_item(Item=item_of(1, v={"N": "2"}), **insert))
+    assert code == "ConditionalCheckFailedException"
+    assert in_order(items_in(scan(client, table))) == [item_of(1, range={"S": "other"}), item_of(1, v={"N": "1"})]
+
+
+def test_a_batch_puts_and_deletes(client: Any, table: str) -> None:
+    write(client, table, [item_of(1), item_of(2)])
+    requests = [*puts([item_of(3)]), {"DeleteRequest": {"Key": item_of(1)}}, *puts([item_of(2, v={"N": "2"})])]
+    client.batch_write_item(RequestItems={table: requests})
+    assert in_order(items_in(scan(client, table))) == [item_of(2, v={"N": "2"}), item_of(3)]
+
+
 # -- types ----------------------------------------------------------------------------------------------------
 
 EVERY_TYPE: Item = {

@@ -103,10 +103,10 @@ def aws(dynamodb_endpoint: Endpoint) -> AwsSettings:
 
 
 def do_import(
-    aws: AwsSettings, table: str, source: object, rejects: Path, *, engine: Engine = run_inline, format: str = "json"
+    aws: AwsSettings, table: str, source: object, rejects: Path, *, engine: Engine = run_inline, **others: Any
 ) -> ImportResult:
     options = ImportOptions(
-        table=table, sources=(str(source),), aws=aws, processes=2, lanes=4, format=format, rejects=str(rejects)
+        table=table, sources=(str(source),), aws=aws, processes=2, lanes=4, rejects=str(rejects), **others
     )
     return import_table(options, engine=engine)
 
@@ -187,6 +187,22 @@ def test_equal_keys_in_different_batches_are_one_item(tables: Tables, aws: AwsSe
     assert (result.exit_code, result.tally.read, result.tally.rejected) == (0, 600, 0)
     assert result.tally.written + result.tally.replaced == 600
     assert contents(tables.items(table)) == contents(items)
+
+
+def test_inserts_and_deletes(tables: Tables, aws: AwsSettings, tmp_path: Path) -> None:
+    table, rejects = tables.create(), tmp_path / "rejects.jsonl"
+    items = items_for(tables.endpoint, 60)
+    older = [{"id": item["id"], "older": {"BOOL": True}} for item in items[:20]]
+    write_items(tmp_path / "older.json", older)
+    write_items(tmp_path / "in.json", items)
+    assert counts(do_import(aws, table, tmp_path / "older.json", rejects)) == (0, 20, 20, 0)
+    inserted = do_import(aws, table, tmp_path / "in.json", rejects, mode="insert")
+    assert (counts(inserted), inserted.tally.skipped) == ((0, 60, 40, 0), 20)
+    assert contents(tables.items(table)) == contents([*older, *items[20:]])
+    write_items(tmp_path / "old.json", [*items[10:30], *({"id": item["id"]} for item in items[30:40])])
+    deleted = do_import(aws, table, tmp_path / "old.json", rejects, mode="delete")
+    assert (counts(deleted), deleted.tally.deleted) == ((0, 30, 30, 0), 30)
+    assert contents(tables.items(table)) == contents([*older[:10], *items[40:]])
 
 
 BAD = {

@@ -146,7 +146,7 @@ def test_defaults_in_readme_are_those_of_the_parser(script: str, monkeypatch: py
             assert str(effective) == literal, names
     assert compared >= {"DDBImport.py": {"format", "lanes", "give_up_after"}, "DDBExport.py": {"size"}}[script]
     (lanes,) = (action.help or "" for action in by_option.values() if action.dest == "lanes")
-    assert f"(default: {LANES[script]})" in lanes
+    assert re.search(rf"\(default: {LANES[script]}\b", lanes)
     assert f"`--lanes` ({DEFAULT_EXPORT_LANES})" in section("DDBExport.py")
 
 
@@ -165,6 +165,7 @@ def world(simulator: Simulator, s3: Endpoint, tmp_path: Path) -> dict[str, str]:
     """Everything that the examples speak of, small; and by what to replace words of theirs."""
     simulator.create_table("Orders", "id:S", wcu=4000, rcu=4000).put_items(plain_items(50))
     write_items(tmp_path / "orders.json", plain_items(20))
+    write_items(tmp_path / "old.json", plain_items(20))
     write_items(tmp_path / "part-1.json", plain_items(20))
     write_items(tmp_path / "exported-before" / "orders.json", plain_items(20))
     bucket = f"examples-{uuid.uuid4().hex[:12]}"
@@ -195,7 +196,13 @@ def test_an_example_of_the_help_works(
     assert done.code == 0, done.err
     if script != "GenerateTestData.py":
         assert done.out.splitlines()[0].startswith(
-            ("20 read, 20 written", "1 read, 1 written", "50 read, 50 exported")
+            (
+                "20 read, 20 written",
+                "1 read, 1 written",
+                "20 read, 0 written, 0 rejected, 20 skipped",
+                "20 read, 20 deleted",
+                "50 read, 50 exported",
+            )
         )
     elif "-" not in arguments:
         assert (tmp_path / arguments[arguments.index("-f") + 1]).stat().st_size

@@ -228,3 +228,33 @@ def test_a_table_by_its_name_or_arn(
     assert_holds(simulator, "Orders", orders)
     assert run_export("-t", table, "-d", "out").code == 0
     assert all(path.name.startswith("Orders-") for path in data_files(tmp_path / "out"))
+
+
+def test_insert_leaves_what_is_there(run_import: Run, simulator: Simulator, orders: list[Item]) -> None:
+    older = [{"id": item["id"], "older": {"BOOL": True}} for item in orders[:300]]
+    simulator.create_table("Orders", "id:S").put_items(older)
+    done = run_import("-t", "Orders", "-s", "orders.json", "--mode", "insert", "-c", "2000")
+    assert (done.code, done.out.splitlines()[0]) == (
+        0,
+        "1,000 read, 700 written, 0 rejected, 300 skipped because their key was taken",
+    )
+    assert done.log[0].startswith("Inserting what is new of 1 file (")
+    assert_holds(simulator, "Orders", [*older, *orders[300:]])
+    assert simulator.requests() == {"DescribeTable": 1, "PutItem": 1000}
+    assert simulator.table("Orders").consumed("write") == 1000
+    assert "1,000.0 WCU consumed" in done.out
+
+
+def test_delete_removes_what_the_records_name(
+    run_import: Run, simulator: Simulator, orders: list[Item], tmp_path: Path
+) -> None:
+    simulator.create_table("Orders", "id:S").put_items([*orders, {"id": {"S": "kept"}}])
+    write_items(tmp_path / "keys.json", [{"id": item["id"]} for item in orders[:500]])
+    write_items(tmp_path / "whole.json", orders[500:])
+    (tmp_path / "bad.json").write_text('{"n": 1}\n')
+    sources = [argument for name in ("keys", "whole", "bad") for argument in ("-s", f"{name}.json")]
+    done = run_import("-t", "Orders", *sources, "--mode", "delete")
+    assert (done.code, done.out.splitlines()[0]) == (1, "1,001 read, 1,000 deleted, 1 rejected")
+    assert done.log[0].startswith("Deleting what is in 3 files (")
+    assert_holds(simulator, "Orders", [{"id": {"S": "kept"}}])
+    assert simulator.requests()["BatchWriteItem"] <= 42

@@ -103,7 +103,7 @@ def cut(*, sent: bool = True) -> WireError:
 
 @dataclass
 class FakeTable:
-    """Applies BatchWriteItem as the service does, and holds the client to its rules.
+    """Applies BatchWriteItem, and PutItem on a condition, as the service does, and holds the client to its rules.
 
     script: what to do about the next requests; when it is used up, everything is written. An entry is
         - an int: a bit for each put, those set are left unprocessed;
@@ -119,11 +119,15 @@ class FakeTable:
     batches: list[int] = field(default_factory=list)  # sizes of all requests
     body_bytes: list[int] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
+    _deletes: set[str] = field(default_factory=set)  # ids of the last request's deletes
 
     def act(self, operation: str, request: dict[str, Any], body_bytes: int) -> Response | WireError:
+        if operation == "PutItem":
+            return self._insert(request, body_bytes)
         assert operation == "BatchWriteItem"
         ((table, requests),) = request["RequestItems"].items()
-        puts: list[AttributeMap] = [each["PutRequest"]["Item"] for each in requests]
+        puts = [each.get("PutRequest", {}).get("Item") or each["DeleteRequest"]["Key"] for each in requests]
+        self._deletes = {self._id(put) for put, each in zip(puts, requests, strict=True) if "DeleteRequest" in each}
         self.batches.append(len(puts))
         self.body_bytes.append(body_bytes)
         refused = self._refused(puts)
@@ -140,9 +144,28 @@ class FakeTable:
         written = [put for number, put in enumerate(puts) if not todo >> number & 1]
         self._write(written)
         return reply(
-            UnprocessedItems={table: [{"PutRequest": {"Item": normalised(put)}} for put in left]} if left else {},
+            UnprocessedItems={table: [self._request(put) for put in left]} if left else {},
             ConsumedCapacity=[{"TableName": table, "CapacityUnits": float(len(written))}],
         )
+
+    def _request(self, put: AttributeMap) -> dict[str, Any]:
+        put_again = {"PutRequest": {"Item": normalised(put)}}
+        return {"DeleteRequest": {"Key": normalised(put)}} if self._id(put) in self._deletes else put_again
+
+    def _insert(self, request: dict[str, Any], body_bytes: int) -> Response | WireError:
+        assert request["ConditionExpression"] == "attribute_not_exists(#key)"
+        assert request["ExpressionAttributeNames"] == {"#key": self.key_name}
+        item = request["Item"]
+        self.batches.append(1)
+        self.body_bytes.append(body_bytes)
+        todo = self._refused([item]) or (self.script.pop(0) if self.script else 0)
+        if isinstance(todo, Response) or (isinstance(todo, WireError) and not todo.sent):
+            return todo
+        if self._id(item) in self.items:
+            return refusal("ConditionalCheckFailedException", "The conditional request failed")
+        self._write([item])
+        consumed = {"TableName": request["TableName"], "CapacityUnits": 1.0}
+        return todo if isinstance(todo, WireError) else reply(ConsumedCapacity=consumed)
 
     def _refused(self, puts: list[AttributeMap]) -> Response | None:
         ids = [self._id(put) for put in puts]
@@ -156,7 +179,11 @@ class FakeTable:
         return None
 
     def _write(self, puts: list[AttributeMap]) -> None:
-        self.items.update((self._id(put), put) for put in puts)
+        for put in puts:
+            if self._id(put) in self._deletes:
+                self.items.pop(self._id(put), None)
+            else:
+                self.items[self._id(put)] = put
 
     def _id(self, item: AttributeMap) -> str:
         return str(next(iter(normalised(item)[self.key_name].values())))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddbio.batch import LIMIT_BYTES, Batch, Put
+from ddbio.batch import LIMIT_BYTES, Batch, Write
 from ddbio.capacity import MAX_BATCH_WRITES
 
 
-def put(number: int, *, units: int = 1, size: int = 10, key: str | None = None) -> Put:
-    return Put(number, number, (key or str(number),), b"x" * size, {}, (units,))
+def put(number: int, *, units: int = 1, size: int = 10, key: str | None = None) -> Write:
+    return Write(number, number, (key or str(number),), b"x" * size, {}, (units,))
 
 
 @given(
@@ -19,14 +19,14 @@ def put(number: int, *, units: int = 1, size: int = 10, key: str | None = None) 
 )
 def test_a_batch_keeps_to_its_limits(asks: list[tuple[int, int, int]], most_units: float) -> None:
     batch = Batch(lambda: most_units)
-    sent: list[list[Put]] = []
+    sent: list[list[Write]] = []
     for number, (key, units, size) in enumerate(asks):
         new = put(number, units=units, size=size, key=str(key))
         if not batch.offer(new):
-            sent.append(batch.puts())
-            batch.settle(batch.puts())
+            sent.append(batch.writes())
+            batch.settle(batch.writes())
             assert batch.offer(new)
-    sent.append(batch.puts())
+    sent.append(batch.writes())
     for each in sent:
         assert len(each) <= MAX_BATCH_WRITES
         assert len({p.key for p in each}) == len(each)
@@ -40,7 +40,7 @@ def test_a_later_put_replaces_an_earlier_one_of_the_same_key() -> None:
     for number, key in enumerate("aba", start=1):
         assert batch.offer(put(number, key=key))
     assert batch.replaced == 1
-    assert [each.offset for each in batch.puts()] == [2, 3]
+    assert [each.offset for each in batch.writes()] == [2, 3]
 
 
 def test_what_a_rejected_put_had_replaced_comes_back() -> None:
@@ -49,11 +49,11 @@ def test_what_a_rejected_put_had_replaced_comes_back() -> None:
     for each in (first, second, third):
         assert batch.offer(each)
     batch.reject(third)
-    assert (batch.puts(), batch.replaced) == ([second], 1)
+    assert (batch.writes(), batch.replaced) == ([second], 1)
     batch.reject(second)
-    assert (batch.puts(), batch.replaced) == ([first], 0)
+    assert (batch.writes(), batch.replaced) == ([first], 0)
     batch.reject(first)
-    assert (batch.puts(), batch.replaced) == ([], 0)
+    assert (batch.writes(), batch.replaced) == ([], 0)
 
 
 def test_what_is_settled_makes_room() -> None:
@@ -63,7 +63,7 @@ def test_what_is_settled_makes_room() -> None:
     assert not batch.offer(second)
     batch.settle([first])
     assert batch.offer(second)
-    assert batch.puts() == [second]
+    assert batch.writes() == [second]
 
 
 def test_an_item_above_the_limit_goes_alone() -> None:
@@ -71,3 +71,9 @@ def test_an_item_above_the_limit_goes_alone() -> None:
     huge = put(1, units=400)
     assert batch.offer(huge)
     assert not batch.offer(put(2))
+
+
+def test_a_batch_of_one() -> None:
+    batch = Batch(lambda: 100.0, most_writes=1)
+    assert batch.offer(put(1, key="a"))
+    assert not batch.offer(put(2, key="a"))  # not even in place of the first

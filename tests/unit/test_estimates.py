@@ -46,6 +46,17 @@ def test_what_a_put_consumes(table: TableInfo, item: Any, expected: tuple[int, .
     assert WriteEstimates(table).of_put(item, False) == expected
 
 
+def test_what_a_delete_consumes_is_told_by_the_record_or_learned() -> None:
+    estimates = WriteEstimates(described(), deletes=True)
+    assert estimates.of_delete(ITEM, small=False) == (3, 1)
+    assert estimates.of_delete({"id": {"S": "a"}}, small=True) == (1, 1)
+    for _ in range(300):
+        estimates.learn(estimates.of_batch([(25, 25)]), (1000.0, 0.0))  # 40 KB each, in no index
+    table, index = estimates.of_batch([(1, 1)])
+    assert table == pytest.approx(40, rel=0.01)
+    assert index < 0.1
+
+
 def test_a_batch_is_the_sum_of_its_puts() -> None:
     assert WriteEstimates(described()).of_batch([(3, 1), (1, 0), (2, 2)]) == (6.0, 3.0)
 

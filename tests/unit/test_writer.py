@@ -17,6 +17,9 @@ from hypothesis import strategies as st
 from ddbio.dynamodb.table import TableInfo
 from ddbio.dynamodb.wire import Response, WireError
 from ddbio.errors import AbortError, TransferError
+from ddbio.formats import Format
+from ddbio.formats.json_lines import JsonLines
+from ddbio.items import AttributeMap, Deletion
 from ddbio.options import AwsSettings
 from ddbio.reader import SliceReader
 from ddbio.storage import SourceFile
@@ -62,6 +65,8 @@ class Import:
     clock: Clock = field(default_factory=Clock)
     seconds_a_request: float = 0.0
     kill_at: int | None = None  # the request during which the process dies
+    mode: str = "put"
+    format: Format | None = None
     sleep: FakeSleep = field(init=False)
 
     def __post_init__(self) -> None:
@@ -90,8 +95,10 @@ class Import:
 
         with served_by(act):
             context = worker_context(report, self.sleep, self.clock)
-            job = ImportJob(self.info, DATA_PLANE, URI, AwsSettings(), lanes=1)
+            job = ImportJob(self.info, DATA_PLANE, URI, AwsSettings(), lanes=1, mode=self.mode)
             work = ImportWork(job, context)
+            if self.format is not None:
+                work.format_of = lambda _: self.format
             work.reader = SliceReader(self.source)  # type: ignore[arg-type]
             lane = ImportLane(work)
             run(self._work(lane, units))
@@ -223,6 +230,80 @@ def test_large_records_do_not_wait_for_a_batch_of_25() -> None:
     assert max(job.target.body_bytes) < 5_000_000
     assert job.tally.written == 30
     assert job.tally.units == 30  # as the fake counts
+
+
+# --------------------------------------------------------------------------- modes
+
+
+def in_mode(mode: str, content: bytes, there: Sequence[int] = (), *script: int | Response | WireError) -> Import:
+    """An import into a table in which these numbers are already."""
+    items: dict[str, AttributeMap] = {str(number): {"id": {"S": str(number)}, "v": {"N": "-1"}} for number in there}
+    job = Import(Source(content), FakeTable(script=list(script), items=items), mode=mode)
+    job.work(job.source.unit())
+    assert job.target.violations == []
+    assert job.tally.unsettled() == 0
+    return job
+
+
+def test_deletes_name_items_by_their_key_or_whole() -> None:
+    content = records(*range(30)) + b'{"id":"40"}\n{"id":"99"}\n'
+    job = in_mode("delete", content, [*range(25), 40, 50], 0b101)
+    assert set(job.values) == {"50"}
+    assert job.target.batches == [25, 9]
+    tally = job.tally
+    assert (tally.read, tally.written, tally.deleted, tally.throttled) == (32, 32, 32, 2)
+
+
+def test_a_delete_minds_no_index_keys_but_its_own() -> None:
+    info = table({"id": "S"}, {"by_v": {"v": "S"}})
+    job = Import(Source(b'{"id":"a","v":1}\n{"v":"x"}\n'), info=info, mode="delete")
+    job.work(job.source.unit())
+    assert (job.tally.deleted, [reject.code for reject in job.rejects]) == (1, ["missing-key"])
+
+
+def test_inserts_never_overwrite() -> None:
+    job = in_mode("insert", records(*range(6), 3, 7), [1, 2])
+    assert job.values == {**values(*range(6), 7), "1": "-1", "2": "-1"}
+    tally = job.tally
+    assert (tally.read, tally.written, tally.skipped, tally.replaced) == (8, 5, 3, 0)
+    assert (tally.units, tally.requests, job.rejects) == (8, 8, [])  # a refused one costs what it would have
+
+
+def test_what_a_skipped_item_costs_is_its_size_without_the_indexes() -> None:
+    big = b'{"id":"1","v":1,"text":"%b"}\n' % (b"x" * 5000)
+    job = Import(Source(big), info=table({"id": "S"}, {"by_v": {"v": "N"}}), mode="insert")
+    job.target.items["1"] = {"id": {"S": "1"}}
+    job.work(job.source.unit())
+    assert (job.tally.skipped, job.tally.units) == (1, 5)
+
+
+def test_inserts_that_are_refused_or_throttled() -> None:
+    content = records(*range(5))
+    script = (0, refusal("ValidationException"), WORDS["throttled"], WORDS["fault"], 0)
+    job = in_mode("insert", content, [4], *script)
+    assert job.values == {**values(0, 2, 3), "4": "-1"}
+    tally = job.tally
+    assert (tally.written, tally.rejected, tally.skipped, tally.throttled, tally.retries) == (3, 1, 1, 1, 1)
+
+
+class ChangeLines(JsonLines):
+    """A format whose records put and delete: `-` before a number deletes it."""
+
+    def parse(self, record: bytes) -> AttributeMap:
+        if record.startswith(b"-"):
+            return Deletion({"id": {"S": record[1:].decode()}})
+        return super().parse(record)
+
+
+def test_a_record_may_say_that_it_deletes() -> None:
+    content = records(1, 2, 3) + b"-2\n-9\n-8\n" + records(8)
+    items: dict[str, AttributeMap] = {"9": {"id": {"S": "9"}, "v": {"N": "9"}}}
+    job = Import(Source(content), FakeTable(items=items, script=[0b11000]), mode="changes", format=ChangeLines())
+    job.work(job.source.unit())
+    assert job.values == values(1, 3, 8)  # a later record of the same key wins, whichever it is
+    tally = job.tally
+    assert (tally.read, tally.written, tally.deleted, tally.replaced) == (7, 5, 2, 2)
+    assert job.target.batches == [5, 2]
 
 
 # --------------------------------------------------------------------------- rejects

@@ -232,7 +232,17 @@ def test_a_failed_condition_is_charged() -> None:
     account.call("PutItem", Item=sized(1, 3 * KB), ExpressionAttributeNames=names, **put)
     error = account.refusal("PutItem", Item=order(1), ExpressionAttributeNames=names, **put)
     assert (error.name, error.message) == ("ConditionalCheckFailedException", "The conditional request failed")
-    assert account.database.tables["Orders"].throughput.table.write.history() == [(0.0, 6)]
+    account.refusal("PutItem", Item=sized(1, 5 * KB), ExpressionAttributeNames=names, **put)
+    assert account.database.tables["Orders"].throughput.table.write.history() == [(0.0, 3 + 3 + 5)]
+
+
+def test_a_condition_is_not_looked_at_without_capacity() -> None:
+    account = Account(STRICT)
+    account.create("id:S", ProvisionedThroughput=provisioned(2, 2))
+    put = {"TableName": "Orders", "ConditionExpression": "attribute_not_exists(id)", "Item": sized(1, KB)}
+    account.call("PutItem", **put)
+    assert account.refusal("PutItem", **put).name == "ConditionalCheckFailedException"
+    assert account.refusal("PutItem", **put).name == "ProvisionedThroughputExceededException"
 
 
 def test_update_table_changes_the_capacity_from_then_on() -> None:
