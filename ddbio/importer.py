@@ -15,7 +15,7 @@ from ddbio.caps import Cap, choose_cap
 from ddbio.dynamodb.session import Session
 from ddbio.engine import Engine, StopFlag
 from ddbio.errors import TransferError, UsageError
-from ddbio.formats import FormatSpec, get_format
+from ddbio.formats import FormatSpec, get_format, rejected
 from ddbio.machine import usable_cpus
 from ddbio.modes import check_mode
 from ddbio.options import ImportOptions
@@ -24,6 +24,7 @@ from ddbio.pool import run_processes
 from ddbio.progress import Progress, QuietProgress
 from ddbio.rejects import RejectsFile, choose_rejects_path
 from ddbio.storage import SourceFile, open_storage
+from ddbio.storage.names import REJECTS_SUFFIX
 from ddbio.transfer import transfer
 from ddbio.units import ImportCursor, SliceUnit, UnitReport
 from ddbio.writer import ImportJob, default_lanes
@@ -62,7 +63,9 @@ def import_table(
     total_bytes = sum(file.size_bytes for file in files)
     storage = open_storage(files[0].uri, options.aws, session.keys)
     size = unit_bytes(total_bytes, workers * lanes, cap.units_per_s)
-    plan = plan_slices([Source(file, FormatSpec(options.format)) for file in files], size, storage.read_range)
+    plan = plan_slices(
+        [Source(file, _format_of(file, FormatSpec(options.format))) for file in files], size, storage.read_range
+    )
     if plan.complete:
         workers = max(1, min(workers, len(plan.units)))
     doing, way = _WORDS.get(options.mode, ("Importing", "into"))
@@ -103,6 +106,10 @@ def import_table(
     return ImportResult(
         accounts.tally, accounts.seconds(), error, cap=cap, rejects=rejects.path if rejects.count else None
     )
+
+
+def _format_of(file: SourceFile, asked: FormatSpec) -> FormatSpec:
+    return rejected(asked) if file.uri.endswith(REJECTS_SUFFIX) else asked
 
 
 def list_files(options: ImportOptions, session: Session) -> list[SourceFile]:

@@ -7,6 +7,9 @@ when everything before it has been counted, which is at the end of the run: then
 
 A record that is not valid UTF-8 is kept as `record_base64` instead. Of one that is too long to be a record only the
 beginning is kept, and its length as `record_bytes`: the source has it at that offset.
+
+A file of this name is a source, too: what is mended in it is imported, what is refused again keeps the place where it
+first stood (`ddbio.formats.rejected`).
 """
 
 from __future__ import annotations
@@ -20,14 +23,16 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 
 from ddbio.errors import TransferError, UsageError
+from ddbio.formats.rejected import read_rejected
 from ddbio.storage import SourceFile
+from ddbio.storage.names import REJECTS_SUFFIX
 from ddbio.units import ImportCursor, Reject, SliceUnit
 
 _LINE_IN_UNIT = "line_in_unit"  # only until the file is finished
-_SUFFIX = ".rejects.jsonl"
 
 
 def choose_rejects_path(asked: str | None, sources: Iterable[str], files: Iterable[SourceFile]) -> Path:
@@ -38,7 +43,9 @@ def choose_rejects_path(asked: str | None, sources: Iterable[str], files: Iterab
     """
     if asked is None:
         stem = _stem(next(iter(sources)))
-        names = (f"{stem}{_SUFFIX}" if number == 1 else f"{stem}.{number}{_SUFFIX}" for number in count(1))
+        names = (
+            f"{stem}{REJECTS_SUFFIX}" if number == 1 else f"{stem}.{number}{REJECTS_SUFFIX}" for number in count(1)
+        )
         path = next(path for path in map(Path, names) if not path.exists())
     else:
         path = Path(asked)
@@ -62,7 +69,7 @@ def _check_existing(path: Path, files: Iterable[SourceFile]) -> None:
 
 def _stem(source: str) -> str:
     name = source.rstrip("/").rpartition("/")[2] or "import"
-    name = name.removesuffix(_SUFFIX)
+    name = name.removesuffix(REJECTS_SUFFIX)
     return "".join("_" if character in '*?[]:\\"' else character for character in name.split(".")[0]) or "import"
 
 
@@ -128,7 +135,8 @@ class RejectsFile:
             for text in rejects:
                 reject = orjson.loads(text)
                 line, start = reject.pop(_LINE_IN_UNIT), before.get((reject["source"], reject.pop("unit")))
-                reject["line"] = None if start is None else start + line
+                if reject["line"] is None and start is not None:
+                    reject["line"] = start + line
                 out.write(orjson.dumps(reject, None, orjson.OPT_APPEND_NEWLINE))
 
 
@@ -144,6 +152,10 @@ def _private(path: str, flags: int) -> int:
 
 
 def _as_json(reject: Reject) -> dict[str, Any]:
+    earlier = read_rejected(reject.record) if reject.source.endswith(REJECTS_SUFFIX) else None
+    if earlier is not None:  # refused again: where it first stood is what helps, not the line of the rejects file
+        reasons = {"code": reject.code, "message": reject.message}
+        return {**msgspec.to_builtins(earlier), **reasons, "unit": reject.unit, _LINE_IN_UNIT: reject.line}
     common: dict[str, Any] = {
         "source": reject.source,
         "offset": reject.offset,

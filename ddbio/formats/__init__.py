@@ -63,14 +63,21 @@ FORMATS = {
     "json": "ddbio.formats.json_lines:JsonLines",
     "dynamodb-json": "ddbio.formats.dynamodb_json:DynamoDBJson",
 }
+_REJECTED = "ddbio.formats.rejected:RejectedRecords"  # no format to ask for: what a source is tells it
+
+
+def rejected(spec: FormatSpec) -> FormatSpec:
+    """The format of a rejects file of records of that format."""
+    return FormatSpec("rejected", spec)
 
 
 def get_format(spec: FormatSpec | str) -> Format:
     """The format of that name. Raises UsageError for a name that is not in `FORMATS`."""
     if isinstance(spec, str):
         spec = FormatSpec(spec)
-    if spec.name not in FORMATS:
+    place = _REJECTED if spec.name == "rejected" else FORMATS.get(spec.name)
+    if place is None:
         raise UsageError(f"there is no format {spec.name!r}", f"choose one of {', '.join(FORMATS)}")
-    module, _, attribute = FORMATS[spec.name].partition(":")
+    module, _, attribute = place.partition(":")
     format_class = getattr(import_module(module), attribute)
     return format_class() if spec.settings is None else format_class(spec.settings)  # type: ignore[no-any-return]

@@ -16,7 +16,7 @@ import pytest
 
 from ddbio.simulator import Fault, FaultPlan, Simulator
 from tests.e2e.conftest import Run, Start, assert_holds
-from tests.e2e.items import Item, write_items
+from tests.e2e.items import WRITERS, Item, write_items
 
 
 def rejects_in(path: Path) -> list[dict[str, Any]]:
@@ -65,6 +65,34 @@ def test_a_rejects_file_that_was_asked_for_is_replaced(run_import: Run, simulato
     assert run_import("-t", "Orders", "-s", "orders.json", "--rejects", "mine.jsonl").code == 1
     assert len(rejects_in(old)) == 1
     assert stat.S_IMODE(old.stat().st_mode) == 0o600
+
+
+# --------------------------------------------------------------------------- imported again
+
+
+@pytest.mark.parametrize("format", ["json", "dynamodb-json"])
+def test_rejects_are_mended_and_imported(run_import: Run, simulator: Simulator, tmp_path: Path, format: str) -> None:
+    """In place, by putting the record itself there, or not yet: what is refused again keeps where it came from."""
+    simulator.create_table("Orders", "id:S")
+    good = [WRITERS[format]({"id": {"S": f"k{n}"}}) for n in range(4)]
+    bad = [line.replace('"id"', '"ID"') for line in good[1:]]
+    (tmp_path / "orders.json").write_bytes("\n".join([good[0], *bad, "bad"]).encode() + b"\n\xff\n")
+    options = ("-t", "Orders", "--format", format)
+    assert run_import(*options, "-s", "orders.json").counts["rejected"] == 5
+    path = tmp_path / "orders.rejects.jsonl"
+    lines = path.read_text().splitlines()
+    first, second, third = (line.replace('\\"ID\\"', '\\"id\\"') for line in lines[:3])
+    assert first != lines[0]
+    path.write_text("\n".join([first, json.loads(second)["record"], lines[2], *lines[3:], ""]))
+
+    done = run_import(*options, "-s", "orders.rejects.jsonl")
+
+    assert (done.code, done.out.splitlines()[0]) == (1, "5 read, 2 written, 3 rejected"), done.err
+    assert_holds(simulator, "Orders", [{"id": {"S": f"k{n}"}} for n in range(3)])
+    assert rejects_in(tmp_path / "orders.2.rejects.jsonl") == [json.loads(line) for line in lines[2:]]
+    (tmp_path / "last.rejects.jsonl").write_text(third + "\n")
+    assert run_import(*options, "-s", "last.rejects.jsonl").code == 0
+    assert_holds(simulator, "Orders", [{"id": {"S": f"k{n}"}} for n in range(4)])
 
 
 # --------------------------------------------------------------------------- where the rejects go

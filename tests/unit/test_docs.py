@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -16,12 +17,13 @@ import ddbio
 from ddbio.cli import run
 from ddbio.errors import EXIT_FAILED, EXIT_OK, EXIT_REJECTED, EXIT_STOPPED, EXIT_USAGE
 from ddbio.formats import FORMATS, get_format
+from ddbio.formats.rejected import Rejected, read_rejected
 from ddbio.scanner import DEFAULT_EXPORT_LANES
 from ddbio.writer import DEFAULT_IMPORT_LANES
 
 CHECKOUT = Path(__file__).parents[2]
 PACKAGE = CHECKOUT / "ddbio"
-DOCUMENTS = ["README.md", "CHANGELOG.md", "TODO.md", "docs/architecture.md"]
+DOCUMENTS = ["README.md", "CHANGELOG.md", "TODO.md", "docs/architecture.md", "docs/rejects.md"]
 
 
 def text_of(document: str) -> str:
@@ -205,6 +207,31 @@ def s3_operations_called() -> set[str]:
     by_method = {xform_name(name): name for name in operations("s3")}
     source = "".join(path.read_text() for path in (PACKAGE / "storage").glob("*.py"))
     return {by_method[word] for word in re.findall(r'"([a-z0-9_]+)"', source) if word in by_method}
+
+
+# --------------------------------------------------------------------------- rejects
+
+
+def test_the_codes_of_rejects_are_those_of_the_code() -> None:
+    table = text_of("docs/rejects.md").partition("## Codes")[2]
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| .+ \|$", table, re.MULTILINE)
+    calls = [
+        node
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "RecordError"
+    ]
+    codes = {code.value for call in calls for code in call.args[:1] if isinstance(code, ast.Constant)}
+    assert len(rows) == len(set(rows))
+    assert set(rows) == codes
+
+
+def test_the_example_of_a_reject_is_one() -> None:
+    example = read_rejected(code_block("docs/rejects.md", "json", "missing-key").strip().encode())
+    assert example is not None
+    table = text_of("docs/rejects.md").partition("## The file")[2].partition("## After repair")[0]
+    firsts = "".join(re.findall(r"^\| (`.+?) \|", table, re.MULTILINE))
+    assert set(re.findall(r"`(\w+)`", firsts)) == set(Rejected.__struct_fields__)
 
 
 # --------------------------------------------------------------------------- versions

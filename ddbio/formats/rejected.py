@@ -1,0 +1,81 @@
+"""The rejects file as a source: after repair its lines are imported like those of any other file.
+
+A line of it has the record that was refused as `record`, or as `record_base64`; that is parsed with the run's format.
+A line that is none of its own, because somebody put the mended record itself in its place, is taken as it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import msgspec
+
+from ddbio.errors import RecordError
+from ddbio.formats import FormatSpec, get_format
+from ddbio.formats.framing import Lines
+from ddbio.items import AttributeMap
+
+
+class Rejected(msgspec.Struct, omit_defaults=True):
+    """One line of a rejects file.
+
+    line: from 1; null where it is not known. record_bytes: how long the record is, where only its beginning is here.
+    """
+
+    source: str
+    offset: int
+    line: int | None
+    code: str
+    message: str
+    record_bytes: int | None = None
+    record: str | None = None
+    record_base64: str | None = None
+
+    def content(self) -> bytes:
+        """The record itself. Raises RecordError."""
+        if self.record_bytes is not None:
+            raise RecordError(
+                "line-too-long",
+                "only the beginning of the record is here: put all of it here and take `record_bytes` away",
+            )
+        if self.record is not None:
+            return self.record.encode()
+        try:
+            return base64.b64decode(self.record_base64 or "", validate=True)
+        except binascii.Error:
+            raise RecordError("bad-base64", "`record_base64` is not base64") from None
+
+
+_decode = msgspec.json.Decoder(Rejected).decode
+
+
+def read_rejected(line: bytes) -> Rejected | None:
+    """The reject that a line of a rejects file is; None where it is something else."""
+    try:
+        rejected = _decode(line)
+    except (msgspec.MsgspecError, ValueError):
+        return None
+    return rejected if rejected.record is not None or rejected.record_base64 is not None else None
+
+
+class RejectedRecords(Lines):
+    """inner: the format of the records."""
+
+    def __init__(self, inner: FormatSpec) -> None:
+        self._format = get_format(inner)
+        self.suffix = self._format.suffix
+        self.source_suffixes = self._format.source_suffixes
+        self.page_items = self._format.page_items
+        self.one_unit_bytes = self._format.one_unit_bytes  # a record is never longer than the line it is in
+
+    def parse(self, record: bytes) -> AttributeMap:
+        rejected = read_rejected(record)
+        content = record if rejected is None else rejected.content()
+        if not content.strip():
+            raise RecordError("bad-json", "the record is empty")
+        return self._format.parse(content)
+
+    def render(self, items: list[Any]) -> bytes:
+        raise NotImplementedError("nothing is exported as rejects")
