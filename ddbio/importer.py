@@ -15,7 +15,7 @@ from ddbio.caps import Cap, choose_cap
 from ddbio.dynamodb.session import Session
 from ddbio.engine import Engine, StopFlag
 from ddbio.errors import TransferError, UsageError
-from ddbio.formats import FormatSpec, get_format, rejected
+from ddbio.formats import FormatSpec, get_format, of_rejects
 from ddbio.machine import usable_cpus
 from ddbio.modes import check_mode
 from ddbio.options import ImportOptions
@@ -109,7 +109,7 @@ def import_table(
 
 
 def _format_of(file: SourceFile, asked: FormatSpec) -> FormatSpec:
-    return rejected(asked) if file.uri.endswith(REJECTS_SUFFIX) else asked
+    return of_rejects(asked) if file.uri.endswith(REJECTS_SUFFIX) else asked
 
 
 def list_files(options: ImportOptions, session: Session) -> list[SourceFile]:

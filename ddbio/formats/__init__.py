@@ -66,7 +66,7 @@ FORMATS = {
 _REJECTED = "ddbio.formats.rejected:RejectedRecords"  # no format to ask for: what a source is tells it
 
 
-def rejected(spec: FormatSpec) -> FormatSpec:
+def of_rejects(spec: FormatSpec) -> FormatSpec:
     """The format of a rejects file of records of that format."""
     return FormatSpec("rejected", spec)
 

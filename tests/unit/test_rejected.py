@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.errors import RecordError
-from ddbio.formats import JSON, FormatSpec, get_format, rejected
+from ddbio.formats import JSON, FormatSpec, get_format, of_rejects
 from ddbio.formats.rejected import read_rejected
 from ddbio.rejects import RejectsFile
 from ddbio.units import Reject
@@ -30,7 +30,7 @@ def line(**members: Any) -> bytes:
 @pytest.mark.parametrize("as_base64", [False, True])
 def test_the_record_inside_is_parsed_by_the_format_of_the_run(spec: FormatSpec, record: str, as_base64: bool) -> None:
     kept = {"record_base64": base64.b64encode(record.encode()).decode()} if as_base64 else {"record": record}
-    assert get_format(rejected(spec)).parse(line(**kept)) == {"id": {"S": "a"}, "n": {"N": "1"}}
+    assert get_format(of_rejects(spec)).parse(line(**kept)) == {"id": {"S": "a"}, "n": {"N": "1"}}
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_the_record_inside_is_parsed_by_the_format_of_the_run(spec: FormatSpec, 
     ],
 )
 def test_a_line_that_is_no_reject_is_a_record_itself(record: bytes) -> None:
-    assert get_format(rejected(JSON)).parse(record) == get_format(JSON).parse(record)
+    assert get_format(of_rejects(JSON)).parse(record) == get_format(JSON).parse(record)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_line_that_is_no_reject_is_a_record_itself(record: bytes) -> None:
 )
 def test_what_is_still_bad_is_refused(kept: dict[str, Any], code: str) -> None:
     with pytest.raises(RecordError) as refused:
-        get_format(rejected(JSON)).parse(line(**kept))
+        get_format(of_rejects(JSON)).parse(line(**kept))
     assert refused.value.code == code
 
 
