@@ -40,7 +40,7 @@ UNCAPPED_AGAIN_S = 10.0  # without throttling: a job without a cap runs free aga
 MEASURE_OVER_S = 0.5  # time constant of the consumption that is measured
 UNMEASURED_RATE = 100.0  # units per second: where a job without a cap begins when it was throttled from the start
 SLOWEST_RATE = 1.0  # units per second: below it a cut would stop the job
-HOT_FOR_S = 5.0  # how long an unexplained refusal is blamed on a key range that was reported hot
+BLAME_FOR_S = 5.0  # how long an unexplained refusal is put down to what the service named last
 
 
 @dataclass(slots=True)
@@ -160,19 +160,23 @@ class TokenBucket:
 class Budgets:
     """All budgets of a job, the table's first, and what they share.
 
-    hot_until_s: until then an unexplained refusal is put down to a hot key range. progress_s: the last consumption.
+    blamed: what the service named last when it refused something: the number of a budget, or `HOT_KEYS`. Refusals
+        that it does not explain (unprocessed items never are) are put down to that until `blamed_until_s`.
+    progress_s: the last consumption.
     """
 
     buckets: list[TokenBucket]
-    hot_until_s: float
+    blamed: float
+    blamed_until_s: float
     progress_s: float
 
-    SHARED_FIELDS: ClassVar = ("hot_until_s", "progress_s")
+    HOT_KEYS: ClassVar = -1.0
+    SHARED_FIELDS: ClassVar = ("blamed", "blamed_until_s", "progress_s")
     PROGRESS_AT: ClassVar = -1
 
     @classmethod
     def of(cls, caps: Sequence[float], now_s: float) -> Budgets:
-        return cls([TokenBucket.of(cap, now_s) for cap in caps], -math.inf, now_s)
+        return cls([TokenBucket.of(cap, now_s) for cap in caps], 0.0, -math.inf, now_s)
 
     @classmethod
     def from_values(cls, values: Sequence[float]) -> Budgets:
@@ -182,7 +186,8 @@ class Budgets:
         return cls(buckets, *values[count * width :])
 
     def values(self) -> Sequence[float]:
-        return [*(value for bucket in self.buckets for value in bucket.values()), self.hot_until_s, self.progress_s]
+        shared = (self.blamed, self.blamed_until_s, self.progress_s)
+        return [*(value for bucket in self.buckets for value in bucket.values()), *shared]
 
     def rates(self) -> Units:
         return tuple([bucket.rate for bucket in self.buckets])
@@ -212,8 +217,9 @@ class Budgets:
             self.progress_s = max(self.progress_s, now_s)
 
     def throttled(self, now_s: float, budget: int | None, *, hot: bool) -> None:
-        """budget: which was short; None where the service did not say: the table's, unless keys are hot just now."""
-        if hot:
-            self.hot_until_s = now_s + HOT_FOR_S
-        elif budget is not None or now_s >= self.hot_until_s:
-            self.buckets[budget or 0].cut(now_s)
+        """budget: which was short; None where the service did not say. hot: only a range of keys is."""
+        if hot or budget is not None:
+            self.blamed, self.blamed_until_s = self.HOT_KEYS if hot else float(budget or 0), now_s + BLAME_FOR_S
+        short = self.blamed if now_s < self.blamed_until_s else 0.0
+        if short != self.HOT_KEYS:
+            self.buckets[int(short)].cut(now_s)

@@ -37,12 +37,16 @@ class CapChange:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """units_per_s: from the start; infinite for none. origin: where it came from. changes: later caps."""
+    """units_per_s: at first; infinite for none. origin: where it came from. kind: WCU or RCU.
+
+    changes: later caps. chosen_at: local time at which the first one was chosen: changes count from then.
+    """
 
     units_per_s: float
     origin: str
-    kind: str  # WCU or RCU
+    kind: str
     changes: tuple[CapChange, ...] = ()
+    chosen_at: datetime.datetime = datetime.datetime.min
 
     def __str__(self) -> str:
         if math.isinf(self.units_per_s):
@@ -102,11 +106,9 @@ def choose_cap(
         return Cap(_units(first, asked), origin, kind)
     timed = [first, *rest] if _TIMED.fullmatch(first) else rest
     changes = tuple(_change(text, asked) for text in timed)
-    if len(timed) > len(rest):
-        at_start = _last_before(now or datetime.datetime.now(), changes)
-    else:
-        at_start = _units(first, asked)
-    return Cap(at_start, "-c, by local time", kind, changes)
+    now = now or datetime.datetime.now()
+    at_start = _last_before(now, changes) if len(timed) > len(rest) else _units(first, asked)
+    return Cap(at_start, "-c, by local time", kind, changes, now)
 
 
 def _change(text: str, asked: _Asked) -> CapChange:

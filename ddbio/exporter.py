@@ -148,7 +148,6 @@ def _job(options: ExportOptions, table: TableInfo, session: Session, cap: Cap, l
         aws=options.aws,
         max_file_bytes=options.file_megabytes * MEGABYTE,
         consistent_read=options.consistent_read,
-        cap=cap.units_per_s,
         lanes=lanes,
         compress=options.compress,
     )

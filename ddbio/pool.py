@@ -111,6 +111,7 @@ class _Pool:
         # A few units beyond the lanes, so that a lane never waits for the parent.
         self._capacity = job.lanes + max(2, job.lanes // 4)
         self._next_number = 0
+        self._wanted = workers
         self._workers = [self._start() for _ in range(workers)]
 
     # -- the loop
@@ -215,7 +216,7 @@ class _Pool:
         number = self._next_number
         self._next_number += 1
         ours, theirs = self._context.Pipe()
-        arguments = WorkerArguments(number, self._job, self._governor, self._keys)
+        arguments = WorkerArguments(number, self._wanted, self._job, self._governor, self._keys)
         process = self._context.Process(
             target=worker_main, args=(theirs, arguments), name=f"Worker_{number:04d}", daemon=True
         )

@@ -28,9 +28,10 @@ EXIT_CRASHED = 71
 
 @dataclass(frozen=True, slots=True)
 class WorkerArguments:
-    """What a worker is started with."""
+    """What a worker is started with. workers: how many there are."""
 
     number: int
+    workers: int
     job: Job
     governor: Governor
     keys: Keys
@@ -107,7 +108,12 @@ class _PipeWorker:
         self._units: deque[Unit] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._no_more = False
-        self._context = WorkerContext(governor=arguments.governor, keys=lambda: self._keys, report=self._report)
+        self._context = WorkerContext(
+            governor=arguments.governor,
+            keys=lambda: self._keys,
+            report=self._report,
+            share=1 / arguments.workers,
+        )
 
     def run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -28,7 +28,6 @@ from ddbio.worker import REPORT_INTERVAL_S, StopRequested, WorkerContext
 Result = TypeVar("Result")
 
 DEFAULT_EXPORT_LANES = 8  # a page is 1 MB: eight keep a CPU busy, and on S3 each holds a part in memory
-PAGE_S = 0.25  # of the cap: the most one page may cost before it is made smaller with `Limit`
 FIRST_LIMIT = 1  # items of the first pages under a cap that small, when nothing is known of their size
 
 
@@ -38,7 +37,6 @@ class ExportJob:
 
     table: its name. item_bytes: average size of an item as the service reports it; 0 where it does not know.
     max_file_bytes: a file is closed before it would grow beyond.
-    cap: read units per second; infinite for none.
     """
 
     table: str
@@ -49,7 +47,6 @@ class ExportJob:
     aws: AwsSettings
     max_file_bytes: int
     consistent_read: bool
-    cap: float
     lanes: int = DEFAULT_EXPORT_LANES
     compress: str = "none"
 
@@ -67,21 +64,27 @@ class ExportWork:
         self.scan = scan_operation(self.format.page_items)
         self.storage: Storage = open_storage(job.destination, job.aws, context.keys)
         self.new_client = job.data_plane.open(context, job.table)
-        self.page_size = PageSize(job.cap, job.item_bytes, consistent=job.consistent_read)
+        self.page_size = PageSize(
+            lambda: context.pacer.request_units()[0], job.item_bytes, consistent=job.consistent_read
+        )
 
     def lane(self) -> ExportLane:
         return ExportLane(self)
 
 
 class PageSize:
-    """How large a page to ask for and what it will cost, learned from the pages seen so far. Shared by the lanes."""
+    """How large a page to ask for and what it will cost, learned from the pages seen so far. Shared by the lanes.
+
+    most_units: what one request should cost at most; asked for each time, for a cap may change. A page that would
+        cost more is made smaller with `Limit`.
+    """
 
     _WEIGHT = 0.3  # of the newest page in the average
 
-    def __init__(self, cap: float, item_bytes: float, *, consistent: bool) -> None:
+    def __init__(self, most_units: Callable[[], float], item_bytes: float, *, consistent: bool) -> None:
+        self._most_units = most_units
         self._full_units = page_read_units(MAX_PAGE_BYTES + 1, consistent)
         self._bytes_per_unit = MAX_PAGE_BYTES / page_read_units(MAX_PAGE_BYTES, consistent)
-        self._allowed_units = max(cap * PAGE_S, page_read_units(0, consistent))
         self._least_units = page_read_units(0, consistent)
         self._item_bytes = item_bytes
         self._page_units = self._full_units  # the first request is cautious: it reserves a full page
@@ -89,11 +92,12 @@ class PageSize:
     @property
     def limit(self) -> int | None:
         """Items to ask for; None for as many as fit in 1 MB."""
-        if self._allowed_units >= self._full_units:
+        allowed_units = max(self._most_units(), self._least_units)
+        if allowed_units >= self._full_units:
             return None
         if not self._item_bytes:
             return FIRST_LIMIT
-        return max(1, math.floor(self._allowed_units * self._bytes_per_unit / self._item_bytes))
+        return max(1, math.floor(allowed_units * self._bytes_per_unit / self._item_bytes))
 
     @property
     def estimate(self) -> float:

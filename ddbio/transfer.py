@@ -83,7 +83,7 @@ class _CapSchedule:
             self._thread.start()
 
     def _run(self) -> None:
-        due_at, units_per_s = self._after(_now())
+        due_at, units_per_s = self._after(self._cap.chosen_at)
         # Each wait is short, and the next change is looked for from the time the last was due: a clock that was set,
         # or a machine that slept, makes a change late but loses none.
         while not self._ended.wait(min(max((due_at - _now()).total_seconds(), 0.0), _LONGEST_SLEEP_S)):

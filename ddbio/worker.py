@@ -72,6 +72,7 @@ class WorkerContext:
 
     keys: the newest AWS keys the parent handed over.
     report: takes a report, or a notice for the user, to the parent; may be called from the event loop only.
+    share: of the job's rate that this worker is expected to spend.
     """
 
     governor: Governor
@@ -79,11 +80,12 @@ class WorkerContext:
     report: Callable[[Event], None]
     sleep: Sleeper = field(default_factory=Sleeper)
     clock: Callable[[], float] = time.monotonic
+    share: float = 1.0
     pacer: Pacer = field(init=False)
     _said: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.pacer = Pacer(self.governor, self.sleep, self.clock)
+        self.pacer = Pacer(self.governor, self.sleep, self.clock, share=self.share)
 
     def say(self, sentence: str) -> None:
         """Tell the user something about the run, once."""

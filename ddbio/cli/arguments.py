@@ -15,6 +15,7 @@ from ddbio.options import AwsSettings
 
 if TYPE_CHECKING:
     from ddbio.accounts import Result
+    from ddbio.caps import Cap
 
 
 def new_parser(program: str, description: str, examples: str) -> argparse.ArgumentParser:
@@ -150,10 +151,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
-def consumption(result: Result, cap: float, kind: str) -> str:
+def consumption(result: Result, cap: Cap) -> str:
     """How long it took and what it consumed."""
-    of_cap = "no cap" if math.isinf(cap) else f"cap {cap:,.10g}"
-    tally = result.tally
+    kind, tally = cap.kind, result.tally
+    of_cap = "no cap" if math.isinf(cap.units_per_s) else f"cap {cap.units_per_s:,.10g}"
+    of_cap = "cap by the time of day" if cap.changes else of_cap
     text = (
         f"{result.seconds:.1f} s, {tally.units:,.1f} {kind} consumed, {result.units_per_s:,.1f} {kind}/s ({of_cap})"
     )

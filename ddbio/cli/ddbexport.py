@@ -96,7 +96,7 @@ def summary(result: ExportResult) -> str:
     files = arguments.counted(len(result.files), "file")
     lines = [
         f"{tally.read:,} read, {tally.written:,} exported to {files} of {size:,} bytes",
-        arguments.consumption(result, result.cap.units_per_s, "RCU"),
+        arguments.consumption(result, result.cap),
     ]
     if result.manifest is not None:
         lines.append(f"manifest: {result.manifest}")

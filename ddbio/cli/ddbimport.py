@@ -88,7 +88,7 @@ def summary(result: ImportResult) -> str:
     counts += [f"{tally.skipped:,} skipped because their key was taken"] * bool(tally.skipped)
     counts += [f"{tally.replaced:,} replaced by a later record with the same key"] * bool(tally.replaced)
     counts += [f"{tally.blank:,} blank line{'s' * (tally.blank != 1)} skipped"] * bool(tally.blank)
-    lines = [", ".join(counts), arguments.consumption(result, result.cap.units_per_s, "WCU")]
+    lines = [", ".join(counts), arguments.consumption(result, result.cap)]
     if result.rejects is not None:
         lines.append(f"rejected records, each with the reason: {result.rejects}")
     return "\n".join(lines)

@@ -1,8 +1,7 @@
 """What a throttling error says: which budget is short, whether only some keys are hot, and a sentence for the user.
 
 The service gives reasons since 2025: `TableWriteKeyRangeThroughputExceeded` and fifteen more, made of a resource, an
-access and a cause, with the ARN of the table or index. Older endpoints and emulators give none: then the table's own
-budget is taken to be short.
+access and a cause, with the ARN of the table or index. Older endpoints and emulators give none.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class Throttle:
 def explain(reasons: Sequence[ThrottlingReason], budgets: Sequence[str]) -> Throttle:
     """budgets: names of indexes by number, the table's (any name) first."""
     if not reasons:
-        return Throttle(0)
+        return Throttle()
     first = reasons[0]
     index = first.resource.partition("/index/")[2]
     what = f"index {index}" if index else f"table {first.resource.rpartition('table/')[2] or 'in use'}"

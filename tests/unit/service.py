@@ -38,6 +38,7 @@ class RecordingPacer:
         self.settled: list[tuple[tuple[float, ...], tuple[float, ...]]] = []  # what was estimated, what was consumed
         self.throttles: list[tuple[int | None, bool]] = []
         self.progressed_s = -math.inf
+        self.most_units = math.inf
 
     async def acquire(self, costs: tuple[float, ...]) -> None:
         self.acquired.append(costs)
@@ -49,7 +50,7 @@ class RecordingPacer:
         self.throttles.append((budget, hot))
 
     def request_units(self) -> tuple[float, ...]:
-        return (math.inf,)
+        return (self.most_units,)
 
     def progress_s(self) -> float:
         return self.progressed_s

@@ -170,6 +170,17 @@ def test_a_starved_index_slows_only_itself() -> None:
     assert budgets.rates()[1] < 100
 
 
+def test_refusals_without_a_reason_are_put_down_to_what_was_named_last() -> None:
+    budgets = Budgets.of((1000, 100), 0.0)
+    budgets.throttled(1.0, 1, hot=False)
+    rate = budgets.rates()[1]
+    budgets.throttled(2.0, None, hot=False)  # unprocessed items: the index holds them back, not the table
+    assert budgets.rates()[0] == 1000
+    assert budgets.rates()[1] < rate
+    budgets.throttled(60.0, None, hot=False)  # that was long ago
+    assert budgets.rates()[0] < 1000
+
+
 def test_hot_keys_do_not_slow_the_table() -> None:
     budgets = Budgets.of((1000,), 0.0)
     budgets.throttled(1.0, 0, hot=True)

@@ -106,7 +106,7 @@ def test_what_may_succeed_is_sent_again_after_a_pause(
     tally = lane.client.tally
     assert tally.requests == 3
     assert (tally.throttled, tally.retries) == ((2, 0) if counted == "throttled" else (0, 2))
-    assert lane.pacer.throttles == ([(0, False)] * 2 if counted == "throttled" else [])
+    assert lane.pacer.throttles == ([(None, False)] * 2 if counted == "throttled" else [])
 
 
 def test_an_answer_that_cannot_be_understood_ends_the_connection() -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ddbio.buckets import UNCAPPED
 from ddbio.governor import LocalGovernor
-from ddbio.pacer import Pacer
+from ddbio.pacer import UNDER_WAY_S, Pacer
+from ddbio.worker import Sleeper, StopRequested
 
 
 class Clock:
@@ -31,6 +34,7 @@ def acquire_all(pacer: Pacer, asks: list[float]) -> list[int]:
     async def one(number: int, units: float) -> None:
         await pacer.acquire((units,))
         order.append(number)
+        pacer.settle((units,), (units,))
 
     async def run() -> None:
         await asyncio.gather(*(one(number, units) for number, units in enumerate(asks)))
@@ -66,11 +70,109 @@ def test_at_high_rates_a_grant_serves_several_requests() -> None:
 def test_unprocessed_items_are_not_charged() -> None:
     clock = Clock()
     pacer = Pacer(LocalGovernor(100, clock=clock), clock.sleep, clock)
-    acquire_all(pacer, [25])
-    pacer.settle((25,), (0,))
+    asyncio.run(pacer.acquire((25.0,)))
+    pacer.settle((25.0,), (0.0,))
     before_s = clock.now_s
     acquire_all(pacer, [25])
     assert clock.now_s == before_s
+
+
+async def answered(pacer: Pacer, clock: Clock, latency_s: float, requests: int, units: float = 25.0) -> int:
+    """Requests one after the other and several at once, each `latency_s` under way; the most that were at once."""
+    under_way, most = 0, 0
+
+    async def lane() -> None:
+        nonlocal under_way, most
+        await pacer.acquire((units,))
+        under_way += 1
+        most = max(most, under_way)
+        until_s = clock.now_s + latency_s
+        while clock.now_s < until_s:
+            await asyncio.sleep(0)
+        under_way -= 1
+        pacer.settle((units,), (units,))
+
+    lanes = [asyncio.ensure_future(lane()) for _ in range(requests)]
+    while not all(each.done() for each in lanes):
+        clock.now_s += 0.001
+        await asyncio.sleep(0)
+    return most
+
+
+async def steady(clock: Clock, seconds: float) -> None:
+    """A sleep while `answered` moves the clock."""
+    until_s = clock.now_s + seconds
+    while clock.now_s < until_s:
+        await asyncio.sleep(0)
+
+
+def pacer_at(rate: float, share: float = 1.0) -> tuple[Pacer, Clock]:
+    clock = Clock()
+    sleep = lambda seconds: steady(clock, seconds)  # noqa: E731
+    return Pacer(LocalGovernor(rate, clock=clock), sleep, clock, share=share), clock
+
+
+def test_a_service_that_is_held_up_has_no_more_than_the_bound_to_answer() -> None:
+    pacer, clock = pacer_at(20_000)
+    asyncio.run(answered(pacer, clock, 0.001, 2000))  # what is usual
+    most = asyncio.run(answered(pacer, clock, 0.04, 40))  # a hitch
+    assert most * 25 <= 20_000 * UNDER_WAY_S + 25
+
+
+def test_the_bound_follows_a_service_that_is_far_away() -> None:
+    pacer, clock = pacer_at(20_000)
+    began_s = clock.now_s
+    asyncio.run(answered(pacer, clock, 0.1, 4000))
+    assert 4000 * 25 / (clock.now_s - began_s) > 0.8 * 20_000  # 80 requests must be under way for that
+
+
+def test_a_worker_of_many_keeps_to_its_share_and_one_request_always_may_go() -> None:
+    pacer, clock = pacer_at(20_000, share=1 / 96)
+    asyncio.run(answered(pacer, clock, 0.001, 10))
+    assert asyncio.run(answered(pacer, clock, 0.05, 10)) == 1
+
+
+@given(st.lists(st.tuples(st.floats(0.5, 300), st.booleans()), min_size=1, max_size=30), st.sampled_from([50.0, 1e5]))
+@settings(deadline=None, max_examples=60)
+def test_lanes_that_are_cancelled_leave_no_place_taken(asks: list[tuple[float, bool]], rate: float) -> None:
+    clock = Clock()
+    pacer = Pacer(LocalGovernor(rate, clock=clock), clock.sleep, clock)
+    served: list[int] = []
+
+    async def lane(number: int, units: float) -> None:
+        await pacer.acquire((units,))
+        try:
+            await asyncio.sleep(0)
+        finally:
+            pacer.settle((units,), (units,))
+        served.append(number)
+
+    async def run() -> None:
+        lanes = [asyncio.ensure_future(lane(number, units)) for number, (units, _) in enumerate(asks)]
+        await asyncio.sleep(0)
+        for each, (_, cancelled) in zip(lanes, asks, strict=True):
+            if cancelled:
+                each.cancel()
+            await asyncio.sleep(0)
+        await asyncio.gather(*lanes, return_exceptions=True)
+        await lane(-1, 1.0)  # nobody holds the queue up
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+    assert {number for number, (_, cancelled) in enumerate(asks) if not cancelled} <= set(served)
+    assert pacer._under_way.units == [0.0]
+
+
+def test_a_stop_reaches_every_lane_that_waits() -> None:
+    clock, stopping = Clock(), Sleeper()
+    pacer = Pacer(LocalGovernor(1, clock=clock), stopping, clock)
+
+    async def run() -> list[BaseException | None]:
+        lanes = [asyncio.ensure_future(pacer.acquire((100.0,))) for _ in range(5)]
+        await asyncio.sleep(0)
+        stopping.stop()
+        return await asyncio.gather(*lanes, return_exceptions=True)
+
+    assert [type(each) for each in asyncio.run(asyncio.wait_for(run(), 10))] == [StopRequested] * 5
 
 
 def test_throttling_slows_the_job_and_not_below_a_crawl() -> None:

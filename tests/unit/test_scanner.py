@@ -92,7 +92,6 @@ class MemoryStorage:
 def export_job(
     max_file_bytes: int = 100,
     *,
-    cap: float = float("inf"),
     table: str = "Orders",
     folder: str = "out",
     compress: str = "none",
@@ -106,7 +105,6 @@ def export_job(
         aws=AwsSettings(),
         max_file_bytes=max_file_bytes,
         consistent_read=False,
-        cap=cap,
         lanes=1,
         compress=compress,
     )
@@ -339,35 +337,29 @@ def test_after_an_abort_there_is_no_cursor_into_the_file_that_is_gone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cap", "item_bytes", "consistent", "limit", "estimate"),
+    ("most_units", "item_bytes", "consistent", "limit", "estimate"),
     [
         (float("inf"), 100.0, False, None, 128.5),  # 1 MB and the item that crosses it
         (float("inf"), 100.0, True, None, 257.0),
-        (514.0, 100.0, False, None, 128.5),  # a full page is a quarter of a second
-        (
-            513.0,
-            0.0,
-            False,
-            FIRST_LIMIT,
-            0.5,
-        ),  # nothing is known of the items: one, and what it costs is settled after
-        (400.0, 1024.0, False, 800, 100.0),
-        (400.0, 1024.0, True, 400, 100.0),
-        (4.0, 1024.0, False, 8, 1.0),
-        (0.5, 100.0, False, 40, 0.5),  # never less than the service charges
-        (4.0, 400_000.0, False, 1, 400_000 / 8192),
+        (128.5, 100.0, False, None, 128.5),
+        (128.25, 0.0, False, FIRST_LIMIT, 0.5),  # nothing is known of the items: one, and its cost is settled after
+        (100.0, 1024.0, False, 800, 100.0),
+        (100.0, 1024.0, True, 400, 100.0),
+        (1.0, 1024.0, False, 8, 1.0),
+        (0.125, 100.0, False, 40, 0.5),  # never less than the service charges
+        (1.0, 400_000.0, False, 1, 400_000 / 8192),
     ],
 )
-def test_pages_are_no_larger_than_a_quarter_second_of_the_cap(
-    cap: float, item_bytes: float, consistent: bool, limit: int | None, estimate: float
+def test_pages_cost_no_more_than_a_request_may(
+    most_units: float, item_bytes: float, consistent: bool, limit: int | None, estimate: float
 ) -> None:
-    page_size = PageSize(cap, item_bytes, consistent=consistent)
+    page_size = PageSize(lambda: most_units, item_bytes, consistent=consistent)
     assert page_size.limit == limit
     assert page_size.estimate == pytest.approx(estimate, rel=0.01)
 
 
 def test_the_size_of_items_is_learned() -> None:
-    page_size = PageSize(40.0, 0.0, consistent=False)
+    page_size = PageSize(lambda: 10.0, 0.0, consistent=False)
     assert page_size.limit == FIRST_LIMIT
     page_size.learn(10, 5.0)  # 4 KB each
     assert page_size.limit == 20
@@ -378,7 +370,7 @@ def test_the_size_of_items_is_learned() -> None:
 
 
 def test_small_pages_are_not_reserved_as_full_ones() -> None:
-    page_size = PageSize(float("inf"), 100.0, consistent=False)
+    page_size = PageSize(lambda: float("inf"), 100.0, consistent=False)
     for _ in range(20):
         page_size.learn(0, 0.5)
     assert page_size.estimate < 1.0
@@ -394,9 +386,9 @@ def test_small_pages_are_not_reserved_as_full_ones() -> None:
     st.lists(st.tuples(st.integers(0, 5000), st.floats(0.5, 257)), max_size=10),
 )
 def test_there_is_always_a_page_to_ask_for(
-    cap: float, item_bytes: float, consistent: bool, pages: list[tuple[int, float]]
+    most_units: float, item_bytes: float, consistent: bool, pages: list[tuple[int, float]]
 ) -> None:
-    page_size = PageSize(cap, item_bytes, consistent=consistent)
+    page_size = PageSize(lambda: most_units, item_bytes, consistent=consistent)
     for items, units in pages:
         page_size.learn(items, units)
     assert page_size.limit is None or page_size.limit >= 1
@@ -439,7 +431,7 @@ class Export:
     reports: list[UnitReport] = field(default_factory=list)
     seconds_a_request: float = 0.0
     stop_after: int | None = None
-    cap: float = float("inf")
+    most_units: float = float("inf")
 
     def work(self, unit: SegmentUnit = UNIT) -> None:
         clock = Clock()
@@ -450,7 +442,8 @@ class Export:
 
         with served_by(act):
             context = worker_context(self.reports.append, FakeSleep(clock, self.stop_after), clock)  # type: ignore[arg-type]
-            work = ExportWork(export_job(self.max_file_bytes, cap=self.cap, folder=self.folder), context)
+            context.pacer.most_units = self.most_units  # type: ignore[attr-defined]
+            work = ExportWork(export_job(self.max_file_bytes, folder=self.folder), context)
             work.storage = self.storage
             lane = ExportLane(work)
 
@@ -485,7 +478,7 @@ def test_an_empty_page_does_not_end_a_segment_and_an_empty_segment_makes_no_file
 
 
 def test_under_a_small_cap_pages_are_limited() -> None:
-    export = Export(Table([[item(1)], [item(2)]]), cap=4.0)
+    export = Export(Table([[item(1)], [item(2)]]), most_units=1.0)
     export.work()
     limits = [request["Limit"] for request in export.table.requests]
     assert limits[0] == FIRST_LIMIT

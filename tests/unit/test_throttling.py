@@ -35,8 +35,8 @@ def test_reasons(reason: str, resource: str, budget: int, hot: bool, words: str)
     assert bool(words) == bool(throttle.sentence)
 
 
-def test_without_a_reason_the_table_is_short() -> None:
-    assert explain([], BUDGETS) == Throttle(0)
+def test_without_a_reason_nothing_is_said_to_be_short() -> None:
+    assert explain([], BUDGETS) == Throttle(None)
 
 
 @pytest.mark.parametrize("spelling", ["ThrottlingReasons", "throttlingReasons"])
