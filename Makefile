@@ -1,6 +1,6 @@
 # Everything works from a fresh clone: each target makes .venv first (scripts/setup).
 
-.PHONY: check lint test format bench demo setup
+.PHONY: check lint test format bench bench-full bench-governor demo setup
 
 check: lint test
 
@@ -17,7 +17,15 @@ format: setup
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
+# This project and its peers side by side: about five minutes. All of it at length, and the cap: an hour.
 bench: setup
+	@.venv/bin/python -m bench
+
+bench-full: setup
+	@.venv/bin/python -m bench --full --picture docs/performance.svg
+	@.venv/bin/python -m bench.governor
+
+bench-governor: setup
 	@.venv/bin/python -m bench.governor
 
 demo: setup

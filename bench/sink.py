@@ -19,6 +19,7 @@ import ssl
 import sys
 import time
 import zlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from bench.shapes import PAGE_ITEMS, SHAPES, page
 from ddbio.worker import new_event_loop
 
 TABLE = "Orders"
+KEYS = ("hash", "range")  # of GenerateTestData's items
+KEY_KINDS = ("HASH", "RANGE")
 DEFAULT_PAGES = 100
 PAGE_UNITS = 128.0  # eventually consistent, 1 MB
 _NUMBER_OF = {name: re.compile(rb'"%b": ?"?(\d+)' % name) for name in (b"Segment", b"TotalSegments")}
@@ -40,7 +43,7 @@ class Counts:
 
     requests: int = 0
     puts: int = 0
-    pages: int = 0
+    scanned: int = 0
     first_write_at_s: float = 0.0
     last_write_at_s: float = 0.0
     since_s: float = 0.0
@@ -50,15 +53,16 @@ class Counts:
 class Answers:
     """What to say to each operation. pages: of the whole table, shared out among the segments of a scan."""
 
-    def __init__(self, shape: str = "small", pages: int = DEFAULT_PAGES) -> None:
+    def __init__(self, shape: str = "small", pages: int = DEFAULT_PAGES, keys: Sequence[str] = KEYS) -> None:
         items = page(shape)
         self._pages = pages
+        self._page_items = PAGE_ITEMS[shape]
         self._page_head = (
             b'{"Count":%(n)d,"ScannedCount":%(n)d,"Items":%(items)b,"ConsumedCapacity":'
             b'{"TableName":"%(table)b","CapacityUnits":%(units).1f}'
         ) % {b"n": PAGE_ITEMS[shape], b"items": items, b"table": TABLE.encode(), b"units": PAGE_UNITS}
         self._page_crc = zlib.crc32(self._page_head)  # goes on with the tail: a page is summed only once
-        self._table = json.dumps(description(pages * PAGE_ITEMS[shape], pages * 1_000_000)).encode()
+        self._table = json.dumps(description(pages * PAGE_ITEMS[shape], pages * 1_000_000, keys)).encode()
         self.counts = Counts()
         self.reset()
 
@@ -101,7 +105,7 @@ class Answers:
         pages = len(range(segment, self._pages, max(segments, 1)))
         if number >= pages:
             return answer(b'{"Count":0,"ScannedCount":0,"Items":[]}')
-        self.counts.pages += 1
+        self.counts.scanned += self._page_items
         last_key = b',"LastEvaluatedKey":{"hash":{"S":"page-%d"},"range":{"S":"%d"}}}' % (number, segment)
         tail = last_key if number + 1 < pages else b"}"
         size = len(self._page_head) + len(tail)
@@ -126,16 +130,16 @@ def http_head(length: int, crc32: int) -> bytes:
     )
 
 
-def description(item_count: int, size_bytes: int) -> dict[str, object]:
-    """DescribeTable's answer: an on-demand table with the keys of the test data."""
-    keys = (("hash", "HASH"), ("range", "RANGE"))
+def description(item_count: int, size_bytes: int, keys: Sequence[str]) -> dict[str, object]:
+    """DescribeTable's answer: an on-demand table with these keys, all strings."""
+    schema = [{"AttributeName": name, "KeyType": kind} for name, kind in zip(keys, KEY_KINDS, strict=False)]
     table = {
         "TableName": TABLE,
         "TableArn": f"arn:aws:dynamodb:us-east-1:000000000000:table/{TABLE}",
         "TableStatus": "ACTIVE",
         "CreationDateTime": 1_600_000_000,
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
-        "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in keys],
+        "KeySchema": schema,
         "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
         "ProvisionedThroughput": {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0, "NumberOfDecreasesToday": 0},
         "ItemCount": item_count,
@@ -194,11 +198,13 @@ def main() -> int:
     parser.add_argument("--tls", type=Path, metavar="FOLDER", help="speak TLS; ca.pem and server.pem are made there")
     parser.add_argument("--shape", choices=SHAPES, default="small", help="of the items of a page")
     parser.add_argument("--pages", type=int, default=DEFAULT_PAGES, help="of the table (default: %(default)s)")
+    parser.add_argument("--keys", default=",".join(KEYS), help="of the table, all strings (default: %(default)s)")
     given = parser.parse_args()
+    answers = Answers(given.shape, given.pages, given.keys.split(","))
     loop = new_event_loop()
     tls = server_context(given.tls) if given.tls else None
     try:
-        loop.run_until_complete(serve(Answers(given.shape, given.pages), given.port, given.latency / 1000, tls))
+        loop.run_until_complete(serve(answers, given.port, given.latency / 1000, tls))
     except KeyboardInterrupt:
         return 130
     return 0

@@ -1,0 +1,213 @@
+"""The comparisons. Each case runs its contenders in turns and gives the rows of the table that follow from them.
+
+The limits are the project's own: what a run must reach, and what it aims at.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from bench.measure import measure
+from bench.suite import ENVIRONMENT, Bar, Contender, Suite, Task, our, peer
+
+Case = Callable[[Suite], Iterable[Bar]]
+CASES: dict[str, Case] = {}
+LATENCY = ("--latency", "10")
+MB = 1_000_000
+
+
+def case(function: Case) -> Case:
+    CASES[function.__name__] = function
+    return function
+
+
+def ratio(ours: Contender, theirs: Contender) -> float | None:
+    return ours.against(theirs) if ours.runs and theirs.runs else None
+
+
+@case
+def import_small(suite: Suite) -> Iterable[Bar]:
+    """Items of GenerateTestData, one worker, beside what people use today."""
+    job, sink, count = "import, 167-byte items", suite.sink(), suite.amount(1_000_000)
+    ours = suite.importer(job, sink, suite.lines("small", count), count, "-p", "1")
+    few = suite.amount(40_000)
+    source = suite.lines("small", few)
+    writer = suite.import_peer(job, "boto3 batch_writer", "batch_writer", sink, source, few)
+    suite.take_turns(ours, writer)
+    singles = suite.amount(5_000)
+    suite.once(
+        suite.import_peer(job, "boto3 put_item", "put_item", sink, suite.lines("small", singles), singles),
+        suite.import_peer(job, "botocore client, unvalidated", "client", sink, source, few),
+        suite.import_peer(job, "awswrangler put_items", "wrangler", sink, source, few),
+    )
+    yield Bar("import, 167-byte items, -p 1, against batch_writer", ratio(ours, writer), 20, 30)
+
+
+@case
+def import_tls(suite: Suite) -> Iterable[Bar]:
+    """The same over TLS 1.3."""
+    job, sink, count = "import over TLS 1.3", suite.sink(tls=True), suite.amount(1_000_000)
+    ours = suite.importer(job, sink, suite.lines("small", count), count, "-p", "1")
+    few = suite.amount(40_000)
+    source = suite.lines("small", few)
+    writer = suite.import_peer(job, "boto3 batch_writer", "batch_writer", sink, source, few)
+    suite.take_turns(ours, writer)
+    yield Bar("the same over TLS 1.3", ratio(ours, writer), 15, 22)
+
+
+@case
+def import_capped(suite: Suite) -> Iterable[Bar]:
+    """What the cap costs: 100,000 units per second, which holds the import back, against none."""
+    job, sink, count = "import, capped", suite.sink(), suite.amount(500_000)
+    source = suite.lines("small", count)
+    capped = suite.importer(job, sink, source, count, "-p", "2", "-c", "100000")
+    free = suite.importer("import, no cap, -p 2", sink, source, count, "-p", "2")
+    suite.take_turns(capped, free, rounds=suite.rounds + 1)
+    more = 1 / capped.against(free) - 1
+    yield Bar("import with the cap on, against no cap: CPU", 100 * more, 5, 2, "% more", at_most=True)
+
+
+@case
+def import_nested(suite: Suite) -> Iterable[Bar]:
+    """Items of nested maps, lists, a set and decimals."""
+    job, sink, count = "import, nested 1 KB items", suite.sink(), suite.amount(50_000)
+    ours = suite.importer(job, sink, suite.lines("nested", count), count, "-p", "1")
+    few = suite.amount(6_000)
+    writer = suite.import_peer(job, "boto3 batch_writer", "batch_writer", sink, suite.lines("nested", few), few)
+    suite.take_turns(ours, writer)
+    yield Bar("import of nested 1 KB items, against batch_writer", ratio(ours, writer), 10, 15)
+
+
+@case
+def import_csv(suite: Suite) -> Iterable[Bar]:
+    """The loaders' dataset, against a CSV loader of threads."""
+    job, sink, count = "import, csv", suite.sink("--keys", "id"), suite.amount(500_000)
+    few = suite.amount(20_000)
+    theirs = suite.import_peer(job, "threaded CSV loader", "csv_threads", sink, suite.rows(few), few)
+    rows = suite.rows(count)
+    ours = suite.importer(job, sink, rows, count, "-p", "1", "--format", "csv")
+    if not _knows_csv():
+        ours.missing = "the import does not read CSV"
+    suite.take_turns(ours, theirs)
+    suite.once(suite.import_peer(job, "dynamodb-csv", "dynamodb_csv", sink, suite.rows(few), few))
+    yield Bar("import of csv, against the threaded loader", ratio(ours, theirs), 15, 25, note=ours.missing)
+
+
+def _knows_csv() -> bool:
+    shown = subprocess.run([*our("DDBImport.py"), "--help"], env=ENVIRONMENT, capture_output=True, text=True)
+    return "csv" in shown.stdout
+
+
+@case
+def export_json(suite: Suite) -> Iterable[Bar]:
+    """170-byte items to plain JSON lines and to DynamoDB JSON."""
+    pages, few = suite.amount(150), 5
+    sink = suite.sink("--pages", str(pages))
+    plain = suite.exporter("export, json", sink, pages, "small", "-p", "1")
+    typed = suite.exporter("export, dynamodb-json", sink, pages, "small", "-p", "1", "--format", "dynamodb-json")
+    scan = suite.export_peer("export, json", "boto3 scan + json.dumps", "scan", few, "small")
+    suite.take_turns(plain, typed, scan)
+    suite.once(suite.export_peer("export, dynamodb-json", "dynamodump", "dump", few, "small"))
+    yield Bar("export json, 170-byte items, against boto3 scan + json.dumps", ratio(plain, scan), 12, 20)
+    yield Bar("export dynamodb-json, against the same", ratio(typed, scan), 25, 50)
+
+
+@case
+def export_large(suite: Suite) -> Iterable[Bar]:
+    """200 KB items: the predecessors' case."""
+    pages, few = suite.amount(1000), suite.amount(200)
+    sink = suite.sink("--shape", "large", "--pages", str(pages))
+    ours = suite.exporter("export, 200 KB items", sink, pages, "large", "-p", "1")
+    scan = suite.export_peer("export, 200 KB items", "boto3 scan + json.dumps", "scan", few, "large")
+    suite.take_turns(ours, scan)
+    yield Bar("export of 200 KB items, MB per CPU-second, against boto3", ratio(ours, scan), 3, 6)
+
+
+@case
+def parent(suite: Suite) -> Iterable[Bar]:
+    """What the parent takes of the tree."""
+    count = suite.amount(1_000_000)
+    job = "import, -p 2"
+    ours = suite.importer(job, suite.sink(), suite.lines("small", count), count, "-p", "2")
+    suite.take_turns(ours)
+    shares = [100 * run.parent_cpu_s / run.cpu_s for run in ours.runs]
+    yield Bar("parent's share of the tree's CPU, -p 2", statistics.median(shares), 8, 4, "%", at_most=True)
+
+
+@case
+def latency(suite: Suite) -> Iterable[Bar]:
+    """10 ms a request: two workers against one, with lanes so few that nothing is busy; one worker at its best."""
+    sink, count = suite.sink(*LATENCY), suite.amount(300_000)
+    source = suite.lines("small", count)
+    one = suite.importer("import at 10 ms, 16 lanes, -p 1", sink, source, count, "-p", "1", "--lanes", "16")
+    two = suite.importer("import at 10 ms, 16 lanes, -p 2", sink, source, count, "-p", "2", "--lanes", "16")
+    alone = suite.importer("import at 10 ms, -p 1", sink, source, count, "-p", "1")
+    suite.take_turns(one, two, alone)
+    pairs = zip(one.writes_per_s(), two.writes_per_s(), strict=True)
+    yield Bar("throughput -p 2 against -p 1, 10 ms a request", statistics.median(b / a for a, b in pairs), 1.9, 1.97)
+    best = statistics.median(alone.writes_per_s())
+    yield Bar("one worker at 10 ms a request, no cap", best, 40_000, 100_000, "items/s")
+
+
+@case
+def memory(suite: Suite) -> Iterable[Bar]:
+    """Ten times the items in the memory of one."""
+    sink, count = suite.sink(), suite.amount(1_000_000)
+    source = suite.lines("small", count)
+    folder = suite.folder / "ten"
+    folder.mkdir()
+    for number in range(10):
+        os.link(source, folder / f"{number}.json")
+    one = suite.importer("import, -p 2, 1 M", sink, source, count, "-p", "2")
+    ten = suite.importer("import, -p 2, 10 M", sink, folder, 10 * count, "-p", "2")
+    suite.take_turns(one, ten, rounds=1)
+    small, big = one.runs[0].worker_peak_bytes, ten.runs[0].worker_peak_bytes
+    yield Bar("memory per worker, 10 M items against 1 M", big / small, 1.1, 1.1, at_most=True)
+    yield Bar("memory per worker, 10 M items", big / MB, 100, 60, "MB", at_most=True)
+
+
+@case
+def start(suite: Suite) -> Iterable[Bar]:
+    """Start times."""
+    rounds = suite.rounds * 2 + 1
+    helped = [measure([*our("DDBImport.py"), "--help"], ENVIRONMENT, suite.folder).wall_s for _ in range(rounds)]
+    yield Bar("--help", statistics.median(helped), 0.15, 0.08, "s", at_most=True)
+    ours = suite.importer("import of 1,000 items", suite.sink(), suite.lines("small", 1000), 1000, "-p", "2")
+    suite.take_turns(ours, rounds=rounds)
+    firsts = [counted["first_write_at_s"] - run.began_s for counted, run in zip(ours.sinks, ours.runs, strict=True)]
+    yield Bar("first request on the wire", statistics.median(firsts), 1, 0.5, "s", at_most=True)
+
+
+@case
+def generator(suite: Suite) -> Iterable[Bar]:
+    """GenerateTestData against a loop of uuid4 and `%`."""
+    job, many, few = "test data", suite.amount(1_000_000), suite.amount(200_000)
+    target = suite.folder / "generated.json"
+
+    def words(program: list[str], count: int) -> Task:
+        return Task(lambda: [*program, *(("-c", str(count), "-f", str(target)) if count else ())])
+
+    ours = Contender(job, "ddbio", words(our("GenerateTestData.py"), many), many, 167 * many)
+    loops = [Task(lambda count=count: [*peer("generate", str(target)), str(count)]) for count in (few, 0)]
+    theirs = Contender(job, "uuid4 and %", loops[0], few, 167 * few, loops[1])
+    theirs.missing = suite.missing.get("boto3", "")
+    suite.contenders += [ours, theirs]
+    suite.take_turns(ours, theirs)
+    yield Bar("GenerateTestData against a loop of uuid4 and %", ratio(ours, theirs), 5, 10)
+
+
+def chosen(names: Iterable[str]) -> list[Case]:
+    return [CASES[name] for name in names] or list(CASES.values())
+
+
+def scratch_folder() -> Path | None:
+    """Memory rather than a disk, where there is plenty: it is CPU that is measured."""
+    shared = Path("/dev/shm")
+    if not shared.is_dir():
+        return None
+    free = os.statvfs(shared)
+    return shared if free.f_bavail * free.f_frsize > 4_000 * MB else None
