@@ -24,6 +24,7 @@ the parent
     engine        the seam between a job and what runs it; the engine of one process
     pool          the engine of many processes: starts, feeds, watches and ends them
     accounts      the books: what a run may claim
+    blueprint     the table that an import makes where there is none
     rejects       the rejects file
     manifest      the manifest of an export
     caps          what the cap is, and where it comes from

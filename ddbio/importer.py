@@ -7,12 +7,15 @@ engine work them, keep the books.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from ddbio.accounts import Result
+from ddbio.blueprint import Target, check_options, choose_target
 from ddbio.caps import Cap, choose_cap
 from ddbio.dynamodb.session import Session
+from ddbio.dynamodb.table import TableInfo
 from ddbio.engine import Engine, StopFlag
 from ddbio.errors import TransferError, UsageError
 from ddbio.formats import FormatSpec, get_format, of_rejects
@@ -55,10 +58,13 @@ def import_table(
     """
     progress, stop = progress or QuietProgress(), stop or StopFlag()
     workers, lanes = options.processes or usable_cpus(), options.lanes or default_lanes(check_mode(options.mode))
+    check_options(options)
     session = Session(options.aws)
-    table = session.describe(options.table)
-    cap = choose_cap(options.capacity, table, "WCU", over_provisioned=options.over_provisioned)
+    found = session.find(options.table) if options.create_table else session.describe(options.table)
     files = list_files(options, session)
+    target = choose_target(options, found, files, session)
+    table = target.table
+    cap = choose_cap(options.capacity, table, "WCU", over_provisioned=options.over_provisioned)
     rejects = RejectsFile(choose_rejects_path(options.rejects, options.sources, files))
     total_bytes = sum(file.size_bytes for file in files)
     storage = open_storage(files[0].uri, options.aws, session.keys)
@@ -68,6 +74,8 @@ def import_table(
     )
     if plan.complete:
         workers = max(1, min(workers, len(plan.units)))
+    if target.request is not None or not table.is_usable:
+        table = make_table(target, session, progress)
     doing, way = _WORDS.get(options.mode, ("Importing", "into"))
     progress.say(
         f"{doing} {len(files):,} file{'s' * (len(files) != 1)} ({total_bytes:,} bytes) {way} table {table.name} in "
@@ -110,6 +118,19 @@ def import_table(
 
 def _format_of(file: SourceFile, asked: FormatSpec) -> FormatSpec:
     return of_rejects(asked) if file.uri.endswith(REJECTS_SUFFIX) else asked
+
+
+def make_table(target: Target, session: Session, progress: Progress) -> TableInfo:
+    """The table, made where it is not there, and ACTIVE."""
+    began_s = time.monotonic()
+    if target.request is not None:
+        progress.say(target.describe())
+        session.create(target.request)
+    else:
+        progress.say(f"Table {target.table.name} is {target.table.status}: waiting until it is ACTIVE")
+    table = session.await_active(target.table.address)
+    progress.say(f"Table {table.name} is ACTIVE after {time.monotonic() - began_s:.1f} s")
+    return table
 
 
 def list_files(options: ImportOptions, session: Session) -> list[SourceFile]:

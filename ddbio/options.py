@@ -54,12 +54,17 @@ class ImportOptions(TransferOptions):
 
     sources: files, folders, globs, `s3://` uris.
     rejects: path of the rejects file; None for `<source name>.rejects.jsonl` in the current folder.
+    create_table: make the table, on-demand, where there is none: with the keys of `key`, such as `id:S,at:N`, or of
+        an export's manifest beside the source; with_indexes: and with its indexes.
     mode: `put`; `insert`, which never overwrites; or `delete`, the items that the records name. See `ddbio.modes`.
     """
 
     sources: tuple[str, ...]
     rejects: str | None = None
     mode: str = "put"
+    create_table: bool = False
+    key: str | None = None
+    with_indexes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,11 @@ examples:
   6. delete the items that a file names, by their keys or whole
        DDBImport.py -r us-east-1 -t Orders -s old.json --mode delete
 
+  7. an export into a new table with the same keys and indexes
+       DDBImport.py -r us-east-1 -t Copy -s exported/ --create-table --with-indexes
+  8. a file into a new table whose keys are named
+       DDBImport.py -r us-east-1 -t New -s orders.json --create-table --key id:S
+
 exit codes: 0 everything imported; 1 records were rejected; 2 the command cannot work as given (nothing was moved);
 3 the import failed; 130 stopped
 """
@@ -54,6 +59,18 @@ def parser() -> argparse.ArgumentParser:
         help="put: an item replaces the one with its key; insert: never, such records count as skipped (slower: "
         "one request an item); delete: the records name the items to delete (default: %(default)s)",
     )
+    parser.add_argument(
+        "--create-table",
+        action="store_true",
+        help="make the table, on-demand, where there is none: with the keys of --key, or of the manifest of an "
+        "export beside the source",
+    )
+    parser.add_argument(
+        "--key", metavar="NAME:TYPE[,NAME:TYPE]", help="the keys of the table that --create-table makes: id:S,at:N"
+    )
+    parser.add_argument(
+        "--with-indexes", action="store_true", help="make the indexes of the manifest's table, too; each costs units"
+    )
     arguments.add_transfer_options(parser, units="write", default_lanes="32, with --mode insert 128")
     parser.add_argument("--rejects", metavar="PATH", help="where rejected records go (default: NAME.rejects.jsonl)")
     return parser
@@ -62,7 +79,13 @@ def parser() -> argparse.ArgumentParser:
 def options_of(argv: Sequence[str] | None) -> ImportOptions:
     given = parser().parse_args(argv)
     return ImportOptions(
-        **arguments.transfer_options(given), sources=tuple(given.source), rejects=given.rejects, mode=given.mode
+        **arguments.transfer_options(given),
+        sources=tuple(given.source),
+        rejects=given.rejects,
+        mode=given.mode,
+        create_table=given.create_table,
+        key=given.key,
+        with_indexes=given.with_indexes,
     )
 
 

@@ -7,6 +7,7 @@ DescribeTable by its client. What the workers need of it leaves as plain data, a
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from ddbio.worker import WorkerContext
 
 _CONTROL_PLANE_TIMEOUT_S = 10
+CREATION_PATIENCE_S = 600.0  # for a new table to become ACTIVE; seconds is usual, with indexes a minute
+_SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
+
+
+class _NoSuchTableError(UsageError):
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +130,39 @@ class Session:
 
     def describe(self, table: str) -> TableInfo:
         """The table, which must be there and ACTIVE. Raises UsageError, or TransferError where nothing answers."""
+        info = self._describe(table)
+        if not info.is_usable:
+            raise UsageError(f'table "{table}" is {info.status}', "wait until it is ACTIVE and run the command again")
+        return info
+
+    def find(self, table: str) -> TableInfo | None:
+        """The table, which may be CREATING; None where there is none. Raises what `describe` raises."""
+        try:
+            return self._describe(table)
+        except _NoSuchTableError:
+            return None
+
+    def create(self, request: dict[str, Any]) -> None:
+        """Begin to make a table. request: of CreateTable. Raises UsageError where that is refused."""
+        with _translated(f'CreateTable "{request["TableName"]}" in {self.region}'):
+            self._client.create_table(**request)
+
+    def await_active(self, table: str, *, patience_s: float = CREATION_PATIENCE_S) -> TableInfo:
+        """The table, once it can be used. Raises TransferError when that takes too long."""
+        wait_s, deadline_s = _SHORTEST_WAIT_S, time.monotonic() + patience_s
+        while (info := self.find(table)) is None or not info.is_usable:
+            if time.monotonic() > deadline_s:
+                raise TransferError(
+                    f'table "{table}" is not ACTIVE after {patience_s:.0f} s', "run the same command again later"
+                )
+            time.sleep(wait_s)
+            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+        return info
+
+    def _describe(self, table: str) -> TableInfo:
         check_table_name(table)
         with _translated(f'table "{table}" in {self.region}'):
-            info = TableInfo.of(self._client.describe_table(TableName=table)["Table"], table)
-        status = info.description.get("TableStatus", "ACTIVE")
-        if status not in ("ACTIVE", "UPDATING"):
-            raise UsageError(f'table "{table}" is {status}', "wait until it is ACTIVE and run the command again")
-        return info
+            return TableInfo.of(self._client.describe_table(TableName=table)["Table"], table)
 
 
 @contextmanager
@@ -158,7 +191,7 @@ def _translated(what: str) -> Iterator[None]:
 def _service_error(what: str, response: dict[str, Any]) -> DdbioError:
     error = botocore_error(response)
     if error.name == "ResourceNotFoundException":
-        return UsageError(f"{what} does not exist", "check --table, --region and --endpoint-url")
+        return _NoSuchTableError(f"{what} does not exist", "check --table, --region and --endpoint-url")
     if error.status >= 500:
         return TransferError(f"{what}: {error}", "run the same command again")
     return UsageError(f"{what}: {error}", HINTS.get(error.name, ""))

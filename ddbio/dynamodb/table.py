@@ -85,6 +85,14 @@ class TableInfo:
             description=description,
         )
 
+    @property
+    def status(self) -> str:
+        return str(self.description.get("TableStatus", "ACTIVE"))
+
+    @property
+    def is_usable(self) -> bool:
+        return self.status in ("ACTIVE", "UPDATING")
+
     def write_budgets(self) -> tuple[str, ...]:
         """What has write capacity of its own, by name: the table (""), and each provisioned global index."""
         return ("", *self.index_write_units)
@@ -112,7 +120,8 @@ def _provisioned_index_units(description: dict[str, Any]) -> dict[str, float]:
 def _is_provisioned(description: dict[str, Any]) -> bool:
     # A table that was never switched has no BillingModeSummary, and one switched back keeps its summary: the units
     # are what tells, an on-demand table reports 0 of both.
-    mode = description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
+    summary = description.get("BillingModeSummary", description)  # a CreateTable has the mode itself
+    mode = summary.get("BillingMode", "PROVISIONED")
     units: int = description.get("ProvisionedThroughput", {}).get("WriteCapacityUnits", 0)
     return mode != "PAY_PER_REQUEST" and units > 0
 

@@ -46,7 +46,7 @@ class Tables:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self._client = endpoint.client()
-        self._made: list[str] = []
+        self.made: list[str] = []
 
     def create(self) -> str:
         name = f"Transfer-{uuid.uuid4().hex[:12]}"
@@ -56,7 +56,7 @@ class Tables:
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        self._made.append(name)
+        self.made.append(name)
         self._client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
         return name
 
@@ -72,7 +72,7 @@ class Tables:
             return False
 
     def delete(self) -> None:
-        for name in self._made:
+        for name in self.made:
             self._client.delete_table(TableName=name)
 
 
@@ -203,6 +203,56 @@ def test_inserts_and_deletes(tables: Tables, aws: AwsSettings, tmp_path: Path) -
     deleted = do_import(aws, table, tmp_path / "old.json", rejects, mode="delete")
     assert (counts(deleted), deleted.tally.deleted) == ((0, 30, 30, 0), 30)
     assert contents(tables.items(table)) == contents([*older[:10], *items[40:]])
+
+
+def test_a_table_is_made_as_it_was(tables: Tables, aws: AwsSettings, tmp_path: Path) -> None:
+    """With a sort key, a global and a local index, as the server itself describes them."""
+    client, first, second = tables.endpoint.client(), *(f"Made-{uuid.uuid4().hex[:12]}" for _ in range(2))
+    by_role = [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}]
+    client.create_table(
+        TableName=first,
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": type} for name, type in DEFINITIONS.items()],
+        KeySchema=by_role,
+        LocalSecondaryIndexes=[
+            {
+                "IndexName": "local",
+                "KeySchema": [by_role[0], {"AttributeName": "day", "KeyType": "RANGE"}],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["text"]},
+            }
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "global",
+                "KeySchema": [{"AttributeName": "day", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+                "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
+            }
+        ],
+        ProvisionedThroughput={"ReadCapacityUnits": 500, "WriteCapacityUnits": 500},
+    )
+    tables.made += [first, second]
+    client.get_waiter("table_exists").wait(TableName=first, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+    client.put_item(TableName=first, Item={"id": {"S": "a"}, "n": {"N": "1"}, "day": {"S": "x"}})
+    assert counts(do_export(aws, first, tmp_path / "out", segments=1))[0] == 0
+    made = do_import(aws, second, tmp_path / "out", tmp_path / "rejects", create_table=True, with_indexes=True)
+    assert counts(made) == (0, 1, 1, 0), made.error
+    assert shape(client, second) == {**shape(client, first), "provisioned": 0}
+    assert contents(tables.items(second)) == contents(tables.items(first))
+
+
+DEFINITIONS = {"id": "S", "n": "N", "day": "S"}
+
+
+def shape(client: Any, table: str) -> dict[str, Any]:
+    """What of a table's description should be the same."""
+    described = client.describe_table(TableName=table)["Table"]
+    indexes = described["GlobalSecondaryIndexes"] + described["LocalSecondaryIndexes"]
+    return {
+        "definitions": {each["AttributeName"]: each["AttributeType"] for each in described["AttributeDefinitions"]},
+        "keys": described["KeySchema"],
+        "indexes": [(index["IndexName"], index["KeySchema"], index["Projection"]) for index in indexes],
+        "provisioned": described["ProvisionedThroughput"]["WriteCapacityUnits"],
+    }
 
 
 BAD = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import shlex
 import subprocess
@@ -160,6 +161,12 @@ def examples(script: str) -> list[str]:
     return [part.strip() for part in parts]
 
 
+def make_manifest(folder: Path) -> None:
+    keys = {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}]}
+    types = {"AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}]}
+    (folder / "manifest.json").write_text(json.dumps({"table": {**keys, **types}}))
+
+
 @pytest.fixture
 def world(simulator: Simulator, s3: Endpoint, tmp_path: Path) -> dict[str, str]:
     """Everything that the examples speak of, small; and by what to replace words of theirs."""
@@ -168,6 +175,7 @@ def world(simulator: Simulator, s3: Endpoint, tmp_path: Path) -> dict[str, str]:
     write_items(tmp_path / "old.json", plain_items(20))
     write_items(tmp_path / "part-1.json", plain_items(20))
     write_items(tmp_path / "exported-before" / "orders.json", plain_items(20))
+    make_manifest(tmp_path / "exported-before")
     bucket = f"examples-{uuid.uuid4().hex[:12]}"
     s3.client().create_bucket(Bucket=bucket)
     s3.client().put_object(Bucket=bucket, Key="for-import/orders.json", Body=b'{"id": "a"}\n')

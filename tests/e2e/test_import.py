@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -258,3 +259,38 @@ def test_delete_removes_what_the_records_name(
     assert done.log[0].startswith("Deleting what is in 3 files (")
     assert_holds(simulator, "Orders", [{"id": {"S": "kept"}}])
     assert simulator.requests()["BatchWriteItem"] <= 42
+
+
+def test_create_table_makes_what_was_exported(run_import: Run, run_export: Run, environment: dict[str, str]) -> None:
+    items = [{**item, "day": {"S": "monday"}} for item in plain_items(50)]
+    with Simulator(activation_s=0.5) as simulator:
+        environment["AWS_ENDPOINT_URL_DYNAMODB"] = simulator.url
+        simulator.create_table("Orders", "id:S", wcu=1000, rcu=1000, global_indexes={"byDay": ["day:S", "id:S"]})
+        time.sleep(0.6)
+        simulator.table("Orders").put_items(items)
+        assert run_export("-t", "Orders", "-d", "out").code == 0
+        done = run_import("-t", "Copy", "-s", "out", "--create-table", "--with-indexes", "-c", "500")
+        assert (done.code, done.counts["written"]) == (0, 50), done.err
+        assert re.fullmatch(
+            r"Making table Copy, on-demand, key id:S with the index byDay \(.*out/manifest.json\)", done.log[0]
+        )
+        assert re.fullmatch(r"Table Copy is ACTIVE after \d\.\d s", done.log[1])
+        assert done.log[3] == "Cap: 500 WCU (-c)"
+        assert_holds(simulator, "Copy", items)
+        assert simulator.table("Copy").consumed("write", "byDay") == 50
+        again = run_import("-t", "Copy", "-s", "out", "--create-table")
+        assert (again.code, len(again.log)) == (0, 2)
+
+
+def test_create_table_makes_nothing_that_cannot_work(
+    run_import: Run, simulator: Simulator, orders: list[Item]
+) -> None:
+    simulator.create_table("Numeric", "id:N")
+    command = ("-s", "orders.json", "--create-table", "--key", "id:S")
+    run_import("-t", "Numeric", *command).assert_one_line_error(2, "exists with the key id:N", "--key has id:S")
+    run_import("-t", "New", *command[:3]).assert_one_line_error(2, "nothing tells the keys", "--key")
+    run_import("-t", "New", *command, "-s", "missing").assert_one_line_error(2, "missing")
+    run_import("-t", "New", *command, "-c", "50%").assert_one_line_error(2, "50%")
+    assert "CreateTable" not in simulator.requests()
+    assert run_import("-t", "New", *command).code == 0
+    assert_holds(simulator, "New", orders)

@@ -177,6 +177,7 @@ def test_the_policy_allows_what_the_code_calls_and_nothing_else() -> None:
     assert {name for name in actions if name.startswith("dynamodb:")} == {
         "dynamodb:DescribeTable",
         "dynamodb:BatchWriteItem",
+        "dynamodb:CreateTable",
         "dynamodb:PutItem",
         "dynamodb:Scan",
     }
