@@ -23,7 +23,6 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-import orjson
 
 from ddbio.errors import RecordError
 
@@ -257,7 +256,7 @@ _TAGS: dict[str, Callable[[Any, int], Any]] = {
 
 
 def to_plain(attributes: dict[str, AttributeValue]) -> dict[str, Any]:
-    """The plain form of an item, ready for `orjson.dumps`: numbers are fragments with their own digits."""
+    """The plain form of an item, ready for `msgspec.json`: numbers are raw text with their own digits."""
     return {name: value.S if value.S is not None else _plain(value) for name, value in attributes.items()}
 
 
@@ -291,12 +290,12 @@ def _plain_tagged(value: AttributeValue) -> dict[str, Any]:
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 
 
-def json_number(text: str) -> orjson.Fragment:
+def json_number(text: str) -> msgspec.Raw:
     """The digits of an `N` as a JSON number.
 
     The service sends numbers in a form that JSON shares. Emulators echo what they were given (`+5`, `.5`, `007`):
     those are respelled, with the same value.
     """
     if (text.isascii() and text.isdigit() and text[0] != "0") or _JSON_NUMBER.fullmatch(text):
-        return orjson.Fragment(text)
-    return orjson.Fragment(str(Decimal(text)))
+        return msgspec.Raw(text)
+    return msgspec.Raw(str(Decimal(text)))
