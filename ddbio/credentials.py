@@ -8,8 +8,14 @@ newest keys it was handed.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+
+from ddbio.errors import DdbioError
+
+ASK_EVERY_S = 1.0  # the provider answers from memory until its keys are about to end
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -25,3 +31,26 @@ class Keys:
 
 
 KeysProvider = Callable[[], Keys]
+
+
+class NewestKeys:
+    """The newest keys of a provider, which is asked again and again from a thread of its own: it may take its time.
+
+    While it fails the old keys stay; they may still serve. current: what it gave last.
+    """
+
+    def __init__(self, provider: KeysProvider) -> None:
+        """Raises what the provider raises when it has none to begin with."""
+        self.current = provider()
+        self._provider = provider
+        self._ended = threading.Event()
+        threading.Thread(target=self._run, name="keys", daemon=True).start()
+
+    def _run(self) -> None:
+        while not self._ended.wait(ASK_EVERY_S):
+            with suppress(DdbioError):
+                self.current = self._provider()
+
+    def end(self) -> None:
+        """Ask no more."""
+        self._ended.set()

@@ -14,11 +14,21 @@ is read, counted, and written to the rejects file. A run that ends with rejected
 
 from __future__ import annotations
 
+import re
+
 EXIT_OK = 0
 EXIT_REJECTED = 1
 EXIT_USAGE = 2
 EXIT_FAILED = 3
 EXIT_STOPPED = 130
+
+
+_CONTROL = re.compile(r"\s*[\x00-\x1f\x7f-\x9f]+\s*")
+
+
+def on_one_line(text: str) -> str:
+    """`text` without line ends and whatever else a terminal would obey: it may quote a service, or a file's name."""
+    return _CONTROL.sub(" ", text).strip()
 
 
 class DdbioError(Exception):

@@ -30,9 +30,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from ddbio.credentials import Keys
+from ddbio.credentials import Keys, NewestKeys
 from ddbio.engine import StopFlag
-from ddbio.errors import AbortError, DdbioError, TransferError
+from ddbio.errors import AbortError, TransferError
 from ddbio.governor import Governor
 from ddbio.pool_worker import PARENT_DECIDES, Begun, Crashed, Finish, Stop, WorkerArguments, worker_main
 from ddbio.units import Cursor, Event, Notice, Tally, Unit, UnitReport
@@ -41,7 +41,6 @@ from ddbio.worker import Job
 DEATHS_OF_A_UNIT = 3
 DEATHS_IN_VAIN = 6  # in a row, without any unit of the job getting further: something is wrong with all of them
 TICK_S = 0.25  # how often the parent looks at signals when nothing happens
-KEYS_EVERY_S = 1.0  # how often it looks whether the provider has newer keys
 STOP_PATIENCE_S = 5.0  # for workers to settle what is in flight after a stop
 _EXIT_PATIENCE_S = 5.0
 
@@ -101,13 +100,12 @@ class _Pool:
         self._returned: deque[Unit] = deque()  # units of dead workers: worked next
         self._suspects: deque[Unit] = deque()  # units on which workers died again: worked last, each alone
         self._governor = governor
-        self._keys_of_provider = keys
-        self._keys = keys()
+        self._newest_keys = NewestKeys(keys)
+        self._keys = self._newest_keys.current
         self._stop = stop
         self._stop_sent_s: float | None = None
         self._deaths: Counter[int] = Counter()
         self._deaths_in_vain = 0
-        self._keys_asked_s = time.monotonic()
         # A few units beyond the lanes, so that a lane never waits for the parent.
         self._capacity = job.lanes + max(2, job.lanes // 4)
         self._next_number = 0
@@ -269,19 +267,11 @@ class _Pool:
     # -- keys and stopping
 
     def _renew_keys(self) -> None:
-        now_s = time.monotonic()
-        if now_s - self._keys_asked_s < KEYS_EVERY_S:
-            return
-        self._keys_asked_s = now_s
-        keys = self._keys
-        with suppress(
-            DdbioError
-        ):  # the old ones may still serve; it is asked again, and the lanes wait for newer ones
-            keys = self._keys_of_provider()
-        if keys != self._keys:
-            self._keys = keys
+        newest = self._newest_keys.current
+        if newest != self._keys:
+            self._keys = newest
             for worker in self._workers:
-                self._send(worker, keys)
+                self._send(worker, self._keys)
 
     def _obey_stop(self) -> None:
         if not self._stop.requests:
@@ -296,6 +286,7 @@ class _Pool:
 
     def kill(self) -> None:
         """End whatever still runs, at once, and reap it."""
+        self._newest_keys.end()
         for worker in self._workers:
             worker.process.kill()
         for worker in self._workers:

@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from typing import Protocol
 
+from ddbio.errors import on_one_line
 from ddbio.units import Tally
 
 
@@ -41,7 +42,7 @@ class LogProgress(QuietProgress):
     def say(self, text: str) -> None:
         if sys.stderr is not None:  # None when it was closed with `2>&-`
             with suppress(OSError):
-                sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {text}\n")
+                sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {on_one_line(text)}\n")
                 sys.stderr.flush()
 
 

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from ddbio.errors import DdbioError, Stopped, TransferError
+from ddbio.errors import DdbioError, Stopped, TransferError, on_one_line
 
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE: what a shell reports for a command that the signal ended
 
@@ -51,7 +51,7 @@ def say(line: str) -> None:
     """Print one line on stderr, if there is anyone to read it."""
     if sys.stderr is not None:  # None when it was closed with `2>&-`; print() would then use stdout
         with contextlib.suppress(OSError):
-            print(line, file=sys.stderr, flush=True)
+            print(on_one_line(line), file=sys.stderr, flush=True)
 
 
 def flush_stdout() -> None:

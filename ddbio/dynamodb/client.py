@@ -15,7 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from ddbio.buckets import Units
-from ddbio.dynamodb.errors import Kind, ServiceError, parse_error
+from ddbio.dynamodb.errors import UNKNOWN_KEYS, Kind, ServiceError, parse_error
 from ddbio.dynamodb.operations import Operation
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.throttling import explain
@@ -42,6 +42,7 @@ class DataClient:
     tally: where requests, units, throttles and retries are counted; the lane reads and resets it.
     table: what the requests are about, for messages.
     say: takes a sentence for the user about why the table throttles.
+    keys_are_renewed: whether waiting may bring newer keys when these have expired.
     give_up_after_s: when nothing of the whole job succeeded for so long, the lane gives up with AbortError. There is
         no other limit: a throttled item is never given up while the table makes progress.
     """
@@ -55,6 +56,7 @@ class DataClient:
         sleep: Callable[[float], Awaitable[None]],
         say: Callable[[str], None],
         table: str,
+        keys_are_renewed: bool = True,
         give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -64,6 +66,7 @@ class DataClient:
         self._sleep = sleep
         self._say = say
         self._table = table
+        self._keys_are_renewed = keys_are_renewed
         self._give_up_after_s = give_up_after_s
         self._clock = clock
         self._attempt = 0
@@ -88,11 +91,13 @@ class DataClient:
                 reply = await self._attempt_once(operation, body)
             except WireError as failure:
                 self._pacer.settle(estimate, estimate if failure.sent else _nothing(estimate), answered=False)
+                if failure.hint:
+                    raise AbortError(str(failure), failure.hint) from None
                 self.tally.retries += 1
                 await self.pause(str(failure))
             except ServiceError as failure:
                 self._refused(operation, failure, estimate, condition_units)
-                await self.pause(str(failure))
+                await self.pause(str(failure), failure.hint)
             else:
                 left_over = operation.left_over(reply)
                 self.consumed = operation.consumed(reply) or estimate
@@ -102,7 +107,7 @@ class DataClient:
                 self.tally.units += sum(self.consumed)
                 return reply
 
-    async def pause(self, reason: str) -> None:
+    async def pause(self, reason: str, hint: str = "") -> None:
         """Wait a little longer than the time before. Raises AbortError when it has been failing for too long."""
         now_s = self._clock()
         if self._failing_since_s is None:
@@ -110,7 +115,7 @@ class DataClient:
         elif now_s - max(self._failing_since_s, self._pacer.progress_s()) > self._give_up_after_s:
             raise AbortError(
                 f"no request succeeded for {self._give_up_after_s:.0f} s ({reason})",
-                "run the same command again when the service answers",
+                hint or "run the same command again when the service answers",
             )
         wait_s = backoff_s(self._attempt)
         self._attempt += 1
@@ -153,7 +158,7 @@ class DataClient:
             self._pacer.throttled(throttle.budget, hot=throttle.hot)
             if throttle.sentence:
                 self._say(throttle.sentence)
-        elif failure.kind in (Kind.TRANSIENT, Kind.CREDENTIALS):
+        elif self._may_pass(failure):
             self.tally.retries += 1
         elif failure.kind in (Kind.BAD_REQUEST, Kind.CONDITION):
             self._succeeded()  # in that it was judged
@@ -161,6 +166,12 @@ class DataClient:
         else:
             name = operation.target.rpartition(".")[2]
             raise AbortError(f'{name} on table "{self._table}" was refused: {failure}', failure.hint)
+
+    def _may_pass(self, failure: ServiceError) -> bool:
+        """Whether sending the same again may help."""
+        if failure.kind is Kind.CREDENTIALS:
+            return self._keys_are_renewed or failure.name in UNKNOWN_KEYS
+        return failure.kind is Kind.TRANSIENT or failure.came_late(time.time())
 
 
 def _nothing(units: Units) -> Units:

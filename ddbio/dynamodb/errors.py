@@ -6,10 +6,14 @@ table is judged by its status: 5xx may be tried again, anything else may not.
 
 from __future__ import annotations
 
+import re
+from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import Any
 
 import msgspec
+
+from ddbio.dynamodb.wire import PROXY_HINT
 
 
 class Kind(Enum):
@@ -37,7 +41,7 @@ _KINDS = {
     "ExpiredTokenException": Kind.CREDENTIALS,
     "ExpiredToken": Kind.CREDENTIALS,
     "RequestExpired": Kind.CREDENTIALS,
-    "UnrecognizedClientException": Kind.CREDENTIALS,  # new keys need seconds to be known everywhere
+    "UnrecognizedClientException": Kind.CREDENTIALS,
     "ConditionalCheckFailedException": Kind.CONDITION,
     "ValidationException": Kind.BAD_REQUEST,
     "ItemCollectionSizeLimitExceededException": Kind.BAD_REQUEST,  # until data is deleted: the item's fault
@@ -52,6 +56,8 @@ _KINDS = {
     "UnknownOperationException": Kind.FATAL,
 }
 
+UNKNOWN_KEYS = frozenset({"UnrecognizedClientException"})  # new keys need seconds to be known everywhere
+
 HINTS = {
     "ResourceNotFoundException": "the table was deleted or is not ACTIVE; check --table, --region and --endpoint-url",
     "AccessDeniedException": "the role needs the permission named; docs: the IAM policy in README.md",
@@ -59,7 +65,15 @@ HINTS = {
     "UnrecognizedClientException": "check the access key and --region",
     "ExpiredTokenException": "renew the credentials and run the same command again",
     "MissingAuthenticationTokenException": "check --endpoint-url: it may not be a DynamoDB endpoint",
+    "HTTP 407": PROXY_HINT,
 }
+HINTS["ExpiredToken"] = HINTS["RequestExpired"] = HINTS["ExpiredTokenException"]
+
+# "Signature expired: 20261121T120000Z is now earlier than 20261121T121500Z (20261121T122000Z - 5 min.)", and
+# "Signature not yet current: ... is still later than ... (20261121T122000Z + 5 min.)": what the request said, and the
+# service's own time.
+_TIMES = re.compile(r"(\d{8}T\d{6}Z) is (?:now earlier|still later) than \d{8}T\d{6}Z \((\d{8}T\d{6}Z) [-+]")
+_CLOSE_S = 60.0  # clocks that are no further apart are not what the service minds
 
 
 class ThrottlingReason(msgspec.Struct, frozen=True):
@@ -100,7 +114,30 @@ class ServiceError(Exception):
 
     @property
     def hint(self) -> str:
-        return HINTS.get(self.name, "")
+        times = self._times_s()
+        return HINTS.get(self.name, "") if times is None else _clock_hint(times[0] - times[1])
+
+    def came_late(self, now_s: float) -> bool:
+        """Whether the clock is right and it was the request that took minutes to arrive: the machine slept."""
+        times = self._times_s()
+        return times is not None and abs(now_s - times[1]) < _CLOSE_S
+
+    def _times_s(self) -> tuple[float, float] | None:
+        """When the request was signed by the clock here, and when it arrived by the service's; where it says so."""
+        found = _TIMES.search(self.message)
+        return None if found is None else (_seconds(found[1]), _seconds(found[2]))
+
+
+def _seconds(stamp: str) -> float:
+    return datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc).timestamp()
+
+
+def _clock_hint(ahead_s: float) -> str:
+    apart = timedelta(seconds=abs(ahead_s))
+    return (
+        f"the clock of this machine is {apart} {'ahead of' if ahead_s > 0 else 'behind'} the service's "
+        "(hours:minutes:seconds): set it (chronyc tracking) and run the same command again"
+    )
 
 
 def parse_error(status: int, body: bytes) -> ServiceError:

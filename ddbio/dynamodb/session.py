@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ddbio.credentials import Keys
 from ddbio.dynamodb.client import DEFAULT_GIVE_UP_AFTER_S, DataClient
-from ddbio.dynamodb.errors import HINTS, botocore_error
+from ddbio.dynamodb.errors import botocore_error
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.table import TableInfo, check_table_name
 from ddbio.dynamodb.wire import Connection, Endpoint
@@ -36,9 +36,13 @@ class _NoSuchTableError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class DataPlane:
-    """What a worker needs to talk to the data plane; picklable, holds no keys."""
+    """What a worker needs to talk to the data plane; picklable, holds no keys.
+
+    keys_are_renewed: whether the parent's provider gives newer keys before these expire.
+    """
 
     endpoint: Endpoint
+    keys_are_renewed: bool = True
     request_timeout_s: float = 30.0
     give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S
 
@@ -60,6 +64,7 @@ class DataPlane:
                 sleep=context.sleep,
                 say=context.say,
                 table=table,
+                keys_are_renewed=self.keys_are_renewed,
                 give_up_after_s=self.give_up_after_s,
             )
 
@@ -114,6 +119,7 @@ class Session:
 
     def data_plane(self, give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S) -> DataPlane:
         """The endpoint as botocore resolves it, with the CA bundle and the proxy botocore would use for it."""
+        from botocore.credentials import RefreshableCredentials
         from botocore.httpsession import get_cert_path
         from botocore.utils import get_environ_proxies
 
@@ -126,7 +132,8 @@ class Session:
         if proxy and "://" not in proxy:
             proxy = f"http://{proxy}"
         endpoint = Endpoint(url=url, region=self.region, ca_bundle=get_cert_path(verify), proxy_url=proxy)
-        return DataPlane(endpoint, give_up_after_s=give_up_after_s)
+        renewed = isinstance(self._credentials, RefreshableCredentials)
+        return DataPlane(endpoint, keys_are_renewed=renewed, give_up_after_s=give_up_after_s)
 
     def describe(self, table: str) -> TableInfo:
         """The table, which must be there and ACTIVE. Raises UsageError, or TransferError where nothing answers."""
@@ -194,4 +201,4 @@ def _service_error(what: str, response: dict[str, Any]) -> DdbioError:
         return _NoSuchTableError(f"{what} does not exist", "check --table, --region and --endpoint-url")
     if error.status >= 500:
         return TransferError(f"{what}: {error}", "run the same command again")
-    return UsageError(f"{what}: {error}", HINTS.get(error.name, ""))
+    return UsageError(f"{what}: {error}", error.hint)

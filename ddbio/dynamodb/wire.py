@@ -24,16 +24,23 @@ import httptools
 
 CONNECT_TIMEOUT_S = 10.0
 _CONNECT_REPLY_LIMIT_BYTES = 65_536
+_UNVERIFIED = "check AWS_CA_BUNDLE (or ca_bundle of the profile), --endpoint-url, and who answers there"
+PROXY_HINT = "check HTTPS_PROXY and HTTP_PROXY, with the user and password in them, and NO_PROXY"
 
 
 class WireError(Exception):
-    """A request without a usable answer. `sent`: whether the service may have acted on it all the same."""
+    """A request without a usable answer.
 
-    def __init__(self, kind: str, detail: str, *, sent: bool) -> None:
+    sent: whether the service may have acted on it all the same. hint: what to do about it, where trying again does
+    not help; empty where it may.
+    """
+
+    def __init__(self, kind: str, detail: str, *, sent: bool, hint: str = "") -> None:
         super().__init__(kind, detail)
         self.kind = kind
         self.detail = detail
         self.sent = sent
+        self.hint = hint
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.detail}"
@@ -133,6 +140,9 @@ class Connection(asyncio.Protocol):
             await asyncio.wait_for(self._open(), CONNECT_TIMEOUT_S)
         except asyncio.TimeoutError:
             raise WireError("connect", f"no connection within {CONNECT_TIMEOUT_S:.0f} s", sent=False) from None
+        except ssl.SSLCertVerificationError as exc:
+            detail = f"the certificate of {self._endpoint.address[0]} cannot be verified: {exc.verify_message}"
+            raise WireError("tls", detail, sent=False, hint=_UNVERIFIED) from None
         except ssl.SSLError as exc:
             raise WireError("tls", str(exc), sent=False) from None
         except OSError as exc:
@@ -271,5 +281,7 @@ async def _tunnel(sock: socket.socket, endpoint: Endpoint) -> None:
         if not data or len(reply) > _CONNECT_REPLY_LIMIT_BYTES:
             raise WireError("proxy", "the proxy did not answer CONNECT", sent=False)
     status_line = reply.split(b"\r\n", 1)[0].decode("latin-1")
-    if status_line.split(" ")[1:2] != ["200"]:
-        raise WireError("proxy", f"the proxy refused the tunnel: {status_line}", sent=False)
+    status = "".join(status_line.split(" ")[1:2])
+    if status != "200":
+        hint = PROXY_HINT if status.startswith("4") else ""  # 5xx: the proxy's own trouble, or the way behind it
+        raise WireError("proxy", f"the proxy refused the tunnel: {status_line}", sent=False, hint=hint)

@@ -53,6 +53,8 @@ class Service:
         self.faults = FaultPlan()
         self.connections: set[Connection] = set()
         self.requests: Counter[str] = Counter()  # by operation
+        self.access_keys: Counter[str] = Counter()  # who signed them
+        self.expired_keys: set[str] = set()  # access keys that are refused
         self.request_ids = itertools.count(1)
         self._clock = clock
         self._start_s = clock()
@@ -61,16 +63,20 @@ class Service:
         """Seconds since the simulator started."""
         return self._clock() - self._start_s
 
-    def answer(self, target: str, authorized: bool, body: bytes) -> Reply:
-        """The reply to one request. target: its X-Amz-Target header."""
+    def answer(self, target: str, access_key: str, body: bytes) -> Reply:
+        """The reply to one request. target: its X-Amz-Target header. access_key: whose signature it has; "" for none.
+        Signatures are not checked."""
         service, _, operation = target.partition(".")
         try:
             if service == _CONTROL and operation in CONTROL_OPERATIONS:
                 return Reply(200, CONTROL_OPERATIONS[operation](self, body))
             if service != _SERVICE:
                 raise ServiceError("UnknownOperationException")
-            if not authorized:
+            if not access_key:
                 raise ServiceError("MissingAuthenticationTokenException", "Request is missing Authentication Token")
+            self.access_keys[access_key] += 1
+            if access_key in self.expired_keys:
+                raise ServiceError("ExpiredTokenException")
         except ServiceError as error:
             return _refused(error)
         self.requests[operation] += 1
@@ -129,7 +135,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._target = ""
-        self._authorized = False
+        self._access_key = ""
         self._body: list[bytes] = []
         self._body_bytes = 0
 
@@ -138,7 +144,7 @@ class Connection(asyncio.Protocol):
         if lowered == b"x-amz-target":
             self._target = value.decode("latin-1")
         elif lowered == b"authorization":
-            self._authorized = True
+            self._access_key = value.decode("latin-1").partition("Credential=")[2].partition("/")[0] or "unknown"
 
     def on_body(self, chunk: bytes) -> None:
         self._body_bytes += len(chunk)
@@ -150,7 +156,7 @@ class Connection(asyncio.Protocol):
             self._waiting.append(lambda: _TOO_LARGE)
         else:
             body = b"".join(self._body)
-            self._waiting.append(partial(self._service.answer, self._target, self._authorized, body))
+            self._waiting.append(partial(self._service.answer, self._target, self._access_key, body))
         self._answer_next()
 
     # -- replies --

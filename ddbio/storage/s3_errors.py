@@ -182,6 +182,8 @@ def _said(error: Exception) -> str:
     if isinstance(error, ClientError):
         told = error.response.get("Error", {})
         text = f"{told.get('Code', 'unknown error')}: {told.get('Message', '')}".rstrip(": ")
+        if "ServerTime" in told and "RequestTime" in told:
+            text += f" (it is {told['ServerTime']} there and {told['RequestTime']} here)"
     return " ".join(text.split())
 
 

@@ -154,7 +154,7 @@ def test_no_worker_outlives_the_engine(governor: SharedGovernor, tmp_path: Path)
 def test_newer_keys_reach_the_workers(
     governor: SharedGovernor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ddbio.pool.KEYS_EVERY_S", 0.0)
+    monkeypatch.setattr("ddbio.credentials.ASK_EVERY_S", 0.01)
     asked: list[int] = []
 
     def rotating() -> Keys:

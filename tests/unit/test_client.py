@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -32,7 +33,9 @@ TABLE_ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/Orders"
 class Lane:
     """A client whose service gives these answers, one a request; the last one for ever."""
 
-    def __init__(self, *answers: Response | WireError, give_up_after_s: float = 600.0) -> None:
+    def __init__(
+        self, *answers: Response | WireError, give_up_after_s: float = 600.0, keys_are_renewed: bool = True
+    ) -> None:
         self.answers = list(answers)
         self.clock = Clock()
         self.sleep = FakeSleep(self.clock)
@@ -47,6 +50,7 @@ class Lane:
             sleep=self.sleep,
             say=self.said.append,
             table="Orders",
+            keys_are_renewed=keys_are_renewed,
             give_up_after_s=give_up_after_s,
             clock=self.clock,
         )
@@ -80,6 +84,8 @@ RETRIED = [
     (refusal("ProvisionedThroughputExceededException"), NOTHING, "throttled"),
     (refusal("ThrottlingException"), NOTHING, "throttled"),
     (refusal("RequestLimitExceeded"), NOTHING, "throttled"),
+    (refusal("Throttling"), NOTHING, "throttled"),
+    (refusal("LimitExceededException"), NOTHING, "throttled"),
     (refusal("InternalServerError", status=500), NOTHING, "retries"),
     (refusal("ServiceUnavailable", status=503), NOTHING, "retries"),
     (refusal("SomethingNew", status=500), NOTHING, "retries"),
@@ -142,6 +148,7 @@ def test_a_bad_request_is_told_to_the_lane(name: str) -> None:
         (refusal("InvalidSignatureException"), "was refused: InvalidSignatureException", "clock"),
         (refusal("SomethingNewException"), "was refused: SomethingNewException", ""),
         (Response(403, b"<html>Forbidden</html>"), "was refused: HTTP 403: <html>Forbidden", ""),
+        (Response(407, b"Who are you?"), "was refused: HTTP 407: Who are you?", "HTTP_PROXY"),
     ],
 )
 def test_what_no_request_gets_past_ends_the_run(refused: Response, message: str, hint: str) -> None:
@@ -198,6 +205,49 @@ def test_items_left_unprocessed_are_counted_and_told() -> None:
     lane = Lane(DONE)
     lane.client.left_unprocessed(7, 25)
     assert (lane.client.tally.throttled, lane.pacer.throttles) == (7, [(None, False)])
+
+
+def test_where_the_wire_knows_that_no_repetition_helps_the_run_ends() -> None:
+    lane = Lane(WireError("tls", "no trust", sent=False, hint="check AWS_CA_BUNDLE"))
+    with pytest.raises(AbortError) as error:
+        lane.call()
+    assert (error.value.message, error.value.hint) == (
+        "tls: the certificate cannot be verified",
+        "check AWS_CA_BUNDLE",
+    )
+    assert (lane.client.tally.requests, lane.pacer.settled) == (1, [(ESTIMATE, NOTHING)])
+
+
+@pytest.mark.parametrize("name", ["ExpiredTokenException", "ExpiredToken", "RequestExpired"])
+def test_keys_that_expired_for_good_end_the_run(name: str) -> None:
+    """Keys of the environment or a file: there is nobody to wait for."""
+    lane = Lane(refusal(name, "The security token included in the request is expired"), keys_are_renewed=False)
+    with pytest.raises(AbortError, match=f"was refused: {name}") as error:
+        lane.call()
+    assert "renew the credentials" in error.value.hint
+    assert lane.client.tally.requests == 1
+
+
+def test_keys_that_are_not_known_everywhere_yet_are_tried_again() -> None:
+    lane = Lane(refusal("UnrecognizedClientException"), DONE, keys_are_renewed=False)
+    lane.call()
+    assert lane.client.tally.retries == 1
+
+
+def test_a_provider_that_gives_no_newer_keys_is_given_up_with_a_hint() -> None:
+    lane = Lane(refusal("ExpiredTokenException"), give_up_after_s=60)
+    with pytest.raises(AbortError, match="no request succeeded for 60 s") as error:
+        lane.call()
+    assert "renew the credentials" in error.value.hint
+
+
+def test_a_request_that_was_signed_before_the_machine_slept_is_signed_again() -> None:
+    now = datetime.now(timezone.utc)
+    signed, arrived = (f"{at:%Y%m%dT%H%M%SZ}" for at in (now - timedelta(hours=1), now))
+    message = f"Signature expired: {signed} is now earlier than {arrived} ({arrived} - 5 min.)"
+    lane = Lane(refusal("InvalidSignatureException", message), DONE)
+    lane.call()
+    assert lane.client.tally.retries == 1
 
 
 # --------------------------------------------------------------------------- pauses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 import orjson
@@ -118,3 +119,37 @@ def test_botocores_errors_are_the_same() -> None:
         Kind.THROTTLED,
     )
     assert botocore_error({}).kind is Kind.FATAL
+
+
+def expired(signed: str, arrived: str) -> str:
+    return f"Signature expired: {signed} is now earlier than 20261121T121500Z ({arrived} - 5 min.)"
+
+
+def not_yet(signed: str, arrived: str) -> str:
+    return f"Signature not yet current: {signed} is still later than 20261121T122500Z ({arrived} + 5 min.)"
+
+
+@pytest.mark.parametrize(
+    ("message", "hint"),
+    [
+        (expired("20261121T120000Z", "20261121T122000Z"), "is 0:20:00 behind the service's"),
+        (not_yet("20261121T142001Z", "20261121T122000Z"), "is 2:00:01 ahead of the service's"),
+        (expired("20261120T120000Z", "20261121T122000Z"), "is 1 day, 0:20:00 behind the service's"),
+        ("The request signature we calculated does not match", "check the secret key"),
+        ("", "check the secret key"),
+    ],
+)
+def test_a_clock_that_is_wrong_is_told_by_how_much(message: str, hint: str) -> None:
+    error = parse_error(400, body(__type="x#InvalidSignatureException", message=message))
+    assert hint in error.hint
+    assert error.kind is Kind.FATAL
+
+
+def test_a_request_that_arrived_late_is_no_wrong_clock() -> None:
+    """The machine slept between signing and sending."""
+    message = expired("20261121T120000Z", "20261121T122000Z")
+    error = parse_error(400, body(__type="x#InvalidSignatureException", message=message))
+    arrived_s = datetime(2026, 11, 21, 12, 20, tzinfo=timezone.utc).timestamp()
+    assert error.came_late(arrived_s + 2) and error.came_late(arrived_s - 2)
+    assert not error.came_late(arrived_s - 20 * 60)
+    assert not parse_error(400, body(__type="x#InvalidSignatureException", message="no")).came_late(arrived_s)

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import datetime
-import ipaddress
 import socket
 import ssl
 import zlib
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from ddbio.dynamodb import wire
 from ddbio.dynamodb.wire import Connection, Endpoint, Response, WireError
+from tests.certificates import Certificates
 from tests.unit.peer import CUT, HANG, Peer, Proxy, chunked, listening, ok
 from tests.unit.support import LOOPS, run
 
@@ -353,80 +347,9 @@ def test_an_endpoint_is_a_host_and_a_port(url: str, tls: bool, address: tuple[st
 # --------------------------------------------------------------------------- TLS
 
 
-@dataclass(frozen=True)
-class Certificates:
-    """Two certificate authorities (paths), and servers with a certificate of the first: for localhost, for another
-    name."""
-
-    authority: str
-    stranger: str
-    server: ssl.SSLContext
-    misnamed: ssl.SSLContext
-
-
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    folder = tmp_path_factory.mktemp("certificates")
-    authority, stranger = folder / "authority.pem", folder / "stranger.pem"
-    key = _authority(authority)
-    _authority(stranger)
-    localhost = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    return Certificates(
-        str(authority),
-        str(stranger),
-        _server(folder / "server.pem", key, localhost),
-        _server(folder / "misnamed.pem", key, [x509.DNSName("elsewhere.example")]),
-    )
-
-
-def _server(path: Path, authority_key: ec.EllipticCurvePrivateKey, names: list[x509.GeneralName]) -> ssl.SSLContext:
-    key = ec.generate_private_key(ec.SECP256R1())
-    issued_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
-    leaf = (
-        _certificate(path.stem, key, issuer="authority")
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(issued_by, critical=False)
-        .sign(authority_key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(private + leaf.public_bytes(serialization.Encoding.PEM))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(path)
-    return context
-
-
-def _authority(path: Path) -> ec.EllipticCurvePrivateKey:
-    key = ec.generate_private_key(ec.SECP256R1())
-    not_for = ["digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"]
-    usage = dict.fromkeys([*not_for, "encipher_only", "decipher_only"], False)
-    certificate = (
-        _certificate(path.stem, key, issuer=path.stem)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.KeyUsage(**usage, key_cert_sign=True, crl_sign=True), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    return key
-
-
-def _certificate(name: str, key: ec.EllipticCurvePrivateKey, *, issuer: str) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.timezone.utc)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(_named(name))
-        .issuer_name(_named(issuer))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-    )
-
-
-def _named(name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    return Certificates.make(tmp_path_factory.mktemp("certificates"))
 
 
 def play_tls(
@@ -494,6 +417,7 @@ def test_tls_is_always_verified(new_loop: Loop, certificates: Certificates, trou
     peer = Peer([ok()])
     failure = play_tls(new_loop, peer, failing, certificates, **wrong[trouble])
     assert (failure.kind, failure.sent, "certificate" in failure.detail.lower()) == ("tls", False, True), str(failure)
+    assert "AWS_CA_BUNDLE" in failure.hint
     assert not peer.requests
 
 
@@ -519,6 +443,14 @@ def test_a_connection_that_does_not_come_about_is_not_waited_for(
 
     failure = run(told(), new_loop)
     assert (failure.kind, failure.sent) == ("connect", False)
+
+
+@pytest.mark.parametrize("proxy_url", [None, "http://proxy.invalid:3128"])
+def test_a_name_that_is_not_found_may_be_found_later(new_loop: Loop, proxy_url: str | None) -> None:
+    """A resolver that is away for a moment is no end of a run."""
+    endpoint = Endpoint("http://dynamodb.invalid", "eu-west-1", proxy_url=proxy_url)
+    failure = run(failure_of(Connection(endpoint, None)), new_loop)
+    assert (failure.kind, failure.sent, failure.hint) == ("connect", False, "")
 
 
 # --------------------------------------------------------------------------- proxies
@@ -564,6 +496,7 @@ def test_a_tunnel_that_is_refused_says_why(
     peer = Peer([ok()])
     failure = play_tls(new_loop, peer, failing, certificates, proxy=Proxy([reply]))
     assert (failure.kind, failure.sent, detail in failure.detail) == ("proxy", False, True), str(failure)
+    assert ("HTTPS_PROXY" in failure.hint) == (b" 407 " in reply)
     assert not peer.requests
 
 

@@ -68,15 +68,15 @@ def test_a_fault_says_whether_the_request_is_applied(
 
 
 @pytest.mark.parametrize(
-    ("target", "authorized", "error"),
+    ("target", "access_key", "error"),
     [
-        ("DynamoDB_20120810.Scan", False, "com.amazon.coral.service#MissingAuthenticationTokenException"),
-        ("DynamoDB_20120810.Query", True, "com.amazon.coral.service#UnknownOperationException"),
-        ("DynamoDB_20111205.Scan", True, "com.amazon.coral.service#UnknownOperationException"),
-        ("DdbioSimulator.Nonsense", True, "com.amazon.coral.service#UnknownOperationException"),
-        ("", True, "com.amazon.coral.service#UnknownOperationException"),
+        ("DynamoDB_20120810.Scan", "", "com.amazon.coral.service#MissingAuthenticationTokenException"),
+        ("DynamoDB_20120810.Query", "AKID", "com.amazon.coral.service#UnknownOperationException"),
+        ("DynamoDB_20111205.Scan", "AKID", "com.amazon.coral.service#UnknownOperationException"),
+        ("DdbioSimulator.Nonsense", "AKID", "com.amazon.coral.service#UnknownOperationException"),
+        ("", "AKID", "com.amazon.coral.service#UnknownOperationException"),
     ],
 )
-def test_requests_that_lead_nowhere(target: str, authorized: bool, error: str) -> None:
-    reply = Service(Database(), lambda: 0.0).answer(target, authorized, b"{}")
+def test_requests_that_lead_nowhere(target: str, access_key: str, error: str) -> None:
+    reply = Service(Database(), lambda: 0.0).answer(target, access_key, b"{}")
     assert (reply.status, msgspec.json.decode(reply.body)["__type"]) == (400, error)
