@@ -212,7 +212,7 @@ def test_where_the_wire_knows_that_no_repetition_helps_the_run_ends() -> None:
     with pytest.raises(AbortError) as error:
         lane.call()
     assert (error.value.message, error.value.hint) == (
-        "tls: the certificate cannot be verified",
+        "tls: no trust",
         "check AWS_CA_BUNDLE",
     )
     assert (lane.client.tally.requests, lane.pacer.settled) == (1, [(ESTIMATE, NOTHING)])
