@@ -20,6 +20,8 @@ for people
 
 the parent
     planning      cuts a job into units
+    feed          what the parent reads for the workers: large compressed files, standard input
+    ahead         makes what an iterable gives in a thread of its own
     transfer      what import and export have in common: the engine is run, the books are kept
     engine        the seam between a job and what runs it; the engine of one process
     pool          the engine of many processes: starts, feeds, watches and ends them
@@ -52,7 +54,8 @@ what is moved
     items         plain values on one side, typed attribute values on the other
     keys          what makes two items one, and what is no key
     capacity      sizes and capacity units
-    compression   between the two: gzip and zstd
+    compression   on the way out: gzip and zstd
+    unpacking     on the way in: the same, and what a manifest says of a file
     formats       what a record looks like, one module a format
     storage       where bytes come from and go to: disk, S3
     dynamodb      the service: signing, requests, retries, table descriptions

@@ -97,7 +97,7 @@ class ZstdPacker:
     state: PackerState = ()
 
     def __init__(self) -> None:
-        self._compressor = _zstandard().ZstdCompressor(level=_LEVEL, write_checksum=True)
+        self._compressor = zstandard_module().ZstdCompressor(level=_LEVEL, write_checksum=True)
 
     def pack(self, lines: bytes) -> bytes:
         packed: bytes = self._compressor.compress(lines)
@@ -130,7 +130,7 @@ def get_compression(name: str) -> Compression:
     if name not in COMPRESSIONS:
         raise UsageError(f"there is no compression {name!r}", f"choose one of {', '.join(COMPRESSIONS)}")
     if name == "zstd":
-        _zstandard()
+        zstandard_module()
     return COMPRESSIONS[name]
 
 
@@ -145,7 +145,7 @@ def fast_zlib() -> Any:
 
 
 @cache
-def _zstandard() -> Any:
+def zstandard_module() -> Any:
     try:
         import zstandard
     except ImportError:

@@ -2,7 +2,8 @@
 
     engine(job, units, *, governor, keys, stop) -> Iterator[Event]
 
-- `job` is picklable and opens its clients where it runs; `units` can be worked in any order, by anyone.
+- `job` is picklable and opens its clients where it runs; `units` can be worked in any order, by anyone. They are made
+  while they are worked; None among them stands for "no more at the moment".
 - The engine supplies the governor, so the cap is the engine's to divide: shared memory for processes on one
   machine, a share of the cap for an executor of a cluster.
 - Unit reports are the only way back. An engine ends when every unit is done or failed, or when it was stopped.
@@ -24,6 +25,8 @@ from ddbio.governor import Governor
 from ddbio.units import Event, Unit
 from ddbio.worker import Job, WorkerContext, new_event_loop, run_lanes
 
+HUNGRY_S = 0.01  # how soon to look again where there was no unit at the moment
+
 
 @dataclass(slots=True)
 class StopFlag:
@@ -43,7 +46,7 @@ class Engine(Protocol):
     def __call__(
         self,
         job: Job,
-        units: Iterable[Unit],
+        units: Iterable[Unit | None],
         *,
         governor: Governor,
         keys: Callable[[], Keys],
@@ -53,7 +56,7 @@ class Engine(Protocol):
 
 def run_inline(
     job: Job,
-    units: Iterable[Unit],
+    units: Iterable[Unit | None],
     *,
     governor: Governor,
     keys: Callable[[], Keys],
@@ -66,7 +69,11 @@ def run_inline(
     waiting = iter(units)
 
     async def next_unit() -> Unit | None:
-        return next(waiting, None)
+        for unit in waiting:
+            if unit is not None:
+                return unit
+            await context.sleep(HUNGRY_S)
+        return None
 
     lanes = loop.create_task(run_lanes(job, context, next_unit))
     try:

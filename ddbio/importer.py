@@ -17,7 +17,7 @@ from ddbio.caps import Cap, choose_cap
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
 from ddbio.engine import Engine, StopFlag
-from ddbio.errors import TransferError, UsageError
+from ddbio.errors import TransferError
 from ddbio.formats import FormatSpec, get_format, of_rejects
 from ddbio.machine import usable_cpus
 from ddbio.modes import check_mode
@@ -26,10 +26,11 @@ from ddbio.planning import Source, plan_slices, unit_bytes
 from ddbio.pool import run_processes
 from ddbio.progress import Progress, QuietProgress
 from ddbio.rejects import RejectsFile, choose_rejects_path
-from ddbio.storage import SourceFile, open_storage
+from ddbio.storage import SourceFile, Storages
 from ddbio.storage.names import REJECTS_SUFFIX
 from ddbio.transfer import transfer
-from ddbio.units import ImportCursor, SliceUnit, UnitReport
+from ddbio.units import ChunkUnit, ImportCursor, SliceUnit, UnitReport
+from ddbio.unpacking import is_packed
 from ddbio.writer import ImportJob, default_lanes
 
 _WORDS = {"delete": ("Deleting what is in", "from"), "insert": ("Inserting what is new of", "into")}
@@ -61,17 +62,19 @@ def import_table(
     check_options(options)
     session = Session(options.aws)
     found = session.find(options.table) if options.create_table else session.describe(options.table)
-    files = list_files(options, session)
+    storages = Storages(options.aws, session.keys)
+    files = list_files(options, storages)
     target = choose_target(options, found, files, session)
     table = target.table
     cap = choose_cap(options.capacity, table, "WCU", over_provisioned=options.over_provisioned)
     rejects = RejectsFile(choose_rejects_path(options.rejects, options.sources, files))
     total_bytes = sum(file.size_bytes for file in files)
-    storage = open_storage(files[0].uri, options.aws, session.keys)
     size = unit_bytes(total_bytes, workers * lanes, cap.units_per_s)
-    plan = plan_slices(
-        [Source(file, _format_of(file, FormatSpec(options.format))) for file in files], size, storage.read_range
-    )
+    sources = [
+        Source(file, _format_of(file, FormatSpec(options.format)), packed=is_packed(file, storages.read_range, size))
+        for file in files
+    ]
+    plan = plan_slices(sources, size, storages.read_range)
     if plan.complete:
         workers = max(1, min(workers, len(plan.units)))
     if target.request is not None or not table.is_usable:
@@ -85,9 +88,7 @@ def import_table(
     for index, units_per_s in table.index_write_units.items():
         progress.say(f"Cap of index {index}: {units_per_s:,.0f} WCU (its provisioned units)")
 
-    job = ImportJob(
-        table, session.data_plane(options.give_up_after_s), files[0].uri, options.aws, lanes, options.mode
-    )
+    job = ImportJob(table, session.data_plane(options.give_up_after_s), options.aws, lanes, options.mode)
 
     def on_report(report: UnitReport) -> float:
         rejects.add(report.rejects)
@@ -105,10 +106,11 @@ def import_table(
         progress=progress,
         on_report=on_report,
     )
-    storage.close()
+    plan.close()
+    storages.close()
     cursors = {number: cursor for number, cursor in accounts.settled.items() if isinstance(cursor, ImportCursor)}
     try:
-        rejects.finish((unit for unit in plan.units if isinstance(unit, SliceUnit)), cursors)
+        rejects.finish((unit for unit in plan.units if isinstance(unit, SliceUnit | ChunkUnit)), cursors)
     except TransferError as unnumbered:
         error = error or unnumbered
     return ImportResult(
@@ -133,15 +135,8 @@ def make_table(target: Target, session: Session, progress: Progress) -> TableInf
     return table
 
 
-def list_files(options: ImportOptions, session: Session) -> list[SourceFile]:
+def list_files(options: ImportOptions, storages: Storages) -> list[SourceFile]:
     """The files of all sources, each once. Raises UsageError where a source is missing or nothing matches."""
     suffixes = get_format(options.format).source_suffixes
-    kinds = {source.lower().startswith("s3://") for source in options.sources}
-    if len(kinds) > 1:
-        raise UsageError("the sources are both on disk and on S3", "import them one after the other")
-    files: dict[str, SourceFile] = {}
-    for source in options.sources:
-        storage = open_storage(source, options.aws, session.keys)
-        files.update((file.uri, file) for file in storage.list_files(source, suffixes))
-        storage.close()
-    return list(files.values())
+    found = (file for source in options.sources for file in storages.of(source).list_files(source, suffixes))
+    return list({file.uri: file for file in found}.values())

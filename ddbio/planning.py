@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import chain, islice, repeat
+from itertools import chain, count, islice, repeat
 
+from ddbio.ahead import Ahead
 from ddbio.dynamodb.table import TableInfo
+from ddbio.feed import CHUNK_BYTES, ReadRange, Stream, file_pieces, in_turns
 from ddbio.formats import FormatSpec, get_format
 from ddbio.storage import SourceFile
-from ddbio.units import SegmentUnit, SliceUnit, Unit
+from ddbio.units import ChunkUnit, Expected, ImportUnit, SegmentUnit, SliceUnit, Unit
 
 MIB = 1024 * 1024
 UNIT_BYTES = MIB  # of an import: a second or so of a lane's work, and the size of a ranged GET
@@ -31,6 +33,7 @@ BYTES_A_WRITE_UNIT = 1024
 SCAN_BYTES = 8 * MIB  # read at once to look for the ends of records: few round trips, little memory
 RECORD_LIMIT_BYTES = 4 * MIB  # an item has 400 KB, and no way of writing one takes ten times as much
 FIRST_WINDOW_UNITS, WINDOW_UNITS = 32, 256
+UNITS_AHEAD = 8  # that lie ready while the workers have enough; each of them may have its bytes with it
 
 SEGMENT_BYTES = 512 * MIB  # of a table large enough to have the choice
 MIN_SEGMENT_BYTES = 4 * MIB  # below that, a table is cut into fewer segments than there are lanes
@@ -46,40 +49,47 @@ def unit_bytes(total_bytes: int, lanes: int, cap_units_per_s: float) -> int:
 
 
 class Plan:
-    """The units of a job, made as they are asked for. To be iterated once.
+    """The units of a job, made as they are asked for. To be iterated once; None stands for "no more at the moment".
 
-    units: those made so far. complete: whether these are all.
+    units: those made so far, without the bytes of those that have some. complete: whether these are all.
     """
 
-    def __init__(self, units: Sequence[Unit], more: Iterable[Unit] | None = None) -> None:
+    def __init__(self, units: Sequence[Unit], more: Iterable[ImportUnit] | None = None) -> None:
         self.units = list(units)
         self.complete = more is None
-        self._more = more or ()
+        self._more = Ahead(more or (), UNITS_AHEAD)
 
-    def __iter__(self) -> Iterator[Unit]:
+    def __iter__(self) -> Iterator[Unit | None]:
         yield from tuple(self.units)
-        for unit in self._more:
-            self.units.append(unit)
+        for unit in self._more if not self.complete else ():
+            if unit is not None:
+                self.units.append(unit.without_data())
             yield unit
         self.complete = True
+
+    def close(self) -> None:
+        """Nobody wants any more."""
+        self._more.close()
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """A file to import, and how.
 
-    start: where its first record begins, behind a header.
+    start: where its first record begins, behind a header; in what comes out of it where it is compressed.
     cuts: its slices, where they are known already.
+    packed: it is compressed, as far as its name tells. expected: what its manifest tells.
     """
 
     file: SourceFile
     format: FormatSpec
     start: int = 0
     cuts: tuple[Cut, ...] | None = None
+    packed: bool = False
+    expected: Expected | None = None
 
 
 Cut = tuple[int, int]  # [start, stop)
-ReadRange = Callable[[SourceFile, int, int], bytes]  # `Storage.read_range`
 
 
 def plan_slices(sources: Sequence[Source], size: int, read: ReadRange, seed: int = 0) -> Plan:
@@ -87,28 +97,44 @@ def plan_slices(sources: Sequence[Source], size: int, read: ReadRange, seed: int
 
     Shuffled because files are often sorted by partition key: neighbours in a file would heat one partition. What has
     to be read to be cut comes behind the rest and is shuffled a window at a time; iterating the plan raises what
-    `read` raises.
+    `read` raises. A compressed file is a unit of its own where it is no larger than others; what is larger comes in
+    chunks (`ddbio.feed`), behind all else.
     """
     cut_anywhere = cache(lambda spec: get_format(spec).cut_anywhere)
-    to_read = [each for each in sources if each.cuts is None and not cut_anywhere(each.format)]
-    known = [each for each in sources if each.cuts is not None or cut_anywhere(each.format)]
+    fed = [each for each in sources if each.packed and each.file.size_bytes > size]
+    rest = [each for each in sources if each not in fed]
+    to_read = [each for each in rest if not (each.cuts or each.packed or cut_anywhere(each.format))]
+    known = [each for each in rest if each not in to_read]
     units = [_unit(source, cut) for source in known for cut in source.cuts or _even_cuts(source, size)]
     units = [replace(unit, number=number) for number, unit in enumerate(units)]
     randomness = random.Random(seed)
     randomness.shuffle(units)
-    if not to_read:
+    if not to_read and not fed:
         return Plan(units)
-    found = (_unit(source, cut) for source in to_read for cut in exact_cuts(source, size, read))
-    more = (replace(unit, number=number) for number, unit in enumerate(found, len(units)))
-    return Plan(units, _shuffled(more, randomness))
+    randomness.shuffle(fed)
+    numbers = count(len(units))
+    cuts = (_unit(source, cut, next(numbers)) for source in to_read for cut in exact_cuts(source, size, read))
+    streams = [_stream(source, read, min(size, CHUNK_BYTES)) for source in fed]
+    chunks = (replace(unit, number=next(numbers)) for unit in in_turns(streams))
+    return Plan(units, chain(_shuffled(cuts, randomness), chunks))
 
 
-def _unit(source: Source, cut: Cut) -> SliceUnit:
-    return SliceUnit(0, source.file, *cut, format=source.format)
+def _stream(source: Source, read: ReadRange, chunk_bytes: int) -> Iterator[ChunkUnit]:
+    pieces = file_pieces(source.file, read)
+    start, expected = source.start, source.expected
+    return Stream(
+        source.file, source.format, pieces, start=start, expected=expected, chunk_bytes=chunk_bytes
+    ).chunks()
+
+
+def _unit(source: Source, cut: Cut, number: int = 0) -> SliceUnit:
+    return SliceUnit(number, source.file, *cut, format=source.format, packed=source.packed, expected=source.expected)
 
 
 def _even_cuts(source: Source, size: int) -> Iterator[Cut]:
     end = source.file.size_bytes
+    if source.packed:
+        return iter([(source.start, end)])
     return ((start, min(start + size, end)) for start in range(source.start, end, size))
 
 

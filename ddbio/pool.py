@@ -31,7 +31,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from ddbio.credentials import Keys, NewestKeys
-from ddbio.engine import StopFlag
+from ddbio.engine import HUNGRY_S, StopFlag
 from ddbio.errors import AbortError, TransferError
 from ddbio.governor import Governor
 from ddbio.pool_worker import PARENT_DECIDES, Begun, Crashed, Finish, Stop, WorkerArguments, worker_main
@@ -69,7 +69,7 @@ def run_processes(workers: int) -> Callable[..., Iterator[Event]]:
 
     def engine(
         job: Job,
-        units: Iterable[Unit],
+        units: Iterable[Unit | None],
         *,
         governor: Governor,
         keys: Callable[[], Keys],
@@ -88,7 +88,7 @@ class _Pool:
     def __init__(
         self,
         job: Job,
-        units: Iterable[Unit],
+        units: Iterable[Unit | None],
         workers: int,
         governor: Governor,
         keys: Callable[[], Keys],
@@ -97,6 +97,8 @@ class _Pool:
         self._context = multiprocessing.get_context("spawn")
         self._job = job
         self._plan = iter(units)
+        self._planned = False  # all units there are were taken from the plan
+        self._hungry = False  # there was none at the moment
         self._returned: deque[Unit] = deque()  # units of dead workers: worked next
         self._suspects: deque[Unit] = deque()  # units on which workers died again: worked last, each alone
         self._governor = governor
@@ -127,7 +129,7 @@ class _Pool:
     def _listen(self) -> Iterator[Event]:
         by_pipe: dict[Any, _Worker] = {worker.pipe: worker for worker in self._workers}
         by_sentinel: dict[Any, _Worker] = {worker.process.sentinel: worker for worker in self._workers}
-        ready = mp_connection.wait([*by_pipe, *by_sentinel], TICK_S)
+        ready = mp_connection.wait([*by_pipe, *by_sentinel], HUNGRY_S if self._hungry else TICK_S)
         for each in ready:
             if each in by_pipe:
                 yield from self._receive(by_pipe[each])
@@ -169,14 +171,24 @@ class _Pool:
 
     def _hand_out(self) -> None:
         """Give units to whoever has the fewest, until all have enough; suspects to idle workers, each alone."""
+        self._hungry = False
         while (worker := self._with_room()) is not None:
-            unit = self._returned.popleft() if self._returned else next(self._plan, None)
+            unit = self._returned.popleft() if self._returned else self._next_planned()
             if unit is None:
                 break
             self._give(worker, unit)
         for worker in self._workers:
             if self._suspects and not worker.in_hand and not worker.finishing:
                 self._give(worker, self._suspects.popleft())
+
+    def _next_planned(self) -> Unit | None:
+        """The next unit of the plan, if there is one at the moment."""
+        try:
+            unit = next(self._plan)
+        except StopIteration:
+            unit, self._planned = None, True
+        self._hungry = unit is None and not self._planned
+        return unit
 
     def _with_room(self) -> _Worker | None:
         open_to_work = [
@@ -197,7 +209,7 @@ class _Pool:
 
     def _finish_idle(self) -> None:
         """When nothing is left to hand out and nobody may still return a unit, the workers go home."""
-        if any(worker.in_hand for worker in self._workers) or self._returned or self._suspects:
+        if not self._planned or any(worker.in_hand for worker in self._workers) or self._returned or self._suspects:
             return
         for worker in self._workers:
             if not worker.finishing:

@@ -1,8 +1,9 @@
-"""Reads the slices of an import: blocks of whole records, in constant memory.
+"""Reads the units of an import: blocks of whole records, in constant memory.
 
-Where every line is a record, a slice owns the lines that *begin* in its byte range, so it is read from one byte
-before its start (to see whether a line begins there) to the end of the line that crosses its end; no file is read to
-find out where to cut it. Other formats are cut exactly between records, and say where a block may end.
+A unit that is a whole file may be compressed, and is read as a stream; a chunk has its bytes with it; all else are
+slices. Where every line is a record, a slice owns the lines that *begin* in its byte range, so it is read from one
+byte before its start (to see whether a line begins there) to the end of the line that crosses its end; no file has
+to be read to find out where to cut it. Other formats are cut exactly between records, and say where a block may end.
 """
 
 from __future__ import annotations
@@ -12,29 +13,58 @@ from collections.abc import AsyncIterator
 
 from ddbio.blocks import Block, Blocks
 from ddbio.formats import Format
-from ddbio.storage import SourceFile, Storage
-from ddbio.units import SliceUnit
+from ddbio.storage import SourceFile, Storages
+from ddbio.units import ChunkUnit, ImportUnit, SliceUnit
+from ddbio.unpacking import FileStream
 
 LOCAL_BLOCK_BYTES = 128 * 1024  # a read of the page cache: small blocks keep many lanes in little memory
 REMOTE_BLOCK_BYTES = 1024 * 1024  # a round trip to S3 each: a whole unit of the usual size
 LINE_END_STEP_BYTES = 16 * 1024  # first look past a slice's end for the line's; doubles up to a block
 
 
-class SliceReader:
-    """Reads slices through a storage. Shared by the lanes of a worker."""
+class RecordReader:
+    """Reads the records of units. Shared by the lanes of a worker."""
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
-        self._block_bytes = REMOTE_BLOCK_BYTES if storage.remote else LOCAL_BLOCK_BYTES
+    def __init__(self, storages: Storages) -> None:
+        self._storages = storages
 
     async def read(self, file: SourceFile, start: int, stop: int) -> bytes:
-        if not self._storage.remote:
-            return self._storage.read_range(file, start, stop)
-        return await asyncio.get_running_loop().run_in_executor(None, self._storage.read_range, file, start, stop)
+        storage = self._storages.of(file.uri)
+        if not storage.remote:
+            return storage.read_range(file, start, stop)
+        return await asyncio.get_running_loop().run_in_executor(None, storage.read_range, file, start, stop)
 
-    async def blocks(self, unit: SliceUnit, format: Format) -> AsyncIterator[Block]:
-        """The records of a slice, from its cursor where it has one. Raises TransferError when the file cannot be
-        read."""
+    async def blocks(self, unit: ImportUnit, format: Format) -> AsyncIterator[Block]:
+        """The records of a unit, from its cursor where it has one. Raises TransferError when they cannot be read, or
+        not to their end."""
+        if isinstance(unit, ChunkUnit):
+            blocks: AsyncIterator[Block] = _blocks_of_chunk(unit)
+        elif unit.packed or (unit.start == 0 and unit.stop >= unit.file.size_bytes):
+            blocks = self._blocks_of_file(unit, format)
+        else:
+            blocks = self._blocks_of_slice(unit, format)
+        async for block in blocks:
+            yield block
+
+    async def _blocks_of_file(self, unit: SliceUnit, format: Format) -> AsyncIterator[Block]:
+        """A whole file, which may be compressed: nobody looked into it before. It is read from its beginning, also
+        where only its end is wanted."""
+        start = unit.cursor.offset if unit.cursor is not None else unit.start
+        stream, blocks = FileStream(unit.file.uri, unit.expected, skip=start), Blocks(start, format.end_finder())
+        step = self._block_bytes(unit.file)
+        for at in range(0, unit.file.size_bytes, step):
+            data = await self.read(unit.file, at, min(at + step, unit.file.size_bytes))
+            for piece in stream.feed(data):
+                for block in blocks.feed(piece):
+                    yield block
+        stream.finish()
+        for block in blocks.finish():
+            yield block
+
+    def _block_bytes(self, file: SourceFile) -> int:
+        return REMOTE_BLOCK_BYTES if self._storages.of(file.uri).remote else LOCAL_BLOCK_BYTES
+
+    async def _blocks_of_slice(self, unit: SliceUnit, format: Format) -> AsyncIterator[Block]:
         file, stop = unit.file, min(unit.stop, unit.file.size_bytes)
         at = unit.cursor.offset if unit.cursor is not None else unit.start
         piece = b""  # bytes up to `at` that were not looked at yet
@@ -53,8 +83,9 @@ class SliceReader:
         self, file: SourceFile, at: int, stop: int, piece: bytes, *, to_line_end: bool
     ) -> AsyncIterator[bytes]:
         """`piece`, then what follows it in [at, stop), then what the last line has behind that."""
+        block_bytes = self._block_bytes(file)
         while at < stop:
-            until = min(at + self._block_bytes, stop)
+            until = min(at + block_bytes, stop)
             piece += await self.read(file, at, until)
             at = until
             if at < stop:
@@ -65,8 +96,8 @@ class SliceReader:
             data = await self.read(file, at, min(at + step, file.size_bytes))
             end = data.find(b"\n") + 1
             ended, piece = end > 0, piece + (data[:end] if end else data)
-            at, step = at + len(data), min(step * 2, self._block_bytes)
-            if len(piece) >= self._block_bytes:
+            at, step = at + len(data), min(step * 2, block_bytes)
+            if len(piece) >= block_bytes:
                 yield piece
                 piece = b""
                 await asyncio.sleep(0)  # it may go on for long, and a read of the disk lets nobody else work
@@ -78,10 +109,21 @@ class SliceReader:
         bytes of that line read so far). A slice in which no line begins gives (stop, b"")."""
         at = start - 1
         while at < stop - 1:
-            until = min(at + self._block_bytes, stop)
+            until = min(at + self._block_bytes(file), stop)
             data = await self.read(file, at, until)
             found = data.find(b"\n", 0, stop - 1 - at)
             if found >= 0:
                 return at + len(data), data[found + 1 :]
             at = until
         return stop, b""
+
+
+async def _blocks_of_chunk(unit: ChunkUnit) -> AsyncIterator[Block]:
+    """What is left of the block behind the unit's cursor. Raises what kept the parent from reading on."""
+    block, done = unit.block, unit.cursor.offset - unit.start if unit.cursor is not None else 0
+    if block.left_out and not done:
+        yield block
+    elif len(block.data) > done and not block.left_out:
+        yield Block(block.offset + done, block.data[done:])
+    if unit.error is not None:
+        raise unit.error

@@ -30,7 +30,7 @@ from ddbio.errors import TransferError, UsageError
 from ddbio.formats.rejected import read_rejected
 from ddbio.storage import SourceFile
 from ddbio.storage.names import REJECTS_SUFFIX
-from ddbio.units import ImportCursor, Reject, SliceUnit
+from ddbio.units import ImportCursor, ImportUnit, Reject
 
 _LINE_IN_UNIT = "line_in_unit"  # only until the file is finished
 
@@ -110,7 +110,7 @@ class RejectsFile:
         self._bytes += len(line)
         self.count += 1
 
-    def finish(self, units: Iterable[SliceUnit], settled: dict[int, ImportCursor]) -> None:
+    def finish(self, units: Iterable[ImportUnit], settled: dict[int, ImportCursor]) -> None:
         """Give every reject its line number. settled: by unit number, the cursor at the unit's end.
 
         Raises TransferError; the file then still has every reject, without the numbers.
@@ -173,9 +173,9 @@ def _as_json(reject: Reject) -> dict[str, Any]:
         return {**common, "record_base64": base64.b64encode(reject.record).decode()}
 
 
-def lines_before(units: Iterable[SliceUnit], settled: dict[int, ImportCursor]) -> dict[tuple[str, int], int]:
+def lines_before(units: Iterable[ImportUnit], settled: dict[int, ImportCursor]) -> dict[tuple[str, int], int]:
     """Lines of the source before each unit, by (uri, unit number); only as far as everything before is counted."""
-    by_source: dict[str, list[SliceUnit]] = defaultdict(list)
+    by_source: dict[str, list[ImportUnit]] = defaultdict(list)
     for unit in units:
         by_source[unit.file.uri].append(unit)
     before: dict[tuple[str, int], int] = {}

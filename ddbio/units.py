@@ -10,9 +10,10 @@ every export `read == written`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from ddbio.blocks import Block
 from ddbio.errors import DdbioError
 from ddbio.formats import JSON, FormatSpec
 from ddbio.storage import SourceFile, WrittenFile
@@ -27,6 +28,10 @@ class SliceUnit:
     A record that begins before `stop` and ends after it belongs to this unit, whole; so units can be cut anywhere
     without reading the file. A format that cannot tell where a record begins (`Format.cut_anywhere`) is cut exactly
     between records.
+
+    packed: the file is compressed, and the unit is all of it. Offsets are then those in what comes out; `stop` is the
+        file's size as it is stored.
+    expected: verified where the unit is the whole file.
     """
 
     number: int
@@ -35,9 +40,63 @@ class SliceUnit:
     stop: int
     cursor: ImportCursor | None = None  # set when the unit goes on after a crash or a stop
     format: FormatSpec = JSON  # of this file
+    packed: bool = False
+    expected: Expected | None = None
 
     def describe(self) -> str:
         return f"{self.file.uri}, bytes {self.start:,} to {self.stop:,}"
+
+    def source_bytes(self, offset: int) -> int:
+        """How much of the source is settled when all before `offset` is."""
+        return min(offset, self.stop) - (0 if self.packed else self.start)
+
+    def without_data(self) -> SliceUnit:
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What somebody wrote down of a file. md5: of its bytes as they are stored, base64. items: records in it."""
+
+    md5: str
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkUnit:
+    """Import: records that the parent read, and their bytes.
+
+    block: its offset is that in what comes out of the file where that is compressed.
+    bytes: of the file as it is stored, for which the chunk stands.
+    error: why the file cannot be read on; the unit fails with it.
+    """
+
+    number: int
+    file: SourceFile
+    block: Block
+    bytes: int
+    cursor: ImportCursor | None = None
+    format: FormatSpec = JSON
+    error: DdbioError | None = None
+
+    @property
+    def start(self) -> int:
+        return self.block.offset
+
+    @property
+    def stop(self) -> int:
+        return self.block.offset + len(self.block.data) + self.block.left_out
+
+    def describe(self) -> str:
+        return f"{self.file.uri}, bytes {self.start:,} to {self.stop:,} of what is in it"
+
+    def source_bytes(self, offset: int) -> int:
+        """How much of the source is settled when all before `offset` is."""
+        return self.bytes if offset >= self.stop else self.bytes * (offset - self.start) // (self.stop - self.start)
+
+    def without_data(self) -> ChunkUnit:
+        """For the books; it cannot be worked any more."""
+        return replace(self, block=Block(self.start, b"", self.stop - self.start))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +112,8 @@ class SegmentUnit:
         return f"segment {self.segment} of {self.total_segments}"
 
 
-Unit = SliceUnit | SegmentUnit
+ImportUnit = SliceUnit | ChunkUnit
+Unit = ImportUnit | SegmentUnit
 
 
 @dataclass(frozen=True, slots=True)

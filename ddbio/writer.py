@@ -9,7 +9,7 @@ same key, rejected, or, where nothing may be overwritten, skipped. What a record
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
@@ -24,15 +24,15 @@ from ddbio.dynamodb.errors import Kind, ServiceError
 from ddbio.dynamodb.operations import halves
 from ddbio.dynamodb.session import DataPlane
 from ddbio.dynamodb.table import TableInfo
-from ddbio.errors import AbortError, RecordError
+from ddbio.errors import AbortError, RecordError, TransferError
 from ddbio.formats import Format, FormatSpec, get_format
 from ddbio.items import AttributeMap
 from ddbio.keys import ItemKey
 from ddbio.modes import MODES
 from ddbio.options import AwsSettings
-from ddbio.reader import SliceReader
-from ddbio.storage import open_storage
-from ddbio.units import ImportCursor, Reject, SliceUnit, Tally, Unit, UnitReport
+from ddbio.reader import RecordReader
+from ddbio.storage import Storages
+from ddbio.units import ChunkUnit, ImportCursor, ImportUnit, Reject, SliceUnit, Tally, Unit, UnitReport
 from ddbio.worker import REPORT_INTERVAL_S, WorkerContext
 
 DEFAULT_IMPORT_LANES = 32  # at 10 ms a request, 32 lanes write 80,000 items a second
@@ -46,15 +46,10 @@ def default_lanes(mode: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ImportJob:
-    """What every worker of an import must know; picklable.
-
-    source: any uri of the sources: it tells which storage to open.
-    mode: one of `ddbio.modes.MODES`.
-    """
+    """What every worker of an import must know; picklable. mode: one of `ddbio.modes.MODES`."""
 
     table: TableInfo
     data_plane: DataPlane
-    source: str
     aws: AwsSettings
     lanes: int = DEFAULT_IMPORT_LANES
     mode: str = "put"
@@ -71,7 +66,7 @@ class ImportWork:
         self.context = context
         self.format_of: Callable[[FormatSpec], Format] = cache(get_format)
         self.mode = MODES[job.mode](job.table)
-        self.reader = SliceReader(open_storage(job.source, job.aws, context.keys))
+        self.reader = RecordReader(Storages(job.aws, context.keys))
         self.new_client = job.data_plane.open(context, job.table.name)
 
     def lane(self) -> ImportLane:
@@ -98,7 +93,7 @@ class _Position(msgspec.Struct, gc=False):
 
 
 class ImportLane:
-    """Works one slice at a time. Reports only *clean* positions: those at which nothing was pending.
+    """Works one unit at a time. Reports only *clean* positions: those at which nothing was pending.
 
     So a unit that changes hands goes on from a position before which every record is settled and counted, and after
     which none is: what is repeated is repeated whole.
@@ -110,7 +105,7 @@ class ImportLane:
         self._client: DataClient = work.new_client()
         self._pending = Batch(lambda: work.context.pacer.request_units()[0], work.mode.most_writes)
         self._rejects: list[Reject] = []
-        self._unit: SliceUnit
+        self._unit: ImportUnit
         self._format: Format
         self._here = self._clean = self._reported = _Position()
         self._report_due_s = 0.0
@@ -119,10 +114,10 @@ class ImportLane:
         self._client.close()
 
     async def work(self, unit: Unit) -> None:
-        assert isinstance(unit, SliceUnit)
+        assert isinstance(unit, SliceUnit | ChunkUnit)
         self._begin(unit)
         try:
-            async for block in self._work.reader.blocks(unit, self._format):
+            async for block in self._blocks(unit):
                 if block.left_out:
                     await self._reject_beginning(block)
                 else:
@@ -134,7 +129,17 @@ class ImportLane:
         self._clean.offset = max(self._clean.offset, unit.stop)
         self._report(done=True)
 
-    def _begin(self, unit: SliceUnit) -> None:
+    async def _blocks(self, unit: ImportUnit) -> AsyncIterator[Block]:
+        """The records of the unit. Where they cannot be read to their end, all that could be is settled before the
+        error is raised."""
+        try:
+            async for block in self._work.reader.blocks(unit, self._format):
+                yield block
+        except TransferError:
+            await self._drain()
+            raise
+
+    def _begin(self, unit: ImportUnit) -> None:
         self._unit = unit
         self._format = self._work.format_of(unit.format)
         cursor = unit.cursor or ImportCursor(unit.start, 0)
@@ -305,7 +310,7 @@ class ImportLane:
         tally.deleted = clean.deleted - before.deleted
         tally.blank = clean.blank - before.blank
         # The line that crosses a slice's end is read by this unit and skipped by the next: its bytes count there.
-        tally.bytes = min(clean.offset, self._unit.stop) - min(before.offset, self._unit.stop)
+        tally.bytes = self._unit.source_bytes(clean.offset) - self._unit.source_bytes(before.offset)
         rejects = tuple(self._rejects[: tally.rejected])
         del self._rejects[: tally.rejected]
         self._reported = copy(clean)

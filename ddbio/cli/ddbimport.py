@@ -50,7 +50,8 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         required=True,
         metavar="SOURCE",
-        help="a file, a folder, a glob, s3://bucket/prefix or an S3 object; may be given several times",
+        help="a file, a folder, a glob, s3://bucket/prefix or an S3 object, gzip and zstd too; may be given several "
+        "times",
     )
     parser.add_argument(
         "--mode",

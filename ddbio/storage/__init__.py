@@ -18,6 +18,7 @@ Rules of the seam:
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -26,7 +27,7 @@ from ddbio.credentials import KeysProvider
 from ddbio.errors import UsageError
 from ddbio.options import AwsSettings
 
-__all__ = ["Output", "SourceFile", "Storage", "WrittenFile", "join", "open_storage"]
+__all__ = ["Output", "SourceFile", "Storage", "Storages", "WrittenFile", "join", "open_storage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,32 @@ def open_storage(uri: str, settings: AwsSettings, keys: KeysProvider | None = No
     if scheme not in _OPENERS:
         raise UsageError(f'"{uri}": there is no storage called "{scheme}"', _KINDS_HINT)
     return _OPENERS[scheme](settings, keys)
+
+
+class Storages:
+    """The storages of a run, each opened when a uri first asks for it. Threads may share it."""
+
+    def __init__(self, settings: AwsSettings, keys: KeysProvider | None = None) -> None:
+        self._settings = settings
+        self._keys = keys
+        self._opened: dict[str, Storage] = {}
+        self._lock = threading.Lock()
+
+    def of(self, uri: str) -> Storage:
+        """The storage that `uri` lives in. Raises what `open_storage` raises."""
+        scheme = _scheme(uri)
+        with self._lock:
+            if scheme not in self._opened:
+                self._opened[scheme] = open_storage(uri, self._settings, self._keys)
+            return self._opened[scheme]
+
+    def read_range(self, file: SourceFile, start: int, stop: int) -> bytes:
+        """See `Storage.read_range`."""
+        return self.of(file.uri).read_range(file, start, stop)
+
+    def close(self) -> None:
+        for storage in self._opened.values():
+            storage.close()
 
 
 def _scheme(uri: str) -> str:

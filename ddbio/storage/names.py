@@ -6,7 +6,8 @@
 - A glob is matched component by component: `*`, `?` and `[..]` stay inside one, `**` spans any number of them. What
   it matches is taken whatever its suffix, as after the shell's own expansion; a folder it matches is walked, and
   in there the suffixes count again.
-- Suffixes are compared without regard to case: `A.JSON` beside `b.json` must not be left behind unnoticed.
+- Suffixes are compared without regard to case: `A.JSON` beside `b.json` must not be left behind unnoticed. What
+  compression adds to a name counts for nothing: `a.json.gz` is `a.json`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ Parts = tuple[str, ...]
 # manifest.json is ours; the other two lie in the root of a native export, next to its data folder.
 MANIFEST_NAMES = ("manifest.json", "manifest-summary.json", "manifest-files.json")
 REJECTS_SUFFIX = ".rejects.jsonl"
+COMPRESSED_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
 
 _MAGIC = re.compile(r"[*?[]")
 _ANY_DEPTH = "**"
@@ -44,8 +46,14 @@ def is_service_file(name: str) -> bool:
 
 def is_data_file(name: str, suffixes: tuple[str, ...]) -> bool:
     """Whether a file of this name, met while walking a folder, is one to read."""
-    endings = tuple(suffix.lower() for suffix in suffixes)
-    return not is_hidden(name) and not is_service_file(name) and name.lower().endswith(endings)
+    endings, plain_name = tuple(suffix.lower() for suffix in suffixes), without_compression(name)
+    return not is_hidden(name) and not is_service_file(plain_name) and plain_name.lower().endswith(endings)
+
+
+def without_compression(name: str) -> str:
+    """The name without the suffix that compression adds, if it has one."""
+    stem, dot, ending = name.rpartition(".")
+    return stem if dot + ending.lower() in COMPRESSED_SUFFIXES else name
 
 
 def is_data_path(parts: Iterable[str], suffixes: tuple[str, ...]) -> bool:

@@ -188,15 +188,6 @@ def test_sources_that_will_not_do(
     assert "BatchWriteItem" not in table.requests()
 
 
-def test_sources_on_disk_and_on_s3_at_once_are_refused(
-    run_import: Run, table: Simulator, bucket: Bucket, orders: list[Item]
-) -> None:
-    bucket.put("in/orders.json", plain_items(1))
-    done = run_import("-t", "Orders", "-s", "orders.json", "-s", f"s3://{bucket.name}/in/")
-    done.assert_one_line_error(2, "both on disk and on S3")
-    assert "BatchWriteItem" not in table.requests()
-
-
 @contextmanager
 def recorded(s3: Endpoint) -> Iterator[list[dict[str, Any]]]:
     """The requests that moto gets meanwhile: method, url, headers; there when the block has ended."""

@@ -187,11 +187,6 @@ def test_a_source_that_may_not_be_read(run_import: Run, table: Simulator, tmp_pa
     done.assert_one_line_error(2, "in", "ermission")
 
 
-def test_sources_on_disk_and_on_s3(run_import: Run, table: Simulator, orders: list[Item]) -> None:
-    done = run_import("-t", "Orders", "-s", "orders.json", "-s", "s3://bucket/orders.json")
-    done.assert_one_line_error(2, "both on disk and on S3", "one after the other")
-
-
 @pytest.mark.parametrize("source", ["ftp://host/orders.json", "s3:/bucket/orders.json", "s3:orders"])
 def test_a_source_of_no_known_kind(run_import: Run, table: Simulator, source: str) -> None:
     done = run_import("-t", "Orders", "-s", source)

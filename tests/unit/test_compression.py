@@ -74,11 +74,11 @@ def test_what_is_not_there_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(UsageError, match="no compression 'lzma'"):
         get_compression("lzma")
     monkeypatch.setitem(__import__("sys").modules, "zstandard", None)
-    compression._zstandard.cache_clear()
+    compression.zstandard_module.cache_clear()
     with pytest.raises(UsageError, match=r"zstandard, which is not installed; pip install 'ddbio\[zstd\]'"):
         get_compression("zstd")
     monkeypatch.undo()
-    compression._zstandard.cache_clear()
+    compression.zstandard_module.cache_clear()
 
 
 LINES = st.lists(st.binary(max_size=60).map(lambda data: data.replace(b"\n", b"") + b"\n"), min_size=1, max_size=40)

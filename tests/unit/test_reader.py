@@ -15,9 +15,10 @@ from ddbio import blocks as blocks_module
 from ddbio import reader as reader_module
 from ddbio.blocks import BYTE_ORDER_MARK, KEPT_BYTES, Block
 from ddbio.formats.json_lines import JsonLines
-from ddbio.reader import SliceReader
+from ddbio.reader import RecordReader
 from ddbio.storage import SourceFile
 from ddbio.units import ImportCursor, SliceUnit
+from ddbio.unpacking import packed_as
 from tests.unit.support import run
 
 Line = tuple[int, bytes]
@@ -30,6 +31,9 @@ class MemoryStorage:
         self.content = content
         self.remote = remote
         self.reads: list[tuple[int, int]] = []
+
+    def of(self, _uri: str) -> Any:
+        return self
 
     def read_range(self, file: SourceFile, start: int, stop: int) -> bytes:
         assert 0 <= start < stop <= len(self.content)
@@ -73,8 +77,8 @@ def read(
 
 def blocks_of(content: bytes, unit: SliceUnit, block_bytes: int, *, remote: bool = False) -> list[Block]:
     storage: Any = MemoryStorage(content, remote=remote)
-    reader = SliceReader(storage)
-    reader._block_bytes = block_bytes
+    reader = RecordReader(storage)
+    reader._block_bytes = lambda _file: block_bytes  # type: ignore[method-assign]
 
     async def story() -> list[Block]:
         return [block async for block in reader.blocks(unit, JsonLines())]
@@ -95,7 +99,7 @@ CONTENTS = st.builds(
     st.sampled_from([b"", b"", BYTE_ORDER_MARK]),
     LINES,
     st.sampled_from([b"", b"\n"]),
-)
+).filter(lambda content: packed_as(content) is None)
 CUTS = st.lists(st.integers(0, 200), max_size=8)
 SIZES = st.integers(1, 40)
 
@@ -174,8 +178,8 @@ def test_remote_storages_are_read_in_a_thread() -> None:
 def test_what_is_read_is_the_slice_and_little_more() -> None:
     content = b"".join(b"%06d\n" % number for number in range(1000))
     storage: Any = MemoryStorage(content)
-    reader = SliceReader(storage)
-    reader._block_bytes = 1000
+    reader = RecordReader(storage)
+    reader._block_bytes = lambda _file: 1000  # type: ignore[method-assign]
 
     async def story() -> None:
         async for _ in reader.blocks(SliceUnit(0, file_of(content), 2003, 4003), JsonLines()):
@@ -192,8 +196,8 @@ def test_blocks_are_no_larger_than_asked_for_where_lines_are_short() -> None:
 
     async def story() -> list[int]:
         storage: Any = MemoryStorage(content)
-        reader = SliceReader(storage)
-        reader._block_bytes = 256
+        reader = RecordReader(storage)
+        reader._block_bytes = lambda _file: 256  # type: ignore[method-assign]
         return [
             len(block.data)
             async for block in reader.blocks(SliceUnit(0, file_of(content), 0, len(content)), JsonLines())

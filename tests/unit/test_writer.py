@@ -21,7 +21,7 @@ from ddbio.formats import Format
 from ddbio.formats.json_lines import JsonLines
 from ddbio.items import AttributeMap, Deletion
 from ddbio.options import AwsSettings
-from ddbio.reader import SliceReader
+from ddbio.reader import RecordReader
 from ddbio.storage import SourceFile
 from ddbio.units import ImportCursor, Reject, SliceUnit, Tally, UnitReport
 from ddbio.worker import StopRequested
@@ -43,6 +43,9 @@ class Source:
     content: bytes
     remote: bool = False
     fails_at: int | None = None
+
+    def of(self, _uri: str) -> Any:
+        return self
 
     def read_range(self, file: SourceFile, start: int, stop: int) -> bytes:
         if self.fails_at is not None and start <= self.fails_at < stop:
@@ -95,11 +98,11 @@ class Import:
 
         with served_by(act):
             context = worker_context(report, self.sleep, self.clock)
-            job = ImportJob(self.info, DATA_PLANE, URI, AwsSettings(), lanes=1, mode=self.mode)
+            job = ImportJob(self.info, DATA_PLANE, AwsSettings(), lanes=1, mode=self.mode)
             work = ImportWork(job, context)
             if self.format is not None:
                 work.format_of = lambda _: self.format
-            work.reader = SliceReader(self.source)  # type: ignore[arg-type]
+            work.reader = RecordReader(self.source)  # type: ignore[arg-type]
             lane = ImportLane(work)
             run(self._work(lane, units))
 
@@ -416,8 +419,8 @@ def test_a_lane_forgets_a_unit_that_failed() -> None:
     job = Import(Source(first + second), FakeTable(script=[refusal("ResourceNotFoundException")]))
     with served_by(job.target.act):
         context = worker_context(job.reports.append, job.sleep, job.clock)  # type: ignore[arg-type]
-        work = ImportWork(ImportJob(job.info, DATA_PLANE, URI, AwsSettings(), lanes=1), context)
-        work.reader = SliceReader(job.source)  # type: ignore[arg-type]
+        work = ImportWork(ImportJob(job.info, DATA_PLANE, AwsSettings(), lanes=1), context)
+        work.reader = RecordReader(job.source)  # type: ignore[arg-type]
         lane = ImportLane(work)
 
         async def story() -> None:

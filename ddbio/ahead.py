@@ -1,0 +1,87 @@
+"""Makes what an iterable gives in a thread of its own, a few ahead: so that nobody who takes waits for a disk, a
+network or a person at a keyboard while there is something else to do."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from queue import Empty, Full, Queue
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+_LOOK_EVERY_S = 0.1  # whether nobody wants any more
+
+
+class _End:
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+class Ahead(Generic[Item]):
+    """An iterator that never waits: None stands for "nothing yet". Raises what the iterable raises.
+
+    depth: how many items may lie ready. The thread begins with the first `next` and ends with the items or `close`;
+    one that waits for its input does not hold the program.
+    """
+
+    def __init__(self, items: Iterable[Item], depth: int) -> None:
+        self._items = items
+        self._ready: Queue[Item | _End] = Queue(depth)
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __iter__(self) -> Iterator[Item | None]:
+        return self
+
+    def __next__(self) -> Item | None:
+        try:
+            return self.take(wait=False)
+        except Empty:
+            return None
+
+    def take(self, *, wait: bool) -> Item:
+        """The next item. Raises StopIteration behind the last; Empty where none is ready and it shall not wait."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._make, name="ahead", daemon=True)
+            self._thread.start()
+        item = self._ready.get(block=wait)
+        if isinstance(item, _End):
+            self._ready.put(item)  # for whoever asks again
+            raise item.error or StopIteration
+        return item
+
+    def close(self) -> None:
+        self._closed.set()
+
+    def _make(self) -> None:
+        error: BaseException | None = None
+        try:
+            for item in self._items:
+                if not self._give(item):
+                    return
+        except BaseException as raised:
+            error = raised
+        self._give(_End(error))
+
+    def _give(self, item: Item | _End) -> bool:
+        while not self._closed.is_set():
+            with suppress(Full):
+                self._ready.put(item, timeout=_LOOK_EVERY_S)
+                return True
+        return False
+
+
+def prefetched(items: Iterable[Item], depth: int) -> Iterator[Item]:
+    """The same items; while one is used, the next are made."""
+    ahead = Ahead(items, depth)
+    try:
+        while True:
+            try:
+                item = ahead.take(wait=True)
+            except StopIteration:
+                return
+            yield item
+    finally:
+        ahead.close()
