@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import resource
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,3 +29,11 @@ def _cgroup_quota() -> float | None:
             quota, period = map(int, " ".join([file.read_text() for file in files]).split())
             return quota / period if quota > 0 else None  # -1: no limit
     return None
+
+
+def allow_open_files() -> None:
+    """Raise the soft limit of open files to the hard one: a worker has one for each lane, the parent some for each
+    worker, and the usual 256 or 1,024 are meant for programs that use select()."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # macOS names a hard limit that it does not grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -10,6 +10,7 @@ from typing import TypeVar
 from ddbio.accounts import Result
 from ddbio.cli.run import fail
 from ddbio.engine import StopFlag
+from ddbio.machine import allow_open_files
 from ddbio.progress import BarProgress, LogProgress, Progress
 
 SomeResult = TypeVar("SomeResult", bound=Result)
@@ -42,6 +43,7 @@ def perform(program: str, transfer: Callable[..., SomeResult], summary: Callable
 
     transfer: called with `progress` and `stop`. Returns the exit code.
     """
+    allow_open_files()
     result = transfer(progress=new_progress(), stop=stop_on_signals())
     print(summary(result))
     return result.exit_code if result.error is None else fail(program, result.error)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import socket
 import ssl
 import zlib
@@ -25,6 +26,7 @@ import httptools
 CONNECT_TIMEOUT_S = 10.0
 _CONNECT_REPLY_LIMIT_BYTES = 65_536
 _UNVERIFIED = "check AWS_CA_BUNDLE (or ca_bundle of the profile), --endpoint-url, and who answers there"
+_MANY_FILES = "use fewer connections (--lanes), or raise the limit (ulimit -n)"
 PROXY_HINT = "check HTTPS_PROXY and HTTP_PROXY, with the user and password in them, and NO_PROXY"
 
 
@@ -146,7 +148,8 @@ class Connection(asyncio.Protocol):
         except ssl.SSLError as exc:
             raise WireError("tls", str(exc), sent=False) from None
         except OSError as exc:
-            raise WireError("connect", str(exc), sent=False) from None
+            hint = _MANY_FILES if exc.errno in (errno.EMFILE, errno.ENFILE) else ""
+            raise WireError("connect", str(exc), sent=False, hint=hint) from None
 
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
