@@ -27,6 +27,9 @@ the parent
     pool          the engine of many processes: starts, feeds, watches and ends them
     accounts      the books: what a run may claim
     blueprint     the table that an import makes where there is none
+    journal       the books on disk: what the same command goes on from
+    state         where they are kept: a folder for each job
+    report        what a run came to, for programs
     rejects       the rejects file
     manifest      the manifest of an export
     caps          what the cap is, and where it comes from

@@ -1,53 +1,81 @@
-"""The books of a run: every report is entered, and the run may only claim what the books say."""
+"""The books of a job: every report is entered, and a run may only claim what the books say."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-from ddbio.errors import EXIT_FAILED, EXIT_OK, EXIT_REJECTED, AbortError, DdbioError, Stopped
-from ddbio.units import Cursor, Tally, UnitReport
+from ddbio.errors import EXIT_FAILED, EXIT_OK, EXIT_REJECTED, AbortError, DdbioError, Stopped, UsageError
+from ddbio.units import Cursor, Tally, Unit, UnitReport
+
+GO_ON = "run the same command again to go on from here"
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the earlier runs of a job came to; nothing where this is the first."""
+
+    tally: Tally = field(default_factory=Tally)
+    seconds: float = 0.0
+    runs: int = 0
 
 
 @dataclass(slots=True)
 class Accounts:
-    """Sums of a run, and what became of each unit.
+    """Sums of a run, and what became of each unit of its job.
 
-    settled: the cursor of each unit that was worked to its end. failed: the error of each that was not.
+    past: what came before this run. tally: of this run; total: of all runs. settled: the cursor of each unit that was
+    worked to its end, in whatever run. failed: the error of each that was not, in this one. clock: seconds.
     """
 
+    past: Past = field(default_factory=Past)
     tally: Tally = field(default_factory=Tally)
     settled: dict[int, Cursor] = field(default_factory=dict)
     failed: dict[int, DdbioError] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
+    total: Tally = field(init=False)
     began_s: float = field(init=False)
 
     def __post_init__(self) -> None:
+        self.total = self.past.tally.copy()
         self.began_s = self.clock()
 
     def enter(self, report: UnitReport) -> None:
         """Enter a report."""
         self.tally.add(report.tally)
+        self.total.add(report.tally)
         if report.error is not None:
             self.failed[report.unit] = report.error
         elif report.done and report.cursor is not None:
             self.settled[report.unit] = report.cursor
+            self.failed.pop(report.unit, None)
+
+    def failures(self, units: Iterable[Unit]) -> Iterator[str]:
+        """What went wrong with which unit, a sentence each."""
+        for unit in units if self.failed else ():
+            if unit.number in self.failed:
+                yield f"{unit.describe()}: {self.failed[unit.number]}"
 
     def seconds(self) -> float:
+        """Of this run."""
         return self.clock() - self.began_s
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run came to: the last word of the library call and of the command.
+    """What a job came to, in all its runs: the last word of the library call and of the command.
 
     tally: its counts. seconds: from the first unit to the last. error: why it is not complete, if it is not.
+    past: what of that earlier runs did. failures: what went wrong with single units of work, a sentence each.
     """
 
     tally: Tally
     seconds: float
     error: DdbioError | None
+    past: Past = field(default_factory=Past, kw_only=True)
+    failures: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def exit_code(self) -> int:
@@ -64,8 +92,26 @@ class Result:
         return self.tally.units / self.seconds if self.seconds > 0 else 0.0
 
 
+def outcome(accounts: Accounts, error: DdbioError | None, units: Iterable[Unit]) -> dict[str, Any]:
+    """The fields of `Result`."""
+    return {
+        "tally": accounts.total,
+        "seconds": accounts.past.seconds + accounts.seconds(),
+        "error": error and _resumable(error),
+        "past": accounts.past,
+        "failures": tuple(accounts.failures(units)),
+    }
+
+
+def _resumable(error: DdbioError) -> DdbioError:
+    """The same error with the hint that what was done is not lost."""
+    if isinstance(error, UsageError) or "run the same command again" in error.hint:
+        return error
+    return type(error)(error.message, f"{error.hint}; {GO_ON}" if error.hint else GO_ON)
+
+
 def verdict(accounts: Accounts, units: int, *, stopped: bool, partly_planned: bool = False) -> DdbioError | None:
-    """Why a run that has ended is not complete; None when it is.
+    """Why a job is not complete after a run; None when it is.
 
     units: how many were planned. partly_planned: there would have been more.
     """
@@ -76,12 +122,12 @@ def verdict(accounts: Accounts, units: int, *, stopped: bool, partly_planned: bo
     if stopped and unfinished:
         return Stopped(
             f"stopped after {len(accounts.settled):,} of {'more than ' * partly_planned}{units:,} units of work",
-            "what was in flight is settled; run the same command again to do the whole job",
+            "what was in flight is settled",
         )
     if accounts.failed:
         first = next(iter(accounts.failed.values()))
         more = f" (and {len(accounts.failed) - 1:,} more units of work failed)" if len(accounts.failed) > 1 else ""
         return type(first)(first.message + more, first.hint)
     if unfinished:
-        return AbortError(f"{units - len(accounts.settled):,} units of work were not done", "run the command again")
+        return AbortError(f"{units - len(accounts.settled):,} units of work were not done")
     return None

@@ -6,7 +6,8 @@
   while they are worked; None among them stands for "no more at the moment".
 - The engine supplies the governor, so the cap is the engine's to divide: shared memory for processes on one
   machine, a share of the cap for an executor of a cluster.
-- Unit reports are the only way back. An engine ends when every unit is done or failed, or when it was stopped.
+- Unit reports are the only way back; a `Lull` between them says that all there was to tell was told. An engine ends
+  when every unit is done or failed, or when it was stopped.
 
 `run_inline`, here, is a loop in this process: for tests, for small jobs, and for what a cluster's executor runs.
 `run_processes`, in `ddbio.pool`, is the one the commands use.
@@ -22,7 +23,7 @@ from typing import Protocol
 
 from ddbio.credentials import Keys
 from ddbio.governor import Governor
-from ddbio.units import Event, Unit
+from ddbio.units import Event, Lull, Unit
 from ddbio.worker import Job, WorkerContext, new_event_loop, run_lanes
 
 HUNGRY_S = 0.01  # how soon to look again where there was no unit at the moment
@@ -78,8 +79,10 @@ def run_inline(
     lanes = loop.create_task(run_lanes(job, context, next_unit))
     try:
         while not lanes.done() or reports:
-            while reports:
-                yield reports.popleft()
+            if reports:
+                while reports:
+                    yield reports.popleft()
+                yield Lull()
             if stop.requests:
                 context.sleep.stop()
             if not lanes.done():

@@ -8,26 +8,26 @@ destination, cut the table into segments, let an engine scan them, keep the book
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from ddbio.accounts import Result
-from ddbio.caps import Cap, choose_cap
+from ddbio.accounts import Accounts, Result, outcome
+from ddbio.caps import Cap
 from ddbio.compression import get_compression
 from ddbio.dynamodb.session import Session
-from ddbio.dynamodb.table import TableInfo
 from ddbio.engine import Engine, StopFlag
 from ddbio.errors import DdbioError, UsageError
 from ddbio.formats import FormatSpec
-from ddbio.machine import usable_cpus
+from ddbio.journal import Journal, open_journal
 from ddbio.manifest import MANIFEST_NAME, manifest
 from ddbio.options import MEGABYTE, ExportOptions
-from ddbio.planning import Plan, segment_count, segment_units
-from ddbio.pool import run_processes
-from ddbio.progress import Progress, QuietProgress
+from ddbio.planning import Plan, Remainder, segment_count, segment_units
+from ddbio.progress import Progress
+from ddbio.report import reported
 from ddbio.scanner import DEFAULT_EXPORT_LANES, ExportJob
-from ddbio.storage import Storage, open_storage
-from ddbio.transfer import transfer
-from ddbio.units import ExportedFile, UnitReport
+from ddbio.storage import Storage, absolute, open_storage
+from ddbio.transfer import Run, transfer, why_incomplete
+from ddbio.units import ExportedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,66 +53,71 @@ def export_table(
     Raises UsageError before anything is moved, for what cannot work; TransferError where the service cannot be
     reached at all.
     """
-    progress, stop = progress or QuietProgress(), stop or StopFlag()
-    workers, lanes = options.processes or usable_cpus(), options.lanes or DEFAULT_EXPORT_LANES
-    get_compression(options.compress)  # said before anything is moved
-    session = Session(options.aws)
-    table = session.describe(options.table)
-    cap = choose_cap(options.capacity, table, "RCU", over_provisioned=options.over_provisioned)
-    storage = open_storage(options.destination, options.aws, session.keys)
-    _prepare(storage, options.destination)
-    segments = options.segments or segment_count(table, workers, lanes)
-    workers = min(workers, segments)
-    progress.say(
-        f"Exporting table {table.name} in {session.region} to {options.destination} in {segments:,} "
-        f"segment{'s' * (segments != 1)} with {workers} process{'es' * (workers != 1)}"
-    )
-    progress.say(f"Cap: {cap}")
+    with reported("export", options) as report:
+        get_compression(options.compress)  # said before anything is moved
+        session = Session(options.aws)
+        table = session.describe(options.table)
+        run = Run.begin(options, session, table, "RCU", DEFAULT_EXPORT_LANES, progress, engine, stop)
+        storage = open_storage(options.destination, options.aws, run.session.keys)
+        place = absolute(options.destination)
+        unkept = replace(options, journal=False)
+        with open_journal("export", run.table.name, [*run.identity(), place], unkept) as journal:
+            report.begin(run, None)
+            _prepare(storage, options.destination)
+            plan = _plan(run, options, journal)
+            left = journal.left(plan)
+            _announce(run, options, plan)
+            began = datetime.datetime.now(datetime.timezone.utc)
+            accounts, error = _work(run, options, left, journal)
+            error = error or why_incomplete(run, accounts, plan)
+            files = journal.files()
+            if error is None:
+                error = _write_manifest(storage, options, run, plan, began, accounts, files)
+            if error is not None:
+                error = _mind_the_files(error, options.destination)
+            result = ExportResult(
+                **outcome(accounts, error, plan.units),
+                cap=run.cap,
+                files=tuple(files),
+                manifest=f"{options.destination.rstrip('/')}/{MANIFEST_NAME}" if error is None else None,
+            )
+            report.end(result, files=len(files), manifest=result.manifest)
+        storage.close()
+    return result
 
-    files: list[ExportedFile] = []
 
-    def on_report(report: UnitReport) -> float:
-        files.extend(report.files)
-        return report.tally.read
+def _plan(run: Run, options: ExportOptions, journal: Journal) -> Plan:
+    segments = options.segments or segment_count(run.table, run.workers, run.lanes)
+    journal.begin(run.facts(), (), plan={"segments": segments})
+    return Plan(segment_units(journal.plan["segments"]))
 
-    began = datetime.datetime.now(datetime.timezone.utc)
-    progress.start(table.item_count, "items", cap.units_per_s)
-    accounts, error = transfer(
-        _job(options, table, session, cap, lanes),
-        Plan(segment_units(segments)),
-        engine=engine or run_processes(workers),
-        session=session,
-        cap=cap,
-        stop=stop,
-        progress=progress,
-        on_report=on_report,
+
+def _announce(run: Run, options: ExportOptions, plan: Plan) -> None:
+    segments = len(plan.units)
+    processes = min(run.workers, segments)
+    run.progress.say(
+        f"Exporting table {run.table.name} in {run.session.region} to {options.destination} in {segments:,} "
+        f"segment{'s' * (segments != 1)} with {processes} process{'es' * (processes != 1)}"
     )
-    if error is None:
-        error = _write_manifest(
-            storage,
-            options,
-            manifest(
-                table=table.description,
-                format=options.format,
-                compression=options.compress,
-                consistent_read=options.consistent_read,
-                segments=segments,
-                began=began,
-                tally=accounts.tally,
-                files=files,
-            ),
-        )
-    storage.close()
-    if error is not None:
-        error = _mind_the_files(error, options.destination)
-    return ExportResult(
-        accounts.tally,
-        accounts.seconds(),
-        error,
-        cap=cap,
-        files=tuple(files),
-        manifest=f"{options.destination.rstrip('/')}/{MANIFEST_NAME}" if error is None else None,
+    run.progress.say(f"Cap: {run.cap}")
+    run.progress.start(run.table.item_count, "items", run.cap.units_per_s)
+
+
+def _work(run: Run, options: ExportOptions, left: Remainder, journal: Journal) -> tuple[Accounts, DdbioError | None]:
+    table = run.table
+    job = ExportJob(
+        table=options.table,
+        item_bytes=table.size_bytes / table.item_count if table.item_count else 0.0,
+        data_plane=run.session.data_plane(options.give_up_after_s),
+        format=FormatSpec(options.format),
+        destination=options.destination,
+        aws=options.aws,
+        max_file_bytes=options.file_megabytes * MEGABYTE,
+        consistent_read=options.consistent_read,
+        lanes=run.lanes,
+        compress=options.compress,
     )
+    return transfer(run, job, left, journal, on_report=lambda report: report.tally.read)
 
 
 def _prepare(storage: Storage, destination: str) -> None:
@@ -124,7 +129,25 @@ def _prepare(storage: Storage, destination: str) -> None:
         raise UsageError(f'"{destination}" is not empty: there is {occupant}', "name an empty place with -d")
 
 
-def _write_manifest(storage: Storage, options: ExportOptions, content: bytes) -> DdbioError | None:
+def _write_manifest(
+    storage: Storage,
+    options: ExportOptions,
+    run: Run,
+    plan: Plan,
+    began: datetime.datetime,
+    accounts: Accounts,
+    files: Sequence[ExportedFile],
+) -> DdbioError | None:
+    content = manifest(
+        table=run.table.description,
+        format=options.format,
+        compression=options.compress,
+        consistent_read=options.consistent_read,
+        segments=len(plan.units),
+        began=began,
+        tally=accounts.total,
+        files=files,
+    )
     try:
         storage.write_small(options.destination, MANIFEST_NAME, content)
     except DdbioError as error:
@@ -136,18 +159,3 @@ def _mind_the_files(error: DdbioError, destination: str) -> DdbioError:
     """An export starts in an empty place: the files that are complete are in the way of the next run."""
     place = f'it needs an empty place: empty "{destination}" or name another with -d'
     return type(error)(error.message, f"{error.hint}; {place}" if error.hint else place)
-
-
-def _job(options: ExportOptions, table: TableInfo, session: Session, cap: Cap, lanes: int) -> ExportJob:
-    return ExportJob(
-        table=options.table,
-        item_bytes=table.size_bytes / table.item_count if table.item_count else 0.0,
-        data_plane=session.data_plane(options.give_up_after_s),
-        format=FormatSpec(options.format),
-        destination=options.destination,
-        aws=options.aws,
-        max_file_bytes=options.file_megabytes * MEGABYTE,
-        consistent_read=options.consistent_read,
-        lanes=lanes,
-        compress=options.compress,
-    )

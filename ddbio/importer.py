@@ -1,34 +1,35 @@
-"""The import story, top to bottom: describe the table, choose the cap, list the sources, cut them into units, let an
-engine work them, keep the books.
+"""The import story, top to bottom: describe the table, list the sources, choose the cap, cut the sources into units,
+let an engine work what is left of them, keep the books.
 
     files --planning--> slices --engine--> lanes (reader, format, writer) --BatchWriteItem--> table
-                                     reports <-- counts, cursors, rejects
+                                     reports <-- counts, cursors, rejects --> journal
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ddbio.accounts import Result
+from ddbio.accounts import Accounts, Result, outcome
 from ddbio.blueprint import Target, check_options, choose_target
-from ddbio.caps import Cap, choose_cap
+from ddbio.caps import Cap
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
 from ddbio.engine import Engine, StopFlag
-from ddbio.errors import TransferError
+from ddbio.errors import DdbioError, TransferError
 from ddbio.formats import FormatSpec, get_format, of_rejects
-from ddbio.machine import usable_cpus
+from ddbio.journal import Journal, open_journal
 from ddbio.modes import check_mode
 from ddbio.options import ImportOptions
-from ddbio.planning import Source, plan_slices, unit_bytes
-from ddbio.pool import run_processes
-from ddbio.progress import Progress, QuietProgress
-from ddbio.rejects import RejectsFile, choose_rejects_path
-from ddbio.storage import SourceFile, Storages
+from ddbio.planning import Plan, Remainder, Source, plan_slices, unit_bytes
+from ddbio.progress import Progress
+from ddbio.rejects import ErrorLimit, RejectsFile, choose_rejects_path
+from ddbio.report import reported
+from ddbio.storage import SourceFile, Storages, absolute
 from ddbio.storage.names import REJECTS_SUFFIX
-from ddbio.transfer import transfer
+from ddbio.transfer import Run, transfer, why_incomplete
 from ddbio.units import ChunkUnit, ImportCursor, SliceUnit, UnitReport
 from ddbio.unpacking import is_packed
 from ddbio.writer import ImportJob, default_lanes
@@ -51,79 +52,58 @@ def import_table(
     engine: Engine | None = None,
     stop: StopFlag | None = None,
 ) -> ImportResult:
-    """Import files into a table.
+    """Import files into a table, or finish what an earlier call of the same kind left unfinished.
 
     Returns when every record is settled, or as far as it came: `ImportResult.error` then says why.
     Raises UsageError before anything is moved, for what cannot work; TransferError where the service cannot be
     reached at all.
     """
-    progress, stop = progress or QuietProgress(), stop or StopFlag()
-    workers, lanes = options.processes or usable_cpus(), options.lanes or default_lanes(check_mode(options.mode))
-    check_options(options)
-    session = Session(options.aws)
-    found = session.find(options.table) if options.create_table else session.describe(options.table)
-    storages = Storages(options.aws, session.keys)
-    files = list_files(options, storages)
-    target = choose_target(options, found, files, session)
-    table = target.table
-    cap = choose_cap(options.capacity, table, "WCU", over_provisioned=options.over_provisioned)
-    rejects = RejectsFile(choose_rejects_path(options.rejects, options.sources, files))
-    total_bytes = sum(file.size_bytes for file in files)
-    size = unit_bytes(total_bytes, workers * lanes, cap.units_per_s)
-    sources = [
-        Source(file, _format_of(file, FormatSpec(options.format)), packed=is_packed(file, storages.read_range, size))
-        for file in files
-    ]
-    plan = plan_slices(sources, size, storages.read_range)
-    if plan.complete:
-        workers = max(1, min(workers, len(plan.units)))
-    if target.request is not None or not table.is_usable:
-        table = make_table(target, session, progress)
-    doing, way = _WORDS.get(options.mode, ("Importing", "into"))
-    progress.say(
-        f"{doing} {len(files):,} file{'s' * (len(files) != 1)} ({total_bytes:,} bytes) {way} table {table.name} in "
-        f"{session.region} with {workers} process{'es' * (workers != 1)}"
-    )
-    progress.say(f"Cap: {cap}")
-    for index, units_per_s in table.index_write_units.items():
-        progress.say(f"Cap of index {index}: {units_per_s:,.0f} WCU (its provisioned units)")
+    with reported("import", options) as report:
+        lanes, limit = default_lanes(check_mode(options.mode)), ErrorLimit.parse(options.max_errors)
+        check_options(options)
+        session = Session(options.aws)
+        found = session.find(options.table) if options.create_table else session.describe(options.table)
+        storages = Storages(options.aws, session.keys)
+        files = list_files(options, storages)
+        target = choose_target(options, found, files, session)
+        run = Run.begin(options, session, target.table, "WCU", lanes, progress, engine, stop)
+        rejects_path = choose_rejects_path(options.rejects, options.sources, files)
+        run = replace(run, table=make_table(target, session, run.progress))
+        places = sorted(map(absolute, options.sources))
+        with open_journal("import", run.table.name, [*run.identity(), *places], options) as journal:
+            report.begin(run, journal.folder)
+            result = _import(run, options, files, storages, _open_rejects(rejects_path, journal), limit, journal)
+            report.end(result, rejects=str(result.rejects) if result.rejects else None)
+    return result
 
-    job = ImportJob(table, session.data_plane(options.give_up_after_s), options.aws, lanes, options.mode)
 
-    def on_report(report: UnitReport) -> float:
-        rejects.add(report.rejects)
-        return report.tally.bytes
-
-    progress.start(total_bytes, "B", cap.units_per_s)
-    accounts, error = transfer(
-        job,
-        plan,
-        engine=engine or run_processes(workers),
-        session=session,
-        cap=cap,
-        index_caps=list(table.index_write_units.values()),
-        stop=stop,
-        progress=progress,
-        on_report=on_report,
-    )
+def _import(
+    run: Run,
+    options: ImportOptions,
+    files: Sequence[SourceFile],
+    storages: Storages,
+    rejects: RejectsFile,
+    limit: ErrorLimit,
+    journal: Journal,
+) -> ImportResult:
+    plan = _plan(run, options, files, storages, journal)
+    left = journal.left(plan)
+    _announce(run, options, files, left, journal)
+    accounts, error = _work(run, options, left, rejects, limit, journal)
     plan.close()
     storages.close()
-    cursors = {number: cursor for number, cursor in accounts.settled.items() if isinstance(cursor, ImportCursor)}
-    try:
-        rejects.finish((unit for unit in plan.units if isinstance(unit, SliceUnit | ChunkUnit)), cursors)
-    except TransferError as unnumbered:
-        error = error or unnumbered
+    error = error or why_incomplete(run, accounts, plan)
+    error = _finish_rejects(rejects, plan, accounts, error)
+    journal.complete = error is None
     return ImportResult(
-        accounts.tally, accounts.seconds(), error, cap=cap, rejects=rejects.path if rejects.count else None
+        **outcome(accounts, error, plan.units), cap=run.cap, rejects=rejects.path if rejects.count else None
     )
-
-
-def _format_of(file: SourceFile, asked: FormatSpec) -> FormatSpec:
-    return of_rejects(asked) if file.uri.endswith(REJECTS_SUFFIX) else asked
 
 
 def make_table(target: Target, session: Session, progress: Progress) -> TableInfo:
     """The table, made where it is not there, and ACTIVE."""
+    if target.request is None and target.table.is_usable:
+        return target.table
     began_s = time.monotonic()
     if target.request is not None:
         progress.say(target.describe())
@@ -140,3 +120,92 @@ def list_files(options: ImportOptions, storages: Storages) -> list[SourceFile]:
     suffixes = get_format(options.format).source_suffixes
     found = (file for source in options.sources for file in storages.of(source).list_files(source, suffixes))
     return list({file.uri: file for file in found}.values())
+
+
+def _open_rejects(path: Path, journal: Journal) -> RejectsFile:
+    """The rejects file: where an unfinished job has one, that, as far as it counts. path: for a new job."""
+    if journal.resumed and (state := journal.noted("rejects")):
+        kept, *so_far = state
+        return RejectsFile(Path(kept), *so_far)
+    return RejectsFile(path)
+
+
+def _plan(
+    run: Run, options: ImportOptions, files: Sequence[SourceFile], storages: Storages, journal: Journal
+) -> Plan:
+    """All units of the job, cut as the run that began it cut them."""
+    size = unit_bytes(sum(file.size_bytes for file in files), run.workers * run.lanes, run.cap.units_per_s)
+    journal.begin(run.facts(), files, plan={"unit_bytes": size})
+    size = journal.plan["unit_bytes"]
+    sources = [
+        Source(file, _format_of(file, FormatSpec(options.format)), packed=is_packed(file, storages.read_range, size))
+        for file in files
+    ]
+    return plan_slices(sources, size, storages.read_range)
+
+
+def _format_of(file: SourceFile, asked: FormatSpec) -> FormatSpec:
+    return of_rejects(asked) if file.uri.endswith(REJECTS_SUFFIX) else asked
+
+
+def _announce(
+    run: Run, options: ImportOptions, files: Sequence[SourceFile], left: Remainder, journal: Journal
+) -> None:
+    total_bytes, done_bytes = sum(file.size_bytes for file in files), journal.past.tally.bytes
+    processes, (doing, way) = run.workers_for(left), _WORDS.get(options.mode, ("Importing", "into"))
+    run.progress.say(
+        f"{doing} {len(files):,} file{'s' * (len(files) != 1)} ({total_bytes:,} bytes) {way} table {run.table.name} "
+        f"in {run.session.region} with {processes} process{'es' * (processes != 1)}"
+    )
+    if journal.resumed:
+        files_left = len({unit.file.uri for unit in left.known() if isinstance(unit, SliceUnit)})
+        more = f", {files_left:,} file{'s' * (files_left != 1)} left" if left.is_known else ""
+        run.progress.say(f"Resuming: {done_bytes / max(1, total_bytes):.0%} done{more}")
+    run.progress.say(f"Cap: {run.cap}")
+    for index, units_per_s in run.table.index_write_units.items():
+        run.progress.say(f"Cap of index {index}: {units_per_s:,.0f} WCU (its provisioned units)")
+    run.progress.start(total_bytes, "B", run.cap.units_per_s, done_bytes)
+
+
+def _work(
+    run: Run,
+    options: ImportOptions,
+    left: Remainder,
+    rejects: RejectsFile,
+    limit: ErrorLimit,
+    journal: Journal,
+) -> tuple[Accounts, DdbioError | None]:
+    data_plane = run.session.data_plane(options.give_up_after_s)
+    job = ImportJob(run.table, data_plane, options.aws, run.lanes, options.mode)
+    journal.note(rejects=rejects.state())
+
+    def on_report(report: UnitReport) -> float:
+        if report.rejects:
+            rejects.add(report.rejects)
+            journal.note(rejects=rejects.state())
+        return report.tally.bytes
+
+    return transfer(
+        run,
+        job,
+        left,
+        journal,
+        index_caps=list(run.table.index_write_units.values()),
+        on_report=on_report,
+        limit=lambda total: limit.passed(total, rejects.path),
+    )
+
+
+def _finish_rejects(
+    rejects: RejectsFile, plan: Plan, accounts: Accounts, error: DdbioError | None
+) -> DdbioError | None:
+    """Give the rejects of a job that is complete their line numbers."""
+    cursors = {number: cursor for number, cursor in accounts.settled.items() if isinstance(cursor, ImportCursor)}
+    try:
+        if error is None:
+            rejects.finish((unit for unit in plan.units if isinstance(unit, SliceUnit | ChunkUnit)), cursors)
+    except TransferError as unnumbered:
+        return unnumbered
+    finally:
+        rejects.close()
+    return error

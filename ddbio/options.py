@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 MEGABYTE = 1_000_000  # of `-s`: the megabyte of disks and of S3's bill
 DEFAULT_FILE_MEGABYTES = 256
@@ -36,6 +37,10 @@ class TransferOptions:
     format: `json` or `dynamodb-json`.
     lanes: connections a worker keeps busy; None for the default.
     give_up_after_s: without any success of the whole job for so long, it stops.
+    journal: keep what the same call needs to go on where this one ended; without it nobody can.
+    state_dir: where that is kept; None for the usual place (`ddbio.state`).
+    fresh: start over where an earlier run left the job unfinished.
+    report: path of a report on the run, as JSON; None for one beside the journal.
     """
 
     table: str
@@ -46,6 +51,10 @@ class TransferOptions:
     format: str = "json"
     lanes: int | None = None
     give_up_after_s: float = 600.0
+    journal: bool = True
+    state_dir: str | None = None
+    fresh: bool = False
+    report: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +66,8 @@ class ImportOptions(TransferOptions):
     create_table: make the table, on-demand, where there is none: with the keys of `key`, such as `id:S,at:N`, or of
         an export's manifest beside the source; with_indexes: and with its indexes.
     mode: `put`; `insert`, which never overwrites; or `delete`, the items that the records name. See `ddbio.modes`.
+    max_errors: stop when more records than that are rejected (`"100"`), or more than that share of those read
+        (`"5%"`, of 1,000 at least); None for no limit.
     """
 
     sources: tuple[str, ...]
@@ -65,6 +76,7 @@ class ImportOptions(TransferOptions):
     create_table: bool = False
     key: str | None = None
     with_indexes: bool = False
+    max_errors: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,3 +94,20 @@ class ExportOptions(TransferOptions):
     segments: int | None = None
     consistent_read: bool = False
     compress: str = "none"
+
+
+# What two runs of one job may differ in. All else makes it another job: also an option that is added later and not
+# listed here. Table, sources and destination are not compared: they are what the job is found by.
+IMMATERIAL = {
+    *("table", "sources", "destination", "aws", "processes", "capacity", "over_provisioned", "lanes"),
+    *("give_up_after_s", "journal", "state_dir", "fresh", "report", "max_errors"),
+}
+
+
+def material(options: TransferOptions) -> dict[str, Any]:
+    """The options that must be the same in all runs of a job."""
+    return {
+        each.name.replace("_", " "): getattr(options, each.name)
+        for each in fields(options)
+        if each.name not in IMMATERIAL
+    }

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain, count, islice, repeat
@@ -70,6 +70,33 @@ class Plan:
     def close(self) -> None:
         """Nobody wants any more."""
         self._more.close()
+
+
+class Remainder:
+    """What is left of a plan after earlier runs. To be iterated once, in the manner of the plan.
+
+    go_on: the unit as it is to be worked, from its cursor; None where it is done.
+    """
+
+    def __init__(self, plan: Plan, go_on: Callable[[Unit], Unit | None]) -> None:
+        self._plan = plan
+        self._go_on = go_on
+
+    @property
+    def is_known(self) -> bool:
+        """Whether `known` is all."""
+        return self._plan.complete
+
+    def known(self) -> list[Unit]:
+        """Those that are planned already."""
+        return [left for unit in self._plan.units if (left := self._go_on(unit)) is not None]
+
+    def __iter__(self) -> Iterator[Unit | None]:
+        for unit in self._plan:
+            if unit is None:
+                yield None
+            elif (left := self._go_on(unit)) is not None:
+                yield left
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,10 +32,10 @@ from typing import Any
 
 from ddbio.credentials import Keys, NewestKeys
 from ddbio.engine import HUNGRY_S, StopFlag
-from ddbio.errors import AbortError, TransferError
+from ddbio.errors import AbortError, TransferError, UsageError
 from ddbio.governor import Governor
 from ddbio.pool_worker import PARENT_DECIDES, Begun, Crashed, Finish, Stop, WorkerArguments, worker_main
-from ddbio.units import Cursor, Event, Notice, Tally, Unit, UnitReport
+from ddbio.units import Cursor, Event, Lull, Notice, Tally, Unit, UnitReport
 from ddbio.worker import Job
 
 DEATHS_OF_A_UNIT = 3
@@ -51,6 +51,7 @@ class _InHand:
 
     unit: Unit
     cursor: Cursor | None
+    tally: Tally  # what was counted of it up to the cursor, by whoever did it
     begun: bool = False
 
 
@@ -75,8 +76,9 @@ def run_processes(workers: int) -> Callable[..., Iterator[Event]]:
         keys: Callable[[], Keys],
         stop: StopFlag,
     ) -> Iterator[Event]:
-        pool = _Pool(job, units, workers, governor, keys, stop)
+        pool = _Pool(job, units, governor, keys, stop)
         try:
+            pool.start(workers)
             yield from pool.run()
         finally:
             pool.kill()
@@ -89,7 +91,6 @@ class _Pool:
         self,
         job: Job,
         units: Iterable[Unit | None],
-        workers: int,
         governor: Governor,
         keys: Callable[[], Keys],
         stop: StopFlag,
@@ -111,16 +112,33 @@ class _Pool:
         # A few units beyond the lanes, so that a lane never waits for the parent.
         self._capacity = job.lanes + max(2, job.lanes // 4)
         self._next_number = 0
-        self._wanted = workers
-        self._workers = [self._start() for _ in range(workers)]
+        self._wanted = 1
+        self._workers: list[_Worker] = []
 
     # -- the loop
+
+    def start(self, workers: int) -> None:
+        """Raises UsageError when the machine does not allow so many."""
+        self._wanted = workers
+        for number in range(workers):
+            try:
+                self._workers.append(self._start())
+            except OSError as error:
+                raise UsageError(
+                    f"only {number:,} of {workers:,} processes could be started: {error.strerror}",
+                    "use fewer with -p, or raise the limits (ulimit -u, ulimit -n, the container's)",
+                ) from None
 
     def run(self) -> Iterator[Event]:
         self._hand_out()
         while self._workers:
             self._finish_idle()
-            yield from self._listen()
+            told = False
+            for event in self._listen():
+                told = True
+                yield event
+            if told:
+                yield Lull()
             self._renew_keys()
             self._obey_stop()
             if self._stop_sent_s is None:
@@ -161,6 +179,7 @@ class _Pool:
             del worker.in_hand[report.unit]
             return
         held = worker.in_hand[report.unit]
+        held.tally.add(report.tally)
         if report.cursor is not None:
             held.cursor = report.cursor
         if report.tally.read or report.tally.bytes:
@@ -204,7 +223,7 @@ class _Pool:
         return self._deaths[unit] >= DEATHS_OF_A_UNIT - 1
 
     def _give(self, worker: _Worker, unit: Unit) -> None:
-        worker.in_hand[unit.number] = _InHand(unit, unit.cursor)
+        worker.in_hand[unit.number] = _InHand(unit, unit.cursor, unit.before.copy() if unit.before else Tally())
         self._send(worker, unit)
 
     def _finish_idle(self) -> None:
@@ -266,7 +285,7 @@ class _Pool:
                 self._deaths[number] += 1
             if self._deaths[number] < DEATHS_OF_A_UNIT:
                 queue = self._suspects if self._is_suspect(number) else self._returned
-                queue.append(replace(held.unit, cursor=held.cursor))  # type: ignore[arg-type]
+                queue.append(replace(held.unit, cursor=held.cursor, before=held.tally))  # type: ignore[arg-type]
             else:
                 error = TransferError(
                     f"{held.unit.describe()} was given up: {DEATHS_OF_A_UNIT} workers died on it, "

@@ -18,11 +18,12 @@ class Progress(Protocol):
     def say(self, text: str) -> None:
         """A sentence about the run."""
 
-    def start(self, total: float, unit: str, cap: float) -> None:
-        """The work begins. total: bytes of source, or estimated items; 0 where unknown. cap: units per second."""
+    def start(self, total: float, unit: str, cap: float, done: float = 0.0) -> None:
+        """The work begins. total: bytes of source, or estimated items; 0 where unknown. cap: units per second.
+        done: of the total, by earlier runs."""
 
     def update(self, amount: float, tally: Tally) -> None:
-        """amount: done since the last call, in the unit of `start`. tally: the sum so far."""
+        """amount: done since the last call, in the unit of `start`. tally: the sum of this run."""
 
     def finish(self) -> None: ...
 
@@ -31,7 +32,7 @@ class QuietProgress:
     """Shows nothing."""
 
     def say(self, text: str) -> None: ...
-    def start(self, total: float, unit: str, cap: float) -> None: ...
+    def start(self, total: float, unit: str, cap: float, done: float = 0.0) -> None: ...
     def update(self, amount: float, tally: Tally) -> None: ...
     def finish(self) -> None: ...
 
@@ -63,9 +64,10 @@ class BarProgress(LogProgress):
         with self._tqdm.external_write_mode(file=sys.stderr):
             super().say(text)
 
-    def start(self, total: float, unit: str, cap: float) -> None:
+    def start(self, total: float, unit: str, cap: float, done: float = 0.0) -> None:
         self._bar = self._tqdm(
             total=total or None,
+            initial=done,
             file=sys.stderr,
             leave=False,
             dynamic_ncols=True,

@@ -15,10 +15,13 @@ first stood (`ddbio.formats.rejected`).
 from __future__ import annotations
 
 import base64
+import math
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -26,13 +29,15 @@ from typing import Any
 import msgspec
 import orjson
 
-from ddbio.errors import TransferError, UsageError
+from ddbio.errors import AbortError, TransferError, UsageError
 from ddbio.formats.rejected import read_rejected
 from ddbio.storage import SourceFile
 from ddbio.storage.names import REJECTS_SUFFIX
-from ddbio.units import ImportCursor, ImportUnit, Reject
+from ddbio.units import ImportCursor, ImportUnit, Reject, Tally
 
+ENOUGH_TO_JUDGE = 1000  # records read before a share of them is looked at
 _LINE_IN_UNIT = "line_in_unit"  # only until the file is finished
+_START_OVER = "put it back, or start over with --fresh"
 
 
 def choose_rejects_path(asked: str | None, sources: Iterable[str], files: Iterable[SourceFile]) -> Path:
@@ -76,11 +81,31 @@ def _stem(source: str) -> str:
 class RejectsFile:
     """Made when the first record is rejected; private to the user, for it holds their data."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, count: int = 0, size_bytes: int = 0) -> None:
         self.path = path
-        self.count = 0
+        self.count = count
         self._fd: int | None = None
-        self._bytes = 0  # of whole lines
+        self._bytes = size_bytes  # of whole lines
+        self._finished = False
+        if size_bytes:
+            self._reopen()
+
+    def state(self) -> tuple[str, int, int]:
+        """What `RejectsFile` needs to go on with the file in a later run."""
+        return str(self.path.absolute()), self.count, self._bytes
+
+    def _reopen(self) -> None:
+        """Go on with the file of an earlier run, cut back to what counts of it."""
+        try:
+            self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            size_bytes = os.fstat(self._fd).st_size
+            self._finished = size_bytes > 0 and _LINE_IN_UNIT not in orjson.loads(_first_line(self._fd))
+            if not self._finished and size_bytes >= self._bytes:
+                os.ftruncate(self._fd, self._bytes)
+        except (OSError, orjson.JSONDecodeError) as error:
+            raise UsageError(f'the rejects file "{self.path}" cannot be continued: {error}', _START_OVER) from None
+        if not self._finished and size_bytes < self._bytes:
+            raise UsageError(f'the rejects file "{self.path}" lacks what earlier runs wrote to it', _START_OVER)
 
     def add(self, rejects: Iterable[Reject]) -> None:
         """Append; in the kernel's hands when this returns. After a TransferError the file ends in a whole line."""
@@ -115,19 +140,23 @@ class RejectsFile:
 
         Raises TransferError; the file then still has every reject, without the numbers.
         """
-        if self._fd is None:
+        if self._fd is None or self._finished:
             return
-        os.close(self._fd)
-        self._fd = None
         target = self.path.resolve()  # a link stays a link
         part = target.with_name(f".{target.name}.part")
         try:
             self._number(target, part, lines_before(units, settled))
             part.replace(target)
+            self._finished = True
         except OSError as error:
             with suppress(OSError):
                 part.unlink()
             raise _unwritable(self.path, error) from None
+
+    def close(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
 
     @staticmethod
     def _number(target: Path, part: Path, before: dict[tuple[str, int], int]) -> None:
@@ -138,6 +167,40 @@ class RejectsFile:
                 if reject["line"] is None and start is not None:
                     reject["line"] = start + line
                 out.write(orjson.dumps(reject, None, orjson.OPT_APPEND_NEWLINE))
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorLimit:
+    """How many records may be rejected: `--max-errors`. share: of those read, once there are enough to judge by."""
+
+    most: float = math.inf
+    share: float = 1.0
+
+    @classmethod
+    def parse(cls, text: str | None) -> ErrorLimit:
+        """`"100"` or `"5%"`. Raises UsageError for what is neither."""
+        if text is None:
+            return cls()
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)%|(\d+)", text, re.ASCII)
+        if match is None or float(match[1] or 0) > 100:
+            raise UsageError(f"--max-errors {text} is neither a number nor a share", "give it like 100 or 2.5%")
+        return cls(share=float(match[1]) / 100) if match[1] else cls(most=int(match[2]))
+
+    def passed(self, total: Tally, rejects: Path) -> AbortError | None:
+        """Why an import should not go on, if it should not. rejects: where the rejected records are."""
+        allowed = min(self.most, self.share * total.read if total.read >= ENOUGH_TO_JUDGE else math.inf)
+        if total.rejected <= allowed:
+            return None
+        return AbortError(
+            f"{total.rejected:,} of the {total.read:,} records read so far were rejected: more than --max-errors",
+            f'they are in "{rejects}"; run the same command again with another --max-errors to go on from here',
+        )
+
+
+def _first_line(fd: int) -> bytes:
+    with os.fdopen(os.dup(fd), "rb") as file:
+        file.seek(0)
+        return file.readline()
 
 
 def _unwritable(path: Path, error: OSError) -> TransferError:

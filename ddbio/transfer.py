@@ -1,73 +1,175 @@
-"""What an import and an export have in common: a job, its units, a governor, an engine, and the books kept of it."""
+"""What an import and an export have in common: how a run begins, and how its units are worked: a governor, an engine,
+and the books kept of what happens, in memory and in the journal."""
 
 from __future__ import annotations
 
 import datetime
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 
 from ddbio.accounts import Accounts, verdict
-from ddbio.caps import Cap
+from ddbio.caps import Cap, choose_cap
 from ddbio.dynamodb.session import Session
+from ddbio.dynamodb.table import TableInfo
 from ddbio.engine import Engine, StopFlag
 from ddbio.errors import AbortError, DdbioError
 from ddbio.governor import SharedGovernor
-from ddbio.planning import Plan
-from ddbio.progress import Progress
-from ddbio.units import Notice, UnitReport
+from ddbio.journal import Journal
+from ddbio.machine import usable_cpus
+from ddbio.options import TransferOptions, material
+from ddbio.planning import Plan, Remainder
+from ddbio.pool import run_processes
+from ddbio.progress import Progress, QuietProgress
+from ddbio.units import Lull, Notice, Tally, UnitReport
 from ddbio.worker import Job
 
 _LONGEST_SLEEP_S = 60.0  # between two looks at the clock on the wall, which may be set
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run of an import or an export begins with. workers, lanes: at most, and of each worker."""
+
+    options: TransferOptions
+    session: Session
+    table: TableInfo
+    cap: Cap
+    workers: int
+    lanes: int
+    progress: Progress
+    stop: StopFlag
+    engine: Engine | None
+
+    @classmethod
+    def begin(
+        cls,
+        options: TransferOptions,
+        session: Session,
+        table: TableInfo,
+        kind: str,
+        default_lanes: int,
+        progress: Progress | None,
+        engine: Engine | None,
+        stop: StopFlag | None,
+    ) -> Run:
+        """kind: of the cap's units, WCU or RCU. Raises UsageError for a cap that cannot be."""
+        return cls(
+            options=options,
+            session=session,
+            table=table,
+            cap=choose_cap(options.capacity, table, kind, over_provisioned=options.over_provisioned),
+            workers=options.processes or usable_cpus(),
+            lanes=options.lanes or default_lanes,
+            progress=progress or QuietProgress(),
+            stop=stop or StopFlag(),
+            engine=engine,
+        )
+
+    def workers_for(self, left: Remainder) -> int:
+        """As many as there is work for."""
+        return max(1, min(self.workers, len(left.known()))) if left.is_known else self.workers
+
+    def identity(self) -> list[str]:
+        """Where the table is: with the verb, its name, and the sources or the destination, what makes a job one."""
+        return [self.session.region, self.session.endpoint_url, self.table.description.get("TableArn", "")]
+
+    def facts(self) -> dict[str, Any]:
+        """What must be the same in all runs of a job. A table that was deleted and made again is another one."""
+        description = self.table.description
+        made = [description.get("TableId"), str(description.get("CreationDateTime"))]
+        return {**material(self.options), f"table {self.table.name}": made}
+
+
 def transfer(
+    run: Run,
     job: Job,
-    plan: Plan,
+    left: Remainder,
+    journal: Journal,
     *,
-    engine: Engine,
-    session: Session,
-    cap: Cap,
     index_caps: Sequence[float] = (),
-    stop: StopFlag,
-    progress: Progress,
     on_report: Callable[[UnitReport], float],
+    limit: Callable[[Tally], DdbioError | None] = lambda total: None,
 ) -> tuple[Accounts, DdbioError | None]:
-    """Let the engine work the units of the plan; the books, and why the job is not complete (None when it is).
+    """Let the engine work what is left; the books, and what ended it before that was done, if anything did.
 
     index_caps: units per second of the budgets behind the table's.
     on_report: called with every report before it is entered; returns the progress made, in the unit progress counts.
+    limit: given the sum of all runs, why it should not go on; it then stops in order.
     """
-    governor = SharedGovernor.create(cap.units_per_s, *index_caps)
-    schedule = _CapSchedule(cap, governor, progress)
-    accounts = Accounts()
-    said: set[str] = set()
-    stop.heeded = True
+    accounts = Accounts(journal.past, settled=journal.settled())
+    governor = SharedGovernor.create(run.cap.units_per_s, *index_caps)
+    journal.note(governor=str(governor.path))
+    journal.commit(0.0)
+    schedule = _CapSchedule(run.cap, governor, run.progress)
+    books = _Books(run, journal, accounts, on_report, limit)
+    engine = run.engine or run_processes(run.workers_for(left))
+    run.stop.heeded = True
     try:
-        for event in engine(job, plan, governor=governor, keys=session.keys, stop=stop):
-            if isinstance(event, UnitReport):
-                amount = on_report(event)  # first: a reject that could not be written down is not booked as one
-                accounts.enter(event)
-                progress.update(amount, accounts.tally)
-                if isinstance(event.error, AbortError) and not stop.requests:
-                    stop.ask()  # in order: what the others have in flight is still settled and booked
-            else:
-                _say_once(event, said, progress)
+        books.check_limit()
+        if books.over is None and not (left.is_known and not left.known()):
+            for event in engine(job, left, governor=governor, keys=run.session.keys, stop=run.stop):
+                books.take(event)
+        journal.commit(accounts.seconds())
+        return accounts, books.over
     except DdbioError as error:
+        with suppress(DdbioError):
+            journal.commit(accounts.seconds())
         return accounts, error
     finally:
-        stop.heeded = False
+        run.stop.heeded = False
         schedule.end()
-        progress.finish()
+        run.progress.finish()
         governor.close()
         governor.unlink()
-    return accounts, verdict(accounts, len(plan.units), stopped=stop.requests > 0, partly_planned=not plan.complete)
 
 
-def _say_once(notice: Notice, said: set[str], progress: Progress) -> None:
-    """Many workers may notice the same thing."""
-    if notice.text not in said:
-        said.add(notice.text)
-        progress.say(notice.text)
+def why_incomplete(run: Run, accounts: Accounts, plan: Plan) -> DdbioError | None:
+    """Why not all units of the job are done, after a run that came to its end; None when they are."""
+    return verdict(accounts, len(plan.units), stopped=run.stop.requests > 0, partly_planned=not plan.complete)
+
+
+class _Books:
+    """Takes what an engine tells, in the order in which a crash at any moment claims nothing that did not happen."""
+
+    def __init__(
+        self,
+        run: Run,
+        journal: Journal,
+        accounts: Accounts,
+        on_report: Callable[[UnitReport], float],
+        limit: Callable[[Tally], DdbioError | None],
+    ) -> None:
+        self._run = run
+        self._journal = journal
+        self._accounts = accounts
+        self._on_report = on_report
+        self._limit = limit
+        self._said: set[str] = set()
+        self.over: DdbioError | None = None  # why the job should not go on
+
+    def take(self, event: UnitReport | Notice | Lull) -> None:
+        if isinstance(event, UnitReport):
+            self._enter(event)
+        elif isinstance(event, Lull):
+            self._journal.commit(self._accounts.seconds())
+        elif event.text not in self._said:  # many workers may notice the same thing
+            self._said.add(event.text)
+            self._run.progress.say(event.text)
+
+    def _enter(self, report: UnitReport) -> None:
+        amount = self._on_report(report)  # first: a reject that could not be written down is not booked as one
+        self._journal.enter(report)
+        self._accounts.enter(report)
+        self._run.progress.update(amount, self._accounts.tally)
+        self.check_limit()
+        if (self.over or isinstance(report.error, AbortError)) and not self._run.stop.requests:
+            self._run.stop.ask()  # in order: what the others have in flight is still settled and booked
+
+    def check_limit(self) -> None:
+        self.over = self.over or self._limit(self._accounts.total)
 
 
 class _CapSchedule:

@@ -10,7 +10,7 @@ every export `read == written`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ddbio.blocks import Block
@@ -39,6 +39,7 @@ class SliceUnit:
     start: int
     stop: int
     cursor: ImportCursor | None = None  # set when the unit goes on after a crash or a stop
+    before: Tally | None = None  # what was counted of it up to the cursor
     format: FormatSpec = JSON  # of this file
     packed: bool = False
     expected: Expected | None = None
@@ -76,6 +77,7 @@ class ChunkUnit:
     block: Block
     bytes: int
     cursor: ImportCursor | None = None
+    before: Tally | None = None
     format: FormatSpec = JSON
     error: DdbioError | None = None
 
@@ -107,6 +109,7 @@ class SegmentUnit:
     segment: int
     total_segments: int
     cursor: ExportCursor | None = None
+    before: Tally | None = None
 
     def describe(self) -> str:
         return f"segment {self.segment} of {self.total_segments}"
@@ -163,17 +166,34 @@ class Tally:
     requests: int = 0  # sent, with those that failed
     throttled: int = 0  # requests refused, and items sent back, for lack of capacity
     retries: int = 0  # requests repeated for another reason
+    reasons: dict[str, int] = field(default_factory=dict)  # what was throttled and repeated, by the name of its cause
 
     def add(self, other: Tally) -> None:
-        for each in _TALLY_FIELDS:
+        for each in COUNTS:
             setattr(self, each, getattr(self, each) + getattr(other, each))
+        for reason, count in other.reasons.items():
+            self.blame(reason, count)
+
+    def minus(self, other: Tally) -> Tally:
+        """What was counted since `other`."""
+        since = Tally(*(getattr(self, each) - getattr(other, each) for each in COUNTS))
+        for reason, count in self.reasons.items():
+            since.blame(reason, count - other.reasons.get(reason, 0))
+        return since
+
+    def copy(self) -> Tally:
+        return self.minus(Tally())
+
+    def blame(self, reason: str, count: int = 1) -> None:
+        if count:
+            self.reasons[reason] = self.reasons.get(reason, 0) + count
 
     def unsettled(self) -> int:
         """Records read whose fate no count tells; 0 in the accounts of a finished run."""
         return self.read - self.written - self.rejected - self.replaced - self.skipped
 
 
-_TALLY_FIELDS = tuple(each.name for each in fields(Tally))
+COUNTS = tuple(each.name for each in fields(Tally) if each.name != "reasons")
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,4 +244,9 @@ class Notice:
     text: str
 
 
-Event = UnitReport | Notice  # what an engine yields
+@dataclass(frozen=True, slots=True)
+class Lull:
+    """All that has happened so far was told: a good moment to write it down."""
+
+
+Event = UnitReport | Notice | Lull  # what an engine yields

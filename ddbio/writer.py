@@ -74,7 +74,7 @@ class ImportWork:
 
 
 class _Position(msgspec.Struct, gc=False):
-    """How far a lane is in its unit, and what it counted on the way."""
+    """How far a lane is in its unit, and what was counted of it up to there, by whoever did it."""
 
     offset: int = 0  # of the next record
     lines: int = 0  # line ends before it, from the unit's start
@@ -85,6 +85,11 @@ class _Position(msgspec.Struct, gc=False):
     skipped: int = 0
     deleted: int = 0
     blank: int = 0
+
+    @classmethod
+    def of(cls, unit: ImportUnit) -> _Position:
+        cursor, before = unit.cursor or ImportCursor(unit.start, 0), _counted_before(unit)
+        return cls(cursor.offset, cursor.lines, *(getattr(before, name) for name in cls.__struct_fields__[2:]))
 
     def pass_by(self, record: bytes, left_out: int = 1, lines: int = 1) -> None:
         """left_out: bytes behind `record`, with so many line ends in them: its own, but see `Block`."""
@@ -107,7 +112,8 @@ class ImportLane:
         self._rejects: list[Reject] = []
         self._unit: ImportUnit
         self._format: Format
-        self._here = self._clean = self._reported = _Position()
+        self._here = self._clean = _Position()
+        self._reported = Tally()  # all that was counted of the unit up to the last report
         self._report_due_s = 0.0
 
     async def close(self) -> None:
@@ -142,10 +148,11 @@ class ImportLane:
     def _begin(self, unit: ImportUnit) -> None:
         self._unit = unit
         self._format = self._work.format_of(unit.format)
-        cursor = unit.cursor or ImportCursor(unit.start, 0)
-        self._here = _Position(cursor.offset, cursor.lines, replaced=self._pending.replaced)
-        self._clean, self._reported = copy(self._here), copy(self._here)
+        self._here, self._clean = _Position.of(unit), _Position.of(unit)
+        self._reported = _counted_before(unit)
+        self._client.tally = self._reported.copy()
         self._pending.clear()
+        self._pending.replaced = self._here.replaced
         self._rejects.clear()
         self._report_due_s = self._context.clock() + REPORT_INTERVAL_S
 
@@ -300,23 +307,27 @@ class ImportLane:
 
     def _report(self, *, done: bool = False) -> None:
         """Tell the parent the last clean position and what was counted up to it since the last report."""
-        clean, before = self._clean, self._reported
-        tally, self._client.tally = self._client.tally, Tally()
-        tally.read = clean.read - before.read
-        tally.written = clean.written - before.written
-        tally.rejected = clean.rejected - before.rejected
-        tally.replaced = clean.replaced - before.replaced
-        tally.skipped = clean.skipped - before.skipped
-        tally.deleted = clean.deleted - before.deleted
-        tally.blank = clean.blank - before.blank
-        # The line that crosses a slice's end is read by this unit and skipped by the next: its bytes count there.
-        tally.bytes = self._unit.source_bytes(clean.offset) - self._unit.source_bytes(before.offset)
+        before, total = self._reported, self._total()
+        tally, self._reported = total.minus(before), total
         rejects = tuple(self._rejects[: tally.rejected])
         del self._rejects[: tally.rejected]
-        self._reported = copy(clean)
         self._report_due_s = self._context.clock() + REPORT_INTERVAL_S
-        cursor = ImportCursor(clean.offset, clean.lines)
+        cursor = ImportCursor(self._clean.offset, self._clean.lines)
         self._context.report(UnitReport(self._unit.number, cursor, tally, rejects, done=done))
+
+    def _total(self) -> Tally:
+        """All that was counted of the unit up to the last clean position; requests up to now."""
+        clean, total = self._clean, self._client.tally.copy()
+        for name in clean.__struct_fields__[2:]:
+            setattr(total, name, getattr(clean, name))
+        # The line that crosses a slice's end is read by this unit and skipped by the next: its bytes count there.
+        total.bytes = self._unit.source_bytes(clean.offset)
+        return total
+
+
+def _counted_before(unit: ImportUnit) -> Tally:
+    """What was counted of a unit up to its cursor."""
+    return unit.before or Tally(bytes=unit.source_bytes(unit.cursor.offset) if unit.cursor else 0)
 
 
 def _not_sent() -> AbortError:

@@ -32,7 +32,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def aws_environment() -> Iterator[dict[str, str]]:
+def aws_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Fake keys and a region, and none of the AWS and proxy settings of whoever runs the tests.
 
     Gives what it set. Commands that a test starts inherit it; a test changes it with monkeypatch.
@@ -41,6 +41,7 @@ def aws_environment() -> Iterator[dict[str, str]]:
         for name in list(os.environ):
             if re.fullmatch(r"AWS_.*|BOTO_.*|(HTTPS?|ALL|NO)_PROXY|REQUESTS_CA_BUNDLE", name, re.IGNORECASE):
                 patch.delenv(name)
+        patch.setenv("DDBIO_STATE_DIR", str(tmp_path_factory.mktemp("state")))
         for name, value in AWS_ENVIRONMENT.items():
             patch.setenv(name, value)
         yield AWS_ENVIRONMENT

@@ -67,6 +67,17 @@ def add_transfer_options(parser: argparse.ArgumentParser, *, units: str, default
         metavar="SECONDS",
         help="stop when no request has succeeded for so long (default: %(default)s)",
     )
+    parser.add_argument(
+        "--fresh", action="store_true", help="start over where an earlier run left the job unfinished"
+    )
+    parser.add_argument(
+        "--state-dir",
+        metavar="PATH",
+        help="where unfinished jobs are remembered (default: $DDBIO_STATE_DIR, ~/.local/state/ddbio)",
+    )
+    parser.add_argument(
+        "--report", metavar="PATH", help="write a report on the run, as JSON, here (default: beside that)"
+    )
 
 
 STORAGE_CLASSES = (
@@ -143,6 +154,9 @@ def transfer_options(given: argparse.Namespace) -> dict[str, Any]:
         "format": given.format,
         "lanes": given.lanes,
         "give_up_after_s": given.give_up_after,
+        "fresh": given.fresh,
+        "state_dir": given.state_dir,
+        "report": given.report,
     }
 
 
@@ -163,3 +177,14 @@ def consumption(result: Result, cap: Cap) -> str:
         tally.retries
     )
     return ", ".join([text, *extra])
+
+
+def this_run(result: Result) -> list[str]:
+    """Where a job took several runs, what the last one did of it."""
+    if not result.past.runs:
+        return []
+    tally, seconds = result.tally.minus(result.past.tally), result.seconds - result.past.seconds
+    return [
+        f"of that in this run, number {result.past.runs + 1} of the job: {tally.read:,}; in {seconds:.1f} s, "
+        f"{tally.units:,.1f} consumed"
+    ]

@@ -98,6 +98,7 @@ def summary(result: ExportResult) -> str:
         f"{tally.read:,} read, {tally.written:,} exported to {files} of {size:,} bytes",
         arguments.consumption(result, result.cap),
     ]
+    lines += arguments.this_run(result)
     if result.manifest is not None:
         lines.append(f"manifest: {result.manifest}")
     return "\n".join(lines)

@@ -74,6 +74,11 @@ def parser() -> argparse.ArgumentParser:
     )
     arguments.add_transfer_options(parser, units="write", default_lanes="32, with --mode insert 128")
     parser.add_argument("--rejects", metavar="PATH", help="where rejected records go (default: NAME.rejects.jsonl)")
+    parser.add_argument(
+        "--max-errors",
+        metavar="N",
+        help="stop when more records than N are rejected, or more than N%% of those read (default: no limit)",
+    )
     return parser
 
 
@@ -87,6 +92,7 @@ def options_of(argv: Sequence[str] | None) -> ImportOptions:
         create_table=given.create_table,
         key=given.key,
         with_indexes=given.with_indexes,
+        max_errors=given.max_errors,
     )
 
 
@@ -113,6 +119,7 @@ def summary(result: ImportResult) -> str:
     counts += [f"{tally.replaced:,} replaced by a later record with the same key"] * bool(tally.replaced)
     counts += [f"{tally.blank:,} blank line{'s' * (tally.blank != 1)} skipped"] * bool(tally.blank)
     lines = [", ".join(counts), arguments.consumption(result, result.cap)]
+    lines += arguments.this_run(result)
     if result.rejects is not None:
         lines.append(f"rejected records, each with the reason: {result.rejects}")
     return "\n".join(lines)

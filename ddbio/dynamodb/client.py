@@ -94,6 +94,7 @@ class DataClient:
                 if failure.hint:
                     raise AbortError(str(failure), failure.hint) from None
                 self.tally.retries += 1
+                self.tally.blame(failure.kind)
                 await self.pause(str(failure))
             except ServiceError as failure:
                 self._refused(operation, failure, estimate, condition_units)
@@ -126,6 +127,7 @@ class DataClient:
         if count < sent:
             self._succeeded()
         self.tally.throttled += count
+        self.tally.blame("unprocessed items", count)
         self._pacer.throttled(None)
 
     def close(self) -> None:
@@ -155,11 +157,13 @@ class DataClient:
         self._pacer.settle(estimate, (spent, *_nothing(estimate[1:])), in_vain=in_vain)
         if failure.kind is Kind.THROTTLED:
             self.tally.throttled += 1
+            self.tally.blame(failure.reasons[0].reason if failure.reasons else failure.name)
             self._pacer.throttled(throttle.budget, hot=throttle.hot)
             if throttle.sentence:
                 self._say(throttle.sentence)
         elif self._may_pass(failure):
             self.tally.retries += 1
+            self.tally.blame(failure.name)
         elif failure.kind in (Kind.BAD_REQUEST, Kind.CONDITION):
             self._succeeded()  # in that it was judged
             raise failure

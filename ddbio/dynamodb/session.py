@@ -108,6 +108,10 @@ class Session:
     def region(self) -> str:
         return str(self._client.meta.region_name)
 
+    @property
+    def endpoint_url(self) -> str:
+        return str(self._client.meta.endpoint_url)
+
     def keys(self) -> Keys:
         """The newest keys; asks the provider when they are about to expire. Raises UsageError when it has none."""
         with _translated("the AWS credentials"):
@@ -123,7 +127,7 @@ class Session:
         from botocore.httpsession import get_cert_path
         from botocore.utils import get_environ_proxies
 
-        url = str(self._client.meta.endpoint_url)
+        url = self.endpoint_url
         verify = self._core.get_config_variable("ca_bundle") or True
         proxies = get_environ_proxies(url)
         proxy = proxies.get(url.partition(":")[0])

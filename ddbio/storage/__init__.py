@@ -17,6 +17,7 @@ Rules of the seam:
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from ddbio.credentials import KeysProvider
 from ddbio.errors import UsageError
 from ddbio.options import AwsSettings
 
-__all__ = ["Output", "SourceFile", "Storage", "Storages", "WrittenFile", "join", "open_storage"]
+__all__ = ["Output", "SourceFile", "Storage", "Storages", "WrittenFile", "absolute", "join", "open_storage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +212,11 @@ def _scheme(uri: str) -> str:
         raise UsageError(f'"{uri}" is neither a path nor a URI', _KINDS_HINT)
     found = _SCHEME.match(uri)
     return found.group(1).lower() if found else ""
+
+
+def absolute(uri: str) -> str:
+    """The same place by a name that does not depend on the working directory."""
+    return os.path.abspath(uri) if _scheme(uri) == "" else uri  # noqa: PTH100 - links stay as they are
 
 
 def join(uri: str, name: str) -> str:

@@ -1,0 +1,252 @@
+"""The same command again: it finishes what a run left, however that ended, and refuses what would mix two jobs."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ddbio.simulator import Fault, FaultPlan, Simulator
+from tests.e2e.conftest import Completed, Run, Running, Start, assert_holds, descendants, is_alive, wait_until
+from tests.e2e.items import Item, as_json, plain_items, write_items
+
+Signals = signal.Signals
+IMPORT = ("-t", "Orders", "-s", "orders.json", "-p", 2, "--lanes", 2)
+LANES, BATCH = 4, 25
+
+
+@pytest.fixture
+def slow(simulator: Simulator) -> Simulator:
+    """A table whose every answer takes 30 ms."""
+    simulator.create_table("Orders", "id:S")
+    simulator.faults = FaultPlan(latency_s=0.03)
+    return simulator
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> list[Item]:
+    """4,500 items in 8 units of work."""
+    items = plain_items(4500, padding=60)
+    write_items(tmp_path / "orders.json", items)
+    return items
+
+
+def jobs(environment: dict[str, str]) -> list[Path]:
+    """The folders of the jobs there are."""
+    return sorted(Path(environment["HOME"], ".local/state/ddbio").iterdir())
+
+
+def report_of(environment: dict[str, str]) -> dict[str, Any]:
+    (folder,) = jobs(environment)
+    report: dict[str, Any] = json.loads((folder / "report.json").read_text())
+    return report
+
+
+def is_unfinished(environment: dict[str, str]) -> bool:
+    (folder,) = jobs(environment)
+    return (folder / "journal.sqlite").exists()
+
+
+def puts(simulator: Simulator) -> float:
+    """Items written so far, each as often as it was: all are below 1 KB."""
+    return simulator.table("Orders").consumed("write")
+
+
+def kill(command: Running) -> list[int]:
+    """SIGKILL the parent. Returns the pids of its workers."""
+    pids = descendants(command.pid)
+    command.signal(Signals.SIGKILL)
+    command.wait(5)
+    wait_until(lambda: not any(map(is_alive, pids)), 2.0)
+    return pids
+
+
+def resumed(done: Completed) -> bool:
+    return any(line.startswith("Resuming: ") for line in done.log)
+
+
+# --------------------------------------------------------------------------- an import goes on
+
+
+def test_an_import_whose_parent_is_killed_is_finished_by_the_same_command(
+    start_import: Start, run_import: Run, slow: Simulator, many: list[Item], environment: dict[str, str]
+) -> None:
+    with start_import(*IMPORT) as command:
+        command.until(lambda: slow.table("Orders").item_count() > 3000)
+        kill(command)
+    assert is_unfinished(environment)
+    before = puts(slow)
+    done = run_import(*IMPORT)
+    assert done.code == 0, done.err
+    assert resumed(done)
+    assert (done.counts["read"], done.counts["written"], done.counts["rejected"]) == (len(many), len(many), 0)
+    assert_holds(slow, "Orders", many)
+    assert puts(slow) - before < len(many) - 1000, "what was done is not done again"
+    assert not is_unfinished(environment)
+    report = report_of(environment)
+    assert (report["counts"]["written"], report["timing"]["runs"]) == (len(many), 2)
+    assert 0 < report["this_run"]["written"] < len(many)
+
+
+@pytest.mark.parametrize("number", [Signals.SIGINT, Signals.SIGTERM], ids=lambda each: each.name)
+def test_an_import_that_was_stopped_goes_on(
+    start_import: Start, run_import: Run, slow: Simulator, many: list[Item], number: signal.Signals
+) -> None:
+    with start_import(*IMPORT) as command:
+        command.until(lambda: slow.table("Orders").item_count() > 1000)
+        command.signal(number)
+        stopped = command.wait(20)
+    stopped.assert_error(130, "stopped", "run the same command again to go on from here")
+    done = run_import(*IMPORT)
+    assert done.code == 0, done.err
+    assert resumed(done)
+    assert done.counts["read"] == done.counts["written"] == len(many)
+    assert_holds(slow, "Orders", many)
+    assert puts(slow) == len(many), "what was settled in order is not written twice"
+
+
+def test_a_finished_import_starts_anew(
+    run_import: Run, simulator: Simulator, orders: list[Item], environment: dict[str, str]
+) -> None:
+    simulator.create_table("Orders", "id:S")
+    for _ in range(2):
+        done = run_import("-t", "Orders", "-s", "orders.json")
+        assert (done.code, resumed(done), done.counts["written"]) == (0, False, 1000)
+        assert not is_unfinished(environment)
+    assert puts(simulator) == 2000
+
+
+def test_rejects_are_continued(start_import: Start, run_import: Run, slow: Simulator, tmp_path: Path) -> None:
+    """Each rejected record is in the file once, with its line, though two runs wrote it."""
+    good = plain_items(4000, padding=60)
+    lines = [as_json(item) for item in good]
+    bad = list(range(7, 4000, 50))
+    for number in bad:
+        lines[number] = f"no JSON {number}"
+    (tmp_path / "orders.json").write_text("".join(f"{line}\n" for line in lines))
+    with start_import(*IMPORT) as command:
+        command.until(lambda: slow.table("Orders").item_count() > 1500)
+        kill(command)
+    done = run_import(*IMPORT)
+    assert done.code == 1, done.err
+    assert resumed(done)
+    assert (done.counts["read"], done.counts["rejected"]) == (4000, len(bad))
+    rejects = [json.loads(line) for line in (tmp_path / "orders.rejects.jsonl").read_text().splitlines()]
+    assert sorted((each["line"], each["record"]) for each in rejects) == [
+        (number + 1, f"no JSON {number}") for number in bad
+    ]
+    assert not (tmp_path / "orders.2.rejects.jsonl").exists()
+
+
+# --------------------------------------------------------------------------- what is refused
+
+
+@pytest.fixture
+def unfinished(start_import: Start, slow: Simulator, many: list[Item]) -> Simulator:
+    """An import was killed in the middle; the table answers at once again."""
+    with start_import(*IMPORT) as command:
+        command.until(lambda: slow.table("Orders").item_count() > 500)
+        command.signal(Signals.SIGINT)
+        command.wait(20)
+    slow.faults = FaultPlan()
+    return slow
+
+
+def test_a_changed_source_is_refused_and_fresh_starts_over(
+    run_import: Run, unfinished: Simulator, tmp_path: Path
+) -> None:
+    items = plain_items(4400, padding=60)
+    write_items(tmp_path / "orders.json", items)
+    done = run_import(*IMPORT)
+    done.assert_one_line_error(2, "unfinished", 'orders.json" has changed', "--fresh")
+    done = run_import(*IMPORT, "--fresh")
+    assert (done.code, resumed(done), done.counts["written"]) == (0, False, 4400)
+
+
+def test_another_format_is_refused(run_import: Run, unfinished: Simulator) -> None:
+    run_import(*IMPORT, "--format", "dynamodb-json").assert_one_line_error(
+        2, 'format was "json" and is "dynamodb-json"', "--fresh"
+    )
+
+
+def test_a_table_that_was_made_anew_is_refused(run_import: Run, unfinished: Simulator) -> None:
+    unfinished.call(lambda: unfinished.service.database.tables.pop("Orders"))
+    unfinished.create_table("Orders", "id:S")
+    run_import(*IMPORT).assert_one_line_error(2, "unfinished", "table Orders", "--fresh")
+
+
+def test_what_does_not_matter_may_change(
+    run_import: Run, unfinished: Simulator, many: list[Item], environment: dict[str, str]
+) -> None:
+    done = run_import("-t", "Orders", "-s", "./orders.json", "-p", 1, "--lanes", 7, "-c", 50_000)
+    assert (done.code, resumed(done)) == (0, True), done.err
+    assert_holds(unfinished, "Orders", many)
+
+
+def test_a_journal_that_is_no_journal(
+    run_import: Run, unfinished: Simulator, many: list[Item], environment: dict[str, str]
+) -> None:
+    (folder,) = jobs(environment)
+    (folder / "journal.sqlite-wal").unlink(missing_ok=True)
+    (folder / "journal.sqlite").write_bytes(b"SQLite format 3\0" + b"nonsense" * 1000)
+    run_import(*IMPORT).assert_one_line_error(2, "journal", "--fresh")
+    assert run_import(*IMPORT, "--fresh").code == 0
+    assert_holds(unfinished, "Orders", many)
+
+
+def test_two_runs_of_one_job_at_once(start_import: Start, slow: Simulator, many: list[Item]) -> None:
+    with start_import(*IMPORT) as command:
+        command.until(lambda: puts(slow) > 100)
+        slow.faults = FaultPlan(latency_s=3.0)  # so that it is still at work
+        with start_import(*IMPORT) as second:
+            second.wait().assert_one_line_error(2, f"process {command.pid}")
+        slow.faults = FaultPlan()
+        assert command.wait().code == 0
+
+
+# --------------------------------------------------------------------------- a report of every run
+
+
+def test_a_report_is_private_and_has_no_secrets(
+    run_import: Run, simulator: Simulator, orders: list[Item], tmp_path: Path, environment: dict[str, str]
+) -> None:
+    simulator.create_table("Orders", "id:S")
+    simulator.faults = FaultPlan([Fault(status=500, error="InternalServerError")])
+    done = run_import("-t", "Orders", "-s", "orders.json", "-c", 5000, "--report", "out.json")
+    assert done.code == 0, done.err
+    text = (tmp_path / "out.json").read_text()
+    assert (tmp_path / "out.json").stat().st_mode & 0o777 == 0o600
+    assert environment["AWS_SECRET_ACCESS_KEY"] not in text
+    report = json.loads(text)
+    assert (report["exit_code"], report["error"], report["command"]) == (0, None, "import")
+    assert (report["counts"]["read"], report["counts"]["units"]) == (1000, 1000.0)
+    assert report["cap"] == {"units_per_s": 5000.0, "kind": "WCU", "origin": "-c"}
+    assert report["reasons"] == {"InternalServerError": 1} or report["counts"]["retries"] == 0
+    assert report["options"]["sources"] == ["orders.json"]
+    assert report["versions"]["boto3"]
+
+
+def test_a_run_that_cannot_work_is_reported_too(run_import: Run, simulator: Simulator, tmp_path: Path) -> None:
+    done = run_import("-t", "Orders", "-s", "nowhere.json", "--report", "out.json")
+    assert done.code == 2
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert report["exit_code"] == 2
+    assert report["error"]["message"] in done.err
+
+
+def test_too_many_errors_stop_an_import(run_import: Run, slow: Simulator, tmp_path: Path) -> None:
+    lines = [as_json(item) if number % 2 else "no JSON" for number, item in enumerate(plain_items(4000, padding=60))]
+    (tmp_path / "orders.json").write_text("".join(f"{line}\n" for line in lines))
+    done = run_import(*IMPORT, "--max-errors", 100)
+    done.assert_error(3, "records read so far were rejected", "--max-errors", "orders.rejects.jsonl")
+    assert 100 < done.counts["rejected"] < 1900
+    again = run_import(*IMPORT, "--max-errors", 100)
+    again.assert_error(3, "--max-errors")
+    assert again.counts["read"] == done.counts["read"], "it is still too many: nothing was done"
+    slow.faults = FaultPlan()
+    done = run_import(*IMPORT, "--max-errors", "60%")
+    assert done.code == 1, done.err
+    assert (done.counts["read"], done.counts["written"], done.counts["rejected"]) == (4000, 2000, 2000)
