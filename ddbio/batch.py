@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from ddbio.capacity import MAX_BATCH_WRITES
-from ddbio.items import AttributeMap
 from ddbio.keys import ItemKey
 
 LIMIT_BYTES = 4 * 1024 * 1024  # of records: a batch of large items is sent before it fills the memory
@@ -16,7 +15,8 @@ LIMIT_BYTES = 4 * 1024 * 1024  # of records: a batch of large items is sent befo
 class Write(msgspec.Struct, gc=False):
     """A record on its way into the table.
 
-    attributes: the item to put; where `deletes`, the key of the item to delete.
+    item: the item to put, as it stands in a request; where `deletes`, the key of the item to delete. Text, because
+        the dicts it is made of are costly to keep: they would fall out of the CPU's cache before they are freed.
     units: write units it will probably consume, by budget.
     replaces: the earlier record of the same key whose place it took.
     """
@@ -25,7 +25,7 @@ class Write(msgspec.Struct, gc=False):
     line: int
     key: ItemKey
     record: bytes
-    attributes: AttributeMap
+    item: bytes
     units: tuple[int, ...]
     deletes: bool = False
     replaces: Write | None = None

@@ -14,12 +14,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import msgspec
+
 from ddbio.batch import Write
 from ddbio.capacity import MAX_BATCH_WRITES, item_size_bytes, write_units
 from ddbio.dynamodb.operations import (
     Operation,
     batch_write_body,
     batch_write_operation,
+    encode_item,
     insert_body,
     insert_operation,
 )
@@ -40,7 +43,7 @@ class WriteMode(Protocol):
     key_of: the identity of the item a record is about. Raises RecordError.
     operation: its answers say what was left `unprocessed()`.
     units_of: what writing it consumes, by budget; see `WriteEstimates.of_put`. Raises RecordError.
-    new_write: called with the fields of `Write` up to `units`.
+    new_write: called with the fields of `Write` up to `units`, and the attributes in the place of `item`.
     """
 
     most_writes: int
@@ -60,6 +63,12 @@ class WriteMode(Protocol):
         """How many of them are deletes."""
 
 
+def _new_put(
+    offset: int, line: int, key: ItemKey, record: bytes, attributes: AttributeMap, units: tuple[int, ...]
+) -> Write:
+    return Write(offset, line, key, record, encode_item(attributes), units)
+
+
 class Puts:
     """The mode of nearly every import: nothing on its way may cost more than it must."""
 
@@ -73,10 +82,10 @@ class Puts:
         self.estimates = WriteEstimates(table)
         self.key_of: KeyOf = key_checker(table)
         self.units_of: UnitsOf = self.estimates.of_put
-        self.new_write: Callable[..., Write] = Write
+        self.new_write: Callable[..., Write] = _new_put
 
     def body(self, writes: Sequence[Write]) -> bytes:
-        return batch_write_body(self.address, [write.attributes for write in writes], by_index=self.by_index)
+        return batch_write_body(self.address, [write.item for write in writes], by_index=self.by_index)
 
     def condition_units(self, writes: Sequence[Write]) -> float:
         return 0.0
@@ -96,10 +105,10 @@ class Inserts(Puts):
         self.operation = insert_operation(table.write_budgets())
 
     def body(self, writes: Sequence[Write]) -> bytes:
-        return insert_body(self.address, writes[0].attributes, self._key_name, by_index=self.by_index)
+        return insert_body(self.address, writes[0].item, self._key_name, by_index=self.by_index)
 
     def condition_units(self, writes: Sequence[Write]) -> float:
-        return write_units(item_size_bytes(writes[0].attributes))
+        return write_units(item_size_bytes(msgspec.json.decode(writes[0].item)))
 
 
 class Changes(Puts):
@@ -115,14 +124,15 @@ class Changes(Puts):
         estimates = self.estimates
         return (estimates.of_delete if type(attributes) is Deletion else estimates.of_put)(attributes, small)
 
-    def _new_write(self, *fields: Any) -> Write:
-        write = Write(*fields)
-        write.deletes = type(write.attributes) is Deletion
-        return write
+    def _new_write(
+        self, offset: int, line: int, key: ItemKey, record: bytes, attributes: AttributeMap, units: tuple[int, ...]
+    ) -> Write:
+        deletes = type(attributes) is Deletion
+        return Write(offset, line, key, record, encode_item(attributes), units, deletes)
 
     def body(self, writes: Sequence[Write]) -> bytes:
-        puts = [write.attributes for write in writes if not write.deletes]
-        deletes = [write.attributes for write in writes if write.deletes]
+        puts = [write.item for write in writes if not write.deletes]
+        deletes = [write.item for write in writes if write.deletes]
         return batch_write_body(self.address, puts, deletes, by_index=self.by_index)
 
     def deletes(self, writes: Sequence[Write]) -> int:
@@ -138,11 +148,11 @@ class Deletes(Changes):
         self.key_of = key_checker(table, index_keys=False)
         self.units_of = self.estimates.of_delete
 
-    def _new_write(self, *fields: Any) -> Write:
-        write = Write(*fields)
-        write.deletes = True
-        write.attributes = {name: write.attributes[name] for name in self._key_names}
-        return write
+    def _new_write(
+        self, offset: int, line: int, key: ItemKey, record: bytes, attributes: AttributeMap, units: tuple[int, ...]
+    ) -> Write:
+        named = {name: attributes[name] for name in self._key_names}
+        return Write(offset, line, key, record, encode_item(named), units, True)
 
 
 MODES: dict[str, Callable[[TableInfo], WriteMode]] = {

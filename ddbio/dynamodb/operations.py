@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -105,18 +105,26 @@ def _of_index(told: list[ConsumedCapacity], name: str) -> float:
     return sum([amount.CapacityUnits for amount in amounts if amount is not None])
 
 
+encode_item: Callable[[AttributeMap], bytes] = msgspec.json.Encoder().encode
+"""An item, or a key, as it stands in a request."""
+
+
 def batch_write_body(
-    table: str, puts: Iterable[AttributeMap], deletes: Iterable[AttributeMap] = (), *, by_index: bool = False
+    table: str, puts: Sequence[bytes], deletes: Sequence[bytes] = (), *, by_index: bool = False
 ) -> bytes:
     """A BatchWriteItem. The caller keeps to 25 writes, one of a key, and 16 MB.
 
-    puts: items. deletes: keys.
+    puts: items. deletes: keys. Both as `encode_item` gives them.
     by_index: have the service say what each index consumed.
     """
-    requests: list[dict[str, Any]] = [{"PutRequest": {"Item": item}} for item in puts]
+    requests = b"".join((b'{"PutRequest":{"Item":', b'}},{"PutRequest":{"Item":'.join(puts), b"}}")) if puts else b""
     if deletes:
-        requests += [{"DeleteRequest": {"Key": key}} for key in deletes]
-    return orjson.dumps({"RequestItems": {table: requests}, "ReturnConsumedCapacity": _detail(by_index)})
+        requests += b"," * bool(puts) + b",".join([b'{"DeleteRequest":{"Key":%b}}' % key for key in deletes])
+    return b'{"RequestItems":{%b:[%b]},"ReturnConsumedCapacity":"%b"}' % (
+        orjson.dumps(table),
+        requests,
+        _detail(by_index).encode(),
+    )
 
 
 def _detail(by_index: bool) -> str:
@@ -143,15 +151,15 @@ def insert_operation(budgets: tuple[str, ...]) -> Operation[PutItemReply]:
     )
 
 
-def insert_body(table: str, item: AttributeMap, key_name: str, *, by_index: bool = False) -> bytes:
+def insert_body(table: str, item: bytes, key_name: str, *, by_index: bool = False) -> bytes:
     """A PutItem that is refused with ConditionalCheckFailedException where the table has an item of that key.
 
-    key_name: of the partition key; every item has it.
+    item: as `encode_item` gives it. key_name: of the partition key; every item has it.
     """
     return orjson.dumps(
         {
             "TableName": table,
-            "Item": item,
+            "Item": orjson.Fragment(item),
             "ConditionExpression": "attribute_not_exists(#key)",
             "ExpressionAttributeNames": {"#key": key_name},
             "ReturnConsumedCapacity": _detail(by_index),

@@ -13,6 +13,7 @@ from hypothesis import given
 from ddbio.dynamodb.operations import (
     batch_write_body,
     batch_write_operation,
+    encode_item,
     halves,
     scan_body,
     scan_operation,
@@ -35,7 +36,7 @@ def answer(**members: Any) -> bytes:
 
 @given(ITEMS)
 def test_a_batch_is_sent_as_dynamodb_json(item: AttributeMap) -> None:
-    assert json.loads(batch_write_body("T", [item, item])) == {
+    assert json.loads(batch_write_body("T", [encode_item(item)] * 2)) == {
         "RequestItems": {"T": [{"PutRequest": {"Item": item}}, {"PutRequest": {"Item": item}}]},
         "ReturnConsumedCapacity": "TOTAL",
     }
