@@ -36,6 +36,7 @@ from ddbio.storage.names import REJECTS_SUFFIX
 from ddbio.units import ImportCursor, ImportUnit, Reject, Tally
 
 ENOUGH_TO_JUDGE = 1000  # records read before a share of them is looked at
+MAX_STEM_BYTES = 200  # of the 255 that file systems allow
 _LINE_IN_UNIT = "line_in_unit"  # only until the file is finished
 _START_OVER = "put it back, or start over with --fresh"
 
@@ -73,9 +74,10 @@ def _check_existing(path: Path, files: Iterable[SourceFile]) -> None:
 
 
 def _stem(source: str) -> str:
-    name = source.rstrip("/").rpartition("/")[2] or "import"
-    name = name.removesuffix(REJECTS_SUFFIX)
-    return "".join("_" if character in '*?[]:\\"' else character for character in name.split(".")[0]) or "import"
+    """A name for a file of this folder, made of the last part of a path or of a key that anybody may have named."""
+    name = source.rstrip("/").rpartition("/")[2].removesuffix(REJECTS_SUFFIX).split(".")[0]
+    plain = "".join("_" if each in '*?[]:\\"' or not each.isprintable() else each for each in name)
+    return plain.lstrip("-").encode()[:MAX_STEM_BYTES].decode(errors="ignore") or "import"
 
 
 class RejectsFile:

@@ -102,6 +102,7 @@ class Session:
             url = str(self._client.meta.endpoint_url)
             if not url.lower().startswith(("http://", "https://")):  # botocore lets other schemes pass
                 raise ValueError(f"Invalid endpoint: {url}")
+            self._proxy_url = _proxy_of(url)
         self._core = session._session  # boto3 has no public door to its botocore session
 
     @property
@@ -125,17 +126,10 @@ class Session:
         """The endpoint as botocore resolves it, with the CA bundle and the proxy botocore would use for it."""
         from botocore.credentials import RefreshableCredentials
         from botocore.httpsession import get_cert_path
-        from botocore.utils import get_environ_proxies
 
         url = self.endpoint_url
         verify = self._core.get_config_variable("ca_bundle") or True
-        proxies = get_environ_proxies(url)
-        proxy = proxies.get(url.partition(":")[0])
-        if proxy and proxy.startswith("https://"):
-            raise UsageError(f"the proxy {proxy} is reached by https", "use an http:// proxy; https goes through it")
-        if proxy and "://" not in proxy:
-            proxy = f"http://{proxy}"
-        endpoint = Endpoint(url=url, region=self.region, ca_bundle=get_cert_path(verify), proxy_url=proxy)
+        endpoint = Endpoint(url=url, region=self.region, ca_bundle=get_cert_path(verify), proxy_url=self._proxy_url)
         renewed = isinstance(self._credentials, RefreshableCredentials)
         return DataPlane(endpoint, keys_are_renewed=renewed, give_up_after_s=give_up_after_s)
 
@@ -174,6 +168,19 @@ class Session:
         check_table_name(table)
         with _translated(f'table "{table}" in {self.region}'):
             return TableInfo.of(self._client.describe_table(TableName=table)["Table"], table)
+
+
+def _proxy_of(url: str) -> str | None:
+    """The proxy that botocore would use for an endpoint. Raises UsageError for one that the data plane cannot use."""
+    from botocore.utils import get_environ_proxies
+
+    proxy = get_environ_proxies(url).get(url.partition(":")[0])
+    if not proxy:
+        return None
+    if proxy.startswith("https://"):
+        host = proxy.rpartition("@")[2].removeprefix("https://")  # without the password
+        raise UsageError(f"the proxy {host} is reached by https", "use an http:// proxy; https goes through it")
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 @contextmanager

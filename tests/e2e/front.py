@@ -46,19 +46,31 @@ class Forwarder:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError):
-            if self._proxy:
-                head = await reader.readuntil(b"\r\n\r\n")
-                assert head.startswith(b"CONNECT ")
-                writer.write(self.refusal or b"HTTP/1.1 200 OK\r\n\r\n")
-                if self.refusal:
-                    await writer.drain()
-                    writer.close()
-                    return
+        opened = {writer}
+        self._open.add(writer)
+        try:
+            if self._proxy and not await self._tunnelled(reader, writer):
+                return
             there_reader, there = await asyncio.open_connection("127.0.0.1", self.target)
-            self._open |= {writer, there}
+            opened.add(there)
+            self._open.add(there)
             await asyncio.gather(_pump(reader, there), _pump(there_reader, writer))
-            self._open -= {writer, there}
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            for each in opened:
+                each.transport.abort()
+            self._open -= opened
+
+    async def _tunnelled(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"CONNECT ")
+        writer.write(self.refusal or b"HTTP/1.1 200 OK\r\n\r\n")
+        await writer.drain()
+        if self.refusal:
+            writer.close()
+            await writer.wait_closed()
+        return not self.refusal
 
     def _call(self, work: object) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)  # type: ignore[arg-type]
@@ -75,13 +87,13 @@ class Forwarder:
 
     async def _end(self) -> None:
         self._server.close()
+        for writer in list(self._open):
+            writer.transport.abort()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-        for writer in list(self._open):
-            writer.transport.abort()
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
