@@ -14,12 +14,13 @@ The map, from the wire inwards:
     server.py       HTTP, delays, cut connections      control.py      configure and inspect from outside
     operations.py   operation name -> function         faults.py       what goes wrong with which request
     writes.py       BatchWriteItem, PutItem, ...       requests.py     the requests as declared types
-    reads.py        Scan, GetItem                      expressions.py  the two expressions there are
+    reads.py        Scan, GetItem                      expressions.py  filters, conditions, projections
     administration.py, descriptions.py                 CreateTable, DescribeTable, ...
     database.py     tables by name                     consumed.py     ConsumedCapacity
     tables.py       one table: prepare, price, apply   throughput.py   token buckets (pure)
     schema.py       keys and indexes                   values.py       attribute values, checked and normalised
     store.py        items by key and in scan order     segments.py     the hash space
+    paths.py        document paths
 """
 
 from ddbio.simulator.embedded import Simulator, TableView

@@ -1,41 +1,309 @@
-"""The two kinds of expression the simulator understands.
+"""Expressions: a ProjectionExpression becomes a `Projection`, a filter or condition a function of an item.
 
-A projection of top-level attributes (`id, #s`), and the condition `attribute_not_exists(name)`. Everything else is
-refused by name, never guessed at.
+The grammar is the developer guide's ("Expressions in DynamoDB"): comparators, BETWEEN, IN, AND, OR, NOT and the six
+functions, over document paths, `:values` and `size(path)`. Placeholders must be defined and used. What the service
+refuses because a name is one of its 573 reserved words is not refused here.
 """
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Mapping
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any, TypeVar
 
-from ddbio.simulator.errors import invalid, unsupported
+from ddbio.simulator.errors import ServiceError, invalid
+from ddbio.simulator.paths import Path, Projection, value_at
+from ddbio.simulator.values import Item, Value, check_item
 
-_NOT_EXISTS = re.compile(r"\s*attribute_not_exists\s*\(\s*(#?[A-Za-z_][\w]*|#\w+)\s*\)\s*")
-_NAME = re.compile(r"#\w+|[A-Za-z_]\w*")
+Predicate = Callable[[Item], bool]
+Defined = TypeVar("Defined")
+Operand = Callable[[Item], "Value | None"]
+
+_TOKEN = re.compile(r"\s*(<=|>=|<>|[=<>(),.\[\]]|[#:]?\w+)")
+_COMPARATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_KEYWORDS = {"AND", "OR", "NOT", "BETWEEN", "IN"}
+_TYPES = {"S", "N", "B", "BOOL", "NULL", "SS", "NS", "BS", "L", "M"}
+_ORDERABLE: dict[str, Callable[[str], Any]] = {"S": str.encode, "N": Decimal, "B": b64decode}
+_SIZES: dict[str, Callable[[Any], int]] = {
+    "B": lambda payload: len(b64decode(payload)),
+    **dict.fromkeys(("S", "SS", "NS", "BS", "L", "M"), len),
+}
 
 
-def projected_names(expression: str, names: Mapping[str, str]) -> frozenset[str]:
-    """The attributes a ProjectionExpression names. names: ExpressionAttributeNames."""
-    return frozenset(_resolve(part.strip(), names) for part in expression.split(","))
+class Placeholders:
+    """The names and values that the expressions of one request may refer to."""
+
+    def __init__(self, names: Mapping[str, str], values: Item) -> None:
+        check_item(values)
+        self.names = names
+        self.values = values
+        self.used: set[str] = set()
+
+    def check_all_used(self) -> None:
+        """Raise ServiceError for what no expression refers to."""
+        for member, defined in (("Names", self.names), ("Values", self.values)):
+            unused = [each for each in defined if each not in self.used]
+            if unused:
+                raise invalid(
+                    f"Value provided in ExpressionAttribute{member} unused in expressions: keys: "
+                    f"{{{', '.join(unused)}}}"
+                )
 
 
-def attribute_that_must_not_exist(expression: str, names: Mapping[str, str]) -> str:
-    """The attribute in `attribute_not_exists(name)`, the one ConditionExpression there is."""
-    match = _NOT_EXISTS.fullmatch(expression)
-    if match is None:
-        raise unsupported(f"The ConditionExpression {expression!r}")
-    return _resolve(match[1], names)
+def projection_of(expression: str, placeholders: Placeholders) -> Projection:
+    parser = _Parser("ProjectionExpression", expression, placeholders)
+    paths = [parser.path()]
+    while parser.accept(","):
+        paths.append(parser.path())
+    parser.end()
+    return Projection(paths)
 
 
-def _resolve(name: str, names: Mapping[str, str]) -> str:
-    if not _NAME.fullmatch(name):
-        raise unsupported(f"The path {name!r} in an expression")
-    if not name.startswith("#"):
-        return name
-    if name not in names:
-        raise invalid(
-            "Invalid ProjectionExpression: An expression attribute name used in the document path is not "
-            f"defined; attribute name: {name}"
-        )
-    return names[name]
+def condition_of(kind: str, expression: str, placeholders: Placeholders) -> Predicate:
+    """kind: `FilterExpression` or `ConditionExpression`."""
+    parser = _Parser(kind, expression, placeholders)
+    predicate = parser.condition()
+    parser.end()
+    return predicate
+
+
+class _Parser:
+    """Recursive descent, one method a rule; `self._next` is the token to look at."""
+
+    def __init__(self, kind: str, text: str, placeholders: Placeholders) -> None:
+        self._kind = kind
+        self._placeholders = placeholders
+        self._tokens = self._split(text)
+        self._next = next(self._tokens, "")
+        if not self._next:
+            raise invalid(f"Invalid {kind}: The expression can not be empty;")
+
+    def condition(self) -> Predicate:
+        terms = [self._conjunction()]
+        while self.accept("OR"):
+            terms.append(self._conjunction())
+        return terms[0] if len(terms) == 1 else lambda item: any(term(item) for term in terms)
+
+    def path(self) -> Path:
+        parts: list[str | int] = [self._name()]
+        while self._next in (".", "["):
+            if self.accept("."):
+                parts.append(self._name())
+            else:
+                self._expect("[")
+                if not self._next.isdigit():
+                    raise self._syntax_error()
+                parts.append(int(self._advance()))
+                self._expect("]")
+        return tuple(parts)
+
+    def accept(self, token: str) -> bool:
+        if self._next.upper() != token:
+            return False
+        self._advance()
+        return True
+
+    def end(self) -> None:
+        if self._next:
+            raise self._syntax_error()
+
+    def _conjunction(self) -> Predicate:
+        factors = [self._negation()]
+        while self.accept("AND"):
+            factors.append(self._negation())
+        return factors[0] if len(factors) == 1 else lambda item: all(factor(item) for factor in factors)
+
+    def _negation(self) -> Predicate:
+        if self.accept("NOT"):
+            negated = self._negation()
+            return lambda item: not negated(item)
+        return self._term()
+
+    def _term(self) -> Predicate:
+        if self.accept("("):
+            inner = self.condition()
+            self._expect(")")
+            return inner
+        if self._next in _FUNCTIONS:
+            return _FUNCTIONS[self._advance()](self)
+        left = self._operand()
+        if self.accept("BETWEEN"):
+            low = self._operand()
+            self._expect("AND")
+            high = self._operand()
+            return lambda item: _holds(">=", left(item), low(item)) and _holds("<=", left(item), high(item))
+        if self.accept("IN"):
+            members = self._members()
+            return lambda item: any(_holds("=", left(item), member(item)) for member in members)
+        comparator = self._advance()
+        if comparator not in ("=", "<>", *_COMPARATORS):
+            raise self._syntax_error(comparator)
+        right = self._operand()
+        return lambda item: _holds(comparator, left(item), right(item))
+
+    def _members(self) -> list[Operand]:
+        self._expect("(")
+        members = [self._operand()]
+        while self.accept(","):
+            members.append(self._operand())
+        self._expect(")")
+        return members
+
+    def _operand(self) -> Operand:
+        if self._next.startswith(":"):
+            value = self._value()
+            return lambda _: value
+        if self._next == "size":
+            self._advance()
+            (path,) = self._arguments(self.path)
+            return lambda item: _size(value_at(item, path))
+        path = self.path()
+        return lambda item: value_at(item, path)
+
+    def _arguments(self, *rules: Callable[[], Any]) -> list[Any]:
+        """The arguments of a function, each read by its rule."""
+        self._expect("(")
+        arguments = []
+        for number, rule in enumerate(rules):
+            if number:
+                self._expect(",")
+            arguments.append(rule())
+        self._expect(")")
+        return arguments
+
+    def exists(self) -> Predicate:
+        (path,) = self._arguments(self.path)
+        return lambda item: value_at(item, path) is not None
+
+    def exists_not(self) -> Predicate:
+        exists = self.exists()
+        return lambda item: not exists(item)
+
+    def has_type(self) -> Predicate:
+        path, wanted = self._arguments(self.path, self._value)
+        letter = wanted.get("S")
+        if letter not in _TYPES:
+            raise invalid(
+                f"Invalid {self._kind}: Invalid attribute type name found; type: {letter}, valid types: "
+                f"{{{','.join(sorted(_TYPES))}}}"
+            )
+        return lambda item: letter in (value_at(item, path) or ())
+
+    def begins_with(self) -> Predicate:
+        path, beginning = self._arguments(self.path, self._operand)
+        return lambda item: _begins_with(value_at(item, path), beginning(item))
+
+    def contains(self) -> Predicate:
+        path, member = self._arguments(self.path, self._operand)
+        return lambda item: _contains(value_at(item, path), member(item))
+
+    def _name(self) -> str:
+        token = self._advance()
+        if token.startswith("#"):
+            return self._defined(token, self._placeholders.names, "name used in the document path")
+        if not re.fullmatch(r"[^\W\d]\w*", token) or token.upper() in _KEYWORDS:
+            raise self._syntax_error(token)
+        return token
+
+    def _value(self) -> Value:
+        token = self._advance()
+        if not token.startswith(":"):
+            raise self._syntax_error(token)
+        return self._defined(token, self._placeholders.values, "value used in expression")
+
+    def _defined(self, token: str, placeholders: Mapping[str, Defined], what: str) -> Defined:
+        if token not in placeholders:
+            raise invalid(
+                f"Invalid {self._kind}: An expression attribute {what} is not defined; "
+                f"attribute {what.split()[0]}: {token}"
+            )
+        self._placeholders.used.add(token)
+        return placeholders[token]
+
+    def _expect(self, token: str) -> None:
+        if not self.accept(token):
+            raise self._syntax_error()
+
+    def _advance(self) -> str:
+        token, self._next = self._next, next(self._tokens, "")
+        return token
+
+    def _split(self, text: str) -> Iterator[str]:
+        at, end = 0, len(text.rstrip())
+        while at < end:
+            found = _TOKEN.match(text, at)
+            if found is None:
+                raise self._syntax_error(text[at:].lstrip()[:1])
+            yield found[1]
+            at = found.end()
+
+    def _syntax_error(self, token: str | None = None) -> ServiceError:
+        token = (token if token is not None else self._next) or "<EOF>"
+        return invalid(f'Invalid {self._kind}: Syntax error; token: "{token}"')
+
+
+_FUNCTIONS: dict[str, Callable[[_Parser], Predicate]] = {
+    "attribute_exists": _Parser.exists,
+    "attribute_not_exists": _Parser.exists_not,
+    "attribute_type": _Parser.has_type,
+    "begins_with": _Parser.begins_with,
+    "contains": _Parser.contains,
+}
+
+
+def _holds(comparator: str, left: Value | None, right: Value | None) -> bool:
+    if comparator == "<>":
+        return not _holds("=", left, right)
+    if left is None or right is None:
+        return False
+    if comparator == "=":
+        return bool(_comparable(left) == _comparable(right))
+    ((letter, one),), ((other_letter, other),) = left.items(), right.items()
+    order = _ORDERABLE.get(letter)
+    return letter == other_letter and order is not None and _COMPARATORS[comparator](order(one), order(other))
+
+
+def _comparable(value: Any) -> Any:
+    """Something that is equal for equal values. Numbers and base64 have one spelling here already."""
+    ((letter, payload),) = value.items()
+    if letter in ("SS", "NS", "BS"):
+        return letter, frozenset(payload)
+    if letter == "L":
+        return letter, [_comparable(element) for element in payload]
+    if letter == "M":
+        return letter, {name: _comparable(member) for name, member in payload.items()}
+    return letter, payload
+
+
+def _size(value: Value | None) -> Value | None:
+    if value is None:
+        return None
+    ((letter, payload),) = value.items()
+    return {"N": str(_SIZES[letter](payload))} if letter in _SIZES else None
+
+
+def _begins_with(value: Value | None, beginning: Value | None) -> bool:
+    if value is None or beginning is None:
+        return False
+    if "S" in value and "S" in beginning:
+        return bool(value["S"].startswith(beginning["S"]))
+    return "B" in value and "B" in beginning and b64decode(value["B"]).startswith(b64decode(beginning["B"]))
+
+
+def _contains(value: Value | None, member: Value | None) -> bool:
+    if value is None or member is None:
+        return False
+    ((letter, payload),), ((of, wanted),) = value.items(), member.items()
+    if letter == "L":
+        return any(_comparable(element) == _comparable(member) for element in payload)
+    if letter == "B" and of == "B":
+        return b64decode(wanted) in b64decode(payload)
+    return letter in (of, f"{of}S") and of in ("S", "N", "B") and (letter != "N") and wanted in payload

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,7 +11,8 @@ from ddbio.capacity import get_read_units, page_read_units
 from ddbio.simulator.consumed import Consumption
 from ddbio.simulator.database import Database
 from ddbio.simulator.errors import invalid, unsupported
-from ddbio.simulator.expressions import projected_names
+from ddbio.simulator.expressions import Placeholders, Predicate, condition_of, projection_of
+from ddbio.simulator.paths import Projection
 from ddbio.simulator.requests import GetItemRequest, ScanRequest, decode, table_name
 from ddbio.simulator.schema import KeySchema
 from ddbio.simulator.segments import EVERYTHING, HashRange, hash_of, range_of
@@ -25,6 +27,7 @@ _NO_LIMIT = 1 << 62
 def scan(database: Database, body: bytes, now_s: float) -> bytes:
     request = decode(body, ScanRequest)
     _check(request)
+    shape = _shape_of(request)
     table = database.active_table(table_name(request.table_name), now_s)
     keys = _key_schema(table, request)
     span = _span(request)
@@ -36,9 +39,10 @@ def scan(database: Database, body: bytes, now_s: float) -> bytes:
     page = table.page(request.index_name, span, start, request.limit or _NO_LIMIT)
     units = page_read_units(page.size_bytes, request.consistent_read)
     table.throughput.charge_read(request.index_name, units, partition, now_s)
-    members = [b'"Count":%d,"ScannedCount":%d' % (len(page.rows), len(page.rows))]
+    rows = shape(page.rows)
+    members = [b'"Count":%d,"ScannedCount":%d' % (len(rows), len(page.rows))]
     if request.select != "COUNT":
-        members.append(b'"Items":[%b]' % b",".join(_project(page.rows, request)))
+        members.append(b'"Items":[%b]' % b",".join(rows))
     if page.last_key is not None:
         members.append(b'"LastEvaluatedKey":' + encode_json(keys.attributes_of(page.last_key)))
     report = _consumption(table, request.index_name, units).report(request.return_consumed_capacity)
@@ -52,6 +56,7 @@ def get_item(database: Database, body: bytes, now_s: float) -> bytes:
     if request.attributes_to_get is not None:
         raise unsupported("AttributesToGet")
     table = database.active_table(table_name(request.table_name), now_s)
+    shape = _shape_of(request)
     check_item(request.key)
     key = table.schema.keys.key_of(request.key)
     partition = table.partition(hash_of(key[0]))
@@ -63,7 +68,7 @@ def get_item(database: Database, body: bytes, now_s: float) -> bytes:
     table.throughput.charge_read("", units, partition, now_s)
     reply: dict[str, Any] = {}
     if row is not None:
-        reply["Item"] = msgspec.Raw(_project([row.json], request)[0])
+        reply["Item"] = msgspec.Raw(shape([row.json])[0])
     report = _consumption(table, "", units).report(request.return_consumed_capacity)
     if report is not None:
         reply["ConsumedCapacity"] = report
@@ -71,7 +76,7 @@ def get_item(database: Database, body: bytes, now_s: float) -> bytes:
 
 
 def _check(request: ScanRequest) -> None:
-    for name in ("filter_expression", "scan_filter", "attributes_to_get"):
+    for name in ("scan_filter", "attributes_to_get"):
         if getattr(request, name) is not None:
             raise unsupported(name.title().replace("_", ""))
     if request.select == "COUNT" and request.projection_expression:
@@ -149,12 +154,28 @@ def _start_key(request: ScanRequest, keys: KeySchema, span: HashRange) -> Key | 
     return key
 
 
-def _project(rows: list[bytes], request: ScanRequest | GetItemRequest) -> list[bytes]:
-    if not request.projection_expression:
-        return rows
-    names = projected_names(request.projection_expression, request.expression_attribute_names)
-    items: list[Item] = [decode_item(row) for row in rows]
-    return [encode_json({name: value for name, value in item.items() if name in names}) for item in items]
+def _shape_of(request: ScanRequest | GetItemRequest) -> Callable[[list[bytes]], list[bytes]]:
+    """What the expressions of a request make of the rows that were read."""
+    values, expression = {}, None
+    if isinstance(request, ScanRequest):
+        values, expression = request.expression_attribute_values, request.filter_expression
+    placeholders = Placeholders(request.expression_attribute_names, values)
+    predicate: Predicate | None = None
+    projection: Projection | None = None
+    if expression is not None:
+        predicate = condition_of("FilterExpression", expression, placeholders)
+    if request.projection_expression:
+        projection = projection_of(request.projection_expression, placeholders)
+    placeholders.check_all_used()
+
+    def shape(rows: list[bytes]) -> list[bytes]:
+        if predicate is None and projection is None:
+            return rows
+        items: list[Item] = [decode_item(row) for row in rows]
+        kept = [item for item in items if predicate is None or predicate(item)]
+        return [encode_json(item if projection is None else projection.of(item)) for item in kept]
+
+    return shape
 
 
 def _consumption(table: Table, index: str, units: float) -> Consumption:

@@ -46,6 +46,7 @@ class PutItemRequest(Request, kw_only=True):
     item: Item
     condition_expression: str = ""
     expression_attribute_names: dict[str, str] = {}
+    expression_attribute_values: Item = {}
     return_values: str = "NONE"
     expected: Any = None
 
@@ -78,7 +79,8 @@ class ScanRequest(Request, kw_only=True):
     select: str = ""
     projection_expression: str = ""
     expression_attribute_names: dict[str, str] = {}
-    filter_expression: Any = None
+    expression_attribute_values: Item = {}
+    filter_expression: str | None = None
     scan_filter: Any = None
     attributes_to_get: Any = None
 

@@ -13,7 +13,7 @@ from ddbio.capacity import MAX_BATCH_WRITES
 from ddbio.simulator.consumed import Consumption
 from ddbio.simulator.database import Database
 from ddbio.simulator.errors import ServiceError, invalid, unsupported
-from ddbio.simulator.expressions import attribute_that_must_not_exist
+from ddbio.simulator.expressions import Placeholders, condition_of
 from ddbio.simulator.requests import (
     BatchWriteItemRequest,
     DeleteItemRequest,
@@ -60,10 +60,11 @@ def put_item(database: Database, body: bytes, now_s: float) -> bytes:
     write = table.prepare_put(request.item, table.schema.keys.key_of_put(request.item))
     old = table.get(write.key)
     if request.condition_expression:
-        names = request.expression_attribute_names
-        _check_condition(
-            database, table, write, old, attribute_that_must_not_exist(request.condition_expression, names), now_s
-        )
+        placeholders = Placeholders(request.expression_attribute_names, request.expression_attribute_values)
+        holds = condition_of("ConditionExpression", request.condition_expression, placeholders)
+        placeholders.check_all_used()
+        if not holds(old or {}):
+            raise _condition_failed(database, table, write, now_s)
     return _single_write(database, table, write, request, old, now_s)
 
 
@@ -135,15 +136,11 @@ def _batch_reply(unprocessed: dict[str, list[WriteRequest]], consumptions: list[
     return encode_json(reply)
 
 
-def _check_condition(
-    database: Database, table: Table, write: Write, old: Item | None, name: str, now_s: float
-) -> None:
-    if old is None or name not in old:
-        return
+def _condition_failed(database: Database, table: Table, write: Write, now_s: float) -> ServiceError:
     refusal = table.charge_in_vain(write, now_s)
     if refusal is not None:
-        raise database.throttled({table.schema.name: [refusal]})
-    raise ServiceError("ConditionalCheckFailedException", "The conditional request failed")
+        return database.throttled({table.schema.name: [refusal]})
+    return ServiceError("ConditionalCheckFailedException", "The conditional request failed")
 
 
 def _single_write(

@@ -22,9 +22,7 @@ Item = dict[str, dict[str, Any]]
 
 # server -> what it does -> the tests that show it
 DEVIATIONS: dict[str, dict[str, list[str]]] = {
-    "simulator": {
-        "it knows no filters": ["test_a_page_that_the_filter_empties_still_has_a_last_key"],
-    },
+    "simulator": {},
     "moto": {
         "numbers come back as they were sent": [
             f"test_numbers_keep_38_digits_and_are_normalised[{form}]"

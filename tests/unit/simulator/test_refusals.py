@@ -173,11 +173,8 @@ def test_describing_a_table_that_is_not_there_names_it(account: Account) -> None
 @pytest.mark.parametrize(
     ("operation", "request_", "what"),
     [
-        ("Scan", {"FilterExpression": "a = :b"}, "FilterExpression"),
         ("Scan", {"ScanFilter": {}}, "ScanFilter"),
         ("Scan", {"AttributesToGet": ["a"]}, "AttributesToGet"),
-        ("Scan", {"ProjectionExpression": "a.b"}, "The path 'a.b' in an expression"),
-        ("PutItem", {"Item": event(), "ConditionExpression": "a = :b"}, "The ConditionExpression 'a = :b'"),
         ("PutItem", {"Item": event(), "Expected": {}}, "Expected"),
         ("DeleteItem", {"Key": event(), "ConditionExpression": "x"}, "A condition on DeleteItem"),
     ],

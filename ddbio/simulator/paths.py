@@ -1,0 +1,69 @@
+"""Document paths, `a.b[0].#c`: how they are read out of an item, and what a projection leaves of one.
+
+A path is a tuple of names and positions. What a projection names of a list stands close together in the answer, in
+the order of its positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ddbio.simulator.errors import invalid
+from ddbio.simulator.values import Item, Value
+
+Path = tuple[str | int, ...]
+
+
+def value_at(item: Item, path: Path) -> Value | None:
+    """What stands at a path; None where nothing does."""
+    value: Any = {"M": item}
+    for part in path:
+        inside = value.get("M") if isinstance(part, str) else value.get("L")
+        if inside is None or (part not in inside if isinstance(part, str) else part >= len(inside)):
+            return None
+        value = inside[part]
+    return value  # type: ignore[no-any-return]
+
+
+class Projection:
+    """A projection of several paths, none of which is part of another."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        for number, one in enumerate(paths):
+            for other in paths[:number]:
+                if one[: len(other)] == other or other[: len(one)] == one:
+                    raise invalid(
+                        "Invalid ProjectionExpression: Two document paths overlap with each other; must remove or "
+                        f"rewrite one of these paths; path one: {_spoken(other)}, path two: {_spoken(one)}"
+                    )
+        self._tree: dict[str | int, Any] = {}
+        for path in paths:
+            branch = self._tree
+            for part in path:
+                branch = branch.setdefault(part, {})
+
+    def of(self, item: Item) -> Item:
+        return _pruned_map(item, self._tree)
+
+
+def _pruned_map(item: Item, tree: dict[str | int, Any]) -> Item:
+    kept = ((name, _pruned(value, tree[name])) for name, value in item.items() if name in tree)
+    return {name: value for name, value in kept if value is not None}
+
+
+def _pruned(value: Any, tree: dict[str | int, Any]) -> Any:
+    if not tree:
+        return value
+    if "M" in value:
+        kept = _pruned_map(value["M"], tree)
+        return {"M": kept} if kept else None
+    if "L" in value:
+        elements = [_pruned(element, tree[at]) for at, element in enumerate(value["L"]) if at in tree]
+        elements = [element for element in elements if element is not None]
+        return {"L": elements} if elements else None
+    return None
+
+
+def _spoken(path: Path) -> str:
+    return f"[{', '.join(part if isinstance(part, str) else f'[{part}]' for part in path)}]"
