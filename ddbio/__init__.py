@@ -26,6 +26,8 @@ the parent
     engine        the seam between a job and what runs it; the engine of one process
     pool          the engine of many processes: starts, feeds, watches and ends them
     accounts      the books: what a run may claim
+    subset        which part of a table an export takes
+    expressions   what a user writes for it, as DynamoDB expressions
     blueprint     the table that an import makes where there is none
     journal       the books on disk: what the same command goes on from
     state         where they are kept: a folder for each job
@@ -51,6 +53,7 @@ the cap
     buckets       its arithmetic
     pacer         a worker's side of it: asks, sleeps, asks again
     estimates     what a batch will consume
+    quota         a number of items for all lanes of all processes
 
 what is moved
     units         all that crosses between parent and workers: units of work, cursors, reports

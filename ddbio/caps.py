@@ -78,7 +78,8 @@ class _Asked:
 
     @property
     def limit_is(self) -> str:
-        return f"the table's {'provisioned units' if self.table.provisioned else 'on-demand maximum'}"
+        what = "index" if self.table.index else "table"
+        return f"the {what}'s {'provisioned units' if self.table.provisioned else 'on-demand maximum'}"
 
 
 def choose_cap(

@@ -15,17 +15,28 @@ from ddbio.accounts import Accounts, Result, outcome
 from ddbio.caps import Cap
 from ddbio.compression import get_compression
 from ddbio.dynamodb.session import Session
+from ddbio.dynamodb.table import TableInfo
 from ddbio.engine import Engine, StopFlag
 from ddbio.errors import DdbioError, UsageError
 from ddbio.formats import FormatSpec
 from ddbio.journal import Journal, open_journal
 from ddbio.manifest import MANIFEST_NAME, manifest
 from ddbio.options import MEGABYTE, ExportOptions
-from ddbio.planning import Plan, Remainder, segment_count, segment_units
+from ddbio.planning import Plan, Remainder, segment_count
 from ddbio.progress import Progress
 from ddbio.report import reported
 from ddbio.scanner import DEFAULT_EXPORT_LANES, ExportJob
 from ddbio.storage import Storage, absolute, open_storage
+from ddbio.subset import (
+    Subset,
+    choose_subset,
+    described,
+    expected_items,
+    notes,
+    quota_of,
+    segments_of,
+    units_of,
+)
 from ddbio.transfer import Run, transfer, why_incomplete
 from ddbio.units import ExportedFile
 
@@ -56,7 +67,7 @@ def export_table(
     with reported("export", options) as report:
         get_compression(options.compress)  # said before anything is moved
         session = Session(options.aws)
-        table = session.describe(options.table)
+        table, subset = _describe(session, options)
         run = Run.begin(options, session, table, "RCU", DEFAULT_EXPORT_LANES, progress, engine, stop)
         storage = open_storage(options.destination, options.aws, run.session.keys)
         place = absolute(options.destination)
@@ -68,7 +79,7 @@ def export_table(
             left = journal.left(plan)
             _announce(run, options, plan)
             began = datetime.datetime.now(datetime.timezone.utc)
-            accounts, error = _work(run, options, left, journal)
+            accounts, error = _work(run, options, subset, left, journal)
             error = error or why_incomplete(run, accounts, plan)
             files = journal.files()
             if error is None:
@@ -86,10 +97,26 @@ def export_table(
     return result
 
 
+def _describe(session: Session, options: ExportOptions) -> tuple[TableInfo, Subset]:
+    """The table, or the index of it that is scanned, and what of it is exported.
+
+    The service is asked whether it takes the request: an expression that it refuses should not end a run that has
+    begun.
+    """
+    table = session.describe(options.table)
+    subset, placeholders = choose_subset(options, table)
+    if subset.members:
+        try:
+            session.try_scan(options.table, subset.members)
+        except UsageError as error:
+            raise UsageError(placeholders.spoken(error.message), error.hint) from None
+    return table.through(options.index) if options.index is not None else table, subset
+
+
 def _plan(run: Run, options: ExportOptions, journal: Journal) -> Plan:
-    segments = options.segments or segment_count(run.table, run.workers, run.lanes)
+    segments = segments_of(options, segment_count(run.table, run.workers, run.lanes))
     journal.begin(run.facts(), (), plan={"segments": segments})
-    return Plan(segment_units(journal.plan["segments"]))
+    return Plan(units_of(options, journal.plan["segments"]))
 
 
 def _announce(run: Run, options: ExportOptions, plan: Plan) -> None:
@@ -99,11 +126,15 @@ def _announce(run: Run, options: ExportOptions, plan: Plan) -> None:
         f"Exporting table {run.table.name} in {run.session.region} to {options.destination} in {segments:,} "
         f"segment{'s' * (segments != 1)} with {processes} process{'es' * (processes != 1)}"
     )
+    for note in notes(options, run.table, plan.units):
+        run.progress.say(note)
     run.progress.say(f"Cap: {run.cap}")
-    run.progress.start(run.table.item_count, "items", run.cap.units_per_s)
+    run.progress.start(expected_items(options, run.table), "items", run.cap.units_per_s)
 
 
-def _work(run: Run, options: ExportOptions, left: Remainder, journal: Journal) -> tuple[Accounts, DdbioError | None]:
+def _work(
+    run: Run, options: ExportOptions, subset: Subset, left: Remainder, journal: Journal
+) -> tuple[Accounts, DdbioError | None]:
     table = run.table
     job = ExportJob(
         table=options.table,
@@ -116,8 +147,11 @@ def _work(run: Run, options: ExportOptions, left: Remainder, journal: Journal) -
         consistent_read=options.consistent_read,
         lanes=run.lanes,
         compress=options.compress,
+        subset=subset,
     )
-    return transfer(run, job, left, journal, on_report=lambda report: report.tally.read)
+    with quota_of(options.limit, left, journal.settled()) as quota:
+        job = replace(job, subset=replace(subset, quota=quota))
+        return transfer(run, job, left, journal, on_report=lambda report: report.tally.read)
 
 
 def _prepare(storage: Storage, destination: str) -> None:
@@ -147,6 +181,7 @@ def _write_manifest(
         began=began,
         tally=accounts.total,
         files=files,
+        subset=described(options, plan.units),
     )
     try:
         storage.write_small(options.destination, MANIFEST_NAME, content)

@@ -7,6 +7,8 @@
   "files": [{"name": "Orders-0000-00000.json", "segment": 0, "items": 10, "bytes": 99, "checksum": "sha256:..."}]
 }
 
+An export of a part of the table has `"subset": {"filter": "...", "limit": 10}` too, whatever was asked for.
+
 It is written last: an export without one is not complete.
 """
 
@@ -34,8 +36,10 @@ def manifest(
     began: datetime.datetime,
     tally: Tally,
     files: Iterable[ExportedFile],
+    subset: dict[str, Any] | None = None,
 ) -> bytes:
-    """The manifest as JSON text. table: DescribeTable's answer. began: an aware time."""
+    """The manifest as JSON text. table: DescribeTable's answer. subset: what a part was chosen by. began: an aware
+    time."""
     listed = sorted(files, key=lambda each: each.file.name)
     return orjson.dumps(
         {
@@ -48,6 +52,7 @@ def manifest(
             "completed_at": datetime.datetime.now(datetime.timezone.utc),
             "consistent_read": consistent_read,
             "segments": segments,
+            **({"subset": subset} if subset else {}),
             "items": sum(each.items for each in listed),
             "bytes": sum(each.file.size_bytes for each in listed),
             "read_units": tally.units,

@@ -87,6 +87,11 @@ class ExportOptions(TransferOptions):
     file_megabytes: a new file begins before this size (of 1,000,000 bytes) would be passed.
     segments: of the parallel Scan; None for a number that suits the table.
     compress: `none`, `gzip` or `zstd`.
+    attributes: of each item, as in `id,address.city,tags[0]`; None for all. filter, values: a FilterExpression and
+        the JSON object of its values; names: that of what `#short` names stand for. See `ddbio.expressions`.
+    index: scan this secondary index instead of the table.
+    limit: export so many items, or all where there are fewer. sample: scan so many percent of the segments, the same
+        ones for the same `seed`.
     """
 
     destination: str
@@ -94,6 +99,14 @@ class ExportOptions(TransferOptions):
     segments: int | None = None
     consistent_read: bool = False
     compress: str = "none"
+    attributes: str | None = None
+    filter: str | None = None
+    values: str | None = None
+    names: str | None = None
+    index: str | None = None
+    limit: int | None = None
+    sample: float | None = None
+    seed: int = 0
 
 
 # What two runs of one job may differ in. All else makes it another job: also an option that is added later and not
@@ -101,6 +114,7 @@ class ExportOptions(TransferOptions):
 IMMATERIAL = {
     *("table", "sources", "destination", "aws", "processes", "capacity", "over_provisioned", "lanes"),
     *("give_up_after_s", "journal", "state_dir", "fresh", "report", "max_errors"),
+    *("create_table", "key", "with_indexes"),  # the table is there by then
 }
 
 

@@ -22,6 +22,7 @@ from ddbio.errors import DdbioError, TransferError
 from ddbio.formats import FormatSpec, get_format
 from ddbio.options import AwsSettings
 from ddbio.storage import Output, Storage, WrittenFile, open_storage
+from ddbio.subset import WHOLE, Subset
 from ddbio.units import ExportCursor, ExportedFile, SegmentUnit, Tally, Unit, UnitReport
 from ddbio.worker import REPORT_INTERVAL_S, StopRequested, WorkerContext
 
@@ -37,6 +38,7 @@ class ExportJob:
 
     table: its name. item_bytes: average size of an item as the service reports it; 0 where it does not know.
     max_file_bytes: a file is closed before it would grow beyond.
+    subset: which part of the table; all of it by default.
     """
 
     table: str
@@ -49,6 +51,7 @@ class ExportJob:
     consistent_read: bool
     lanes: int = DEFAULT_EXPORT_LANES
     compress: str = "none"
+    subset: Subset = WHOLE
 
     def open(self, context: WorkerContext) -> ExportWork:
         return ExportWork(self, context)
@@ -103,7 +106,10 @@ class PageSize:
     def estimate(self) -> float:
         """Units to reserve for the next page. Close, also at first: what is reserved and not used comes back as a
         burst."""
-        limit = self.limit
+        return self.estimate_of(self.limit)
+
+    def estimate_of(self, limit: int | None) -> float:
+        """The same for a page of that limit."""
         if limit is None:
             return min(self._page_units, self._full_units)
         return min(max(limit * self._item_bytes / self._bytes_per_unit, self._least_units), self._full_units)
@@ -124,6 +130,7 @@ class ExportLane:
         self._work = work
         self._context = work.context
         self._client: DataClient = work.new_client()
+        self._quota = work.job.subset.quota
 
     async def close(self) -> None:
         self._client.close()
@@ -132,6 +139,8 @@ class ExportLane:
         assert isinstance(unit, SegmentUnit)
         files = SegmentFiles(self._work.storage, self._work.job, self._work.format.suffix, unit)
         key = unit.cursor.last_key if unit.cursor is not None else None
+        if self._quota is not None:
+            self._quota.begin(unit.number, unit.cursor.items if unit.cursor is not None else 0)
         report_due_s = self._context.clock() + REPORT_INTERVAL_S
         try:
             await files.open()
@@ -156,29 +165,44 @@ class ExportLane:
         self._report(unit, files, done=True)
 
     async def _page(self, unit: SegmentUnit, files: SegmentFiles, key: str | None) -> str | None:
-        """Scan one page into the files; where the next one begins, None at the segment's end."""
+        """Scan one page into the files; where the next one begins, None at the segment's end, or the limit's."""
         job, page_size = self._work.job, self._work.page_size
+        limit = page_size.limit
+        if self._quota is not None:
+            left = self._quota.left()
+            if left <= 0:
+                return None
+            if not job.subset.filters:  # what a filter will leave of a page nobody knows
+                limit = min(left, limit or left)
         body = scan_body(
             job.table,
             segment=unit.segment,
             total_segments=unit.total_segments,
             consistent=job.consistent_read,
             start_key=key,
-            limit=page_size.limit,
+            limit=limit,
+            members=job.subset.members,
         )
         try:
-            reply = await self._client.call(self._work.scan, body, (page_size.estimate,))
+            reply = await self._client.call(self._work.scan, body, (page_size.estimate_of(limit),))
         except ServiceError as error:
             raise TransferError(f"{unit.describe()} of table {job.table}: {error}", error.hint) from None
-        page_size.learn(len(reply.Items), sum(self._client.consumed))
-        if reply.Items:
-            await files.write(self._work.format.render(reply.Items), len(reply.Items))
-        return reply.next_key()
+        items = reply.Items
+        scanned = max(reply.ScannedCount, len(items))
+        page_size.learn(scanned, sum(self._client.consumed))
+        if self._quota is not None:
+            items = items[: self._quota.take(unit.number, len(items))]
+        files.leave_out(scanned - len(items))
+        if items:
+            await files.write(self._work.format.render(items), len(items))
+        return reply.next_key() if len(items) == len(reply.Items) else None
 
     def _report(self, unit: SegmentUnit, files: SegmentFiles, *, done: bool = False) -> None:
         cursor, exported, items = files.take_settled()
+        left_out = files.take_left_out()
         tally, self._client.tally = self._client.tally, Tally()
-        tally.read = items
+        tally.read = items + left_out
+        tally.left_out = left_out
         tally.written = sum(each.items for each in exported)
         tally.bytes = sum(each.file.size_bytes for each in exported)
         self._context.report(UnitReport(unit.number, cursor, tally, files=exported, done=done))
@@ -201,6 +225,8 @@ class SegmentFiles:
         self._items = 0  # in the files, since the segment's start
         self._cursor = unit.cursor or ExportCursor(None, 0, None, 0)
         self._durable = self._told = 0  # items up to the cursor; those already reported
+        self._items_before = self._cursor.items
+        self._left_out = self._left_out_at_cursor = 0  # items since the last report; those up to the cursor
         self._finished_at_cursor = 0
         self._aborted = False
         self._marked_output: Output | None = None
@@ -232,6 +258,10 @@ class SegmentFiles:
             if lines:
                 await self._close_file()
 
+    def leave_out(self, items: int) -> None:
+        """So many items of the page were read and are not written."""
+        self._left_out += items
+
     def mark(self, last_key: str | None) -> bool:
         """A page ends here. If all is durable the cursor moves up to it; whether it then points into a new upload."""
         output = self._output
@@ -241,8 +271,10 @@ class SegmentFiles:
         self._marked_output = output
         state = output.state() if output is not None else None
         packer = self._packer.state if output is not None else ()
-        self._cursor = ExportCursor(last_key, self._number, state, self._output_items, packer)
+        items = self._items_before + self._items
+        self._cursor = ExportCursor(last_key, self._number, state, self._output_items, packer, items)
         self._durable = self._items
+        self._left_out_at_cursor = self._left_out
         self._finished_at_cursor = len(self._finished)
         return begun
 
@@ -270,6 +302,12 @@ class SegmentFiles:
         self._finished_at_cursor = 0
         items, self._told = self._durable - self._told, self._durable
         return None if self._aborted else self._cursor, files, items
+
+    def take_left_out(self) -> int:
+        """Items before the cursor that were left out, since the last call."""
+        items, self._left_out_at_cursor = self._left_out_at_cursor, 0
+        self._left_out -= items
+        return items
 
     def _create(self) -> Output:
         name = f"{_short_name(self._job.table)}-{self._unit.segment:04d}-{self._number:05d}{self._suffix}"

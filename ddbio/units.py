@@ -5,7 +5,7 @@ A **unit** is a piece of work that any worker of any engine can do alone; a **cu
 
 Accounting rule: reports carry *differences* since the unit's previous report, so their sum is what happened, whoever
 did it and however often a unit changed hands. For every import `read == written + replaced + rejected + skipped`; for
-every export `read == written`.
+every export `read == written + left_out`.
 """
 
 from __future__ import annotations
@@ -138,6 +138,7 @@ class ExportCursor:
     files_done: how many files of the segment are complete.
     output: `Output.state()` of the file being written, and its items so far; None between files.
     packer: `Packer.state` of that file.
+    items: in all of the unit's files.
     """
 
     last_key: Key | None
@@ -145,6 +146,7 @@ class ExportCursor:
     output: dict[str, Any] | None
     output_items: int
     packer: tuple[int, ...] = ()
+    items: int = 0
 
 
 Cursor = ImportCursor | ExportCursor
@@ -158,6 +160,7 @@ class Tally:
     written: int = 0  # items the service confirmed, items in finished files
     rejected: int = 0  # records in the rejects file
     skipped: int = 0  # records not inserted because the table had an item of their key
+    left_out: int = 0  # items read that an export leaves out: by its filter, or beyond its limit
     deleted: int = 0  # of those written: confirmed deletes
     replaced: int = 0  # records superseded by a later one with the same key in the same batch
     blank: int = 0  # empty lines: no records, counted apart
@@ -190,7 +193,7 @@ class Tally:
 
     def unsettled(self) -> int:
         """Records read whose fate no count tells; 0 in the accounts of a finished run."""
-        return self.read - self.written - self.rejected - self.replaced - self.skipped
+        return self.read - self.written - self.rejected - self.replaced - self.skipped - self.left_out
 
 
 COUNTS = tuple(each.name for each in fields(Tally) if each.name != "reasons")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from ddbio.options import DEFAULT_FILE_MEGABYTES, ExportOptions
 if TYPE_CHECKING:
     from ddbio.exporter import ExportResult
 
+SUBSET = ("attributes", "filter", "values", "names", "index", "limit", "sample", "seed")
 PROGRAM = "DDBExport.py"
 
 EXAMPLES = """\
@@ -29,6 +31,10 @@ examples:
        DDBExport.py -r us-east-1 -t Orders -d s3://my-bucket/orders/ --compress gzip
   5. from a local endpoint, as DynamoDB JSON
        DDBExport.py -r us-east-1 -t Orders -d exported/ --format dynamodb-json --endpoint-url http://127.0.0.1:8000
+  6. a part: two attributes of the items that a filter keeps
+       DDBExport.py -t Orders -d exported/ --attributes id,n --filter 'n > :least' --values '{"least": 10}'
+  7. a thousand items of a tenth of the table, chosen at random
+       DDBExport.py -r us-east-1 -t Orders -d exported/ --sample 10% --limit 1000
 
 exit codes: 0 everything exported; 2 the command cannot work as given (nothing was moved); 3 the export failed;
 130 stopped
@@ -61,8 +67,31 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--consistent-read", action="store_true", help="strongly consistent reads; they cost twice the units"
     )
+    add_subset_options(parser)
     arguments.add_s3_options(parser)
     return parser
+
+
+def add_subset_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("a part of the table", "See docs/shaping.md.")
+    group.add_argument("--attributes", metavar="LIST", help="of each item only these: id,address.city,tags[0]")
+    group.add_argument(
+        "--filter", metavar="EXPRESSION", help="only items for which it holds: price > :p AND begins_with(sku, :s)"
+    )
+    group.add_argument("--values", metavar="JSON", help='the values of --filter: {"p": 10, "s": "x"}')
+    group.add_argument("--names", metavar="JSON", help='what #short names stand for: {"short": "the whole name"}')
+    group.add_argument("--index", metavar="NAME", help="scan a secondary index instead of the table")
+    group.add_argument("--limit", type=positive_int, metavar="N", help="so many items, or all where there are fewer")
+    group.add_argument("--sample", type=percent, metavar="PERCENT", help="so many of the segments, by chance: 10%%")
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, another sample (default: 0)")
+
+
+def percent(text: str) -> float:
+    """An argparse type: `10%`, above 0 and at most 100."""
+    with contextlib.suppress(ValueError):
+        if 0 < float(text.removesuffix("%")) <= 100:
+            return float(text.removesuffix("%"))
+    raise argparse.ArgumentTypeError(f"{text!r} is not a percentage such as 10%")
 
 
 def options_of(argv: Sequence[str] | None) -> ExportOptions:
@@ -74,6 +103,7 @@ def options_of(argv: Sequence[str] | None) -> ExportOptions:
         segments=given.segments,
         consistent_read=given.consistent_read,
         compress=given.compress,
+        **{name: getattr(given, name) for name in SUBSET},
     )
 
 
@@ -94,8 +124,9 @@ def summary(result: ExportResult) -> str:
     tally = result.tally
     size = sum(each.file.size_bytes for each in result.files)
     files = arguments.counted(len(result.files), "file")
+    left_out = f", {tally.left_out:,} left out" * bool(tally.left_out)
     lines = [
-        f"{tally.read:,} read, {tally.written:,} exported to {files} of {size:,} bytes",
+        f"{tally.read:,} read, {tally.written:,} exported to {files} of {size:,} bytes{left_out}",
         arguments.consumption(result, result.cap),
     ]
     lines += arguments.this_run(result)

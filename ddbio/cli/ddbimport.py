@@ -31,7 +31,6 @@ examples:
        DDBImport.py -r us-east-1 -t Orders -s orders.json --mode insert
   6. delete the items that a file names, by their keys or whole
        DDBImport.py -r us-east-1 -t Orders -s old.json --mode delete
-
   7. an export into a new table with the same keys and indexes
        DDBImport.py -r us-east-1 -t Copy -s exported/ --create-table --with-indexes
   8. a file into a new table whose keys are named

@@ -171,9 +171,13 @@ def insert_body(table: str, item: bytes, key_name: str, *, by_index: bool = Fals
 
 
 class ScanReply(msgspec.Struct):
-    """Items: of the type the format asked for. LastEvaluatedKey: JSON as sent; b"" at the segment's end."""
+    """Items: of the type the format asked for. LastEvaluatedKey: JSON as sent; b"" at the segment's end.
+
+    ScannedCount: items that were read, of which a filter may have left out some.
+    """
 
     Items: Any
+    ScannedCount: int = 0
     LastEvaluatedKey: msgspec.Raw = msgspec.Raw(b"")
     ConsumedCapacity: ConsumedCapacity | None = None
 
@@ -203,9 +207,14 @@ def scan_body(
     consistent: bool,
     start_key: str | None,
     limit: int | None,
+    members: dict[str, Any] | None = None,
 ) -> bytes:
-    """A Scan of one page of a segment. start_key: JSON text as `ScanReply.next_key` gave it."""
+    """A Scan of one page of a segment. start_key: JSON text as `ScanReply.next_key` gave it.
+
+    members: further ones of the request: of an index, a filter, a projection.
+    """
     request: dict[str, Any] = {
+        **(members or {}),
         "TableName": table,
         "Segment": segment,
         "TotalSegments": total_segments,

@@ -6,6 +6,7 @@ DescribeTable by its client. What the workers need of it leaves as plain data, a
 
 from __future__ import annotations
 
+import base64
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -147,6 +148,16 @@ class Session:
         except _NoSuchTableError:
             return None
 
+    def try_scan(self, table: str, members: dict[str, Any]) -> None:
+        """Read one item as an export would. members: of the Scan, values as in JSON.
+
+        Raises UsageError with the service's words where it refuses the request.
+        """
+        values = {name: _for_boto3(value) for name, value in members.get("ExpressionAttributeValues", {}).items()}
+        given = {**members, **({"ExpressionAttributeValues": values} if values else {})}
+        with _translated(f'Scan of table "{table}"'):
+            self._client.scan(TableName=table, Limit=1, **given)
+
     def create(self, request: dict[str, Any]) -> None:
         """Begin to make a table. request: of CreateTable. Raises UsageError where that is refused."""
         with _translated(f'CreateTable "{request["TableName"]}" in {self.region}'):
@@ -181,6 +192,20 @@ def _proxy_of(url: str) -> str | None:
         host = proxy.rpartition("@")[2].removeprefix("https://")  # without the password
         raise UsageError(f"the proxy {host} is reached by https", "use an http:// proxy; https goes through it")
     return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _for_boto3(value: dict[str, Any]) -> dict[str, Any]:
+    """An attribute value with bytes for its base64 text: boto3 encodes them itself."""
+    ((letter, payload),) = value.items()
+    if letter == "B":
+        return {letter: base64.b64decode(payload)}
+    if letter == "BS":
+        return {letter: [base64.b64decode(member) for member in payload]}
+    if letter == "L":
+        return {letter: [_for_boto3(element) for element in payload]}
+    if letter == "M":
+        return {letter: {name: _for_boto3(member) for name, member in payload.items()}}
+    return value
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ddbio.capacity import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES, SecondaryIndex
@@ -33,6 +33,7 @@ class TableInfo:
     read_units, write_units: provisioned units per second, or the configured maximum of an on-demand table; None
         where it has none.
     description: DescribeTable's answer, whole.
+    index: the secondary index that capacity and size are those of, see `through`; empty for the table itself.
     """
 
     name: str
@@ -47,6 +48,7 @@ class TableInfo:
     item_count: int
     size_bytes: int
     description: dict[str, Any] = field(repr=False)
+    index: str = ""
 
     @classmethod
     def of(cls, description: dict[str, Any], address: str | None = None) -> TableInfo:
@@ -83,6 +85,24 @@ class TableInfo:
             item_count=description.get("ItemCount", 0),
             size_bytes=description.get("TableSizeBytes", 0),
             description=description,
+        )
+
+    def through(self, index: str) -> TableInfo:
+        """The table as who reads an index of it sees it: the index's size, and its capacity if it has its own."""
+        local = self.description.get("LocalSecondaryIndexes", ())
+        described = next(
+            each
+            for each in (*self.description.get("GlobalSecondaryIndexes", ()), *local)
+            if each["IndexName"] == index
+        )
+        member = "ProvisionedThroughput" if self.provisioned else "OnDemandThroughput"
+        units = described.get(member, {}).get("ReadCapacityUnits" if self.provisioned else "MaxReadRequestUnits")
+        return replace(
+            self,
+            index=index,
+            read_units=self.read_units if described in local else _limit(units),
+            item_count=described.get("ItemCount", 0),
+            size_bytes=described.get("IndexSizeBytes", 0),
         )
 
     @property

@@ -205,6 +205,23 @@ def test_inserts_and_deletes(tables: Tables, aws: AwsSettings, tmp_path: Path) -
     assert contents(tables.items(table)) == contents([*older[:10], *items[40:]])
 
 
+def test_parts_of_a_table(tables: Tables, aws: AwsSettings, tmp_path: Path) -> None:
+    table, items = tables.create(), plain_items(100)
+    write_items(tmp_path / "in.json", items)
+    assert counts(do_import(aws, table, tmp_path / "in.json", tmp_path / "rejects.jsonl"))[0] == 0
+    least = json.dumps({"n": int(items[60]["n"]["N"])})
+    part = do_export(
+        aws, table, tmp_path / "part", filter="n >= :n", values=least, attributes="n", segments=3, format="json"
+    )
+    assert counts(part) == (0, 100, 40, 0), part.error
+    assert part.tally.left_out == 60
+    expected = [{"n": item["n"]} for item in items[60:]]
+    assert contents(read_items(tmp_path / "part"), "n") == contents(expected, "n")
+    few = do_export(aws, table, tmp_path / "few", limit=7, segments=4, engine=run_processes(2))
+    assert (few.exit_code, few.tally.written) == (0, 7), few.error
+    assert len(contents(read_items(tmp_path / "few"))) == 7
+
+
 def test_a_table_is_made_as_it_was(tables: Tables, aws: AwsSettings, tmp_path: Path) -> None:
     """With a sort key, a global and a local index, as the server itself describes them."""
     client, first, second = tables.endpoint.client(), *(f"Made-{uuid.uuid4().hex[:12]}" for _ in range(2))

@@ -470,3 +470,99 @@ def test_the_lines_are_compact_json(run_export: Run, simulator: Simulator, tmp_p
     assert line.endswith("}\n") and " " not in line
     assert json.loads(line) == {"id": "a", "n": -12.5, "s": "naïve", "colours": {"$SS": ["red"]}}
     assert "naïve" in line
+
+
+# --------------------------------------------------------------------------- a part of the table
+
+
+def numbered(count: int) -> list[Item]:
+    return [
+        {"id": {"S": f"i{number:04}"}, "n": {"N": str(number)}, "status": {"S": "open" if number % 4 else "closed"}}
+        for number in range(count)
+    ]
+
+
+def test_a_filter_and_attributes(run_export: Run, simulator: Simulator, tmp_path: Path) -> None:
+    fill(simulator, numbered(400))
+    command = ("--filter", "status = :s AND n < :n", "--values", '{"s": "closed", "n": 100}', "--attributes", "id,n")
+    done = run_export("-t", "Orders", "-d", "out", *command, "-c", "500")
+    expected = [{"id": item["id"], "n": item["n"]} for item in numbered(100)[::4]]
+    assert done.code == 0, done.err
+    assert contents(read_items(tmp_path / "out")) == contents(expected)
+    assert re.match(r"400 read, 25 exported to \d+ files? of [\d,]+ bytes, 375 left out$", done.out.splitlines()[0])
+    assert "--filter and --attributes do not lower the cost: every item is read" in done.log
+    told = re.search(r"([\d.]+) RCU consumed", done.out)
+    assert told is not None
+    assert simulator.table("Orders").consumed("read") == float(told[1]) + 0.5  # of the item the request was tried on
+    manifest = assert_true_manifest(tmp_path / "out")
+    assert manifest["subset"] == {"attributes": "id,n", "filter": command[1], "values": command[3]}
+
+
+@pytest.mark.parametrize(("processes", "filter"), [(1, []), (2, ["--filter", "n >= :n", "--values", '{"n": 1000}'])])
+def test_a_limit_is_exact_over_all_workers(
+    run_export: Run, simulator: Simulator, tmp_path: Path, processes: int, filter: list[str]
+) -> None:
+    fill(simulator, numbered(3000))
+    done = run_export("-t", "Orders", "-d", "out", "--limit", 777, "--segments", 16, "-p", processes, *filter)
+    assert (done.code, done.counts["exported"]) == (0, 777), done.err
+    assert done.counts["read"] == 777 + done.counts.get("left", 0)
+    exported = list(read_items(tmp_path / "out"))
+    assert len({item["id"]["S"] for item in exported}) == 777
+    assert all(int(item["n"]["N"]) >= 1000 for item in exported) or not filter
+    assert assert_true_manifest(tmp_path / "out")["items"] == 777
+
+
+def test_a_limit_above_what_there_is(run_export: Run, simulator: Simulator) -> None:
+    fill(simulator, numbered(10))
+    done = run_export("-t", "Orders", "-d", "out", "--limit", 1000)
+    assert (done.code, done.counts["exported"], "left out" in done.out) == (0, 10, False)
+
+
+def test_a_small_limit_costs_little(run_export: Run, simulator: Simulator) -> None:
+    table = fill(simulator, numbered(3000))
+    assert run_export("-t", "Orders", "-d", "out", "--limit", 5).counts["exported"] == 5
+    assert table.consumed("read") <= 1.0
+
+
+def test_a_sample_of_the_segments(run_export: Run, simulator: Simulator, tmp_path: Path) -> None:
+    fill(simulator, numbered(2000))
+    first = run_export("-t", "Orders", "-d", "first", "--sample", "10%")
+    other = run_export("-t", "Orders", "-d", "other", "--sample", "10%", "--seed", "1")
+    assert 120 < first.counts["exported"] < 280
+    assert contents(read_items(tmp_path / "first")) != contents(read_items(tmp_path / "other"))
+    sentence = next(line for line in first.log if line.startswith("Sample: 20 of 200 segments (--seed 0): "))
+    assert sentence not in other.log
+    chosen = manifest_of(tmp_path / "first")["subset"]["sampled_segments"]
+    assert sentence.endswith(", ".join(map(str, chosen)))
+
+
+def test_an_index(run_export: Run, simulator: Simulator, tmp_path: Path) -> None:
+    table = simulator.create_table(
+        "Orders", "id:S", wcu=100, rcu=100, global_indexes={"byDay": ["day:S"]}, index_rates={"byDay": (40, 100)}
+    )
+    table.put_items(numbered(50))
+    in_index = [{**item, "day": {"S": "monday"}} for item in numbered(30)]
+    table.put_items(in_index)
+    done = run_export("-t", "Orders", "-d", "out", "--index", "byDay", "-c", "50%")
+    assert done.code == 0, done.err
+    assert contents(read_items(tmp_path / "out")) == contents(in_index)
+    assert "Cap: 20 RCU (50% of the index's provisioned units of 40)" in done.log
+    assert (table.consumed("read"), table.consumed("read", "byDay") > 0) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--filter", "n >"], "Invalid FilterExpression"),
+        (["--attributes", "deep,deep.b"], "overlap"),
+        (["--filter", "n = :v"], "--values has no 'v'"),
+        (["--index", "byNight"], 'no index "byNight"; it has none'),
+        (["--values", "{}"], "add --filter"),
+    ],
+)
+def test_a_part_that_cannot_be_is_said_before_anything_is_made(
+    run_export: Run, simulator: Simulator, tmp_path: Path, options: list[str], says: str
+) -> None:
+    fill(simulator, numbered(3))
+    run_export("-t", "Orders", "-d", "out", *options).assert_one_line_error(2, says)
+    assert list(tmp_path.iterdir()) == []

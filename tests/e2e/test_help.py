@@ -203,13 +203,12 @@ def test_an_example_of_the_help_works(
     done = commands.run(CHECKOUT / script, *arguments)
     assert done.code == 0, done.err
     if script != "GenerateTestData.py":
-        assert done.out.splitlines()[0].startswith(
+        assert re.match(r"\d+ read, \d+ exported", done.out) or done.out.splitlines()[0].startswith(
             (
                 "20 read, 20 written",
                 "1 read, 1 written",
                 "20 read, 0 written, 0 rejected, 20 skipped",
                 "20 read, 20 deleted",
-                "50 read, 50 exported",
             )
         )
     elif "-" not in arguments:

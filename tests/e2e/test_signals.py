@@ -284,6 +284,23 @@ def test_a_worker_is_killed_in_mid_export(
     assert done.counts["files"] == len(names) - 1
 
 
+def test_a_limit_is_exact_though_a_worker_is_killed(
+    start_export: Start, slow: Simulator, large: list[Item], tmp_path: Path
+) -> None:
+    """What the dead worker had taken of the limit and not brought home is taken again by who goes on."""
+    limit = len(large) * 3 // 4
+    options = ("-t", "Orders", "-d", "out", "-p", 2, "--lanes", 1, "--segments", 2, "-c", 200, "--limit", limit)
+    with start_export(*options) as command:
+        command.until(lambda: slow.requests().get("Scan", 0) > 2 and len(command.workers()) == 2)
+        time.sleep(0.6)
+        kill_a_worker(command)
+        done = command.wait()
+    assert done.code == 0, done.err
+    assert_told_of_the_killed_worker(done)
+    assert len(contents(read_items(tmp_path / "out"))) == limit
+    assert done.counts["read"] == limit + done.counts.get("left", 0)
+
+
 def test_workers_are_killed_in_mid_import(
     start_import: Start, slow: Simulator, many: list[Item], environment: dict[str, str]
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,11 @@ from ddbio.dynamodb.wire import Response, WireError
 from ddbio.errors import AbortError, TransferError
 from ddbio.formats import FormatSpec
 from ddbio.options import AwsSettings
+from ddbio.quota import SharedQuota
 from ddbio.scanner import FIRST_LIMIT, ExportJob, ExportLane, ExportWork, PageSize, SegmentFiles
 from ddbio.storage import WrittenFile
 from ddbio.storage.local import LocalStorage
+from ddbio.subset import WHOLE, Subset
 from ddbio.units import ExportCursor, ExportedFile, SegmentUnit, Tally, UnitReport
 from ddbio.worker import StopRequested
 from tests.unit.service import DATA_PLANE, cut, refusal, reply, served_by, worker_context
@@ -95,6 +97,7 @@ def export_job(
     table: str = "Orders",
     folder: str = "out",
     compress: str = "none",
+    subset: Subset = WHOLE,
 ) -> ExportJob:
     return ExportJob(
         table=table,
@@ -107,6 +110,7 @@ def export_job(
         consistent_read=False,
         lanes=1,
         compress=compress,
+        subset=subset,
     )
 
 
@@ -197,7 +201,7 @@ def test_files_are_rolled_at_their_size(
         for number, data in enumerate(files)
     ]
     assert segment.items == len(lines)
-    assert segment.cursor == ExportCursor(None, len(files), None, 0)
+    assert segment.cursor == ExportCursor(None, len(files), None, 0, items=len(lines))
 
 
 def test_an_empty_segment_makes_no_file() -> None:
@@ -229,7 +233,7 @@ def test_the_cursor_waits_until_a_page_is_durable() -> None:
         (None, 0, 0),
         ("after 3", 3, 3),
         ("after 3", 3, 0),
-        (ExportCursor(None, 1, None, 0), 1, 1),
+        (ExportCursor(None, 1, None, 0, items=4), 1, 1),
     ]
 
 
@@ -247,7 +251,7 @@ def test_files_finished_behind_the_cursor_are_told_with_it() -> None:
         after = files.take_settled()
         return [(before[0], len(before[1]), before[2]), (after[0], len(after[1]), after[2])]
 
-    assert run(story()) == [(ExportCursor(None, 0, None, 0), 0, 0), (ExportCursor(None, 2, None, 0), 2, 2)]
+    assert run(story()) == [(ExportCursor(None, 0, None, 0), 0, 0), (ExportCursor(None, 2, None, 0, items=2), 2, 2)]
 
 
 @given(
@@ -405,6 +409,7 @@ class Table:
     pages: list[list[dict[str, Any]]]
     script: list[Response | Exception | None] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
+    filtered: int = 0  # items of each page that a filter leaves out
 
     def act(self, operation: str, request: dict[str, Any], _: int) -> Response | Exception:
         assert operation == "Scan"
@@ -413,7 +418,8 @@ class Table:
             return answer
         number = int(request.get("ExclusiveStartKey", {"id": {"N": "0"}})["id"]["N"])
         more = {"LastEvaluatedKey": {"id": {"N": str(number + 1)}}} if number + 1 < len(self.pages) else {}
-        return reply(Items=self.pages[number], ConsumedCapacity={"CapacityUnits": 2.5}, **more)
+        scanned = {"ScannedCount": len(self.pages[number]) + self.filtered}
+        return reply(Items=self.pages[number], ConsumedCapacity={"CapacityUnits": 2.5}, **scanned, **more)
 
 
 def item(number: int) -> dict[str, Any]:
@@ -432,6 +438,7 @@ class Export:
     seconds_a_request: float = 0.0
     stop_after: int | None = None
     most_units: float = float("inf")
+    subset: Subset = WHOLE
 
     def work(self, unit: SegmentUnit = UNIT) -> None:
         clock = Clock()
@@ -443,7 +450,7 @@ class Export:
         with served_by(act):
             context = worker_context(self.reports.append, FakeSleep(clock, self.stop_after), clock)  # type: ignore[arg-type]
             context.pacer.most_units = self.most_units  # type: ignore[attr-defined]
-            work = ExportWork(export_job(self.max_file_bytes, folder=self.folder), context)
+            work = ExportWork(export_job(self.max_file_bytes, folder=self.folder, subset=self.subset), context)
             work.storage = self.storage
             lane = ExportLane(work)
 
@@ -461,13 +468,52 @@ def test_a_segment_is_scanned_to_its_end() -> None:
     export.work()
     assert export.storage.files == {name_of(0): b'{"id":1}\n{"id":2}\n', name_of(1): b'{"id":3}\n'}
     (report,) = export.reports
-    assert (report.done, report.cursor) == (True, ExportCursor(None, 2, None, 0))
+    assert (report.done, report.cursor) == (True, ExportCursor(None, 2, None, 0, items=3))
     assert report.tally == Tally(read=3, written=3, bytes=27, units=7.5, requests=3)
     assert [each.items for each in report.files] == [2, 1]
     assert [request.get("ExclusiveStartKey") for request in export.table.requests] == [None, item(1), item(2)]
     assert {
         (request["Segment"], request["TotalSegments"], request.get("Limit")) for request in export.table.requests
     } == {(7, 8, None)}
+
+
+def test_what_a_filter_leaves_out_is_counted() -> None:
+    members = {"FilterExpression": "#n0 = :v"}
+    export = Export(Table([[item(1), item(2)], [], [item(3)]], filtered=5), subset=Subset(members, filters=True))
+    export.work()
+    assert export.reports[-1].tally == Tally(read=18, written=3, left_out=15, bytes=27, units=7.5, requests=3)
+    assert {request["FilterExpression"] for request in export.table.requests} == {"#n0 = :v"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "lines", "requests"),
+    [(0, 0, 0), (1, 1, 1), (2, 2, 1), (3, 3, 2), (4, 4, 2), (9, 5, 3)],
+)
+def test_a_limit_ends_a_segment(limit: int, lines: int, requests: int) -> None:
+    quota = SharedQuota.create(limit, UNIT.number + 1)
+    table = Table([[item(1), item(2)], [item(3), item(4)], [item(5)]])
+    export = Export(table, max_file_bytes=1000, subset=Subset(quota=quota))
+    export.work()
+    assert b"".join(export.storage.files.values()).count(b"\n") == lines
+    tally = export.reports[-1].tally
+    assert (tally.written, tally.read - tally.left_out, len(table.requests)) == (lines, lines, requests)
+    assert [request["Limit"] for request in table.requests] == [limit - 2 * number for number in range(requests)]
+    assert export.reports[-1].done
+    quota.close()
+    quota.unlink()
+
+
+def test_a_segment_that_is_begun_again_takes_its_part_of_the_limit_again() -> None:
+    """What a worker that died had taken and not brought home is there for who goes on."""
+    quota = SharedQuota.create(4, UNIT.number + 1)
+    quota.take(UNIT.number, 4)
+    cursor = ExportCursor('{"id":{"N":"1"}}', 1, None, 0, items=2)  # of which two are safe
+    export = Export(Table([[item(1), item(2)], [item(3), item(4)], [item(5)]]), subset=Subset(quota=quota))
+    export.work(replace(UNIT, cursor=cursor))
+    assert export.reports[-1].tally.written == 2
+    assert quota.left() == 0
+    quota.close()
+    quota.unlink()
 
 
 def test_an_empty_page_does_not_end_a_segment_and_an_empty_segment_makes_no_file() -> None:
