@@ -19,6 +19,7 @@ for people
     progress      what is shown while it works
 
 the parent
+    recognition   which format each file has, and what its head says
     planning      cuts a job into units
     feed          what the parent reads for the workers: large compressed files, standard input
     ahead         makes what an iterable gives in a thread of its own

@@ -8,7 +8,6 @@ let an engine work what is left of them, keep the books.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,19 +18,17 @@ from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
 from ddbio.engine import Engine, StopFlag
 from ddbio.errors import DdbioError, TransferError
-from ddbio.formats import FormatSpec, get_format, of_rejects
 from ddbio.journal import Journal, open_journal
 from ddbio.modes import check_mode
 from ddbio.options import ImportOptions
-from ddbio.planning import Plan, Remainder, Source, plan_slices, unit_bytes
+from ddbio.planning import Plan, Remainder, plan_slices, unit_bytes
 from ddbio.progress import Progress
+from ddbio.recognition import Recognised, recognise, source_suffixes
 from ddbio.rejects import ErrorLimit, RejectsFile, choose_rejects_path
 from ddbio.report import reported
 from ddbio.storage import SourceFile, Storages, absolute
-from ddbio.storage.names import REJECTS_SUFFIX
 from ddbio.transfer import Run, transfer, why_incomplete
 from ddbio.units import ChunkUnit, ImportCursor, SliceUnit, UnitReport
-from ddbio.unpacking import is_packed
 from ddbio.writer import ImportJob, default_lanes
 
 _WORDS = {"delete": ("Deleting what is in", "from"), "insert": ("Inserting what is new of", "into")}
@@ -67,12 +64,13 @@ def import_table(
         files = list_files(options, storages)
         target = choose_target(options, found, files, session)
         run = Run.begin(options, session, target.table, "WCU", lanes, progress, engine, stop)
+        recognised = recognise(files, options, target.table, storages.read_range)
         rejects_path = choose_rejects_path(options.rejects, options.sources, files)
         run = replace(run, table=make_table(target, session, run.progress))
         places = sorted(map(absolute, options.sources))
         with open_journal("import", run.table.name, [*run.identity(), *places], options) as journal:
             report.begin(run, journal.folder)
-            result = _import(run, options, files, storages, _open_rejects(rejects_path, journal), limit, journal)
+            result = _import(run, options, recognised, storages, _open_rejects(rejects_path, journal), limit, journal)
             report.end(result, rejects=str(result.rejects) if result.rejects else None)
     return result
 
@@ -80,15 +78,15 @@ def import_table(
 def _import(
     run: Run,
     options: ImportOptions,
-    files: Sequence[SourceFile],
+    recognised: Recognised,
     storages: Storages,
     rejects: RejectsFile,
     limit: ErrorLimit,
     journal: Journal,
 ) -> ImportResult:
-    plan = _plan(run, options, files, storages, journal)
+    plan = _plan(run, recognised, storages, journal)
     left = journal.left(plan)
-    _announce(run, options, files, left, journal)
+    _announce(run, options, recognised, left, journal)
     accounts, error = _work(run, options, left, rejects, limit, journal)
     plan.close()
     storages.close()
@@ -117,7 +115,7 @@ def make_table(target: Target, session: Session, progress: Progress) -> TableInf
 
 def list_files(options: ImportOptions, storages: Storages) -> list[SourceFile]:
     """The files of all sources, each once. Raises UsageError where a source is missing or nothing matches."""
-    suffixes = get_format(options.format).source_suffixes
+    suffixes = source_suffixes(options.format)
     found = (file for source in options.sources for file in storages.of(source).list_files(source, suffixes))
     return list({file.uri: file for file in found}.values())
 
@@ -130,28 +128,15 @@ def _open_rejects(path: Path, journal: Journal) -> RejectsFile:
     return RejectsFile(path)
 
 
-def _plan(
-    run: Run, options: ImportOptions, files: Sequence[SourceFile], storages: Storages, journal: Journal
-) -> Plan:
+def _plan(run: Run, recognised: Recognised, storages: Storages, journal: Journal) -> Plan:
     """All units of the job, cut as the run that began it cut them."""
-    size = unit_bytes(sum(file.size_bytes for file in files), run.workers * run.lanes, run.cap.units_per_s)
-    journal.begin(run.facts(), files, plan={"unit_bytes": size})
-    size = journal.plan["unit_bytes"]
-    sources = [
-        Source(file, _format_of(file, FormatSpec(options.format)), packed=is_packed(file, storages.read_range, size))
-        for file in files
-    ]
-    return plan_slices(sources, size, storages.read_range)
+    size = unit_bytes(recognised.total_bytes(), run.workers * run.lanes, run.cap.units_per_s)
+    journal.begin(run.facts(), recognised.files, plan={"unit_bytes": size})
+    return plan_slices(recognised.sources, journal.plan["unit_bytes"], storages.read_range)
 
 
-def _format_of(file: SourceFile, asked: FormatSpec) -> FormatSpec:
-    return of_rejects(asked) if file.uri.endswith(REJECTS_SUFFIX) else asked
-
-
-def _announce(
-    run: Run, options: ImportOptions, files: Sequence[SourceFile], left: Remainder, journal: Journal
-) -> None:
-    total_bytes, done_bytes = sum(file.size_bytes for file in files), journal.past.tally.bytes
+def _announce(run: Run, options: ImportOptions, recognised: Recognised, left: Remainder, journal: Journal) -> None:
+    files, total_bytes, done_bytes = recognised.files, recognised.total_bytes(), journal.past.tally.bytes
     processes, (doing, way) = run.workers_for(left), _WORDS.get(options.mode, ("Importing", "into"))
     run.progress.say(
         f"{doing} {len(files):,} file{'s' * (len(files) != 1)} ({total_bytes:,} bytes) {way} table {run.table.name} "
@@ -161,6 +146,8 @@ def _announce(
         files_left = len({unit.file.uri for unit in left.known() if isinstance(unit, SliceUnit)})
         more = f", {files_left:,} file{'s' * (files_left != 1)} left" if left.is_known else ""
         run.progress.say(f"Resuming: {done_bytes / max(1, total_bytes):.0%} done{more}")
+    for remark in recognised.remarks:
+        run.progress.say(remark)
     run.progress.say(f"Cap: {run.cap}")
     for index, units_per_s in run.table.index_write_units.items():
         run.progress.say(f"Cap of index {index}: {units_per_s:,.0f} WCU (its provisioned units)")

@@ -259,10 +259,12 @@ _TAGS: dict[str, Callable[[Any, int], Any]] = {
 
 def to_plain(attributes: dict[str, AttributeValue]) -> dict[str, Any]:
     """The plain form of an item, ready for `msgspec.json`: numbers are raw text with their own digits."""
-    return {name: value.S if value.S is not None else _plain(value) for name, value in attributes.items()}
+    return {name: value.S if value.S is not None else plain_value(value) for name, value in attributes.items()}
 
 
-def _plain(value: AttributeValue) -> Any:  # ordered by how common the types are in real tables
+def plain_value(value: AttributeValue) -> Any:
+    """The plain form of one value."""
+    # Ordered by how common the types are in real tables.
     if value.N is not None:
         return json_number(value.N)
     if value.S is not None:
@@ -273,7 +275,7 @@ def _plain(value: AttributeValue) -> Any:  # ordered by how common the types are
         plain = to_plain(value.M)
         return {"$M": plain} if len(plain) == 1 and next(iter(plain)).startswith("$") else plain
     if value.L is not None:
-        return [_plain(element) for element in value.L]
+        return [plain_value(element) for element in value.L]
     return None if value.NULL is not None else _plain_tagged(value)
 
 

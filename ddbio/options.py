@@ -9,6 +9,10 @@ from typing import Any
 MEGABYTE = 1_000_000  # of `-s`: the megabyte of disks and of S3's bill
 DEFAULT_FILE_MEGABYTES = 256
 
+AUTO = "auto"  # the format of an import that is found out
+CSV_TYPES = ("S", "N", "B", "BOOL", "SS", "NS", "BS", "L", "M", "JSON")  # of a column
+EMPTY_CELLS = ("drop", "null", "string")
+
 
 @dataclass(frozen=True, slots=True)
 class AwsSettings:
@@ -25,6 +29,24 @@ class AwsSettings:
     s3_put_args: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class CsvOptions:
+    """How to read CSV.
+
+    columns: their names, where the files have no header.
+    delimiter: one character; None for the one that suits the header.
+    types: of columns, as pairs of name and type (`CSV_TYPES`); the table says those of its keys.
+    infer_types: other cells that are numbers beyond doubt become numbers.
+    empty: what an empty cell is: `drop`, `null` or `string`.
+    """
+
+    columns: tuple[str, ...] | None = None
+    delimiter: str | None = None
+    types: tuple[tuple[str, str], ...] = ()
+    infer_types: bool = False
+    empty: str = "drop"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferOptions:
     """What an import and an export have in common.
@@ -34,7 +56,7 @@ class TransferOptions:
     capacity: units per second (`"500"`), a share of what the table has (`"60%"`), a time table
         (`"1000,20:00=20000"`); None for what the table has. See `ddbio.caps`.
     over_provisioned: allow a capacity above what a provisioned table has.
-    format: `json` or `dynamodb-json`.
+    format: a key of `ddbio.formats.FORMATS`.
     lanes: connections a worker keeps busy; None for the default.
     give_up_after_s: without any success of the whole job for so long, it stops.
     journal: keep what the same call needs to go on where this one ended; without it nobody can.
@@ -68,6 +90,7 @@ class ImportOptions(TransferOptions):
     mode: `put`; `insert`, which never overwrites; or `delete`, the items that the records name. See `ddbio.modes`.
     max_errors: stop when more records than that are rejected (`"100"`), or more than that share of those read
         (`"5%"`, of 1,000 at least); None for no limit.
+    format: may also be `auto`: what each file's name and its first bytes say. See `ddbio.recognition`.
     """
 
     sources: tuple[str, ...]
@@ -77,6 +100,8 @@ class ImportOptions(TransferOptions):
     key: str | None = None
     with_indexes: bool = False
     max_errors: str | None = None
+    format: str = AUTO
+    csv: CsvOptions = field(default_factory=CsvOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ MAX_UNITS = 1_000_000  # more would be a burden to plan; units grow instead
 BYTES_A_WRITE_UNIT = 1024
 
 SCAN_BYTES = 8 * MIB  # read at once to look for the ends of records: few round trips, little memory
-RECORD_LIMIT_BYTES = 4 * MIB  # an item has 400 KB, and no way of writing one takes ten times as much
+BROKEN_RECORD_BYTES = 4 * MIB  # an item has 400 KB, and no way of writing one takes ten times as much
 FIRST_WINDOW_UNITS, WINDOW_UNITS = 32, 256
 UNITS_AHEAD = 8  # that lie ready while the workers have enough; each of them may have its bytes with it
 
@@ -103,7 +103,8 @@ class Remainder:
 class Source:
     """A file to import, and how.
 
-    start: where its first record begins, behind a header; in what comes out of it where it is compressed.
+    start: where its first record begins, behind so many lines of a header; in what comes out of it where it is
+        compressed.
     cuts: its slices, where they are known already.
     packed: it is compressed, as far as its name tells. expected: what its manifest tells.
     """
@@ -111,6 +112,7 @@ class Source:
     file: SourceFile
     format: FormatSpec
     start: int = 0
+    head_lines: int = 0
     cuts: tuple[Cut, ...] | None = None
     packed: bool = False
     expected: Expected | None = None
@@ -147,15 +149,30 @@ def plan_slices(sources: Sequence[Source], size: int, read: ReadRange, seed: int
 
 
 def _stream(source: Source, read: ReadRange, chunk_bytes: int) -> Iterator[ChunkUnit]:
-    pieces = file_pieces(source.file, read)
-    start, expected = source.start, source.expected
-    return Stream(
-        source.file, source.format, pieces, start=start, expected=expected, chunk_bytes=chunk_bytes
-    ).chunks()
+    stream = Stream(
+        source.file,
+        source.format,
+        file_pieces(source.file, read),
+        start=source.start,
+        expected=source.expected,
+        chunk_bytes=chunk_bytes,
+    )
+    head_lines = source.head_lines
+    for unit in stream.chunks():
+        yield replace(unit, head_lines=head_lines)
+        head_lines = 0
 
 
 def _unit(source: Source, cut: Cut, number: int = 0) -> SliceUnit:
-    return SliceUnit(number, source.file, *cut, format=source.format, packed=source.packed, expected=source.expected)
+    return SliceUnit(
+        number,
+        source.file,
+        *cut,
+        format=source.format,
+        packed=source.packed,
+        expected=source.expected,
+        head_lines=source.head_lines if cut[0] == source.start else 0,
+    )
 
 
 def _even_cuts(source: Source, size: int) -> Iterator[Cut]:
@@ -168,7 +185,7 @@ def _even_cuts(source: Source, size: int) -> Iterator[Cut]:
 def exact_cuts(source: Source, size: int, read: ReadRange) -> Iterator[Cut]:
     """Slices of about `size` bytes that begin and end with a record, found by reading the file through.
 
-    A record that does not end for `RECORD_LIMIT_BYTES` is broken (a quote that was never closed): its first line is
+    A record that does not end for `BROKEN_RECORD_BYTES` is broken (a quote that was never closed): its first line is
     cut off by itself, and the search goes on behind it.
     """
     at = source.start
@@ -188,7 +205,7 @@ def _whole_records(source: Source, begin: int, size: int, read: ReadRange) -> Ge
         if found:
             yield begin, at + found
             begin = at + found
-        elif at + len(piece) - begin > RECORD_LIMIT_BYTES:
+        elif at + len(piece) - begin > BROKEN_RECORD_BYTES:
             return begin
     if begin < end:
         yield begin, end

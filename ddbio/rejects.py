@@ -247,6 +247,7 @@ def lines_before(units: Iterable[ImportUnit], settled: dict[int, ImportCursor]) 
     for uri, slices in by_source.items():
         lines = 0
         for unit in sorted(slices, key=lambda unit: unit.start):
+            lines += unit.head_lines
             before[uri, unit.number] = lines
             cursor = settled.get(unit.number)
             if cursor is None:

@@ -43,6 +43,7 @@ class SliceUnit:
     format: FormatSpec = JSON  # of this file
     packed: bool = False
     expected: Expected | None = None
+    head_lines: int = 0  # lines in front of it that belong to no unit: a header's
 
     def describe(self) -> str:
         return f"{self.file.uri}, bytes {self.start:,} to {self.stop:,}"
@@ -80,6 +81,7 @@ class ChunkUnit:
     before: Tally | None = None
     format: FormatSpec = JSON
     error: DdbioError | None = None
+    head_lines: int = 0
 
     @property
     def start(self) -> int:

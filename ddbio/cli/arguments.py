@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from ddbio import __version__
 from ddbio.cli.run import positive_int
 from ddbio.errors import UsageError
-from ddbio.formats import FORMATS
 from ddbio.options import AwsSettings
 
 if TYPE_CHECKING:
@@ -30,8 +29,10 @@ def new_parser(program: str, description: str, examples: str) -> argparse.Argume
     return parser
 
 
-def add_transfer_options(parser: argparse.ArgumentParser, *, units: str, default_lanes: str) -> None:
-    """units: `write` or `read`: what the cap counts."""
+def add_transfer_options(
+    parser: argparse.ArgumentParser, *, units: str, formats: tuple[str, ...], default_lanes: str
+) -> None:
+    """units: `write` or `read`: what the cap counts. formats: the default first."""
     parser.add_argument("-t", "--table", required=True, help="the table, by name or ARN")
     parser.add_argument("-r", "--region", help="the AWS region (default: as for the AWS CLI)")
     parser.add_argument(
@@ -50,9 +51,9 @@ def add_transfer_options(parser: argparse.ArgumentParser, *, units: str, default
     )
     parser.add_argument(
         "--format",
-        choices=tuple(FORMATS),
-        default="json",
-        help="how an item is written, one a line (default: %(default)s)",
+        choices=formats,
+        default=formats[0],
+        help="what a record looks like (default: %(default)s)",
     )
     parser.add_argument("--profile", help="a profile of the AWS configuration")
     parser.add_argument("--endpoint-url", metavar="URL", help="another DynamoDB endpoint")

@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
         default="none",
         help="compress the files; -s counts what they take then (default: %(default)s)",
     )
-    arguments.add_transfer_options(parser, units="read", default_lanes="8")
+    arguments.add_transfer_options(parser, units="read", formats=("json", "dynamodb-json"), default_lanes="8")
     parser.add_argument(
         "--segments", type=positive_int, metavar="N", help="segments of the scan (default: what suits the table)"
     )

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ddbio.cli import arguments
+from ddbio.cli import arguments, formatting
 from ddbio.cli.run import run, signals_held
-from ddbio.options import ImportOptions
+from ddbio.formats import FORMATS
+from ddbio.options import AUTO, ImportOptions
 
 if TYPE_CHECKING:
     from ddbio.importer import ImportResult
@@ -20,13 +21,12 @@ EXAMPLES = """\
 examples:
   1. a file, under a cap of 500 write units per second
        DDBImport.py -r us-east-1 -t Orders -s orders.json -c 500
-  2. every *.json and *.jsonl below a folder, with 8 processes
+  2. every file of JSON or CSV below a folder, with 8 processes
        DDBImport.py -r us-east-1 -t Orders -s exported/ -p 8
   3. from S3, under 60 % of what the table has
        DDBImport.py -r us-east-1 -t Orders -s s3://my-bucket/orders/ -c 60%
   4. into a local endpoint
        DDBImport.py -r us-east-1 -t Orders -s 'part-*.json' --endpoint-url http://127.0.0.1:8000
-
   5. only what the table does not have yet; nothing is overwritten
        DDBImport.py -r us-east-1 -t Orders -s orders.json --mode insert
   6. delete the items that a file names, by their keys or whole
@@ -35,6 +35,8 @@ examples:
        DDBImport.py -r us-east-1 -t Copy -s exported/ --create-table --with-indexes
   8. a file into a new table whose keys are named
        DDBImport.py -r us-east-1 -t New -s orders.json --create-table --key id:S
+  9. CSV, some of its columns as numbers and sets
+       DDBImport.py -r us-east-1 -t Orders -s orders.csv --csv-types amount:N,tags:SS
 
 exit codes: 0 everything imported; 1 records were rejected; 2 the command cannot work as given (nothing was moved);
 3 the import failed; 130 stopped
@@ -42,7 +44,9 @@ exit codes: 0 everything imported; 1 records were rejected; 2 the command cannot
 
 
 def parser() -> argparse.ArgumentParser:
-    parser = arguments.new_parser(PROGRAM, "Import JSON lines from disk or S3 into a DynamoDB table.", EXAMPLES)
+    parser = arguments.new_parser(
+        PROGRAM, "Import JSON lines or CSV from disk or S3 into a DynamoDB table.", EXAMPLES
+    )
     parser.add_argument(
         "-s",
         "--source",
@@ -71,13 +75,16 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--with-indexes", action="store_true", help="make the indexes of the manifest's table, too; each costs units"
     )
-    arguments.add_transfer_options(parser, units="write", default_lanes="32, with --mode insert 128")
+    arguments.add_transfer_options(
+        parser, units="write", formats=(AUTO, *FORMATS), default_lanes="32, with --mode insert 128"
+    )
     parser.add_argument("--rejects", metavar="PATH", help="where rejected records go (default: NAME.rejects.jsonl)")
     parser.add_argument(
         "--max-errors",
         metavar="N",
         help="stop when more records than N are rejected, or more than N%% of those read (default: no limit)",
     )
+    formatting.add_csv_import_options(parser)
     return parser
 
 
@@ -92,6 +99,7 @@ def options_of(argv: Sequence[str] | None) -> ImportOptions:
         key=given.key,
         with_indexes=given.with_indexes,
         max_errors=given.max_errors,
+        csv=formatting.csv_options(given),
     )
 
 

@@ -62,6 +62,7 @@ JSON = FormatSpec("json")
 FORMATS = {
     "json": "ddbio.formats.json_lines:JsonLines",
     "dynamodb-json": "ddbio.formats.dynamodb_json:DynamoDBJson",
+    "csv": "ddbio.formats.csv:Csv",
 }
 _REJECTED = "ddbio.formats.rejected:RejectedRecords"  # no format to ask for: what a source is tells it
 

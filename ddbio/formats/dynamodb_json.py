@@ -1,6 +1,7 @@
 """`dynamodb-json`: `{"Item": {"id": {"S": "..."}}}` a line: what the native S3 export writes and its import reads.
 
-Out, an item is the very bytes the service sent. In, the `Item` wrapper may be missing.
+Out, an item is the very bytes the service sent. In, the `Item` wrapper may be missing, and types may be spelt as the
+exports of Data Pipeline spell them.
 """
 
 from __future__ import annotations
@@ -84,10 +85,16 @@ _CHECKS: dict[str, Callable[[Any, int], Any]] = {
 }
 
 
+# The exports of Data Pipeline write types as Java writes fields: s, nS, bOOL, nULLValue.
+_OTHER_SPELLINGS = {**{letter: letter for letter in _CHECKS}, "NULLVALUE": "NULL"}
+
+
 def _checked_value(value: Any, depth: int) -> dict[str, Any]:
     if type(value) is not dict or len(value) != 1:
         raise RecordError("bad-value", 'a typed value is needed, such as {"S": "text"}')
     ((letter, payload),) = value.items()
+    if letter not in _CHECKS:
+        letter = _OTHER_SPELLINGS.get(letter.upper(), letter)
     if letter not in _CHECKS:
         raise RecordError("bad-value", f"{letter!r} is not a type of DynamoDB ({', '.join(_CHECKS)})")
     return {letter: _CHECKS[letter](payload, depth)}
@@ -119,4 +126,27 @@ class DynamoDBJson(Lines):
 
 
 def _is_typed(value: dict[str, Any]) -> bool:
-    return len(value) == 1 and next(iter(value)) in _CHECKS and type(next(iter(value.values()))) is not dict
+    return len(value) == 1 and _letter(value) is not None and type(next(iter(value.values()))) is not dict
+
+
+def _letter(value: dict[str, Any]) -> str | None:
+    return _OTHER_SPELLINGS.get(next(iter(value)).upper())
+
+
+_JSON_TYPES = {"S": str, "N": str, "B": str, "BOOL": bool, "NULL": bool, "M": dict}  # and the others are arrays
+
+
+def looks_typed(record: dict[str, Any]) -> bool:
+    """Whether this is DynamoDB JSON beyond doubt: with or without `Item` around it, every value carries a type."""
+    item = record.get("Item") if len(record) == 1 else None
+    return _all_typed(record) or (type(item) is dict and _all_typed(item))
+
+
+def _all_typed(item: dict[str, Any]) -> bool:
+    return bool(item) and all(
+        type(value) is dict
+        and len(value) == 1
+        and (letter := _letter(value)) is not None
+        and type(next(iter(value.values()))) is _JSON_TYPES.get(letter, list)
+        for value in item.values()
+    )

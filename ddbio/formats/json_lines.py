@@ -23,17 +23,22 @@ _HALF_A_PAIR = re.compile(rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])")
 
 def decode_object(record: bytes) -> dict[str, Any]:
     """The JSON object in `record`. Raises RecordError `bad-json`, `bad-number`, `too-deep` or `not-an-object`."""
+    value = decode_value(record)
+    if type(value) is not dict:
+        raise RecordError("not-an-object", f"a JSON object is needed, not {_KINDS[type(value)]}")
+    return value
+
+
+def decode_value(text: bytes) -> Any:
+    """The JSON value in `text`. Raises RecordError `bad-json`, `bad-number` or `too-deep`."""
     try:
-        value = decode(record)
+        return decode(text)
     except msgspec.ValidationError:  # of untyped JSON, only integers that Python refuses to read are not valid
         raise RecordError("bad-number", "an integer has thousands of digits; DynamoDB keeps 38") from None
     except RecursionError:
         raise RecordError("too-deep", f"nested deeper than the {MAX_DEPTH} levels DynamoDB stores") from None
     except (msgspec.DecodeError, ValueError) as exc:
-        raise RecordError("bad-json", f"not valid JSON: {_said(exc, record)}") from None
-    if type(value) is not dict:
-        raise RecordError("not-an-object", f"a JSON object is needed, not {_KINDS[type(value)]}")
-    return value
+        raise RecordError("bad-json", f"not valid JSON: {_said(exc, text)}") from None
 
 
 def _said(exc: Exception, record: bytes) -> str:

@@ -141,11 +141,14 @@ def test_defaults_in_readme_are_those_of_the_parser(script: str, monkeypatch: py
     for names, default in re.findall(r"^\| `([^|]+)` \|.*\| ([^|]*) \|$", section(script), re.MULTILINE):
         literal = default.strip("`")
         action = by_option[OPTION.findall(names)[-1]]
-        if re.fullmatch(r"\d+|json", literal):
+        if re.fullmatch(r"\d+|auto|drop|put", literal):
             compared.add(action.dest)
             effective = LANES[script] if action.dest == "lanes" else action.default
             assert str(effective) == literal, names
-    assert compared >= {"DDBImport.py": {"format", "lanes", "give_up_after"}, "DDBExport.py": {"size"}}[script]
+    assert (
+        compared
+        >= {"DDBImport.py": {"format", "empty", "mode", "lanes", "give_up_after"}, "DDBExport.py": {"size"}}[script]
+    )
     (lanes,) = (action.help or "" for action in by_option.values() if action.dest == "lanes")
     assert re.search(rf"\(default: {LANES[script]}\b", lanes)
     assert f"`--lanes` ({DEFAULT_EXPORT_LANES})" in section("DDBExport.py")
@@ -173,6 +176,7 @@ def world(simulator: Simulator, s3: Endpoint, tmp_path: Path) -> dict[str, str]:
     simulator.create_table("Orders", "id:S", wcu=4000, rcu=4000).put_items(plain_items(50))
     write_items(tmp_path / "orders.json", plain_items(20))
     write_items(tmp_path / "old.json", plain_items(20))
+    (tmp_path / "orders.csv").write_text("id,amount,tags\n" + "".join(f'k{n},{n},"[""a""]"\n' for n in range(20)))
     write_items(tmp_path / "part-1.json", plain_items(20))
     write_items(tmp_path / "exported-before" / "orders.json", plain_items(20))
     make_manifest(tmp_path / "exported-before")

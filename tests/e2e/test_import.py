@@ -24,6 +24,7 @@ def test_a_file(run_import: Run, simulator: Simulator, orders: list[Item], tmp_p
         0,
         [
             f"Importing 1 file ({size:,} bytes) into table Orders in us-east-1 with 1 process",
+            "Format: json, as names end in .json",
             "Cap: no cap (the table is on-demand and no -c was given)",
         ],
     )
@@ -43,7 +44,7 @@ def test_a_folder_with_folders_in_it(run_import: Run, simulator: Simulator, tmp_
     write_items(tmp_path / "in" / "a.json", items[:100])
     write_items(tmp_path / "in" / "deeper" / "still" / "b.jsonl", items[100:200])
     write_items(tmp_path / "in" / "deeper" / "c.JSON", items[200:])
-    for other in ("notes.txt", "data.csv", "json", ".hidden.json", "manifest.json", "in.rejects.jsonl"):
+    for other in ("notes.txt", "data.xml", "json", ".hidden.json", "manifest.json", "in.rejects.jsonl"):
         (tmp_path / "in" / other).write_text('{"id": "not to be imported"}\n')
     done = run_import("-t", "Orders", "-s", "in", "-p", processes)
     assert (done.code, done.counts["written"]) == (0, 300)
@@ -210,12 +211,12 @@ def test_files_of_other_systems(
     assert_holds(simulator, "Orders", items)
 
 
-def test_an_export_of_one_format_is_not_silently_taken_for_the_other(
+def test_a_file_of_one_format_is_not_silently_taken_for_the_other(
     run_import: Run, simulator: Simulator, tmp_path: Path
 ) -> None:
     simulator.create_table("Orders", "id:S")
     write_items(tmp_path / "orders.json", plain_items(10), "dynamodb-json")
-    done = run_import("-t", "Orders", "-s", "orders.json")
+    done = run_import("-t", "Orders", "-s", "orders.json", "--format", "json")
     assert (done.code, done.counts["rejected"]) == (1, 10)
     assert simulator.table("Orders").item_count() == 0
 
@@ -275,11 +276,11 @@ def test_create_table_makes_what_was_exported(run_import: Run, run_export: Run, 
             r"Making table Copy, on-demand, key id:S with the index byDay \(.*out/manifest.json\)", done.log[0]
         )
         assert re.fullmatch(r"Table Copy is ACTIVE after \d\.\d s", done.log[1])
-        assert done.log[3] == "Cap: 500 WCU (-c)"
+        assert done.log[4] == "Cap: 500 WCU (-c)"
         assert_holds(simulator, "Copy", items)
         assert simulator.table("Copy").consumed("write", "byDay") == 50
         again = run_import("-t", "Copy", "-s", "out", "--create-table")
-        assert (again.code, len(again.log)) == (0, 2)
+        assert (again.code, len(again.log)) == (0, 3)
 
 
 def test_create_table_makes_nothing_that_cannot_work(

@@ -158,7 +158,7 @@ def test_one_of_several_sources_does_not_exist(run_import: Run, table: Simulator
     done.assert_one_line_error(2, "ordres.json", "does not exist")
 
 
-@pytest.mark.parametrize("names", [[], ["notes.txt", "orders.csv", ".hidden.json"]], ids=["empty", "no match"])
+@pytest.mark.parametrize("names", [[], ["notes.txt", "orders.xml", ".hidden.json"]], ids=["empty", "no match"])
 def test_a_folder_in_which_nothing_is_to_be_imported(
     run_import: Run, table: Simulator, tmp_path: Path, names: list[str]
 ) -> None:

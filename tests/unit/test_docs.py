@@ -18,6 +18,7 @@ from ddbio.cli import run
 from ddbio.errors import EXIT_FAILED, EXIT_OK, EXIT_REJECTED, EXIT_STOPPED, EXIT_USAGE
 from ddbio.formats import FORMATS, get_format
 from ddbio.formats.rejected import Rejected, read_rejected
+from ddbio.options import AUTO
 from ddbio.scanner import DEFAULT_EXPORT_LANES
 from ddbio.writer import DEFAULT_IMPORT_LANES
 
@@ -154,9 +155,9 @@ def test_the_examples_of_the_other_forms_are_items() -> None:
 
 
 def test_the_formats_that_readme_names_are_those_there_are() -> None:
-    row = re.search(r"^\| `--format` \| (.+) \| `json` \|$", text_of("README.md"), re.MULTILINE)
+    row = re.search(r"^\| `--format` \| (.+) \| `auto` \|$", text_of("README.md"), re.MULTILINE)
     assert row is not None
-    assert tuple(re.findall(r"`([\w-]+)`", row.group(1))) == tuple(FORMATS)
+    assert tuple(re.findall(r"`([\w-]+)`", row.group(1))) == (AUTO, *FORMATS)
 
 
 def test_the_policy_allows_what_the_code_calls_and_nothing_else() -> None:

@@ -1,0 +1,71 @@
+"""The options that say what a file looks like: argv to `CsvOptions`, and the argparse types for it."""
+
+from __future__ import annotations
+
+import argparse
+
+from ddbio.options import CSV_TYPES, EMPTY_CELLS, CsvOptions
+
+_DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|", "space": " "}
+
+
+def names(text: str) -> tuple[str, ...]:
+    """An argparse type: names between commas; one with a comma in it stands in double quotes."""
+    import csv
+
+    row = tuple(next(csv.reader([text]), []))
+    if not row or "" in row:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of names, such as id,name,age")
+    return row
+
+
+def types(text: str) -> tuple[tuple[str, str], ...]:
+    """An argparse type: `age:N,tags:SS`."""
+    pairs = []
+    for each in names(text):
+        name, _, letter = each.rpartition(":")
+        if not name or letter not in CSV_TYPES:
+            raise argparse.ArgumentTypeError(
+                f"{each!r} is not a column and its type, such as age:N; types are {', '.join(CSV_TYPES)}"
+            )
+        pairs.append((name, letter))
+    return tuple(pairs)
+
+
+def delimiter(text: str) -> str:
+    """An argparse type: one ASCII character, or the name of one."""
+    character = _DELIMITERS.get(text.lower(), text)
+    if len(character) != 1 or not character.isascii() or character in '"\r\n\0':
+        raise argparse.ArgumentTypeError(f"{text!r} is not one character, nor tab, comma, semicolon, bar or space")
+    return character
+
+
+def add_csv_import_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("CSV")
+    group.add_argument(
+        "--columns", type=names, metavar="NAMES", help="names of the columns, a,b,c, of files without a header"
+    )
+    group.add_argument(
+        "--delimiter", type=delimiter, metavar="C", help="one character, or tab (default: what suits the header)"
+    )
+    group.add_argument(
+        "--csv-types",
+        type=types,
+        default=(),
+        metavar="TYPES",
+        help=f"types of columns, such as age:N,tags:SS,doc:JSON; of {', '.join(CSV_TYPES)}. Keys have the table's "
+        "types, the rest is text",
+    )
+    group.add_argument(
+        "--infer-types", action="store_true", help="other cells that are numbers beyond doubt become numbers"
+    )
+    group.add_argument(
+        "--empty",
+        choices=EMPTY_CELLS,
+        default="drop",
+        help="what an empty cell is: no attribute, null, or an empty string (default: %(default)s)",
+    )
+
+
+def csv_options(given: argparse.Namespace) -> CsvOptions:
+    return CsvOptions(given.columns, given.delimiter, given.csv_types, given.infer_types, given.empty)

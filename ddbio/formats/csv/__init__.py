@@ -1,0 +1,164 @@
+"""`csv`: a row a record, as spreadsheets, databases and people write them.
+
+In, a row becomes an item by the layout of its file: the names and types of the columns, the delimiter, and what an
+empty cell is. The layout comes from the header (`ddbio.formats.csv.header`), the table's keys and the options; it is
+made once a file and travels with its units, so that any slice can be read alone.
+
+Out, the columns are known beforehand; nested values are written as JSON, sets as arrays, binary as base64.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ddbio.errors import RecordError
+from ddbio.formats.csv.cells import INFER, READERS, TEXT, cell_text
+from ddbio.formats.csv.quoting import EndFinder, split_records
+from ddbio.items import AttributeMap, AttributeValue
+
+CELL_LIMIT_CHARACTERS = 64 * 1024 * 1024  # of the csv module, which is meant against memory running out
+UNIT_BYTES = 1024  # of an item that is one write unit
+_SCALARS = {TEXT, INFER, "N", "B"}  # which count no more bytes in an item than in a row, with a delimiter
+
+csv.field_size_limit(CELL_LIMIT_CHARACTERS)
+
+
+@dataclass(frozen=True, slots=True)
+class CsvLayout:
+    """What is known of a file of CSV before its rows.
+
+    columns: their names. types: of each column, a key of `cells.READERS`; () when all are text.
+    empty: what an empty cell is: `drop`, no attribute; `null`; or `string`, the empty one where the column is text.
+    never_empty: columns in which an empty cell is always no attribute: those of keys.
+    """
+
+    columns: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    delimiter: str = ","
+    empty: str = "drop"
+    never_empty: tuple[str, ...] = ()
+
+
+class Csv:
+    suffix = ".csv"
+    source_suffixes = (".csv", ".tsv")
+    page_items = list[dict[str, AttributeValue]]
+    cut_anywhere = False
+
+    def __init__(self, layout: CsvLayout | None = None) -> None:
+        layout = layout or CsvLayout()
+        types = layout.types or (TEXT,) * len(layout.columns)
+        self._layout = layout
+        self._columns = layout.columns
+        self._readers = [READERS[letter] for letter in types]
+        self._delimiter = layout.delimiter
+        self._empty_cells = _empty_cells(layout, types)
+        self._next_line: list[str] = []
+        self._rows = csv.reader(iter(self._next_line.pop, None), delimiter=layout.delimiter, strict=True)
+        # Names count in every item; a cell with JSON in it counts at most twice its text.
+        names_bytes = sum(len(name.encode()) for name in layout.columns)
+        self.one_unit_bytes = (UNIT_BYTES - names_bytes) // (2 if set(types) - _SCALARS else 1) - 2
+        self.head = rendered_rows([layout.columns], layout.delimiter) if layout.columns else b""
+
+    # -- in
+
+    def split(self, block: bytes) -> list[bytes]:
+        return split_records(block, self._delimiter.encode())
+
+    def end_finder(self) -> Callable[[bytes], int]:
+        return EndFinder(self._delimiter.encode())
+
+    def parse(self, record: bytes) -> AttributeMap:
+        cells = self.cells(record)
+        if len(cells) != len(self._columns):
+            raise RecordError(
+                "wrong-cells", f"the row has {_cells(len(cells))}, and there are {len(self._columns)} columns"
+            )
+        try:
+            if self._empty_cells is not None:
+                return self._with_empty(cells)
+            return {
+                name: {"S": cell} if read is None else read(cell)
+                for name, read, cell in zip(self._columns, self._readers, cells, strict=True)
+                if cell
+            }
+        except RecordError as error:
+            raise RecordError(error.code, f"{self._culprit(cells)}{error.message}") from None
+
+    def cells(self, record: bytes) -> list[str]:
+        """The cells of a record. Raises RecordError `bad-utf8` or `bad-csv`."""
+        try:
+            text = record.decode()
+        except UnicodeDecodeError as error:
+            raise RecordError("bad-utf8", f"byte {error.start + 1} of the row is not UTF-8") from None
+        if text.endswith("\r"):
+            text = text[:-1]
+        if '"' not in text:
+            return text.split(self._delimiter)
+        self._next_line.append(text)
+        try:
+            return next(self._rows)
+        except IndexError:  # the reader wants another line
+            raise RecordError("bad-csv", "a quote is not closed") from None
+        except csv.Error as error:
+            raise RecordError("bad-csv", f"not valid CSV: {error}") from None
+
+    def _with_empty(self, cells: list[str]) -> AttributeMap:
+        assert self._empty_cells is not None
+        return {
+            name: ({"S": cell} if read is None else read(cell)) if cell else empty or {}
+            for name, read, cell, empty in zip(self._columns, self._readers, cells, self._empty_cells, strict=True)
+            if cell or empty
+        }
+
+    def _culprit(self, cells: list[str]) -> str:
+        for name, read, cell in zip(self._columns, self._readers, cells, strict=True):
+            try:
+                if cell and read is not None:
+                    read(cell)
+            except RecordError:
+                return f"column {name!r}: "
+        return ""
+
+    # -- out
+
+    def render(self, items: list[dict[str, AttributeValue]]) -> bytes:
+        columns = self._columns
+        rows = [[cell_text(item.get(name)) for name in columns] for item in items]
+        return rendered_rows(rows, self._delimiter)
+
+
+def rendered_rows(rows: Any, delimiter: str = ",") -> bytes:
+    """Rows of texts as lines of CSV."""
+    lines = _Lines()
+    # The writer quotes cells that have a character of its line end in them: a bare \r has to be quoted too.
+    csv.writer(lines, delimiter=delimiter, lineterminator="\r\n").writerows(rows)
+    return "".join(lines).encode()
+
+
+class _Lines(list[str]):
+    def write(self, line: str) -> None:
+        self.append(line[:-2] + "\n")
+
+
+def _empty_cells(layout: CsvLayout, types: tuple[str, ...]) -> list[dict[str, Any] | None] | None:
+    """What an empty cell of each column is; None where all are left out."""
+    if layout.empty == "drop":
+        return None
+    by_type: Callable[[str], dict[str, Any] | None] = (
+        (lambda _: {"NULL": True}) if layout.empty == "null" else (lambda letter: _EMPTY_STRING.get(letter))
+    )
+    return [
+        None if name in layout.never_empty else by_type(letter)
+        for name, letter in zip(layout.columns, types, strict=True)
+    ]
+
+
+_EMPTY_STRING = {TEXT: {"S": ""}, INFER: {"S": ""}}
+
+
+def _cells(number: int) -> str:
+    return f"{number} cell{'s' * (number != 1)}"

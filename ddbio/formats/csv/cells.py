@@ -1,0 +1,111 @@
+"""What a cell of CSV means: text to an attribute value, by the type of its column, and back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ddbio.errors import RecordError
+from ddbio.formats.json_lines import decode_value
+from ddbio.items import MAX_SIGNIFICANT_DIGITS, AttributeValue, check_base64, check_number, plain_value, to_value
+
+Reader = Callable[[str], dict[str, Any]]
+
+TEXT, INFER = "S", "infer"  # INFER is no type a user names: it stands for --infer-types
+
+# A number as a person writes one, and nothing that may be a code or a phone number: no leading zero, no sign but a
+# minus, no exponent, no spaces. What the pattern takes is worth the same as a number, though not always
+# spelt the same (12.50).
+_PLAIN_NUMBER = re.compile(r"(?!-0(?:\.0*)?$)-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
+_ENCODER = msgspec.json.Encoder()
+_BOOLEANS = {"true": True, "false": False}
+
+
+def _number(text: str) -> dict[str, Any]:
+    if text.isascii() and text.isdigit() and len(text) <= MAX_SIGNIFICANT_DIGITS:
+        return {"N": text}
+    return {"N": check_number(text.strip())}
+
+
+def _inferred(text: str) -> dict[str, Any]:
+    if len(text) <= MAX_SIGNIFICANT_DIGITS and _PLAIN_NUMBER.fullmatch(text):
+        return {"N": text}
+    return {"S": text}
+
+
+def _boolean(text: str) -> dict[str, Any]:
+    value = _BOOLEANS.get(text.strip().lower())
+    if value is None:
+        raise RecordError("bad-value", f"{text[:50]!r} is neither true nor false")
+    return {"BOOL": value}
+
+
+def _binary(text: str) -> dict[str, Any]:
+    return {"B": check_base64(text.strip())}
+
+
+def _json(text: str) -> dict[str, Any]:
+    return to_value(decode_value(text.encode()))
+
+
+def _json_of(letter: str, word: str) -> Reader:
+    def read(text: str) -> dict[str, Any]:
+        value = _json(text)
+        if letter not in value:
+            raise RecordError("bad-value", f"{word} in JSON is needed")
+        return value
+
+    return read
+
+
+def _set_of(letter: str) -> Reader:
+    def read(text: str) -> dict[str, Any]:
+        members = decode_value(text.encode())
+        if type(members) is not list:
+            raise RecordError("bad-value", "a set must be an array in JSON")
+        return to_value({f"${letter}": members})
+
+    return read
+
+
+# None: text as it is, handled in line because most cells are.
+READERS: dict[str, Reader | None] = {
+    INFER: _inferred,
+    TEXT: None,
+    "N": _number,
+    "B": _binary,
+    "BOOL": _boolean,
+    "SS": _set_of("SS"),
+    "NS": _set_of("NS"),
+    "BS": _set_of("BS"),
+    "L": _json_of("L", "an array"),
+    "M": _json_of("M", "an object"),
+    "JSON": _json,
+}
+
+
+def cell_text(value: AttributeValue | None) -> str:
+    """A value as the text of a cell; what is not there and null are the empty cell."""
+    if value is None:
+        return ""
+    if value.S is not None:
+        return value.S
+    if value.N is not None:
+        return value.N
+    if value.B is not None:
+        return value.B
+    if value.BOOL is not None:
+        return "true" if value.BOOL else "false"
+    if value.NULL is not None:
+        return ""
+    return _as_json(value)
+
+
+def _as_json(value: AttributeValue) -> str:
+    if value.NS is not None:  # the digits of a number in JSON, as everywhere
+        return f"[{','.join(value.NS)}]"
+    members = value.SS if value.SS is not None else value.BS
+    return _ENCODER.encode(members if members is not None else plain_value(value)).decode()

@@ -1,0 +1,140 @@
+"""CSV as people have it, imported by the real command."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from ddbio.cli import ddbgenerate
+from ddbio.simulator import Simulator
+from tests.e2e.conftest import Run
+from tests.e2e.items import Item
+
+
+def items_of(simulator: Simulator, table: str = "Orders") -> dict[str, Item]:
+    return {item["id"]["S"]: item for item in simulator.table(table).items()}
+
+
+@pytest.mark.parametrize("key", ["id:S", "amount:N,id:S"])
+def test_the_loaders_data_set_goes_into_tables_with_keys_of_both_types(
+    run_import: Run, simulator: Simulator, tmp_path: Path, key: str
+) -> None:
+    """Their tools stored every cell as a string, and could not load a table with a numeric key."""
+    simulator.create_table("Orders", *key.split(","))
+    ddbgenerate.main(["-c", "2000", "-f", str(tmp_path / "in.csv"), "--dataset", "loader", "--seed", "7"])
+    done = run_import("-t", "Orders", "-s", "in.csv", "-p", "2")
+    assert (done.code, done.counts["read"], done.counts["written"]) == (0, 2000, 2000), done.err
+    assert done.log[1] == "Format: csv, 8 columns between commas, as names end in .csv"
+    items = items_of(simulator)
+    assert len(items) == 2000
+    letter = "N" if key != "id:S" else "S"
+    assert {tuple(item["amount"]) for item in items.values()} == {(letter,)}
+    assert any('"' in item["description"]["S"] for item in items.values()), "quotes in quotes"
+
+
+def test_csv_as_spreadsheets_write_it(run_import: Run, simulator: Simulator, tmp_path: Path) -> None:
+    """A mark, semicolons, CRLF, quoted line ends, empty cells, blank lines; types for some columns."""
+    simulator.create_table("Orders", "id:S")
+    rows = [
+        "\ufeffid;note;age;tags;doc;zip",
+        'a;"two\r\nlines; and ""quotes""";41;["x","y"];{"n": [1.50]};01234',
+        "",
+        'b;;;;;5" pipe',
+        "c;;+7;;;9",
+    ]
+    (tmp_path / "in.csv").write_text("\r\n".join(rows), newline="")
+    done = run_import("-t", "Orders", "-s", "in.csv", "--csv-types", "age:N,tags:SS,doc:JSON", "--infer-types")
+    assert (done.code, done.counts["read"], done.counts["blank"]) == (0, 3, 1), done.err
+    assert items_of(simulator) == {
+        "a": {
+            "id": {"S": "a"},
+            "note": {"S": 'two\r\nlines; and "quotes"'},
+            "age": {"N": "41"},
+            "tags": {"SS": ["x", "y"]},
+            "doc": {"M": {"n": {"L": [{"N": "1.5"}]}}},
+            "zip": {"S": "01234"},
+        },
+        "b": {"id": {"S": "b"}, "zip": {"S": '5" pipe'}},
+        "c": {"id": {"S": "c"}, "age": {"N": "7"}, "zip": {"N": "9"}},
+    }
+
+
+def test_a_quoted_line_end_at_every_place_a_unit_could_be_cut(
+    run_import: Run, simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.create_table("Orders", "id:S")
+    line = "text with a\nline end, " * 10
+    text = "".join(f'k{number},"{line}{number}"\n' for number in range(3000))
+    (tmp_path / "in.csv").write_text("id,note\n" + text)
+    assert len(text) > 600_000  # units are of 64 KiB here
+    done = run_import("-t", "Orders", "-s", "in.csv", "-p", "2")
+    assert (done.code, done.counts["written"]) == (0, 3000), done.err
+    assert {name: item["note"]["S"] for name, item in items_of(simulator).items()} == {
+        f"k{number}": f"{line}{number}" for number in range(3000)
+    }
+
+
+def test_bad_rows_are_rejected_with_their_line_and_harm_nobody(
+    run_import: Run, simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.create_table("Orders", "id:N")
+    rows = [b"id,x", b"1,a", b'2,"b\nb"', b"3", b"4,a,b", b"x,a", b",a", b"7,\xff", b'8,"a', b"9,a"]
+    (tmp_path / "in.csv").write_bytes(b"\n".join(rows) + b"\n")
+    done = run_import("-t", "Orders", "-s", "in.csv")
+    assert (done.code, done.counts["written"], done.counts["rejected"]) == (1, 3, 6), done.err
+    assert sorted(item["id"]["N"] for item in simulator.table("Orders").items()) == ["1", "2", "9"]
+    rejects = [json.loads(line) for line in (tmp_path / "in.rejects.jsonl").read_text().splitlines()]
+    rejects.sort(key=lambda each: each["offset"])
+    assert [(each["line"], each["code"]) for each in rejects] == [
+        (5, "wrong-cells"),
+        (6, "wrong-cells"),
+        (7, "bad-number"),
+        (8, "missing-key"),
+        (9, "bad-utf8"),
+        (10, "bad-csv"),
+    ]
+    content = (tmp_path / "in.csv").read_bytes()
+    assert [content[each["offset"] :].split(b"\n")[0] for each in rejects] == rows[3:9]
+
+
+def test_files_of_several_formats_and_headers_in_one_run(
+    run_import: Run, simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.create_table("Orders", "id:S")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("id,x\na,1\n")
+    (tmp_path / "in" / "b.tsv").write_text("y\tid\n2\tb\n")
+    (tmp_path / "in" / "c.json").write_text('{"Item": {"id": {"S": "c"}}}\n')
+    (tmp_path / "in" / "d.jsonl").write_text('{"id": "d"}\n')
+    (tmp_path / "in" / "e.csv").touch()
+    (tmp_path / "in" / "f.csv.gz").write_bytes(gzip.compress(b"id,z\nf,3\n"))
+    (tmp_path / "in" / "g.csv").write_bytes(gzip.compress(b"z;id\n4;g\n"))  # whatever its name says
+    done = run_import("-t", "Orders", "-s", "in")
+    assert (done.code, done.counts["written"]) == (0, 6), done.err
+    assert items_of(simulator) == {
+        "a": {"id": {"S": "a"}, "x": {"S": "1"}},
+        "b": {"id": {"S": "b"}, "y": {"S": "2"}},
+        "c": {"id": {"S": "c"}},
+        "d": {"id": {"S": "d"}},
+        "f": {"id": {"S": "f"}, "z": {"S": "3"}},
+        "g": {"id": {"S": "g"}, "z": {"S": "4"}},
+    }
+
+
+def test_columns_by_option_and_what_is_refused(run_import: Run, simulator: Simulator, tmp_path: Path) -> None:
+    simulator.create_table("Orders", "id:S")
+    (tmp_path / "in.csv").write_text("a|1\nb|\n")
+    run_import("-t", "Orders", "-s", "in.csv").assert_one_line_error(2, "lacks 'id'", "--columns")
+    done = run_import("-t", "Orders", "-s", "in.csv", "--columns", "id,n", "--delimiter", "bar", "--empty", "null")
+    assert done.code == 0, done.err
+    assert items_of(simulator)["b"] == {"id": {"S": "b"}, "n": {"NULL": True}}
+    for options, word in (
+        (("--csv-types", "n:X"), "types are S, N, B"),
+        (("--columns", "a,,b"), "not a list of names"),
+        (("--delimiter", "ab"), "not one character"),
+    ):
+        refused = run_import("-t", "Orders", "-s", "in.csv", *options)
+        assert (refused.code, word in refused.err.splitlines()[-1]) == (2, True), refused.err
