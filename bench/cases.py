@@ -74,7 +74,7 @@ def import_capped(suite: Suite) -> Iterable[Bar]:
 @case
 def import_nested(suite: Suite) -> Iterable[Bar]:
     """Items of nested maps, lists, a set and decimals."""
-    job, sink, count = "import, nested 1 KB items", suite.sink(), suite.amount(50_000)
+    job, sink, count = "import, nested 1 KB items", suite.sink(), suite.amount(150_000)
     ours = suite.importer(job, sink, suite.lines("nested", count), count, "-p", "1")
     few = suite.amount(6_000)
     writer = suite.import_peer(job, "boto3 batch_writer", "batch_writer", sink, suite.lines("nested", few), few)

@@ -49,17 +49,19 @@ def item_size_bytes(attributes: Attributes) -> int:
     size = 0
     for name, value in attributes.items():
         size += len(name) if name.isascii() else _text_size(name)
-        if "S" in value and (text := value["S"]).isascii():  # most values are: not worth a call
-            size += len(text)
-            continue
         for letter, payload in value.items():
-            size += _SIZES[letter](payload)
+            if letter == "S" and payload.isascii():  # most values are: not worth a call
+                size += len(payload)
+            else:
+                size += _SIZES[letter](payload)
     return size
 
 
 def value_size_bytes(value: Mapping[str, Any]) -> int:
     """Bytes of one attribute value such as `{"S": "x"}`, without the attribute's name."""
-    return sum(_SIZES[letter](payload) for letter, payload in value.items())
+    for letter, payload in value.items():
+        return _SIZES[letter](payload)
+    return 0
 
 
 def write_units(size_bytes: int) -> int:
@@ -132,9 +134,12 @@ def number_size_bytes(number: str) -> int:
     """Bytes of a number given as decimal text, in any notation: `1 + ceil(digits / 2)`, and one more when it is
     negative, and one more when the count of significant digits and the scientific exponent are both even.
     """
-    if number.isdigit() and number.isascii() and number[0] != "0":
-        digits = len(number.rstrip("0"))
-        return 1 + (digits + 1) // 2 + (not (digits & 1 or len(number) - 1 & 1))
+    whole, _, fraction = number.partition(".")
+    text = whole + fraction if fraction else whole
+    if text.isdigit() and text.isascii():  # 12 or 0.05: not worth a Decimal
+        significant = text.lstrip("0")
+        digits, exponent = len(significant.rstrip("0")), len(significant) - 1 - len(fraction)
+        return 1 + (digits + 1) // 2 + (not (digits & 1 or exponent & 1)) if digits else 1
     sign, digits, exponent = _significant(number)
     if digits == 0:
         return 1
@@ -164,7 +169,11 @@ def _constant_size(payload: object) -> int:
 
 
 def _list_size(values: list[Mapping[str, Any]]) -> int:
-    return _CONTAINER_BYTES + sum(_ELEMENT_BYTES + value_size_bytes(value) for value in values)
+    size = _CONTAINER_BYTES + _ELEMENT_BYTES * len(values)
+    for value in values:
+        for letter, payload in value.items():
+            size += _SIZES[letter](payload)
+    return size
 
 
 def _map_size(attributes: Attributes) -> int:

@@ -166,7 +166,9 @@ def _dict(value: dict[str, Any], depth: int) -> dict[str, Any]:
 
 def _list(value: list[Any], depth: int) -> dict[str, Any]:
     depth = deeper(depth)
-    return {"L": [TYPED[type(element)](element, depth) for element in value]}
+    return {
+        "L": [{"S": element} if type(element) is str else TYPED[type(element)](element, depth) for element in value]
+    }
 
 
 def deeper(depth: int) -> int:

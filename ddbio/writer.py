@@ -26,6 +26,7 @@ from ddbio.dynamodb.session import DataPlane
 from ddbio.dynamodb.table import TableInfo
 from ddbio.errors import AbortError, RecordError, TransferError
 from ddbio.formats import Format, FormatSpec, get_format
+from ddbio.formats.framing import JsonText
 from ddbio.items import AttributeMap
 from ddbio.keys import ItemKey
 from ddbio.modes import MODES
@@ -160,8 +161,8 @@ class ImportLane:
 
     async def _import_block(self, offset: int, block: bytes) -> None:
         format, mode, pending, here = self._format, self._work.mode, self._pending, self._here
-        parse, one_unit_bytes = format.parse, format.one_unit_bytes
-        key_of, units_of, new_write = mode.key_of, mode.units_of, mode.new_write
+        parse, one_unit_bytes, is_one_unit = format.parse, format.one_unit_bytes, _is_one_unit(format)
+        key_of, units_of, new_write, offer = mode.key_of, mode.units_of, mode.new_write, pending.offer
         here.offset = offset
         records = format.split(block)
         has_long_records = block.count(b"\n") > len(records)  # some are more than a line
@@ -173,12 +174,12 @@ class ImportLane:
             try:
                 attributes = parse(record)
                 key = key_of(attributes)
-                units = units_of(attributes, len(record) <= one_unit_bytes)
+                units = units_of(attributes, len(record) <= one_unit_bytes or is_one_unit(record))
             except RecordError as error:
                 await self._reject(record, error)
                 continue
             write = new_write(here.offset, here.lines, key, record, attributes, units)
-            while not pending.offer(write):
+            while not offer(write):
                 await self._flush()  # the position is still in front of this record
             here.read += 1
             here.offset += len(record) + 1
@@ -328,6 +329,11 @@ class ImportLane:
 def _counted_before(unit: ImportUnit) -> Tally:
     """What was counted of a unit up to its cursor."""
     return unit.before or Tally(bytes=unit.source_bytes(unit.cursor.offset) if unit.cursor else 0)
+
+
+def _is_one_unit(format: Format) -> Callable[[bytes], bool]:
+    """Whether a record longer than `one_unit_bytes` is one write unit; only formats of JSON text can tell."""
+    return format.is_one_unit if isinstance(format, JsonText) else lambda _: False
 
 
 def _not_sent() -> AbortError:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ddbio.errors import RecordError
-from ddbio.formats.framing import Lines
+from ddbio.formats.framing import JsonText
 from ddbio.formats.json_lines import ONE_UNIT_BYTES, decode_object
 from ddbio.items import AttributeMap, check_base64, check_number, check_set, deeper, normal_number
 
@@ -108,7 +108,7 @@ def checked(attributes: dict[str, Any], depth: int = 0) -> AttributeMap:
     return {name: _checked_value(value, depth) for name, value in attributes.items()}
 
 
-class DynamoDBJson(Lines):
+class DynamoDBJson(JsonText):
     suffix = ".json"
     source_suffixes = (".json", ".jsonl")
     page_items = list[msgspec.Raw]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ddbio.capacity import WRITE_UNIT_BYTES
+
 
 class Lines:
     """A record is a line."""
@@ -18,6 +20,24 @@ class Lines:
 
     def end_finder(self) -> Callable[[bytes], int]:
         return _after_last_line_end
+
+
+class JsonText(Lines):
+    """A record is a line of JSON."""
+
+    def is_one_unit(self, record: bytes) -> bool:
+        """Whether the item of a record that is longer than `one_unit_bytes` is one write unit all the same."""
+        return len(record) <= 2 * WRITE_UNIT_BYTES and most_item_bytes(record) <= WRITE_UNIT_BYTES
+
+
+def most_item_bytes(record: bytes) -> int:
+    """What the item of a JSON text has at most, in DynamoDB's arithmetic; far cheaper than to look at the item.
+
+    Quotes are not in the item. What may be in the item and not in the text: one byte for each value (a number of one
+    digit has two), and two more for a list and one more for a map.
+    """
+    count = record.count
+    return len(record) - count(b'"') + count(b",") + 3 * count(b"[") + 2 * count(b"{")
 
 
 def _after_last_line_end(piece: bytes) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ddbio.errors import RecordError
-from ddbio.formats.framing import Lines
+from ddbio.formats.framing import JsonText
 from ddbio.items import MAX_DEPTH, AttributeMap, AttributeValue, NumberText, to_attributes, to_plain
 
 # float_hook is called with the text of a number, before it could lose a digit; integers of any size stay exact.
@@ -61,7 +61,7 @@ _KINDS: dict[type, str] = {
 ONE_UNIT_BYTES = 512
 
 
-class JsonLines(Lines):
+class JsonLines(JsonText):
     suffix = ".json"
     source_suffixes = (".json", ".jsonl")
     page_items = list[dict[str, AttributeValue]]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ddbio.capacity import item_size_bytes
 from ddbio.errors import RecordError
 from ddbio.formats import get_format
+from ddbio.formats.framing import most_item_bytes
 from ddbio.formats.json_lines import ONE_UNIT_BYTES, JsonLines
 from ddbio.items import AttributeMap
 from tests.unit.support import ITEMS, nested, same_item
@@ -245,6 +246,26 @@ def test_a_short_record_is_never_more_than_one_write_unit(value: dict[str, Any])
     record = orjson.dumps(value)
     if len(record) <= ONE_UNIT_BYTES:
         assert item_size_bytes(FORMAT.parse(record)) <= 1024
+
+
+CENTS = st.integers(-9999, 9999).map(lambda number: number / 100)
+
+
+@given(st.dictionaries(st.text(max_size=9), DENSE | st.text() | CENTS | st.integers(-(10**37), 10**37), max_size=4))
+@example({"": [[-5], [[]], {"": -5}, {}, {"": {}}]})
+@example({"\\": '"\n\u2028"'})
+@example({"": {"$SS": ["a", "b"]}, "n": {"$NS": [-1, 5]}, "b": {"$B": "AA=="}, "m": {"$M": {"$B": 1}}})
+def test_an_item_is_never_larger_than_its_text_tells(value: dict[str, Any]) -> None:
+    for separators in ((",", ":"), None):
+        record = json.dumps(value, separators=separators).encode()
+        assert item_size_bytes(FORMAT.parse(record)) <= most_item_bytes(record)
+
+
+def test_a_record_of_900_bytes_is_one_unit_without_a_look_at_it() -> None:
+    record = orjson.dumps({"lines": [{"sku": f"SKU-{number:08}", "quantity": number} for number in range(24)]})
+    assert ONE_UNIT_BYTES < 800 < len(record) < 1024
+    assert FORMAT.is_one_unit(record)
+    assert not FORMAT.is_one_unit(record * 2)
 
 
 def test_the_densest_record_comes_close() -> None:
