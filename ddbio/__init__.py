@@ -34,6 +34,7 @@ the parent
     state         where they are kept: a folder for each job
     report        what a run came to, for programs
     rejects       the rejects file
+    reject_place  where it goes
     manifest      the manifest of an export
     caps          what the cap is, and where it comes from
     credentials   AWS keys as plain data, and who owns them

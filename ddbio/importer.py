@@ -24,7 +24,8 @@ from ddbio.options import ImportOptions
 from ddbio.planning import Plan, Remainder, plan_slices, unit_bytes
 from ddbio.progress import Progress
 from ddbio.recognition import Recognised, recognise, source_suffixes
-from ddbio.rejects import ErrorLimit, RejectsFile, choose_rejects_path
+from ddbio.reject_place import RejectsPlace, choose_rejects_place, discard, upload
+from ddbio.rejects import ErrorLimit, RejectsFile
 from ddbio.report import reported
 from ddbio.storage import SourceFile, Storages, absolute
 from ddbio.transfer import Run, transfer, why_incomplete
@@ -36,10 +37,10 @@ _WORDS = {"delete": ("Deleting what is in", "from"), "insert": ("Inserting what 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult(Result):
-    """cap: the one in force. rejects: the file with the rejected records, None when there are none."""
+    """cap: the one in force. rejects: where the rejected records are (path or uri), None when there are none."""
 
     cap: Cap
-    rejects: Path | None
+    rejects: str | None
 
 
 def import_table(
@@ -65,13 +66,13 @@ def import_table(
         target = choose_target(options, found, files, session)
         run = Run.begin(options, session, target.table, "WCU", lanes, progress, engine, stop)
         recognised = recognise(files, options, target.table, storages.read_range)
-        rejects_path = choose_rejects_path(options.rejects, options.sources, files)
+        place = choose_rejects_place(options.rejects, options.sources, files, storages)
         run = replace(run, table=make_table(target, session, run.progress))
         places = sorted(map(absolute, options.sources))
         with open_journal("import", run.table.name, [*run.identity(), *places], options) as journal:
             report.begin(run, journal.folder)
-            result = _import(run, options, recognised, storages, _open_rejects(rejects_path, journal), limit, journal)
-            report.end(result, rejects=str(result.rejects) if result.rejects else None)
+            result = _import(run, options, recognised, storages, place, limit, journal)
+            report.end(result, rejects=result.rejects)
     return result
 
 
@@ -80,22 +81,22 @@ def _import(
     options: ImportOptions,
     recognised: Recognised,
     storages: Storages,
-    rejects: RejectsFile,
+    place: RejectsPlace,
     limit: ErrorLimit,
     journal: Journal,
 ) -> ImportResult:
+    rejects = _open_rejects(place, options, journal)
     plan = _plan(run, recognised, storages, journal)
     left = journal.left(plan)
     _announce(run, options, recognised, left, journal)
     accounts, error = _work(run, options, left, rejects, limit, journal)
     plan.close()
-    storages.close()
     error = error or why_incomplete(run, accounts, plan)
     error = _finish_rejects(rejects, plan, accounts, error)
+    where, error = _publish(rejects, place, storages, error, keep=options.journal)
+    storages.close()
     journal.complete = error is None
-    return ImportResult(
-        **outcome(accounts, error, plan.units), cap=run.cap, rejects=rejects.path if rejects.count else None
-    )
+    return ImportResult(**outcome(accounts, error, plan.units), cap=run.cap, rejects=where)
 
 
 def make_table(target: Target, session: Session, progress: Progress) -> TableInfo:
@@ -120,12 +121,14 @@ def list_files(options: ImportOptions, storages: Storages) -> list[SourceFile]:
     return list({file.uri: file for file in found}.values())
 
 
-def _open_rejects(path: Path, journal: Journal) -> RejectsFile:
-    """The rejects file: where an unfinished job has one, that, as far as it counts. path: for a new job."""
+def _open_rejects(place: RejectsPlace, options: ImportOptions, journal: Journal) -> RejectsFile:
+    """The rejects file: where an unfinished job has one, that, as far as it counts. place: for a new job."""
     if journal.resumed and (state := journal.noted("rejects")):
         kept, *so_far = state
         return RejectsFile(Path(kept), *so_far)
-    return RejectsFile(path)
+    if place.uri and options.journal:
+        return RejectsFile(journal.folder.rejects)
+    return RejectsFile(place.path, ours=place.ours)
 
 
 def _plan(run: Run, recognised: Recognised, storages: Storages, journal: Journal) -> Plan:
@@ -196,3 +199,21 @@ def _finish_rejects(
     finally:
         rejects.close()
     return error
+
+
+def _publish(
+    rejects: RejectsFile, place: RejectsPlace, storages: Storages, error: DdbioError | None, *, keep: bool
+) -> tuple[str | None, DdbioError | None]:
+    """Bring the rejects to where they were asked for: (where they are now, what the run ends with).
+
+    keep: the file is there for the next run of a job that is unfinished.
+    """
+    if not rejects.count or not place.uri:
+        return str(rejects.path) if rejects.count else None, error
+    try:
+        upload(rejects.path, place.uri, storages)
+    except TransferError as stuck:
+        return str(rejects.path), error or stuck
+    if error is None or not keep:
+        discard(rejects.path)
+    return place.uri, error

@@ -84,7 +84,7 @@ class ImportOptions(TransferOptions):
     """One import; capacity is write units.
 
     sources: files, folders, globs, `s3://` uris.
-    rejects: path of the rejects file; None for `<source name>.rejects.jsonl` in the current folder.
+    rejects: path or `s3://` uri of the rejects file; None for `<source name>.rejects.jsonl` in the current folder.
     create_table: make the table, on-demand, where there is none: with the keys of `key`, such as `id:S,at:N`, or of
         an export's manifest beside the source; with_indexes: and with its indexes.
     mode: `put`; `insert`, which never overwrites; or `delete`, the items that the records name. See `ddbio.modes`.

@@ -7,7 +7,8 @@ Rules, where `--format` does not say it:
 - JSON is `dynamodb-json` only if its first record is wrapped in `Item` or all its values carry a type: that cannot be
   plain JSON of this table, whose key would be a map. One file of a suffix speaks for those like it.
 - Every file of CSV has its header read, for each may have columns of its own.
-- In a rejects file the first record tells. Rows of CSV have lost their header there, so `--columns` must name them.
+- In a rejects file the first record tells. Rows of CSV bring what their header said; of rows that somebody put there
+  `--columns` must name the columns.
 """
 
 from __future__ import annotations
@@ -147,8 +148,11 @@ class _Recognition:
         return Source(file, FormatSpec(format))
 
     def _of_rejects(self, file: SourceFile, head: bytes) -> Source:
-        record = _first_rejected(head)
+        record, layout = _first_rejected(head)
         format = self._options.format
+        if layout is not None and format in (AUTO, "csv"):
+            self._note("csv", f'in rejects of "{_name(file)}"')
+            return Source(file, of_rejects(FormatSpec("csv", layout)))
         if self._auto:
             json = record.lstrip().startswith(b"{") or self._options.csv.columns is None
             format = "csv" if not json else "dynamodb-json" if _is_dynamodb_json(record) else "json"
@@ -197,14 +201,16 @@ def _has_rejects(file: SourceFile) -> bool:
     return without_compression(file.uri).endswith(REJECTS_SUFFIX)
 
 
-def _first_rejected(head: bytes) -> bytes:
-    """The first record in a rejects file, mended or not."""
+def _first_rejected(head: bytes) -> tuple[bytes, CsvLayout | None]:
+    """The first record in a rejects file, mended or not, and what it says of its header if it is a row."""
     line = head.lstrip().partition(b"\n")[0]
     rejected = read_rejected(line)
+    if rejected is None:
+        return line, None
     try:
-        return line if rejected is None else rejected.content()
+        return rejected.content(), rejected.csv
     except RecordError:
-        return b""
+        return b"", rejected.csv
 
 
 def _suffix(uri: str) -> str:

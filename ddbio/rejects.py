@@ -22,7 +22,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -30,61 +29,26 @@ import msgspec
 import orjson
 
 from ddbio.errors import AbortError, TransferError, UsageError
+from ddbio.formats.csv import CsvLayout
 from ddbio.formats.rejected import read_rejected
-from ddbio.storage import SourceFile
+from ddbio.reject_place import next_free
 from ddbio.storage.names import REJECTS_SUFFIX
 from ddbio.units import ImportCursor, ImportUnit, Reject, Tally
 
 ENOUGH_TO_JUDGE = 1000  # records read before a share of them is looked at
-MAX_STEM_BYTES = 200  # of the 255 that file systems allow
 _LINE_IN_UNIT = "line_in_unit"  # only until the file is finished
 _START_OVER = "put it back, or start over with --fresh"
 
 
-def choose_rejects_path(asked: str | None, sources: Iterable[str], files: Iterable[SourceFile]) -> Path:
-    """Where the rejects of an import go: where the user says, else the current folder, under the name of the first
-    source and never over a file that is there.
-
-    Raises UsageError, before anything is moved, for a place that cannot be written, is no file, or is a source.
-    """
-    if asked is None:
-        stem = _stem(next(iter(sources)))
-        names = (
-            f"{stem}{REJECTS_SUFFIX}" if number == 1 else f"{stem}.{number}{REJECTS_SUFFIX}" for number in count(1)
-        )
-        path = next(path for path in map(Path, names) if not path.exists())
-    else:
-        path = Path(asked)
-        _check_existing(path, files)
-    folder = path.resolve().parent
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f'the rejects file "{path}" cannot be written', "give another place with --rejects")
-    return path
-
-
-def _check_existing(path: Path, files: Iterable[SourceFile]) -> None:
-    if not path.exists():
-        return
-    if not path.is_file():
-        raise UsageError(
-            f'"{path}" is not a file that rejects can be written to', "give another place with --rejects"
-        )
-    if any(Path(file.uri).exists() and path.samefile(file.uri) for file in files if "://" not in file.uri):
-        raise UsageError(f'"{path}" is one of the sources: the rejects would overwrite it', "give another place")
-
-
-def _stem(source: str) -> str:
-    """A name for a file of this folder, made of the last part of a path or of a key that anybody may have named."""
-    name = source.rstrip("/").rpartition("/")[2].removesuffix(REJECTS_SUFFIX).split(".")[0]
-    plain = "".join("_" if each in '*?[]:\\"' or not each.isprintable() else each for each in name)
-    return plain.lstrip("-").encode()[:MAX_STEM_BYTES].decode(errors="ignore") or "import"
-
-
 class RejectsFile:
-    """Made when the first record is rejected; private to the user, for it holds their data."""
+    """Made when the first record is rejected; private to the user, for it holds their data.
 
-    def __init__(self, path: Path, count: int = 0, size_bytes: int = 0) -> None:
+    ours: whether the name was chosen here: then a file that somebody else made meanwhile is left alone.
+    """
+
+    def __init__(self, path: Path, count: int = 0, size_bytes: int = 0, ours: bool = False) -> None:
         self.path = path
+        self._ours = ours
         self.count = count
         self._fd: int | None = None
         self._bytes = size_bytes  # of whole lines
@@ -92,9 +56,9 @@ class RejectsFile:
         if size_bytes:
             self._reopen()
 
-    def state(self) -> tuple[str, int, int]:
+    def state(self) -> tuple[str, int, int, bool]:
         """What `RejectsFile` needs to go on with the file in a later run."""
-        return str(self.path.absolute()), self.count, self._bytes
+        return str(self.path.absolute()), self.count, self._bytes, self._ours
 
     def _reopen(self) -> None:
         """Go on with the file of an earlier run, cut back to what counts of it."""
@@ -116,14 +80,23 @@ class RejectsFile:
             return
         try:
             if self._fd is None:
-                # O_APPEND: after a write that failed half-way is cut off, the next one begins where the file ends.
-                flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-                self._fd = os.open(self.path, flags, 0o600)
-                os.fchmod(self._fd, 0o600)  # where the file was there before
+                self._fd = self._open()
             for line in lines:
                 self._append(self._fd, line)
         except OSError as error:
             raise _unwritable(self.path, error) from None
+
+    def _open(self) -> int:
+        # O_APPEND: after a write that failed half-way is cut off, the next one begins where the file ends.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        while self._ours:
+            try:
+                return os.open(self.path, flags | os.O_EXCL, 0o600)
+            except FileExistsError:
+                self.path = next_free(self.path)
+        fd = os.open(self.path, flags | os.O_TRUNC, 0o600)
+        os.fchmod(fd, 0o600)  # where the file was there before
+        return fd
 
     def _append(self, fd: int, line: bytes) -> None:
         done = 0
@@ -232,6 +205,8 @@ def _as_json(reject: Reject) -> dict[str, Any]:
     }
     if reject.record_bytes is not None:
         common["record_bytes"] = reject.record_bytes
+    if isinstance(layout := reject.format.settings, CsvLayout):
+        common["csv"] = msgspec.to_builtins(layout)
     try:
         return {**common, "record": reject.record.decode()}
     except UnicodeDecodeError:

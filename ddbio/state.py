@@ -4,6 +4,7 @@
         lock             who works on the job; locked as long as that process lives
         journal.sqlite   how far an unfinished job is (`ddbio.journal`); gone when it is finished
         report.json      what the last run came to (`ddbio.report`)
+        rejects.jsonl    rejects on their way to S3 (`ddbio.reject_place`)
 
 The same command finds the same folder, because the name is made of what makes two jobs one: the verb, the table and
 where it is, and the sources or the destination.
@@ -50,6 +51,7 @@ class JobFolder:
         self.path = path
         self.journal = path / "journal.sqlite"
         self.report = path / "report.json"
+        self.rejects = path / "rejects.jsonl"
         self._lock = lock
 
     @classmethod

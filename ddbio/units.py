@@ -213,6 +213,7 @@ class Reject:
     message: str
     record: bytes
     record_bytes: int | None = None  # how long it is, where `record` is only its beginning
+    format: FormatSpec = JSON  # of the source
 
 
 @dataclass(frozen=True, slots=True)

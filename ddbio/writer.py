@@ -216,7 +216,7 @@ class ImportLane:
         self._here.rejected += 1
         unit = self._unit
         self._rejects.append(
-            Reject(unit.file.uri, offset, unit.number, line + 1, code, message, record, record_bytes)
+            Reject(unit.file.uri, offset, unit.number, line + 1, code, message, record, record_bytes, unit.format)
         )
 
     # -- pending writes to the table

@@ -78,7 +78,11 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_transfer_options(
         parser, units="write", formats=(AUTO, *FORMATS), default_lanes="32, with --mode insert 128"
     )
-    parser.add_argument("--rejects", metavar="PATH", help="where rejected records go (default: NAME.rejects.jsonl)")
+    parser.add_argument(
+        "--rejects",
+        metavar="PLACE",
+        help="where rejected records go, a file or s3://bucket/key (default: NAME.rejects.jsonl)",
+    )
     parser.add_argument(
         "--max-errors",
         metavar="N",

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import msgspec
 
 from ddbio.errors import RecordError
 from ddbio.formats import FormatSpec, get_format
+from ddbio.formats.csv import Csv, CsvLayout
 from ddbio.formats.framing import Lines
 from ddbio.items import AttributeMap
 
@@ -22,6 +25,7 @@ class Rejected(msgspec.Struct, omit_defaults=True):
     """One line of a rejects file.
 
     line: from 1; null where it is not known. record_bytes: how long the record is, where only its beginning is here.
+    csv: of a row of CSV, what its header said.
     """
 
     source: str
@@ -32,6 +36,7 @@ class Rejected(msgspec.Struct, omit_defaults=True):
     record_bytes: int | None = None
     record: str | None = None
     record_base64: str | None = None
+    csv: CsvLayout | None = None
 
     def content(self) -> bytes:
         """The record itself. Raises RecordError."""
@@ -61,10 +66,11 @@ def read_rejected(line: bytes) -> Rejected | None:
 
 
 class RejectedRecords(Lines):
-    """inner: the format of the records."""
+    """inner: the format of the records; rows of CSV bring what their header said."""
 
     def __init__(self, inner: FormatSpec) -> None:
         self._format = get_format(inner)
+        self._of_csv: Callable[[CsvLayout], Csv] = cache(Csv)
         self.suffix = self._format.suffix
         self.source_suffixes = self._format.source_suffixes
         self.page_items = self._format.page_items
@@ -75,7 +81,15 @@ class RejectedRecords(Lines):
         content = record if rejected is None else rejected.content()
         if not content.strip():
             raise RecordError("bad-json", "the record is empty")
-        return self._format.parse(content)
+        return self._parser_for(rejected)(content)
+
+    def _parser_for(self, rejected: Rejected | None) -> Callable[[bytes], AttributeMap]:
+        if rejected is None or rejected.csv is None:
+            return self._format.parse
+        try:
+            return self._of_csv(rejected.csv).parse
+        except (KeyError, TypeError):
+            raise RecordError("bad-csv", "what `csv` says of the row cannot be") from None
 
     def render(self, items: list[Any]) -> bytes:
         raise NotImplementedError("nothing is exported as rejects")

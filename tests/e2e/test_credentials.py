@@ -72,7 +72,7 @@ def test_newer_keys_are_handed_on_before_the_old_ones_end(
     assert_holds(simulator, "Orders", orders)
     assert len(simulator.service.access_keys) >= 3
     assert "retries" not in done.counts
-    assert len(provider.issued) <= done.seconds + 3, "more than once a second"
+    assert len(provider.issued) <= done.seconds + 6, "a few at the start, and one a second"
 
 
 @pytest.mark.parametrize("lifetime_s", [SHORT_S, BARELY_S])
@@ -167,7 +167,7 @@ def test_an_export_with_the_keys_of_an_instance(
     done = run_export("-t", "Orders", "-d", "out", "-p", 2, "--lanes", 1, "--segments", 20)
     assert done.code == 0, done.err
     assert contents(read_items(tmp_path / "out")) == contents(plain_items(100))
-    assert len(provider.issued) <= done.seconds + 3
+    assert len(provider.issued) <= done.seconds + 6
 
 
 def test_a_provider_that_gives_none_at_the_start(

@@ -100,6 +100,27 @@ def test_bad_rows_are_rejected_with_their_line_and_harm_nobody(
     assert [content[each["offset"] :].split(b"\n")[0] for each in rejects] == rows[3:9]
 
 
+def test_rows_are_mended_among_the_rejects_of_files_with_other_headers(
+    run_import: Run, simulator: Simulator, tmp_path: Path
+) -> None:
+    """A row brings what its own header said, types and delimiter too."""
+    simulator.create_table("Orders", "id:N")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("id,age\nx,7\n")
+    (tmp_path / "in" / "b.csv").write_text("name;id\nb,c;y\n")
+    done = run_import("-t", "Orders", "-s", "in", "--csv-types", "age:N")
+    assert (done.code, done.counts["rejected"]) == (1, 2), done.err
+    path = tmp_path / "in.rejects.jsonl"
+    path.write_text(path.read_text().replace("x,7", "1,7").replace("b,c;y", "b,c;2"))
+    again = run_import("-t", "Orders", "-s", "in.rejects.jsonl")
+    assert (again.code, again.counts["written"]) == (0, 2), again.err
+    items = {item["id"]["N"]: item for item in simulator.table("Orders").items()}
+    assert items == {
+        "1": {"id": {"N": "1"}, "age": {"N": "7"}},
+        "2": {"name": {"S": "b,c"}, "id": {"N": "2"}},
+    }
+
+
 def test_files_of_several_formats_and_headers_in_one_run(
     run_import: Run, simulator: Simulator, tmp_path: Path
 ) -> None:

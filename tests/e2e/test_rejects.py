@@ -16,7 +16,8 @@ import pytest
 
 from ddbio.simulator import Fault, FaultPlan, Simulator
 from tests.e2e.conftest import Run, Start, assert_holds
-from tests.e2e.items import WRITERS, Item, write_items
+from tests.e2e.items import WRITERS, Item, plain_items, write_items
+from tests.endpoints import Endpoint
 
 
 def rejects_in(path: Path) -> list[dict[str, Any]]:
@@ -151,3 +152,84 @@ def test_a_full_disk_under_the_rejects(run_import: Run, simulator: Simulator, tm
 
     done = run_import("-t", "Orders", "-s", "orders.json", preexec_fn=small_files)
     done.assert_error(3, "cannot write the rejects file orders.rejects.jsonl", "--rejects")
+
+
+# --------------------------------------------------------------------------- on S3
+
+
+@pytest.fixture
+def bucket(s3: Endpoint, tmp_path: Path) -> tuple[Any, str]:
+    """(a client, the name of a bucket of this test's own)"""
+    name = f"rejects-{tmp_path.name.lower().replace('_', '-')}"[:60].rstrip("-")
+    client = s3.client()
+    client.create_bucket(Bucket=name)
+    return client, name
+
+
+def objects_in(bucket: tuple[Any, str]) -> dict[str, list[dict[str, Any]]]:
+    """What each object has, by key."""
+    client, name = bucket
+    keys = [each["Key"] for each in client.list_objects_v2(Bucket=name).get("Contents", [])]
+    bodies = {key: client.get_object(Bucket=name, Key=key)["Body"].read().decode() for key in keys}
+    return {key: [json.loads(line) for line in body.splitlines()] for key, body in bodies.items()}
+
+
+def left_behind(tmp_path: Path, environment: dict[str, str]) -> list[Path]:
+    """Files with rejects on this machine."""
+    return [path for folder in (tmp_path, Path(environment["HOME"])) for path in folder.rglob("*rejects.jsonl")]
+
+
+def test_rejects_go_to_s3_and_come_back(
+    run_import: Run, simulator: Simulator, tmp_path: Path, bucket: tuple[Any, str], environment: dict[str, str]
+) -> None:
+    simulator.create_table("Orders", "id:S")
+    (tmp_path / "orders.json").write_text('{"id": "a"}\nbad\n{"ID": "b"}\n')
+    done = run_import("-t", "Orders", "-s", "orders.json", "--rejects", f"s3://{bucket[1]}/bad/")
+    uri = f"s3://{bucket[1]}/bad/orders.rejects.jsonl"
+    assert (done.code, done.out.splitlines()[-1]) == (1, f"rejected records, each with the reason: {uri}"), done.err
+    (rejects,) = objects_in(bucket).values()
+    assert [(each["line"], each["code"], each["record"]) for each in rejects] == [
+        (2, "bad-json", "bad"),
+        (3, "missing-key", '{"ID": "b"}'),
+    ]
+    assert left_behind(tmp_path, environment) == []
+    again = run_import("-t", "Orders", "-s", uri, "--rejects", f"s3://{bucket[1]}/worse.jsonl")
+    assert (again.code, again.counts["rejected"]) == (1, 2), again.err
+    assert objects_in(bucket)["worse.jsonl"] == rejects
+
+
+def test_rejects_that_cannot_be_uploaded_are_kept_for_the_next_run(
+    start_import: Start,
+    run_import: Run,
+    simulator: Simulator,
+    tmp_path: Path,
+    bucket: tuple[Any, str],
+    environment: dict[str, str],
+) -> None:
+    """And those of a run that was stopped are uploaded as far as it came."""
+    simulator.create_table("Orders", "id:S")
+    simulator.faults = FaultPlan(latency_s=0.05)
+    items = plain_items(2000)
+    path = write_items(tmp_path / "orders.json", items)
+    path.write_text("bad\n" * 150 + path.read_text() + "worse\n")
+    command_line = ("-t", "Orders", "-s", "orders.json", "--rejects", f"s3://{bucket[1]}/bad.jsonl", "-p", 1)
+    with start_import(*command_line, "--lanes", 1) as command:
+        command.until(lambda: simulator.table("Orders").item_count() > 300)
+        command.process.terminate()
+        stopped = command.wait(10)
+    assert stopped.code == 130, stopped.err
+    assert [each["record"] for each in objects_in(bucket)["bad.jsonl"]] == ["bad"] * stopped.counts["rejected"]
+    bucket[0].delete_object(Bucket=bucket[1], Key="bad.jsonl")
+    with start_import(*command_line, "--lanes", 1) as command:
+        command.until(lambda: simulator.table("Orders").item_count() > 1500)
+        bucket[0].delete_bucket(Bucket=bucket[1])
+        failed = command.wait()
+    failed.assert_error(3, "could not be uploaded", f"s3://{bucket[1]}/bad.jsonl", "run the same command again")
+    (kept,) = left_behind(tmp_path, environment)
+    assert str(kept) in failed.err and len(rejects_in(kept)) == 151
+    bucket[0].create_bucket(Bucket=bucket[1])
+    done = run_import(*command_line, "--lanes", 1)
+    assert (done.code, done.counts["rejected"]) == (1, 151), done.err
+    assert [each["line"] for each in objects_in(bucket)["bad.jsonl"]] == [*range(1, 151), 2151]
+    assert left_behind(tmp_path, environment) == []
+    assert_holds(simulator, "Orders", items)

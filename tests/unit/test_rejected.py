@@ -54,6 +54,8 @@ def test_a_line_that_is_no_reject_is_a_record_itself(record: bytes) -> None:
         ({"record_base64": "%"}, "bad-base64"),
         ({"record_base64": ""}, "bad-json"),
         ({"record": '{"id": "x', "record_bytes": 100_000_000}, "line-too-long"),
+        ({"record": "a,b", "csv": {"columns": ["id", "x"], "types": ["?", "?"]}}, "bad-csv"),
+        ({"record": "a,b", "csv": {"columns": ["id", "x"], "delimiter": "--"}}, "bad-csv"),
     ],
 )
 def test_what_is_still_bad_is_refused(kept: dict[str, Any], code: str) -> None:

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddbio.errors import TransferError, UsageError
-from ddbio.rejects import RejectsFile, choose_rejects_path, lines_before
+from ddbio.errors import TransferError
+from ddbio.rejects import RejectsFile, lines_before
 from ddbio.storage import SourceFile
 from ddbio.units import ImportCursor, Reject, SliceUnit
 
@@ -178,59 +178,16 @@ def test_rejects_get_their_lines_at_the_end(path: Path) -> None:
     assert all(set(line) == {"source", "offset", "line", "code", "message", "record"} for line in contents(path))
 
 
-# --------------------------------------------------------------------------- its place
-
-
-@pytest.mark.parametrize(
-    ("source", "name"),
-    [
-        ("orders.json", "orders.rejects.jsonl"),
-        ("/data/orders.2026.json", "orders.rejects.jsonl"),
-        ("exports/", "exports.rejects.jsonl"),
-        ("s3://bucket/prefix/orders.json", "orders.rejects.jsonl"),
-        ("s3://bucket/", "bucket.rejects.jsonl"),
-        ("*.json", "_.rejects.jsonl"),
-        (".hidden.json", "import.rejects.jsonl"),
-        ("/", "import.rejects.jsonl"),
-        ("orders.rejects.jsonl", "orders.rejects.jsonl"),
-    ],
-)
-def test_rejects_go_to_the_current_folder_under_the_name_of_the_source(
-    source: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert choose_rejects_path(None, [source, "other.json"], []) == Path(name)
-
-
-def test_rejects_of_an_earlier_run_are_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("orders.rejects.jsonl", "orders.2.rejects.jsonl"):
-        Path(name).write_text("{}")
-    assert choose_rejects_path(None, ["orders.json"], []) == Path("orders.3.rejects.jsonl")
-    assert choose_rejects_path(None, ["orders.rejects.jsonl"], []) == Path("orders.3.rejects.jsonl")
-
-
-def test_a_place_that_is_asked_for_is_taken(path: Path) -> None:
-    assert choose_rejects_path(str(path), ["orders.json"], []) == path
-    path.write_text("old")
-    assert choose_rejects_path(str(path), ["orders.json"], [SourceFile("s3://bucket/x", 1, "1")]) == path
-
-
-def test_a_source_is_never_overwritten(tmp_path: Path) -> None:
-    source, link = tmp_path / "orders.json", tmp_path / "link.json"
-    source.write_text("{}")
-    link.symlink_to(source)
-    for asked in (source, link):
-        with pytest.raises(UsageError, match="is one of the sources"):
-            choose_rejects_path(str(asked), [str(source)], [SourceFile(str(source), 2, "1")])
-
-
-@pytest.mark.parametrize("place", [".", "/dev/null"])
-def test_what_is_no_file_is_not_written_to(place: str) -> None:
-    with pytest.raises(UsageError, match="is not a file that rejects can be written to"):
-        choose_rejects_path(place, ["orders.json"], [])
-
-
-def test_a_folder_that_is_not_there_is_told_before_anything_is_moved(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be written"):
-        choose_rejects_path(str(tmp_path / "gone" / "x.jsonl"), ["orders.json"], [])
+def test_a_file_that_somebody_else_made_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    """By another import, or since the job was last worked on: names that are chosen here never collide."""
+    path = tmp_path / "orders.rejects.jsonl"
+    one, two, three = (RejectsFile(path, ours=True) for _ in range(3))
+    for number, rejects in enumerate((one, two, three)):
+        rejects.add([reject(b"%d" % number)])
+        rejects.add([reject(b"more")])
+    names = [rejects.path.name for rejects in (one, two, three)]
+    assert names == ["orders.rejects.jsonl", "orders.2.rejects.jsonl", "orders.3.rejects.jsonl"]
+    for number, rejects in enumerate((one, two, three)):
+        assert [line["record"] for line in contents(rejects.path)] == [str(number), "more"]
+        assert rejects.state() == (str(rejects.path), 2, rejects.path.stat().st_size, True)
+        rejects.close()

@@ -17,9 +17,10 @@ from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.wire import Endpoint
 from ddbio.errors import DdbioError, UsageError, on_one_line
 from ddbio.options import AwsSettings
-from ddbio.rejects import choose_rejects_path
+from ddbio.reject_place import choose_rejects_place
 from ddbio.simulator import Simulator
 from ddbio.simulator.__main__ import main
+from ddbio.storage import Storages
 from ddbio.storage.local import LocalStorage
 from ddbio.storage.names import check_output_name
 
@@ -156,7 +157,7 @@ def test_the_storage_asks_for_it(tmp_path: Path) -> None:
 @example("s3://bucket/\u202e\x1b[31m")
 def test_rejects_stay_in_the_current_folder(tmp_path_factory: pytest.TempPathFactory, source: str) -> None:
     """Their name is made of the source's, which may be the key of an object that anybody named."""
-    path = choose_rejects_path(None, [source], [])
+    path = choose_rejects_place(None, [source], [], Storages(AwsSettings())).path
     assert path.parent == Path()
     assert path.name.endswith(".rejects.jsonl") and len(os.fsencode(path.name)) <= 255
     assert not path.name.startswith((".", "-"))
