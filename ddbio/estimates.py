@@ -82,6 +82,8 @@ class WriteEstimates:
 
     def learn(self, estimated: Units, consumed: Units) -> None:
         """An answer said what a request consumed of which all items were written."""
+        if consumed == estimated:
+            return
         for budget, (expected, used) in enumerate(zip(estimated, consumed, strict=True)):
             if expected > 0:
                 seen = self._correction[budget] * used / expected

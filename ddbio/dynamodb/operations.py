@@ -90,6 +90,9 @@ def batch_write_operation(budgets: tuple[str, ...]) -> Operation[BatchWriteReply
 
 
 def _by_budget(reports: list[ConsumedCapacity], indexes: tuple[str, ...]) -> Units | None:
+    if len(reports) == 1 and not indexes:  # nearly always
+        units = reports[0].CapacityUnits
+        return None if units is None else (units,)
     told = [each for each in reports if each.CapacityUnits is not None]
     if not told:
         return None

@@ -52,25 +52,32 @@ class Signer:
         self._stamp = ""
         self._token_header = ""
         self._signed_headers = ""
+        self._prepared: dict[str, tuple[str, str, str]] = {}  # by target, for this second and these keys
 
     def headers(self, target: str, body: bytes) -> str:
         """The header lines (CRLF after each) for POST / with `x-amz-target: target` and this body."""
         self._refresh()
+        canonical, to_sign, lines = self._prepared.get(target) or self._prepare(target)
+        canonical += hashlib.sha256(body).hexdigest()
+        to_sign += hashlib.sha256(canonical.encode()).hexdigest()
+        return f"{lines}{_digest(self._day_key, to_sign).hex()}\r\n"
+
+    def _prepare(self, target: str) -> tuple[str, str, str]:
+        """The canonical request, the text to sign and the header lines, each up to what depends on the body."""
+        assert self._keys is not None
         token = f"x-amz-security-token:{self._token_header}\n" if self._token_header else ""
         canonical = (
             f"POST\n/\n\ncontent-type:{_CONTENT_TYPE}\nhost:{self._host}\nx-amz-date:{self._stamp}\n{token}"
-            f"x-amz-target:{target}\n\n{self._signed_headers}\n{hashlib.sha256(body).hexdigest()}"
+            f"x-amz-target:{target}\n\n{self._signed_headers}\n"
         )
-        to_sign = f"{_ALGORITHM}\n{self._stamp}\n{self._scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-        signature = _digest(self._day_key, to_sign).hex()
         token = f"X-Amz-Security-Token: {self._token_header}\r\n" if self._token_header else ""
-        assert self._keys is not None
-        return (
+        lines = (
             f"Host: {self._host}\r\nContent-Type: {_CONTENT_TYPE}\r\nX-Amz-Date: {self._stamp}\r\n{token}"
             f"X-Amz-Target: {target}\r\nAuthorization: {_ALGORITHM} "
-            f"Credential={self._keys.access_key}/{self._scope}, SignedHeaders={self._signed_headers}, "
-            f"Signature={signature}\r\n"
+            f"Credential={self._keys.access_key}/{self._scope}, SignedHeaders={self._signed_headers}, Signature="
         )
+        self._prepared[target] = canonical, f"{_ALGORITHM}\n{self._stamp}\n{self._scope}\n", lines
+        return self._prepared[target]
 
     def _refresh(self) -> None:
         second = int(self._wall_clock())
@@ -78,6 +85,7 @@ class Signer:
         if second == self._second and keys is self._keys:
             return
         self._second = second
+        self._prepared.clear()
         self._stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
         date = self._stamp[:8]
         if date != self._date or keys is not self._keys:

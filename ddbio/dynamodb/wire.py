@@ -25,6 +25,7 @@ import httptools
 
 CONNECT_TIMEOUT_S = 10.0
 _CONNECT_REPLY_LIMIT_BYTES = 65_536
+_CRC_HEADER_BYTES = len("x-amz-crc32")  # no other header of the service is so long: the rest is passed over
 _UNVERIFIED = "check AWS_CA_BUNDLE (or ca_bundle of the profile), --endpoint-url, and who answers there"
 _MANY_FILES = "use fewer connections (--lanes), or raise the limit (ulimit -n)"
 PROXY_HINT = "check HTTPS_PROXY and HTTP_PROXY, with the user and password in them, and NO_PROXY"
@@ -108,6 +109,8 @@ class Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._crc32: bytes | None = None
         self._bytes_of_answer = 0
+        self._due_s = 0.0  # when the answer must be complete
+        self._timer: asyncio.TimerHandle | None = None
 
     async def request(self, headers: str, body: bytes) -> Response:
         """Send a request with these header lines and this body; the whole answer. Raises WireError."""
@@ -120,12 +123,13 @@ class Connection(asyncio.Protocol):
         self._body, self._crc32, self._bytes_of_answer = [], None, 0
         head = f"{self._request_line}{headers}Content-Length: {len(body)}\r\nAccept-Encoding: identity\r\n\r\n"
         self._transport.write(head.encode() + body)
-        timer = loop.call_later(self._timeout_s, self._time_out)
+        self._due_s = loop.time() + self._timeout_s
+        if self._timer is None:
+            self._timer = loop.call_later(self._timeout_s, self._look_at_clock)
         try:
             response: Response = await answer
             return response
         finally:
-            timer.cancel()
             self._answer = None
             if not answer.done() or answer.cancelled():
                 self.close()  # abandoned half-way: whatever comes in would be taken for the next answer
@@ -134,6 +138,9 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
             self._transport = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     # -- connecting
 
@@ -192,7 +199,7 @@ class Connection(asyncio.Protocol):
             self.close()  # a second answer behind the first: what is left of it would be taken for the next one
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == b"x-amz-crc32":
+        if len(name) == _CRC_HEADER_BYTES and name.lower() == b"x-amz-crc32":
             self._crc32 = value
 
     def on_body(self, data: bytes) -> None:
@@ -215,8 +222,17 @@ class Connection(asyncio.Protocol):
 
     # -- failing
 
-    def _time_out(self) -> None:
-        self._fail("timeout", f"no complete answer within {self._timeout_s:.0f} s")
+    def _look_at_clock(self) -> None:
+        """One timer serves many requests: it is late for all but the first, and then set for what is left."""
+        self._timer = None
+        if self._answer is None:
+            return
+        loop = asyncio.get_running_loop()
+        left_s = self._due_s - loop.time()
+        if left_s > 0:
+            self._timer = loop.call_later(left_s, self._look_at_clock)
+        else:
+            self._fail("timeout", f"no complete answer within {self._timeout_s:.0f} s")
 
     def _fail(self, kind: str, detail: str) -> None:
         self.close()

@@ -122,7 +122,7 @@ class DynamoDBJson(JsonText):
         return checked(item if wrapped and item is not None else value)
 
     def render(self, items: list[msgspec.Raw]) -> bytes:
-        return b"".join([b'{"Item":%b}\n' % bytes(item) for item in items])
+        return b'{"Item":%b}\n' % b'}\n{"Item":'.join(items) if items else b""
 
 
 def _is_typed(value: dict[str, Any]) -> bool:

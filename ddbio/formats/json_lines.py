@@ -68,7 +68,11 @@ class JsonLines(JsonText):
     one_unit_bytes = ONE_UNIT_BYTES
 
     def parse(self, record: bytes) -> AttributeMap:
-        return to_attributes(decode_object(record))
+        try:
+            value = decode(record)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            value = None
+        return to_attributes(value if type(value) is dict else decode_object(record))  # the latter says what is wrong
 
     def render(self, items: list[dict[str, AttributeValue]]) -> bytes:
         return encode_lines([to_plain(item) for item in items])
