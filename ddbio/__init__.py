@@ -61,6 +61,7 @@ what is moved
     units         all that crosses between parent and workers: units of work, cursors, reports
     items         plain values on one side, typed attribute values on the other
     keys          what makes two items one, and what is no key
+    transforms    what becomes of an item on its way
     capacity      sizes and capacity units
     compression   on the way out: gzip and zstd
     unpacking     on the way in: the same, and what a manifest says of a file

@@ -38,6 +38,7 @@ from ddbio.subset import (
     units_of,
 )
 from ddbio.transfer import Run, transfer, why_incomplete
+from ddbio.transforms import transform_of
 from ddbio.units import ExportedFile
 
 
@@ -66,6 +67,7 @@ def export_table(
     """
     with reported("export", options) as report:
         get_compression(options.compress)  # said before anything is moved
+        transform_of(options)
         session = Session(options.aws)
         table, subset = _describe(session, options)
         run = Run.begin(options, session, table, "RCU", DEFAULT_EXPORT_LANES, progress, engine, stop)
@@ -148,6 +150,7 @@ def _work(
         lanes=run.lanes,
         compress=options.compress,
         subset=subset,
+        transform=transform_of(options),
     )
     with quota_of(options.limit, left, journal.settled()) as quota:
         job = replace(job, subset=replace(subset, quota=quota))

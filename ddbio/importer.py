@@ -29,6 +29,7 @@ from ddbio.rejects import ErrorLimit, RejectsFile
 from ddbio.report import reported
 from ddbio.storage import SourceFile, Storages, absolute
 from ddbio.transfer import Run, transfer, why_incomplete
+from ddbio.transforms import transform_of
 from ddbio.units import ChunkUnit, ImportCursor, SliceUnit, UnitReport
 from ddbio.writer import ImportJob, default_lanes
 
@@ -59,6 +60,7 @@ def import_table(
     with reported("import", options) as report:
         lanes, limit = default_lanes(check_mode(options.mode)), ErrorLimit.parse(options.max_errors)
         check_options(options)
+        transform_of(options)  # what is wrong with it is said before anything is moved
         session = Session(options.aws)
         found = session.find(options.table) if options.create_table else session.describe(options.table)
         storages = Storages(options.aws, session.keys)
@@ -166,7 +168,7 @@ def _work(
     journal: Journal,
 ) -> tuple[Accounts, DdbioError | None]:
     data_plane = run.session.data_plane(options.give_up_after_s)
-    job = ImportJob(run.table, data_plane, options.aws, run.lanes, options.mode)
+    job = ImportJob(run.table, data_plane, options.aws, run.lanes, options.mode, transform_of(options))
     journal.note(rejects=rejects.state())
 
     def on_report(report: UnitReport) -> float:

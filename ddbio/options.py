@@ -58,6 +58,8 @@ class TransferOptions:
     over_provisioned: allow a capacity above what a provisioned table has.
     format: a key of `ddbio.formats.FORMATS`.
     lanes: connections a worker keeps busy; None for the default.
+    rename, drop, assign: of every item: `old=new`, names to leave out, `name=value`. transform: then a function of
+        the user's, `file.py:function`. See `ddbio.transforms`.
     give_up_after_s: without any success of the whole job for so long, it stops.
     journal: keep what the same call needs to go on where this one ended; without it nobody can.
     state_dir: where that is kept; None for the usual place (`ddbio.state`).
@@ -72,6 +74,10 @@ class TransferOptions:
     over_provisioned: bool = False
     format: str = "json"
     lanes: int | None = None
+    transform: str | None = None
+    rename: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    assign: tuple[str, ...] = ()
     give_up_after_s: float = 600.0
     journal: bool = True
     state_dir: str | None = None

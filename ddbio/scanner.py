@@ -10,7 +10,9 @@ import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import msgspec
 
 from ddbio.capacity import MAX_PAGE_BYTES, page_read_units
 from ddbio.compression import fit, get_compression
@@ -18,11 +20,13 @@ from ddbio.dynamodb.client import DataClient
 from ddbio.dynamodb.errors import ServiceError
 from ddbio.dynamodb.operations import scan_body, scan_operation
 from ddbio.dynamodb.session import DataPlane
-from ddbio.errors import DdbioError, TransferError
+from ddbio.errors import DdbioError, RecordError, TransferError
 from ddbio.formats import FormatSpec, get_format
+from ddbio.items import AttributeMap
 from ddbio.options import AwsSettings
 from ddbio.storage import Output, Storage, WrittenFile, open_storage
 from ddbio.subset import WHOLE, Subset
+from ddbio.transforms import Transform, TransformSpec, open_transform
 from ddbio.units import ExportCursor, ExportedFile, SegmentUnit, Tally, Unit, UnitReport
 from ddbio.worker import REPORT_INTERVAL_S, StopRequested, WorkerContext
 
@@ -38,7 +42,7 @@ class ExportJob:
 
     table: its name. item_bytes: average size of an item as the service reports it; 0 where it does not know.
     max_file_bytes: a file is closed before it would grow beyond.
-    subset: which part of the table; all of it by default.
+    subset: which part of the table; all of it by default. transform: what becomes of an item, if anything.
     """
 
     table: str
@@ -52,6 +56,7 @@ class ExportJob:
     lanes: int = DEFAULT_EXPORT_LANES
     compress: str = "none"
     subset: Subset = WHOLE
+    transform: TransformSpec | None = None
 
     def open(self, context: WorkerContext) -> ExportWork:
         return ExportWork(self, context)
@@ -64,7 +69,8 @@ class ExportWork:
         self.job = job
         self.context = context
         self.format = get_format(job.format)
-        self.scan = scan_operation(self.format.page_items)
+        self.transform = open_transform(job.transform)
+        self.scan = scan_operation(self.format.page_items if self.transform is None else list[AttributeMap])
         self.storage: Storage = open_storage(job.destination, job.aws, context.keys)
         self.new_client = job.data_plane.open(context, job.table)
         self.page_size = PageSize(
@@ -192,17 +198,41 @@ class ExportLane:
         page_size.learn(scanned, sum(self._client.consumed))
         if self._quota is not None:
             items = items[: self._quota.take(unit.number, len(items))]
-        files.leave_out(scanned - len(items))
+        cut = len(items) < len(reply.Items)
+        files.aside.left_out += scanned - len(items)
+        if self._work.transform is not None:
+            items = self._transformed(items, self._work.transform, unit, files.aside)
         if items:
             await files.write(self._work.format.render(items), len(items))
-        return reply.next_key() if len(items) == len(reply.Items) else None
+        return None if cut else reply.next_key()
+
+    def _transformed(
+        self, items: list[AttributeMap], transform: Transform, unit: SegmentUnit, aside: Tally
+    ) -> list[Any]:
+        """The items as the transform makes them, in the form that the format renders. A rejected item would be lost:
+        what cannot be transformed fails the unit."""
+        made: list[AttributeMap] = []
+        for item in items:
+            try:
+                ones = transform(item)
+            except RecordError as error:
+                raise TransferError(
+                    f"{unit.describe()} of table {self._work.job.table}: the transform of {_beginning(item)} failed: "
+                    f"{error}",
+                    "mend the transform and export again",
+                ) from None
+            aside.added += max(0, len(ones) - 1)
+            aside.dropped += not ones
+            made += ones
+        page: list[Any] = msgspec.json.decode(msgspec.json.encode(made), type=self._work.format.page_items)
+        return page
 
     def _report(self, unit: SegmentUnit, files: SegmentFiles, *, done: bool = False) -> None:
         cursor, exported, items = files.take_settled()
-        left_out = files.take_left_out()
         tally, self._client.tally = self._client.tally, Tally()
-        tally.read = items + left_out
-        tally.left_out = left_out
+        aside = files.take_aside()
+        tally.add(aside)
+        tally.read = items + aside.left_out + aside.dropped - aside.added
         tally.written = sum(each.items for each in exported)
         tally.bytes = sum(each.file.size_bytes for each in exported)
         self._context.report(UnitReport(unit.number, cursor, tally, files=exported, done=done))
@@ -226,7 +256,8 @@ class SegmentFiles:
         self._cursor = unit.cursor or ExportCursor(None, 0, None, 0)
         self._durable = self._told = 0  # items up to the cursor; those already reported
         self._items_before = self._cursor.items
-        self._left_out = self._left_out_at_cursor = 0  # items since the last report; those up to the cursor
+        self.aside = Tally()  # what of the page that is being written is left out, dropped or added
+        self._aside_at_cursor = Tally()  # the same up to the cursor, since it was told
         self._finished_at_cursor = 0
         self._aborted = False
         self._marked_output: Output | None = None
@@ -258,10 +289,6 @@ class SegmentFiles:
             if lines:
                 await self._close_file()
 
-    def leave_out(self, items: int) -> None:
-        """So many items of the page were read and are not written."""
-        self._left_out += items
-
     def mark(self, last_key: str | None) -> bool:
         """A page ends here. If all is durable the cursor moves up to it; whether it then points into a new upload."""
         output = self._output
@@ -274,7 +301,8 @@ class SegmentFiles:
         items = self._items_before + self._items
         self._cursor = ExportCursor(last_key, self._number, state, self._output_items, packer, items)
         self._durable = self._items
-        self._left_out_at_cursor = self._left_out
+        self._aside_at_cursor.add(self.aside)
+        self.aside = Tally()
         self._finished_at_cursor = len(self._finished)
         return begun
 
@@ -303,11 +331,10 @@ class SegmentFiles:
         items, self._told = self._durable - self._told, self._durable
         return None if self._aborted else self._cursor, files, items
 
-    def take_left_out(self) -> int:
-        """Items before the cursor that were left out, since the last call."""
-        items, self._left_out_at_cursor = self._left_out_at_cursor, 0
-        self._left_out -= items
-        return items
+    def take_aside(self) -> Tally:
+        """What before the cursor was left out, dropped or added, since the last call."""
+        aside, self._aside_at_cursor = self._aside_at_cursor, Tally()
+        return aside
 
     def _create(self) -> Output:
         name = f"{_short_name(self._job.table)}-{self._unit.segment:04d}-{self._number:05d}{self._suffix}"
@@ -339,6 +366,11 @@ class SegmentFiles:
 
     async def _in_thread(self, call: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(None, call)
+
+
+def _beginning(item: AttributeMap) -> str:
+    text = msgspec.json.encode(item).decode()
+    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 def _short_name(table: str) -> str:

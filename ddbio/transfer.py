@@ -23,6 +23,7 @@ from ddbio.options import TransferOptions, material
 from ddbio.planning import Plan, Remainder
 from ddbio.pool import run_processes
 from ddbio.progress import Progress, QuietProgress
+from ddbio.transforms import fingerprint
 from ddbio.units import Lull, Notice, Tally, UnitReport
 from ddbio.worker import Job
 
@@ -80,7 +81,8 @@ class Run:
         """What must be the same in all runs of a job. A table that was deleted and made again is another one."""
         description = self.table.description
         made = [description.get("TableId"), str(description.get("CreationDateTime"))]
-        return {**material(self.options), f"table {self.table.name}": made}
+        transform = {"the transform's file": fingerprint(self.options)} if self.options.transform else {}
+        return {**material(self.options), **transform, f"table {self.table.name}": made}
 
 
 def transfer(

@@ -4,8 +4,9 @@ A **unit** is a piece of work that any worker of any engine can do alone; a **cu
 **report** is the only way back. Everything here is small, frozen and picklable; no clients, no handles.
 
 Accounting rule: reports carry *differences* since the unit's previous report, so their sum is what happened, whoever
-did it and however often a unit changed hands. For every import `read == written + replaced + rejected + skipped`; for
-every export `read == written + left_out`.
+did it and however often a unit changed hands. For every import
+`read + added == written + replaced + rejected + skipped + dropped`, for every export
+`read + added == written + left_out + dropped`.
 """
 
 from __future__ import annotations
@@ -162,6 +163,8 @@ class Tally:
     written: int = 0  # items the service confirmed, items in finished files
     rejected: int = 0  # records in the rejects file
     skipped: int = 0  # records not inserted because the table had an item of their key
+    added: int = 0  # items beyond the first that a transform made of one
+    dropped: int = 0  # records and items that a transform left out
     left_out: int = 0  # items read that an export leaves out: by its filter, or beyond its limit
     deleted: int = 0  # of those written: confirmed deletes
     replaced: int = 0  # records superseded by a later one with the same key in the same batch
@@ -195,7 +198,8 @@ class Tally:
 
     def unsettled(self) -> int:
         """Records read whose fate no count tells; 0 in the accounts of a finished run."""
-        return self.read - self.written - self.rejected - self.replaced - self.skipped - self.left_out
+        settled = self.written + self.rejected + self.replaced + self.skipped + self.left_out + self.dropped
+        return self.read + self.added - settled
 
 
 COUNTS = tuple(each.name for each in fields(Tally) if each.name != "reasons")

@@ -33,6 +33,7 @@ from ddbio.modes import MODES
 from ddbio.options import AwsSettings
 from ddbio.reader import RecordReader
 from ddbio.storage import Storages
+from ddbio.transforms import Transform, TransformSpec, open_transform
 from ddbio.units import ChunkUnit, ImportCursor, ImportUnit, Reject, SliceUnit, Tally, Unit, UnitReport
 from ddbio.worker import REPORT_INTERVAL_S, WorkerContext
 
@@ -47,13 +48,17 @@ def default_lanes(mode: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ImportJob:
-    """What every worker of an import must know; picklable. mode: one of `ddbio.modes.MODES`."""
+    """What every worker of an import must know; picklable.
+
+    mode: one of `ddbio.modes.MODES`. transform: what becomes of an item first, if anything.
+    """
 
     table: TableInfo
     data_plane: DataPlane
     aws: AwsSettings
     lanes: int = DEFAULT_IMPORT_LANES
     mode: str = "put"
+    transform: TransformSpec | None = None
 
     def open(self, context: WorkerContext) -> ImportWork:
         return ImportWork(self, context)
@@ -67,6 +72,7 @@ class ImportWork:
         self.context = context
         self.format_of: Callable[[FormatSpec], Format] = cache(get_format)
         self.mode = MODES[job.mode](job.table)
+        self.transform = open_transform(job.transform)
         self.reader = RecordReader(Storages(job.aws, context.keys))
         self.new_client = job.data_plane.open(context, job.table.name)
 
@@ -86,6 +92,8 @@ class _Position(msgspec.Struct, gc=False):
     skipped: int = 0
     deleted: int = 0
     blank: int = 0
+    added: int = 0
+    dropped: int = 0
 
     @classmethod
     def of(cls, unit: ImportUnit) -> _Position:
@@ -127,8 +135,10 @@ class ImportLane:
             async for block in self._blocks(unit):
                 if block.left_out:
                     await self._reject_beginning(block)
-                else:
+                elif self._work.transform is None:
                     await self._import_block(block.offset, block.data)
+                else:
+                    await self._import_shaped(block.offset, block.data, self._work.transform)
             await self._drain()
         except BaseException:
             self._report()
@@ -184,6 +194,34 @@ class ImportLane:
             here.read += 1
             here.offset += len(record) + 1
             here.lines += record.count(b"\n") + 1 if has_long_records else 1
+
+    async def _import_shaped(self, offset: int, block: bytes, transform: Transform) -> None:
+        """The same where a record becomes any number of items: all of them are written, or it is rejected."""
+        pending, here = self._pending, self._here
+        here.offset = offset
+        for record in self._format.split(block):
+            if not record or record.isspace():
+                here.blank += 1
+                here.pass_by(record)
+                continue
+            try:
+                writes = [self._new_write(record, item) for item in transform(self._format.parse(record))]
+            except RecordError as error:
+                await self._reject(record, error)
+                continue
+            for number, write in enumerate(writes):
+                while not pending.offer(write):
+                    # In front of a record the position may be clean, between its items it is not.
+                    await (self._send_pending() if number else self._flush())
+            here.read += 1
+            here.added += max(0, len(writes) - 1)
+            here.dropped += not writes
+            here.pass_by(record)
+
+    def _new_write(self, record: bytes, attributes: AttributeMap) -> Write:
+        mode, here = self._work.mode, self._here
+        key = mode.key_of(attributes)
+        return mode.new_write(here.offset, here.lines, key, record, attributes, mode.units_of(attributes, False))
 
     async def _reject(self, record: bytes, error: RecordError) -> None:
         here = self._here

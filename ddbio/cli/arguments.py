@@ -15,6 +15,7 @@ from ddbio.options import AwsSettings
 if TYPE_CHECKING:
     from ddbio.accounts import Result
     from ddbio.caps import Cap
+    from ddbio.units import Tally
 
 
 def new_parser(program: str, description: str, examples: str) -> argparse.ArgumentParser:
@@ -55,6 +56,7 @@ def add_transfer_options(
         default=formats[0],
         help="what a record looks like (default: %(default)s)",
     )
+    add_transform_options(parser)
     parser.add_argument("--profile", help="a profile of the AWS configuration")
     parser.add_argument("--endpoint-url", metavar="URL", help="another DynamoDB endpoint")
     parser.add_argument("--s3-endpoint-url", metavar="URL", help="another S3 endpoint")
@@ -138,6 +140,32 @@ def s3_put_args(given: argparse.Namespace) -> dict[str, str]:
     return args
 
 
+def add_transform_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what becomes of an item on its way", "In this order. See docs/shaping.md.")
+    group.add_argument(
+        "--rename", action="append", default=[], metavar="OLD=NEW", help="an attribute; may be given several times"
+    )
+    group.add_argument(
+        "--drop",
+        action="append",
+        default=[],
+        metavar="NAMES",
+        help="attributes to leave out, with commas between them",
+    )
+    group.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an attribute of every item; the value is JSON or else a string; may be given several times",
+    )
+    group.add_argument(
+        "--transform",
+        metavar="FILE.py:FUNCTION",
+        help="a function of your own: it gets an item as Python values and returns one, a list of them, or None",
+    )
+
+
 def transfer_options(given: argparse.Namespace) -> dict[str, Any]:
     """The fields of `TransferOptions`."""
     return {
@@ -154,11 +182,21 @@ def transfer_options(given: argparse.Namespace) -> dict[str, Any]:
         "over_provisioned": given.over_provisioned,
         "format": given.format,
         "lanes": given.lanes,
+        "transform": given.transform,
+        "rename": tuple(given.rename),
+        "drop": tuple(given.drop),
+        "assign": tuple(given.set),
         "give_up_after_s": given.give_up_after,
         "fresh": given.fresh,
         "state_dir": given.state_dir,
         "report": given.report,
     }
+
+
+def transformed(tally: Tally) -> list[str]:
+    """What a transform did to the number of items."""
+    added = [f"{tally.added:,} added by the transform"] * bool(tally.added)
+    return added + [f"{tally.dropped:,} dropped by the transform"] * bool(tally.dropped)
 
 
 def counted(number: int, noun: str) -> str:

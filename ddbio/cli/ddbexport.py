@@ -124,9 +124,9 @@ def summary(result: ExportResult) -> str:
     tally = result.tally
     size = sum(each.file.size_bytes for each in result.files)
     files = arguments.counted(len(result.files), "file")
-    left_out = f", {tally.left_out:,} left out" * bool(tally.left_out)
+    aside = [f"{tally.left_out:,} left out"] * bool(tally.left_out) + arguments.transformed(tally)
     lines = [
-        f"{tally.read:,} read, {tally.written:,} exported to {files} of {size:,} bytes{left_out}",
+        f"{tally.read:,} read, {tally.written:,} exported to {files} of {size:,} bytes{', '.join(['', *aside])}",
         arguments.consumption(result, result.cap),
     ]
     lines += arguments.this_run(result)

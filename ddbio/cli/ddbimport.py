@@ -37,6 +37,10 @@ examples:
        DDBImport.py -r us-east-1 -t New -s orders.json --create-table --key id:S
   9. CSV, some of its columns as numbers and sets
        DDBImport.py -r us-east-1 -t Orders -s orders.csv --csv-types amount:N,tags:SS
+  10. without two attributes, and with a new one
+       DDBImport.py -r us-east-1 -t Orders -s orders.json --drop email,phone --set 'imported=true'
+  11. what a function of your own makes of each item
+       DDBImport.py -r us-east-1 -t Orders -s orders.json --transform shape.py:shape
 
 exit codes: 0 everything imported; 1 records were rejected; 2 the command cannot work as given (nothing was moved);
 3 the import failed; 130 stopped
@@ -125,7 +129,7 @@ def summary(result: ImportResult) -> str:
     counts = [f"{tally.read:,} read"]
     counts += [f"{tally.written - tally.deleted:,} written"] * (tally.written != tally.deleted or not tally.deleted)
     counts += [f"{tally.deleted:,} deleted"] * bool(tally.deleted)
-    counts += [f"{tally.rejected:,} rejected"]
+    counts += [f"{tally.rejected:,} rejected", *arguments.transformed(tally)]
     counts += [f"{tally.skipped:,} skipped because their key was taken"] * bool(tally.skipped)
     counts += [f"{tally.replaced:,} replaced by a later record with the same key"] * bool(tally.replaced)
     counts += [f"{tally.blank:,} blank line{'s' * (tally.blank != 1)} skipped"] * bool(tally.blank)

@@ -179,6 +179,7 @@ def world(simulator: Simulator, s3: Endpoint, tmp_path: Path) -> dict[str, str]:
     (tmp_path / "orders.csv").write_text("id,amount,tags\n" + "".join(f'k{n},{n},"[""a""]"\n' for n in range(20)))
     write_items(tmp_path / "part-1.json", plain_items(20))
     write_items(tmp_path / "exported-before" / "orders.json", plain_items(20))
+    (tmp_path / "shape.py").write_text("def shape(item):\n    return item\n")
     make_manifest(tmp_path / "exported-before")
     bucket = f"examples-{uuid.uuid4().hex[:12]}"
     s3.client().create_bucket(Bucket=bucket)

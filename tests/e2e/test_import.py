@@ -295,3 +295,55 @@ def test_create_table_makes_nothing_that_cannot_work(
     assert "CreateTable" not in simulator.requests()
     assert run_import("-t", "New", *command).code == 0
     assert_holds(simulator, "New", orders)
+
+
+SHAPE = """
+from decimal import Decimal
+
+def shape(item):
+    if item["n"] == 7:
+        raise ValueError("seven is not wanted")
+    if item["n"] % 10 == 0:
+        return None
+    return [item, {"id": item["id"] + "-copy", "half": item["n"] / 2}]
+"""
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_items_are_transformed_on_their_way_in_and_out(
+    run_import: Run, run_export: Run, simulator: Simulator, tmp_path: Path, processes: int
+) -> None:
+    simulator.create_table("Orders", "id:S")
+    write_items(tmp_path / "in.json", [{**item, "secret": {"S": "x"}} for item in plain_items(100)])
+    (tmp_path / "shape.py").write_text(SHAPE)
+    options = ("--drop", "secret", "--set", "new=true", "--transform", "shape.py:shape", "-p", processes)
+    done = run_import("-t", "Orders", "-s", "in.json", *options)
+    assert (done.code, done.out.splitlines()[0]) == (
+        1,
+        "100 read, 178 written, 1 rejected, 89 added by the transform, 10 dropped by the transform",
+    )
+    (reject,) = map(json.loads, (tmp_path / "in.rejects.jsonl").read_text().splitlines())
+    assert (reject["code"], reject["line"]) == ("transform-failed", 8)
+    assert reject["message"] == "ValueError: seven is not wanted (line 6 of shape.py)"
+    kept = [item for item in plain_items(100) if int(item["n"]["N"]) % 10 and item["n"]["N"] != "7"]
+    copies = [{"id": {"S": item["id"]["S"] + "-copy"}, "half": {"N": str(int(item["n"]["N"]) / 2)}} for item in kept]
+    assert_holds(simulator, "Orders", [*({**item, "new": {"BOOL": True}} for item in kept), *copies])
+
+    (tmp_path / "out.py").write_text("def only(item):\n    return item if 'half' in item else None\n")
+    done = run_export(
+        "-t", "Orders", "-d", "out", "--transform", "out.py:only", "--rename", "half=h", "-p", processes
+    )
+    assert (done.code, done.counts["exported"]) == (0, 0), done.err  # a renamed attribute has its new name by then
+    done = run_export("-t", "Orders", "-d", "out2", "--transform", "out.py:only", "-p", processes)
+    assert (done.code, done.counts["read"], done.counts["exported"], done.counts["dropped"]) == (0, 178, 89, 89)
+    assert contents(read_items(tmp_path / "out2")) == contents(copies)
+
+
+def test_a_transform_that_cannot_be_loaded(run_import: Run, simulator: Simulator, tmp_path: Path) -> None:
+    simulator.create_table("Orders", "id:S")
+    write_items(tmp_path / "in.json", plain_items(3))
+    (tmp_path / "slip.py").write_text("def f(item)\n    return item\n")
+    command = ("-t", "Orders", "-s", "in.json", "--transform")
+    run_import(*command, "slip.py:f").assert_one_line_error(2, "SyntaxError", "line 1")
+    run_import(*command, "missing.py:f").assert_one_line_error(2, "missing.py", "FileNotFoundError")
+    assert simulator.requests() == {}

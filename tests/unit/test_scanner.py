@@ -23,6 +23,7 @@ from ddbio.scanner import FIRST_LIMIT, ExportJob, ExportLane, ExportWork, PageSi
 from ddbio.storage import WrittenFile
 from ddbio.storage.local import LocalStorage
 from ddbio.subset import WHOLE, Subset
+from ddbio.transforms import TransformSpec
 from ddbio.units import ExportCursor, ExportedFile, SegmentUnit, Tally, UnitReport
 from ddbio.worker import StopRequested
 from tests.unit.service import DATA_PLANE, cut, refusal, reply, served_by, worker_context
@@ -98,6 +99,7 @@ def export_job(
     folder: str = "out",
     compress: str = "none",
     subset: Subset = WHOLE,
+    transform: TransformSpec | None = None,
 ) -> ExportJob:
     return ExportJob(
         table=table,
@@ -111,6 +113,7 @@ def export_job(
         lanes=1,
         compress=compress,
         subset=subset,
+        transform=transform,
     )
 
 
@@ -439,6 +442,7 @@ class Export:
     stop_after: int | None = None
     most_units: float = float("inf")
     subset: Subset = WHOLE
+    transform: TransformSpec | None = None
 
     def work(self, unit: SegmentUnit = UNIT) -> None:
         clock = Clock()
@@ -450,7 +454,10 @@ class Export:
         with served_by(act):
             context = worker_context(self.reports.append, FakeSleep(clock, self.stop_after), clock)  # type: ignore[arg-type]
             context.pacer.most_units = self.most_units  # type: ignore[attr-defined]
-            work = ExportWork(export_job(self.max_file_bytes, folder=self.folder, subset=self.subset), context)
+            work = ExportWork(
+                export_job(self.max_file_bytes, folder=self.folder, subset=self.subset, transform=self.transform),
+                context,
+            )
             work.storage = self.storage
             lane = ExportLane(work)
 
@@ -475,6 +482,30 @@ def test_a_segment_is_scanned_to_its_end() -> None:
     assert {
         (request["Segment"], request["TotalSegments"], request.get("Limit")) for request in export.table.requests
     } == {(7, 8, None)}
+
+
+def test_a_page_is_transformed() -> None:
+    """The first item is dropped, the second becomes two, the third stays; all of it is in the books."""
+    export = Export(Table([[item(1), item(2)], [item(3)]]), max_file_bytes=100)
+    export.transform = TransformSpec(f"{__file__}:shape", {}, frozenset(), {"new": {"BOOL": True}})
+    export.work()
+    lines = [b'{"id":20,"new":true}', b'{"id":21,"new":true}', b'{"id":3,"new":true}']
+    assert b"".join(export.storage.files.values()).splitlines() == lines
+    tally = export.reports[-1].tally
+    assert (tally.read, tally.written, tally.added, tally.dropped, tally.unsettled()) == (3, 3, 1, 1, 0)
+
+
+def test_a_transform_that_fails_fails_the_segment_by_name() -> None:
+    export = Export(Table([[item(1), item(4)]]), max_file_bytes=100)
+    export.transform = TransformSpec(f"{__file__}:shape", {}, frozenset(), {})
+    with pytest.raises(TransferError, match=r'segment 7 of 8 .*\{"id":\{"N":"4"\}\} failed: KeyError: 4 \(line'):
+        export.work()
+    assert (export.storage.files, export.reports[-1].tally.read) == ({}, 0)
+
+
+def shape(item: dict[str, Any]) -> list[dict[str, Any]]:
+    number = int(item["id"])
+    return [{**item, "id": made} for made in {1: [], 2: [20, 21], 3: [3]}[number]]
 
 
 def test_what_a_filter_leaves_out_is_counted() -> None:

@@ -23,6 +23,7 @@ from ddbio.items import AttributeMap, Deletion
 from ddbio.options import AwsSettings
 from ddbio.reader import RecordReader
 from ddbio.storage import SourceFile
+from ddbio.transforms import TransformSpec
 from ddbio.units import ImportCursor, Reject, SliceUnit, Tally, UnitReport
 from ddbio.worker import StopRequested
 from ddbio.writer import ImportJob, ImportLane, ImportWork
@@ -69,6 +70,7 @@ class Import:
     seconds_a_request: float = 0.0
     kill_at: int | None = None  # the request during which the process dies
     mode: str = "put"
+    transform: TransformSpec | None = None
     format: Format | None = None
     sleep: FakeSleep = field(init=False)
 
@@ -98,7 +100,7 @@ class Import:
 
         with served_by(act):
             context = worker_context(report, self.sleep, self.clock)
-            job = ImportJob(self.info, DATA_PLANE, AwsSettings(), lanes=1, mode=self.mode)
+            job = ImportJob(self.info, DATA_PLANE, AwsSettings(), lanes=1, mode=self.mode, transform=self.transform)
             work = ImportWork(job, context)
             if self.format is not None:
                 work.format_of = lambda _: self.format
@@ -287,6 +289,49 @@ def test_inserts_that_are_refused_or_throttled() -> None:
     assert job.values == {**values(0, 2, 3), "4": "-1"}
     tally = job.tally
     assert (tally.written, tally.rejected, tally.skipped, tally.throttled, tally.retries) == (3, 1, 1, 1, 1)
+
+
+@pytest.mark.parametrize("script", [[], [0b1011, 0b1, 0, 0b111], [refusal("ThrottlingException"), 2**25 - 1]])
+def test_a_record_becomes_any_number_of_items(script: list[int | Response | WireError]) -> None:
+    """Dropped, one, or many: more than a batch holds, with keys in common with other records."""
+    job = Import(Source(records(*range(70)) + b"{bad\n"), FakeTable(script=list(script)), transform=MULTIPLY)
+    job.seconds_a_request = 0.2  # reports on the way
+    job.work(job.source.unit())
+    assert job.target.violations == []
+    expected = {f"{number}-{copy}": str(number) for number in range(70) for copy in range(number % 4)}
+    expected |= {f"60-{copy}": "60" for copy in range(100)}
+    assert job.values == expected
+    tally = job.tally
+    assert (tally.read, tally.rejected, tally.written) == (71, 1, len(expected))
+    assert (tally.dropped, tally.added) == (17, len(expected) - (70 - 17))
+    assert tally.unsettled() == 0
+    for report in job.reports:  # a position is told only between two records
+        assert isinstance(report.cursor, ImportCursor)
+        assert report.cursor.offset in line_ends(job.source.content)
+
+
+def test_a_record_of_which_one_item_is_bad_is_rejected_whole() -> None:
+    spec = TransformSpec(f"{__file__}:with_a_bad_one", {}, frozenset(), {})
+    job = Import(Source(records(1, 2)), transform=spec)
+    job.work(job.source.unit())
+    assert (set(job.values), job.tally.rejected, job.tally.unsettled()) == ({"2"}, 1, 0)
+    assert [(reject.code, reject.record) for reject in job.rejects] == [("missing-key", records(1)[:-1])]
+
+
+def multiply(item: dict[str, Any]) -> list[dict[str, Any]]:
+    number = int(item["v"])
+    return [{**item, "id": f"{number}-{copy}"} for copy in range(100 if number == 60 else number % 4)]
+
+
+def with_a_bad_one(item: dict[str, Any]) -> list[dict[str, Any]]:
+    return [item, {"v": 5}] if item["id"] == "1" else [item]
+
+
+MULTIPLY = TransformSpec(f"{__file__}:multiply", {}, frozenset(), {})
+
+
+def line_ends(content: bytes) -> set[int]:
+    return {0, *(at + 1 for at, byte in enumerate(content) if byte == 10)}
 
 
 class ChangeLines(JsonLines):

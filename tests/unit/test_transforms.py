@@ -1,0 +1,154 @@
+"""What becomes of an item on its way: by options, by a function, and when the function fails."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from ddbio.errors import RecordError, UsageError
+from ddbio.items import AttributeMap, Deletion
+from ddbio.options import ImportOptions
+from ddbio.transforms import fingerprint, open_transform, to_python, to_typed, transform_of
+from tests.unit.support import ITEMS, same_item
+
+ITEM: AttributeMap = {"id": {"S": "a"}, "n": {"N": "1.50"}, "tags": {"SS": ["x", "y"]}}
+
+
+def options(**others: Any) -> ImportOptions:
+    return ImportOptions(table="Orders", sources=("in",), **others)
+
+
+def made(item: AttributeMap = ITEM, **others: Any) -> list[AttributeMap]:
+    transform = open_transform(transform_of(options(**others)))
+    assert transform is not None
+    return transform(item)
+
+
+def function(folder: Path, body: str, name: str = "shape") -> str:
+    path = folder / f"{name}.py"
+    path.write_text(f"from decimal import Decimal\n\ndef {name}(item):\n    {body}\n")
+    return f"{path}:{name}"
+
+
+def test_nothing_asked_for_is_no_transform() -> None:
+    assert transform_of(options()) is None
+    assert open_transform(None) is None
+    assert fingerprint(options()) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"rename": ("n=price",)}, {"id": {"S": "a"}, "price": {"N": "1.50"}, "tags": ITEM["tags"]}),
+        ({"rename": ("n=id", "id=n")}, {"id": {"N": "1.50"}, "n": {"S": "a"}, "tags": ITEM["tags"]}),
+        ({"rename": ("n=tags",)}, {"id": {"S": "a"}, "tags": {"N": "1.50"}}),  # what is renamed wins
+        ({"drop": ("n, tags",)}, {"id": {"S": "a"}}),
+        ({"drop": ("n", "tags", "nothing")}, {"id": {"S": "a"}}),
+        ({"drop": ("n", "tags"), "assign": ("v=5",)}, {"id": {"S": "a"}, "v": {"N": "5"}}),
+        ({"drop": ("n", "tags"), "assign": ("v=0.10",)}, {"id": {"S": "a"}, "v": {"N": "0.10"}}),
+        ({"drop": ("n", "tags"), "assign": ('v="5"',)}, {"id": {"S": "a"}, "v": {"S": "5"}}),
+        ({"drop": ("n", "tags"), "assign": ("v=a=b c",)}, {"id": {"S": "a"}, "v": {"S": "a=b c"}}),
+        ({"drop": ("n", "tags"), "assign": ("v=",)}, {"id": {"S": "a"}, "v": {"S": ""}}),
+        ({"drop": ("n", "tags"), "assign": ('v={"$SS": ["p"]}',)}, {"id": {"S": "a"}, "v": {"SS": ["p"]}}),
+        ({"rename": ("n=m",), "drop": ("tags",), "assign": ("id=b",)}, {"id": {"S": "b"}, "m": {"N": "1.50"}}),
+    ],
+)
+def test_simple_changes(asked: dict[str, Any], expected: AttributeMap) -> None:
+    assert made(**asked) == [expected]
+    assert ITEM == {"id": {"S": "a"}, "n": {"N": "1.50"}, "tags": {"SS": ["x", "y"]}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"rename": ("n",)}, "--rename 'n' is not NAME=VALUE"),
+        ({"rename": ("n=",)}, "--rename 'n=' is not"),
+        ({"assign": ("=5",)}, "--set '=5' is not"),
+        ({"assign": ("v=1e999",)}, "--set: 1e999"),
+        ({"transform": "shape.py"}, "names no function"),
+        ({"transform": "/nonexistent/shape.py:f"}, "cannot be loaded: FileNotFoundError"),
+        ({"transform": "no_such_module:f"}, "cannot be loaded: ModuleNotFoundError"),
+        ({"transform": "json:no_such_function"}, "json has no function 'no_such_function'"),
+        ({"transform": "math:pi"}, "math has no function 'pi'"),
+    ],
+)
+def test_what_cannot_be_a_transform(asked: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        transform_of(options(**asked))
+    assert says in str(refused.value)
+
+
+def test_a_file_that_cannot_be_loaded_says_where(tmp_path: Path) -> None:
+    (tmp_path / "slip.py").write_text("def f(item):\n    return item +\n")
+    with pytest.raises(UsageError, match=r"slip.py cannot be loaded: SyntaxError: .*line 2"):
+        transform_of(options(transform=f"{tmp_path}/slip.py:f"))
+    (tmp_path / "fails.py").write_text("\n\n1 / 0\n")
+    with pytest.raises(UsageError, match=r"ZeroDivisionError: division by zero \(line 3\)"):
+        transform_of(options(transform=f"{tmp_path}/fails.py:f"))
+
+
+def test_a_function_gets_python_values(tmp_path: Path) -> None:
+    body = "assert item == {'id': 'a', 'n': Decimal('1.50'), 'tags': {'x', 'y'}}; return {**item, 'n': item['n'] * 2}"
+    assert made(transform=function(tmp_path, body, "double"))[0]["n"] == {"N": "3.00"}
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [("return item", 1), ("return None", 0), ("return []", 0), ("return [item, {'id': 'b'}, item]", 3), ("pass", 0)],
+)
+def test_a_function_makes_any_number_of_items(tmp_path: Path, body: str, count: int) -> None:
+    assert len(made(transform=function(tmp_path, body, f"many{abs(hash(body))}"))) == count
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "says"),
+    [
+        ("return 1 / 0", "transform-failed", "ZeroDivisionError: division by zero (line 4 of failing0.py)"),
+        ("return item['x']", "transform-failed", "KeyError: 'x' (line 4 of failing1.py)"),
+        ("return Decimal('x')", "transform-failed", "(line 4 of failing2.py)"),
+        ("return 'text'", "transform-failed", "returned a str, not an item"),
+        ("return [item, 5]", "transform-failed", "returned a int, not an item"),
+        ("return {'id': object()}", "bad-type", "type object cannot be stored"),
+        ("return {'id': set()}", "empty-set", "at least one member"),
+        ("return {'id': {1, 'a'}}", "bad-type", "all strings, all numbers or all bytes"),
+        ("return {'id': float('nan')}", "bad-number", "'nan' is not a number"),
+        ("return {1: 'a'}", "bad-type", "names of attributes must be strings"),
+    ],
+)
+def test_what_a_function_does_wrong_is_the_matter_of_the_record(
+    tmp_path: Path, request: pytest.FixtureRequest, body: str, code: str, says: str
+) -> None:
+    number = request.node.callspec.indices["body"]
+    with pytest.raises(RecordError) as failed:
+        made(transform=function(tmp_path, body, f"failing{number}"))
+    assert (failed.value.code, says in failed.value.message) == (code, True), failed.value.message
+
+
+def test_the_key_of_a_delete_is_renamed_and_no_more(tmp_path: Path) -> None:
+    never = function(tmp_path, "raise AssertionError", "never")
+    (key,) = made(Deletion({"n": {"N": "1"}}), rename=("n=m",), drop=("n",), assign=("v=1",), transform=never)
+    assert (key, type(key)) == ({"m": {"N": "1"}}, Deletion)
+
+
+def test_a_changed_file_is_another_transform(tmp_path: Path) -> None:
+    asked = options(transform=function(tmp_path, "return item"))
+    before = fingerprint(asked)
+    function(tmp_path, "return None")
+    assert before is not None and before != fingerprint(asked)
+
+
+@given(ITEMS)
+def test_every_item_survives_as_python_values(item: AttributeMap) -> None:
+    assert same_item({name: to_typed(to_python(value)) for name, value in item.items()}) == same_item(item)
+
+
+def test_values_that_people_return() -> None:
+    assert to_typed(1.5) == {"N": "1.5"}
+    assert to_typed((True, None, b"\x00")) == {"L": [{"BOOL": True}, {"NULL": True}, {"B": "AA=="}]}
+    assert to_typed({1, 2.5, Decimal("1E+2")})["NS"]
+    assert to_typed({"$B": "x"}) == {"M": {"$B": {"S": "x"}}}  # a name, no tag
+    assert to_typed(frozenset({b"a"})) == {"BS": ["YQ=="]}
