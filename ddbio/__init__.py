@@ -21,6 +21,8 @@ for people
 the parent
     recognition   which format each file has, and what its head says
     planning      cuts a job into units
+    sources       what is imported, and in which order
+    native        DynamoDB's own exports as sources
     feed          what the parent reads for the workers: large compressed files, standard input
     ahead         makes what an iterable gives in a thread of its own
     transfer      what import and export have in common: the engine is run, the books are kept

@@ -11,9 +11,6 @@ one partition after the other.
 
 from __future__ import annotations
 
-import os
-import select
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -26,13 +23,10 @@ from ddbio.storage import SourceFile
 from ddbio.units import ChunkUnit, Expected
 from ddbio.unpacking import MAGIC_BYTES, FileStream
 
-STDIN = "-"
 CHUNK_BYTES = 256 * 1024
 FILES_AT_ONCE = 8
 _READ_BYTES = 1 << 20
 _READS_AHEAD = 2
-_STDIN_BYTES = 64 * 1024
-_STDIN_PATIENCE_S = 0.2  # for more, so that a slow stream does not become chunks of a record each
 
 ReadRange = Callable[[SourceFile, int, int], bytes]  # `Storage.read_range`
 
@@ -64,20 +58,14 @@ class Stream:
 
     def chunks(self) -> Iterator[ChunkUnit]:
         """Where the stream is damaged, all that comes before that, and then a unit that fails with it."""
-        last: ChunkUnit | None = None  # held back: nothing is complete before the end was verified
-        error: TransferError | None = None
+        at = self._start
         try:
             for block in self._blocks():
-                if last is not None:
-                    yield last
-                last = self._unit(block)
-        except TransferError as raised:
-            error = raised
-        if last is not None:
-            rest = 0 if error else self._file.size_bytes - self._told_bytes
-            yield replace(last, bytes=last.bytes + max(0, rest))
-        if error is not None:
-            yield replace(self._unit(Block(last.stop if last else self._start, b"")), error=error)
+                unit = self._unit(block)
+                at = unit.stop
+                yield unit
+        except TransferError as error:
+            yield replace(self._unit(Block(at, b"")), error=error)
 
     def _unit(self, block: Block) -> ChunkUnit:
         source_bytes, self._told_bytes = self._read_bytes - self._told_bytes, self._read_bytes
@@ -132,26 +120,12 @@ def file_pieces(file: SourceFile, read: ReadRange) -> Iterator[bytes]:
     return prefetched((read(file, at, min(at + _READ_BYTES, file.size_bytes)) for at in ranges), _READS_AHEAD)
 
 
-def stdin_pieces(fd: int = 0) -> Iterator[bytes]:
-    """What arrives at a file descriptor, in pieces of some size that do not wait for long."""
-    ended = False
-    while not ended:
-        held, held_bytes, patience_ends_s = list[bytes](), 0, float("inf")
-        while held_bytes < _STDIN_BYTES and _is_readable(fd, patience_ends_s):
-            data = os.read(fd, _STDIN_BYTES)
-            if not data:
-                ended = True
-                break
-            held.append(data)
-            held_bytes += len(data)
-            patience_ends_s = min(patience_ends_s, time.monotonic() + _STDIN_PATIENCE_S)
-        if held:
-            yield b"".join(held)
-
-
-def _is_readable(fd: int, until_s: float) -> bool:
-    timeout_s = None if until_s == float("inf") else max(0.0, until_s - time.monotonic())
-    return bool(select.select([fd], [], [], timeout_s)[0])
+def stream_pieces(file: SourceFile, read: ReadRange) -> Iterator[bytes]:
+    """A stream, as it comes."""
+    at = 0
+    while data := read(file, at, at + _READ_BYTES):
+        yield data
+        at += len(data)
 
 
 def in_turns(streams: Sequence[Iterator[ChunkUnit]]) -> Iterator[ChunkUnit]:

@@ -21,13 +21,14 @@ from ddbio.errors import DdbioError, TransferError
 from ddbio.journal import Journal, open_journal
 from ddbio.modes import check_mode
 from ddbio.options import ImportOptions
-from ddbio.planning import Plan, Remainder, plan_slices, unit_bytes
+from ddbio.planning import Plan, Remainder, plan_phases, unit_bytes
 from ddbio.progress import Progress
 from ddbio.recognition import Recognised, recognise, source_suffixes
 from ddbio.reject_place import RejectsPlace, choose_rejects_place, discard, upload
 from ddbio.rejects import ErrorLimit, RejectsFile
 from ddbio.report import reported
-from ddbio.storage import SourceFile, Storages, absolute
+from ddbio.sources import Found, find_sources
+from ddbio.storage import Storages, absolute
 from ddbio.transfer import Run, transfer, why_incomplete
 from ddbio.transforms import transform_of
 from ddbio.units import ChunkUnit, ImportCursor, SliceUnit, UnitReport
@@ -64,16 +65,18 @@ def import_table(
         session = Session(options.aws)
         found = session.find(options.table) if options.create_table else session.describe(options.table)
         storages = Storages(options.aws, session.keys)
-        files = list_files(options, storages)
+        sought = find_sources(options.sources, source_suffixes(options.format), storages)
+        options = replace(options, mode=sought.mode(options.mode), journal=options.journal and not sought.has_stdin)
+        files = sought.all_files()
         target = choose_target(options, found, files, session)
         run = Run.begin(options, session, target.table, "WCU", lanes, progress, engine, stop)
-        recognised = recognise(files, options, target.table, storages.read_range)
+        recognised = recognise(sought.files, options, target.table, storages.read_range)
         place = choose_rejects_place(options.rejects, options.sources, files, storages)
         run = replace(run, table=make_table(target, session, run.progress))
         places = sorted(map(absolute, options.sources))
         with open_journal("import", run.table.name, [*run.identity(), *places], options) as journal:
-            report.begin(run, journal.folder)
-            result = _import(run, options, recognised, storages, place, limit, journal)
+            report.begin(run, journal.folder if options.journal else None)
+            result = _import(run, options, sought, recognised, storages, place, limit, journal)
             report.end(result, rejects=result.rejects)
     return result
 
@@ -81,6 +84,7 @@ def import_table(
 def _import(
     run: Run,
     options: ImportOptions,
+    sought: Found,
     recognised: Recognised,
     storages: Storages,
     place: RejectsPlace,
@@ -88,15 +92,17 @@ def _import(
     journal: Journal,
 ) -> ImportResult:
     rejects = _open_rejects(place, options, journal)
-    plan = _plan(run, recognised, storages, journal)
+    plan = _plan(run, sought, recognised, storages, journal)
     left = journal.left(plan)
-    _announce(run, options, recognised, left, journal)
+    _announce(run, options, sought, recognised, left, journal)
     accounts, error = _work(run, options, left, rejects, limit, journal)
     plan.close()
     error = error or why_incomplete(run, accounts, plan)
     error = _finish_rejects(rejects, plan, accounts, error)
     where, error = _publish(rejects, place, storages, error, keep=options.journal)
     storages.close()
+    if error is not None and sought.has_stdin:
+        error = type(error)(error.message, "standard input is not kept: run the same command again with all of it")
     journal.complete = error is None
     return ImportResult(**outcome(accounts, error, plan.units), cap=run.cap, rejects=where)
 
@@ -116,13 +122,6 @@ def make_table(target: Target, session: Session, progress: Progress) -> TableInf
     return table
 
 
-def list_files(options: ImportOptions, storages: Storages) -> list[SourceFile]:
-    """The files of all sources, each once. Raises UsageError where a source is missing or nothing matches."""
-    suffixes = source_suffixes(options.format)
-    found = (file for source in options.sources for file in storages.of(source).list_files(source, suffixes))
-    return list({file.uri: file for file in found}.values())
-
-
 def _open_rejects(place: RejectsPlace, options: ImportOptions, journal: Journal) -> RejectsFile:
     """The rejects file: where an unfinished job has one, that, as far as it counts. place: for a new job."""
     if journal.resumed and (state := journal.noted("rejects")):
@@ -133,25 +132,27 @@ def _open_rejects(place: RejectsPlace, options: ImportOptions, journal: Journal)
     return RejectsFile(place.path, ours=place.ours)
 
 
-def _plan(run: Run, recognised: Recognised, storages: Storages, journal: Journal) -> Plan:
+def _plan(run: Run, sought: Found, recognised: Recognised, storages: Storages, journal: Journal) -> Plan:
     """All units of the job, cut as the run that began it cut them."""
-    size = unit_bytes(recognised.total_bytes(), run.workers * run.lanes, run.cap.units_per_s)
-    journal.begin(run.facts(), recognised.files, plan={"unit_bytes": size})
-    return plan_slices(recognised.sources, journal.plan["unit_bytes"], storages.read_range)
+    size = unit_bytes(sought.total_bytes(), run.workers * run.lanes, run.cap.units_per_s)
+    journal.begin(run.facts(), sought.all_files(), plan={"unit_bytes": size})
+    return plan_phases(sought.phases(recognised.sources), journal.plan["unit_bytes"], storages.read_range)
 
 
-def _announce(run: Run, options: ImportOptions, recognised: Recognised, left: Remainder, journal: Journal) -> None:
-    files, total_bytes, done_bytes = recognised.files, recognised.total_bytes(), journal.past.tally.bytes
+def _announce(
+    run: Run, options: ImportOptions, sought: Found, recognised: Recognised, left: Remainder, journal: Journal
+) -> None:
+    total_bytes, done_bytes = sought.total_bytes(), journal.past.tally.bytes
     processes, (doing, way) = run.workers_for(left), _WORDS.get(options.mode, ("Importing", "into"))
     run.progress.say(
-        f"{doing} {len(files):,} file{'s' * (len(files) != 1)} ({total_bytes:,} bytes) {way} table {run.table.name} "
-        f"in {run.session.region} with {processes} process{'es' * (processes != 1)}"
+        f"{doing} {sought.describe()} {way} table {run.table.name} in {run.session.region} with {processes} "
+        f"process{'es' * (processes != 1)}"
     )
     if journal.resumed:
         files_left = len({unit.file.uri for unit in left.known() if isinstance(unit, SliceUnit)})
         more = f", {files_left:,} file{'s' * (files_left != 1)} left" if left.is_known else ""
         run.progress.say(f"Resuming: {done_bytes / max(1, total_bytes):.0%} done{more}")
-    for remark in recognised.remarks:
+    for remark in (*sought.remarks(), *recognised.remarks):
         run.progress.say(remark)
     run.progress.say(f"Cap: {run.cap}")
     for index, units_per_s in run.table.index_write_units.items():

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain, count, islice, repeat
 
 from ddbio.ahead import Ahead
 from ddbio.dynamodb.table import TableInfo
-from ddbio.feed import CHUNK_BYTES, ReadRange, Stream, file_pieces, in_turns
+from ddbio.feed import CHUNK_BYTES, ReadRange, Stream, file_pieces, in_turns, stream_pieces
 from ddbio.formats import FormatSpec, get_format
 from ddbio.storage import SourceFile
 from ddbio.units import ChunkUnit, Expected, ImportUnit, SegmentUnit, SliceUnit, Unit
@@ -52,24 +53,62 @@ class Plan:
     """The units of a job, made as they are asked for. To be iterated once; None stands for "no more at the moment".
 
     units: those made so far, without the bytes of those that have some. complete: whether these are all.
+    then: makes the plan of what may only begin when all these units are settled; called with how many they are. Where
+    one of them failed, there it ends.
     """
 
-    def __init__(self, units: Sequence[Unit], more: Iterable[ImportUnit] | None = None) -> None:
+    def __init__(
+        self,
+        units: Sequence[Unit],
+        more: Iterable[ImportUnit] | None = None,
+        then: Callable[[int], Plan] | None = None,
+    ) -> None:
         self.units = list(units)
-        self.complete = more is None
-        self._more = Ahead(more or (), UNITS_AHEAD)
+        self.complete = more is None and then is None
+        self._more = Ahead(more, UNITS_AHEAD) if more is not None else None
+        self._then = then
+        self._following: Plan | None = None
+        self._settled: Container[int] = ()
+        self._failed: Container[int] = ()
+
+    def watch(self, settled: Container[int], failed: Container[int]) -> None:
+        """Where to see, at any time, which units came to which end, by their numbers."""
+        self._settled, self._failed = settled, failed
 
     def __iter__(self) -> Iterator[Unit | None]:
         yield from tuple(self.units)
-        for unit in self._more if not self.complete else ():
-            if unit is not None:
-                self.units.append(unit.without_data())
-            yield unit
-        self.complete = True
+        yield from self._kept(self._more or ())
+        if self._then is not None:
+            yield from self._until_settled()
+            if self._following is None:
+                return
+            yield from self._kept(self._following)
+        self.complete = self._following is None or self._following.complete
 
     def close(self) -> None:
         """Nobody wants any more."""
-        self._more.close()
+        for each in (self._more, self._following):
+            if each is not None:
+                each.close()
+
+    def _kept(self, units: Iterable[Unit | None]) -> Iterator[Unit | None]:
+        for unit in units:
+            if unit is not None:
+                self.units.append(unit if isinstance(unit, SegmentUnit) else unit.without_data())
+            yield unit
+
+    def _until_settled(self) -> Iterator[None]:
+        waiting = deque(unit.number for unit in self.units)
+        while waiting:
+            if waiting[0] in self._failed:
+                return
+            if waiting[0] in self._settled:
+                waiting.popleft()
+            else:
+                yield None
+        assert self._then is not None
+        self._following = self._then(len(self.units))
+        self._following.watch(self._settled, self._failed)
 
 
 class Remainder:
@@ -86,6 +125,10 @@ class Remainder:
     def is_known(self) -> bool:
         """Whether `known` is all."""
         return self._plan.complete
+
+    def watch(self, settled: Container[int], failed: Container[int]) -> None:
+        """See `Plan.watch`."""
+        self._plan.watch(settled, failed)
 
     def known(self) -> list[Unit]:
         """Those that are planned already."""
@@ -121,42 +164,63 @@ class Source:
 Cut = tuple[int, int]  # [start, stop)
 
 
-def plan_slices(sources: Sequence[Source], size: int, read: ReadRange, seed: int = 0) -> Plan:
+def plan_phases(phases: Sequence[Sequence[Source]], size: int, read: ReadRange) -> Plan:
+    """The slices of all sources; none of a phase before all of those before it are settled."""
+
+    def plan(phase: int, first: int) -> Plan:
+        def following(count: int) -> Plan:
+            return plan(phase + 1, first + count)
+
+        then = following if phase + 1 < len(phases) else None
+        return plan_slices(phases[phase], size, read, first=first, then=then)
+
+    return plan(0, 0)
+
+
+def plan_slices(
+    sources: Sequence[Source],
+    size: int,
+    read: ReadRange,
+    seed: int = 0,
+    *,
+    first: int = 0,
+    then: Callable[[int], Plan] | None = None,
+) -> Plan:
     """The slices of all files, in shuffled order.
 
     Shuffled because files are often sorted by partition key: neighbours in a file would heat one partition. What has
     to be read to be cut comes behind the rest and is shuffled a window at a time; iterating the plan raises what
     `read` raises. A compressed file is a unit of its own where it is no larger than others; what is larger comes in
     chunks (`ddbio.feed`), behind all else.
+
+    first: the number of the first unit. then: see `Plan`.
     """
     cut_anywhere = cache(lambda spec: get_format(spec).cut_anywhere)
-    fed = [each for each in sources if each.packed and each.file.size_bytes > size]
+    fed = [each for each in sources if each.file.is_stream or (each.packed and each.file.size_bytes > size)]
     rest = [each for each in sources if each not in fed]
     to_read = [each for each in rest if not (each.cuts or each.packed or cut_anywhere(each.format))]
     known = [each for each in rest if each not in to_read]
     units = [_unit(source, cut) for source in known for cut in source.cuts or _even_cuts(source, size)]
-    units = [replace(unit, number=number) for number, unit in enumerate(units)]
+    units = [replace(unit, number=number) for number, unit in enumerate(units, first)]
     randomness = random.Random(seed)
     randomness.shuffle(units)
     if not to_read and not fed:
-        return Plan(units)
+        return Plan(units, then=then)
     randomness.shuffle(fed)
-    numbers = count(len(units))
+    numbers = count(first + len(units))
     cuts = (_unit(source, cut, next(numbers)) for source in to_read for cut in exact_cuts(source, size, read))
     streams = [_stream(source, read, min(size, CHUNK_BYTES)) for source in fed]
     chunks = (replace(unit, number=next(numbers)) for unit in in_turns(streams))
-    return Plan(units, chain(_shuffled(cuts, randomness), chunks))
+    return Plan(units, chain(_shuffled(cuts, randomness), chunks), then)
 
 
 def _stream(source: Source, read: ReadRange, chunk_bytes: int) -> Iterator[ChunkUnit]:
-    stream = Stream(
-        source.file,
-        source.format,
-        file_pieces(source.file, read),
-        start=source.start,
-        expected=source.expected,
-        chunk_bytes=chunk_bytes,
-    )
+    file, format, start = source.file, source.format, source.start
+    if file.is_stream:
+        stream = Stream(file, format, stream_pieces(file, read), start=start, chunk_bytes=None)
+    else:
+        pieces, expected = file_pieces(file, read), source.expected
+        stream = Stream(file, format, pieces, start=start, expected=expected, chunk_bytes=chunk_bytes)
     head_lines = source.head_lines
     for unit in stream.chunks():
         yield replace(unit, head_lines=head_lines)

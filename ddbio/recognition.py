@@ -76,7 +76,7 @@ class _Recognition:
         self._flavours: dict[str, str] = {}  # of JSON, by suffix
 
     def of(self, files: Sequence[SourceFile]) -> Recognised:
-        all_files, files = files, [file for file in files if file.size_bytes]
+        all_files, files = files, [file for file in files if file.size_bytes or file.is_stream]
         looks = [self._needs_look(file) for file in files]
         with ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
             seen = threads.map(self._look, files, looks)
@@ -116,7 +116,7 @@ class _Recognition:
 
     def _beginning(self, file: SourceFile, size: int) -> tuple[bytes, bytes]:
         """Of a file as it is stored, and of what is in it."""
-        stored, head = self._read(file, 0, min(size, file.size_bytes)), b""
+        stored, head = self._read(file, 0, size if file.is_stream else min(size, file.size_bytes)), b""
         with suppress(TransferError):  # damage: whoever imports it will tell
             for piece in FileStream(file.uri).feed(stored):
                 head += piece

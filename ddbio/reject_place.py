@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 
 from ddbio.errors import DdbioError, TransferError, UsageError
-from ddbio.storage import SourceFile, Storages
+from ddbio.storage import STDIN, SourceFile, Storages
 from ddbio.storage.names import REJECTS_SUFFIX
 
 MAX_STEM_BYTES = 200  # of the 255 that file systems allow
@@ -54,6 +54,8 @@ def choose_rejects_place(
 
 def stem_of(source: str) -> str:
     """A name for a file of this folder, made of the last part of a path or of a key that anybody may have named."""
+    if source == STDIN:
+        return "stdin"
     name = source.rstrip("/").rpartition("/")[2].removesuffix(REJECTS_SUFFIX).split(".")[0]
     plain = "".join("_" if each in '*?[]:\\"' or not each.isprintable() else each for each in name)
     return plain.lstrip("-").encode()[:MAX_STEM_BYTES].decode(errors="ignore") or "import"

@@ -105,6 +105,7 @@ def transfer(
     governor = SharedGovernor.create(run.cap.units_per_s, *index_caps)
     journal.note(governor=str(governor.path))
     journal.commit(0.0)
+    left.watch(accounts.settled, accounts.failed)
     schedule = _CapSchedule(run.cap, governor, run.progress)
     books = _Books(run, journal, accounts, on_report, limit)
     engine = run.engine or run_processes(run.workers_for(left))

@@ -59,9 +59,10 @@ class SliceUnit:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What somebody wrote down of a file. md5: of its bytes as they are stored, base64. items: records in it."""
+    """What somebody wrote down of a file. md5: of its bytes as they are stored, base64; None where only the number of
+    items, one a line, was written down."""
 
-    md5: str
+    md5: str | None
     items: int
 
 

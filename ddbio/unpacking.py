@@ -87,7 +87,7 @@ class FileStream:
         if self._expected is None:
             return
         md5, lines = base64.b64encode(self._md5.digest()).decode(), self._lines + (self._last != b"\n")
-        if md5 != self._expected.md5:
+        if self._expected.md5 not in (None, md5):
             raise self._unexpected(f"has the MD5 {md5}, and the manifest says {self._expected.md5}")
         if lines != self._expected.items:
             raise self._unexpected(f"has {lines:,} items, and the manifest says {self._expected.items:,}")
@@ -95,7 +95,7 @@ class FileStream:
     def _unexpected(self, what: str) -> TransferError:
         return TransferError(
             f'"{self._uri}" is not what was exported: it {what}; its records were imported all the same',
-            "copy the export once more and import it again",
+            "copy the export once more and run the same command again with --fresh",
         )
 
 
@@ -146,7 +146,8 @@ class _Members:
 
     def _failed(self, what: str) -> TransferError:
         return TransferError(
-            f'"{self._uri}" {what}; the records before that were imported', "import a whole copy of the file"
+            f'"{self._uri}" {what}; the records before that were imported',
+            "put a whole copy in its place and run the same command again with --fresh",
         )
 
     def _is_padding(self, data: bytes) -> bool:

@@ -57,8 +57,8 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         required=True,
         metavar="SOURCE",
-        help="a file, a folder, a glob, s3://bucket/prefix or an S3 object, gzip and zstd too; may be given several "
-        "times",
+        help="a file, a folder, a glob, s3://bucket/prefix or an S3 object, gzip and zstd too; - for standard input; "
+        "a folder with an export by DynamoDB itself; may be given several times",
     )
     parser.add_argument(
         "--mode",
@@ -93,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
         help="stop when more records than N are rejected, or more than N%% of those read (default: no limit)",
     )
     formatting.add_csv_import_options(parser)
+    arguments.add_s3_options(parser)
     return parser
 
 

@@ -64,7 +64,10 @@ FORMATS = {
     "dynamodb-json": "ddbio.formats.dynamodb_json:DynamoDBJson",
     "csv": "ddbio.formats.csv:Csv",
 }
-_REJECTED = "ddbio.formats.rejected:RejectedRecords"  # no format to ask for: what a source is tells it
+_NOT_TO_ASK_FOR = {  # what a source is tells them
+    "rejected": "ddbio.formats.rejected:RejectedRecords",
+    "incremental": "ddbio.formats.incremental:IncrementalExport",
+}
 
 
 def of_rejects(spec: FormatSpec) -> FormatSpec:
@@ -76,7 +79,7 @@ def get_format(spec: FormatSpec | str) -> Format:
     """The format of that name. Raises UsageError for a name that is not in `FORMATS`."""
     if isinstance(spec, str):
         spec = FormatSpec(spec)
-    place = _REJECTED if spec.name == "rejected" else FORMATS.get(spec.name)
+    place = FORMATS.get(spec.name) or _NOT_TO_ASK_FOR.get(spec.name)
     if place is None:
         raise UsageError(f"there is no format {spec.name!r}", f"choose one of {', '.join(FORMATS)}")
     module, _, attribute = place.partition(":")

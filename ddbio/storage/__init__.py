@@ -22,13 +22,19 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ddbio.credentials import KeysProvider
 from ddbio.errors import UsageError
 from ddbio.options import AwsSettings
 
+if TYPE_CHECKING:
+    from ddbio.storage.stdin import StandardInput
+
 __all__ = ["Output", "SourceFile", "Storage", "Storages", "WrittenFile", "absolute", "join", "open_storage"]
+
+
+STDIN = "-"  # as a uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,11 @@ class SourceFile:
     uri: str
     size_bytes: int
     version: str
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it can only be read from its beginning to its end, once, and nobody knows its size."""
+        return self.uri == STDIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +198,7 @@ class Storages:
         self._settings = settings
         self._keys = keys
         self._opened: dict[str, Storage] = {}
+        self._stdin: StandardInput | None = None
         self._lock = threading.Lock()
 
     def of(self, uri: str) -> Storage:
@@ -197,9 +209,22 @@ class Storages:
                 self._opened[scheme] = open_storage(uri, self._settings, self._keys)
             return self._opened[scheme]
 
+    def list_files(self, uri: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
+        """See `Storage.list_files`. `-` is standard input."""
+        return self.stdin().list_files() if uri == STDIN else self.of(uri).list_files(uri, suffixes)
+
     def read_range(self, file: SourceFile, start: int, stop: int) -> bytes:
-        """See `Storage.read_range`."""
+        """See `Storage.read_range`; of a stream, `StandardInput.read_range`."""
+        if file.is_stream:
+            return self.stdin().read_range(start, stop)
         return self.of(file.uri).read_range(file, start, stop)
+
+    def stdin(self) -> StandardInput:
+        from ddbio.storage.stdin import StandardInput
+
+        with self._lock:
+            self._stdin = self._stdin or StandardInput()
+            return self._stdin
 
     def close(self) -> None:
         for storage in self._opened.values():
@@ -216,7 +241,7 @@ def _scheme(uri: str) -> str:
 
 def absolute(uri: str) -> str:
     """The same place by a name that does not depend on the working directory."""
-    return os.path.abspath(uri) if _scheme(uri) == "" else uri  # noqa: PTH100 - links stay as they are
+    return os.path.abspath(uri) if _scheme(uri) == "" and uri != STDIN else uri  # noqa: PTH100 - links stay as they are
 
 
 def join(uri: str, name: str) -> str:

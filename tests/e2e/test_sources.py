@@ -8,15 +8,18 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
 
 from ddbio.simulator import Simulator
-from tests.e2e.conftest import Run, Start, assert_holds
+from tests.e2e.conftest import IMPORT, Commands, Completed, Run, Start, assert_holds
 from tests.e2e.items import Item, as_json, plain_items, rich_items
 from tests.endpoints import Endpoint
+from tests.native_exports import change, write_export
 
 KIB = 1024
 
@@ -117,6 +120,23 @@ def test_a_worker_that_is_killed_loses_no_chunk(start_import: Start, table: Simu
     assert_holds(table, "Orders", items)
 
 
+def test_chunks_that_are_done_are_passed_over_when_the_job_goes_on(
+    start_import: Start, run_import: Run, table: Simulator, tmp_path: Path
+) -> None:
+    items = many(8000)
+    (tmp_path / "orders.json.gz").write_bytes(gzip.compress(lines(items), 1))
+    with start_import("-t", "Orders", "-s", "orders.json.gz", "-p", 1, "--lanes", 4, "-c", 4000) as command:
+        command.until(lambda: table.table("Orders").item_count() > 4000)
+        command.signal(signal.SIGKILL)
+        command.wait()
+    before = table.table("Orders").consumed("write")
+    done = run_import("-t", "Orders", "-s", "orders.json.gz", "-p", 2, "--lanes", 4)
+    assert (done.code, done.counts["read"], done.counts["written"]) == (0, 8000, 8000), done.err
+    assert any(line.startswith("Resuming: ") for line in done.log)
+    assert table.table("Orders").consumed("write") - before < 8000 - 2000
+    assert_holds(table, "Orders", items)
+
+
 def test_disk_and_s3_in_one_run(run_import: Run, table: Simulator, tmp_path: Path, s3: Endpoint) -> None:
     items, client = many(4000), s3.client()
     client.create_bucket(Bucket="both")
@@ -129,3 +149,125 @@ def test_disk_and_s3_in_one_run(run_import: Run, table: Simulator, tmp_path: Pat
     )
     assert (done.code, done.counts["read"]) == (0, 4000), done.err
     assert_holds(table, "Orders", items)
+
+
+# --------------------------------------------------------------------------- standard input
+
+
+@pytest.fixture
+def piped(commands: Commands) -> Callable[..., Completed]:
+    """DDBImport.py with these bytes on its standard input."""
+
+    def run(data: bytes, *arguments: object) -> Completed:
+        reader, writer = os.pipe()
+        with commands.start(IMPORT, "-t", "Orders", *arguments, stdin=reader) as command:
+            os.close(reader)
+            with suppress(BrokenPipeError), os.fdopen(writer, "wb") as pipe:
+                pipe.write(data)
+            return command.wait()
+
+    return run
+
+
+def test_csv_on_standard_input(piped: Callable[..., Completed], table: Simulator) -> None:
+    done = piped(b"id,colour\na,red\nb,green\n", "-s", "-", "-p", 1)
+    assert (done.code, done.counts["read"]) == (0, 2), done.err
+    assert_holds(table, "Orders", [{"id": {"S": k}, "colour": {"S": v}} for k, v in (("a", "red"), ("b", "green"))])
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, PACKS[".zst"]])
+def test_standard_input(piped: Callable[..., Completed], table: Simulator, tmp_path: Path, pack: Pack) -> None:
+    items = many(3000)
+    done = piped(pack(lines(items) + b"no json\n"), "-s", "-", "-p", 2)
+    assert (done.code, done.counts["read"], done.counts["rejected"]) == (1, 3001, 1), done.err
+    assert done.log[0].startswith("Importing standard input into table Orders")
+    reject = json.loads((tmp_path / "stdin.rejects.jsonl").read_text())
+    assert (reject["source"], reject["line"]) == ("-", 3001)
+    assert_holds(table, "Orders", items)
+
+
+def test_standard_input_is_imported_as_it_comes_and_cannot_be_taken_up_again(
+    commands: Commands, table: Simulator
+) -> None:
+    items = plain_items(50)
+    reader, writer = os.pipe()
+    with commands.start(IMPORT, "-t", "Orders", "-s", "-", "-p", 1, stdin=reader) as command:
+        os.close(reader)
+        os.write(writer, lines(items[:30]))
+        command.until(lambda: len(table.table("Orders").items()) == 30)
+        os.write(writer, lines(items[30:]))
+        command.until(lambda: len(table.table("Orders").items()) == 50)
+        command.signal(signal.SIGINT)
+        done = command.wait()
+    os.close(writer)
+    done.assert_error(130, "stopped", "standard input is not kept: run the same command again with all of it")
+    assert done.counts["written"] == 50
+    assert_holds(table, "Orders", items)
+
+
+def test_standard_input_that_is_closed(commands: Commands, table: Simulator) -> None:
+    with commands.start(IMPORT, "-t", "Orders", "-s", "-", preexec_fn=lambda: os.close(0), stdin=None) as command:
+        done = command.wait()
+    done.assert_one_line_error(2, "standard input cannot be read")
+
+
+# --------------------------------------------------------------------------- exports by DynamoDB
+
+
+def wrapped(items: list[Item]) -> list[dict[str, Any]]:
+    return [{"Item": item} for item in items]
+
+
+def key_of(item: Item) -> Item:
+    return {"id": item["id"]}
+
+
+def test_a_full_export_and_what_changed_since(run_import: Run, table: Simulator, tmp_path: Path) -> None:
+    """The changes are written after what they change, however the sources are given."""
+    items = many(2000)
+    full = write_export(
+        tmp_path, "01-aaaaaa", [wrapped(items[:1500]), wrapped(items[1500:])], ends="2026-11-20T10:00Z"
+    )
+    new = [{**item, "n": {"N": "-1"}} for item in items[500:1000]]
+    first = [*[change(key_of(item)) for item in items[:500]], *[change(key_of(item), item) for item in new]]
+    hour: dict[str, Any] = {"incremental": True, "begins": "2026-11-20T10:00Z", "ends": "2026-11-20T11:00Z"}
+    one = write_export(tmp_path, "02-bbbbbb", [first[::2], first[1::2]], **hour)
+    back = [change(key_of(item), item) for item in items[:100]] + [change(key_of(item)) for item in new[:100]]
+    hour = {"incremental": True, "begins": "2026-11-20T11:00Z", "ends": "2026-11-20T12:00Z"}
+    two = write_export(tmp_path, "03-cccccc", [back], **hour)
+    done = run_import("-t", "Orders", "-s", two, "-s", full, "-s", one, "-p", 2)
+    assert done.code == 0, done.err
+    assert (done.counts["read"], done.counts["deleted"], done.counts["rejected"]) == (3200, 600, 0)
+    assert sum("is an export of DynamoDB (incremental, " in line for line in done.log) == 2
+    assert_holds(table, "Orders", [*items[:100], *new[100:], *items[1000:]])
+
+
+@pytest.mark.parametrize("count", [50, 3000])
+def test_a_flipped_byte_is_caught_by_its_md5(run_import: Run, table: Simulator, tmp_path: Path, count: int) -> None:
+    """In a header that nothing else guards: every item is right, and still it is not the file that was exported."""
+    folder = write_export(tmp_path, "01-aaaaaa", [wrapped(many(count)), wrapped(plain_items(10, 5000))])
+    data = bytearray((folder / "data" / "aaaaaafile0.json.gz").read_bytes())
+    data[4] ^= 1
+    (folder / "data" / "aaaaaafile0.json.gz").write_bytes(data)
+    done = run_import("-t", "Orders", "-s", folder, "-p", 1)
+    done.assert_error(3, 'aaaaaafile0.json.gz" is not what was exported: it has the MD5 ', "manifest says")
+    assert done.counts["read"] == count + 10
+
+
+def test_an_export_on_s3(run_import: Run, table: Simulator, tmp_path: Path, s3: Endpoint) -> None:
+    items, client = many(100), s3.client()
+    write_export(tmp_path, "01-aaaaaa", [wrapped(items[:60]), wrapped(items[60:]), []], full_keys=False)
+    client.create_bucket(Bucket="native")
+    for path in (path for path in (tmp_path / "exports").rglob("*") if path.is_file()):
+        client.put_object(Bucket="native", Key=str(path.relative_to(tmp_path)), Body=path.read_bytes())
+    done = run_import("-t", "Orders", "-s", "s3://native/exports/AWSDynamoDB/01-aaaaaa", "-p", 1)
+    assert (done.code, done.counts["read"]) == (0, 100), done.err
+    assert_holds(table, "Orders", items)
+
+
+def test_an_export_that_cannot_be_imported(run_import: Run, table: Simulator, tmp_path: Path) -> None:
+    ion = write_export(tmp_path, "01-aaaaaa", [wrapped(plain_items(1))], outputFormat="ION")
+    run_import("-t", "Orders", "-s", ion).assert_one_line_error(2, "in the format ION, which is not read")
+    changes = write_export(tmp_path, "02-bbbbbb", [[change({"id": {"S": "a"}})]], incremental=True)
+    done = run_import("-t", "Orders", "-s", changes, "--mode", "insert")
+    done.assert_one_line_error(2, "it does not go with --mode insert")

@@ -24,7 +24,13 @@ from ddbio.writer import DEFAULT_IMPORT_LANES
 
 CHECKOUT = Path(__file__).parents[2]
 PACKAGE = CHECKOUT / "ddbio"
-DOCUMENTS = ["README.md", "CHANGELOG.md", "TODO.md", "docs/architecture.md", "docs/rejects.md"]
+DOCUMENTS = [
+    "README.md",
+    "CHANGELOG.md",
+    "TODO.md",
+    "docs/architecture.md",
+    "docs/rejects.md",
+]
 
 
 def text_of(document: str) -> str:
@@ -41,7 +47,7 @@ def code_block(document: str, language: str, containing: str) -> str:
 # --------------------------------------------------------------------------- links and names
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("document", [*DOCUMENTS, "docs/sources-and-destinations.md"])
 def test_links_lead_somewhere(document: str) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", text_of(document)):
         if "://" in target:
@@ -59,7 +65,7 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-MODULE = re.compile(r"(?<![\w/.*])((?:\w+/)*\w+\.(?:py|md|toml|txt)|(?:\w+/)+)(?![\w.])")
+MODULE = re.compile(r"(?<![\w/.*-])((?:\w+/)*\w[\w-]*\.(?:py|md|toml|txt)|(?:\w+/)+)(?![\w.])")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.ahead import Ahead, prefetched
-from ddbio.errors import TransferError
-from ddbio.feed import FILES_AT_ONCE, Stream, evenly, file_pieces, in_turns, stdin_pieces
+from ddbio.errors import TransferError, UsageError
+from ddbio.feed import FILES_AT_ONCE, Stream, evenly, file_pieces, in_turns, stream_pieces
 from ddbio.formats import FormatSpec
 from ddbio.planning import Source, plan_slices
 from ddbio.reader import RecordReader
 from ddbio.storage import SourceFile
+from ddbio.storage.stdin import StandardInput
 from ddbio.units import ChunkUnit, Expected, ImportCursor, SliceUnit
 from tests.unit.support import run
 
@@ -254,11 +256,25 @@ def test_a_file_is_read_ahead_in_pieces() -> None:
 def test_standard_input_comes_as_it_comes() -> None:
     """What lies there is taken together; nobody waits for more for long; the end is the end."""
     reader, writer = os.pipe()
-    pieces = stdin_pieces(reader)
+    stdin = StandardInput(reader)
+    (file,) = stdin.list_files()
+
+    def read(_file: SourceFile, start: int, stop: int) -> bytes:
+        return stdin.read_range(start, stop)
+
     os.write(writer, b"a\n")
     os.write(writer, b"b\n")
+    assert read(file, 0, 1000) == b"a\nb\n"  # a look at it
+    pieces = stream_pieces(file, read)
     assert next(pieces) == b"a\nb\n"
     os.write(writer, b"c")
     os.close(writer)
     assert list(pieces) == [b"c"]
     os.close(reader)
+
+
+def test_standard_input_that_cannot_be_read(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    with pytest.raises(UsageError, match="standard input cannot be read"):
+        StandardInput(folder).list_files()
+    os.close(folder)

@@ -80,10 +80,10 @@ ROW_REJECT = orjson.dumps({**REJECT, "record": "a;1"})
         ("data", b"\xef\xbb\xbfat;x;id\r\n", "csv"),
         ("x.rejects.jsonl", orjson.dumps({**REJECT, "record": PLAIN.decode()}), "json"),
         ("x.rejects.jsonl", orjson.dumps({**REJECT, "record": TYPED.decode()}), "dynamodb-json"),
-        ("a.json.gz", gzip.compress(WRAPPED), "dynamodb-json"),
-        ("a.csv.gz", gzip.compress(ROWS), "csv"),
+        ("a.json.gz", gzip.compress(WRAPPED, mtime=0), "dynamodb-json"),
+        ("a.csv.gz", gzip.compress(ROWS, mtime=0), "csv"),
         ("a.csv.gz", ROWS, "csv"),
-        ("data", gzip.compress(ROWS * 100_000), "csv"),
+        ("data", gzip.compress(ROWS * 100_000, mtime=0), "csv"),
         ("x.rejects.jsonl", WRAPPED, "dynamodb-json"),
     ],
 )

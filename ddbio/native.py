@@ -1,0 +1,199 @@
+"""DynamoDB's own exports to S3 as sources: what their manifests promise, and where their data files are.
+
+    <prefix>/AWSDynamoDB/<export>/manifest-summary.json     what was exported: full or incremental, of what time
+    <prefix>/AWSDynamoDB/<export>/manifest-files.json       a line for each data file: name, items, MD5
+    <prefix>/AWSDynamoDB/<export>/data/*.json.gz            of a full export
+    <prefix>/AWSDynamoDB/data/*.json.gz                     of an incremental one
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
+
+- A source is an export when it is a folder with such a summary, or the summary itself. A copy, on disk or elsewhere,
+  is as good: data files are looked for under the key the manifest has, and relative to the manifest.
+- Nothing is taken on trust that was written down: the manifests' own checksums and the sum of the items here, each
+  file's MD5 and items when it is read.
+- Several exports are applied one after the other, by their times: a full one, then what changed after it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+
+from ddbio.errors import UsageError
+from ddbio.storage import SourceFile, Storages, absolute, join
+from ddbio.storage.names import has_magic, without_compression
+from ddbio.units import Expected
+
+SUMMARY_NAME = "manifest-summary.json"
+FILES_NAME = "manifest-files.json"
+_DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")  # of no folder: nobody needs to look
+_CHECKSUM_SUFFIXES = (".checksum", ".md5")  # the documentation names the one, older exports have the other
+_COPY_AGAIN = "copy the export once more, or export again"
+
+
+class _Summary(msgspec.Struct, rename="camel"):
+    """What of manifest-summary.json is used. The times are ISO 8601 in UTC, all of one form."""
+
+    item_count: int
+    output_format: str = "DYNAMODB_JSON"
+    export_type: str = "FULL_EXPORT"
+    export_time: str | None = None
+    export_from_time: str | None = None
+    export_to_time: str | None = None
+    table_arn: str = ""
+    s3_prefix: str | None = msgspec.field(default=None, name="s3Prefix")
+
+
+class _Entry(msgspec.Struct, rename="camel"):
+    """A line of manifest-files.json."""
+
+    item_count: int
+    data_file_s3_key: str = msgspec.field(name="dataFileS3Key")
+    md5_checksum: str | None = msgspec.field(default=None, name="md5Checksum")
+
+
+@dataclass(frozen=True, slots=True)
+class NativeExport:
+    """One export. files: those with items, each with what must be in it. begins, ends: ISO 8601; of a full export the
+    same moment, empty where its summary does not say."""
+
+    uri: str
+    incremental: bool
+    begins: str
+    ends: str
+    table_arn: str
+    items: int
+    files: tuple[tuple[SourceFile, Expected], ...]
+
+    def describe(self) -> str:
+        kind = f"incremental, {self.begins} to {self.ends}" if self.incremental else f"full, {self.ends}"
+        return f"{self.uri} is an export of DynamoDB ({kind}): {self.items:,} items in {len(self.files):,} files"
+
+
+def read_export(source: str, storages: Storages) -> NativeExport | None:
+    """The export that `source` is; None where it is something else.
+
+    Raises UsageError for one that is damaged, incomplete, or in a format that is not read.
+    """
+    folder = absolute(source).removesuffix(SUMMARY_NAME)
+    if has_magic(folder) or without_compression(folder).lower().endswith(_DATA_SUFFIXES):
+        return None
+    summary_file = _find(join(folder, SUMMARY_NAME), storages)
+    if summary_file is None:
+        return None
+    folder = summary_file.uri.removesuffix(SUMMARY_NAME)
+    summary = _decoded(summary_file.uri, _read_verified(summary_file, storages), _Summary)
+    if summary.output_format != "DYNAMODB_JSON":
+        raise UsageError(
+            f'"{folder}" is an export in the format {summary.output_format}, which is not read',
+            "export the table again as DYNAMODB_JSON",
+        )
+    entries = list(_entries(folder, storages))
+    items = sum(entry.item_count for entry in entries)
+    if items != summary.item_count:
+        raise UsageError(
+            f'the files of "{folder}" have {items:,} items by {FILES_NAME}, and {SUMMARY_NAME} says '
+            f"{summary.item_count:,}",
+            _COPY_AGAIN,
+        )
+    entries = [entry for entry in entries if entry.item_count]
+    files = _located(entries, folder, summary.s3_prefix or "", storages)
+    incremental = summary.export_type == "INCREMENTAL_EXPORT" or summary.export_from_time is not None
+    ends = (summary.export_to_time if incremental else summary.export_time) or ""
+    begins = (summary.export_from_time if incremental else ends) or ""
+    return NativeExport(folder, incremental, begins, ends, summary.table_arn, items, tuple(files))
+
+
+def in_order(exports: Sequence[NativeExport]) -> list[NativeExport]:
+    """As they have to be applied: by the time up to which they tell, and full ones before changes."""
+    return sorted(exports, key=lambda export: (export.ends, export.incremental))
+
+
+def doubts(exports: Sequence[NativeExport]) -> Iterator[str]:
+    """What is odd about a chain of exports that are in order, in sentences."""
+    for before, after in pairwise(exports):
+        if before.table_arn != after.table_arn:
+            yield f"{after.uri} is of another table than {before.uri}: {after.table_arn}"
+        if after.incremental and before.ends < after.begins:
+            yield f"nothing tells what changed from {before.ends} to {after.begins}, before {after.uri}"
+        if not after.incremental:
+            yield f"{after.uri} is a full export: what was deleted since {before.uri} stays in the table"
+
+
+def _entries(folder: str, storages: Storages) -> Iterator[_Entry]:
+    file = _find(join(folder, FILES_NAME), storages)
+    if file is None:
+        raise UsageError(f'"{folder}" has no {FILES_NAME}', _COPY_AGAIN)
+    for line in _read_verified(file, storages).splitlines():
+        if line.strip():
+            yield _decoded(file.uri, line, _Entry)
+
+
+def _find(uri: str, storages: Storages) -> SourceFile | None:
+    files: list[SourceFile] = []
+    with suppress(UsageError):  # there is none
+        files = storages.of(uri).list_files(uri, ())
+    return files[0] if len(files) == 1 and files[0].uri.endswith(uri.rpartition("/")[2]) else None
+
+
+def _read_verified(file: SourceFile, storages: Storages) -> bytes:
+    """The content of a manifest, which must have the MD5 that lies beside it, where one does."""
+    content = storages.read_range(file, 0, file.size_bytes) if file.size_bytes else b""
+    md5 = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+    stem = file.uri.removesuffix(".json")
+    for beside in filter(None, (_find(f"{stem}{suffix}", storages) for suffix in _CHECKSUM_SUFFIXES)):
+        said = storages.read_range(beside, 0, beside.size_bytes).decode("ascii", "replace").strip()
+        if said != md5:
+            raise UsageError(f'"{file.uri}" has the MD5 {md5}, and "{beside.uri}" says {said}', _COPY_AGAIN)
+    return content
+
+
+def _decoded(uri: str, content: bytes, kind: type[Any]) -> Any:
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.MsgspecError as error:
+        raise UsageError(f'"{uri}" is no manifest of an export: {error}', _COPY_AGAIN) from None
+
+
+def _located(
+    entries: Sequence[_Entry], folder: str, prefix: str, storages: Storages
+) -> Iterator[tuple[SourceFile, Expected]]:
+    """Each data file, as it is in the first place that has it."""
+    listed: dict[str, dict[str, SourceFile]] = {}
+
+    def find(uri: str) -> SourceFile | None:
+        parent = uri.rpartition("/")[0] + "/"
+        if parent not in listed:
+            listed[parent] = {}
+            with suppress(UsageError):  # no such place
+                listed[parent] = {file.uri: file for file in storages.of(parent).list_files(parent, ("",))}
+        return listed[parent].get(uri)
+
+    for entry in entries:
+        places = _places(entry.data_file_s3_key, folder, prefix)
+        file = next(filter(None, map(find, places)), None)
+        if file is None:
+            raise UsageError(
+                f'the data file "{entry.data_file_s3_key}" of the export "{folder}" is not there', _COPY_AGAIN
+            )
+        yield file, Expected(entry.md5_checksum, entry.item_count)
+
+
+def _places(key: str, folder: str, prefix: str) -> list[str]:
+    """Where a data file may be: under its key (with the export's prefix, if that was left out) in the bucket of the
+    manifest, or where it lies relative to the manifest."""
+    name = key.rpartition("/")[2]
+    above = folder.rstrip("/").rpartition("/")[0]
+    beside = [f"{folder}data/{name}", f"{above}/data/{name}"]
+    scheme, found, rest = folder.partition("://")
+    if not found:
+        return beside
+    bucket = f"{scheme}://{rest.partition('/')[0]}/"
+    return [f"{bucket}{key}", *([f"{bucket}{join(prefix, key)}"] if prefix else []), *beside]
