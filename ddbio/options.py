@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ddbio.errors import UsageError
+
 MEGABYTE = 1_000_000  # of `-s`: the megabyte of disks and of S3's bill
 DEFAULT_FILE_MEGABYTES = 256
 
@@ -108,6 +110,12 @@ class ImportOptions(TransferOptions):
     max_errors: str | None = None
     format: str = AUTO
     csv: CsvOptions = field(default_factory=CsvOptions)
+
+    def __post_init__(self) -> None:
+        if not self.sources or isinstance(self.sources, str):  # a string would be taken for one source a character
+            raise UsageError(
+                f"sources is {self.sources!r}", 'give a tuple of paths and uris, such as ("orders.json",)'
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

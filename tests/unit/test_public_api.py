@@ -7,10 +7,12 @@ import pkgutil
 import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 import ddbio
+from ddbio import ImportOptions, UsageError
 
 PUBLIC = {
     "import_table": "ddbio.importer",
@@ -87,3 +89,11 @@ def test_the_map_names_every_module_and_nothing_else() -> None:
 
 def test_the_version_is_one_that_packagers_take() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc|\.dev|\.post)\d+)?", ddbio.__version__)
+
+
+@pytest.mark.parametrize("sources", ["orders.json", (), ""])
+def test_sources_that_are_no_sources_are_refused(sources: Any) -> None:
+    """A string is a sequence, too: of files of one letter."""
+    with pytest.raises(UsageError, match="sources is"):
+        ImportOptions(table="Orders", sources=sources)
+    assert ImportOptions(table="Orders", sources=("orders.json",)).sources == ("orders.json",)

@@ -1,0 +1,59 @@
+"""What a log shows of a run: how far it is, how fast, how long it will take; not too often."""
+
+from __future__ import annotations
+
+import pytest
+
+from ddbio.progress import LINE_EVERY_S, LogProgress
+from ddbio.units import Tally
+from tests.unit.support import Clock
+
+
+class Log(LogProgress):
+    def __init__(self) -> None:
+        self.clock = Clock()
+        super().__init__(self.clock)
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    def after(self, seconds: float, amount: float, tally: Tally) -> None:
+        self.clock.now_s += seconds
+        self.update(amount, tally)
+
+
+def test_a_line_once_in_a_while() -> None:
+    log = Log()
+    log.start(100_000, "B", 500.0)
+    for second in range(1, 61):
+        log.after(1.0, 1000, Tally(read=10 * second, units=400.0 * second))
+    assert LINE_EVERY_S == 20.0
+    assert log.lines == [
+        "20% done: 200 items, 10 items/s, 400 of 500 units/s, 0:01:20 left",
+        "40% done: 400 items, 10 items/s, 400 of 500 units/s, 0:01:00 left",
+        "60% done: 600 items, 10 items/s, 400 of 500 units/s, 0:00:40 left",
+    ]
+
+
+def test_a_short_run_says_nothing_of_the_kind() -> None:
+    log = Log()
+    log.start(100, "items", 500.0)
+    log.after(19.9, 100, Tally(read=100))
+    assert log.lines == []
+
+
+def test_what_earlier_runs_did_counts_as_done_and_not_as_fast() -> None:
+    log = Log()
+    log.start(1000, "items", float("inf"), 500)
+    log.after(20.0, 100, Tally(read=100, rejected=2, throttled=1234, units=50.0))
+    assert log.lines == ["60% done: 100 items, 5 items/s, 2 units/s, 2 rejected, 1,234 throttled, 0:01:20 left"]
+
+
+@pytest.mark.parametrize(("total", "amount"), [(0, 50), (40, 50), (40, 0)])
+def test_without_a_total_that_can_be_believed_there_is_no_share(total: float, amount: float) -> None:
+    """The service counts a table's items every six hours."""
+    log = Log()
+    log.start(total, "items", 10.0)
+    log.after(25.0, amount, Tally(read=50, units=25.0))
+    assert log.lines == ["50 items, 2 items/s, 1 of 10 units/s"]
