@@ -19,6 +19,8 @@ for people
     progress      what is shown while it works
 
 the parent
+    columns       which columns the files of an export have
+    survey        what attributes a table has
     recognition   which format each file has, and what its head says
     planning      cuts a job into units
     sources       what is imported, and in which order

@@ -20,6 +20,7 @@ from functools import cache
 from typing import Any, Protocol
 
 from ddbio.errors import UsageError
+from ddbio.formats import Format
 
 _LEVEL = 1  # of isal, as tight as zlib's 6; of zstd, as its own default for such lines
 _RAW_DEFLATE = -15
@@ -155,19 +156,19 @@ def zstandard_module() -> Any:
     return zstandard
 
 
-def fit(packer: Packer, lines: bytes, room: int, *, first: bool) -> tuple[bytes, int]:
-    """As many whole lines as surely find room in `room` bytes of the file: (packed, how many bytes of `lines`).
+def fit(packer: Packer, format: Format, records: bytes, room: int, *, first: bool) -> tuple[bytes, int]:
+    """As many whole records as surely find room in `room` bytes of the file: (packed, how many bytes of `records`).
 
-    first: the file is new; then at least one line, however long.
+    first: the file is new; then at least one record, however long.
     """
     room -= packer.tail_bytes
-    taken = len(lines)
+    taken = len(records)
     while taken:
-        packed = packer.pack(lines[:taken])
+        packed = packer.pack(records[:taken])
         if len(packed) <= room:
             return packed, taken
-        taken = lines.rfind(b"\n", 0, max(0, taken * room // len(packed))) + 1
+        taken = format.end_finder()(records[: max(0, taken * room // len(packed))])
     if not first:
         return b"", 0
-    taken = lines.find(b"\n") + 1
-    return packer.pack(lines[:taken]), taken
+    taken = len(format.split(records)[0]) + 1
+    return packer.pack(records[:taken]), taken

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from ddbio.accounts import Accounts, Result, outcome
 from ddbio.caps import Cap
+from ddbio.columns import announcement, check_columns, choose_format
 from ddbio.compression import get_compression
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
@@ -37,6 +38,7 @@ from ddbio.subset import (
     segments_of,
     units_of,
 )
+from ddbio.survey import survey
 from ddbio.transfer import Run, transfer, why_incomplete
 from ddbio.transforms import transform_of
 from ddbio.units import ExportedFile
@@ -68,6 +70,7 @@ def export_table(
     with reported("export", options) as report:
         get_compression(options.compress)  # said before anything is moved
         transform_of(options)
+        check_columns(options)
         session = Session(options.aws)
         table, subset = _describe(session, options)
         run = Run.begin(options, session, table, "RCU", DEFAULT_EXPORT_LANES, progress, engine, stop)
@@ -80,8 +83,10 @@ def export_table(
             plan = _plan(run, options, journal)
             left = journal.left(plan)
             _announce(run, options, plan)
+            job = _with_columns(run, options, _job(run, options, subset), plan, journal)
             began = datetime.datetime.now(datetime.timezone.utc)
-            accounts, error = _work(run, options, subset, left, journal)
+            run.progress.start(expected_items(options, run.table), "items", run.cap.units_per_s)
+            accounts, error = _work(run, options, job, left, journal)
             error = error or why_incomplete(run, accounts, plan)
             files = journal.files()
             if error is None:
@@ -131,14 +136,23 @@ def _announce(run: Run, options: ExportOptions, plan: Plan) -> None:
     for note in notes(options, run.table, plan.units):
         run.progress.say(note)
     run.progress.say(f"Cap: {run.cap}")
-    run.progress.start(expected_items(options, run.table), "items", run.cap.units_per_s)
 
 
-def _work(
-    run: Run, options: ExportOptions, subset: Subset, left: Remainder, journal: Journal
-) -> tuple[Accounts, DdbioError | None]:
+def _with_columns(run: Run, options: ExportOptions, job: ExportJob, plan: Plan, journal: Journal) -> ExportJob:
+    """The job, once it is known what columns its files have."""
+    first = announcement(options, run.table, journal)
+    if first is not None:
+        run.progress.say(first)
+        run.progress.start(expected_items(options, run.table), "items", run.cap.units_per_s)
+    format, remarks = choose_format(options, run.table, journal, lambda: survey(run, job, plan.units))
+    for remark in remarks:
+        run.progress.say(remark)
+    return replace(job, format=format)
+
+
+def _job(run: Run, options: ExportOptions, subset: Subset) -> ExportJob:
     table = run.table
-    job = ExportJob(
+    return ExportJob(
         table=options.table,
         item_bytes=table.size_bytes / table.item_count if table.item_count else 0.0,
         data_plane=run.session.data_plane(options.give_up_after_s),
@@ -152,8 +166,13 @@ def _work(
         subset=subset,
         transform=transform_of(options),
     )
+
+
+def _work(
+    run: Run, options: ExportOptions, job: ExportJob, left: Remainder, journal: Journal
+) -> tuple[Accounts, DdbioError | None]:
     with quota_of(options.limit, left, journal.settled()) as quota:
-        job = replace(job, subset=replace(subset, quota=quota))
+        job = replace(job, subset=replace(job.subset, quota=quota))
         return transfer(run, job, left, journal, on_report=lambda report: report.tally.read)
 
 

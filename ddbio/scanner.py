@@ -21,7 +21,7 @@ from ddbio.dynamodb.errors import ServiceError
 from ddbio.dynamodb.operations import scan_body, scan_operation
 from ddbio.dynamodb.session import DataPlane
 from ddbio.errors import DdbioError, RecordError, TransferError
-from ddbio.formats import FormatSpec, get_format
+from ddbio.formats import Format, FormatSpec, get_format
 from ddbio.items import AttributeMap
 from ddbio.options import AwsSettings
 from ddbio.storage import Output, Storage, WrittenFile, open_storage
@@ -68,7 +68,7 @@ class ExportWork:
     def __init__(self, job: ExportJob, context: WorkerContext) -> None:
         self.job = job
         self.context = context
-        self.format = get_format(job.format)
+        self.format = self.open_format()
         self.transform = open_transform(job.transform)
         self.scan = scan_operation(self.format.page_items if self.transform is None else list[AttributeMap])
         self.storage: Storage = open_storage(job.destination, job.aws, context.keys)
@@ -79,6 +79,12 @@ class ExportWork:
 
     def lane(self) -> ExportLane:
         return ExportLane(self)
+
+    def open_format(self) -> Format:
+        return get_format(self.job.format)
+
+    def new_files(self, unit: SegmentUnit) -> SegmentFiles:
+        return SegmentFiles(self.storage, self.job, self.format, unit)
 
 
 class PageSize:
@@ -143,7 +149,7 @@ class ExportLane:
 
     async def work(self, unit: Unit) -> None:
         assert isinstance(unit, SegmentUnit)
-        files = SegmentFiles(self._work.storage, self._work.job, self._work.format.suffix, unit)
+        files = self._work.new_files(unit)
         key = unit.cursor.last_key if unit.cursor is not None else None
         if self._quota is not None:
             self._quota.begin(unit.number, unit.cursor.items if unit.cursor is not None else 0)
@@ -203,7 +209,7 @@ class ExportLane:
         if self._work.transform is not None:
             items = self._transformed(items, self._work.transform, unit, files.aside)
         if items:
-            await files.write(self._work.format.render(items), len(items))
+            await files.write_page(items)
         return None if cut else reply.next_key()
 
     def _transformed(
@@ -241,12 +247,13 @@ class ExportLane:
 class SegmentFiles:
     """The files of one segment: rolls over before a file grows too large, and knows what of it is durable."""
 
-    def __init__(self, storage: Storage, job: ExportJob, suffix: str, unit: SegmentUnit) -> None:
+    def __init__(self, storage: Storage, job: ExportJob, format: Format, unit: SegmentUnit) -> None:
         self._storage = storage
         self._job = job
         self._compression = get_compression(job.compress)
         self._packer = self._compression.packer()
-        self._suffix = suffix + self._compression.suffix
+        self._format = format
+        self._suffix = format.suffix + self._compression.suffix
         self._unit = unit
         self._output: Output | None = None
         self._output_items = 0
@@ -271,15 +278,18 @@ class SegmentFiles:
             self._output_items = self._cursor.output_items
             self._packer = self._compression.packer(*self._cursor.packer)
 
+    async def write_page(self, items: list[Any]) -> None:
+        await self.write(self._format.render(items), len(items))
+
     async def write(self, lines: bytes, items: int) -> None:
-        """Append the lines of a page. `items` is how many they are."""
+        """Append the records of a page. `items` is how many they are."""
         while lines:
             if self._output is None:
                 self._output = await self._blocking(self._create)
             room = self._job.max_file_bytes - self._output.written_bytes
-            packed, taken = fit(self._packer, lines, room, first=not self._output_items)
+            packed, taken = fit(self._packer, self._format, lines, room, first=not self._output_items)
             if taken:
-                count = items if taken == len(lines) else lines.count(b"\n", 0, taken)
+                count = items if taken == len(lines) else len(self._format.split(lines[:taken]))
                 await self._blocking(lambda: self._require().write(packed))  # noqa: B023 - awaited at once
                 self._packer.took(lines[:taken])
                 self._output_items += count
@@ -340,8 +350,11 @@ class SegmentFiles:
         name = f"{_short_name(self._job.table)}-{self._unit.segment:04d}-{self._number:05d}{self._suffix}"
         output = self._storage.create(self._job.destination, name, self._job.max_file_bytes)
         self._packer = self._compression.packer()
-        if self._packer.head:
-            output.write(self._packer.head)
+        head = self._format.head
+        beginning = self._packer.head + (self._packer.pack(head) if head else b"")
+        if beginning:
+            output.write(beginning)
+            self._packer.took(head)
         return output
 
     def _require(self) -> Output:

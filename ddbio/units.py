@@ -237,6 +237,7 @@ class UnitReport:
     tally: what was settled since the previous report of this unit.
     cursor: how far the unit is settled; where it would go on.
     error: why the unit cannot go on. The cursor still holds.
+    attributes: names and types seen for the first time, by a survey.
     """
 
     unit: int
@@ -246,6 +247,7 @@ class UnitReport:
     files: tuple[ExportedFile, ...] = ()
     done: bool = False
     error: DdbioError | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ddbio.cli import arguments
+from ddbio.cli import arguments, formatting
 from ddbio.cli.run import positive_int, run, signals_held
 from ddbio.compression import COMPRESSIONS
+from ddbio.formats import FORMATS
 from ddbio.options import DEFAULT_FILE_MEGABYTES, ExportOptions
 
 if TYPE_CHECKING:
@@ -60,12 +61,18 @@ def parser() -> argparse.ArgumentParser:
         default="none",
         help="compress the files; -s counts what they take then (default: %(default)s)",
     )
-    arguments.add_transfer_options(parser, units="read", formats=("json", "dynamodb-json"), default_lanes="8")
+    arguments.add_transfer_options(parser, units="read", formats=tuple(FORMATS), default_lanes="8")
     parser.add_argument(
         "--segments", type=positive_int, metavar="N", help="segments of the scan (default: what suits the table)"
     )
     parser.add_argument(
         "--consistent-read", action="store_true", help="strongly consistent reads; they cost twice the units"
+    )
+    parser.add_argument(
+        "--columns",
+        type=formatting.names,
+        metavar="NAMES",
+        help="columns of CSV, a,b,c (default: all attributes there are, to find which the table is read twice)",
     )
     add_subset_options(parser)
     arguments.add_s3_options(parser)
@@ -103,6 +110,7 @@ def options_of(argv: Sequence[str] | None) -> ExportOptions:
         segments=given.segments,
         consistent_read=given.consistent_read,
         compress=given.compress,
+        columns=given.columns,
         **{name: getattr(given, name) for name in SUBSET},
     )
 

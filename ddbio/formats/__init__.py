@@ -30,6 +30,7 @@ class Format(Protocol):
     source_suffixes: tuple[str, ...]  # of the files an import picks up in a folder
     page_items: Any  # the type to which msgspec decodes the `Items` of a Scan page for `render`
     cut_anywhere: bool  # whether every line end ends a record, so that a file can be cut without reading it
+    head: bytes  # what every file of an export begins with
     one_unit_bytes: int  # a record of at most so many bytes is one write unit, whatever is in it
 
     def parse(self, record: bytes) -> AttributeMap:

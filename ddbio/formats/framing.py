@@ -11,6 +11,7 @@ class Lines:
     """A record is a line."""
 
     cut_anywhere = True
+    head = b""
 
     def split(self, block: bytes) -> list[bytes]:
         records = block.split(b"\n")

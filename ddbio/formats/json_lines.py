@@ -63,8 +63,8 @@ ONE_UNIT_BYTES = 512
 
 class JsonLines(JsonText):
     suffix = ".json"
-    source_suffixes = (".json", ".jsonl")
-    page_items = list[dict[str, AttributeValue]]
+    source_suffixes: tuple[str, ...] = (".json", ".jsonl")
+    page_items: Any = list[dict[str, AttributeValue]]
     one_unit_bytes = ONE_UNIT_BYTES
 
     def parse(self, record: bytes) -> AttributeMap:

@@ -168,7 +168,7 @@ def test_a_changed_source_is_refused_and_fresh_starts_over(
 
 def test_another_format_is_refused(run_import: Run, unfinished: Simulator) -> None:
     run_import(*IMPORT, "--format", "dynamodb-json").assert_one_line_error(
-        2, 'format was "json" and is "dynamodb-json"', "--fresh"
+        2, 'format was "auto" and is "dynamodb-json"', "--fresh"
     )
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ddbio import compression
 from ddbio.compression import COMPRESSIONS, fit, get_compression
 from ddbio.errors import UsageError
+from ddbio.formats.json_lines import JsonLines
 
 
 def unpacked(name: str, data: bytes) -> bytes:
@@ -90,7 +91,7 @@ def test_what_fits_is_whole_lines_and_no_larger_than_the_room(
     name: str, lines: list[bytes], room: int, first: bool
 ) -> None:
     packer, text = get_compression(name).packer(), b"".join(lines)
-    packed, taken = fit(packer, text, room, first=first)
+    packed, taken = fit(packer, JsonLines(), text, room, first=first)
     assert not taken or (packed == packer.pack(text[:taken]) and text[taken - 1 : taken] == b"\n")
     if not (first and taken == len(lines[0])):
         assert not taken or len(packed) + packer.tail_bytes <= room
@@ -105,5 +106,5 @@ def test_a_file_is_filled_nearly_to_its_limit() -> None:
         b'{"id": "%032x", "n": %d}\n' % (hash((number, "x")) & 2**120, number) for number in range(20_000)
     )
     whole = len(packer.pack(text))
-    packed, _ = fit(packer, text, whole // 2, first=True)
+    packed, _ = fit(packer, JsonLines(), text, whole // 2, first=True)
     assert whole * 0.45 < len(packed) < whole * 0.5

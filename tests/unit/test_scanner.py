@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ddbio.dynamodb.wire import Response, WireError
 from ddbio.errors import AbortError, TransferError
 from ddbio.formats import FormatSpec
+from ddbio.formats.json_lines import JsonLines
 from ddbio.options import AwsSettings
 from ddbio.quota import SharedQuota
 from ddbio.scanner import FIRST_LIMIT, ExportJob, ExportLane, ExportWork, PageSize, SegmentFiles
@@ -148,7 +149,7 @@ class Segment:
             return
         unit = SegmentUnit(UNIT.number, UNIT.segment, UNIT.total_segments, self.cursor)
         job = export_job(self.max_file_bytes, compress=self.compress)
-        files = SegmentFiles(self.storage, job, ".json", unit)  # type: ignore[arg-type]
+        files = SegmentFiles(self.storage, job, JsonLines(), unit)  # type: ignore[arg-type]
         await files.open()
         first = int(self.cursor.last_key) if self.cursor is not None and self.cursor.last_key is not None else 0
         for number in range(first, len(pages)):
@@ -215,7 +216,7 @@ def test_an_empty_segment_makes_no_file() -> None:
 
 def test_the_cursor_waits_until_a_page_is_durable() -> None:
     storage = MemoryStorage(part_bytes=10)
-    files = SegmentFiles(storage, export_job(1000), ".json", UNIT)  # type: ignore[arg-type]
+    files = SegmentFiles(storage, export_job(1000), JsonLines(), UNIT)  # type: ignore[arg-type]
 
     async def story() -> list[tuple[Any, ...]]:
         seen = []
@@ -243,7 +244,7 @@ def test_the_cursor_waits_until_a_page_is_durable() -> None:
 def test_files_finished_behind_the_cursor_are_told_with_it() -> None:
     """Whoever goes on from the cursor writes them again: told before, they would be told twice."""
     storage = MemoryStorage(part_bytes=100)
-    files = SegmentFiles(storage, export_job(10), ".json", UNIT)  # type: ignore[arg-type]
+    files = SegmentFiles(storage, export_job(10), JsonLines(), UNIT)  # type: ignore[arg-type]
 
     async def story() -> list[tuple[Any, int, int]]:
         await files.open()
@@ -316,7 +317,7 @@ def test_compressed_files_hold_every_line_once_whoever_wrote_them(
 def test_an_arn_names_its_table_in_the_file_names() -> None:
     storage = MemoryStorage()
     job = export_job(table="arn:aws:dynamodb:eu-west-1:123456789012:table/Orders")
-    files = SegmentFiles(storage, job, ".json", UNIT)  # type: ignore[arg-type]
+    files = SegmentFiles(storage, job, JsonLines(), UNIT)  # type: ignore[arg-type]
 
     async def story() -> None:
         await files.write(b"{}\n", 1)
@@ -328,7 +329,7 @@ def test_an_arn_names_its_table_in_the_file_names() -> None:
 
 def test_after_an_abort_there_is_no_cursor_into_the_file_that_is_gone() -> None:
     storage = MemoryStorage()
-    files = SegmentFiles(storage, export_job(10), ".json", UNIT)  # type: ignore[arg-type]
+    files = SegmentFiles(storage, export_job(10), JsonLines(), UNIT)  # type: ignore[arg-type]
 
     async def story() -> ExportCursor | None:
         await files.write(b"12345678\n12\n", 2)
