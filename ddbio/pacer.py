@@ -257,7 +257,10 @@ class Pacer:
         lacking = cost - self._allowance[budget]
         if lacking <= 0:
             return 0.0
-        return max(lacking, rate * GRANT_S) if GRANT_FROM <= rate < math.inf else lacking
+        if not GRANT_FROM <= rate < math.inf:
+            return lacking
+        # Not more than the worker spends in that time: what hundreds of workers hold would be a second of the cap.
+        return max(lacking, rate * min(GRANT_S, KEEP_GRANT_S * self._share))
 
     def _give_back(self) -> None:
         unused = tuple([max(0.0, amount) for amount in self._allowance])

@@ -118,5 +118,12 @@ def test_there_are_always_segments_the_service_accepts(size_bytes: int, workers:
 
 
 def test_every_segment_is_a_unit() -> None:
-    units = segment_units(5)
+    units = sorted(segment_units(5), key=lambda unit: unit.number)
     assert [(unit.number, unit.segment, unit.total_segments) for unit in units] == [(n, n, 5) for n in range(5)]
+
+
+def test_segments_that_are_worked_together_are_spread_over_the_table() -> None:
+    """Eight lanes on a table of a hundred partitions: neighbours would be on one or two of them."""
+    first = [unit.segment // 10 for unit in segment_units(1000)[:8]]
+    assert len(set(first)) >= 7
+    assert segment_units(1000) == segment_units(1000)
