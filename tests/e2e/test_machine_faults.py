@@ -114,7 +114,7 @@ def test_a_read_only_destination(run_export: Run, run_import: Run, simulator: Si
 # --------------------------------------------------------------------------- sources that change
 
 
-@pytest.mark.parametrize("change", ["cut short", "appended to", "replaced", "removed"])
+@pytest.mark.parametrize("change", ["cut short", "replaced"])
 def test_a_source_that_changes_while_it_is_read(
     start_import: Start, simulator: Simulator, tmp_path: Path, change: str
 ) -> None:
@@ -127,15 +127,11 @@ def test_a_source_that_changes_while_it_is_read(
         command.until(lambda: table.item_count() >= 100)
         if change == "cut short":
             os.truncate(path, 100_000)
-        elif change == "appended to":
-            with path.open("a") as file:
-                file.write('{"id": "appended"}\n')
         else:
             path.unlink()
-            if change == "replaced":
-                write_items(path, plain_items(1500, padding=301))
+            write_items(path, plain_items(1500, padding=301))
         done = command.wait()
-    if change in ("replaced", "removed"):  # the file that is open is read on as it was, where it was open
+    if change == "replaced":  # the file that is open is read on as it was, where it was open
         assert done.code in (0, 3), done.err
     else:
         done.assert_error(3, "orders.json", "changed after it was listed", "run the same command again")

@@ -121,7 +121,7 @@ def test_8_workers_give_up_when_nothing_happens_for_two_seconds(
     run_import: Run, simulator: Simulator, orders: list[Item]
 ) -> None:
     simulator.create_table("Orders", "id:S")
-    simulator.faults = FaultPlan([stall(2.5)] * 2)
+    simulator.faults = FaultPlan([stall(2.5)])
     done = run_import("-t", "Orders", "-s", "orders.json", "-p", 2, "--lanes", 1)
     assert (done.code, done.counts["written"]) == (0, 1000), done.err
     assert_holds(simulator, "Orders", orders)

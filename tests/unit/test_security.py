@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import ssl
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,10 +27,11 @@ from ddbio.storage.names import check_output_name
 PACKAGE = Path(__file__).parents[2] / "ddbio"
 
 
-def nodes() -> Iterator[tuple[Path, ast.AST]]:
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            yield path.relative_to(PACKAGE), node
+@cache
+def nodes() -> list[tuple[Path, ast.AST]]:
+    """All of the package's code."""
+    trees = ((path, ast.parse(path.read_text())) for path in PACKAGE.rglob("*.py"))
+    return [(path.relative_to(PACKAGE), node) for path, tree in trees for node in ast.walk(tree)]
 
 
 # --------------------------------------------------------------------------- code from outside
