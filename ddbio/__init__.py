@@ -51,6 +51,7 @@ the workers
     blocks        where the records end in what was read
     writer        records become batches, batches are sent
     modes         what a record does to the table: put, insert, delete
+    spread        one source into several tables
     batch         what waits to be written by a lane
     scanner       pages of a segment become lines of files
 

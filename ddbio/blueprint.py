@@ -79,6 +79,11 @@ def check_options(options: ImportOptions) -> None:
         raise UsageError("--key tells no indexes", "leave out --key to make the table as the manifest has it")
     if options.create_table and options.mode == "delete":
         raise UsageError("there is nothing to delete in a table that is made first", "leave out --create-table")
+    if options.more_tables and (options.create_table or options.mode != "put" or not options.transform):
+        raise UsageError(
+            "several tables need a --transform that says which item is for which, and take nothing but puts",
+            "name one table with -t, or leave out --create-table, --mode and sources with deletes",
+        )
     if options.create_table and options.table.startswith("arn:"):
         raise UsageError("a table is made by name, not by ARN", "give its name and --region")
 

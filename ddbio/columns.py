@@ -64,8 +64,8 @@ def announcement(options: ExportOptions, table: TableInfo, journal: Journal) -> 
 def _named(options: ExportOptions) -> tuple[str, ...] | None:
     if options.columns is not None:
         return options.columns
-    if options.attributes is None:
-        return None
+    if options.attributes is None or options.transform or options.rename or options.drop or options.assign:
+        return None  # what a transform makes of them has to be seen
     return tuple(sorted(top_names(options.attributes, parse_names(options.names) if options.names else {})))
 
 

@@ -28,6 +28,7 @@ from ddbio.reject_place import RejectsPlace, choose_rejects_place, discard, uplo
 from ddbio.rejects import ErrorLimit, RejectsFile
 from ddbio.report import reported
 from ddbio.sources import Found, find_sources
+from ddbio.spread import together
 from ddbio.storage import Storages, absolute
 from ddbio.transfer import Run, transfer, why_incomplete
 from ddbio.transforms import transform_of
@@ -67,12 +68,18 @@ def import_table(
         storages = Storages(options.aws, session.keys)
         sought = find_sources(options.sources, source_suffixes(options.format), storages)
         options = replace(options, mode=sought.mode(options.mode), journal=options.journal and not sought.has_stdin)
+        check_options(options)  # again, for the sources may have changed the mode
         files = sought.all_files()
         target = choose_target(options, found, files, session)
-        run = Run.begin(options, session, target.table, "WCU", lanes, progress, engine, stop)
+        more = tuple(session.describe(name) for name in options.more_tables)
+        asked = together((target.table, *more)) if more else target.table
+        run = Run.begin(options, session, asked, "WCU", lanes, progress, engine, stop)
         recognised = recognise(sought.files, options, target.table, storages.read_range)
         place = choose_rejects_place(options.rejects, options.sources, files, storages)
-        run = replace(run, table=make_table(target, session, run.progress))
+        if more:
+            run = replace(run, tables=(target.table, *more))
+        else:
+            run = replace(run, table=make_table(target, session, run.progress))
         places = sorted(map(absolute, options.sources))
         with open_journal("import", run.table.name, [*run.identity(), *places], options) as journal:
             report.begin(run, journal.folder if options.journal else None)
@@ -122,6 +129,13 @@ def make_table(target: Target, session: Session, progress: Progress) -> TableInf
     return table
 
 
+def _spoken(run: Run) -> str:
+    if not run.tables:
+        return f"table {run.table.name}"
+    *names, last = [table.name for table in run.tables]
+    return f"tables {', '.join(names)} and {last}"
+
+
 def _open_rejects(place: RejectsPlace, options: ImportOptions, journal: Journal) -> RejectsFile:
     """The rejects file: where an unfinished job has one, that, as far as it counts. place: for a new job."""
     if journal.resumed and (state := journal.noted("rejects")):
@@ -145,7 +159,7 @@ def _announce(
     total_bytes, done_bytes = sought.total_bytes(), journal.past.tally.bytes
     processes, (doing, way) = run.workers_for(left), _WORDS.get(options.mode, ("Importing", "into"))
     run.progress.say(
-        f"{doing} {sought.describe()} {way} table {run.table.name} in {run.session.region} with {processes} "
+        f"{doing} {sought.describe()} {way} {_spoken(run)} in {run.session.region} with {processes} "
         f"process{'es' * (processes != 1)}"
     )
     if journal.resumed:
@@ -169,7 +183,8 @@ def _work(
     journal: Journal,
 ) -> tuple[Accounts, DdbioError | None]:
     data_plane = run.session.data_plane(options.give_up_after_s)
-    job = ImportJob(run.table, data_plane, options.aws, run.lanes, options.mode, transform_of(options))
+    table, *more = run.tables or (run.table,)
+    job = ImportJob(table, data_plane, options.aws, run.lanes, options.mode, transform_of(options), tuple(more))
     journal.note(rejects=rejects.state())
 
     def on_report(report: UnitReport) -> float:

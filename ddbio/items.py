@@ -42,6 +42,16 @@ class Deletion(AttributeMap):
     __slots__ = ()
 
 
+class Addressed(AttributeMap):
+    """An item and the table it is for: what a transform makes of one that it sends somewhere."""
+
+    __slots__ = ("table",)
+
+    def __init__(self, attributes: AttributeMap, table: str) -> None:
+        super().__init__(attributes)
+        self.table = table
+
+
 class NumberText(str):
     """The text of a JSON number that is not a plain integer: kept as written, never a float."""
 

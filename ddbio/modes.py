@@ -63,7 +63,7 @@ class WriteMode(Protocol):
         """How many of them are deletes."""
 
 
-def _new_put(
+def new_put(
     offset: int, line: int, key: ItemKey, record: bytes, attributes: AttributeMap, units: tuple[int, ...]
 ) -> Write:
     return Write(offset, line, key, record, encode_item(attributes), units)
@@ -82,7 +82,7 @@ class Puts:
         self.estimates = WriteEstimates(table)
         self.key_of: KeyOf = key_checker(table)
         self.units_of: UnitsOf = self.estimates.of_put
-        self.new_write: Callable[..., Write] = _new_put
+        self.new_write: Callable[..., Write] = new_put
 
     def body(self, writes: Sequence[Write]) -> bytes:
         return batch_write_body(self.address, [write.item for write in writes], by_index=self.by_index)

@@ -95,6 +95,7 @@ class ImportOptions(TransferOptions):
     rejects: path or `s3://` uri of the rejects file; None for `<source name>.rejects.jsonl` in the current folder.
     create_table: make the table, on-demand, where there is none: with the keys of `key`, such as `id:S,at:N`, or of
         an export's manifest beside the source; with_indexes: and with its indexes.
+    more_tables: that the transform may send items to, by `(table, item)`; they share the capacity.
     mode: `put`; `insert`, which never overwrites; or `delete`, the items that the records name. See `ddbio.modes`.
     max_errors: stop when more records than that are rejected (`"100"`), or more than that share of those read
         (`"5%"`, of 1,000 at least); None for no limit.
@@ -106,6 +107,7 @@ class ImportOptions(TransferOptions):
     mode: str = "put"
     create_table: bool = False
     key: str | None = None
+    more_tables: tuple[str, ...] = ()
     with_indexes: bool = False
     max_errors: str | None = None
     format: str = AUTO

@@ -22,7 +22,7 @@ from ddbio.dynamodb.operations import scan_body, scan_operation
 from ddbio.dynamodb.session import DataPlane
 from ddbio.errors import DdbioError, RecordError, TransferError
 from ddbio.formats import Format, FormatSpec, get_format
-from ddbio.items import AttributeMap
+from ddbio.items import Addressed, AttributeMap
 from ddbio.options import AwsSettings
 from ddbio.storage import Output, Storage, WrittenFile, open_storage
 from ddbio.subset import WHOLE, Subset
@@ -227,6 +227,10 @@ class ExportLane:
                     f"{error}",
                     "mend the transform and export again",
                 ) from None
+            if any(type(each) is Addressed for each in ones):
+                raise TransferError(
+                    f"{unit.describe()}: the transform sends {_beginning(item)} to a table", "return the item alone"
+                )
             aside.added += max(0, len(ones) - 1)
             aside.dropped += not ones
             made += ones

@@ -32,7 +32,11 @@ _LONGEST_SLEEP_S = 60.0  # between two looks at the clock on the wall, which may
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run of an import or an export begins with. workers, lanes: at most, and of each worker."""
+    """What a run of an import or an export begins with.
+
+    workers, lanes: at most, and of each worker. tables: to import into where they are several; `table` then has the
+    capacity of all of them.
+    """
 
     options: TransferOptions
     session: Session
@@ -43,6 +47,7 @@ class Run:
     progress: Progress
     stop: StopFlag
     engine: Engine | None
+    tables: tuple[TableInfo, ...] = ()
 
     @classmethod
     def begin(

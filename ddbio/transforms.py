@@ -1,9 +1,10 @@
 """What becomes of an item on its way: `--rename`, `--drop`, `--set`, and then a function of the user's own.
 
 The function gets an item as Python values (str, Decimal, bytes, bool, None, list, dict, and sets of str, Decimal or
-bytes) and returns one: an item, a list of items, or None to leave it out. It is loaded once in each worker; the
-parent loads it first, so that a file that cannot be loaded is found before anything is moved. What it raises is the
-matter of the one item. The key of an item to delete, in a stream of changes, is renamed and no more.
+bytes) and returns one: an item, a list of items, or None to leave it out. Where there are several tables, an item
+may be `(table, item)`. The function is loaded once in each worker; the parent loads it first, so that a file that
+cannot be loaded is found before anything is moved. What it raises is the matter of the one item. The key of an item
+to delete, in a stream of changes, is renamed and no more.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 
 from ddbio.errors import RecordError, UsageError
 from ddbio.formats.json_lines import decode as decode_json
-from ddbio.items import AttributeMap, Deletion, check_number, check_set, deeper, normal_number, to_value
+from ddbio.items import Addressed, AttributeMap, Deletion, check_number, check_set, deeper, normal_number, to_value
 from ddbio.options import TransferOptions
 
 _HOW = "write FILE.py:FUNCTION, or MODULE:FUNCTION for one that can be imported"
@@ -183,6 +184,8 @@ def _place(trace: TracebackType | None, function: Callable[[Any], Any]) -> str:
 
 
 def _typed_item(item: Any) -> AttributeMap:
+    if type(item) is tuple and len(item) == 2 and isinstance(item[0], str):
+        return Addressed(_typed_item(item[1]), item[0])
     if not isinstance(item, dict):
         raise RecordError("transform-failed", f"the function returned a {type(item).__name__}, not an item (dict)")
     return _typed_map(item, 0)

@@ -27,11 +27,12 @@ from ddbio.dynamodb.table import TableInfo
 from ddbio.errors import AbortError, RecordError, TransferError
 from ddbio.formats import Format, FormatSpec, get_format
 from ddbio.formats.framing import JsonText
-from ddbio.items import AttributeMap
+from ddbio.items import Addressed, AttributeMap
 from ddbio.keys import ItemKey
-from ddbio.modes import MODES
+from ddbio.modes import MODES, WriteMode
 from ddbio.options import AwsSettings
 from ddbio.reader import RecordReader
+from ddbio.spread import SpreadPuts, unknown_table
 from ddbio.storage import Storages
 from ddbio.transforms import Transform, TransformSpec, open_transform
 from ddbio.units import ChunkUnit, ImportCursor, ImportUnit, Reject, SliceUnit, Tally, Unit, UnitReport
@@ -51,6 +52,7 @@ class ImportJob:
     """What every worker of an import must know; picklable.
 
     mode: one of `ddbio.modes.MODES`. transform: what becomes of an item first, if anything.
+    more_tables: that the transform may send items to.
     """
 
     table: TableInfo
@@ -59,6 +61,7 @@ class ImportJob:
     lanes: int = DEFAULT_IMPORT_LANES
     mode: str = "put"
     transform: TransformSpec | None = None
+    more_tables: tuple[TableInfo, ...] = ()
 
     def open(self, context: WorkerContext) -> ImportWork:
         return ImportWork(self, context)
@@ -71,7 +74,8 @@ class ImportWork:
         self.job = job
         self.context = context
         self.format_of: Callable[[FormatSpec], Format] = cache(get_format)
-        self.mode = MODES[job.mode](job.table)
+        self.tables = (job.table, *job.more_tables)
+        self.mode: WriteMode = SpreadPuts(self.tables) if job.more_tables else MODES[job.mode](job.table)
         self.transform = open_transform(job.transform)
         self.reader = RecordReader(Storages(job.aws, context.keys))
         self.new_client = job.data_plane.open(context, job.table.name)
@@ -220,8 +224,15 @@ class ImportLane:
 
     def _new_write(self, record: bytes, attributes: AttributeMap) -> Write:
         mode, here = self._work.mode, self._here
+        if type(attributes) is Addressed:
+            self._check_address(attributes.table)
         key = mode.key_of(attributes)
         return mode.new_write(here.offset, here.lines, key, record, attributes, mode.units_of(attributes, False))
+
+    def _check_address(self, table: str) -> None:
+        tables = self._work.tables
+        if not any(table in (each.name, each.address) for each in tables):
+            raise unknown_table(table, [each.name for each in tables])
 
     async def _reject(self, record: bytes, error: RecordError) -> None:
         here = self._here

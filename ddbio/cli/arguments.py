@@ -31,10 +31,17 @@ def new_parser(program: str, description: str, examples: str) -> argparse.Argume
 
 
 def add_transfer_options(
-    parser: argparse.ArgumentParser, *, units: str, formats: tuple[str, ...], default_lanes: str
+    parser: argparse.ArgumentParser, *, units: str, formats: tuple[str, ...], default_lanes: str, tables: str = ""
 ) -> None:
-    """units: `write` or `read`: what the cap counts. formats: the default first."""
-    parser.add_argument("-t", "--table", required=True, help="the table, by name or ARN")
+    """units: `write` or `read`: what the cap counts. formats: the default first. tables: when `-t` may be given more
+    than once; never, where that is empty."""
+    parser.add_argument(
+        "-t",
+        "--table",
+        required=True,
+        action="append" if tables else "store",
+        help=f"the table, by name or ARN{tables and '; '}{tables}",
+    )
     parser.add_argument("-r", "--region", help="the AWS region (default: as for the AWS CLI)")
     parser.add_argument(
         "-p", "--processes", type=positive_int, metavar="N", help="worker processes (default: the CPUs it may use)"
@@ -169,7 +176,7 @@ def add_transform_options(parser: argparse.ArgumentParser) -> None:
 def transfer_options(given: argparse.Namespace) -> dict[str, Any]:
     """The fields of `TransferOptions`."""
     return {
-        "table": given.table,
+        "table": given.table if isinstance(given.table, str) else given.table[0],
         "aws": AwsSettings(
             region=given.region,
             profile=given.profile,

@@ -80,7 +80,11 @@ def parser() -> argparse.ArgumentParser:
         "--with-indexes", action="store_true", help="make the indexes of the manifest's table, too; each costs units"
     )
     arguments.add_transfer_options(
-        parser, units="write", formats=(AUTO, *FORMATS), default_lanes="32, with --mode insert 128"
+        parser,
+        units="write",
+        formats=(AUTO, *FORMATS),
+        default_lanes="32, with --mode insert 128",
+        tables="several where --transform says which item is for which",
     )
     parser.add_argument(
         "--rejects",
@@ -104,6 +108,7 @@ def options_of(argv: Sequence[str] | None) -> ImportOptions:
         sources=tuple(given.source),
         rejects=given.rejects,
         mode=given.mode,
+        more_tables=tuple(given.table[1:]),
         create_table=given.create_table,
         key=given.key,
         with_indexes=given.with_indexes,

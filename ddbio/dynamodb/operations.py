@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -110,6 +110,15 @@ def _of_index(told: list[ConsumedCapacity], name: str) -> float:
 
 encode_item: Callable[[AttributeMap], bytes] = msgspec.json.Encoder().encode
 """An item, or a key, as it stands in a request."""
+
+
+def spread_body(puts: Mapping[str, Sequence[bytes]]) -> bytes:
+    """A BatchWriteItem of puts into several tables: items, as `encode_item` gives them, by table."""
+    tables = [
+        b"%b:[%b]" % (orjson.dumps(table), b",".join([b'{"PutRequest":{"Item":%b}}' % item for item in items]))
+        for table, items in puts.items()
+    ]
+    return b'{"RequestItems":{%b},"ReturnConsumedCapacity":"TOTAL"}' % b",".join(tables)
 
 
 def batch_write_body(

@@ -205,6 +205,21 @@ def test_inserts_and_deletes(tables: Tables, aws: AwsSettings, tmp_path: Path) -
     assert contents(tables.items(table)) == contents([*older[:10], *items[40:]])
 
 
+def test_one_source_into_several_tables(tables: Tables, aws: AwsSettings, tmp_path: Path) -> None:
+    first, second, third = tables.create(), tables.create(), tables.create()
+    write_items(tmp_path / "in.json", plain_items(60))
+    (tmp_path / "shape.py").write_text(
+        f"def three(item):\n    return [item, ({second!r}, {{'id': str(item['n'] % 3)}}), ({third!r}, item)]\n"
+    )
+    done = do_import(
+        aws, first, tmp_path / "in.json", tmp_path / "rejects", more_tables=(second, third),
+        transform=f"{tmp_path}/shape.py:three",
+    )  # fmt: skip
+    assert (done.exit_code, done.tally.read, done.tally.added) == (0, 60, 120), done.error
+    assert contents(tables.items(first)) == contents(tables.items(third)) == contents(plain_items(60))
+    assert sorted(item["id"]["S"] for item in tables.items(second)) == ["0", "1", "2"]
+
+
 def test_parts_of_a_table(tables: Tables, aws: AwsSettings, tmp_path: Path) -> None:
     table, items = tables.create(), plain_items(100)
     write_items(tmp_path / "in.json", items)

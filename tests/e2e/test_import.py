@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ddbio.simulator import Simulator
+from ddbio.simulator import Simulator, ThroughputSettings
 from tests.e2e.conftest import Run, assert_holds
 from tests.e2e.items import Item, as_json, contents, data_files, plain_items, read_items, rich_items, write_items
 
@@ -347,3 +347,50 @@ def test_a_transform_that_cannot_be_loaded(run_import: Run, simulator: Simulator
     run_import(*command, "slip.py:f").assert_one_line_error(2, "SyntaxError", "line 1")
     run_import(*command, "missing.py:f").assert_one_line_error(2, "missing.py", "FileNotFoundError")
     assert simulator.requests() == {}
+
+
+THREE = """
+def three(item):
+    n = int(item["n"])
+    if n == 5:
+        return ("Nowhere", item)
+    return [item, ("ByNumber", {"n": item["n"], "id": item["id"]}), ("Few", {"group": str(n % 10), "n": item["n"]})]
+"""
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_one_source_into_three_tables_with_keys_of_their_own(
+    run_import: Run, simulator: Simulator, tmp_path: Path, processes: int
+) -> None:
+    simulator.create_table("Orders", "id:S", wcu=5000, rcu=1)
+    short = ThroughputSettings(burst_s=1)  # some items are left unprocessed
+    simulator.create_table("ByNumber", "n:N", "id:S", wcu=200, rcu=1, throughput=short)
+    few = simulator.create_table("Few", "group:S", wcu=5000, rcu=1)
+    items = plain_items(400)
+    write_items(tmp_path / "in.json", items)
+    (tmp_path / "shape.py").write_text(THREE)
+    tables = ("-t", "Orders", "-t", "ByNumber", "-t", "Few")
+    done = run_import(*tables, "-s", "in.json", "--transform", "shape.py:three", "-p", processes)
+    assert done.code == 1, done.err
+    assert "into tables Orders, ByNumber and Few in us-east-1" in done.log[0]
+    assert "Cap: 10,200 WCU (the table's provisioned units; -c sets another)" in done.log
+    kept = [item for item in items if item["n"]["N"] != "5"]
+    assert_holds(simulator, "Orders", kept)
+    assert contents(simulator.table("ByNumber").items(), "n") == contents(kept, "n")
+    assert few.item_count() == 10
+    counts = done.counts
+    assert (counts["read"], counts["added"], counts["rejected"]) == (400, 2 * 399, 1)
+    assert counts["written"] + counts.get("replaced", 0) == 3 * 399
+    assert counts["throttled"] > 0
+    (reject,) = map(json.loads, (tmp_path / "in.rejects.jsonl").read_text().splitlines())
+    assert (reject["code"], reject["line"]) == ("unknown-table", 6)
+    consumed = sum(simulator.table(name).consumed("write") for name in ("Orders", "ByNumber", "Few"))
+    assert f"{consumed:,.1f} WCU consumed" in done.out
+
+
+def test_several_tables_need_to_be_told_apart(run_import: Run, simulator: Simulator, orders: list[Item]) -> None:
+    simulator.create_table("Orders", "id:S")
+    command = ("-t", "Orders", "-t", "Copies", "-s", "orders.json")
+    run_import(*command).assert_one_line_error(2, "several tables need a --transform")
+    run_import(*command, "--transform", "json:loads").assert_one_line_error(2, "Copies", "does not exist")
+    assert "BatchWriteItem" not in simulator.requests()
