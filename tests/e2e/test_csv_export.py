@@ -101,3 +101,13 @@ def test_an_empty_table_and_what_is_refused(run_export: Run, simulator: Simulato
     refused = run_export("-t", "Orders", "-d", "other", "--format", "csv", "--limit", "5")
     refused.assert_error(2, "--columns")
     run_export("-t", "Orders", "-d", "other", "--columns", "id").assert_error(2, "--columns are not for json")
+
+
+def test_columns_are_those_of_what_a_transform_makes(run_export: Run, table: Simulator, tmp_path: Path) -> None:
+    shape = ("--attributes", "id,price,ok", "--rename", "price=cost", "--set", "new=x", "--drop", "ok")
+    filter = ("--filter", "ok = :yes", "--values", '{"yes": true}')
+    done = run_export("-t", "Orders", "-d", "out", "--format", "csv", *shape, *filter)
+    assert (done.code, done.counts["exported"], done.counts["left"]) == (0, 250, 250), done.err
+    rows = rows_of(tmp_path / "out")
+    assert rows[0] == ["id", "cost", "new"]
+    assert {tuple(row[1:]) for row in rows[1:]} == {("12.5", "x")}
