@@ -68,6 +68,7 @@ what is moved
     keys          what makes two items one, and what is no key
     transforms    what becomes of an item on its way
     capacity      sizes and capacity units
+    page_stream   exports to standard output
     compression   on the way out: gzip and zstd
     unpacking     on the way in: the same, and what a manifest says of a file
     formats       what a record looks like, one module a format

@@ -8,7 +8,7 @@ destination, cut the table into segments, let an engine scan them, keep the book
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ddbio.accounts import Accounts, Result, outcome
@@ -19,10 +19,11 @@ from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
 from ddbio.engine import Engine, StopFlag
 from ddbio.errors import DdbioError, UsageError
-from ddbio.formats import FormatSpec
+from ddbio.formats import FormatSpec, get_format
 from ddbio.journal import Journal, open_journal
 from ddbio.manifest import MANIFEST_NAME, manifest
-from ddbio.options import MEGABYTE, ExportOptions
+from ddbio.options import MEGABYTE, STDOUT, ExportOptions
+from ddbio.page_stream import StandardOutput, packed_by_itself
 from ddbio.planning import Plan, Remainder, segment_count
 from ddbio.progress import Progress
 from ddbio.report import reported
@@ -41,7 +42,7 @@ from ddbio.subset import (
 from ddbio.survey import survey
 from ddbio.transfer import Run, transfer, why_incomplete
 from ddbio.transforms import transform_of
-from ddbio.units import ExportedFile
+from ddbio.units import ExportedFile, UnitReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class ExportResult(Result):
     complete and there is none."""
 
     cap: Cap
+    destination: str
     files: tuple[ExportedFile, ...]
     manifest: str | None
 
@@ -74,34 +76,39 @@ def export_table(
         session = Session(options.aws)
         table, subset = _describe(session, options)
         run = Run.begin(options, session, table, "RCU", DEFAULT_EXPORT_LANES, progress, engine, stop)
-        storage = open_storage(options.destination, options.aws, run.session.keys)
         place = absolute(options.destination)
         unkept = replace(options, journal=False)
         with open_journal("export", run.table.name, [*run.identity(), place], unkept) as journal:
             report.begin(run, None)
-            _prepare(storage, options.destination)
-            plan = _plan(run, options, journal)
-            left = journal.left(plan)
-            _announce(run, options, plan)
-            job = _with_columns(run, options, _job(run, options, subset), plan, journal)
-            began = datetime.datetime.now(datetime.timezone.utc)
-            run.progress.start(expected_items(options, run.table), "items", run.cap.units_per_s)
-            accounts, error = _work(run, options, job, left, journal)
-            error = error or why_incomplete(run, accounts, plan)
-            files = journal.files()
-            if error is None:
-                error = _write_manifest(storage, options, run, plan, began, accounts, files)
-            if error is not None:
-                error = _mind_the_files(error, options.destination)
-            result = ExportResult(
-                **outcome(accounts, error, plan.units),
-                cap=run.cap,
-                files=tuple(files),
-                manifest=f"{options.destination.rstrip('/')}/{MANIFEST_NAME}" if error is None else None,
-            )
-            report.end(result, files=len(files), manifest=result.manifest)
-        storage.close()
+            result = _export(run, options, subset, journal)
+            report.end(result, files=len(result.files), manifest=result.manifest)
     return result
+
+
+def _export(run: Run, options: ExportOptions, subset: Subset, journal: Journal) -> ExportResult:
+    to_stdout = options.destination == STDOUT
+    storage = None if to_stdout else open_storage(options.destination, options.aws, run.session.keys)
+    if storage is not None:
+        _prepare(storage, options.destination)
+    plan = _plan(run, options, journal)
+    left = journal.left(plan)
+    _announce(run, options, plan)
+    job = _with_columns(run, options, _job(run, options, subset), plan, journal)
+    began = datetime.datetime.now(datetime.timezone.utc)
+    run.progress.start(expected_items(options, run.table), "items", run.cap.units_per_s)
+    accounts, error = _work(run, options, job, left, journal)
+    error = error or why_incomplete(run, accounts, plan)
+    files = journal.files()
+    if storage is not None:
+        error = error or _write_manifest(storage, options, run, plan, began, accounts, files)
+        storage.close()
+    return ExportResult(
+        **outcome(accounts, error and _with_hint(error, options.destination), plan.units),
+        cap=run.cap,
+        destination=options.destination,
+        files=tuple(files),
+        manifest=None if error or to_stdout else f"{options.destination.rstrip('/')}/{MANIFEST_NAME}",
+    )
 
 
 def _describe(session: Session, options: ExportOptions) -> tuple[TableInfo, Subset]:
@@ -130,12 +137,16 @@ def _announce(run: Run, options: ExportOptions, plan: Plan) -> None:
     segments = len(plan.units)
     processes = min(run.workers, segments)
     run.progress.say(
-        f"Exporting table {run.table.name} in {run.session.region} to {options.destination} in {segments:,} "
+        f"Exporting table {run.table.name} in {run.session.region} to {_spoken(options.destination)} in {segments:,} "
         f"segment{'s' * (segments != 1)} with {processes} process{'es' * (processes != 1)}"
     )
     for note in notes(options, run.table, plan.units):
         run.progress.say(note)
     run.progress.say(f"Cap: {run.cap}")
+
+
+def _spoken(destination: str) -> str:
+    return "standard output" if destination == STDOUT else destination
 
 
 def _with_columns(run: Run, options: ExportOptions, job: ExportJob, plan: Plan, journal: Journal) -> ExportJob:
@@ -173,7 +184,20 @@ def _work(
 ) -> tuple[Accounts, DdbioError | None]:
     with quota_of(options.limit, left, journal.settled()) as quota:
         job = replace(job, subset=replace(job.subset, quota=quota))
-        return transfer(run, job, left, journal, on_report=lambda report: report.tally.read)
+        return transfer(run, job, left, journal, on_report=_on_report(run, job))
+
+
+def _on_report(run: Run, job: ExportJob) -> Callable[[UnitReport], float]:
+    if job.destination != STDOUT:
+        return lambda report: report.tally.read
+    output = StandardOutput(run.stop)
+    output.write(packed_by_itself(get_compression(job.compress), get_format(job.format).head))
+
+    def write(report: UnitReport) -> float:
+        output.write(report.page)
+        return report.tally.read
+
+    return write
 
 
 def _prepare(storage: Storage, destination: str) -> None:
@@ -212,7 +236,9 @@ def _write_manifest(
     return None
 
 
-def _mind_the_files(error: DdbioError, destination: str) -> DdbioError:
+def _with_hint(error: DdbioError, destination: str) -> DdbioError:
     """An export starts in an empty place: the files that are complete are in the way of the next run."""
+    if destination == STDOUT:
+        return type(error)(error.message, "what was written is not kept: run the same command again for all of it")
     place = f'it needs an empty place: empty "{destination}" or name another with -d'
     return type(error)(error.message, f"{error.hint}; {place}" if error.hint else place)

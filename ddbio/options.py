@@ -10,6 +10,7 @@ from ddbio.errors import UsageError
 
 MEGABYTE = 1_000_000  # of `-s`: the megabyte of disks and of S3's bill
 DEFAULT_FILE_MEGABYTES = 256
+STDOUT = "-"  # as a destination
 
 AUTO = "auto"  # the format of an import that is found out
 CSV_TYPES = ("S", "N", "B", "BOOL", "SS", "NS", "BS", "L", "M", "JSON")  # of a column
@@ -124,7 +125,7 @@ class ImportOptions(TransferOptions):
 class ExportOptions(TransferOptions):
     """One export; capacity is read units.
 
-    destination: a folder or `s3://bucket/prefix`.
+    destination: a folder, `s3://bucket/prefix`, or `-` for standard output.
     file_megabytes: a new file begins before this size (of 1,000,000 bytes) would be passed.
     segments: of the parallel Scan; None for a number that suits the table.
     compress: `none`, `gzip` or `zstd`.

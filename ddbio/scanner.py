@@ -23,7 +23,8 @@ from ddbio.dynamodb.session import DataPlane
 from ddbio.errors import DdbioError, RecordError, TransferError
 from ddbio.formats import Format, FormatSpec, get_format
 from ddbio.items import Addressed, AttributeMap
-from ddbio.options import AwsSettings
+from ddbio.options import STDOUT, AwsSettings
+from ddbio.page_stream import PageStream
 from ddbio.storage import Output, Storage, WrittenFile, open_storage
 from ddbio.subset import WHOLE, Subset
 from ddbio.transforms import Transform, TransformSpec, open_transform
@@ -71,7 +72,7 @@ class ExportWork:
         self.format = self.open_format()
         self.transform = open_transform(job.transform)
         self.scan = scan_operation(self.format.page_items if self.transform is None else list[AttributeMap])
-        self.storage: Storage = open_storage(job.destination, job.aws, context.keys)
+        self.storage = open_storage(job.destination, job.aws, context.keys) if job.destination != STDOUT else None
         self.new_client = job.data_plane.open(context, job.table)
         self.page_size = PageSize(
             lambda: context.pacer.request_units()[0], job.item_bytes, consistent=job.consistent_read
@@ -83,7 +84,9 @@ class ExportWork:
     def open_format(self) -> Format:
         return get_format(self.job.format)
 
-    def new_files(self, unit: SegmentUnit) -> SegmentFiles:
+    def new_files(self, unit: SegmentUnit) -> SegmentFiles | PageStream:
+        if self.storage is None:
+            return PageStream(self.format, get_compression(self.job.compress), unit)
         return SegmentFiles(self.storage, self.job, self.format, unit)
 
 
@@ -176,7 +179,7 @@ class ExportLane:
             raise
         self._report(unit, files, done=True)
 
-    async def _page(self, unit: SegmentUnit, files: SegmentFiles, key: str | None) -> str | None:
+    async def _page(self, unit: SegmentUnit, files: SegmentFiles | PageStream, key: str | None) -> str | None:
         """Scan one page into the files; where the next one begins, None at the segment's end, or the limit's."""
         job, page_size = self._work.job, self._work.page_size
         limit = page_size.limit
@@ -237,7 +240,7 @@ class ExportLane:
         page: list[Any] = msgspec.json.decode(msgspec.json.encode(made), type=self._work.format.page_items)
         return page
 
-    def _report(self, unit: SegmentUnit, files: SegmentFiles, *, done: bool = False) -> None:
+    def _report(self, unit: SegmentUnit, files: SegmentFiles | PageStream, *, done: bool = False) -> None:
         cursor, exported, items = files.take_settled()
         tally, self._client.tally = self._client.tally, Tally()
         aside = files.take_aside()
@@ -245,7 +248,11 @@ class ExportLane:
         tally.read = items + aside.left_out + aside.dropped - aside.added
         tally.written = sum(each.items for each in exported)
         tally.bytes = sum(each.file.size_bytes for each in exported)
-        self._context.report(UnitReport(unit.number, cursor, tally, files=exported, done=done))
+        page = b""
+        if isinstance(files, PageStream):
+            page = files.take_page()
+            tally.written, tally.bytes = items, len(page)
+        self._context.report(UnitReport(unit.number, cursor, tally, files=exported, page=page, done=done))
 
 
 class SegmentFiles:
@@ -308,7 +315,7 @@ class SegmentFiles:
         output = self._output
         if output is not None and output.durable_bytes < output.written_bytes:
             return False
-        begun = self._storage.remote and output is not None and output is not self._marked_output
+        begun = output is not None and self._storage.remote and output is not self._marked_output
         self._marked_output = output
         state = output.state() if output is not None else None
         packer = self._packer.state if output is not None else ()

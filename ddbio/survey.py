@@ -16,6 +16,7 @@ from ddbio.errors import DdbioError
 from ddbio.formats import Format
 from ddbio.formats.json_lines import JsonLines
 from ddbio.journal import open_journal
+from ddbio.page_stream import PageStream
 from ddbio.planning import Plan
 from ddbio.scanner import ExportJob, ExportLane, ExportWork, SegmentFiles
 from ddbio.transfer import Run, transfer, why_incomplete
@@ -92,7 +93,7 @@ class SurveyWork(ExportWork):
 
 
 class SurveyLane(ExportLane):
-    def _report(self, unit: SegmentUnit, files: SegmentFiles, *, done: bool = False) -> None:
+    def _report(self, unit: SegmentUnit, files: SegmentFiles | PageStream, *, done: bool = False) -> None:
         assert isinstance(files, AttributesSeen)
         cursor, _, items = files.take_settled()
         tally, self._client.tally = self._client.tally, Tally()

@@ -236,6 +236,7 @@ class UnitReport:
 
     tally: what was settled since the previous report of this unit.
     cursor: how far the unit is settled; where it would go on.
+    page: of an export to standard output, the bytes of the items between the previous cursor and this one.
     error: why the unit cannot go on. The cursor still holds.
     attributes: names and types seen for the first time, by a survey.
     """
@@ -245,6 +246,7 @@ class UnitReport:
     tally: Tally
     rejects: tuple[Reject, ...] = ()
     files: tuple[ExportedFile, ...] = ()
+    page: bytes = b""
     done: bool = False
     error: DdbioError | None = None
     attributes: tuple[tuple[str, str], ...] = ()

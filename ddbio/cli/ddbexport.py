@@ -12,7 +12,7 @@ from ddbio.cli import arguments, formatting
 from ddbio.cli.run import positive_int, run, signals_held
 from ddbio.compression import COMPRESSIONS
 from ddbio.formats import FORMATS
-from ddbio.options import DEFAULT_FILE_MEGABYTES, ExportOptions
+from ddbio.options import DEFAULT_FILE_MEGABYTES, STDOUT, ExportOptions
 
 if TYPE_CHECKING:
     from ddbio.exporter import ExportResult
@@ -45,7 +45,11 @@ exit codes: 0 everything exported; 2 the command cannot work as given (nothing w
 def parser() -> argparse.ArgumentParser:
     parser = arguments.new_parser(PROGRAM, "Export a DynamoDB table to disk or S3 by a parallel scan.", EXAMPLES)
     parser.add_argument(
-        "-d", "--destination", required=True, metavar="WHERE", help="a folder (made if missing) or s3://bucket/prefix"
+        "-d",
+        "--destination",
+        required=True,
+        metavar="WHERE",
+        help="a folder (made if missing), s3://bucket/prefix, or - for standard output",
     )
     parser.add_argument(
         "-s",
@@ -122,7 +126,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             from ddbio.cli.running import perform
             from ddbio.exporter import export_table
 
-        return perform(PROGRAM, partial(export_table, options), summary)
+        to_stdout = options.destination == STDOUT
+        return perform(PROGRAM, partial(export_table, options), summary, data_on_stdout=to_stdout)
 
     return run(PROGRAM, action)
 
@@ -131,10 +136,12 @@ def summary(result: ExportResult) -> str:
     """The last lines: what happened, with nothing left out."""
     tally = result.tally
     size = sum(each.file.size_bytes for each in result.files)
-    files = arguments.counted(len(result.files), "file")
+    where = f"{arguments.counted(len(result.files), 'file')} of {size:,} bytes"
+    if result.destination == STDOUT:
+        where = f"standard output, {tally.bytes:,} bytes"
     aside = [f"{tally.left_out:,} left out"] * bool(tally.left_out) + arguments.transformed(tally)
     lines = [
-        f"{tally.read:,} read, {tally.written:,} exported to {files} of {size:,} bytes{', '.join(['', *aside])}",
+        f"{tally.read:,} read, {tally.written:,} exported to {where}{', '.join(['', *aside])}",
         arguments.consumption(result, result.cap),
     ]
     lines += arguments.this_run(result)

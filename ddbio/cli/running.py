@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ddbio.accounts import Result
-from ddbio.cli.run import fail
+from ddbio.cli.run import fail, say
 from ddbio.engine import StopFlag
 from ddbio.machine import allow_open_files
 from ddbio.progress import BarProgress, LogProgress, Progress
@@ -38,12 +38,19 @@ def new_progress() -> Progress:
     return BarProgress() if sys.stderr is not None and sys.stderr.isatty() else LogProgress()
 
 
-def perform(program: str, transfer: Callable[..., SomeResult], summary: Callable[[SomeResult], str]) -> int:
-    """Run an import or an export and tell what came of it, on stdout; where it is not complete also why, on stderr.
+def perform(
+    program: str,
+    transfer: Callable[..., SomeResult],
+    summary: Callable[[SomeResult], str],
+    *,
+    data_on_stdout: bool = False,
+) -> int:
+    """Run an import or an export and tell what came of it, on stdout unless the data are there; where it is not
+    complete also why, on stderr.
 
     transfer: called with `progress` and `stop`. Returns the exit code.
     """
     allow_open_files()
     result = transfer(progress=new_progress(), stop=stop_on_signals())
-    print(summary(result))
+    (say if data_on_stdout else print)(summary(result))
     return result.exit_code if result.error is None else fail(program, result.error)
