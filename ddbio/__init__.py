@@ -47,6 +47,7 @@ the parent
 the workers
     pool_worker   what runs in a worker process around its event loop
     worker        the event loop and its lanes
+    recorder      what each lane has settled, in memory that outlives its process
     reader        reads the slices of files
     blocks        where the records end in what was read
     writer        records become batches, batches are sent

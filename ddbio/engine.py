@@ -1,11 +1,13 @@
 """The engine seam: an engine is one function that works units and yields what happened.
 
-    engine(job, units, *, governor, keys, stop) -> Iterator[Event]
+    engine(job, units, *, governor, keys, stop, recorder) -> Iterator[Event]
 
 - `job` is picklable and opens its clients where it runs; `units` can be worked in any order, by anyone. They are made
   while they are worked; None among them stands for "no more at the moment".
 - The engine supplies the governor, so the cap is the engine's to divide: shared memory for processes on one
   machine, a share of the cap for an executor of a cluster.
+- A recorder is memory that outlives a worker; an engine whose workers share none of it with the caller uses none, and
+  what a worker had not reported when it died is done again.
 - Unit reports are the only way back; a `Lull` between them says that all there was to tell was told. An engine ends
   when every unit is done or failed, or when it was stopped.
 
@@ -17,14 +19,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from ddbio.credentials import Keys
 from ddbio.governor import Governor
+from ddbio.recorder import Recorder
 from ddbio.units import Event, Lull, Unit
 from ddbio.worker import Job, WorkerContext, new_event_loop, run_lanes
+
+Events = Generator[Event, None, None]  # when it is closed, nobody works any more
 
 HUNGRY_S = 0.01  # how soon to look again where there was no unit at the moment
 
@@ -52,7 +57,8 @@ class Engine(Protocol):
         governor: Governor,
         keys: Callable[[], Keys],
         stop: StopFlag,
-    ) -> Iterator[Event]: ...
+        recorder: Recorder | None = None,
+    ) -> Events: ...
 
 
 def run_inline(
@@ -62,7 +68,8 @@ def run_inline(
     governor: Governor,
     keys: Callable[[], Keys],
     stop: StopFlag,
-) -> Iterator[Event]:
+    recorder: Recorder | None = None,
+) -> Events:
     """Work all units in this process, on an event loop that runs only while the caller waits for a report."""
     loop = new_event_loop()
     reports: deque[Event] = deque()

@@ -19,6 +19,7 @@ Rules:
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sqlite3
 import tempfile
@@ -34,6 +35,7 @@ from ddbio.accounts import Past
 from ddbio.errors import TransferError, UsageError
 from ddbio.options import TransferOptions
 from ddbio.planning import Plan, Remainder
+from ddbio.recorder import Place, Recorder
 from ddbio.state import JobFolder, job_name, state_root
 from ddbio.storage import SourceFile, WrittenFile
 from ddbio.units import COUNTS, Cursor, ExportedFile, Tally, Unit, UnitReport
@@ -42,6 +44,7 @@ Facts = Mapping[str, Any]  # JSON values by what they are called in messages
 
 _APPLICATION_ID = 0x64646269  # "ddbi": says that the file is ours
 _VERSION = 1  # of the schema, and of the way units are cut from a plan
+_PLACES = "places-"  # a recorder's file, by a name nobody had before
 _FRESH = "with --fresh it is started over"
 
 _SCHEMA = f"""
@@ -147,6 +150,16 @@ class Journal:
             self.note(units=len(plan.units))
         return Remainder(plan, self._go_on)
 
+    def recover(self, places: Iterable[Place]) -> list[UnitReport]:
+        """Enter what the lanes had settled and nobody heard of; the reports that were missing."""
+        missing = []
+        for place in places:
+            known = self._entry(place.unit)
+            if not known.done and (report := place.since(known.cursor, known.tally)) is not None:
+                self.enter(report)
+                missing.append(report)
+        return missing
+
     def settled(self) -> dict[int, Cursor]:
         """The cursor at the end of each unit that earlier runs finished."""
         return {number: each.cursor for number, each in self._entries.items() if each.done and each.cursor}
@@ -179,7 +192,8 @@ class Journal:
     def commit(self, seconds: float) -> None:
         """Write down what was entered. seconds: how long this run takes so far."""
         if self._writing:
-            self.note(seconds=self.past.seconds + seconds, runs=self.past.runs + 1)
+            if seconds:
+                self.note(seconds=self.past.seconds + seconds, runs=self.past.runs + 1)
             with writing_down():
                 self._database.execute("COMMIT")
             self._writing = False
@@ -202,18 +216,36 @@ class Journal:
         (problem,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
         if problem != "ok":
             raise sqlite3.DatabaseError(problem)
+        self.past = Past(seconds=self.noted("seconds", 0.0), runs=self.noted("runs", 0))
+        self._recover_all()
         self._entries = dict(self._read_entries())
         tally = Tally(reasons=dict(self._database.execute("SELECT reason, count FROM reasons")))
         for entry in self._entries.values():
             tally.add(entry.tally)
-        self.past = Past(tally, self.noted("seconds", 0.0), self.noted("runs", 0))
+        self.past = replace(self.past, tally=tally)
         self.resumed = True
         # What a killed parent could not clear away itself.
         if (left_over := Path(self.noted("governor", ""))).name.startswith("ddbio-governor-"):
             left_over.unlink(missing_ok=True)
 
-    def _read_entries(self) -> Iterator[tuple[int, Entry]]:
-        rows = self._database.execute(f"SELECT number, kind, cursor, done, {', '.join(COUNTS)} FROM units")
+    def _recover_all(self) -> None:
+        """Where the parent was killed: see how far its workers came."""
+        for recorder in _left_recorders(self.folder.path):
+            self.recover(recorder.places())
+            self.commit(0.0)
+
+    def new_recorder(self, workers: int, lanes: int) -> Recorder:
+        """For this run."""
+        return Recorder.create(self.folder.path / f"{_PLACES}{secrets.token_hex(4)}", workers, lanes)
+
+    def _entry(self, number: int) -> Entry:
+        return next(
+            (entry for _, entry in self._read_entries("WHERE number = ?", number)), Entry(None, Tally(), False)
+        )
+
+    def _read_entries(self, which: str = "", *values: int) -> Iterator[tuple[int, Entry]]:
+        columns = ", ".join(COUNTS)
+        rows = self._database.execute(f"SELECT number, kind, cursor, done, {columns} FROM units {which}", values)
         for number, kind, text, done, *counts in rows:
             cursor = None if kind is None else msgspec.json.decode(text, type=_CURSORS[kind])
             yield number, Entry(cursor, Tally(*counts), bool(done))
@@ -294,8 +326,23 @@ def _opened(folder: JobFolder) -> Journal:
 
 
 def remove_journal(folder: Path) -> None:
+    """Forget the job. Waits until nobody works on it any more."""
+    for _ in _left_recorders(folder):
+        pass
     for name in ("journal.sqlite-wal", "journal.sqlite-journal", "journal.sqlite"):
         (folder / name).unlink(missing_ok=True)
+
+
+def _left_recorders(folder: Path) -> Iterator[Recorder]:
+    """Recorders of runs whose parent was killed, once their workers have gone; each is removed when it was used."""
+    for path in sorted(folder.glob(f"{_PLACES}*")):
+        recorder = Recorder(path, lanes=1)
+        try:
+            recorder.wait_for_workers()
+            yield recorder
+            recorder.unlink()
+        finally:
+            recorder.close()
 
 
 @contextmanager

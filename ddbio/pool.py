@@ -31,10 +31,11 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from ddbio.credentials import Keys, NewestKeys
-from ddbio.engine import HUNGRY_S, StopFlag
+from ddbio.engine import HUNGRY_S, Events, StopFlag
 from ddbio.errors import AbortError, TransferError, UsageError
 from ddbio.governor import Governor
 from ddbio.pool_worker import PARENT_DECIDES, Begun, Crashed, Finish, Stop, WorkerArguments, worker_main
+from ddbio.recorder import Recorder
 from ddbio.units import Cursor, Event, Lull, Notice, Tally, Unit, UnitReport
 from ddbio.worker import Job
 
@@ -58,6 +59,7 @@ class _InHand:
 @dataclass(slots=True)
 class _Worker:
     number: int
+    seat: int  # in the recorder; it is taken over by who takes its place
     process: BaseProcess
     pipe: Connection
     in_hand: dict[int, _InHand] = field(default_factory=dict)
@@ -65,7 +67,7 @@ class _Worker:
     finishing: bool = False
 
 
-def run_processes(workers: int) -> Callable[..., Iterator[Event]]:
+def run_processes(workers: int) -> Callable[..., Events]:
     """The engine with that many worker processes."""
 
     def engine(
@@ -75,8 +77,9 @@ def run_processes(workers: int) -> Callable[..., Iterator[Event]]:
         governor: Governor,
         keys: Callable[[], Keys],
         stop: StopFlag,
-    ) -> Iterator[Event]:
-        pool = _Pool(job, units, governor, keys, stop)
+        recorder: Recorder | None = None,
+    ) -> Events:
+        pool = _Pool(job, units, governor, keys, stop, recorder)
         try:
             pool.start(workers)
             yield from pool.run()
@@ -94,7 +97,9 @@ class _Pool:
         governor: Governor,
         keys: Callable[[], Keys],
         stop: StopFlag,
+        recorder: Recorder | None,
     ) -> None:
+        self._recorder = recorder
         self._context = multiprocessing.get_context("spawn")
         self._job = job
         self._plan = iter(units)
@@ -122,7 +127,7 @@ class _Pool:
         self._wanted = workers
         for number in range(workers):
             try:
-                self._workers.append(self._start())
+                self._workers.append(self._start(seat=number))
             except OSError as error:
                 raise UsageError(
                     f"only {number:,} of {workers:,} processes could be started: {error.strerror}",
@@ -140,7 +145,7 @@ class _Pool:
             if told:
                 yield Lull()
             self._renew_keys()
-            self._obey_stop()
+            yield from self._obey_stop()
             if self._stop_sent_s is None:
                 self._hand_out()
 
@@ -241,11 +246,11 @@ class _Pool:
 
     # -- workers
 
-    def _start(self) -> _Worker:
+    def _start(self, seat: int) -> _Worker:
         number = self._next_number
         self._next_number += 1
         ours, theirs = self._context.Pipe()
-        arguments = WorkerArguments(number, self._wanted, self._job, self._governor, self._keys)
+        arguments = WorkerArguments(number, seat, self._wanted, self._job, self._governor, self._keys, self._recorder)
         process = self._context.Process(
             target=worker_main, args=(theirs, arguments), name=f"Worker_{number:04d}", daemon=True
         )
@@ -259,7 +264,7 @@ class _Pool:
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENT_DECIDES)
         theirs.close()
-        return _Worker(number, process, ours)
+        return _Worker(number, seat, process, ours)
 
     def _bury(self, worker: _Worker) -> Iterator[Event]:
         """A worker has ended: reap it, and where it left work behind, return that and replace it."""
@@ -269,6 +274,7 @@ class _Pool:
         if self._stop_sent_s is not None or (worker.finishing and not worker.in_hand):
             return
         yield Notice(f"worker {worker.number} {_how_it_ended(worker)}; its work continues in a new one")
+        yield from self._recover(worker)
         yield from self._return_units(worker)
         self._deaths_in_vain += 1
         if self._deaths_in_vain >= max(DEATHS_IN_VAIN, 3 * len(self._workers)):
@@ -277,7 +283,15 @@ class _Pool:
                 f"{_how_it_ended(worker)}",
                 "if memory is short, use fewer processes with -p",
             )
-        self._workers.append(self._start())
+        self._workers.append(self._start(worker.seat))
+
+    def _recover(self, worker: _Worker) -> Iterator[Event]:
+        """What it had settled and not yet reported."""
+        for place in self._recorder.places(worker.seat) if self._recorder else ():
+            held = worker.in_hand.get(place.unit)
+            if held is not None and (report := place.since(held.cursor, held.tally)) is not None:
+                self._note_progress(worker, report)
+                yield report
 
     def _return_units(self, worker: _Worker) -> Iterator[Event]:
         for number, held in worker.in_hand.items():
@@ -304,7 +318,7 @@ class _Pool:
             for worker in self._workers:
                 self._send(worker, self._keys)
 
-    def _obey_stop(self) -> None:
+    def _obey_stop(self) -> Iterator[Event]:
         if not self._stop.requests:
             return
         if self._stop_sent_s is None:
@@ -312,6 +326,10 @@ class _Pool:
             for worker in self._workers:
                 self._send(worker, Stop())
         elif self._stop.requests > 1 or time.monotonic() - self._stop_sent_s > STOP_PATIENCE_S:
+            if self._workers:
+                yield Notice(
+                    "Requests that were not answered in time were given up: what they still write is not counted"
+                )
             for worker in self._workers:
                 worker.process.kill()
 

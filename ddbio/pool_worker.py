@@ -13,11 +13,13 @@ import signal
 import threading
 import traceback
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from ddbio.credentials import Keys
 from ddbio.governor import Governor
+from ddbio.recorder import Recorder, Seat
 from ddbio.units import Event, Unit
 from ddbio.worker import Job, WorkerContext, new_event_loop, run_lanes
 
@@ -28,13 +30,15 @@ EXIT_CRASHED = 71
 
 @dataclass(frozen=True, slots=True)
 class WorkerArguments:
-    """What a worker is started with. workers: how many there are."""
+    """What a worker is started with. seat: which of the recorder's are its lanes'. workers: how many there are."""
 
     number: int
+    seat: int
     workers: int
     job: Job
     governor: Governor
     keys: Keys
+    recorder: Recorder | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,15 @@ def _send(pipe: Connection, message: object) -> None:
         os._exit(EXIT_PARENT_GONE)
 
 
+def _seats(arguments: WorkerArguments) -> Iterator[Seat]:
+    """The seats of this worker's lanes; none without a recorder."""
+    recorder = arguments.recorder
+    if recorder is None:
+        return iter(())
+    recorder.attend()
+    return (recorder.seat(arguments.seat, lane) for lane in range(recorder.lanes))
+
+
 class _PipeWorker:
     """Units in from the pipe, reports out to it."""
 
@@ -113,6 +126,7 @@ class _PipeWorker:
             keys=lambda: self._keys,
             report=self._report,
             share=1 / arguments.workers,
+            seats=_seats(arguments),
         )
 
     def run(self) -> None:

@@ -3,6 +3,7 @@
     ~/.local/state/ddbio/import-Orders-3f2a9c0b1d4e/
         lock             who works on the job; locked as long as that process lives
         journal.sqlite   how far an unfinished job is (`ddbio.journal`); gone when it is finished
+        places-9f3a01c2  what its lanes have settled (`ddbio.recorder`), while it is worked on and after a death
         report.json      what the last run came to (`ddbio.report`)
         rejects.jsonl    rejects on their way to S3 (`ddbio.reject_place`)
 

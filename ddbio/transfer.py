@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import datetime
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from ddbio.options import TransferOptions, material
 from ddbio.planning import Plan, Remainder
 from ddbio.pool import run_processes
 from ddbio.progress import Progress, QuietProgress
+from ddbio.recorder import Recorder
 from ddbio.transforms import fingerprint
 from ddbio.units import Lull, Notice, Tally, UnitReport
 from ddbio.worker import Job
@@ -107,31 +108,56 @@ def transfer(
     limit: given the sum of all runs, why it should not go on; it then stops in order.
     """
     accounts = Accounts(journal.past, settled=journal.settled())
-    governor = SharedGovernor.create(run.cap.units_per_s, *index_caps)
-    journal.note(governor=str(governor.path))
-    journal.commit(0.0)
     left.watch(accounts.settled, accounts.failed)
-    schedule = _CapSchedule(run.cap, governor, run.progress)
     books = _Books(run, journal, accounts, on_report, limit)
-    engine = run.engine or run_processes(run.workers_for(left))
-    run.stop.heeded = True
-    try:
-        books.check_limit()
-        if books.over is None and not (left.is_known and not left.known()):
-            for event in engine(job, left, governor=governor, keys=run.session.keys, stop=run.stop):
-                books.take(event)
-        journal.commit(accounts.seconds())
+    books.check_limit()
+    if books.over is not None or (left.is_known and not left.known()):
         return accounts, books.over
-    except DdbioError as error:
-        with suppress(DdbioError):
-            journal.commit(accounts.seconds())
-        return accounts, error
+    with _shared_memory(run, left, journal, index_caps) as (governor, recorder):
+        try:
+            _run_engine(run, job, left, governor, recorder, books)
+            error = books.over
+        except DdbioError as raised:
+            error = raised
+        books.close(recorder)
+        recorder.unlink()  # not where an error of ours goes through here: the next run wants to see it
+    return accounts, error
+
+
+@contextmanager
+def _shared_memory(
+    run: Run, left: Remainder, journal: Journal, index_caps: Sequence[float]
+) -> Iterator[tuple[SharedGovernor, Recorder]]:
+    """What all workers map, for as long as there may be workers."""
+    governor = SharedGovernor.create(run.cap.units_per_s, *index_caps)
+    try:
+        journal.note(governor=str(governor.path))
+        journal.commit(0.0)
+        recorder = journal.new_recorder(run.workers_for(left), run.lanes)
+        try:
+            yield governor, recorder
+        finally:
+            recorder.close()
     finally:
+        governor.close()
+        governor.unlink()
+
+
+def _run_engine(
+    run: Run, job: Job, left: Remainder, governor: SharedGovernor, recorder: Recorder, books: _Books
+) -> None:
+    engine = run.engine or run_processes(run.workers_for(left))
+    schedule = _CapSchedule(run.cap, governor, run.progress)
+    run.stop.heeded = True
+    events = engine(job, left, governor=governor, keys=run.session.keys, stop=run.stop, recorder=recorder)
+    try:
+        for event in events:
+            books.take(event)
+    finally:
+        events.close()  # nobody works any more
         run.stop.heeded = False
         schedule.end()
         run.progress.finish()
-        governor.close()
-        governor.unlink()
 
 
 def why_incomplete(run: Run, accounts: Accounts, plan: Plan) -> DdbioError | None:
@@ -175,6 +201,13 @@ class _Books:
         self.check_limit()
         if (self.over or isinstance(report.error, AbortError)) and not self._run.stop.requests:
             self._run.stop.ask()  # in order: what the others have in flight is still settled and booked
+
+    def close(self, recorder: Recorder) -> None:
+        """Nobody works any more: enter what workers had settled that were killed before they could report it."""
+        with suppress(DdbioError):  # where nothing can be written down, that has ended the run and was told
+            for report in self._journal.recover(recorder.places()):
+                self._accounts.enter(report)
+            self._journal.commit(self._accounts.seconds())
 
     def check_limit(self) -> None:
         self.over = self.over or self._limit(self._accounts.total)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -20,9 +20,11 @@ from ddbio.credentials import KeysProvider
 from ddbio.errors import DdbioError
 from ddbio.governor import Governor
 from ddbio.pacer import Pacer
+from ddbio.recorder import Seat
 from ddbio.units import Event, Notice, Tally, Unit, UnitReport
 
-REPORT_INTERVAL_S = 0.5  # how often a lane tells how far it is; a resumed run repeats at most that much
+REPORT_INTERVAL_S = 0.5  # how often a lane tells how far it is; without a recorder, what is repeated after a death
+RECORDED_INTERVAL_S = 1.0  # with one: only who watches the progress waits for it
 
 
 class StopRequested(Exception):  # noqa: N818 - control flow, not a fault
@@ -73,6 +75,7 @@ class WorkerContext:
     keys: the newest AWS keys the parent handed over.
     report: takes a report, or a notice for the user, to the parent; may be called from the event loop only.
     share: of the job's rate that this worker is expected to spend.
+    seats: in the recorder, one for each lane; none where only reports count.
     """
 
     governor: Governor
@@ -81,6 +84,7 @@ class WorkerContext:
     sleep: Sleeper = field(default_factory=Sleeper)
     clock: Callable[[], float] = time.monotonic
     share: float = 1.0
+    seats: Iterator[Seat] = field(default_factory=lambda: iter(()))
     pacer: Pacer = field(init=False)
     _said: set[str] = field(default_factory=set)
 

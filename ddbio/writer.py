@@ -32,15 +32,17 @@ from ddbio.keys import ItemKey
 from ddbio.modes import MODES, WriteMode
 from ddbio.options import AwsSettings
 from ddbio.reader import RecordReader
+from ddbio.recorder import Seat
 from ddbio.spread import SpreadPuts, unknown_table
 from ddbio.storage import Storages
 from ddbio.transforms import Transform, TransformSpec, open_transform
 from ddbio.units import ChunkUnit, ImportCursor, ImportUnit, Reject, SliceUnit, Tally, Unit, UnitReport
-from ddbio.worker import REPORT_INTERVAL_S, WorkerContext
+from ddbio.worker import RECORDED_INTERVAL_S, REPORT_INTERVAL_S, WorkerContext
 
 DEFAULT_IMPORT_LANES = 32  # at 10 ms a request, 32 lanes write 80,000 items a second
 INSERT_LANES = 128  # an item a request: at 10 ms, 128 lanes insert 12,800 items a second
 REPORT_REJECTS = 100  # a lane reports at once when it holds so many rejects
+CLEAN_AFTER_SENDS = 8  # with some of each left unprocessed: then a lane sends what is pending without adding to it
 
 
 def default_lanes(mode: str) -> int:
@@ -128,6 +130,9 @@ class ImportLane:
         self._here = self._clean = _Position()
         self._reported = Tally()  # all that was counted of the unit up to the last report
         self._report_due_s = 0.0
+        self._seat = next(work.context.seats, None)
+        self._interval_s = REPORT_INTERVAL_S if self._seat is None else RECORDED_INTERVAL_S
+        self._unclean_sends = 0
 
     async def close(self) -> None:
         self._client.close()
@@ -148,6 +153,8 @@ class ImportLane:
             self._report()
             raise
         self._clean.offset = max(self._clean.offset, unit.stop)
+        if self._seat is not None:
+            self._record(self._seat, done=True)
         self._report(done=True)
 
     async def _blocks(self, unit: ImportUnit) -> AsyncIterator[Block]:
@@ -168,8 +175,10 @@ class ImportLane:
         self._client.tally = self._reported.copy()
         self._pending.clear()
         self._pending.replaced = self._here.replaced
+        if self._seat is not None:
+            self._seat.next_unit()
         self._rejects.clear()
-        self._report_due_s = self._context.clock() + REPORT_INTERVAL_S
+        self._report_due_s = self._context.clock() + self._interval_s
 
     # -- records to pending writes
 
@@ -279,12 +288,21 @@ class ImportLane:
         """Nothing is pending: everything before this position is settled."""
         self._here.replaced = self._pending.replaced
         self._clean = copy(self._here)
+        self._unclean_sends = 0
+        if self._seat is not None:
+            if self._rejects:
+                self._report()  # they are nowhere else: without them the place behind them does not count
+            else:
+                self._record(self._seat)
 
     async def _flush(self) -> None:
         """One batch of all that is pending. What stays unprocessed stays pending, unless a report is due."""
         await self._send_pending()
+        self._unclean_sends += 1
         if not self._pending:
             self._come_clean()
+        elif self._unclean_sends >= CLEAN_AFTER_SENDS:  # else a table that is short of units would never let it
+            await self._drain()
         if self._context.clock() >= self._report_due_s:
             await self._drain()
             self._report()
@@ -355,13 +373,19 @@ class ImportLane:
 
     # -- reports
 
+    def _record(self, seat: Seat, done: bool = False) -> None:
+        """What a report would say now, where it survives this process. Called for every batch."""
+        unit, clean, spent = self._unit, self._clean, self._client.tally
+        place = (*msgspec.structs.astuple(clean), unit.source_bytes(clean.offset))
+        seat.write(unit.number, done, *place, spent.units, spent.requests, spent.throttled, spent.retries)
+
     def _report(self, *, done: bool = False) -> None:
         """Tell the parent the last clean position and what was counted up to it since the last report."""
         before, total = self._reported, self._total()
         tally, self._reported = total.minus(before), total
         rejects = tuple(self._rejects[: tally.rejected])
         del self._rejects[: tally.rejected]
-        self._report_due_s = self._context.clock() + REPORT_INTERVAL_S
+        self._report_due_s = self._context.clock() + self._interval_s
         cursor = ImportCursor(self._clean.offset, self._clean.lines)
         self._context.report(UnitReport(self._unit.number, cursor, tally, rejects, done=done))
 

@@ -19,8 +19,9 @@ from ddbio.engine import Engine, StopFlag, run_inline
 from ddbio.errors import AbortError, TransferError
 from ddbio.governor import UNCAPPED, SharedGovernor
 from ddbio.pool import run_processes
+from ddbio.recorder import Recorder
 from ddbio.units import Event, Notice, UnitReport
-from tests.contract.toy_job import ABORT, CRASH, DIE_ALWAYS, DIE_ONCE, FAIL, WORK, ToyJob, units
+from tests.contract.toy_job import ABORT, CRASH, DIE_ALWAYS, DIE_ONCE, FAIL, RECORD, WORK, ToyJob, units
 
 ENGINES = {"inline": run_inline, "one process": run_processes(1), "three processes": run_processes(3)}
 
@@ -129,6 +130,22 @@ def test_the_work_of_a_killed_worker_continues_where_it_was(governor: SharedGove
     assert all("was killed by SIGKILL" in notice for notice in notices)
 
 
+def test_what_a_killed_worker_recorded_counts(governor: SharedGovernor, tmp_path: Path) -> None:
+    """It reported none of it; three of four records are not worked again."""
+    recorder = Recorder.create(tmp_path / "places", 2, lanes=3)
+    job = ToyJob(str(tmp_path))
+    engine = run_processes(2)
+    happened = list(
+        engine(job, units(WORK, RECORD), governor=governor, keys=keys, stop=StopFlag(), recorder=recorder)
+    )
+    recorder.close()
+    accounts = book(happened)
+    assert sorted(accounts.settled) == [0, 1]
+    assert (accounts.tally.read, accounts.tally.written, accounts.tally.units) == (8, 8, 8.0)
+    of_unit = [event.tally.written for event in happened if isinstance(event, UnitReport) and event.unit == 1]
+    assert of_unit == [3, 1, 0]
+
+
 def test_a_unit_that_kills_three_workers_is_given_up_by_name(governor: SharedGovernor, tmp_path: Path) -> None:
     accounts = book(list(events(run_processes(2), governor, tmp_path, *[WORK] * 8, DIE_ALWAYS)))
     assert sorted(accounts.settled) == list(range(8))
@@ -173,6 +190,7 @@ from ddbio.credentials import Keys
 from ddbio.engine import StopFlag
 from ddbio.governor import UNCAPPED, SharedGovernor
 from ddbio.pool import run_processes
+from ddbio.recorder import Recorder
 from tests.contract.toy_job import WORK, ToyJob, units
 if __name__ == "__main__":
     governor = SharedGovernor.create(UNCAPPED)
