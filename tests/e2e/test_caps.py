@@ -161,7 +161,10 @@ def test_a_time_table_changes_the_cap_of_a_run(commands: Commands, simulator: Si
     table = simulator.create_table("Orders", "id:S")
     done = commands.run(tmp_path / "clock_set.py", IMPORT_SCRIPT, *IMPORT, "-c", "50,20:00=400", "-p", 2)
     assert done.code == 0, done.err
-    assert done.log[1:] == ["Cap: 50 WCU, 400 from 20:00 (-c, by local time)", "Cap: 400 WCU from now on (-c)"]
+    assert [line for line in done.log if line.startswith("Cap: ")] == [
+        "Cap: 50 WCU, 400 from 20:00 (-c, by local time)",
+        "Cap: 400 WCU from now on (-c)",
+    ]
     assert_holds(simulator, "Orders", items)
     log = table.consumption("write")
     assert busiest_second([each for each in log if each[0] < log[0][0] + 0.5]) <= 50 + BATCH
@@ -263,8 +266,7 @@ def test_a_hot_key_range(run_import: Run, simulator: Simulator, tmp_path: Path) 
     assert contents(table.items(), "id", "n") == contents(items, "id", "n")
     assert table.refusals().keys() == {"TableWriteKeyRangeThroughputExceeded"}
     told = [line for line in done.log if "partition" in line and "is at its limit" in line]
-    assert len(told) == 1, done.err
-    assert len(done.log) == 3
+    assert told == done.log[-1:], done.err
 
 
 def test_a_table_that_throttles_everything_is_given_up(
@@ -274,7 +276,7 @@ def test_a_table_that_throttles_everything_is_given_up(
     provisioned.faults = FaultPlan([throttled], probability=1.0)
     done = run_import(*IMPORT, "--give-up-after", 1, "-p", 2, timeout_s=15)
     done.assert_error(3, "no request succeeded for 1 s", "ProvisionedThroughputExceededException", "run the same")
-    assert len(done.log) == 3, done.err
+    assert "".join(done.log).count("error:") == 1, done.err
     assert done.out.splitlines()[0] == "0 read, 0 written, 0 rejected"
     assert re.search(r" 0\.0 WCU consumed", done.out)
     assert 0 < done.counts["throttled"] <= provisioned.requests()["BatchWriteItem"]

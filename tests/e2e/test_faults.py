@@ -171,7 +171,7 @@ def test_an_import_into_a_table_that_is_deleted_meanwhile(
         in_table = delete(simulator)
         done = command.wait()
     done.assert_error(3, "Orders", "ResourceNotFoundException", "the table was deleted")
-    assert done.log[2:] == [done.err.splitlines()[-1]], "one line, however many lanes met it"
+    assert "".join(done.log).count("error:") == 1, "one line, however many lanes met it"
     assert 0 < done.counts["written"] <= in_table
     assert done.counts["read"] == done.counts["written"]
 
@@ -312,7 +312,7 @@ def test_a_table_that_never_answers_is_given_up(
     simulator.faults = FaultPlan([fault], probability=1.0)
     done = run_import("-t", "Orders", "-s", "orders.json", "--give-up-after", 1, "-p", 2, timeout_s=12)
     done.assert_error(3, "no request succeeded for 1 s", "run the same command again")
-    assert len(done.log) == 3
+    assert "".join(done.log).count("error:") == 1
     assert done.out.splitlines()[0] == "0 read, 0 written, 0 rejected"
     assert done.counts["throttled" if fault is THROTTLED else "retries"] > 0
     assert simulator.table("Orders").item_count() == 0
