@@ -69,6 +69,7 @@ what is moved
     keys          what makes two items one, and what is no key
     transforms    what becomes of an item on its way
     capacity      sizes and capacity units
+    native_out    an export in the layout of DynamoDB's own
     page_stream   exports to standard output
     compression   on the way out: gzip and zstd
     unpacking     on the way in: the same, and what a manifest says of a file

@@ -8,7 +8,7 @@ destination, cut the table into segments, let an engine scan them, keep the book
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ddbio.accounts import Accounts, Result, outcome
@@ -22,13 +22,14 @@ from ddbio.errors import DdbioError, UsageError
 from ddbio.formats import FormatSpec, get_format
 from ddbio.journal import Journal, open_journal
 from ddbio.manifest import MANIFEST_NAME, manifest
+from ddbio.native_out import as_native, data_folder_of, folder_of, manifests, new_export_id
 from ddbio.options import MEGABYTE, STDOUT, ExportOptions
 from ddbio.page_stream import StandardOutput, packed_by_itself
 from ddbio.planning import Plan, Remainder, segment_count
 from ddbio.progress import Progress
 from ddbio.report import reported
 from ddbio.scanner import DEFAULT_EXPORT_LANES, ExportJob
-from ddbio.storage import Storage, absolute, open_storage
+from ddbio.storage import Storage, absolute, join, open_storage
 from ddbio.subset import (
     Subset,
     choose_subset,
@@ -69,6 +70,7 @@ def export_table(
     Raises UsageError before anything is moved, for what cannot work; TransferError where the service cannot be
     reached at all.
     """
+    options = as_native(options)
     with reported("export", options) as report:
         get_compression(options.compress)  # said before anything is moved
         transform_of(options)
@@ -93,21 +95,23 @@ def _export(run: Run, options: ExportOptions, subset: Subset, journal: Journal) 
     plan = _plan(run, options, journal)
     left = journal.left(plan)
     _announce(run, options, plan)
-    job = _with_columns(run, options, _job(run, options, subset), plan, journal)
+    if storage is not None and options.native_layout:
+        storage.prepare_destination(data_folder_of(options.destination, journal.plan["export_id"]))
+    job = _with_columns(run, options, _job(run, options, subset, journal), plan, journal)
     began = datetime.datetime.now(datetime.timezone.utc)
     run.progress.start(expected_items(options, run.table), "items", run.cap.units_per_s)
     accounts, error = _work(run, options, job, left, journal)
     error = error or why_incomplete(run, accounts, plan)
     files = journal.files()
     if storage is not None:
-        error = error or _write_manifest(storage, options, run, plan, began, accounts, files)
+        error = error or _write_manifests(storage, options, run, plan, began, accounts, journal)
         storage.close()
     return ExportResult(
         **outcome(accounts, error and _with_hint(error, options.destination), plan.units),
         cap=run.cap,
         destination=options.destination,
         files=tuple(files),
-        manifest=None if error or to_stdout else f"{options.destination.rstrip('/')}/{MANIFEST_NAME}",
+        manifest=None if error or to_stdout else join(_manifest_folder(options, journal), MANIFEST_NAME),
     )
 
 
@@ -129,7 +133,8 @@ def _describe(session: Session, options: ExportOptions) -> tuple[TableInfo, Subs
 
 def _plan(run: Run, options: ExportOptions, journal: Journal) -> Plan:
     segments = segments_of(options, segment_count(run.table, run.workers, run.lanes))
-    journal.begin(run.facts(), (), plan={"segments": segments})
+    export_id = new_export_id(datetime.datetime.now(datetime.timezone.utc)) if options.native_layout else ""
+    journal.begin(run.facts(), (), plan={"segments": segments, "export_id": export_id})
     return Plan(units_of(options, journal.plan["segments"]))
 
 
@@ -161,19 +166,22 @@ def _with_columns(run: Run, options: ExportOptions, job: ExportJob, plan: Plan, 
     return replace(job, format=format)
 
 
-def _job(run: Run, options: ExportOptions, subset: Subset) -> ExportJob:
-    table = run.table
+def _job(run: Run, options: ExportOptions, subset: Subset, journal: Journal) -> ExportJob:
+    table, destination = run.table, options.destination
+    if options.native_layout:
+        destination = data_folder_of(destination, journal.plan["export_id"])
     return ExportJob(
         table=options.table,
         item_bytes=table.size_bytes / table.item_count if table.item_count else 0.0,
         data_plane=run.session.data_plane(options.give_up_after_s),
         format=FormatSpec(options.format),
-        destination=options.destination,
+        destination=destination,
         aws=options.aws,
         max_file_bytes=options.file_megabytes * MEGABYTE,
         consistent_read=options.consistent_read,
         lanes=run.lanes,
         compress=options.compress,
+        md5=options.native_layout,
         subset=subset,
         transform=transform_of(options),
     )
@@ -209,15 +217,20 @@ def _prepare(storage: Storage, destination: str) -> None:
         raise UsageError(f'"{destination}" is not empty: there is {occupant}', "name an empty place with -d")
 
 
-def _write_manifest(
+def _manifest_folder(options: ExportOptions, journal: Journal) -> str:
+    return folder_of(options.destination, journal.plan["export_id"]) if options.native_layout else options.destination
+
+
+def _write_manifests(
     storage: Storage,
     options: ExportOptions,
     run: Run,
     plan: Plan,
     began: datetime.datetime,
     accounts: Accounts,
-    files: Sequence[ExportedFile],
+    journal: Journal,
 ) -> DdbioError | None:
+    files, folder = journal.files(), _manifest_folder(options, journal)
     content = manifest(
         table=run.table.description,
         format=options.format,
@@ -230,7 +243,11 @@ def _write_manifest(
         subset=described(options, plan.units),
     )
     try:
-        storage.write_small(options.destination, MANIFEST_NAME, content)
+        if options.native_layout:
+            export_id = journal.plan["export_id"]
+            for name, text in manifests(options.destination, export_id, run.table, began, files):
+                storage.write_small(folder, name, text)
+        storage.write_small(folder, MANIFEST_NAME, content)
     except DdbioError as error:
         return error
     return None

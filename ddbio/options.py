@@ -129,6 +129,7 @@ class ExportOptions(TransferOptions):
     file_megabytes: a new file begins before this size (of 1,000,000 bytes) would be passed.
     segments: of the parallel Scan; None for a number that suits the table.
     compress: `none`, `gzip` or `zstd`.
+    native_layout: in the layout of DynamoDB's own exports; implies `dynamodb-json` and gzip.
     columns: of a format that has some, in this order; None for all attributes, to find which the table is read twice.
     attributes: of each item, as in `id,address.city,tags[0]`; None for all. filter, values: a FilterExpression and
         the JSON object of its values; names: that of what `#short` names stand for. See `ddbio.expressions`.
@@ -142,6 +143,7 @@ class ExportOptions(TransferOptions):
     segments: int | None = None
     consistent_read: bool = False
     compress: str = "none"
+    native_layout: bool = False
     columns: tuple[str, ...] | None = None
     attributes: str | None = None
     filter: str | None = None

@@ -7,9 +7,11 @@ durable in the segment's files; files that were started after that are started a
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -43,6 +45,7 @@ class ExportJob:
 
     table: its name. item_bytes: average size of an item as the service reports it; 0 where it does not know.
     max_file_bytes: a file is closed before it would grow beyond.
+    md5: files have their MD5 for a checksum. Nobody can go on computing it, so a file is only ever written whole.
     subset: which part of the table; all of it by default. transform: what becomes of an item, if anything.
     """
 
@@ -56,6 +59,7 @@ class ExportJob:
     consistent_read: bool
     lanes: int = DEFAULT_EXPORT_LANES
     compress: str = "none"
+    md5: bool = False
     subset: Subset = WHOLE
     transform: TransformSpec | None = None
 
@@ -267,6 +271,7 @@ class SegmentFiles:
         self._suffix = format.suffix + self._compression.suffix
         self._unit = unit
         self._output: Output | None = None
+        self._md5 = hashlib.md5(usedforsecurity=False)
         self._output_items = 0
         self._number = 0
         self._finished: list[ExportedFile] = []
@@ -301,7 +306,7 @@ class SegmentFiles:
             packed, taken = fit(self._packer, self._format, lines, room, first=not self._output_items)
             if taken:
                 count = items if taken == len(lines) else len(self._format.split(lines[:taken]))
-                await self._blocking(lambda: self._require().write(packed))  # noqa: B023 - awaited at once
+                await self._blocking(lambda: self._append(packed))  # noqa: B023 - awaited at once
                 self._packer.took(lines[:taken])
                 self._output_items += count
                 self._items += count
@@ -313,7 +318,7 @@ class SegmentFiles:
     def mark(self, last_key: str | None) -> bool:
         """A page ends here. If all is durable the cursor moves up to it; whether it then points into a new upload."""
         output = self._output
-        if output is not None and output.durable_bytes < output.written_bytes:
+        if output is not None and (self._job.md5 or output.durable_bytes < output.written_bytes):
             return False
         begun = output is not None and self._storage.remote and output is not self._marked_output
         self._marked_output = output
@@ -363,10 +368,16 @@ class SegmentFiles:
         self._packer = self._compression.packer()
         head = self._format.head
         beginning = self._packer.head + (self._packer.pack(head) if head else b"")
+        self._md5 = hashlib.md5(beginning, usedforsecurity=False)
         if beginning:
             output.write(beginning)
             self._packer.took(head)
         return output
+
+    def _append(self, packed: bytes) -> None:
+        self._require().write(packed)
+        if self._job.md5:
+            self._md5.update(packed)
 
     def _require(self) -> Output:
         assert self._output is not None
@@ -379,10 +390,12 @@ class SegmentFiles:
         self._number += 1
 
     def _finish_output(self) -> WrittenFile:
-        output, tail = self._require(), self._packer.tail()
-        if tail:
-            output.write(tail)
-        return output.finish()
+        if tail := self._packer.tail():
+            self._append(tail)
+        written = self._require().finish()
+        if self._job.md5:
+            return replace(written, checksum=f"md5:{base64.b64encode(self._md5.digest()).decode()}")
+        return written
 
     async def _blocking(self, call: Callable[[], Result]) -> Result:
         """Writing to a local file is a copy into the page cache: not worth a thread."""

@@ -65,6 +65,12 @@ def parser() -> argparse.ArgumentParser:
         default="none",
         help="compress the files; -s counts what they take then (default: %(default)s)",
     )
+    parser.add_argument(
+        "--native-layout",
+        action="store_true",
+        help="files and manifests as DynamoDB's own export writes them, which its import and this one read; implies "
+        "dynamodb-json and gzip",
+    )
     arguments.add_transfer_options(parser, units="read", formats=tuple(FORMATS), default_lanes="8")
     parser.add_argument(
         "--segments", type=positive_int, metavar="N", help="segments of the scan (default: what suits the table)"
@@ -114,6 +120,7 @@ def options_of(argv: Sequence[str] | None) -> ExportOptions:
         segments=given.segments,
         consistent_read=given.consistent_read,
         compress=given.compress,
+        native_layout=given.native_layout,
         columns=given.columns,
         **{name: getattr(given, name) for name in SUBSET},
     )

@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import signal
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,9 +18,9 @@ import zstandard
 
 from ddbio.simulator import Simulator
 from tests.e2e.conftest import IMPORT, Commands, Completed, Run, Start, assert_holds
-from tests.e2e.items import Item, as_json, plain_items, rich_items
+from tests.e2e.items import MANIFEST, Item, as_json, contents, plain_items, rich_items
 from tests.endpoints import Endpoint
-from tests.native_exports import change, write_export
+from tests.native_exports import change, md5, write_export
 
 KIB = 1024
 
@@ -271,3 +272,77 @@ def test_an_export_that_cannot_be_imported(run_import: Run, table: Simulator, tm
     changes = write_export(tmp_path, "02-bbbbbb", [[change({"id": {"S": "a"}})]], incremental=True)
     done = run_import("-t", "Orders", "-s", changes, "--mode", "insert")
     done.assert_one_line_error(2, "it does not go with --mode insert")
+
+
+# --------------------------------------------------------------------------- their layout, by us
+
+
+def assert_is_an_export(folder: Path, root: Path, items: list[Item]) -> None:
+    """By the documentation: data apart from all else, one gzip member an object, manifests that say what is so."""
+    beside = {path.name for path in folder.iterdir() if path.is_file()}
+    assert beside == {f"manifest-{n}.{s}" for n in ("files", "summary") for s in ("json", "checksum")} | {MANIFEST}
+    for name in ("files", "summary"):
+        content = (folder / f"manifest-{name}.json").read_bytes()
+        assert (folder / f"manifest-{name}.checksum").read_text() == md5(content)
+    summary = json.loads((folder / "manifest-summary.json").read_text())
+    assert (summary["itemCount"], summary["outputFormat"]) == (len(items), "DYNAMODB_JSON")
+    entries = [json.loads(line) for line in (folder / "manifest-files.json").read_text().splitlines()]
+    files = [root / entry["dataFileS3Key"] for entry in entries]
+    assert sorted(files) == sorted((folder / "data").iterdir()) and len(files) > 2
+    found: list[Item] = []
+    for entry, path in zip(entries, files, strict=True):
+        data = path.read_bytes()
+        member = zlib.decompressobj(31)
+        text = member.decompress(data).decode()
+        assert (member.eof, member.unused_data, md5(data)) == (True, b"", entry["md5Checksum"])
+        assert text.count("\n") == entry["itemCount"]
+        found += [json.loads(line)["Item"] for line in text.split("\n")[:-1]]
+    assert contents(found) == contents(items)
+
+
+def test_an_export_in_their_layout_is_read_back(
+    run_export: Run, run_import: Run, simulator: Simulator, tmp_path: Path
+) -> None:
+    items = [{**item, "noise": {"S": os.urandom(2000).hex()}} for item in rich_items(1200)]
+    simulator.create_table("Orders", "id:S").put_items(items)
+    done = run_export("-t", "Orders", "-d", "out", "--native-layout", "--segments", 2, "-s", 1, "-p", 2)
+    assert done.code == 0, done.err
+    (folder,) = (tmp_path / "out" / "AWSDynamoDB").iterdir()
+    assert_is_an_export(folder, tmp_path / "out", items)
+    simulator.create_table("Copy", "id:S")
+    done = run_import("-t", "Copy", "-s", folder, "-p", 1)
+    assert (done.code, done.counts["read"]) == (0, 1200), done.err
+    assert "is an export of DynamoDB (full, " in done.log[1]
+    assert_holds(simulator, "Copy", items)
+
+
+def test_an_export_in_their_layout_on_s3(
+    run_export: Run, run_import: Run, simulator: Simulator, s3: Endpoint, tmp_path: Path
+) -> None:
+    items, client = plain_items(500, padding=3000), s3.client()
+    simulator.create_table("Orders", "id:S").put_items(items)
+    client.create_bucket(Bucket="layout")
+    done = run_export("-t", "Orders", "-d", "s3://layout/deep/er", "--native-layout", "--segments", 3, "-p", 1)
+    assert done.code == 0, done.err
+    for entry in client.list_objects_v2(Bucket="layout")["Contents"]:
+        path = tmp_path / "bucket" / entry["Key"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(client.get_object(Bucket="layout", Key=entry["Key"])["Body"].read())
+    (folder,) = (tmp_path / "bucket" / "deep" / "er" / "AWSDynamoDB").iterdir()
+    assert_is_an_export(folder, tmp_path / "bucket", items)
+    simulator.create_table("Copy", "id:S")
+    done = run_import("-t", "Copy", "-s", f"s3://layout/deep/er/AWSDynamoDB/{folder.name}/", "-p", 1)
+    assert done.code == 0, done.err
+    assert_holds(simulator, "Copy", items)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-d", "-"], "is a layout of files"),
+        (["-d", "out", "--format", "csv", "--columns", "id"], "is dynamodb-json, compressed with gzip"),
+        (["-d", "out", "--compress", "zstd"], "is dynamodb-json, compressed with gzip"),
+    ],
+)
+def test_what_their_layout_excludes(run_export: Run, table: Simulator, arguments: list[str], words: str) -> None:
+    run_export("-t", "Orders", "--native-layout", *arguments).assert_one_line_error(2, words)
