@@ -128,17 +128,6 @@ def export_large(suite: Suite) -> Iterable[Bar]:
 
 
 @case
-def parent(suite: Suite) -> Iterable[Bar]:
-    """What the parent takes of the tree."""
-    count = suite.amount(1_000_000)
-    job = "import, -p 2"
-    ours = suite.importer(job, suite.sink(), suite.lines("small", count), count, "-p", "2")
-    suite.take_turns(ours)
-    shares = [100 * run.parent_cpu_s / run.cpu_s for run in ours.runs]
-    yield Bar("parent's share of the tree's CPU, -p 2", statistics.median(shares), 8, 4, "%", at_most=True)
-
-
-@case
 def latency(suite: Suite) -> Iterable[Bar]:
     """10 ms a request: two workers against one, with lanes so few that nothing is busy; one worker at its best."""
     sink, count = suite.sink(*LATENCY), suite.amount(300_000)
@@ -154,8 +143,8 @@ def latency(suite: Suite) -> Iterable[Bar]:
 
 
 @case
-def memory(suite: Suite) -> Iterable[Bar]:
-    """Ten times the items in the memory of one."""
+def long_job(suite: Suite) -> Iterable[Bar]:
+    """Ten times the items in the memory of one; and the parent's part in a job of that length."""
     sink, count = suite.sink(), suite.amount(1_000_000)
     source = suite.lines("small", count)
     folder = suite.folder / "ten"
@@ -168,6 +157,8 @@ def memory(suite: Suite) -> Iterable[Bar]:
     small, big = one.runs[0].worker_peak_bytes, ten.runs[0].worker_peak_bytes
     yield Bar("memory per worker, 10 M items against 1 M", big / small, 1.1, 1.1, at_most=True)
     yield Bar("memory per worker, 10 M items", big / MB, 100, 60, "MB", at_most=True)
+    share = 100 * ten.runs[0].parent_cpu_s / ten.runs[0].cpu_s
+    yield Bar("parent's share of the tree's CPU, -p 2, 10 M items", share, 8, 4, "%", at_most=True)
 
 
 @case
