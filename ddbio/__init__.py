@@ -54,6 +54,7 @@ the workers
     modes         what a record does to the table: put, insert, delete
     spread        one source into several tables
     batch         what waits to be written by a lane
+    small_puts    the usual case of an import, a batch in one go
     scanner       pages of a segment become lines of files
 
 the cap

@@ -50,6 +50,18 @@ class Batch:
     def __len__(self) -> int:
         return len(self._writes)
 
+    @property
+    def room(self) -> int:
+        """How many more writes fit, if they are small."""
+        return max(0, self._most_writes - len(self._writes))
+
+    def takes_whole(self, writes: int) -> bool:
+        """Whether so many writes of a unit each are a request, and nothing is pending."""
+        if self._writes:
+            return False
+        self._limit_units = self._most_units()
+        return writes <= self._limit_units
+
     def writes(self) -> list[Write]:
         return list(self._writes.values())
 

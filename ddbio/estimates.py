@@ -20,7 +20,7 @@ from ddbio.dynamodb.table import TableInfo
 from ddbio.errors import RecordError
 from ddbio.items import AttributeMap
 
-_ONE = (1,)
+ONE_UNIT = (1,)
 _WEIGHT = 0.1  # of the newest answer in the correction
 _SMALLEST_CORRECTION, _LARGEST_CORRECTION = 0.02, 4.0
 _LARGEST_OF_DELETES = 400.0  # an item may have so many KB
@@ -55,7 +55,7 @@ class WriteEstimates:
         """
         table_units = 1 if small else _units(attributes)
         if not self._indexes:
-            return _ONE if table_units == 1 else (table_units,)
+            return ONE_UNIT if table_units == 1 else (table_units,)
         units = [table_units, *self._nothing[1:]]
         for each in self._indexes:
             entry = each.index.entry(attributes)

@@ -43,6 +43,8 @@ class WriteMode(Protocol):
     key_of: the identity of the item a record is about. Raises RecordError.
     operation: its answers say what was left `unprocessed()`.
     units_of: what writing it consumes, by budget; see `WriteEstimates.of_put`. Raises RecordError.
+    body_of_puts: the request of items as `encode_item` gives them; None where a record may be something else than a
+        put into the one table, or a small one more than one unit.
     new_write: called with the fields of `Write` up to `units`, and the attributes in the place of `item`.
     """
 
@@ -52,6 +54,7 @@ class WriteMode(Protocol):
     key_of: KeyOf
     units_of: UnitsOf
     new_write: Callable[..., Write]
+    body_of_puts: Callable[[Sequence[bytes]], bytes] | None
 
     def body(self, writes: Sequence[Write]) -> bytes:
         """The request of these writes."""
@@ -83,9 +86,13 @@ class Puts:
         self.key_of: KeyOf = key_checker(table)
         self.units_of: UnitsOf = self.estimates.of_put
         self.new_write: Callable[..., Write] = new_put
+        self.body_of_puts: Callable[[Sequence[bytes]], bytes] | None = None if table.indexes else self._body_of_puts
 
     def body(self, writes: Sequence[Write]) -> bytes:
-        return batch_write_body(self.address, [write.item for write in writes], by_index=self.by_index)
+        return self._body_of_puts([write.item for write in writes])
+
+    def _body_of_puts(self, items: Sequence[bytes]) -> bytes:
+        return batch_write_body(self.address, items, by_index=self.by_index)
 
     def condition_units(self, writes: Sequence[Write]) -> float:
         return 0.0
@@ -102,6 +109,7 @@ class Inserts(Puts):
     def __init__(self, table: TableInfo) -> None:
         super().__init__(table)
         self._key_name = table.key[0].name
+        self.body_of_puts = None
         self.operation = insert_operation(table.write_budgets())
 
     def body(self, writes: Sequence[Write]) -> bytes:
@@ -119,6 +127,7 @@ class Changes(Puts):
         self.estimates = WriteEstimates(table, deletes=True)
         self.units_of = self._units
         self.new_write = self._new_write
+        self.body_of_puts = None
 
     def _units(self, attributes: AttributeMap, small: bool) -> tuple[int, ...]:
         estimates = self.estimates

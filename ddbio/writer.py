@@ -25,6 +25,7 @@ from ddbio.dynamodb.operations import halves
 from ddbio.dynamodb.session import DataPlane
 from ddbio.dynamodb.table import TableInfo
 from ddbio.errors import AbortError, RecordError, TransferError
+from ddbio.estimates import ONE_UNIT
 from ddbio.formats import Format, FormatSpec, get_format
 from ddbio.formats.framing import JsonText
 from ddbio.items import Addressed, AttributeMap
@@ -33,6 +34,7 @@ from ddbio.modes import MODES, WriteMode
 from ddbio.options import AwsSettings
 from ddbio.reader import RecordReader
 from ddbio.recorder import Seat
+from ddbio.small_puts import prepare_small_puts
 from ddbio.spread import SpreadPuts, unknown_table
 from ddbio.storage import Storages
 from ddbio.transforms import Transform, TransformSpec, open_transform
@@ -183,13 +185,72 @@ class ImportLane:
     # -- records to pending writes
 
     async def _import_block(self, offset: int, block: bytes) -> None:
+        """A batch at a time where all is as usual, else record by record."""
+        pending = self._pending
+        self._here.offset = offset
+        records = self._format.split(block)
+        has_long_records = block.count(b"\n") > len(records)  # some are more than a line
+        at = 0
+        while at < len(records):
+            if not pending.room:
+                await self._flush()
+                continue
+            run = records[at : at + pending.room]
+            if has_long_records or not await self._import_whole(run):
+                await self._import_each(run, has_long_records)
+            at += len(run)
+
+    async def _import_whole(self, run: Sequence[bytes]) -> bool:
+        """Import small records as one batch, without a `Write` for each.
+
+        Returns whether that could be done. If not, nothing was sent or counted.
+        """
+        mode, client = self._work.mode, self._client
+        if mode.body_of_puts is None or len(run) < mode.most_writes or not self._pending.takes_whole(len(run)):
+            return False
+        prepared = prepare_small_puts(run, self._format, mode.key_of)
+        if prepared is None:
+            return False
+        keys, items = prepared
+        body, estimate = mode.body_of_puts(items), mode.estimates.of_batch([ONE_UNIT] * len(run))
+        if len(body) > MAX_REQUEST_BYTES:
+            return False
+        try:
+            left = self._keys_of((await client.call(mode.operation, body, estimate)).unprocessed())
+        except ServiceError:
+            self._make_pending(run, keys, items)
+            await self._pause_if(await self._send_halves(self._pending.writes()))
+        else:
+            if left:
+                self._make_pending(run, keys, items)
+                self._written(self._pending.writes(), left)
+                await self._pause_if(True)
+            else:
+                mode.estimates.learn(estimate, client.consumed)
+                self._pass_by(run)
+                self._here.written += len(run)
+        await self._look_around()
+        return True
+
+    def _make_pending(self, run: Sequence[bytes], keys: Sequence[ItemKey], items: Sequence[bytes]) -> None:
+        """A batch that did not go through whole: from here on each of its records counts by itself."""
+        offset, here = self._here.offset, self._here
+        for line, (record, key, item) in enumerate(zip(run, keys, items, strict=True), here.lines):
+            self._pending.offer(Write(offset, line, key, record, item, ONE_UNIT))
+            offset += len(record) + 1
+        self._pass_by(run)
+
+    def _pass_by(self, run: Sequence[bytes]) -> None:
+        here = self._here
+        here.read += len(run)
+        here.lines += len(run)
+        here.offset += sum(map(len, run)) + len(run)
+
+    async def _import_each(self, run: Sequence[bytes], has_long_records: bool) -> None:
         format, mode, pending, here = self._format, self._work.mode, self._pending, self._here
         parse, one_unit_bytes, is_one_unit = format.parse, format.one_unit_bytes, _is_one_unit(format)
         key_of, units_of, new_write, offer = mode.key_of, mode.units_of, mode.new_write, pending.offer
-        here.offset = offset
-        records = format.split(block)
-        has_long_records = block.count(b"\n") > len(records)  # some are more than a line
-        for record in records:
+        for record in run:
             if not record or record.isspace():
                 here.blank += 1
                 here.pass_by(record)
@@ -298,6 +359,10 @@ class ImportLane:
     async def _flush(self) -> None:
         """One batch of all that is pending. What stays unprocessed stays pending, unless a report is due."""
         await self._send_pending()
+        await self._look_around()
+
+    async def _look_around(self) -> None:
+        """Between two batches: is the position clean, is a report due, is the run being stopped?"""
         self._unclean_sends += 1
         if not self._pending:
             self._come_clean()
@@ -309,7 +374,10 @@ class ImportLane:
         self._context.sleep.check()
 
     async def _send_pending(self) -> None:
-        if await self._send(self._pending.writes()):
+        await self._pause_if(await self._send(self._pending.writes()))
+
+    async def _pause_if(self, left_unprocessed: bool) -> None:
+        if left_unprocessed:
             await self._client.pause("the table leaves items unprocessed")
 
     async def _send(self, batch: Sequence[Write]) -> bool:

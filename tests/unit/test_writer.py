@@ -381,6 +381,20 @@ def test_a_batch_that_is_refused_loses_only_the_item_that_is_bad(bad: int) -> No
     assert len(job.target.batches) <= 1 + 2 * 5  # bisection, not one by one
 
 
+def test_what_is_not_usual_is_found_between_whole_batches() -> None:
+    """Two batches as usual, then a blank line, a key twice, a bad record, items sent back, one refused."""
+    odd = {60: b"   \n", 90: records(80), 110: b"{\n", 130: b'{"id":"130"}\n'}
+    content = b"".join(odd.get(number, records(number)) for number in range(175))
+    job = imported(content, 0, 0, 0, 0, 0, 0b101, poison={"152"})
+    expected = values(*(number for number in range(175) if number not in {*odd, 152}))
+    assert {key: item.get("v", {}).get("N") for key, item in job.target.items.items()} == expected | {"130": None}
+    tally = job.tally
+    assert (tally.read, tally.written, tally.blank, tally.replaced, tally.rejected) == (174, 171, 1, 1, 2)
+    assert [(reject.line, reject.code) for reject in job.rejects] == [(111, "bad-json"), (153, "ValidationException")]
+    assert [reject.offset for reject in job.rejects] == [len(content.split(b"{\n")[0]), content.index(records(152))]
+    assert job.target.batches[:2] == [25, 25]
+
+
 def test_several_bad_items_are_found_as_well() -> None:
     poison = {"0", "1", "12", "24", "30"}
     job = imported(records(*range(40)), poison=poison)
