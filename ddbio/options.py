@@ -14,6 +14,7 @@ STDOUT = "-"  # as a destination
 
 AUTO = "auto"  # the format of an import that is found out
 CSV_TYPES = ("S", "N", "B", "BOOL", "SS", "NS", "BS", "L", "M", "JSON")  # of a column
+NUMBERS = ("string", "decimal")  # in Parquet
 EMPTY_CELLS = ("drop", "null", "string")
 
 
@@ -130,7 +131,8 @@ class ExportOptions(TransferOptions):
     segments: of the parallel Scan; None for a number that suits the table.
     compress: `none`, `gzip` or `zstd`.
     native_layout: in the layout of DynamoDB's own exports; implies `dynamodb-json` and gzip.
-    columns: of a format that has some, in this order; None for all attributes, to find which the table is read twice.
+    columns: of a format that has some, in this order, for Parquet with types as in `age:N`; None for all attributes,
+        to find which the table is read twice. numbers: in Parquet, `string` or `decimal`.
     attributes: of each item, as in `id,address.city,tags[0]`; None for all. filter, values: a FilterExpression and
         the JSON object of its values; names: that of what `#short` names stand for. See `ddbio.expressions`.
     index: scan this secondary index instead of the table.
@@ -145,6 +147,7 @@ class ExportOptions(TransferOptions):
     compress: str = "none"
     native_layout: bool = False
     columns: tuple[str, ...] | None = None
+    numbers: str = "string"
     attributes: str | None = None
     filter: str | None = None
     values: str | None = None

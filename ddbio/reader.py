@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import BinaryIO, cast
 
 from ddbio.blocks import Block, Blocks
-from ddbio.formats import Format
+from ddbio.formats import Columnar, Format
 from ddbio.storage import SourceFile, Storages
+from ddbio.storage.ranged import RangedFile
 from ddbio.units import ChunkUnit, ImportUnit, SliceUnit
 from ddbio.unpacking import FileStream
 
@@ -39,12 +41,32 @@ class RecordReader:
         not to their end."""
         if isinstance(unit, ChunkUnit):
             blocks: AsyncIterator[Block] = _blocks_of_chunk(unit)
+        elif isinstance(format, Columnar):
+            blocks = self._blocks_of_columns(unit, format)
         elif unit.packed or (unit.start == 0 and unit.stop >= unit.file.size_bytes):
             blocks = self._blocks_of_file(unit, format)
         else:
             blocks = self._blocks_of_slice(unit, format)
         async for block in blocks:
             yield block
+
+    async def _blocks_of_columns(self, unit: SliceUnit, format: Columnar) -> AsyncIterator[Block]:
+        """The offsets are those in the text that the rows become, counted from the unit's start."""
+        storage = self._storages.of(unit.file.uri)
+        lines = format.lines_of_part(cast(BinaryIO, RangedFile(unit.file, storage.read_range)), unit.start)
+        at, settled = unit.start, unit.cursor.offset if unit.cursor is not None else unit.start
+        while True:
+            if storage.remote:
+                data = await asyncio.get_running_loop().run_in_executor(None, next, lines, b"")
+            else:
+                data = next(lines, b"")
+            if not data:
+                return
+            if at + len(data) > settled:
+                skip = max(0, settled - at)
+                yield Block(at + skip, data[skip:])
+            at += len(data)
+            await asyncio.sleep(0)  # to make text of rows takes a while, and the others have work to do
 
     async def _blocks_of_file(self, unit: SliceUnit, format: Format) -> AsyncIterator[Block]:
         """A whole file, which may be compressed: nobody looked into it before. It is read from its beginning, also

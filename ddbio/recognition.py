@@ -2,8 +2,8 @@
 
 Rules, where `--format` does not say it:
 
-- The suffix decides: `.json`, `.jsonl`, `.ndjson`, `.csv`, `.tsv`. Without one that is known the first bytes do: a
-  `{` is JSON, and what has the table's keys in its first row is CSV.
+- The suffix decides: `.json`, `.jsonl`, `.ndjson`, `.csv`, `.tsv`, `.parquet`. Without one that is known the first
+  bytes do: a `{` is JSON, `PAR1` is Parquet, and what has the table's keys in its first row is CSV.
 - JSON is `dynamodb-json` only if its first record is wrapped in `Item` or all its values carry a type: that cannot be
   plain JSON of this table, whose key would be a map. One file of a suffix speaks for those like it.
 - Every file of CSV has its header read, for each may have columns of its own.
@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import BinaryIO, cast
 
 from ddbio.dynamodb.table import TableInfo
 from ddbio.errors import RecordError, TransferError, UsageError
@@ -27,11 +28,13 @@ from ddbio.formats.csv import CsvLayout
 from ddbio.formats.csv.header import DELIMITER_NAMES, read_head
 from ddbio.formats.dynamodb_json import looks_typed
 from ddbio.formats.json_lines import decode_object
+from ddbio.formats.parquet import ParquetLayout
 from ddbio.formats.rejected import read_rejected
 from ddbio.options import AUTO, ImportOptions
 from ddbio.planning import MIN_UNIT_BYTES, Source
 from ddbio.storage import SourceFile
 from ddbio.storage.names import REJECTS_SUFFIX, without_compression
+from ddbio.storage.ranged import RangedFile
 from ddbio.unpacking import FileStream, is_packed, packed_as
 
 HEAD_BYTES = 64 * 1024  # read of a file to recognise it
@@ -39,7 +42,7 @@ LONG_HEAD_BYTES = 4 * 1024 * 1024  # where its first record is longer
 _FILES_AT_ONCE = 16  # looked into; on S3 each is a round trip or two
 
 _JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
-_BY_SUFFIX = {**dict.fromkeys(_JSON_SUFFIXES, "json"), ".csv": "csv", ".tsv": "csv"}
+_BY_SUFFIX = {**dict.fromkeys(_JSON_SUFFIXES, "json"), ".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}
 
 
 def source_suffixes(format: str) -> tuple[str, ...]:
@@ -83,6 +86,7 @@ class _Recognition:
             sources = (
                 [self._source(*each) for each in zip(files, *zip(*seen, strict=True), strict=True)] if files else []
             )
+        sources = [each for each in sources if each.cuts != ()]  # Parquet without rows
         self._check_types(sources)
         return Recognised(
             all_files, sources, [f"Format: {format}, {'; '.join(why)}" for format, why in self._reasons.items()]
@@ -144,6 +148,8 @@ class _Recognition:
             why = why if format == "json" else "as all values of the first record carry types"
         if format == "csv":
             return self._csv(file, head, why)
+        if format == "parquet":
+            return self._parquet(file, why)
         self._note(format, why)
         return Source(file, FormatSpec(format))
 
@@ -170,6 +176,8 @@ class _Recognition:
         name = _name(file)
         if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
             return "json", f'as "{name}" begins with {{'
+        if head.startswith(b"PAR1"):
+            return "parquet", f'as "{name}" begins with PAR1'
         try:
             self._layout(file, head)
         except UsageError:
@@ -184,6 +192,24 @@ class _Recognition:
         separated = DELIMITER_NAMES.get(layout.delimiter, repr(layout.delimiter))
         self._note("csv", f"{len(layout.columns)} columns between {separated}, {why}")
         return Source(file, FormatSpec("csv", layout), start, head[:start].count(b"\n"))
+
+    def _parquet(self, file: SourceFile, why: str) -> Source:
+        layout = ParquetLayout(key_types=tuple(self._key_types.items()))
+        format = FormatSpec("parquet", layout)
+        get_format(format)  # it may not be installed
+        from ddbio.formats.parquet.reading import row_groups
+
+        try:
+            columns, cuts = row_groups(cast(BinaryIO, RangedFile(file, self._read)), file.uri)
+        except TransferError as error:
+            raise UsageError(error.message, error.hint) from None
+        missing = [name for name in self._keys if name not in columns]
+        if missing:
+            raise UsageError(
+                f'"{file.uri}" has no column {missing[0]!r}, a key of the table', f"it has {', '.join(columns[:20])}"
+            )
+        self._note("parquet", why)
+        return Source(file, format, cuts=tuple(cuts))
 
     def _layout(self, file: SourceFile, head: bytes) -> tuple[CsvLayout, int]:
         return read_head(head, file.uri, self._options.csv, self._keys, self._key_types)

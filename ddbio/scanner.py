@@ -23,7 +23,7 @@ from ddbio.dynamodb.errors import ServiceError
 from ddbio.dynamodb.operations import scan_body, scan_operation
 from ddbio.dynamodb.session import DataPlane
 from ddbio.errors import DdbioError, RecordError, TransferError
-from ddbio.formats import Format, FormatSpec, get_format
+from ddbio.formats import Columnar, Encoder, Format, FormatSpec, get_format
 from ddbio.items import Addressed, AttributeMap
 from ddbio.options import STDOUT, AwsSettings
 from ddbio.page_stream import PageStream
@@ -91,7 +91,8 @@ class ExportWork:
     def new_files(self, unit: SegmentUnit) -> SegmentFiles | PageStream:
         if self.storage is None:
             return PageStream(self.format, get_compression(self.job.compress), unit)
-        return SegmentFiles(self.storage, self.job, self.format, unit)
+        kind = ColumnFiles if isinstance(self.format, Columnar) else SegmentFiles
+        return kind(self.storage, self.job, self.format, unit)
 
 
 class PageSize:
@@ -409,6 +410,33 @@ class SegmentFiles:
 def _beginning(item: AttributeMap) -> str:
     text = msgspec.json.encode(item).decode()
     return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+class ColumnFiles(SegmentFiles):
+    """Files that cannot be continued: the cursor moves only between two of them, so that whoever goes on begins the
+    file again."""
+
+    _encoder: Encoder
+
+    async def write_page(self, items: list[Any]) -> None:
+        assert isinstance(self._format, Columnar)
+        if self._output is None:
+            self._output = await self._blocking(self._create)
+            self._encoder = self._format.new_encoder()
+        data = self._encoder.add(items)
+        if data:
+            await self._blocking(lambda: self._require().write(data))
+        self._output_items += len(items)
+        self._items += len(items)
+        if self._output.written_bytes + self._encoder.pending_bytes >= self._job.max_file_bytes:
+            await self._close_file()
+
+    def mark(self, last_key: str | None) -> bool:
+        return False if self._output is not None else super().mark(last_key)
+
+    def _finish_output(self) -> WrittenFile:
+        self._require().write(self._encoder.finish())
+        return super()._finish_output()
 
 
 def _short_name(table: str) -> str:

@@ -33,6 +33,9 @@ class Survey:
     attributes: frozenset[Attribute]
     tally: Tally
 
+    def names(self) -> set[str]:
+        return {name for name, _ in self.attributes}
+
     def types_of(self, name: str) -> set[str]:
         return {letter for each, letter in self.attributes if each == name}
 

@@ -12,7 +12,7 @@ from ddbio.cli import arguments, formatting
 from ddbio.cli.run import positive_int, run, signals_held
 from ddbio.compression import COMPRESSIONS
 from ddbio.formats import FORMATS
-from ddbio.options import DEFAULT_FILE_MEGABYTES, STDOUT, ExportOptions
+from ddbio.options import DEFAULT_FILE_MEGABYTES, NUMBERS, STDOUT, ExportOptions
 
 if TYPE_CHECKING:
     from ddbio.exporter import ExportResult
@@ -82,7 +82,15 @@ def parser() -> argparse.ArgumentParser:
         "--columns",
         type=formatting.names,
         metavar="NAMES",
-        help="columns of CSV, a,b,c (default: all attributes there are, to find which the table is read twice)",
+        help="columns of CSV, a,b,c, or of Parquet, a:S,b:N (default: all attributes there are, to find which the "
+        "table is read twice)",
+    )
+    parser.add_argument(
+        "--numbers",
+        choices=NUMBERS,
+        default="string",
+        help="in Parquet: text, which keeps any number, or decimal128(38, 9), into which not every one fits "
+        "(default: %(default)s)",
     )
     add_subset_options(parser)
     arguments.add_s3_options(parser)
@@ -122,6 +130,7 @@ def options_of(argv: Sequence[str] | None) -> ExportOptions:
         compress=given.compress,
         native_layout=given.native_layout,
         columns=given.columns,
+        numbers=given.numbers,
         **{name: getattr(given, name) for name in SUBSET},
     )
 

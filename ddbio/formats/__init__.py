@@ -9,10 +9,10 @@ and travels with the units; `get_format` makes the format of it. Adding a format
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
 from ddbio.errors import UsageError
 
@@ -47,6 +47,29 @@ class Format(Protocol):
         """The items of one page (each of `page_items`) as records, each with its line end."""
 
 
+@runtime_checkable
+class Columnar(Protocol):
+    """What a format has in the place of `split`, `end_finder` and `render` if its files are no series of records."""
+
+    def new_encoder(self) -> Encoder:
+        """For one file of an export."""
+
+    def lines_of_part(self, file: BinaryIO, start: int) -> Iterator[bytes]:
+        """The records of the unit that begins at `start`, some at a time, as lines that `parse` takes."""
+
+
+class Encoder(Protocol):
+    """A file of an export being encoded: items in, bytes to append out. It cannot be continued by another process."""
+
+    @property
+    def pending_bytes(self) -> int:
+        """About what the items will take that were added and are not in the bytes yet; never less."""
+
+    def add(self, items: list[Any]) -> bytes: ...
+
+    def finish(self) -> bytes: ...
+
+
 @dataclass(frozen=True, slots=True)
 class FormatSpec:
     """Which format, and what this job, or this file, was told of it. Plain data: picklable, hashable.
@@ -64,6 +87,7 @@ FORMATS = {
     "json": "ddbio.formats.json_lines:JsonLines",
     "dynamodb-json": "ddbio.formats.dynamodb_json:DynamoDBJson",
     "csv": "ddbio.formats.csv:Csv",
+    "parquet": "ddbio.formats.parquet:Parquet",
 }
 _NOT_TO_ASK_FOR = {  # what a source is tells them
     "rejected": "ddbio.formats.rejected:RejectedRecords",

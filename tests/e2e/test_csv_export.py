@@ -78,7 +78,7 @@ def test_columns_are_those_that_are_asked_for_in_their_order(
     assert sorted(rows) == sorted(["12.5", item["id"]["S"], ""] for item in ITEMS)
     assert run_export(*asked, "-d", "other", "--attributes", "id,doc.list").code == 0
     header, *rows = rows_of(tmp_path / "other")
-    assert (header, rows[0][0]) == (["doc", "id"], '{"list":[1,null,{"$B":"AA=="}]}')
+    assert (header, rows[0][1]) == (["id", "doc"], '{"list":[1,null,{"$B":"AA=="}]}')
 
 
 def test_files_are_cut_between_records_and_begin_with_the_header(

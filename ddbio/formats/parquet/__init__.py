@@ -1,0 +1,61 @@
+"""`parquet`: columns instead of records, through pyarrow (the extra `parquet`).
+
+Out, a column has one type, known beforehand; what has none in Parquet (maps, lists, values of several types) is JSON
+text. The type that DynamoDB has stands in each column's metadata, so that our own files come back as they were.
+
+In, a row group is a unit. Its rows become lines of the json format, and from there on they are records like any
+others: what cannot be stored is rejected, one row at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from ddbio.errors import UsageError
+from ddbio.formats.json_lines import JsonLines
+
+TYPE_KEY = b"ddbio.type"  # in the metadata of a column
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetLayout:
+    """columns: name and type of each, of an export. numbers: `string` or `decimal`.
+    key_types: what the table says of its keys, for an import."""
+
+    columns: tuple[tuple[str, str], ...] = ()
+    numbers: str = "string"
+    key_types: tuple[tuple[str, str], ...] = ()
+
+
+class Parquet(JsonLines):
+    suffix = ".parquet"
+    source_suffixes: tuple[str, ...] = (".parquet",)
+    cut_anywhere = False
+
+    def __init__(self, layout: ParquetLayout | None = None) -> None:
+        check_installed()
+        self._layout = layout or ParquetLayout()
+
+    def new_encoder(self) -> Any:
+        """A file of an export. See `ColumnsWriter`."""
+        from ddbio.formats.parquet.writing import ColumnsWriter
+
+        return ColumnsWriter(self._layout)
+
+    def lines_of_part(self, file: BinaryIO, start: int) -> Iterator[bytes]:
+        """The rows of the row group that begins at byte `start`, as lines of json, some at a time."""
+        from ddbio.formats.parquet.reading import lines_of_row_group
+
+        return lines_of_row_group(file, start, dict(self._layout.key_types))
+
+
+def check_installed() -> None:
+    """Raises UsageError where pyarrow is missing."""
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        raise UsageError(
+            "Parquet needs the package pyarrow, which is not installed", "pip install 'ddbio[parquet]', or use json"
+        ) from None

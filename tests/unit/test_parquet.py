@@ -1,0 +1,125 @@
+"""Parquet: a row group is read from any cursor, and a segment whose worker died leaves every item in one file."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from ddbio.errors import AbortError
+from ddbio.formats import FormatSpec, get_format
+from ddbio.formats.parquet import ParquetLayout
+from ddbio.formats.parquet.reading import row_groups
+from ddbio.formats.parquet.writing import ColumnsWriter
+from ddbio.items import AttributeValue
+from ddbio.options import AwsSettings
+from ddbio.reader import RecordReader
+from ddbio.scanner import ColumnFiles, ExportJob
+from ddbio.storage import SourceFile
+from ddbio.storage.local import LocalStorage
+from ddbio.storage.ranged import RangedFile
+from ddbio.units import ExportCursor, ImportCursor, SegmentUnit, SliceUnit
+from tests.unit.service import DATA_PLANE
+from tests.unit.support import run
+from tests.unit.test_reader import MemoryStorage
+
+LAYOUT = ParquetLayout((("id", "S"), ("n", "N")))
+FORMAT = FormatSpec("parquet", LAYOUT)
+
+
+def file_of_rows(rows: int, row_group: int) -> bytes:
+    out = io.BytesIO()
+    table = pyarrow.table({"id": [f"k{number}" for number in range(rows)]})
+    pyarrow.parquet.write_table(table, out, row_group_size=row_group)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_rows_are_delivered_once_from_any_cursor(remote: bool) -> None:
+    content = file_of_rows(2500, 1100)
+    file = SourceFile("in.parquet", len(content), "1")
+    storage: Any = MemoryStorage(content, remote=remote)
+    names, cuts = row_groups(RangedFile(file, storage.read_range), file.uri)  # type: ignore[arg-type]
+    assert (names, len(cuts)) == (["id"], 3)
+
+    async def lines(unit: SliceUnit) -> list[tuple[int, bytes]]:
+        found = []
+        async for block in RecordReader(storage).blocks(unit, get_format(FORMAT)):
+            at = block.offset
+            for record in get_format(FORMAT).split(block.data):
+                found.append((at, record))
+                at += len(record) + 1
+        return found
+
+    delivered = []
+    for number, cut in enumerate(cuts):
+        unit = SliceUnit(number, file, *cut, format=FORMAT)
+        whole = run(lines(unit))
+        delivered += [get_format(FORMAT).parse(record) for _, record in whole]
+        for place in (1, 999, 1000, 1001):
+            if place < len(whole):
+                rest = run(lines(replace(unit, cursor=ImportCursor(whole[place][0], place))))
+                assert rest == whole[place:]
+    assert delivered == [{"id": {"S": f"k{number}"}} for number in range(2500)]
+
+
+def test_a_file_without_rows_has_no_units() -> None:
+    content = file_of_rows(0, 1)
+    storage: Any = MemoryStorage(content)
+    file = SourceFile("in.parquet", len(content), "1")
+    assert row_groups(RangedFile(file, storage.read_range), file.uri)[1] == []  # type: ignore[arg-type]
+
+
+def export_job(folder: Path) -> ExportJob:
+    return ExportJob("Orders", 0.0, DATA_PLANE, FORMAT, str(folder), AwsSettings(), 4000, False, lanes=1)
+
+
+def items(first: int, count: int) -> list[dict[str, AttributeValue]]:
+    return [
+        {"id": AttributeValue(S=f"{number:032x}"), "n": AttributeValue(N=str(number))}
+        for number in range(first, first + count)
+    ]
+
+
+@pytest.mark.parametrize("dies_after", range(8))
+def test_whoever_goes_on_begins_the_unfinished_file_again(tmp_path: Path, dies_after: int) -> None:
+    """Seven pages; the first worker dies after some of them, and what it did not report is not kept."""
+    cursors: list[ExportCursor] = []
+
+    async def work(cursor: ExportCursor | None, pages: range, *, to_the_end: bool) -> None:
+        unit = SegmentUnit(0, 0, 1, cursor)
+        files = ColumnFiles(LocalStorage(), export_job(tmp_path), get_format(FORMAT), unit)
+        await files.open()
+        for page in pages:
+            await files.write_page(items(page * 40, 40))
+            files.mark(str(page + 1))
+            told = files.take_settled()[0]
+            assert told is not None and told.output is None
+            cursors.append(told)
+        if to_the_end:
+            await files.finish()
+
+    run(work(None, range(dies_after), to_the_end=False))
+    cursor = cursors[-1] if cursors else None
+    first = int(cursor.last_key or 0) if cursor is not None else 0
+    run(work(cursor, range(first, 7), to_the_end=True))
+    ids = [
+        each
+        for path in sorted(tmp_path.glob("*.parquet"))
+        for each in pyarrow.parquet.read_table(path)["n"].to_pylist()
+    ]
+    assert sorted(map(int, ids)) == list(range(280))
+
+
+def test_a_value_that_does_not_fit_is_refused_by_name() -> None:
+    writer = ColumnsWriter(LAYOUT)
+    with pytest.raises(AbortError, match="'n' is of type S in one item, and its column of type N"):
+        writer.add([{"id": AttributeValue(S="a"), "n": AttributeValue(S="x")}])
+    decimal = ColumnsWriter(replace(LAYOUT, numbers="decimal"))
+    with pytest.raises(AbortError, match="--numbers string"):
+        decimal.add([{"id": AttributeValue(S="a"), "n": AttributeValue(N="1E+60")}])
