@@ -105,7 +105,7 @@ def _knows_csv() -> bool:
 @case
 def export_json(suite: Suite) -> Iterable[Bar]:
     """170-byte items to plain JSON lines and to DynamoDB JSON."""
-    pages, few = suite.amount(150), 5
+    pages, few = suite.amount(300), 5
     sink = suite.sink("--pages", str(pages))
     plain = suite.exporter("export, json", sink, pages, "small", "-p", "1")
     typed = suite.exporter("export, dynamodb-json", sink, pages, "small", "-p", "1", "--format", "dynamodb-json")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import os
 import select
 import signal
@@ -22,11 +23,14 @@ from typing import TextIO
 
 from ddbio.errors import DdbioError, Stopped, TransferError, on_one_line
 
+# Imports make a hundred thousand objects that stay: to look through them every few hundred is a tenth of a start.
+COLLECTOR_THRESHOLDS = (100_000, 20, 50)
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE: what a shell reports for a command that the signal ended
 
 
 def run(program: str, action: Callable[[], int]) -> int:
     """Do `action` and return the exit code: its own, or that of the error it ended with, told on stderr."""
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
     try:
         code = action()
         flush_stdout()

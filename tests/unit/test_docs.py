@@ -30,6 +30,7 @@ DOCUMENTS = [
     "TODO.md",
     "docs/architecture.md",
     "docs/rejects.md",
+    "docs/performance.md",
     "docs/security.md",
 ]
 
