@@ -71,6 +71,24 @@ def resumed(done: Completed) -> bool:
 # --------------------------------------------------------------------------- an import goes on
 
 
+def test_an_import_of_csv_is_cut_again_as_it_was(
+    start_import: Start, run_import: Run, slow: Simulator, tmp_path: Path
+) -> None:
+    """Where its units begin is found by reading it; the run that goes on must find the same."""
+    rows = [f'k{number},"two\nlines, {number}, {"x" * 100}"\n' for number in range(3000)]
+    (tmp_path / "orders.csv").write_text("id,note\n" + "".join(rows))
+    asked = ("-t", "Orders", "-s", "orders.csv", "-p", 2, "--lanes", 2, "--csv-types", "note:S")
+    with start_import(*asked) as command:
+        command.until(lambda: slow.table("Orders").item_count() > 1500)
+        kill(command)
+    before = puts(slow)
+    done = run_import(*asked)
+    assert (done.code, resumed(done)) == (0, True), done.err
+    assert (done.counts["read"], done.counts["written"]) == (3000, 3000)
+    assert slow.table("Orders").item_count() == 3000
+    assert puts(slow) - before < 2500, "what was done is not done again"
+
+
 def test_an_import_whose_parent_is_killed_is_finished_by_the_same_command(
     start_import: Start, run_import: Run, slow: Simulator, many: list[Item], environment: dict[str, str]
 ) -> None:
