@@ -39,6 +39,7 @@ the parent
     report        what a run came to, for programs
     rejects       the rejects file
     reject_place  where it goes
+    destination   what may be in the place of an export, before and after
     manifest      the manifest of an export
     caps          what the cap is, and where it comes from
     credentials   AWS keys as plain data, and who owns them

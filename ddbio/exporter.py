@@ -8,13 +8,14 @@ destination, cut the table into segments, let an engine scan them, keep the book
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ddbio.accounts import Accounts, Result, outcome
 from ddbio.caps import Cap
 from ddbio.columns import announcement, check_columns, choose_format
 from ddbio.compression import get_compression
+from ddbio.destination import Destination
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
 from ddbio.engine import Engine, StopFlag
@@ -28,8 +29,8 @@ from ddbio.page_stream import StandardOutput, packed_by_itself
 from ddbio.planning import Plan, Remainder, segment_count
 from ddbio.progress import Progress
 from ddbio.report import reported
-from ddbio.scanner import DEFAULT_EXPORT_LANES, ExportJob
-from ddbio.storage import Storage, absolute, join, open_storage
+from ddbio.scanner import DEFAULT_EXPORT_LANES, ExportJob, short_name
+from ddbio.storage import absolute, join, open_storage
 from ddbio.subset import (
     Subset,
     choose_subset,
@@ -79,9 +80,11 @@ def export_table(
         table, subset = _describe(session, options)
         run = Run.begin(options, session, table, "RCU", DEFAULT_EXPORT_LANES, progress, engine, stop)
         place = absolute(options.destination)
-        unkept = replace(options, journal=False)
-        with open_journal("export", run.table.name, [*run.identity(), place], unkept) as journal:
-            report.begin(run, None)
+        kept = options.journal and options.destination != STDOUT  # what a pipe took is gone
+        with open_journal(
+            "export", run.table.name, [*run.identity(), place], replace(options, journal=kept)
+        ) as journal:
+            report.begin(run, journal.folder if kept else None)
             result = _export(run, options, subset, journal)
             report.end(result, files=len(result.files), manifest=result.manifest)
     return result
@@ -89,23 +92,22 @@ def export_table(
 
 def _export(run: Run, options: ExportOptions, subset: Subset, journal: Journal) -> ExportResult:
     to_stdout = options.destination == STDOUT
-    storage = None if to_stdout else open_storage(options.destination, options.aws, run.session.keys)
-    if storage is not None:
-        _prepare(storage, options.destination)
+    destination = None if to_stdout else _prepare(run, options, journal)
     plan = _plan(run, options, journal)
     left = journal.left(plan)
-    _announce(run, options, plan)
-    if storage is not None and options.native_layout:
-        storage.prepare_destination(data_folder_of(options.destination, journal.plan["export_id"]))
+    _announce(run, options, plan, left, journal)
+    if destination is not None and options.native_layout:
+        destination = destination.below(data_folder_of(options.destination, journal.plan["export_id"]))
     job = _with_columns(run, options, _job(run, options, subset, journal), plan, journal)
-    began = datetime.datetime.now(datetime.timezone.utc)
-    run.progress.start(expected_items(options, run.table), "items", run.cap.units_per_s)
+    done = journal.past.tally.read
+    run.progress.start(expected_items(options, run.table), "items", run.cap.units_per_s, done)
     accounts, error = _work(run, options, job, left, journal)
     error = error or why_incomplete(run, accounts, plan)
     files = journal.files()
-    if storage is not None:
-        error = error or _write_manifests(storage, options, run, plan, began, accounts, journal)
-        storage.close()
+    if destination is not None:
+        error = error or _complete(destination, options, run, plan, journal, accounts, files)
+        destination.storage.close()
+    journal.complete = error is None
     return ExportResult(
         **outcome(accounts, error and _with_hint(error, options.destination), plan.units),
         cap=run.cap,
@@ -132,19 +134,25 @@ def _describe(session: Session, options: ExportOptions) -> tuple[TableInfo, Subs
 
 
 def _plan(run: Run, options: ExportOptions, journal: Journal) -> Plan:
+    began = datetime.datetime.now(datetime.timezone.utc)
     segments = segments_of(options, segment_count(run.table, run.workers, run.lanes))
-    export_id = new_export_id(datetime.datetime.now(datetime.timezone.utc)) if options.native_layout else ""
-    journal.begin(run.facts(), (), plan={"segments": segments, "export_id": export_id})
+    export_id = new_export_id(began) if options.native_layout else ""
+    journal.begin(run.facts(), (), {"segments": segments, "export_id": export_id, "began": began.isoformat()})
     return Plan(units_of(options, journal.plan["segments"]))
 
 
-def _announce(run: Run, options: ExportOptions, plan: Plan) -> None:
-    segments = len(plan.units)
-    processes = min(run.workers, segments)
+def _announce(run: Run, options: ExportOptions, plan: Plan, left: Remainder, journal: Journal) -> None:
+    segments, processes = len(plan.units), run.workers_for(left)
     run.progress.say(
         f"Exporting table {run.table.name} in {run.session.region} to {_spoken(options.destination)} in {segments:,} "
         f"segment{'s' * (segments != 1)} with {processes} process{'es' * (processes != 1)}"
     )
+    if journal.resumed:
+        segments_left, files = len(left.known()), len(journal.files())
+        run.progress.say(
+            f"Resuming: {1 - segments_left / max(1, segments):.0%} done, {segments_left:,} "
+            f"segment{'s' * (segments_left != 1)} left, {files:,} file{'s' * (files != 1)} written"
+        )
     for note in notes(options, run.table, plan.units):
         run.progress.say(note)
     run.progress.say(f"Cap: {run.cap}")
@@ -208,29 +216,40 @@ def _on_report(run: Run, job: ExportJob) -> Callable[[UnitReport], float]:
     return write
 
 
-def _prepare(storage: Storage, destination: str) -> None:
-    """Make sure that the destination is there, can be written to, and is empty: an export mixed with the files of
-    another would look like one table."""
-    storage.prepare_destination(destination)
-    occupant = storage.occupant(destination)
-    if occupant is not None:
-        raise UsageError(f'"{destination}" is not empty: there is {occupant}', "name an empty place with -d")
+def _prepare(run: Run, options: ExportOptions, journal: Journal) -> Destination:
+    """The destination, in a state in which the export may begin or go on."""
+    storage = open_storage(options.destination, options.aws, run.session.keys)
+    destination = Destination(storage, options.destination, short_name(options.table))
+    storage.prepare_destination(options.destination)
+    begun = destination
+    if journal.resumed and options.native_layout:
+        begun = destination.below(data_folder_of(options.destination, journal.plan["export_id"]))
+    if options.fresh and journal.resumed:
+        begun.drop(journal.files(), journal.cursors())
+        journal.forget()
+    journal.verify(run.facts(), ())
+    if journal.resumed:
+        begun.check(journal.files(), journal.cursors())
+        begun.clear(journal.files(), journal.cursors())
+    else:
+        destination.make_room(options.if_exists)
+    return destination
 
 
 def _manifest_folder(options: ExportOptions, journal: Journal) -> str:
     return folder_of(options.destination, journal.plan["export_id"]) if options.native_layout else options.destination
 
 
-def _write_manifests(
-    storage: Storage,
+def _complete(
+    destination: Destination,
     options: ExportOptions,
     run: Run,
     plan: Plan,
-    began: datetime.datetime,
-    accounts: Accounts,
     journal: Journal,
+    accounts: Accounts,
+    files: Sequence[ExportedFile],
 ) -> DdbioError | None:
-    files, folder = journal.files(), _manifest_folder(options, journal)
+    folder, began = _manifest_folder(options, journal), datetime.datetime.fromisoformat(journal.plan["began"])
     content = manifest(
         table=run.table.description,
         format=options.format,
@@ -243,19 +262,18 @@ def _write_manifests(
         subset=described(options, plan.units),
     )
     try:
+        destination.clear(files)
         if options.native_layout:
             export_id = journal.plan["export_id"]
             for name, text in manifests(options.destination, export_id, run.table, began, files):
-                storage.write_small(folder, name, text)
-        storage.write_small(folder, MANIFEST_NAME, content)
+                destination.storage.write_small(folder, name, text)
+        destination.storage.write_small(folder, MANIFEST_NAME, content)
     except DdbioError as error:
         return error
     return None
 
 
 def _with_hint(error: DdbioError, destination: str) -> DdbioError:
-    """An export starts in an empty place: the files that are complete are in the way of the next run."""
-    if destination == STDOUT:
-        return type(error)(error.message, "what was written is not kept: run the same command again for all of it")
-    place = f'it needs an empty place: empty "{destination}" or name another with -d'
-    return type(error)(error.message, f"{error.hint}; {place}" if error.hint else place)
+    if destination != STDOUT:
+        return error
+    return type(error)(error.message, "what was written is not kept: run the same command again for all of it")

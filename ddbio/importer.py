@@ -83,6 +83,8 @@ def import_table(
         places = sorted(map(absolute, options.sources))
         with open_journal("import", run.table.name, [*run.identity(), *places], options) as journal:
             report.begin(run, journal.folder if options.journal else None)
+            if options.fresh:
+                journal.forget()
             result = _import(run, options, sought, recognised, storages, place, limit, journal)
             report.end(result, rejects=result.rejects)
     return result

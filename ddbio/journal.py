@@ -110,12 +110,24 @@ class Journal:
 
         plan: of a job that is new. Raises UsageError with the difference where another command began the job.
         """
+        self.verify(facts, sources)
+        if not self.resumed:
+            self._create(facts, sources, plan)
+
+    def verify(self, facts: Facts, sources: Sequence[SourceFile]) -> None:
+        """Raise UsageError where the job is unfinished, and another command began it."""
         if self.resumed and (difference := self._difference(facts, sources)):
             if self._entries:
                 raise UsageError(f"the unfinished job cannot go on: {difference}", f"make it as it was; {_FRESH}")
-            self.resumed = False  # nothing was done yet: it is no loss
-        if not self.resumed:
-            self._create(facts, sources, plan)
+            self.forget()  # nothing was done yet: it is no loss
+
+    def forget(self) -> None:
+        """Whatever is left of an unfinished job: from now on the job is new."""
+        self.resumed, self.past, self._entries = False, Past(), {}
+
+    def cursors(self) -> list[Cursor]:
+        """Where the units go on that earlier runs began and did not finish."""
+        return [each.cursor for each in self._entries.values() if each.cursor and not each.done]
 
     def _create(self, facts: Facts, sources: Sequence[SourceFile], plan: Facts) -> None:
         rows = ((file.uri, file.size_bytes, file.version) for file in sources)
@@ -281,9 +293,7 @@ def open_journal(verb: str, table: str, identity: Sequence[str], options: Transf
     Raises UsageError where another process works on the job, or its journal cannot be used.
     """
     with _job_folder(job_name(verb, table, identity), options) as folder:
-        if options.fresh:
-            remove_journal(folder.path)
-        journal = _opened(folder)
+        journal = _opened(folder, fresh=options.fresh)
         try:
             yield journal
         finally:
@@ -304,7 +314,17 @@ def _job_folder(name: str, options: TransferOptions) -> Iterator[JobFolder]:
             shutil.rmtree(root, ignore_errors=True)
 
 
-def _opened(folder: JobFolder) -> Journal:
+def _opened(folder: JobFolder, *, fresh: bool) -> Journal:
+    try:
+        return _loaded(folder)
+    except UsageError:
+        if not fresh:
+            raise
+    remove_journal(folder.path)  # it tells nothing
+    return _loaded(folder)
+
+
+def _loaded(folder: JobFolder) -> Journal:
     path = folder.journal
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # before SQLite makes it readable to all

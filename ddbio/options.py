@@ -138,6 +138,8 @@ class ExportOptions(TransferOptions):
     index: scan this secondary index instead of the table.
     limit: export so many items, or all where there are fewer. sample: scan so many percent of the segments, the same
         ones for the same `seed`.
+    if_exists: what to do where the destination is not empty: `fail`, `overwrite` the export that is there, or
+        `resume` the one that is unfinished, which is what happens anyway, and fail where there is none.
     """
 
     destination: str
@@ -156,13 +158,14 @@ class ExportOptions(TransferOptions):
     limit: int | None = None
     sample: float | None = None
     seed: int = 0
+    if_exists: str = "fail"
 
 
 # What two runs of one job may differ in. All else makes it another job: also an option that is added later and not
 # listed here. Table, sources and destination are not compared: they are what the job is found by.
 IMMATERIAL = {
     *("table", "sources", "destination", "aws", "processes", "capacity", "over_provisioned", "lanes"),
-    *("give_up_after_s", "journal", "state_dir", "fresh", "report", "max_errors"),
+    *("give_up_after_s", "journal", "state_dir", "fresh", "report", "max_errors", "if_exists"),
     *("create_table", "key", "with_indexes"),  # the table is there by then
 }
 

@@ -52,9 +52,6 @@ class PageStream:
     async def finish(self) -> None:
         self.mark(None)
 
-    async def abort(self) -> None:
-        self._page, self._page_items = b"", 0
-
     def take_settled(self) -> tuple[ExportCursor | None, tuple[ExportedFile, ...], int]:
         items, self._marked_items = self._marked_items, 0
         return self._cursor, (), items

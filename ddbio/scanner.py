@@ -22,7 +22,7 @@ from ddbio.dynamodb.client import DataClient
 from ddbio.dynamodb.errors import ServiceError
 from ddbio.dynamodb.operations import scan_body, scan_operation
 from ddbio.dynamodb.session import DataPlane
-from ddbio.errors import DdbioError, RecordError, TransferError
+from ddbio.errors import RecordError, TransferError
 from ddbio.formats import Columnar, Encoder, Format, FormatSpec, get_format
 from ddbio.items import Addressed, AttributeMap
 from ddbio.options import STDOUT, AwsSettings
@@ -31,10 +31,11 @@ from ddbio.storage import Output, Storage, WrittenFile, open_storage
 from ddbio.subset import WHOLE, Subset
 from ddbio.transforms import Transform, TransformSpec, open_transform
 from ddbio.units import ExportCursor, ExportedFile, SegmentUnit, Tally, Unit, UnitReport
-from ddbio.worker import REPORT_INTERVAL_S, StopRequested, WorkerContext
+from ddbio.worker import WorkerContext
 
 Result = TypeVar("Result")
 
+PAGE_INTERVAL_S = 0.02  # between two reports of a lane: every page, but for tiny ones
 DEFAULT_EXPORT_LANES = 8  # a page is 1 MB: eight keep a CPU busy, and on S3 each holds a part in memory
 FIRST_LIMIT = 1  # items of the first pages under a cap that small, when nothing is known of their size
 
@@ -161,7 +162,7 @@ class ExportLane:
         key = unit.cursor.last_key if unit.cursor is not None else None
         if self._quota is not None:
             self._quota.begin(unit.number, unit.cursor.items if unit.cursor is not None else 0)
-        report_due_s = self._context.clock() + REPORT_INTERVAL_S
+        report_due_s = self._context.clock() + PAGE_INTERVAL_S
         try:
             await files.open()
             while True:
@@ -172,15 +173,11 @@ class ExportLane:
                 # An upload that the parent does not know of cannot be continued: the first word of it goes at once.
                 if begun or self._context.clock() >= report_due_s:
                     self._report(unit, files)
-                    report_due_s = self._context.clock() + REPORT_INTERVAL_S
+                    report_due_s = self._context.clock() + PAGE_INTERVAL_S
                 self._context.sleep.check()
             await files.finish()
-        except (DdbioError, StopRequested):
-            await files.abort()  # nobody will go on with it
-            self._report(unit, files)
-            raise
         except BaseException:
-            self._report(unit, files)
+            self._report(unit, files)  # and leave the file that is being written to whoever goes on
             raise
         self._report(unit, files, done=True)
 
@@ -284,7 +281,6 @@ class SegmentFiles:
         self.aside = Tally()  # what of the page that is being written is left out, dropped or added
         self._aside_at_cursor = Tally()  # the same up to the cursor, since it was told
         self._finished_at_cursor = 0
-        self._aborted = False
         self._marked_output: Output | None = None
 
     async def open(self) -> None:
@@ -340,24 +336,13 @@ class SegmentFiles:
             await self._close_file()
         self.mark(None)
 
-    async def abort(self) -> None:
-        """Drop the file being written: nothing that is not complete stays behind."""
-        if self._output is not None:
-            await self._in_thread(self._output.abort)
-            self._output = None
-            self._aborted = True
-            self._durable -= self._cursor.output_items
-
-    def take_settled(self) -> tuple[ExportCursor | None, tuple[ExportedFile, ...], int]:
-        """The cursor, and since the last call: files that were finished before it, items that are durable.
-
-        No cursor after `abort`: the one there was points into the file that is gone.
-        """
+    def take_settled(self) -> tuple[ExportCursor, tuple[ExportedFile, ...], int]:
+        """The cursor, and since the last call: files that were finished before it, items that are durable."""
         files = tuple(self._finished[: self._finished_at_cursor])
         del self._finished[: self._finished_at_cursor]
         self._finished_at_cursor = 0
         items, self._told = self._durable - self._told, self._durable
-        return None if self._aborted else self._cursor, files, items
+        return self._cursor, files, items
 
     def take_aside(self) -> Tally:
         """What before the cursor was left out, dropped or added, since the last call."""
@@ -365,7 +350,7 @@ class SegmentFiles:
         return aside
 
     def _create(self) -> Output:
-        name = f"{_short_name(self._job.table)}-{self._unit.segment:04d}-{self._number:05d}{self._suffix}"
+        name = f"{short_name(self._job.table)}-{self._unit.segment:04d}-{self._number:05d}{self._suffix}"
         output = self._storage.create(self._job.destination, name, self._job.max_file_bytes)
         self._packer = self._compression.packer()
         head = self._format.head
@@ -439,6 +424,6 @@ class ColumnFiles(SegmentFiles):
         return super()._finish_output()
 
 
-def _short_name(table: str) -> str:
+def short_name(table: str) -> str:
     """The name of a table that may be given by its ARN."""
     return table.rpartition("/")[2]

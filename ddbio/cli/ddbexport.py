@@ -71,6 +71,13 @@ def parser() -> argparse.ArgumentParser:
         help="files and manifests as DynamoDB's own export writes them, which its import and this one read; implies "
         "dynamodb-json and gzip",
     )
+    parser.add_argument(
+        "--if-exists",
+        choices=("fail", "overwrite", "resume"),
+        default="fail",
+        help="where the destination is not empty: fail; overwrite the export that its manifest lists; resume the "
+        "unfinished one of this command (which happens anyway), or fail (default: %(default)s)",
+    )
     arguments.add_transfer_options(parser, units="read", formats=tuple(FORMATS), default_lanes="8")
     parser.add_argument(
         "--segments", type=positive_int, metavar="N", help="segments of the scan (default: what suits the table)"
@@ -124,6 +131,7 @@ def options_of(argv: Sequence[str] | None) -> ExportOptions:
     return ExportOptions(
         **arguments.transfer_options(given),
         destination=given.destination,
+        if_exists=given.if_exists,
         file_megabytes=given.size,
         segments=given.segments,
         consistent_read=given.consistent_read,

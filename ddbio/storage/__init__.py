@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -134,6 +134,27 @@ class Storage(Protocol):
         """The name of something that is below the destination `uri` already; None when it is empty.
 
         Hidden names do not count. Call it after `prepare_destination`; raises what that raises.
+        """
+
+    def contents(self, uri: str) -> dict[str, int]:
+        """All that is below the destination `uri`, by name, and its size; hidden names do not count."""
+
+    def remove(self, uri: str, name: str) -> None:
+        """Remove a finished file of a destination; nothing where it is not there. Raises TransferError."""
+
+    def remove_folders(self, uri: str, levels: int) -> None:
+        """Remove so many folders, `uri` and those above it, as far as they are empty. Never raises."""
+
+    def holds(self, state: dict[str, Any]) -> bool:
+        """Whether an unfinished output of this `Output.state` can be gone on with, as far as a glance tells."""
+
+    def discard(self, state: dict[str, Any]) -> None:
+        """Drop an unfinished output of another process, of which this is the `Output.state`. Never raises."""
+
+    def discard_unfinished(self, uri: str, ours: Callable[[str], object], keep: Sequence[dict[str, Any]]) -> None:
+        """Drop all unfinished outputs below `uri` whose names are `ours`, but those with the states `keep`.
+
+        As far as that is permitted: without the permission to list them, what is left is left. Never raises.
         """
 
     def create(self, uri: str, name: str, max_bytes: int) -> Output:

@@ -13,13 +13,15 @@ import errno
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from ddbio.errors import TransferError, UsageError
 from ddbio.storage import SourceFile
 from ddbio.storage.local_listing import list_local, local_path, version_of
-from ddbio.storage.local_output import LocalOutput, create_local, reopen_local
-from ddbio.storage.names import is_hidden
+from ddbio.storage.local_output import LocalOutput, create_local, finished_name, part_path, reopen_local
+from ddbio.storage.names import check_output_name, is_hidden
 
 _MAX_OPEN_FILES = 32
 
@@ -63,6 +65,44 @@ class LocalStorage:
             return min((each.name for each in folder.iterdir() if not is_hidden(each.name)), default=None)
         except OSError as error:
             raise UsageError(f'cannot look into "{folder}": {error.strerror}', "check its permissions") from error
+
+    def contents(self, uri: str) -> dict[str, int]:
+        folder = local_path(uri)
+        try:
+            return {each.name: each.stat().st_size for each in folder.iterdir() if not is_hidden(each.name)}
+        except OSError as error:
+            raise UsageError(f'cannot look into "{folder}": {error.strerror}', "check its permissions") from error
+
+    def remove(self, uri: str, name: str) -> None:
+        path = local_path(uri) / check_output_name(name)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise TransferError(f'cannot remove "{path}": {error.strerror}', "remove it by hand") from error
+
+    def remove_folders(self, uri: str, levels: int) -> None:
+        folder = local_path(uri)
+        with contextlib.suppress(OSError):
+            for each in [folder, *folder.parents][:levels]:
+                each.rmdir()
+
+    def holds(self, state: dict[str, Any]) -> bool:
+        path, size_bytes = Path(state["path"]), 0
+        for each in (path, part_path(path)):
+            with contextlib.suppress(OSError):
+                size_bytes = max(size_bytes, each.stat().st_size)
+        return bool(size_bytes >= state["durable_bytes"])
+
+    def discard(self, state: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):
+            part_path(Path(state["path"])).unlink()
+
+    def discard_unfinished(self, uri: str, ours: Callable[[str], object], keep: Sequence[dict[str, Any]]) -> None:
+        kept = {part_path(Path(state["path"])).name for state in keep}
+        with contextlib.suppress(OSError):
+            for path in local_path(uri).iterdir():
+                if path.name not in kept and (name := finished_name(path.name)) and ours(name):
+                    path.unlink()
 
     def create(self, uri: str, name: str, max_bytes: int) -> LocalOutput:
         return create_local(local_path(uri), name)

@@ -119,6 +119,12 @@ def part_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.part")
 
 
+def finished_name(part_name: str) -> str:
+    """What the file of this name will be called when it is finished; empty where it is no part."""
+    is_part = part_name.startswith(".") and part_name.endswith(".part")
+    return part_name[1 : -len(".part")] if is_part else ""
+
+
 def create_local(folder: Path, name: str) -> LocalOutput:
     """Start a file. What a crashed run left under the same name is removed."""
     path = folder / check_output_name(name)

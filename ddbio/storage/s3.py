@@ -7,20 +7,22 @@ Listing, writing and the door to botocore have modules of their own: `s3_listing
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from typing import Any
 
 from botocore.exceptions import BotoCoreError
 
 from ddbio.credentials import KeysProvider
-from ddbio.errors import TransferError, UsageError
+from ddbio.errors import DdbioError, TransferError, UsageError
 from ddbio.options import AwsSettings
 from ddbio.storage import SourceFile, join
 from ddbio.storage.names import check_output_name
 from ddbio.storage.s3_client import S3Client
 from ddbio.storage.s3_errors import changed, translate, upload_gone
-from ddbio.storage.s3_listing import find_object, first_below, list_objects, parse_uri
+from ddbio.storage.s3_listing import find_object, first_below, list_objects, parse_uri, sizes_below
 from ddbio.storage.s3_output import S3Output, part_bytes_for, put_object, reopen_output
+from ddbio.storage.s3_upload import MultipartUpload, list_uploads
 
 # botocore repeats a request that fails, but not a body that breaks off while it is read.
 _BODY_TRIES = 5
@@ -51,6 +53,32 @@ class S3Storage:
     def occupant(self, uri: str) -> str | None:
         bucket, prefix = parse_uri(join(uri, ""))
         return first_below(self._client, bucket, prefix)
+
+    def contents(self, uri: str) -> dict[str, int]:
+        bucket, prefix = parse_uri(join(uri, ""))
+        return sizes_below(self._client, bucket, prefix)
+
+    def remove(self, uri: str, name: str) -> None:
+        bucket, key = parse_uri(join(uri, check_output_name(name)))
+        self._client.call("delete_object", f"s3://{bucket}/{key}", Bucket=bucket, Key=key)
+
+    def remove_folders(self, uri: str, levels: int) -> None:
+        pass  # there are none
+
+    def holds(self, state: dict[str, Any]) -> bool:
+        return True  # a request for each; who goes on with it is told soon enough
+
+    def discard(self, state: dict[str, Any]) -> None:
+        if state["upload_id"]:
+            MultipartUpload(self._client, state["bucket"], state["key"], state["upload_id"]).abort()
+
+    def discard_unfinished(self, uri: str, ours: Callable[[str], object], keep: Sequence[dict[str, Any]]) -> None:
+        bucket, prefix = parse_uri(join(uri, ""))
+        kept = {state["upload_id"] for state in keep}
+        with suppress(DdbioError):
+            for key, upload_id in list_uploads(self._client, bucket, prefix):
+                if upload_id not in kept and ours(key[len(prefix) :]):
+                    MultipartUpload(self._client, bucket, key, upload_id).abort()
 
     def create(self, uri: str, name: str, max_bytes: int) -> S3Output:
         bucket, key = parse_uri(join(uri, check_output_name(name)))

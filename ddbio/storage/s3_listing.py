@@ -70,6 +70,11 @@ def first_below(client: S3Client, bucket: str, prefix: str) -> str | None:
     return next((rest for _, rest in _keys(client, bucket, prefix, MaxKeys=2) if rest), None)
 
 
+def sizes_below(client: S3Client, bucket: str, prefix: str) -> dict[str, int]:
+    """The rest of the key of every object below `prefix`, and its size."""
+    return {rest: file.size_bytes for file, rest in _keys(client, bucket, prefix) if rest}
+
+
 def _below(client: S3Client, bucket: str, key: str, suffixes: tuple[str, ...]) -> Iterator[SourceFile]:
     folder = key if not key or key.endswith("/") else f"{key}/"
     empty = True

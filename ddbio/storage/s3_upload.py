@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -122,6 +122,17 @@ class MultipartUpload:
         except TransferError:
             return False
         return _agree(head.get("ChecksumSHA256", ""), composite)
+
+
+def list_uploads(client: S3Client, bucket: str, prefix: str) -> Iterator[tuple[str, str]]:
+    """(key, upload id) of each upload below `prefix` that is neither complete nor aborted."""
+    marker: dict[str, Any] = {}
+    while True:
+        page = client.call("list_multipart_uploads", uri_of(bucket, prefix), Bucket=bucket, Prefix=prefix, **marker)
+        yield from [(each["Key"], each["UploadId"]) for each in page.get("Uploads", ())]
+        if not page.get("IsTruncated"):
+            return
+        marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
 
 def _agree(theirs: str, ours: str) -> bool:

@@ -18,7 +18,7 @@ import pytest
 from ddbio.simulator import FaultPlan, Simulator, TableView, administration
 from ddbio.simulator.descriptions import describe
 from ddbio.simulator.faults import stall
-from tests.e2e.conftest import Completed, Run, Running, Start, assert_holds, wait_until
+from tests.e2e.conftest import Completed, Run, Running, Start, assert_holds
 from tests.e2e.items import (
     MANIFEST,
     Item,
@@ -374,7 +374,12 @@ def test_a_disk_that_is_full_from_the_beginning(start_export: Start, simulator: 
     assert_failed_in_order(done, "cannot write", "out/Orders-000", "File too large", "ulimit")
     assert done.out.splitlines()[0] == "0 read, 0 exported to 0 files of 0 bytes"
     assert "manifest" not in done.out
-    assert list((tmp_path / "out").iterdir()) == []
+    assert visible(tmp_path / "out") == []
+
+
+def visible(folder: Path) -> list[Path]:
+    """The files that are complete: what is being written has a hidden name, and stays for who goes on with it."""
+    return [path for path in folder.iterdir() if not path.name.startswith(".")]
 
 
 def test_a_disk_that_is_full_on_the_way_leaves_whole_files_only(
@@ -387,7 +392,7 @@ def test_a_disk_that_is_full_on_the_way_leaves_whole_files_only(
         limit_files(command, 170_000)
         done = command.wait()
     assert_failed_in_order(done, "cannot write", "File too large")
-    files = list((tmp_path / "out").iterdir())
+    files = visible(tmp_path / "out")
     assert 0 < len(files) < 7
     assert all(FILE_NAME.fullmatch(path.name) for path in files), files
     left = complete_lines(files)
@@ -396,7 +401,7 @@ def test_a_disk_that_is_full_on_the_way_leaves_whole_files_only(
     assert "manifest" not in done.out
 
 
-def test_a_failed_export_can_be_run_again_in_an_emptied_place(
+def test_a_failed_export_goes_on_when_there_is_room(
     start_export: Start, run_export: Run, simulator: Simulator, tmp_path: Path
 ) -> None:
     items = plain_items(60, padding=20_000)
@@ -405,9 +410,25 @@ def test_a_failed_export_can_be_run_again_in_an_emptied_place(
     with start_export(*command_line) as command:
         limit_files(command, 170_000)
         failed = command.wait()
-    failed.assert_error(3, "run the same command again", 'empty "out" or name another with -d')
-    shutil.rmtree(tmp_path / "out")
+    failed.assert_error(3, "run the same command again")
     again = run_export(*command_line)
+    assert again.code == 0, again.err
+    assert any(line.startswith("Resuming: ") for line in again.log)
+    assert contents(read_items(tmp_path / "out")) == contents(items)
+
+
+def test_the_rest_of_a_failed_export_was_thrown_away(
+    start_export: Start, run_export: Run, simulator: Simulator, tmp_path: Path
+) -> None:
+    items = plain_items(60, padding=20_000)
+    fill(simulator, items)
+    command_line = ("-t", "Orders", "-d", "out", "-p", 2, "--segments", 7)
+    with start_export(*command_line) as command:
+        limit_files(command, 170_000)
+        assert command.wait().code == 3
+    shutil.rmtree(tmp_path / "out")
+    run_export(*command_line).assert_one_line_error(2, "is not there as it was", "--fresh")
+    again = run_export(*command_line, "--fresh")
     assert again.code == 0, again.err
     assert contents(read_items(tmp_path / "out")) == contents(items)
 
@@ -454,9 +475,8 @@ def delete_table(simulator: Simulator, name: str) -> None:
 
 
 def assert_left_whole(folder: Path, items: list[Item]) -> None:
-    """No manifest, nothing that was being written; what is there is whole and right."""
-    wait_until(lambda: not list(folder.glob(".*")), 1)
-    files = list(folder.iterdir())
+    """No manifest; what is there under its name is whole and right."""
+    files = visible(folder)
     assert all(FILE_NAME.fullmatch(path.name) for path in files), files
     assert contents(complete_lines(files)).items() <= contents(items).items()
 

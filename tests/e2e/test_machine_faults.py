@@ -48,9 +48,9 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 
 def assert_whole(folder: Path, items: list[Item]) -> int:
-    """What is left is whole files of these items, and no manifest; returns how many items."""
-    assert not [path.name for path in folder.iterdir() if path.name.startswith(".") or path.name == "manifest.json"]
-    texts = [path.read_text() for path in data_files(folder)]
+    """What is left under its name is whole files of these items, and no manifest; returns how many items."""
+    assert not (folder / "manifest.json").exists()
+    texts = [path.read_text() for path in data_files(folder) if not path.name.startswith(".")]
     assert all(text.endswith("\n") for text in texts)
     left = contents([from_json(line) for text in texts for line in text.splitlines()])
     assert left.items() <= contents(items).items()

@@ -11,7 +11,7 @@ import pytest
 
 from ddbio.simulator import Fault, FaultPlan, Simulator
 from tests.e2e.conftest import Completed, Run, Running, Start, assert_holds, descendants, is_alive, wait_until
-from tests.e2e.items import Item, as_json, plain_items, write_items
+from tests.e2e.items import MANIFEST, Item, as_json, contents, plain_items, read_items, write_items
 
 Signals = signal.Signals
 IMPORT = ("-t", "Orders", "-s", "orders.json", "-p", 2, "--lanes", 2)
@@ -222,6 +222,85 @@ def test_two_runs_of_one_job_at_once(start_import: Start, slow: Simulator, many:
             second.wait().assert_one_line_error(2, f"process {command.pid}")
         slow.faults = FaultPlan()
         assert command.wait().code == 0
+
+
+# --------------------------------------------------------------------------- an export goes on
+
+# Under this cap a page is a quarter of a second's units: two seconds, a dozen pages or more.
+EXPORT = ("-t", "Orders", "-d", "out", "-p", 2, "--lanes", 2, "--segments", 4, "-c", 200)
+
+
+@pytest.fixture
+def large(slow: Simulator) -> list[Item]:
+    """3,000 items of 1,000 bytes, in the table: 375 read units."""
+    items = plain_items(3000, padding=970)
+    slow.table("Orders").put_items(items)
+    return items
+
+
+@pytest.fixture
+def begun(start_export: Start, slow: Simulator, large: list[Item]) -> Simulator:
+    """An export was killed in the middle."""
+    with start_export(*EXPORT) as command:
+        command.until(lambda: slow.table("Orders").consumed("read") > 150)
+        kill(command)
+    return slow
+
+
+@pytest.mark.parametrize("size", [1, 256], ids=["many files", "one file a segment"])
+def test_an_export_whose_parent_is_killed_is_finished_by_the_same_command(
+    start_export: Start, run_export: Run, slow: Simulator, large: list[Item], tmp_path: Path, size: int
+) -> None:
+    with start_export(*EXPORT, "-s", size) as command:
+        command.until(lambda: slow.table("Orders").consumed("read") > 200)
+        kill(command)
+    before = slow.table("Orders").consumed("read")
+    done = run_export(*EXPORT, "-s", size)
+    assert done.code == 0, done.err
+    assert resumed(done)
+    assert contents(read_items(tmp_path / "out")) == contents(large)
+    assert done.counts["read"] == done.counts["exported"] == len(large)
+    assert slow.table("Orders").consumed("read") - before < 375 - 100, "what was read is not read again"
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    manifest = json.loads((tmp_path / "out" / MANIFEST).read_text())
+    assert {each["name"] for each in manifest["files"]} == names - {MANIFEST}
+    assert sum(each["items"] for each in manifest["files"]) == len(large)
+
+
+def test_what_an_export_may_find_in_its_place(
+    run_export: Run, begun: Simulator, large: list[Item], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run_export(*EXPORT, "--consistent-read").assert_one_line_error(2, "consistent read was false", "--fresh")
+    (out / "notes.txt").write_text("mine")
+    run_export(*EXPORT).assert_one_line_error(2, "notes.txt", "did not write")
+    (out / "notes.txt").unlink()
+    done = run_export(*EXPORT, "--if-exists", "resume", "-p", 1)
+    assert (done.code, resumed(done)) == (0, True), done.err
+    run_export(*EXPORT, "--if-exists", "resume").assert_one_line_error(2, "no unfinished export")
+    run_export(*EXPORT).assert_one_line_error(2, "is not empty", "--if-exists overwrite")
+    (out / "notes.txt").write_text("mine")
+    run_export(*EXPORT, "--if-exists", "overwrite").assert_one_line_error(2, "notes.txt", "no manifest")
+    (out / "notes.txt").unlink()
+    assert contents(read_items(out)) == contents(large)
+    fewer = ("-t", "Orders", "-d", "out", "--segments", 2, "--if-exists", "overwrite")
+    assert run_export(*fewer).code == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "Orders-0000-00000.json",
+        "Orders-0001-00000.json",
+        MANIFEST,
+    ]
+    assert contents(read_items(out)) == contents(large)
+
+
+def test_fresh_drops_what_an_unfinished_export_left(
+    run_export: Run, begun: Simulator, large: list[Item], tmp_path: Path
+) -> None:
+    assert list((tmp_path / "out").iterdir()) != []
+    done = run_export("-t", "Orders", "-d", "out", "--segments", 1, "--fresh")
+    assert (done.code, resumed(done)) == (0, False), done.err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["Orders-0000-00000.json", MANIFEST]
+    assert contents(read_items(tmp_path / "out")) == contents(large)
 
 
 # --------------------------------------------------------------------------- a report of every run

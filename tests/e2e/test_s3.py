@@ -21,7 +21,7 @@ import pytest
 
 from ddbio.simulator import FaultPlan, Simulator
 from ddbio.simulator.faults import stall
-from tests.e2e.conftest import Completed, Run, Start, assert_holds
+from tests.e2e.conftest import Completed, Run, Start, assert_holds, descendants, is_alive, wait_until
 from tests.e2e.items import (
     MANIFEST,
     Item,
@@ -369,22 +369,47 @@ def export_until_it_uploads(
     return done
 
 
-def test_a_stop_leaves_no_upload_behind(
-    start_export: Start, large_table: Simulator, bucket: Bucket, environment: dict[str, str]
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda each: each.name)
+def test_an_export_goes_on_with_its_uploads(
+    start_export: Start, run_export: Run, large_table: Simulator, bucket: Bucket, number: signal.Signals
 ) -> None:
-    done = export_until_it_uploads(start_export, bucket, environment, lambda command: command.signal(signal.SIGTERM))
-    done.assert_error(130, "stopped")
+    """Stopped or killed in the middle of uploads in parts: no item is missing in the end, and none is there twice."""
+    command_line = ("-t", "Orders", "--segments", 2, "-p", 2, "-d", f"s3://{bucket.name}/out")
+    with start_export(*command_line) as command:
+        command.until(lambda: large_table.table("Orders").consumed("read") > 3000)  # some parts are there
+        assert len(bucket.uploads()) == 2
+        pids = descendants(command.pid)
+        command.signal(number)
+        command.wait()
+        wait_until(lambda: not any(map(is_alive, pids)), 3.0)
+    large_table.faults = FaultPlan()
+    before = large_table.table("Orders").consumed("read")
+    done = run_export(*command_line)
+    assert done.code == 0, done.err
+    assert any(line.startswith("Resuming: ") for line in done.log)
+    assert large_table.table("Orders").consumed("read") - before < 360 * 12.5 - 500, "parts are not read again"
+    assert_true_manifest(bucket, "out/")
     assert bucket.uploads() == []
-    assert bucket.objects() == {}
+    items = list(exported_items(bucket, "out/"))
+    assert contents(items) == contents(large_table.table("Orders").items())
+    assert done.counts["read"] == done.counts["exported"] == len(items)
 
 
-def test_a_table_that_is_deleted_leaves_no_upload_behind(
-    start_export: Start, large_table: Simulator, bucket: Bucket, environment: dict[str, str]
+def test_fresh_drops_the_uploads_of_an_unfinished_export(
+    start_export: Start, run_export: Run, large_table: Simulator, bucket: Bucket, environment: dict[str, str]
 ) -> None:
     done = export_until_it_uploads(start_export, bucket, environment, lambda _: delete_table(large_table))
-    done.assert_error(3, "the table was deleted")
-    assert bucket.uploads() == []
+    done.assert_error(3, "the table was deleted", "run the same command again")
     assert bucket.objects() == {}
+    assert len(bucket.uploads()) == 2, "they are kept for who goes on"
+    items = plain_items(3)
+    large_table.create_table("Orders", "id:S").put_items(items)
+    options = ("-t", "Orders", "-d", f"s3://{bucket.name}/out", "--segments", 2, "-p", 2)
+    run_export(*options).assert_one_line_error(2, "unfinished", "table Orders", "--fresh")
+    done = run_export(*options, "--fresh")
+    assert done.code == 0, done.err
+    assert bucket.uploads() == []
+    assert contents(exported_items(bucket, "out/")) == contents(items)
 
 
 def delete_table(simulator: Simulator) -> None:

@@ -204,6 +204,7 @@ PERMISSIONS = {
     "UploadPart": "PutObject",
     "CompleteMultipartUpload": "PutObject",
     "ListParts": "ListMultipartUploadParts",
+    "ListMultipartUploads": "ListBucketMultipartUploads",
 }
 WORKS_WITHOUT = {"ListMultipartUploadParts"}  # asked to make sure; a refusal is taken for "it is still there"
 
