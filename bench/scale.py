@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.sink import description
+from ddbio.cap.governor import LocalGovernor
+from ddbio.cap.pacer import Pacer
 from ddbio.dynamodb.client import backoff_s
 from ddbio.dynamodb.table import TableInfo
-from ddbio.governor import LocalGovernor
-from ddbio.pacer import Pacer
 from ddbio.planning import segment_count, segment_units
 from ddbio.units import SegmentUnit
 

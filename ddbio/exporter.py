@@ -11,27 +11,22 @@ import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ddbio.accounts import Accounts, Result, outcome
-from ddbio.caps import Cap
-from ddbio.columns import announcement, check_columns, choose_format
-from ddbio.compression import get_compression
-from ddbio.destination import Destination
+from ddbio.books.accounts import Accounts, Result, outcome
+from ddbio.books.journal import Journal, open_journal
+from ddbio.books.report import reported
+from ddbio.cap.caps import Cap
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
-from ddbio.engine import Engine, StopFlag
+from ddbio.engines.engine import Engine, StopFlag
 from ddbio.errors import DdbioError, UsageError
-from ddbio.formats import FormatSpec, get_format
-from ddbio.journal import Journal, open_journal
-from ddbio.manifest import MANIFEST_NAME, manifest
-from ddbio.native_out import as_native, data_folder_of, folder_of, manifests, new_export_id
-from ddbio.options import MEGABYTE, STDOUT, ExportOptions
-from ddbio.page_stream import StandardOutput, packed_by_itself
-from ddbio.planning import Plan, Remainder, segment_count
-from ddbio.progress import Progress
-from ddbio.report import reported
-from ddbio.scanner import DEFAULT_EXPORT_LANES, ExportJob, short_name
-from ddbio.storage import absolute, join, open_storage
-from ddbio.subset import (
+from ddbio.exports.columns import announcement, check_columns, choose_format
+from ddbio.exports.compression import get_compression
+from ddbio.exports.destination import Destination
+from ddbio.exports.manifest import MANIFEST_NAME, manifest
+from ddbio.exports.native_out import as_native, data_folder_of, folder_of, manifests, new_export_id
+from ddbio.exports.page_stream import StandardOutput, packed_by_itself
+from ddbio.exports.scanner import DEFAULT_EXPORT_LANES, ExportJob, short_name
+from ddbio.exports.subset import (
     Subset,
     choose_subset,
     described,
@@ -41,7 +36,12 @@ from ddbio.subset import (
     segments_of,
     units_of,
 )
-from ddbio.survey import survey
+from ddbio.exports.survey import survey
+from ddbio.formats import FormatSpec, get_format
+from ddbio.options import MEGABYTE, STDOUT, ExportOptions
+from ddbio.planning import Plan, Remainder, segment_count
+from ddbio.progress import Progress
+from ddbio.storage import absolute, join, open_storage
 from ddbio.transfer import Run, transfer, why_incomplete
 from ddbio.transforms import transform_of
 from ddbio.units import ExportedFile, UnitReport

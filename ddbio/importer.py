@@ -11,29 +11,29 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ddbio.accounts import Accounts, Result, outcome
-from ddbio.blueprint import Target, check_options, choose_target
-from ddbio.caps import Cap
+from ddbio.books.accounts import Accounts, Result, outcome
+from ddbio.books.journal import Journal, open_journal
+from ddbio.books.report import reported
+from ddbio.cap.caps import Cap
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
-from ddbio.engine import Engine, StopFlag
+from ddbio.engines.engine import Engine, StopFlag
 from ddbio.errors import DdbioError, TransferError
-from ddbio.journal import Journal, open_journal
-from ddbio.modes import check_mode
+from ddbio.imports.blueprint import Target, check_options, choose_target
+from ddbio.imports.modes import check_mode
+from ddbio.imports.recognition import Recognised, recognise, source_suffixes
+from ddbio.imports.reject_place import RejectsPlace, choose_rejects_place, discard, upload
+from ddbio.imports.rejects import ErrorLimit, RejectsFile
+from ddbio.imports.sources import Found, find_sources
+from ddbio.imports.spread import together
+from ddbio.imports.writer import ImportJob, default_lanes
 from ddbio.options import ImportOptions
 from ddbio.planning import Plan, Remainder, plan_phases, unit_bytes
 from ddbio.progress import Progress
-from ddbio.recognition import Recognised, recognise, source_suffixes
-from ddbio.reject_place import RejectsPlace, choose_rejects_place, discard, upload
-from ddbio.rejects import ErrorLimit, RejectsFile
-from ddbio.report import reported
-from ddbio.sources import Found, find_sources
-from ddbio.spread import together
 from ddbio.storage import Storages, absolute
 from ddbio.transfer import Run, transfer, why_incomplete
 from ddbio.transforms import transform_of
 from ddbio.units import ChunkUnit, ImportCursor, SliceUnit, UnitReport
-from ddbio.writer import ImportJob, default_lanes
 
 _WORDS = {"delete": ("Deleting what is in", "from"), "insert": ("Inserting what is new of", "into")}
 

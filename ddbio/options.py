@@ -58,7 +58,7 @@ class TransferOptions:
     table: by name or ARN.
     processes: workers; None for one a CPU this process may use.
     capacity: units per second (`"500"`), a share of what the table has (`"60%"`), a time table
-        (`"1000,20:00=20000"`); None for what the table has. See `ddbio.caps`.
+        (`"1000,20:00=20000"`); None for what the table has. See `ddbio.cap.caps`.
     over_provisioned: allow a capacity above what a provisioned table has.
     format: a key of `ddbio.formats.FORMATS`.
     lanes: connections a worker keeps busy; None for the default.
@@ -66,7 +66,7 @@ class TransferOptions:
         the user's, `file.py:function`. See `ddbio.transforms`.
     give_up_after_s: without any success of the whole job for so long, it stops.
     journal: keep what the same call needs to go on where this one ended; without it nobody can.
-    state_dir: where that is kept; None for the usual place (`ddbio.state`).
+    state_dir: where that is kept; None for the usual place (`ddbio.books.state`).
     fresh: start over where an earlier run left the job unfinished.
     report: path of a report on the run, as JSON; None for one beside the journal.
     """
@@ -98,10 +98,10 @@ class ImportOptions(TransferOptions):
     create_table: make the table, on-demand, where there is none: with the keys of `key`, such as `id:S,at:N`, or of
         an export's manifest beside the source; with_indexes: and with its indexes.
     more_tables: that the transform may send items to, by `(table, item)`; they share the capacity.
-    mode: `put`; `insert`, which never overwrites; or `delete`, the items that the records name. See `ddbio.modes`.
+    mode: `put`; `insert`, which never overwrites; or `delete`, what the records name (`ddbio.imports.modes`).
     max_errors: stop when more records than that are rejected (`"100"`), or more than that share of those read
         (`"5%"`, of 1,000 at least); None for no limit.
-    format: may also be `auto`: what each file's name and its first bytes say. See `ddbio.recognition`.
+    format: may also be `auto`: what each file's name and its first bytes say. See `ddbio.imports.recognition`.
     """
 
     sources: tuple[str, ...]
@@ -134,7 +134,7 @@ class ExportOptions(TransferOptions):
     columns: of a format that has some, in this order, for Parquet with types as in `age:N`; None for all attributes,
         to find which the table is read twice. numbers: in Parquet, `string` or `decimal`.
     attributes: of each item, as in `id,address.city,tags[0]`; None for all. filter, values: a FilterExpression and
-        the JSON object of its values; names: that of what `#short` names stand for. See `ddbio.expressions`.
+        the JSON object of its values; names: that of what `#short` names stand for. See `ddbio.exports.expressions`.
     index: scan this secondary index instead of the table.
     limit: export so many items, or all where there are fewer. sample: scan so many percent of the segments, the same
         ones for the same `seed`.

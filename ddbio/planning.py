@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain, count, islice, repeat
 
-from ddbio.ahead import Ahead
 from ddbio.dynamodb.table import TableInfo
-from ddbio.feed import CHUNK_BYTES, ReadRange, Stream, file_pieces, in_turns, stream_pieces
 from ddbio.formats import FormatSpec, get_format
+from ddbio.imports.ahead import Ahead
+from ddbio.imports.feed import CHUNK_BYTES, ReadRange, Stream, file_pieces, in_turns, stream_pieces
 from ddbio.storage import SourceFile
 from ddbio.units import ChunkUnit, Expected, ImportUnit, SegmentUnit, SliceUnit, Unit
 
@@ -191,7 +191,7 @@ def plan_slices(
     Shuffled because files are often sorted by partition key: neighbours in a file would heat one partition. What has
     to be read to be cut comes behind the rest and is shuffled a window at a time; iterating the plan raises what
     `read` raises. A compressed file is a unit of its own where it is no larger than others; what is larger comes in
-    chunks (`ddbio.feed`), behind all else.
+    chunks (`ddbio.imports.feed`), behind all else.
 
     first: the number of the first unit. then: see `Plan`.
     """

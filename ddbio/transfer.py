@@ -10,23 +10,23 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ddbio.accounts import Accounts, verdict
-from ddbio.caps import Cap, choose_cap
+from ddbio.books.accounts import Accounts, verdict
+from ddbio.books.journal import Journal
+from ddbio.cap.caps import Cap, choose_cap
+from ddbio.cap.governor import SharedGovernor
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
-from ddbio.engine import Engine, StopFlag
+from ddbio.engines.engine import Engine, StopFlag
+from ddbio.engines.pool import run_processes
+from ddbio.engines.recorder import Recorder
+from ddbio.engines.worker import Job
 from ddbio.errors import AbortError, DdbioError
-from ddbio.governor import SharedGovernor
-from ddbio.journal import Journal
 from ddbio.machine import usable_cpus
 from ddbio.options import TransferOptions, material
 from ddbio.planning import Plan, Remainder
-from ddbio.pool import run_processes
 from ddbio.progress import Progress, QuietProgress
-from ddbio.recorder import Recorder
 from ddbio.transforms import fingerprint
 from ddbio.units import Lull, Notice, Tally, UnitReport
-from ddbio.worker import Job
 
 _LONGEST_SLEEP_S = 60.0  # between two looks at the clock on the wall, which may be set
 

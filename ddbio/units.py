@@ -14,9 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from ddbio.blocks import Block
 from ddbio.errors import DdbioError
 from ddbio.formats import JSON, FormatSpec
+from ddbio.imports.blocks import Block
 from ddbio.storage import SourceFile, WrittenFile
 
 Key = str  # a LastEvaluatedKey as the JSON text the service sent: it goes back as it came

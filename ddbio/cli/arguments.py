@@ -13,8 +13,8 @@ from ddbio.errors import UsageError
 from ddbio.options import AwsSettings
 
 if TYPE_CHECKING:
-    from ddbio.accounts import Result
-    from ddbio.caps import Cap
+    from ddbio.books.accounts import Result
+    from ddbio.cap.caps import Cap
     from ddbio.units import Tally
 
 

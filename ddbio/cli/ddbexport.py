@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ddbio.cli import arguments, formatting
 from ddbio.cli.run import positive_int, run, signals_held
-from ddbio.compression import COMPRESSIONS
+from ddbio.exports.compression import COMPRESSIONS
 from ddbio.formats import FORMATS
 from ddbio.options import DEFAULT_FILE_MEGABYTES, NUMBERS, STDOUT, ExportOptions
 

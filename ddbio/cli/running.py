@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar
 
-from ddbio.accounts import Result
+from ddbio.books.accounts import Result
 from ddbio.cli.run import fail, say
-from ddbio.engine import StopFlag
+from ddbio.engines.engine import StopFlag
 from ddbio.machine import allow_open_files
 from ddbio.progress import BarProgress, LogProgress, Progress
 

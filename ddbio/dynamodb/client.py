@@ -14,14 +14,14 @@ from typing import TypeVar
 
 import msgspec
 
-from ddbio.buckets import Units
+from ddbio.cap.buckets import Units
+from ddbio.cap.pacer import Pacer
 from ddbio.dynamodb.errors import UNKNOWN_KEYS, Kind, ServiceError, parse_error
 from ddbio.dynamodb.operations import Operation
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.throttling import explain
 from ddbio.dynamodb.wire import Connection, WireError
 from ddbio.errors import AbortError
-from ddbio.pacer import Pacer
 from ddbio.units import Tally
 
 Reply = TypeVar("Reply")

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import orjson
 
-from ddbio.buckets import Units
+from ddbio.cap.buckets import Units
 from ddbio.items import AttributeMap
 
 Reply = TypeVar("Reply")

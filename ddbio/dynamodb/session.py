@@ -24,7 +24,7 @@ from ddbio.errors import DdbioError, TransferError, UsageError
 from ddbio.options import AwsSettings
 
 if TYPE_CHECKING:
-    from ddbio.worker import WorkerContext
+    from ddbio.engines.worker import WorkerContext
 
 _CONTROL_PLANE_TIMEOUT_S = 10
 CREATION_PATIENCE_S = 600.0  # for a new table to become ACTIVE; seconds is usual, with indexes a minute

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from ddbio.accounts import Accounts
+from ddbio.books.accounts import Accounts
+from ddbio.cap.governor import UNCAPPED, SharedGovernor
 from ddbio.credentials import Keys
-from ddbio.engine import Engine, StopFlag, run_inline
+from ddbio.engines.engine import Engine, StopFlag, run_inline
+from ddbio.engines.pool import run_processes
+from ddbio.engines.recorder import Recorder
 from ddbio.errors import AbortError, TransferError
-from ddbio.governor import UNCAPPED, SharedGovernor
-from ddbio.pool import run_processes
-from ddbio.recorder import Recorder
 from ddbio.units import Event, Notice, UnitReport
 from tests.contract.toy_job import ABORT, CRASH, DIE_ALWAYS, DIE_ONCE, FAIL, RECORD, WORK, ToyJob, units
 
@@ -187,10 +187,10 @@ ORPHANS = """
 import sys
 from pathlib import Path
 from ddbio.credentials import Keys
-from ddbio.engine import StopFlag
-from ddbio.governor import UNCAPPED, SharedGovernor
-from ddbio.pool import run_processes
-from ddbio.recorder import Recorder
+from ddbio.engines.engine import StopFlag
+from ddbio.cap.governor import UNCAPPED, SharedGovernor
+from ddbio.engines.pool import run_processes
+from ddbio.engines.recorder import Recorder
 from tests.contract.toy_job import WORK, ToyJob, units
 if __name__ == "__main__":
     governor = SharedGovernor.create(UNCAPPED)

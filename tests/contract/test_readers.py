@@ -18,9 +18,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ddbio.columns import in_order
-from ddbio.engine import run_inline
+from ddbio.engines.engine import run_inline
 from ddbio.exporter import export_table
+from ddbio.exports.columns import in_order
 from ddbio.importer import import_table
 from ddbio.options import AwsSettings, CsvOptions, ExportOptions, ImportOptions
 from ddbio.simulator import Simulator

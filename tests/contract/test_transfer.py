@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from ddbio.engine import Engine, run_inline
+from ddbio.engines.engine import Engine, run_inline
+from ddbio.engines.pool import run_processes
 from ddbio.exporter import ExportResult, export_table
 from ddbio.importer import ImportResult, import_table
 from ddbio.options import AwsSettings, ExportOptions, ImportOptions
-from ddbio.pool import run_processes
 from ddbio.simulator import Simulator
 from tests.e2e.items import AWKWARD, Item, as_json, contents, plain_items, read_items, rich_items, write_items
 from tests.endpoints import REGION, Endpoint

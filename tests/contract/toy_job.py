@@ -7,10 +7,10 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from ddbio.engines.worker import WorkerContext
 from ddbio.errors import AbortError, TransferError
 from ddbio.storage import SourceFile
 from ddbio.units import ImportCursor, SliceUnit, Tally, Unit, UnitReport
-from ddbio.worker import WorkerContext
 
 WORK, DIE_ONCE, DIE_ALWAYS, FAIL, ABORT, CRASH, RECORD = range(7)
 

@@ -143,9 +143,9 @@ class SetClock(datetime.datetime):
 if __name__ == "__main__":
     script, sys.argv = sys.argv[1], sys.argv[1:]
     sys.path.insert(0, script.rpartition("/")[0])
-    import ddbio.caps, ddbio.transfer
+    import ddbio.cap.caps, ddbio.transfer
 
-    ddbio.caps.datetime = ddbio.transfer.datetime = types.SimpleNamespace(
+    ddbio.cap.caps.datetime = ddbio.transfer.datetime = types.SimpleNamespace(
         datetime=SetClock, timedelta=datetime.timedelta
     )
     began = time.monotonic()

@@ -14,7 +14,7 @@ import pytest
 
 from ddbio import import_table
 from ddbio.dynamodb import session
-from ddbio.engine import run_inline
+from ddbio.engines.engine import run_inline
 from ddbio.options import AwsSettings, ImportOptions
 from ddbio.simulator import Fault, FaultPlan, Simulator
 from ddbio.simulator.faults import (

@@ -16,9 +16,9 @@ import pytest
 
 import ddbio
 from ddbio.cli import ddbexport, ddbgenerate, ddbimport
-from ddbio.scanner import DEFAULT_EXPORT_LANES
+from ddbio.exports.scanner import DEFAULT_EXPORT_LANES
+from ddbio.imports.writer import DEFAULT_IMPORT_LANES
 from ddbio.simulator import Simulator
-from ddbio.writer import DEFAULT_IMPORT_LANES
 from tests.e2e.conftest import CHECKOUT, Commands
 from tests.e2e.items import plain_items, write_items
 from tests.endpoints import Endpoint

@@ -13,8 +13,8 @@ import uvloop
 from hypothesis import strategies as st
 
 from ddbio.dynamodb.table import TableInfo
+from ddbio.engines.worker import StopRequested
 from ddbio.items import AttributeMap
-from ddbio.worker import StopRequested
 
 Result = TypeVar("Result")
 
@@ -58,7 +58,7 @@ class Clock:
 
 
 class FakeSleep:
-    """Stands for `ddbio.worker.Sleeper`: no time passes, but on its clock; remembers the waits.
+    """Stands for `ddbio.engines.worker.Sleeper`: no time passes, but on its clock; remembers the waits.
 
     stop_after: raise StopRequested at the sleep or check of that number.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ddbio.accounts import Accounts, Result, verdict
+from ddbio.books.accounts import Accounts, Result, verdict
 from ddbio.errors import AbortError, DdbioError, Stopped, TransferError, UsageError
 from ddbio.units import ExportCursor, ImportCursor, Tally, UnitReport
 from tests.unit.support import Clock

@@ -9,10 +9,10 @@ from unittest import mock
 
 import pytest
 
-from ddbio.blueprint import Target, check_options, choose_target, create_request, parse_key
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
 from ddbio.errors import TransferError, UsageError
+from ddbio.imports.blueprint import Target, check_options, choose_target, create_request, parse_key
 from ddbio.options import AwsSettings, ImportOptions
 from ddbio.simulator import Simulator
 from ddbio.storage import SourceFile

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ddbio.caps import choose_cap
+from ddbio.cap.caps import choose_cap
 from ddbio.errors import UsageError
 from tests.unit.support import table
 

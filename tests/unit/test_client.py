@@ -15,8 +15,8 @@ from ddbio.dynamodb.errors import ServiceError
 from ddbio.dynamodb.operations import BatchWriteReply, batch_write_operation
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.wire import Response, WireError
+from ddbio.engines.worker import StopRequested
 from ddbio.errors import AbortError
-from ddbio.worker import StopRequested
 from tests.unit.service import FakeConnection, RecordingPacer, cut, refusal, reply
 from tests.unit.support import Clock, FakeSleep, run
 

@@ -13,9 +13,9 @@ import zstandard
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ddbio import compression
-from ddbio.compression import COMPRESSIONS, fit, get_compression
 from ddbio.errors import UsageError
+from ddbio.exports import compression
+from ddbio.exports.compression import COMPRESSIONS, fit, get_compression
 from ddbio.formats.json_lines import JsonLines
 
 

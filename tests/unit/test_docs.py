@@ -16,11 +16,11 @@ from botocore import xform_name
 import ddbio
 from ddbio.cli import run
 from ddbio.errors import EXIT_FAILED, EXIT_OK, EXIT_REJECTED, EXIT_STOPPED, EXIT_USAGE
+from ddbio.exports.scanner import DEFAULT_EXPORT_LANES
 from ddbio.formats import FORMATS, get_format
 from ddbio.formats.rejected import Rejected, read_rejected
+from ddbio.imports.writer import DEFAULT_IMPORT_LANES
 from ddbio.options import AUTO
-from ddbio.scanner import DEFAULT_EXPORT_LANES
-from ddbio.writer import DEFAULT_IMPORT_LANES
 
 CHECKOUT = Path(__file__).parents[2]
 PACKAGE = CHECKOUT / "ddbio"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ddbio.dynamodb.table import TableInfo
-from ddbio.estimates import WriteEstimates
+from ddbio.imports.estimates import WriteEstimates
 
 
 def described(*, provisioned: bool = True, local: bool = False) -> TableInfo:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.errors import UsageError
-from ddbio.expressions import (
+from ddbio.exports.expressions import (
     Placeholders,
     filter_expression,
     parse_names,

@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddbio.ahead import Ahead, prefetched
 from ddbio.errors import TransferError, UsageError
-from ddbio.feed import FILES_AT_ONCE, Stream, evenly, file_pieces, in_turns, stream_pieces
 from ddbio.formats import FormatSpec
+from ddbio.imports.ahead import Ahead, prefetched
+from ddbio.imports.feed import FILES_AT_ONCE, Stream, evenly, file_pieces, in_turns, stream_pieces
+from ddbio.imports.reader import RecordReader
 from ddbio.planning import Source, plan_slices
-from ddbio.reader import RecordReader
 from ddbio.storage import SourceFile
 from ddbio.storage.stdin import StandardInput
 from ddbio.units import ChunkUnit, Expected, ImportCursor, SliceUnit

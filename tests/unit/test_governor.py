@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from ddbio.cap.governor import Governor, LocalGovernor, SharedGovernor
 from ddbio.errors import TransferError
-from ddbio.governor import Governor, LocalGovernor, SharedGovernor
 
 
 class Clock:

@@ -10,7 +10,7 @@ import pytest
 from dateutil.tz import tzlocal, tzoffset
 
 from ddbio import __version__
-from ddbio.manifest import manifest
+from ddbio.exports.manifest import manifest
 from ddbio.storage import WrittenFile
 from ddbio.units import ExportedFile, Tally
 

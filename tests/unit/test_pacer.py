@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddbio.buckets import UNCAPPED
-from ddbio.governor import LocalGovernor
-from ddbio.pacer import UNDER_WAY_S, Pacer
-from ddbio.worker import Sleeper, StopRequested
+from ddbio.cap.buckets import UNCAPPED
+from ddbio.cap.governor import LocalGovernor
+from ddbio.cap.pacer import UNDER_WAY_S, Pacer
+from ddbio.engines.worker import Sleeper, StopRequested
 
 
 class Clock:

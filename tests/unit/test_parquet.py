@@ -12,14 +12,14 @@ import pyarrow.parquet
 import pytest
 
 from ddbio.errors import AbortError
+from ddbio.exports.scanner import ColumnFiles, ExportJob
 from ddbio.formats import FormatSpec, get_format
 from ddbio.formats.parquet import ParquetLayout
 from ddbio.formats.parquet.reading import row_groups
 from ddbio.formats.parquet.writing import ColumnsWriter
+from ddbio.imports.reader import RecordReader
 from ddbio.items import AttributeValue
 from ddbio.options import AwsSettings
-from ddbio.reader import RecordReader
-from ddbio.scanner import ColumnFiles, ExportJob
 from ddbio.storage import SourceFile
 from ddbio.storage.local import LocalStorage
 from ddbio.storage.ranged import RangedFile

@@ -79,12 +79,14 @@ def test_a_submodule_is_no_less_there_for_the_lazy_names() -> None:
     assert "ddbio.importer" in loaded_by("from ddbio import importer; importer.import_table")
 
 
-def test_the_map_names_every_module_and_nothing_else() -> None:
-    """One line each, indented by four: a name, spaces, what it is."""
-    assert ddbio.__doc__ is not None
-    named = re.findall(r"^ {4}([a-z_]+)  +\S", ddbio.__doc__, re.MULTILINE)
-    there = [module.name for module in pkgutil.iter_modules(ddbio.__path__)]
-    assert sorted(named) == sorted(there)
+@pytest.mark.parametrize(
+    "package", ["ddbio", *(f"ddbio.{name}" for name in ("books", "cap", "engines", "exports", "imports"))]
+)
+def test_a_map_names_every_module_and_nothing_else(package: str) -> None:
+    """One line each: a name, spaces, what it is."""
+    mapped = importlib.import_module(package)
+    named = re.findall(r"^(?: {4})?([a-z_]+)  +\S", mapped.__doc__ or "", re.MULTILINE)
+    assert sorted(named) == sorted(module.name for module in pkgutil.iter_modules(mapped.__path__))
 
 
 def test_the_version_is_one_that_packagers_take() -> None:

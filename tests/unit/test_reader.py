@@ -11,14 +11,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ddbio import blocks as blocks_module
-from ddbio import reader as reader_module
-from ddbio.blocks import BYTE_ORDER_MARK, KEPT_BYTES, Block
 from ddbio.formats.json_lines import JsonLines
-from ddbio.reader import RecordReader
+from ddbio.imports import blocks as blocks_module
+from ddbio.imports import reader as reader_module
+from ddbio.imports.blocks import BYTE_ORDER_MARK, KEPT_BYTES, Block
+from ddbio.imports.reader import RecordReader
+from ddbio.imports.unpacking import packed_as
 from ddbio.storage import SourceFile
 from ddbio.units import ImportCursor, SliceUnit
-from ddbio.unpacking import packed_as
 from tests.unit.support import run
 
 Line = tuple[int, bytes]

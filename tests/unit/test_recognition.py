@@ -10,8 +10,8 @@ import pytest
 
 from ddbio.errors import UsageError
 from ddbio.formats import FormatSpec, get_format
+from ddbio.imports.recognition import LONG_HEAD_BYTES, Recognised, recognise
 from ddbio.options import CsvOptions, ImportOptions
-from ddbio.recognition import LONG_HEAD_BYTES, Recognised, recognise
 from ddbio.storage import SourceFile
 from tests.unit.support import table
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ddbio.engines.recorder import _SLOT_BYTES, RECORDED, Place, Recorder, Seat
 from ddbio.errors import TransferError, UsageError
-from ddbio.recorder import _SLOT_BYTES, RECORDED, Place, Recorder, Seat
 from ddbio.units import COUNTS, ImportCursor, Tally, UnitReport
 
 LANES = 2

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ddbio.errors import TransferError, UsageError
-from ddbio.reject_place import RejectsPlace, choose_rejects_place, upload
+from ddbio.imports.reject_place import RejectsPlace, choose_rejects_place, upload
 from ddbio.storage import SourceFile
 
 

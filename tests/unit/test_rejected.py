@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ddbio.errors import RecordError
 from ddbio.formats import JSON, FormatSpec, get_format, of_rejects
 from ddbio.formats.rejected import read_rejected
-from ddbio.rejects import RejectsFile
+from ddbio.imports.rejects import RejectsFile
 from ddbio.units import Reject
 
 DDB_JSON = FormatSpec("dynamodb-json")

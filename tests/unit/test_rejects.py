@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.errors import TransferError
-from ddbio.rejects import RejectsFile, lines_before
+from ddbio.imports.rejects import RejectsFile, lines_before
 from ddbio.storage import SourceFile
 from ddbio.units import ImportCursor, Reject, SliceUnit
 

@@ -15,18 +15,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ddbio.dynamodb.wire import Response, WireError
+from ddbio.engines.worker import StopRequested
 from ddbio.errors import AbortError, TransferError
+from ddbio.exports.quota import SharedQuota
+from ddbio.exports.scanner import FIRST_LIMIT, ExportJob, ExportLane, ExportWork, PageSize, SegmentFiles
+from ddbio.exports.subset import WHOLE, Subset
 from ddbio.formats import FormatSpec
 from ddbio.formats.json_lines import JsonLines
 from ddbio.options import AwsSettings
-from ddbio.quota import SharedQuota
-from ddbio.scanner import FIRST_LIMIT, ExportJob, ExportLane, ExportWork, PageSize, SegmentFiles
 from ddbio.storage import WrittenFile
 from ddbio.storage.local import LocalStorage
-from ddbio.subset import WHOLE, Subset
 from ddbio.transforms import TransformSpec
 from ddbio.units import ExportCursor, ExportedFile, SegmentUnit, Tally, UnitReport
-from ddbio.worker import StopRequested
 from tests.unit.service import DATA_PLANE, cut, refusal, reply, served_by, worker_context
 from tests.unit.support import Clock, FakeSleep, run
 from tests.unit.test_compression import unpacked

@@ -16,8 +16,8 @@ from ddbio.credentials import Keys
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.wire import Endpoint
 from ddbio.errors import DdbioError, UsageError, on_one_line
+from ddbio.imports.reject_place import choose_rejects_place
 from ddbio.options import AwsSettings
-from ddbio.reject_place import choose_rejects_place
 from ddbio.simulator import Simulator
 from ddbio.simulator.__main__ import main
 from ddbio.storage import Storages
@@ -54,7 +54,7 @@ def test_nothing_unpickles_but_the_pipes_between_parent_and_workers() -> None:
     unpicklers = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "jsonpickle", "yaml", "joblib"}
     assert {each for each in imported() if each[1].partition(".")[0] in unpicklers} == set()
     in_processes = {file for file, module in imported() if module.startswith("multiprocessing")}
-    assert in_processes == {"pool.py", "pool_worker.py"}
+    assert in_processes == {"engines/pool.py", "engines/pool_worker.py"}
     # A listener or a manager would take pickles from whoever connects.
     assert {
         module for _, module in imported() if module.startswith("multiprocessing") and "manager" in module.lower()

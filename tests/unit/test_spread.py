@@ -10,9 +10,9 @@ import pytest
 
 from ddbio.dynamodb.table import TableInfo
 from ddbio.errors import RecordError
+from ddbio.imports.modes import new_put
+from ddbio.imports.spread import SpreadPuts, together
 from ddbio.items import Addressed, AttributeMap
-from ddbio.modes import new_put
-from ddbio.spread import SpreadPuts, together
 from tests.unit.support import table
 
 ORDERS = table({"id": "S"}, {"byDay": {"day": "S"}})

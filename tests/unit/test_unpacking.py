@@ -11,9 +11,9 @@ import zstandard
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ddbio import unpacking
 from ddbio.errors import TransferError
-from ddbio.unpacking import PIECE_BYTES, FileStream, packed_as
+from ddbio.imports import unpacking
+from ddbio.imports.unpacking import PIECE_BYTES, FileStream, packed_as
 
 PACKED = {
     "gzip": lambda data: gzip.compress(data, 1),

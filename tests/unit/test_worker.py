@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from ddbio.cap.governor import LocalGovernor
 from ddbio.credentials import Keys
+from ddbio.engines.worker import Sleeper, StopRequested, WorkerContext, new_event_loop, run_lanes
 from ddbio.errors import AbortError, DdbioError, TransferError
-from ddbio.governor import LocalGovernor
 from ddbio.units import Event, Notice, SegmentUnit, Tally, Unit, UnitReport
-from ddbio.worker import Sleeper, StopRequested, WorkerContext, new_event_loop, run_lanes
 from tests.unit.support import LOOPS, run
 
 FOREVER_S = 3600.0

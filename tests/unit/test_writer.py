@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 
 from ddbio.dynamodb.table import TableInfo
 from ddbio.dynamodb.wire import Response, WireError
+from ddbio.engines.worker import StopRequested
 from ddbio.errors import AbortError, TransferError
 from ddbio.formats import Format
 from ddbio.formats.json_lines import JsonLines
+from ddbio.imports.reader import RecordReader
+from ddbio.imports.writer import ImportJob, ImportLane, ImportWork
 from ddbio.items import AttributeMap, Deletion
 from ddbio.options import AwsSettings
-from ddbio.reader import RecordReader
 from ddbio.storage import SourceFile
 from ddbio.transforms import TransformSpec
 from ddbio.units import ImportCursor, Reject, SliceUnit, Tally, UnitReport
-from ddbio.worker import StopRequested
-from ddbio.writer import ImportJob, ImportLane, ImportWork
 from tests.unit.service import DATA_PLANE, FakeTable, cut, refusal, reply, served_by, worker_context
 from tests.unit.support import Clock, FakeSleep, run, table
 
@@ -223,7 +223,7 @@ def test_numeric_keys_are_found_again_however_they_are_spelled() -> None:
 
 
 def test_bodies_over_the_limit_are_sent_in_parts() -> None:
-    with mock.patch("ddbio.writer.MAX_REQUEST_BYTES", 400):
+    with mock.patch("ddbio.imports.writer.MAX_REQUEST_BYTES", 400):
         job = imported(records(*range(25)))
     assert max(job.target.body_bytes) <= 400
     assert job.values == values(*range(25))

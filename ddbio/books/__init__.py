@@ -1,0 +1,7 @@
+"""What a run may claim: the accounts, and what of them outlives it.
+
+accounts  the books: what a run may claim
+journal   the books on disk: what the same command goes on from
+state     where they are kept: a folder for each job
+report    what a run came to, for programs
+"""

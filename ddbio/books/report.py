@@ -1,0 +1,153 @@
+"""The report of a run: what was asked for and what came of it, as JSON for programs. Every run ends with one, also
+one that failed.
+
+{
+  "version": 1, "tool": "ddbio 0.1.0", "command": "import", "exit_code": 1,
+  "error": null | {"message": "...", "hint": "..."}, "failures": ["<unit>: <message>", ...],
+  "table": {"name", "arn", "region", "endpoint"}, "cap": {"units_per_s": 500.0 | null, "kind": "WCU", "origin": "-c"},
+  "counts": {"read", "written", "rejected", "replaced", "blank", "bytes", "units", "requests", "throttled",
+             "retries"},
+  "reasons": {"<why something was throttled or repeated>": count}, "this_run": {counts and reasons of this run alone},
+  "timing": {"began", "ended", "seconds": this run's, "seconds_of_all_runs", "runs"},
+  "options": {...}, "versions": {"ddbio", "python", "boto3", "botocore", "platform"}, and what only one command has:
+  "rejects": path | null for an import; "files", "manifest" for an export
+}
+
+Counts are of the whole job, all its runs. There are no secrets in it: no keys, and no password of a URL.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from ddbio import __version__
+from ddbio.books.accounts import Result
+from ddbio.books.state import JobFolder
+from ddbio.errors import DdbioError, Stopped, TransferError
+from ddbio.options import TransferOptions
+from ddbio.transfer import Run
+from ddbio.units import COUNTS, Tally
+
+_USERINFO = re.compile(r"(?<=://)[^/@]*@")
+
+
+class Report:
+    """Filled in as a run gets to know things. `write` is called by `reported`."""
+
+    def __init__(self, command: str, options: TransferOptions) -> None:
+        self._command = command
+        self._options = options
+        self._began = _now()
+        self._path = Path(options.report) if options.report else None
+        self._facts: dict[str, Any] = {}
+        self._result: Result | None = None
+
+    def begin(self, run: Run, folder: JobFolder | None) -> None:
+        """The run has found its job."""
+        if self._path is None and self._options.journal and folder:  # else that folder is about to go
+            self._path = folder.report
+        where = {"region": run.session.region, "endpoint": _without_passwords(run.session.endpoint_url)}
+        arn = run.table.description.get("TableArn")
+        self._facts["table"] = {"name": run.table.name, "arn": arn, **where}
+        limit = None if math.isinf(run.cap.units_per_s) else run.cap.units_per_s
+        self._facts["cap"] = {"units_per_s": limit, "kind": run.cap.kind, "origin": run.cap.origin}
+
+    def end(self, result: Result, **facts: Any) -> None:
+        """The run has come to an end. facts: what only its command has to tell."""
+        self._result = result
+        self._facts.update(facts)
+
+    def write(self, error: DdbioError | None) -> None:
+        """Raises TransferError where it cannot be written."""
+        if self._path is None:
+            return
+        part = self._path.with_name(f".{self._path.name}.part")
+        try:
+            with open(part, "wb", opener=_private) as file:
+                file.write(self.content(error))
+            part.replace(self._path)
+        except OSError as failure:
+            with suppress(OSError):
+                part.unlink()
+            raise TransferError(
+                f'cannot write the report "{self._path}": {failure.strerror}', "give another place with --report"
+            ) from None
+
+    def content(self, error: DdbioError | None) -> bytes:
+        """error: what ended a run that came to no result."""
+        result = self._result or Result(Tally(), 0.0, error)
+        error = result.error
+        run_tally = result.tally.minus(result.past.tally)
+        values = {
+            "version": 1,
+            "tool": f"ddbio {__version__}",
+            "command": self._command,
+            "exit_code": result.exit_code,
+            "error": None if error is None else {"message": error.message, "hint": error.hint},
+            "failures": result.failures,
+            **self._facts,
+            "counts": _counts(result.tally),
+            "reasons": result.tally.reasons,
+            "this_run": {**_counts(run_tally), "reasons": run_tally.reasons},
+            "timing": {
+                "began": self._began,
+                "ended": _now(),
+                "seconds": result.seconds - result.past.seconds,
+                "seconds_of_all_runs": result.seconds,
+                "runs": result.past.runs + 1,
+            },
+            "options": _without_passwords(dataclasses.asdict(self._options)),
+            "versions": _versions(),
+        }
+        return orjson.dumps(values, None, orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+
+
+@contextmanager
+def reported(command: str, options: TransferOptions) -> Iterator[Report]:
+    """A run that is reported whatever comes of it."""
+    report = Report(command, options)
+    try:
+        yield report
+    except (DdbioError, KeyboardInterrupt) as error:
+        with suppress(TransferError):  # what ended the run is what must be heard
+            report.write(error if isinstance(error, DdbioError) else Stopped("stopped"))
+        raise
+    report.write(None)
+
+
+def _counts(tally: Tally) -> dict[str, float]:
+    return {name: getattr(tally, name) for name in COUNTS}
+
+
+def _without_passwords(value: Any) -> Any:
+    """The same with `http://user:password@host` as `http://host`."""
+    if isinstance(value, dict):
+        return {name: _without_passwords(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_passwords(each) for each in value]
+    return _USERINFO.sub("", value) if isinstance(value, str) else value
+
+
+def _versions() -> dict[str, str | None]:
+    loaded = {name: getattr(sys.modules.get(name), "__version__", None) for name in ("boto3", "botocore")}
+    return {"ddbio": __version__, "python": platform.python_version(), **loaded, "platform": platform.platform()}
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,7 @@
+"""The cap: what it is, and how it is kept by all processes together.
+
+caps      what the cap is, and where it comes from
+governor  one token bucket for all processes, in shared memory
+buckets   its arithmetic
+pacer     a worker's side of it: asks, sleeps, asks again
+"""

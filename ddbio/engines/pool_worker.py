@@ -1,0 +1,189 @@
+"""The child side of the process engine: what runs in a worker process around `ddbio.engines.worker`.
+
+A thread reads the pipe all the time, so the parent never blocks on a busy worker, and when the pipe ends, because
+the parent is gone however it went, the process exits at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import gc
+import os
+import signal
+import threading
+import traceback
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from ddbio.cap.governor import Governor
+from ddbio.credentials import Keys
+from ddbio.engines.recorder import Recorder, Seat
+from ddbio.engines.worker import Job, WorkerContext, new_event_loop, run_lanes
+from ddbio.units import Event, Unit
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+_FROM_KERNEL_BYTES = 32 * 1024 * 1024  # smaller blocks are kept for the next time
+PARENT_DECIDES = (signal.SIGINT, signal.SIGTERM)  # what these mean; the workers ignore them
+EXIT_PARENT_GONE = 70
+EXIT_CRASHED = 71
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerArguments:
+    """What a worker is started with. seat: which of the recorder's are its lanes'. workers: how many there are."""
+
+    number: int
+    seat: int
+    workers: int
+    job: Job
+    governor: Governor
+    keys: Keys
+    recorder: Recorder | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Parent to worker: settle what is in flight, report, exit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Parent to worker: there will be no more units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Worker to parent: a lane has begun this unit."""
+
+    unit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """Worker to parent, before it goes down by a fault of its own: what it was."""
+
+    text: str
+
+
+def worker_main(pipe: Connection, arguments: WorkerArguments) -> None:
+    """The whole life of a worker process."""
+    for each in PARENT_DECIDES:
+        signal.signal(each, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENT_DECIDES)
+    _name_process(f"ddbio worker {arguments.number}")
+    _relax_collector()
+    _keep_freed_memory()
+    try:
+        _PipeWorker(pipe, arguments).run()
+    except Exception as exc:  # a fault of ours: the parent names it, returns the units and goes on without us
+        if os.environ.get("DDBIO_DEBUG"):
+            traceback.print_exc()
+        _send(pipe, Crashed(f"{type(exc).__name__}: {exc}"))
+        os._exit(EXIT_CRASHED)
+
+
+def _name_process(title: str) -> None:
+    import setproctitle
+
+    setproctitle.setproctitle(title)
+
+
+def _relax_collector() -> None:
+    """Lanes hold thousands of small dicts that die by reference count; looking through them for cycles every few
+    hundred costs more than parsing them."""
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
+
+
+def _keep_freed_memory() -> None:
+    """Pages of 1 MB come and go many times a second. By default glibc gives each of them back to the kernel, which
+    costs an export of large items a third of its CPU in page faults."""
+    with contextlib.suppress(OSError, AttributeError):  # not glibc
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_THRESHOLD, _FROM_KERNEL_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, 2 * _FROM_KERNEL_BYTES)
+
+
+def _send(pipe: Connection, message: object) -> None:
+    try:
+        pipe.send(message)
+    except OSError:
+        os._exit(EXIT_PARENT_GONE)
+
+
+def _seats(arguments: WorkerArguments) -> Iterator[Seat]:
+    """The seats of this worker's lanes; none without a recorder."""
+    recorder = arguments.recorder
+    if recorder is None:
+        return iter(())
+    recorder.attend()
+    return (recorder.seat(arguments.seat, lane) for lane in range(recorder.lanes))
+
+
+class _PipeWorker:
+    """Units in from the pipe, reports out to it."""
+
+    def __init__(self, pipe: Connection, arguments: WorkerArguments) -> None:
+        self._pipe = pipe
+        self._job = arguments.job
+        self._keys = arguments.keys
+        self._loop = new_event_loop()
+        self._units: deque[Unit] = deque()
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._no_more = False
+        self._context = WorkerContext(
+            governor=arguments.governor,
+            keys=lambda: self._keys,
+            report=self._report,
+            share=1 / arguments.workers,
+            seats=_seats(arguments),
+        )
+
+    def run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        threading.Thread(target=self._read_pipe, name="pipe", daemon=True).start()
+        self._loop.run_until_complete(run_lanes(self._job, self._context, self._next_unit))
+
+    def _read_pipe(self) -> None:
+        while True:
+            try:
+                message = self._pipe.recv()
+            except (EOFError, OSError):
+                os._exit(EXIT_PARENT_GONE)
+            self._loop.call_soon_threadsafe(self._take, message)
+
+    def _take(self, message: object) -> None:
+        if isinstance(message, Keys):
+            self._keys = message
+        elif isinstance(message, Finish):
+            self._no_more = True
+        elif isinstance(message, Stop):
+            self._no_more = True
+            self._units.clear()
+            self._context.sleep.stop()
+        else:
+            self._units.append(message)  # type: ignore[arg-type]
+        while self._waiting and (self._units or self._no_more):
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                if not self._no_more:
+                    break
+
+    async def _next_unit(self) -> Unit | None:
+        while not self._units and not self._no_more:
+            waiter: asyncio.Future[None] = self._loop.create_future()
+            self._waiting.append(waiter)
+            await waiter
+        if not self._units:
+            return None
+        unit = self._units.popleft()
+        _send(self._pipe, Begun(unit.number))
+        return unit
+
+    def _report(self, report: Event) -> None:
+        _send(self._pipe, report)

@@ -1,0 +1,20 @@
+"""What only an import needs: from the bytes of a source to the items of a table, in the order of the way.
+
+sources       what is imported, and in which order
+native        DynamoDB's own exports as sources
+recognition   which format each file has, and what its head says
+feed          what the parent reads for the workers: large compressed files, standard input
+ahead         makes what an iterable gives in a thread of its own
+reader        reads the slices of files
+blocks        where the records end in what was read
+unpacking     gzip and zstd on the way in, and whether a file is what its manifest says
+blueprint     the table that an import makes where there is none
+writer        records become batches, batches are sent
+modes         what a record does to the table: put, insert, delete
+small_puts    the usual case of an import, a batch in one go
+spread        one source into several tables
+batch         what waits to be written by a lane
+estimates     what a batch will consume
+rejects       the rejects file
+reject_place  where it goes
+"""

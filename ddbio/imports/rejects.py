@@ -1,0 +1,231 @@
+"""The rejects file: every record that was not imported, as JSON, with where it stood and why.
+
+A line is written the moment its report arrives, so a crash loses none. The line *number* in the source is known only
+when everything before it has been counted, which is at the end of the run: then the file is rewritten with it.
+
+    {"source": "orders.json", "offset": 2341, "line": 12, "code": "missing-key", "message": "...", "record": "..."}
+
+A record that is not valid UTF-8 is kept as `record_base64` instead. Of one that is too long to be a record only the
+beginning is kept, and its length as `record_bytes`: the source has it at that offset.
+
+A file of this name is a source, too: what is mended in it is imported, what is refused again keeps the place where it
+first stood (`ddbio.formats.rejected`).
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+
+from ddbio.errors import AbortError, TransferError, UsageError
+from ddbio.formats.csv import CsvLayout
+from ddbio.formats.rejected import read_rejected
+from ddbio.imports.reject_place import next_free
+from ddbio.storage.names import REJECTS_SUFFIX
+from ddbio.units import ImportCursor, ImportUnit, Reject, Tally
+
+ENOUGH_TO_JUDGE = 1000  # records read before a share of them is looked at
+_LINE_IN_UNIT = "line_in_unit"  # only until the file is finished
+_START_OVER = "put it back, or start over with --fresh"
+
+
+class RejectsFile:
+    """Made when the first record is rejected; private to the user, for it holds their data.
+
+    ours: whether the name was chosen here: then a file that somebody else made meanwhile is left alone.
+    """
+
+    def __init__(self, path: Path, count: int = 0, size_bytes: int = 0, ours: bool = False) -> None:
+        self.path = path
+        self._ours = ours
+        self.count = count
+        self._fd: int | None = None
+        self._bytes = size_bytes  # of whole lines
+        self._finished = False
+        if size_bytes:
+            self._reopen()
+
+    def state(self) -> tuple[str, int, int, bool]:
+        """What `RejectsFile` needs to go on with the file in a later run."""
+        return str(self.path.absolute()), self.count, self._bytes, self._ours
+
+    def _reopen(self) -> None:
+        """Go on with the file of an earlier run, cut back to what counts of it."""
+        try:
+            self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            size_bytes = os.fstat(self._fd).st_size
+            self._finished = size_bytes > 0 and _LINE_IN_UNIT not in orjson.loads(_first_line(self._fd))
+            if not self._finished and size_bytes >= self._bytes:
+                os.ftruncate(self._fd, self._bytes)
+        except (OSError, orjson.JSONDecodeError) as error:
+            raise UsageError(f'the rejects file "{self.path}" cannot be continued: {error}', _START_OVER) from None
+        if not self._finished and size_bytes < self._bytes:
+            raise UsageError(f'the rejects file "{self.path}" lacks what earlier runs wrote to it', _START_OVER)
+
+    def add(self, rejects: Iterable[Reject]) -> None:
+        """Append; in the kernel's hands when this returns. After a TransferError the file ends in a whole line."""
+        lines = [orjson.dumps(_as_json(reject), None, orjson.OPT_APPEND_NEWLINE) for reject in rejects]
+        if not lines:
+            return
+        try:
+            if self._fd is None:
+                self._fd = self._open()
+            for line in lines:
+                self._append(self._fd, line)
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+
+    def _open(self) -> int:
+        # O_APPEND: after a write that failed half-way is cut off, the next one begins where the file ends.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        while self._ours:
+            try:
+                return os.open(self.path, flags | os.O_EXCL, 0o600)
+            except FileExistsError:
+                self.path = next_free(self.path)
+        fd = os.open(self.path, flags | os.O_TRUNC, 0o600)
+        os.fchmod(fd, 0o600)  # where the file was there before
+        return fd
+
+    def _append(self, fd: int, line: bytes) -> None:
+        done = 0
+        try:
+            while done < len(line):
+                done += os.write(fd, line[done:])
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(fd, self._bytes)
+            raise
+        self._bytes += len(line)
+        self.count += 1
+
+    def finish(self, units: Iterable[ImportUnit], settled: dict[int, ImportCursor]) -> None:
+        """Give every reject its line number. settled: by unit number, the cursor at the unit's end.
+
+        Raises TransferError; the file then still has every reject, without the numbers.
+        """
+        if self._fd is None or self._finished:
+            return
+        target = self.path.resolve()  # a link stays a link
+        part = target.with_name(f".{target.name}.part")
+        try:
+            self._number(target, part, lines_before(units, settled))
+            part.replace(target)
+            self._finished = True
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink()
+            raise _unwritable(self.path, error) from None
+
+    def close(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    @staticmethod
+    def _number(target: Path, part: Path, before: dict[tuple[str, int], int]) -> None:
+        with target.open("rb") as rejects, open(part, "wb", opener=_private) as out:
+            for text in rejects:
+                reject = orjson.loads(text)
+                line, start = reject.pop(_LINE_IN_UNIT), before.get((reject["source"], reject.pop("unit")))
+                if reject["line"] is None and start is not None:
+                    reject["line"] = start + line
+                out.write(orjson.dumps(reject, None, orjson.OPT_APPEND_NEWLINE))
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorLimit:
+    """How many records may be rejected: `--max-errors`. share: of those read, once there are enough to judge by."""
+
+    most: float = math.inf
+    share: float = 1.0
+
+    @classmethod
+    def parse(cls, text: str | None) -> ErrorLimit:
+        """`"100"` or `"5%"`. Raises UsageError for what is neither."""
+        if text is None:
+            return cls()
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)%|(\d+)", text, re.ASCII)
+        if match is None or float(match[1] or 0) > 100:
+            raise UsageError(f"--max-errors {text} is neither a number nor a share", "give it like 100 or 2.5%")
+        return cls(share=float(match[1]) / 100) if match[1] else cls(most=int(match[2]))
+
+    def passed(self, total: Tally, rejects: Path) -> AbortError | None:
+        """Why an import should not go on, if it should not. rejects: where the rejected records are."""
+        allowed = min(self.most, self.share * total.read if total.read >= ENOUGH_TO_JUDGE else math.inf)
+        if total.rejected <= allowed:
+            return None
+        return AbortError(
+            f"{total.rejected:,} of the {total.read:,} records read so far were rejected: more than --max-errors",
+            f'they are in "{rejects}"; run the same command again with another --max-errors to go on from here',
+        )
+
+
+def _first_line(fd: int) -> bytes:
+    with os.fdopen(os.dup(fd), "rb") as file:
+        file.seek(0)
+        return file.readline()
+
+
+def _unwritable(path: Path, error: OSError) -> TransferError:
+    return TransferError(
+        f"cannot write the rejects file {path}: {error.strerror or error}",
+        "make room, or give another place with --rejects, and run the same command again",
+    )
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _as_json(reject: Reject) -> dict[str, Any]:
+    earlier = read_rejected(reject.record) if reject.source.endswith(REJECTS_SUFFIX) else None
+    if earlier is not None:  # refused again: where it first stood is what helps, not the line of the rejects file
+        reasons = {"code": reject.code, "message": reject.message}
+        return {**msgspec.to_builtins(earlier), **reasons, "unit": reject.unit, _LINE_IN_UNIT: reject.line}
+    common: dict[str, Any] = {
+        "source": reject.source,
+        "offset": reject.offset,
+        "line": None,
+        "code": reject.code,
+        "message": reject.message,
+        "unit": reject.unit,
+        _LINE_IN_UNIT: reject.line,
+    }
+    if reject.record_bytes is not None:
+        common["record_bytes"] = reject.record_bytes
+    if isinstance(layout := reject.format.settings, CsvLayout):
+        common["csv"] = msgspec.to_builtins(layout)
+    try:
+        return {**common, "record": reject.record.decode()}
+    except UnicodeDecodeError:
+        return {**common, "record_base64": base64.b64encode(reject.record).decode()}
+
+
+def lines_before(units: Iterable[ImportUnit], settled: dict[int, ImportCursor]) -> dict[tuple[str, int], int]:
+    """Lines of the source before each unit, by (uri, unit number); only as far as everything before is counted."""
+    by_source: dict[str, list[ImportUnit]] = defaultdict(list)
+    for unit in units:
+        by_source[unit.file.uri].append(unit)
+    before: dict[tuple[str, int], int] = {}
+    for uri, slices in by_source.items():
+        lines = 0
+        for unit in sorted(slices, key=lambda unit: unit.start):
+            lines += unit.head_lines
+            before[uri, unit.number] = lines
+            cursor = settled.get(unit.number)
+            if cursor is None:
+                break
+            lines += cursor.lines
+    return before

@@ -1,0 +1,80 @@
+"""What is imported, and in which order: the sources a user names become files, each once.
+
+Files in any number of places are one phase. Exports by DynamoDB itself are a phase each, in the order of their times,
+because a change must not be written before what it changes: none begins before all of the one before it is settled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ddbio.errors import UsageError
+from ddbio.formats import FormatSpec
+from ddbio.imports.native import NativeExport, doubts, in_order, read_export
+from ddbio.planning import Source
+from ddbio.storage import STDIN, SourceFile, Storages
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """files: those that belong to no export, standard input among them. exports: in their order."""
+
+    files: tuple[SourceFile, ...]
+    exports: tuple[NativeExport, ...]
+
+    def all_files(self) -> list[SourceFile]:
+        return [*self.files, *(file for export in self.exports for file, _ in export.files)]
+
+    def total_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.all_files())
+
+    @property
+    def has_stdin(self) -> bool:
+        return any(file.is_stream for file in self.files)
+
+    def describe(self) -> str:
+        """`2 files (1,234 bytes)`."""
+        files = [file for file in self.all_files() if not file.is_stream]
+        size = f"{len(files):,} file{'s' * (len(files) != 1)} ({sum(file.size_bytes for file in files):,} bytes)"
+        return " and ".join(["standard input"] * self.has_stdin + [size] * bool(files or not self.has_stdin))
+
+    def remarks(self) -> Iterator[str]:
+        """What the user should know of the exports."""
+        yield from (export.describe() for export in self.exports)
+        yield from doubts(self.exports)
+
+    def mode(self, asked: str) -> str:
+        """How to write. Raises UsageError where the exports cannot be written as asked."""
+        if not any(export.incremental for export in self.exports):
+            return asked
+        if asked not in ("put", "changes"):
+            raise UsageError(
+                f"an incremental export puts and deletes: it does not go with --mode {asked}", "leave --mode out"
+            )
+        return "changes"
+
+    def phases(self, sources: Sequence[Source]) -> list[list[Source]]:
+        """All that is to be read. sources: how to read `files`."""
+        return [list(sources), *([*_sources_of(export)] for export in self.exports)]
+
+
+def find_sources(uris: Sequence[str], suffixes: tuple[str, ...], storages: Storages) -> Found:
+    """Raises UsageError where a source is missing, nothing matches, or an export is not what it should be."""
+    files: dict[str, SourceFile] = {}
+    exports: dict[str, NativeExport] = {}
+    for uri in dict.fromkeys(uris):
+        export = read_export(uri, storages) if uri != STDIN else None
+        if export is not None:
+            exports[export.uri] = export
+        else:
+            files.update((file.uri, file) for file in storages.list_files(uri, suffixes))
+    of_exports = {file.uri for export in exports.values() for file, _ in export.files}
+    rest = tuple(file for file in files.values() if file.uri not in of_exports)
+    return Found(rest, tuple(in_order(list(exports.values()))))
+
+
+def _sources_of(export: NativeExport) -> Iterator[Source]:
+    format = FormatSpec("incremental" if export.incremental else "dynamodb-json")
+    for file, expected in export.files:
+        yield Source(file, format, packed=True, expected=expected)

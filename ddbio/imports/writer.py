@@ -1,0 +1,481 @@
+"""The worker's side of an import: the records of a unit become batches of writes.
+
+A lane keeps a list of *pending* writes, in the order of their records. A batch is what is pending; what the service
+leaves unprocessed stays pending and the next records fill the batch up again. So the cursor is simply the first
+pending record, and a record is settled exactly when it leaves the list: written, superseded by a later record of the
+same key, rejected, or, where nothing may be overwritten, skipped. What a record writes is its mode's
+(`ddbio.imports.modes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from copy import copy
+from dataclasses import dataclass
+from functools import cache
+
+import msgspec
+
+from ddbio.capacity import MAX_REQUEST_BYTES
+from ddbio.dynamodb.client import DataClient
+from ddbio.dynamodb.errors import Kind, ServiceError
+from ddbio.dynamodb.operations import halves
+from ddbio.dynamodb.session import DataPlane
+from ddbio.dynamodb.table import TableInfo
+from ddbio.engines.recorder import Seat
+from ddbio.engines.worker import RECORDED_INTERVAL_S, REPORT_INTERVAL_S, WorkerContext
+from ddbio.errors import AbortError, RecordError, TransferError
+from ddbio.formats import Format, FormatSpec, get_format
+from ddbio.formats.framing import JsonText
+from ddbio.imports.batch import Batch, Write
+from ddbio.imports.blocks import RECORD_LIMIT_BYTES, Block
+from ddbio.imports.estimates import ONE_UNIT
+from ddbio.imports.modes import MODES, WriteMode
+from ddbio.imports.reader import RecordReader
+from ddbio.imports.small_puts import prepare_small_puts
+from ddbio.imports.spread import SpreadPuts, unknown_table
+from ddbio.items import Addressed, AttributeMap
+from ddbio.keys import ItemKey
+from ddbio.options import AwsSettings
+from ddbio.storage import Storages
+from ddbio.transforms import Transform, TransformSpec, open_transform
+from ddbio.units import ChunkUnit, ImportCursor, ImportUnit, Reject, SliceUnit, Tally, Unit, UnitReport
+
+DEFAULT_IMPORT_LANES = 32  # at 10 ms a request, 32 lanes write 80,000 items a second
+INSERT_LANES = 128  # an item a request: at 10 ms, 128 lanes insert 12,800 items a second
+REPORT_REJECTS = 100  # a lane reports at once when it holds so many rejects
+CLEAN_AFTER_SENDS = 8  # with some of each left unprocessed: then a lane sends what is pending without adding to it
+
+
+def default_lanes(mode: str) -> int:
+    return INSERT_LANES if mode == "insert" else DEFAULT_IMPORT_LANES
+
+
+@dataclass(frozen=True, slots=True)
+class ImportJob:
+    """What every worker of an import must know; picklable.
+
+    mode: one of `ddbio.imports.modes.MODES`. transform: what becomes of an item first, if anything.
+    more_tables: that the transform may send items to.
+    """
+
+    table: TableInfo
+    data_plane: DataPlane
+    aws: AwsSettings
+    lanes: int = DEFAULT_IMPORT_LANES
+    mode: str = "put"
+    transform: TransformSpec | None = None
+    more_tables: tuple[TableInfo, ...] = ()
+
+    def open(self, context: WorkerContext) -> ImportWork:
+        return ImportWork(self, context)
+
+
+class ImportWork:
+    """An import opened in a worker: what its lanes share."""
+
+    def __init__(self, job: ImportJob, context: WorkerContext) -> None:
+        self.job = job
+        self.context = context
+        self.format_of: Callable[[FormatSpec], Format] = cache(get_format)
+        self.tables = (job.table, *job.more_tables)
+        self.mode: WriteMode = SpreadPuts(self.tables) if job.more_tables else MODES[job.mode](job.table)
+        self.transform = open_transform(job.transform)
+        self.reader = RecordReader(Storages(job.aws, context.keys))
+        self.new_client = job.data_plane.open(context, job.table.name)
+
+    def lane(self) -> ImportLane:
+        return ImportLane(self)
+
+
+class _Position(msgspec.Struct, gc=False):
+    """How far a lane is in its unit, and what was counted of it up to there, by whoever did it."""
+
+    offset: int = 0  # of the next record
+    lines: int = 0  # line ends before it, from the unit's start
+    read: int = 0
+    written: int = 0
+    rejected: int = 0
+    replaced: int = 0
+    skipped: int = 0
+    deleted: int = 0
+    blank: int = 0
+    added: int = 0
+    dropped: int = 0
+
+    @classmethod
+    def of(cls, unit: ImportUnit) -> _Position:
+        cursor, before = unit.cursor or ImportCursor(unit.start, 0), _counted_before(unit)
+        return cls(cursor.offset, cursor.lines, *(getattr(before, name) for name in cls.__struct_fields__[2:]))
+
+    def pass_by(self, record: bytes, left_out: int = 1, lines: int = 1) -> None:
+        """left_out: bytes behind `record`, with so many line ends in them: its own, but see `Block`."""
+        self.offset += len(record) + left_out
+        self.lines += record.count(b"\n") + lines
+
+
+class ImportLane:
+    """Works one unit at a time. Reports only *clean* positions: those at which nothing was pending.
+
+    So a unit that changes hands goes on from a position before which every record is settled and counted, and after
+    which none is: what is repeated is repeated whole.
+    """
+
+    def __init__(self, work: ImportWork) -> None:
+        self._work = work
+        self._context = work.context
+        self._client: DataClient = work.new_client()
+        self._pending = Batch(lambda: work.context.pacer.request_units()[0], work.mode.most_writes)
+        self._rejects: list[Reject] = []
+        self._unit: ImportUnit
+        self._format: Format
+        self._here = self._clean = _Position()
+        self._reported = Tally()  # all that was counted of the unit up to the last report
+        self._report_due_s = 0.0
+        self._seat = next(work.context.seats, None)
+        self._interval_s = REPORT_INTERVAL_S if self._seat is None else RECORDED_INTERVAL_S
+        self._unclean_sends = 0
+
+    async def close(self) -> None:
+        self._client.close()
+
+    async def work(self, unit: Unit) -> None:
+        assert isinstance(unit, SliceUnit | ChunkUnit)
+        self._begin(unit)
+        try:
+            async for block in self._blocks(unit):
+                if block.left_out:
+                    await self._reject_beginning(block)
+                elif self._work.transform is None:
+                    await self._import_block(block.offset, block.data)
+                else:
+                    await self._import_shaped(block.offset, block.data, self._work.transform)
+            await self._drain()
+        except BaseException:
+            self._report()
+            raise
+        self._clean.offset = max(self._clean.offset, unit.stop)
+        if self._seat is not None:
+            self._record(self._seat, done=True)
+        self._report(done=True)
+
+    async def _blocks(self, unit: ImportUnit) -> AsyncIterator[Block]:
+        """The records of the unit. Where they cannot be read to their end, all that could be is settled before the
+        error is raised."""
+        try:
+            async for block in self._work.reader.blocks(unit, self._format):
+                yield block
+        except TransferError:
+            await self._drain()
+            raise
+
+    def _begin(self, unit: ImportUnit) -> None:
+        self._unit = unit
+        self._format = self._work.format_of(unit.format)
+        self._here, self._clean = _Position.of(unit), _Position.of(unit)
+        self._reported = _counted_before(unit)
+        self._client.tally = self._reported.copy()
+        self._pending.clear()
+        self._pending.replaced = self._here.replaced
+        if self._seat is not None:
+            self._seat.next_unit()
+        self._rejects.clear()
+        self._report_due_s = self._context.clock() + self._interval_s
+
+    # -- records to pending writes
+
+    async def _import_block(self, offset: int, block: bytes) -> None:
+        """A batch at a time where all is as usual, else record by record."""
+        pending = self._pending
+        self._here.offset = offset
+        records = self._format.split(block)
+        has_long_records = block.count(b"\n") > len(records)  # some are more than a line
+        at = 0
+        while at < len(records):
+            if not pending.room:
+                await self._flush()
+                continue
+            run = records[at : at + pending.room]
+            if has_long_records or not await self._import_whole(run):
+                await self._import_each(run, has_long_records)
+            at += len(run)
+
+    async def _import_whole(self, run: Sequence[bytes]) -> bool:
+        """Import small records as one batch, without a `Write` for each.
+
+        Returns whether that could be done. If not, nothing was sent or counted.
+        """
+        mode, client = self._work.mode, self._client
+        if mode.body_of_puts is None or len(run) < mode.most_writes or not self._pending.takes_whole(len(run)):
+            return False
+        prepared = prepare_small_puts(run, self._format, mode.key_of)
+        if prepared is None:
+            return False
+        keys, items = prepared
+        body, estimate = mode.body_of_puts(items), mode.estimates.of_batch([ONE_UNIT] * len(run))
+        if len(body) > MAX_REQUEST_BYTES:
+            return False
+        try:
+            left = self._keys_of((await client.call(mode.operation, body, estimate)).unprocessed())
+        except ServiceError:
+            self._make_pending(run, keys, items)
+            await self._pause_if(await self._send_halves(self._pending.writes()))
+        else:
+            if left:
+                self._make_pending(run, keys, items)
+                self._written(self._pending.writes(), left)
+                await self._pause_if(True)
+            else:
+                mode.estimates.learn(estimate, client.consumed)
+                self._pass_by(run)
+                self._here.written += len(run)
+        await self._look_around()
+        return True
+
+    def _make_pending(self, run: Sequence[bytes], keys: Sequence[ItemKey], items: Sequence[bytes]) -> None:
+        """A batch that did not go through whole: from here on each of its records counts by itself."""
+        offset, here = self._here.offset, self._here
+        for line, (record, key, item) in enumerate(zip(run, keys, items, strict=True), here.lines):
+            self._pending.offer(Write(offset, line, key, record, item, ONE_UNIT))
+            offset += len(record) + 1
+        self._pass_by(run)
+
+    def _pass_by(self, run: Sequence[bytes]) -> None:
+        here = self._here
+        here.read += len(run)
+        here.lines += len(run)
+        here.offset += sum(map(len, run)) + len(run)
+
+    async def _import_each(self, run: Sequence[bytes], has_long_records: bool) -> None:
+        format, mode, pending, here = self._format, self._work.mode, self._pending, self._here
+        parse, one_unit_bytes, is_one_unit = format.parse, format.one_unit_bytes, _is_one_unit(format)
+        key_of, units_of, new_write, offer = mode.key_of, mode.units_of, mode.new_write, pending.offer
+        for record in run:
+            if not record or record.isspace():
+                here.blank += 1
+                here.pass_by(record)
+                continue
+            try:
+                attributes = parse(record)
+                key = key_of(attributes)
+                units = units_of(attributes, len(record) <= one_unit_bytes or is_one_unit(record))
+            except RecordError as error:
+                await self._reject(record, error)
+                continue
+            write = new_write(here.offset, here.lines, key, record, attributes, units)
+            while not offer(write):
+                await self._flush()  # the position is still in front of this record
+            here.read += 1
+            here.offset += len(record) + 1
+            here.lines += record.count(b"\n") + 1 if has_long_records else 1
+
+    async def _import_shaped(self, offset: int, block: bytes, transform: Transform) -> None:
+        """The same where a record becomes any number of items: all of them are written, or it is rejected."""
+        pending, here = self._pending, self._here
+        here.offset = offset
+        for record in self._format.split(block):
+            if not record or record.isspace():
+                here.blank += 1
+                here.pass_by(record)
+                continue
+            try:
+                writes = [self._new_write(record, item) for item in transform(self._format.parse(record))]
+            except RecordError as error:
+                await self._reject(record, error)
+                continue
+            for number, write in enumerate(writes):
+                while not pending.offer(write):
+                    # In front of a record the position may be clean, between its items it is not.
+                    await (self._send_pending() if number else self._flush())
+            here.read += 1
+            here.added += max(0, len(writes) - 1)
+            here.dropped += not writes
+            here.pass_by(record)
+
+    def _new_write(self, record: bytes, attributes: AttributeMap) -> Write:
+        mode, here = self._work.mode, self._here
+        if type(attributes) is Addressed:
+            self._check_address(attributes.table)
+        key = mode.key_of(attributes)
+        return mode.new_write(here.offset, here.lines, key, record, attributes, mode.units_of(attributes, False))
+
+    def _check_address(self, table: str) -> None:
+        tables = self._work.tables
+        if not any(table in (each.name, each.address) for each in tables):
+            raise unknown_table(table, [each.name for each in tables])
+
+    async def _reject(self, record: bytes, error: RecordError) -> None:
+        here = self._here
+        self._note_reject(here.offset, here.lines, record, error.code, error.message)
+        here.read += 1
+        here.pass_by(record)
+        await self._report_rejects()
+
+    async def _reject_beginning(self, block: Block) -> None:
+        """A record that is too long to be one, of which the block has the beginning."""
+        here, size = self._here, len(block.data) + block.left_out - bool(block.lines)  # without its line end
+        here.offset = block.offset
+        message = (
+            f"the record has {size:,} bytes, and no record has more than {RECORD_LIMIT_BYTES:,}; "
+            "only its beginning is here, all of it is in the source from this offset on"
+        )
+        self._note_reject(here.offset, here.lines, block.data, "line-too-long", message, size)
+        here.read += 1
+        here.pass_by(block.data, block.left_out, block.lines)
+        await self._report_rejects()
+
+    async def _report_rejects(self) -> None:
+        if len(self._rejects) >= REPORT_REJECTS:
+            await self._drain()
+            self._report()
+
+    def _note_reject(
+        self, offset: int, line: int, record: bytes, code: str, message: str, record_bytes: int | None = None
+    ) -> None:
+        self._here.rejected += 1
+        unit = self._unit
+        self._rejects.append(
+            Reject(unit.file.uri, offset, unit.number, line + 1, code, message, record, record_bytes, unit.format)
+        )
+
+    # -- pending writes to the table
+
+    async def _drain(self) -> None:
+        while self._pending:
+            await self._send_pending()
+        self._come_clean()
+
+    def _come_clean(self) -> None:
+        """Nothing is pending: everything before this position is settled."""
+        self._here.replaced = self._pending.replaced
+        self._clean = copy(self._here)
+        self._unclean_sends = 0
+        if self._seat is not None:
+            if self._rejects:
+                self._report()  # they are nowhere else: without them the place behind them does not count
+            else:
+                self._record(self._seat)
+
+    async def _flush(self) -> None:
+        """One batch of all that is pending. What stays unprocessed stays pending, unless a report is due."""
+        await self._send_pending()
+        await self._look_around()
+
+    async def _look_around(self) -> None:
+        """Between two batches: is the position clean, is a report due, is the run being stopped?"""
+        self._unclean_sends += 1
+        if not self._pending:
+            self._come_clean()
+        elif self._unclean_sends >= CLEAN_AFTER_SENDS:  # else a table that is short of units would never let it
+            await self._drain()
+        if self._context.clock() >= self._report_due_s:
+            await self._drain()
+            self._report()
+        self._context.sleep.check()
+
+    async def _send_pending(self) -> None:
+        await self._pause_if(await self._send(self._pending.writes()))
+
+    async def _pause_if(self, left_unprocessed: bool) -> None:
+        if left_unprocessed:
+            await self._client.pause("the table leaves items unprocessed")
+
+    async def _send(self, batch: Sequence[Write]) -> bool:
+        """Send a batch; in two where it is too large or refused, so that a bad item ends up alone.
+
+        Returns whether items were left unprocessed.
+        """
+        mode = self._work.mode
+        body = mode.body(batch)
+        if len(body) > MAX_REQUEST_BYTES and len(batch) > 1:
+            return await self._send_halves(batch)
+        estimate = mode.estimates.of_batch([write.units for write in batch])
+        try:
+            reply = await self._client.call(mode.operation, body, estimate, mode.condition_units(batch))
+        except ServiceError as error:
+            if len(batch) > 1:
+                return await self._send_halves(batch)
+            self._refused(batch[0], error)
+            return False
+        left = self._keys_of(reply.unprocessed())
+        if not left:
+            mode.estimates.learn(estimate, self._client.consumed)
+        self._written(batch, left)
+        return bool(left)
+
+    async def _send_halves(self, batch: Sequence[Write]) -> bool:
+        first, second = halves(batch)
+        left_of_first = await self._send(first)
+        left_of_second = await self._send(second)
+        return left_of_first or left_of_second
+
+    def _keys_of(self, unprocessed: Iterable[AttributeMap]) -> set[ItemKey]:
+        try:
+            return {self._work.mode.key_of(item) for item in unprocessed}
+        except (RecordError, AttributeError, TypeError):  # no key of this table, or no attribute map at all
+            raise _not_sent() from None
+
+    def _refused(self, write: Write, error: ServiceError) -> None:
+        if error.kind is Kind.CONDITION:  # the key is taken, and that is no fault of the record
+            self._here.skipped += 1
+            self._pending.settle([write])
+            return
+        self._note_reject(write.offset, write.line, write.record, error.name, error.message)
+        self._pending.reject(write)
+
+    def _written(self, batch: Sequence[Write], left: set[ItemKey]) -> None:
+        here, deletes = self._here, self._work.mode.deletes
+        if not left and len(batch) == len(self._pending):  # nearly always
+            self._pending.clear()
+            here.written += len(batch)
+            here.deleted += deletes(batch)
+            return
+        written = [write for write in batch if write.key not in left]
+        if len(written) + len(left) != len(batch):
+            raise _not_sent()
+        self._pending.settle(written)
+        here.written += len(written)
+        here.deleted += deletes(written)
+        if left:
+            self._client.left_unprocessed(len(left), len(batch))
+
+    # -- reports
+
+    def _record(self, seat: Seat, done: bool = False) -> None:
+        """What a report would say now, where it survives this process. Called for every batch."""
+        unit, clean, spent = self._unit, self._clean, self._client.tally
+        place = (*msgspec.structs.astuple(clean), unit.source_bytes(clean.offset))
+        seat.write(unit.number, done, *place, spent.units, spent.requests, spent.throttled, spent.retries)
+
+    def _report(self, *, done: bool = False) -> None:
+        """Tell the parent the last clean position and what was counted up to it since the last report."""
+        before, total = self._reported, self._total()
+        tally, self._reported = total.minus(before), total
+        rejects = tuple(self._rejects[: tally.rejected])
+        del self._rejects[: tally.rejected]
+        self._report_due_s = self._context.clock() + self._interval_s
+        cursor = ImportCursor(self._clean.offset, self._clean.lines)
+        self._context.report(UnitReport(self._unit.number, cursor, tally, rejects, done=done))
+
+    def _total(self) -> Tally:
+        """All that was counted of the unit up to the last clean position; requests up to now."""
+        clean, total = self._clean, self._client.tally.copy()
+        for name in clean.__struct_fields__[2:]:
+            setattr(total, name, getattr(clean, name))
+        # The line that crosses a slice's end is read by this unit and skipped by the next: its bytes count there.
+        total.bytes = self._unit.source_bytes(clean.offset)
+        return total
+
+
+def _counted_before(unit: ImportUnit) -> Tally:
+    """What was counted of a unit up to its cursor."""
+    return unit.before or Tally(bytes=unit.source_bytes(unit.cursor.offset) if unit.cursor else 0)
+
+
+def _is_one_unit(format: Format) -> Callable[[bytes], bool]:
+    """Whether a record longer than `one_unit_bytes` is one write unit; only formats of JSON text can tell."""
+    return format.is_one_unit if isinstance(format, JsonText) else lambda _: False
+
+
+def _not_sent() -> AbortError:
+    return AbortError("the service returned unprocessed items that were not sent", "check --endpoint-url")
