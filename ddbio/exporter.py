@@ -65,7 +65,7 @@ def export_table(
     engine: Engine | None = None,
     stop: StopFlag | None = None,
 ) -> ExportResult:
-    """Export a table to files.
+    """Export a table to files, or finish what an earlier call of the same kind left unfinished.
 
     Returns when every segment is scanned, or as far as it came: `ExportResult.error` then says why.
     Raises UsageError before anything is moved, for what cannot work; TransferError where the service cannot be
