@@ -155,7 +155,7 @@ def _run_engine(
             books.take(event)
     finally:
         events.close()  # nobody works any more
-        run.stop.heeded = False
+        run.stop.heeded, run.stop.finishing = False, True
         schedule.end()
         run.progress.finish()
 

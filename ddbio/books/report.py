@@ -44,7 +44,7 @@ _USERINFO = re.compile(r"(?<=://)[^/@]*@")
 
 
 class Report:
-    """Filled in as a run gets to know things. `write` is called by `reported`."""
+    """Filled in as a run gets to know things. Written at its end."""
 
     def __init__(self, command: str, options: TransferOptions) -> None:
         self._command = command
@@ -65,9 +65,10 @@ class Report:
         self._facts["cap"] = {"units_per_s": limit, "kind": run.cap.kind, "origin": run.cap.origin}
 
     def end(self, result: Result, **facts: Any) -> None:
-        """The run has come to an end. facts: what only its command has to tell."""
+        """The run has come to an end: write it down. facts: what only its command has to tell."""
         self._result = result
         self._facts.update(facts)
+        self.write(None)
 
     def write(self, error: DdbioError | None) -> None:
         """Raises TransferError where it cannot be written."""
@@ -116,7 +117,7 @@ class Report:
 
 @contextmanager
 def reported(command: str, options: TransferOptions) -> Iterator[Report]:
-    """A run that is reported whatever comes of it."""
+    """A run that is reported whatever comes of it, also where it does not come to its `end`."""
     report = Report(command, options)
     try:
         yield report
@@ -124,7 +125,6 @@ def reported(command: str, options: TransferOptions) -> Iterator[Report]:
         with suppress(TransferError):  # what ended the run is what must be heard
             report.write(error if isinstance(error, DdbioError) else Stopped("stopped"))
         raise
-    report.write(None)
 
 
 def _counts(tally: Tally) -> dict[str, float]:

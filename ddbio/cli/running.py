@@ -19,13 +19,16 @@ SomeResult = TypeVar("SomeResult", bound=Result)
 def stop_on_signals() -> StopFlag:
     """A flag that Ctrl-C and SIGTERM raise: once means stop in order, twice at once.
 
-    While no engine is at work there is nothing to settle: they end the command right away.
+    While no engine is at work there is nothing to settle: they end the command right away. But after its work a first
+    one comes too late to stop anything, and must not make a job that is done look like one that is not.
     """
     stop = StopFlag()
 
     def handler(_signal: int, _frame: object) -> None:
         stop.ask()
-        if not stop.heeded:
+        if stop.finishing and not stop.heeded:
+            stop.finishing = False  # a second one is obeyed
+        elif not stop.heeded:
             raise KeyboardInterrupt
 
     for each in (signal.SIGINT, signal.SIGTERM):
@@ -53,4 +56,6 @@ def perform(
     allow_open_files()
     result = transfer(progress=new_progress(), stop=stop_on_signals())
     (say if data_on_stdout else print)(summary(result))
+    # As the interpreter shuts down it no longer asks the handlers: a late signal would change the exit code.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     return result.exit_code if result.error is None else fail(program, result.error)

@@ -1,0 +1,302 @@
+"""What survives when everything dies: `python -m bench.chaos [--seeds N] [--first N]`.
+
+Every seed is an import and an export of the same items against the embedded DynamoDB, which fails now and then as
+seeded dice say: 500 before and after the write, cut connections, wrong checksums, expired tokens, throttling. A third
+of the seeds has no faults: those also count what is written in vain. While a command runs, workers are killed, the
+parent is killed or stopped, at moments the dice choose; then the same command runs again, until it has done its job.
+
+Then the table must hold exactly the items, the rejects file exactly the bad records with their line numbers, the
+exported folder exactly the table and what its manifest says; the accounts of every run must add up; no worker may
+live two seconds after its parent. Prints a line for a seed and one for all. Exits with 1 where anything was not so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ddbio.simulator import FaultPlan, Simulator
+from ddbio.simulator.faults import (
+    BAD_CRC,
+    CUT_AFTER,
+    CUT_BEFORE,
+    EXPIRED_TOKEN,
+    INTERNAL_ERROR,
+    INTERNAL_ERROR_AFTER_WRITE,
+    TRUNCATED,
+    Fault,
+)
+
+CHECKOUT = Path(__file__).parents[1]
+FAULTS = [
+    *(INTERNAL_ERROR, INTERNAL_ERROR_AFTER_WRITE, CUT_BEFORE, CUT_AFTER, BAD_CRC, TRUNCATED, EXPIRED_TOKEN),
+    Fault(error="ProvisionedThroughputExceededException"),
+]
+WORKERS, LANES, BATCH = 2, 3, 25
+DISTURBED_RUNS = 5  # of a command at most; after that it is left alone
+ORPHANS_S, RUN_S = 2.0, 60.0
+
+
+@dataclass
+class Outcome:
+    """What happened in a seed. problems: what must not have."""
+
+    problems: list[str] = field(default_factory=list)
+    happened: Counter[str] = field(default_factory=Counter)
+
+    def expect(self, truth: object, otherwise: str) -> None:
+        if not truth:
+            self.problems.append(otherwise)
+
+
+class Chaos:
+    """One seed. folder: an empty one to work in."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        self._dice = random.Random(seed)
+        self._seed = seed
+        self._folder = folder
+        self._bad_lines = 0
+        self.outcome = Outcome()
+
+    def run(self) -> Outcome:
+        calm = self._seed % 3 == 0
+        plan = FaultPlan(FAULTS, probability=0.0 if calm else 0.06, seed=self._seed, latency_s=0.02)
+        with Simulator(faults=plan) as simulator:
+            table = simulator.create_table("Orders", "id:S")
+            items = self._write_source()
+            report = self._until_done("DDBImport.py", simulator, "-s", "in")
+            self._check_import(report, table.items(), items)
+            if calm:
+                vain = table.consumed("write") - len(items)
+                allowed = self.outcome.happened["deaths of import workers"] * LANES * BATCH
+                self.outcome.expect(vain <= allowed, f"{vain} items were written in vain, {allowed} may be")
+            report = self._until_done("DDBExport.py", simulator, "-d", "out", "--segments", 5, "-s", 1, "-c", 400)
+            self._check_export(report, items)
+        return self.outcome
+
+    # -- what is moved
+
+    def _write_source(self) -> dict[str, int]:
+        """Three files of items with bad lines between them; the items by key."""
+        (self._folder / "in").mkdir()
+        items: dict[str, int] = {}
+        for part in range(3):
+            lines = []
+            for number in range(self._dice.randrange(600, 1400)):
+                key = f"{part}-{number:05d}"
+                items[key] = number
+                lines.append(json.dumps({"id": key, "n": number, "filler": "x" * 400}))
+                if self._dice.random() < 0.01:
+                    lines.append(f"bad line {part} {number}")
+                    self._bad_lines += 1
+            (self._folder / "in" / f"{part}.json").write_text("".join(f"{line}\n" for line in lines))
+        return items
+
+    # -- runs
+
+    def _until_done(self, script: str, simulator: Simulator, *options: object) -> dict[str, Any]:
+        """Run a command until it has ended by itself; its last report."""
+        for attempt in range(DISTURBED_RUNS + 1):
+            code = self._run_once(script, simulator, attempt < DISTURBED_RUNS, *options)
+            report = self._last_report(script)
+            if report is not None and code >= 0:
+                self._check_accounts(script, report, code)
+            if code in (0, 1) or self._is_finished(script):
+                return report or {}
+            self.outcome.expect(code in (-signal.SIGKILL, 3, 130), f"{script} ended with {code}")
+        self.outcome.problems.append(f"{script} was not done after {DISTURBED_RUNS + 1} runs")
+        return {}
+
+    def _is_finished(self, script: str) -> bool:
+        """Whether the job was done when its process was killed: then it has no journal any more."""
+        folders = list((self._folder / "state").glob(f"{_verb(script)}-*"))
+        return bool(folders) and not (folders[0] / "journal.sqlite").exists()
+
+    def _run_once(self, script: str, simulator: Simulator, disturb: bool, *options: object) -> int:
+        words = [sys.executable, str(CHECKOUT / script), "-t", "Orders", "-p", WORKERS, "--lanes", LANES, *options]
+        with (self._folder / "log").open("ab") as log:
+            process = subprocess.Popen(
+                list(map(str, words)), cwd=self._folder, env=self._environment(simulator), stdout=log, stderr=log
+            )
+            try:
+                for act in self._acts() if disturb else ():
+                    if process.poll() is not None:
+                        break
+                    act(process, script)
+                return process.wait(RUN_S)
+            finally:
+                self._expect_no_orphans(process)
+
+    def _acts(self) -> Iterator[Callable[[subprocess.Popen[bytes], str], None]]:
+        """What is done to a run, one after the other, until it has ended."""
+        while True:
+            time.sleep(self._dice.uniform(0.2, 1.1))
+            yield self._dice.choice([self._kill_worker, self._kill_worker, self._kill_parent, self._stop])
+
+    def _kill_worker(self, process: subprocess.Popen[bytes], script: str) -> None:
+        workers = _workers_of(process.pid)
+        if workers:
+            with suppress(ProcessLookupError):
+                os.kill(self._dice.choice(workers), signal.SIGKILL)
+            self.outcome.happened[f"deaths of {_verb(script)} workers"] += 1
+
+    def _kill_parent(self, process: subprocess.Popen[bytes], script: str) -> None:
+        process.kill()
+        process.wait(5)
+        self.outcome.happened["killed parents"] += 1
+        self.outcome.happened[f"deaths of {_verb(script)} workers"] += WORKERS
+
+    def _stop(self, process: subprocess.Popen[bytes], script: str) -> None:
+        process.send_signal(self._dice.choice([signal.SIGINT, signal.SIGTERM]))
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        self.outcome.happened["stops"] += 1
+
+    def _expect_no_orphans(self, process: subprocess.Popen[bytes]) -> None:
+        if process.poll() is None:
+            process.kill()
+            process.wait(5)
+        deadline_s = time.monotonic() + ORPHANS_S
+        while (left := self._own_workers()) and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+        self.outcome.expect(not left, "a worker outlived its parent")
+
+    def _own_workers(self) -> list[int]:
+        """Workers that run in this seed's folder, whoever their parent is by now."""
+        found = []
+        for proc in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                is_worker = (proc / "cmdline").read_bytes().startswith(b"ddbio worker")
+                if is_worker and (proc / "cwd").readlink() == self._folder:
+                    found.append(int(proc.name))
+        return found
+
+    def _environment(self, simulator: Simulator) -> dict[str, str]:
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            "AWS_ACCESS_KEY_ID": "chaos",
+            "AWS_SECRET_ACCESS_KEY": "chaos",
+            "AWS_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL_DYNAMODB": simulator.url,
+            "DDBIO_STATE_DIR": str(self._folder / "state"),
+            "TMPDIR": str(self._folder),
+            "PYTHONPATH": str(CHECKOUT),
+        }
+
+    # -- what must be so
+
+    def _last_report(self, script: str) -> dict[str, Any] | None:
+        for path in (self._folder / "state").glob(f"{_verb(script)}-*/report.json"):
+            report: dict[str, Any] = json.loads(path.read_text())
+            path.unlink()
+            return report
+        return None
+
+    def _check_accounts(self, script: str, report: dict[str, Any], code: int) -> None:
+        counts = report["counts"]
+        self.outcome.expect(
+            report["exit_code"] == code, f"the report says {report['exit_code']}, it ended with {code}"
+        )
+        if "Import" in script:
+            fates = counts["written"] + counts["rejected"] + counts["replaced"]
+            self.outcome.expect(counts["read"] == fates, f"the accounts do not add up: {counts}")
+        else:
+            self.outcome.expect(counts["read"] >= counts["written"], f"more exported than read: {counts}")
+
+    def _check_import(self, report: dict[str, Any], held: list[Any], items: dict[str, int]) -> None:
+        in_table = {item["id"]["S"]: int(item["n"]["N"]) for item in held}
+        self.outcome.expect(in_table == items, f"the table has {len(in_table)} items, not the {len(items)}")
+        counts = report.get("counts", {})
+        self.outcome.expect(
+            (counts.get("written"), counts.get("rejected")) == (len(items), self._bad_lines),
+            f"the import claims {counts}, there were {len(items)} items and {self._bad_lines} bad lines",
+        )
+        rejects = [json.loads(text) for path in self._folder.glob("*.rejects.jsonl") for text in path.open()]
+        told = sorted((Path(each["source"]).name, each["line"], each["record"]) for each in rejects)
+        self.outcome.expect(told == self._bad_records(), "the rejects file is not what was bad")
+
+    def _bad_records(self) -> list[tuple[str, int, str]]:
+        return sorted(
+            (path.name, number, line)
+            for path in (self._folder / "in").iterdir()
+            for number, line in enumerate(path.read_text().splitlines(), 1)
+            if line.startswith("bad")
+        )
+
+    def _check_export(self, report: dict[str, Any], items: dict[str, int]) -> None:
+        out = self._folder / "out"
+        lines = [json.loads(line) for path in sorted(out.glob("Orders-*.json")) for line in path.open()]
+        exported = {line["id"]: line["n"] for line in lines}
+        self.outcome.expect(
+            exported == items and len(lines) == len(items), f"{len(lines)} items were exported, not the {len(items)}"
+        )
+        counts = report.get("counts", {})
+        self.outcome.expect(counts.get("read") == counts.get("written") == len(items), f"the export claims {counts}")
+        names = {path.name for path in out.iterdir()}
+        listed = {each["name"] for each in json.loads((out / "manifest.json").read_text())["files"]}
+        self.outcome.expect(names == {*listed, "manifest.json"}, f"the manifest lists {listed}, there is {names}")
+
+
+def _verb(script: str) -> str:
+    return "import" if "Import" in script else "export"
+
+
+def _workers_of(parent: int) -> list[int]:
+    found = []
+    for proc in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            fields = (proc / "stat").read_text().rpartition(")")[2].split()
+            if fields[1] == str(parent) and (proc / "cmdline").read_bytes().startswith(b"ddbio worker"):
+                found.append(int(proc.name))
+    return found
+
+
+def run_seed(seed: int) -> Outcome:
+    """A seed in a folder of its own, which stays where something was wrong."""
+    folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
+    outcome = Chaos(seed, folder).run()
+    if outcome.problems:
+        outcome.problems.append(f"see {folder}")
+    else:
+        shutil.rmtree(folder)
+    return outcome
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.chaos", description=__doc__.partition("\n")[0])
+    parser.add_argument("--seeds", type=int, default=50, help="how many (default: %(default)s)")
+    parser.add_argument("--first", type=int, default=0, help="the first of them (default: %(default)s)")
+    given = parser.parse_args()
+    happened: Counter[str] = Counter()
+    bad = []
+    for seed in range(given.first, given.first + given.seeds):
+        outcome = run_seed(seed)
+        happened += outcome.happened
+        said = "; ".join(outcome.problems) or "ok"
+        print(f"seed {seed}: {said} ({', '.join(f'{n} {what}' for what, n in sorted(outcome.happened.items()))})")
+        sys.stdout.flush()
+        if outcome.problems:
+            bad.append(seed)
+    told = ", ".join(f"{count} {what}" for what, count in sorted(happened.items()))
+    print(f"{given.seeds} seeds, {len(bad)} with problems {bad or ''}: {told}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,15 @@
+"""Processes killed and stopped at random, a service that fails at random, the same command again until it is done: see
+`bench.chaos`, which does more of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.chaos import run_seed
+
+
+@pytest.mark.parametrize("seed", [1, 6])  # with faults of the service and without
+def test_nothing_is_lost_and_nothing_is_claimed(seed: int) -> None:
+    outcome = run_seed(seed)
+    assert outcome.problems == []
+    assert outcome.happened.total() > 2
