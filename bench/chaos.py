@@ -47,7 +47,7 @@ FAULTS = [
     Fault(error="ProvisionedThroughputExceededException"),
 ]
 WORKERS, LANES, BATCH = 2, 3, 25
-DISTURBED_RUNS = 5  # of a command at most; after that it is left alone
+DISTURBED_RUNS, MOST_RUNS = 5, 25  # of a command; the later ones only the service may end
 ORPHANS_S, RUN_S = 2.0, 60.0
 
 
@@ -111,7 +111,7 @@ class Chaos:
 
     def _until_done(self, script: str, simulator: Simulator, *options: object) -> dict[str, Any]:
         """Run a command until it has ended by itself; its last report."""
-        for attempt in range(DISTURBED_RUNS + 1):
+        for attempt in range(MOST_RUNS):
             code = self._run_once(script, simulator, attempt < DISTURBED_RUNS, *options)
             report = self._last_report(script)
             if report is not None and code >= 0:
@@ -119,7 +119,7 @@ class Chaos:
             if code in (0, 1) or self._is_finished(script):
                 return report or {}
             self.outcome.expect(code in (-signal.SIGKILL, 3, 130), f"{script} ended with {code}")
-        self.outcome.problems.append(f"{script} was not done after {DISTURBED_RUNS + 1} runs")
+        self.outcome.problems.append(f"{script} was not done after {MOST_RUNS} runs")
         return {}
 
     def _is_finished(self, script: str) -> bool:
@@ -227,7 +227,7 @@ class Chaos:
             (counts.get("written"), counts.get("rejected")) == (len(items), self._bad_lines),
             f"the import claims {counts}, there were {len(items)} items and {self._bad_lines} bad lines",
         )
-        rejects = [json.loads(text) for path in self._folder.glob("*.rejects.jsonl") for text in path.open()]
+        rejects = [json.loads(text) for path in self._folder.glob("*.rejects.jsonl") for text in _lines(path)]
         told = sorted((Path(each["source"]).name, each["line"], each["record"]) for each in rejects)
         self.outcome.expect(told == self._bad_records(), "the rejects file is not what was bad")
 
@@ -235,13 +235,13 @@ class Chaos:
         return sorted(
             (path.name, number, line)
             for path in (self._folder / "in").iterdir()
-            for number, line in enumerate(path.read_text().splitlines(), 1)
+            for number, line in enumerate(_lines(path), 1)
             if line.startswith("bad")
         )
 
     def _check_export(self, report: dict[str, Any], items: dict[str, int]) -> None:
         out = self._folder / "out"
-        lines = [json.loads(line) for path in sorted(out.glob("Orders-*.json")) for line in path.open()]
+        lines = [json.loads(line) for path in sorted(out.glob("Orders-*.json")) for line in _lines(path)]
         exported = {line["id"]: line["n"] for line in lines}
         self.outcome.expect(
             exported == items and len(lines) == len(items), f"{len(lines)} items were exported, not the {len(items)}"
@@ -251,6 +251,10 @@ class Chaos:
         names = {path.name for path in out.iterdir()}
         listed = {each["name"] for each in json.loads((out / "manifest.json").read_text())["files"]}
         self.outcome.expect(names == {*listed, "manifest.json"}, f"the manifest lists {listed}, there is {names}")
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines()
 
 
 def _verb(script: str) -> str:

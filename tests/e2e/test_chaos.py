@@ -1,5 +1,5 @@
-"""Processes killed and stopped at random, a service that fails at random, the same command again until it is done: see
-`bench.chaos`, which does more of it."""
+"""Processes killed and stopped at random, a service that fails at random, the same command again until it is done: as
+`bench.chaos` does it with more seeds."""
 
 from __future__ import annotations
 

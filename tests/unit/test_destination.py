@@ -1,0 +1,132 @@
+"""What may be in the place of an export: nothing that is not explained, and nothing is removed that is not ours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ddbio.errors import UsageError
+from ddbio.exports.destination import Destination
+from ddbio.storage import WrittenFile
+from ddbio.storage.local import LocalStorage
+from ddbio.units import ExportCursor, ExportedFile
+
+MINE = "Orders-0000-00000.json"
+
+
+@pytest.fixture
+def destination(tmp_path: Path) -> Destination:
+    return Destination(LocalStorage(), str(tmp_path), "Orders")
+
+
+def write(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).write_text("text")
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def exported(*files: str, size: int = 4) -> list[ExportedFile]:
+    return [ExportedFile(0, WrittenFile(name, size, "sha256:0"), 1) for name in files]
+
+
+def continued(folder: Path, name: str, size: int = 4) -> ExportCursor:
+    return ExportCursor("k", 0, {"path": str(folder / name), "durable_bytes": size, "sha256": "0"}, 1)
+
+
+def test_an_empty_place_has_room_and_hidden_names_do_not_fill_it(destination: Destination, tmp_path: Path) -> None:
+    write(tmp_path, ".hidden", f".{MINE}.part")
+    for if_exists in ("fail", "overwrite"):
+        destination.make_room(if_exists)
+    with pytest.raises(UsageError, match="no unfinished export"):
+        destination.make_room("resume")
+
+
+def test_a_place_that_is_not_empty_is_refused(destination: Destination, tmp_path: Path) -> None:
+    write(tmp_path, MINE)
+    with pytest.raises(UsageError, match=r"is not empty: there is Orders-0000-00000\.json") as raised:
+        destination.make_room("fail")
+    assert "--if-exists overwrite" in raised.value.hint
+
+
+def test_overwrite_removes_what_a_manifest_lists_and_the_manifest(destination: Destination, tmp_path: Path) -> None:
+    write(tmp_path, "a.json", "b.json", ".hidden")
+    (tmp_path / "manifest.json").write_text(json.dumps({"files": [{"name": "a.json"}, {"name": "b.json"}]}))
+    destination.make_room("overwrite")
+    assert names(tmp_path) == {".hidden"}
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        None,
+        "nonsense",
+        '{"files": [{"name": "a.json"}]}',
+        '{"files": 5}',
+        '{"files": [{"name": "../secret.json"}, {"name": "a.json"}, {"name": "b.json"}]}',
+        "[]",
+    ],
+)
+def test_overwrite_removes_nothing_that_no_manifest_lists(tmp_path: Path, manifest: str | None) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    write(tmp_path, "secret.json")
+    write(folder, "a.json", "b.json")
+    if manifest is not None:
+        (folder / "manifest.json").write_text(manifest)
+    before = names(folder)
+    with pytest.raises(UsageError, match="which no manifest there lists"):
+        Destination(LocalStorage(), str(folder), "Orders").make_room("overwrite")
+    assert names(folder) == before
+    assert (tmp_path / "secret.json").exists()
+
+
+def test_an_export_goes_on_where_all_is_there(destination: Destination, tmp_path: Path) -> None:
+    write(tmp_path, MINE, ".Orders-0001-00000.json.part", "Orders-0002-00000.json")
+    cursors = [continued(tmp_path, "Orders-0001-00000.json"), continued(tmp_path, "Orders-0002-00000.json")]
+    destination.check(exported(MINE), cursors)
+    destination.clear(exported(MINE), cursors)
+    assert len(names(tmp_path)) == 3
+
+
+@pytest.mark.parametrize("lost", [MINE, ".Orders-0001-00000.json.part"])
+def test_what_is_missing_is_named(destination: Destination, tmp_path: Path, lost: str) -> None:
+    write(tmp_path, MINE, ".Orders-0001-00000.json.part")
+    (tmp_path / lost).unlink()
+    with pytest.raises(UsageError, match="is not there as it was") as raised:
+        destination.check(exported(MINE), [continued(tmp_path, "Orders-0001-00000.json")])
+    assert "--fresh" in raised.value.hint
+
+
+def test_what_others_put_there_is_named(destination: Destination, tmp_path: Path) -> None:
+    write(tmp_path, MINE, "notes.txt")
+    with pytest.raises(UsageError, match=r"notes\.txt, which the unfinished export did not write"):
+        destination.check(exported(MINE), [])
+    destination.clear((), [])
+    assert names(tmp_path) == {"notes.txt"}
+
+
+def test_what_nobody_goes_on_with_is_cleared(destination: Destination, tmp_path: Path) -> None:
+    """A worker was killed between finishing a file and saying so, another before its first word."""
+    kept = [MINE, ".Orders-0001-00000.json.part", ".Other-0001-00000.json.part", "OrdersX-0000-00000.json", ".x.part"]
+    write(tmp_path, *kept, "Orders-0003-00007.json", ".Orders-0003-00008.json.part")
+    destination.clear(exported(MINE), [continued(tmp_path, "Orders-0001-00000.json")])
+    assert names(tmp_path) == set(kept)
+
+
+def test_all_that_an_unfinished_export_left_is_dropped(destination: Destination, tmp_path: Path) -> None:
+    write(tmp_path, MINE, ".Orders-0001-00000.json.part", "Orders-0009-00000.json", "notes.txt", ".hidden")
+    destination.drop(exported(MINE, "Orders-0005-00000.json"), [continued(tmp_path, "Orders-0001-00000.json")])
+    assert names(tmp_path) == {"notes.txt", ".hidden"}
+
+
+def test_the_folders_an_export_made_go_when_they_are_empty(destination: Destination, tmp_path: Path) -> None:
+    data = tmp_path / "AWSDynamoDB" / "0123" / "data"
+    below = destination.below(str(data))
+    write(data, MINE)
+    below.drop(exported(MINE), [])
+    assert names(tmp_path) == set()

@@ -1,0 +1,117 @@
+"""The report of a run: there whatever comes of it, private, without secrets; and how many errors are too many."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ddbio.books.accounts import Past, Result
+from ddbio.books.report import reported
+from ddbio.errors import DdbioError, Stopped, TransferError, UsageError
+from ddbio.imports.rejects import ErrorLimit
+from ddbio.options import AwsSettings, ImportOptions
+from ddbio.units import Tally
+
+
+def options(path: Path, **others: Any) -> ImportOptions:
+    return ImportOptions(table="Orders", sources=("a.json",), report=str(path), **others)
+
+
+def content(path: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(path.read_text())
+    return report
+
+
+def test_counts_are_of_all_runs_and_of_this_one(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    total = Tally(read=10, written=9, rejected=1, units=9.5, retries=3, reasons={"cut": 2, "crc": 1})
+    past = Past(Tally(read=4, written=4, units=4.0, retries=1, reasons={"cut": 1}), 2.0, 1)
+    with reported("import", options(path)) as report:
+        report.end(Result(total, 5.0, None, past=past, failures=("a: b",)), rejects="x")
+    written = content(path)
+    assert (written["command"], written["exit_code"], written["error"], written["rejects"]) == (
+        "import",
+        1,
+        None,
+        "x",
+    )
+    assert (written["counts"]["read"], written["counts"]["units"], written["reasons"]) == (10, 9.5, total.reasons)
+    assert (written["this_run"]["read"], written["this_run"]["reasons"]) == (6, {"cut": 1, "crc": 1})
+    assert {name: written["timing"][name] for name in ("seconds", "seconds_of_all_runs", "runs")} == {
+        "seconds": 3.0,
+        "seconds_of_all_runs": 5.0,
+        "runs": 2,
+    }
+    assert written["failures"] == ["a: b"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(UsageError("no", "do"), 2), (TransferError("no", "do"), 3), (Stopped("no", "do"), 130)]
+)
+def test_a_run_that_came_to_nothing_is_reported(tmp_path: Path, error: DdbioError, code: int) -> None:
+    path = tmp_path / "report.json"
+    with pytest.raises(type(error)), reported("import", options(path)):
+        raise error
+    written = content(path)
+    assert (written["exit_code"], written["error"]) == (code, {"message": "no", "hint": "do"})
+
+
+def test_ctrl_c_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    with pytest.raises(KeyboardInterrupt), reported("import", options(path)):
+        raise KeyboardInterrupt
+    assert content(path)["exit_code"] == 130
+
+
+def test_passwords_of_urls_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    aws = AwsSettings(endpoint_url="http://me:secret@127.0.0.1:8000")
+    with reported("import", options(path, aws=aws)) as report:
+        report.end(Result(Tally(), 0.0, None))
+    assert "secret" not in path.read_text()
+    assert content(path)["options"]["aws"]["endpoint_url"] == "http://127.0.0.1:8000"
+
+
+def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with (
+        pytest.raises(TransferError, match="cannot write the report"),
+        reported("import", options(tmp_path / "nowhere" / "report.json")) as report,
+    ):
+        report.end(Result(Tally(), 0.0, None))
+
+
+# --------------------------------------------------------------------------- --max-errors
+
+
+@pytest.mark.parametrize(
+    ("text", "read", "rejected", "too_many"),
+    [
+        (None, 10**6, 10**6, False),
+        ("0", 10, 0, False),
+        ("0", 10, 1, True),
+        ("100", 10**6, 100, False),
+        ("100", 150, 101, True),
+        ("5%", 999, 999, False),  # too few to judge by
+        ("5%", 1000, 50, False),
+        ("5%", 1000, 51, True),
+        ("2.5%", 2000, 50, False),
+        ("2.5%", 2000, 51, True),
+        ("100%", 5000, 5000, False),
+    ],
+)
+def test_how_many_errors_are_too_many(text: str | None, read: int, rejected: int, too_many: bool) -> None:
+    passed = ErrorLimit.parse(text).passed(Tally(read=read, rejected=rejected), "rejects.jsonl")  # type: ignore[arg-type]
+    assert (passed is not None) == too_many
+    if passed is not None:
+        assert f"{rejected:,} of the {read:,} records" in passed.message
+        assert "rejects.jsonl" in passed.hint
+
+
+@pytest.mark.parametrize("text", ["", "-1", "five", "5 %", "%", "101%", "1e3", "1.5", "٣"])
+def test_what_is_no_limit(text: str) -> None:
+    with pytest.raises(UsageError, match="--max-errors"):
+        ErrorLimit.parse(text)
