@@ -148,14 +148,19 @@ def _announce(run: Run, options: ExportOptions, plan: Plan, left: Remainder, jou
         f"segment{'s' * (segments != 1)} with {processes} process{'es' * (processes != 1)}"
     )
     if journal.resumed:
-        segments_left, files = len(left.known()), len(journal.files())
-        run.progress.say(
-            f"Resuming: {1 - segments_left / max(1, segments):.0%} done, {segments_left:,} "
-            f"segment{'s' * (segments_left != 1)} left, {files:,} file{'s' * (files != 1)} written"
-        )
+        run.progress.say(_so_far(options, run.table, len(left.known()), journal))
     for note in notes(options, run.table, plan.units):
         run.progress.say(note)
     run.progress.say(f"Cap: {run.cap}")
+
+
+def _so_far(options: ExportOptions, table: TableInfo, segments_left: int, journal: Journal) -> str:
+    done, files, expected = journal.past.tally.read, len(journal.files()), expected_items(options, table)
+    share = f"about {done / max(done, expected):.0%} done, " if expected else ""  # the service counts now and then
+    return (
+        f"Resuming: {share}{done:,} items read; {segments_left:,} segment{'s' * (segments_left != 1)} left, "
+        f"{files:,} file{'s' * (files != 1)} written"
+    )
 
 
 def _spoken(destination: str) -> str:
