@@ -13,6 +13,16 @@ from tests.endpoints import ACCESS_KEY, LAUNCHES, REGION, SECRET_KEY, Endpoint, 
 
 NOWHERE = "/nonexistent"
 
+# The fuller checks: whole files of real commands against real servers, minutes of them. `scripts/test` leaves them out,
+# `scripts/test -m fuller` and whoever names one runs them; .ci/run runs both.
+FULLER = {
+    "contract": {"test_expressions", "test_readers", "test_transfer"},
+    "e2e": {
+        *("test_chaos", "test_credentials", "test_csv_export", "test_machine_faults", "test_parquet", "test_rejects"),
+        *("test_s3", "test_secrets", "test_sources", "test_stdout"),
+    },
+}
+
 AWS_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": ACCESS_KEY,
     "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
@@ -22,6 +32,18 @@ AWS_ENVIRONMENT = {
     "AWS_SHARED_CREDENTIALS_FILE": f"{NOWHERE}/credentials",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    asked_for_all = config.args == config.getini("testpaths") and not (
+        config.option.keyword or config.option.markexpr
+    )
+    fuller = [item for item in items if item.path.stem in FULLER.get(item.path.parent.name, ())]
+    for item in fuller:
+        item.add_marker("fuller")
+    if asked_for_all:
+        config.hook.pytest_deselected(items=fuller)
+        items[:] = [item for item in items if item not in set(fuller)]
 
 
 @pytest.hookimpl(optionalhook=True)  # there only with xdist
