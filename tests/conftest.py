@@ -13,8 +13,8 @@ from tests.endpoints import ACCESS_KEY, LAUNCHES, REGION, SECRET_KEY, Endpoint, 
 
 NOWHERE = "/nonexistent"
 
-# The fuller checks: whole files of real commands against real servers, minutes of them. `scripts/test` leaves them out,
-# `scripts/test -m fuller` and whoever names one runs them; .ci/run runs both.
+# The fuller checks: real commands against real servers, minutes of them. `scripts/test` leaves them out; .ci/run runs
+# them too, and so do `scripts/test -m fuller` and whoever names one.
 FULLER = {
     "contract": {"test_expressions", "test_readers", "test_transfer"},
     "e2e": {
