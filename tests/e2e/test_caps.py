@@ -136,9 +136,12 @@ CLOCK_SET = """
 import datetime, runpy, sys, time, types
 
 class SetClock(datetime.datetime):
+    began = None
+
     @classmethod
-    def now(cls, tz=None):  # 1.5 s before eight when the program begins
-        return cls(2030, 1, 1, 19, 59, 58, 500_000) + datetime.timedelta(seconds=time.monotonic() - began)
+    def now(cls, tz=None):  # 2.5 s before eight when the program asks for the first time
+        cls.began = cls.began or time.monotonic()
+        return cls(2030, 1, 1, 19, 59, 57, 500_000) + datetime.timedelta(seconds=time.monotonic() - cls.began)
 
 if __name__ == "__main__":
     script, sys.argv = sys.argv[1], sys.argv[1:]
@@ -148,7 +151,6 @@ if __name__ == "__main__":
     ddbio.cap.caps.datetime = ddbio.transfer.datetime = types.SimpleNamespace(
         datetime=SetClock, timedelta=datetime.timedelta
     )
-    began = time.monotonic()
     runpy.run_path(script, run_name="__main__")
 """
 
