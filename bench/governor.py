@@ -34,6 +34,7 @@ ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "bench",
     "AWS_SECRET_ACCESS_KEY": "bench",
     "AWS_EC2_METADATA_DISABLED": "true",
+    "DDBIO_STATE_DIR": str(ROOT / ".cache" / "state"),
     "PYTHONPATH": str(ROOT),
 }
 

@@ -54,9 +54,8 @@ class CommandError(Exception):
 def measure(command: Sequence[str], environment: Mapping[str, str], folder: Path, timeout_s: float = 300.0) -> Run:
     """Run a command to its end. Raises CommandError when it does not end well."""
     words = [sys.executable, "-m", "bench.measure", *command]
-    process = subprocess.run(
-        words, env={**environment, "PYTHONPATH": str(ROOT)}, cwd=folder, capture_output=True, timeout=timeout_s
-    )
+    ours = {"PYTHONPATH": str(ROOT), "DDBIO_STATE_DIR": str(folder.resolve() / "state")}
+    process = subprocess.run(words, env={**environment, **ours}, cwd=folder, capture_output=True, timeout=timeout_s)
     if process.returncode:
         said = (process.stdout + process.stderr).decode(errors="replace").strip()[-2000:]
         raise CommandError(f"{' '.join(command)} ended with {process.returncode}:\n{said}")

@@ -84,7 +84,7 @@ class _Demo:
         words = [str(argument) for argument in arguments]
         print(f"\n$ {program} {shlex.join(words)}", flush=True)
         module = [sys.executable, "-m", f"ddbio.cli.{_MODULES[program]}"]
-        done = subprocess.run([*module, *words], cwd=self._folder, env=_environment(), check=False)
+        done = subprocess.run([*module, *words], cwd=self._folder, env=_environment(self._folder), check=False)
         if done.returncode:
             raise SystemExit(done.returncode)
 
@@ -99,15 +99,16 @@ class _Demo:
             self._problems.append(what)
 
 
-def _environment() -> dict[str, str]:
-    """This process's, with keys that open nothing but the embedded endpoint."""
+def _environment(folder: Path) -> dict[str, str]:
+    """This process's, with keys that open nothing but the embedded endpoint, and the state of jobs in the folder."""
     keys = {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo", "AWS_EC2_METADATA_DISABLED": "true"}
     here = str(Path(__file__).resolve().parent.parent)
     path = os.pathsep.join(part for part in (here, os.environ.get("PYTHONPATH", "")) if part)
     inherited = {
         name: value for name, value in os.environ.items() if name not in ("AWS_PROFILE", "AWS_SESSION_TOKEN")
     }
-    return {**inherited, **keys, "PYTHONPATH": path, "NO_PROXY": "127.0.0.1"}
+    ours = {"PYTHONPATH": path, "NO_PROXY": "127.0.0.1", "DDBIO_STATE_DIR": str(folder.resolve() / "state")}
+    return {**inherited, **keys, **ours}
 
 
 def _sorted_lines(files: Iterable[Path]) -> list[bytes]:
