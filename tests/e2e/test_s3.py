@@ -369,11 +369,13 @@ def export_until_it_uploads(
     return done
 
 
+@pytest.mark.parametrize("s3", ["moto", "seaweedfs"], indirect=True)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda each: each.name)
 def test_an_export_goes_on_with_its_uploads(
     start_export: Start, run_export: Run, large_table: Simulator, bucket: Bucket, number: signal.Signals
 ) -> None:
-    """Stopped or killed in the middle of uploads in parts: no item is missing in the end, and none is there twice."""
+    """Stopped or killed in the middle of uploads in parts: no item is missing in the end, none is there twice, and
+    the objects are those of an export that nothing disturbed."""
     command_line = ("-t", "Orders", "--segments", 2, "-p", 2, "-d", f"s3://{bucket.name}/out")
     with start_export(*command_line) as command:
         command.until(lambda: large_table.table("Orders").consumed("read") > 3000)  # some parts are there
@@ -393,6 +395,10 @@ def test_an_export_goes_on_with_its_uploads(
     items = list(exported_items(bucket, "out/"))
     assert contents(items) == contents(large_table.table("Orders").items())
     assert done.counts["read"] == done.counts["exported"] == len(items)
+    files = json.loads(bucket.objects()["out/manifest.json"])["files"]
+    undisturbed = Bucket(bucket.client)
+    assert run_export(*command_line[:-1], f"s3://{undisturbed.name}/out").code == 0
+    assert json.loads(undisturbed.objects()["out/manifest.json"])["files"] == files, "checksums of parts and all"
 
 
 def test_fresh_drops_the_uploads_of_an_unfinished_export(
