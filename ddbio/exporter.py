@@ -25,7 +25,8 @@ from ddbio.exports.destination import Destination
 from ddbio.exports.manifest import MANIFEST_NAME, manifest
 from ddbio.exports.native_out import as_native, data_folder_of, folder_of, manifests, new_export_id
 from ddbio.exports.page_stream import StandardOutput, packed_by_itself
-from ddbio.exports.scanner import DEFAULT_EXPORT_LANES, ExportJob, short_name
+from ddbio.exports.scanner import DEFAULT_EXPORT_LANES, ExportJob
+from ddbio.exports.segment_files import short_name
 from ddbio.exports.subset import (
     Subset,
     choose_subset,

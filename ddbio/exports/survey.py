@@ -16,7 +16,8 @@ from ddbio.books.journal import open_journal
 from ddbio.engines.worker import WorkerContext
 from ddbio.errors import DdbioError
 from ddbio.exports.page_stream import PageStream
-from ddbio.exports.scanner import ExportJob, ExportLane, ExportWork, SegmentFiles
+from ddbio.exports.scanner import ExportJob, ExportLane, ExportWork
+from ddbio.exports.segment_files import SegmentFiles
 from ddbio.formats import Format
 from ddbio.formats.json_lines import JsonLines
 from ddbio.planning import Plan

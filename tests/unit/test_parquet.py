@@ -12,7 +12,8 @@ import pyarrow.parquet
 import pytest
 
 from ddbio.errors import AbortError
-from ddbio.exports.scanner import ColumnFiles, ExportJob
+from ddbio.exports.scanner import ExportJob
+from ddbio.exports.segment_files import ColumnFiles
 from ddbio.formats import FormatSpec, get_format
 from ddbio.formats.parquet import ParquetLayout
 from ddbio.formats.parquet.reading import row_groups

@@ -18,7 +18,8 @@ from ddbio.dynamodb.wire import Response, WireError
 from ddbio.engines.worker import StopRequested
 from ddbio.errors import AbortError, TransferError
 from ddbio.exports.quota import SharedQuota
-from ddbio.exports.scanner import FIRST_LIMIT, ExportJob, ExportLane, ExportWork, PageSize, SegmentFiles
+from ddbio.exports.scanner import FIRST_LIMIT, ExportJob, ExportLane, ExportWork, PageSize
+from ddbio.exports.segment_files import SegmentFiles
 from ddbio.exports.subset import WHOLE, Subset
 from ddbio.formats import FormatSpec
 from ddbio.formats.json_lines import JsonLines
