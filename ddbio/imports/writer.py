@@ -236,7 +236,8 @@ class ImportLane:
         """A batch that did not go through whole: from here on each of its records counts by itself."""
         offset, here = self._here.offset, self._here
         for line, (record, key, item) in enumerate(zip(run, keys, items, strict=True), here.lines):
-            self._pending.offer(Write(offset, line, key, record, item, ONE_UNIT))
+            accepted = self._pending.offer(Write(offset, line, key, record, item, ONE_UNIT))
+            assert accepted, "there was room for the whole of it"
             offset += len(record) + 1
         self._pass_by(run)
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import pytest
 
-from ddbio.simulator import Simulator
+from ddbio.simulator import FaultPlan, Simulator
 from tests.conftest import AWS_ENVIRONMENT, running
 from tests.e2e.items import Item, contents, plain_items, write_items
 from tests.endpoints import Endpoint, Registry
@@ -236,6 +236,22 @@ def s3(request: pytest.FixtureRequest, endpoints: Registry, environment: dict[st
 def orders(tmp_path: Path) -> list[Item]:
     """1,000 items; they are in `orders.json` in the current folder of the commands."""
     items = plain_items(1000)
+    write_items(tmp_path / "orders.json", items)
+    return items
+
+
+@pytest.fixture
+def slow(simulator: Simulator) -> Simulator:
+    """A table whose every answer takes 30 ms; no cap, no throttling. With few lanes a run lasts for seconds."""
+    simulator.create_table("Orders", "id:S")
+    simulator.faults = FaultPlan(latency_s=0.03)
+    return simulator
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> list[Item]:
+    """4,500 items in 8 units of work; they are in `orders.json`."""
+    items = plain_items(4500, padding=60)
     write_items(tmp_path / "orders.json", items)
     return items
 

@@ -18,22 +18,6 @@ IMPORT = ("-t", "Orders", "-s", "orders.json", "-p", 2, "--lanes", 2)
 LANES, BATCH = 4, 25
 
 
-@pytest.fixture
-def slow(simulator: Simulator) -> Simulator:
-    """A table whose every answer takes 30 ms."""
-    simulator.create_table("Orders", "id:S")
-    simulator.faults = FaultPlan(latency_s=0.03)
-    return simulator
-
-
-@pytest.fixture
-def many(tmp_path: Path) -> list[Item]:
-    """4,500 items in 8 units of work."""
-    items = plain_items(4500, padding=60)
-    write_items(tmp_path / "orders.json", items)
-    return items
-
-
 def jobs(environment: dict[str, str]) -> list[Path]:
     """The folders of the jobs there are."""
     return sorted(Path(environment["HOME"], ".local/state/ddbio").iterdir())

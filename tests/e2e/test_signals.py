@@ -23,22 +23,6 @@ Signals = signal.Signals
 BOTH = pytest.mark.parametrize("number", [Signals.SIGINT, Signals.SIGTERM], ids=lambda each: each.name)
 
 
-@pytest.fixture
-def slow(simulator: Simulator) -> Simulator:
-    """A table whose every answer takes 30 ms; no cap, no throttling. With few lanes a run lasts for seconds."""
-    simulator.create_table("Orders", "id:S")
-    simulator.faults = FaultPlan(latency_s=0.03)
-    return simulator
-
-
-@pytest.fixture
-def many(tmp_path: Path) -> list[Item]:
-    """4,500 items in 8 units of work; they are in `orders.json`."""
-    items = plain_items(4500, padding=60)
-    write_items(tmp_path / "orders.json", items)
-    return items
-
-
 # With 30 ms a request, 4 lanes write 3,000 items a second: one and a half seconds.
 IMPORT = ("-t", "Orders", "-s", "orders.json", "-p", 2, "--lanes", 2)
 # Under this cap a page is a quarter of a second's units: two seconds, a dozen pages or more.
