@@ -16,4 +16,4 @@ Path("config.ini").write_text(
     f"[AWS]\n{settings}REGION={os.environ['AWS_REGION']}\nENDPOINT_URL={os.environ['AWS_ENDPOINT_URL']}\n"
 )
 command = Path(sys.executable).with_name("dynamodb-csv")
-subprocess.run([command, "-i", "-t", "Orders", "-f", source], check=True)
+subprocess.run([sys.executable, command, "-i", "-t", "Orders", "-f", source], check=True)

@@ -23,7 +23,8 @@ WITH_COLUMNS = ("csv", "parquet")
 _SAID_OF = {
     "csv": "CSV keeps text: types come back with --csv-types; an empty cell may be an empty string, a null, or no "
     "attribute",
-    "parquet": "Parquet keeps types by column, lists and maps as JSON text; a null comes back as no attribute",
+    "parquet": "Parquet keeps types by column, lists and maps as JSON text; in columns of one type a null comes back "
+    "as no attribute",
 }
 Column = tuple[str, str]  # a name, and one of CSV_TYPES
 _MOST_TYPES_SAID = 30
