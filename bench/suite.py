@@ -271,7 +271,14 @@ class Suite:
             for each in contenders:
                 if each.missing:
                     continue
-                each.run(self.folder)
+                try:
+                    each.run(self.folder)
+                except CommandError as error:
+                    if each.idle is None:
+                        raise
+                    each.missing, each.runs = f"failed: {str(error).splitlines()[-1]}", []
+                    print(f"  {each.job}: {each.name}: {each.missing}", flush=True)
+                    continue
                 print(f"  {each.job}: {each.name}: {each.runs[-1].cpu_s:.2f} CPU-s", flush=True)
                 self._remove_outputs()
 

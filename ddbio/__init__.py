@@ -31,6 +31,7 @@ what the stories are made of
 what is moved
     units         all that crosses between parent and workers: units of work, cursors, reports
     items         plain values on one side, typed attribute values on the other
+    shape         what the items of a table have in common, so that many are decoded as fast as one
     keys          what makes two items one, and what is no key
     transforms    what becomes of an item on its way
     capacity      sizes and capacity units

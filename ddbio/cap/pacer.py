@@ -144,7 +144,7 @@ class Pacer:
             if await self._wait_for_turn(costs):
                 return
         else:
-            if now_s - self._granted_s > KEEP_GRANT_S:
+            if self._capped and now_s - self._granted_s > KEEP_GRANT_S:
                 self._give_back()
             if self._may_go(costs):
                 self._go(costs)

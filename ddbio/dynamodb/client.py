@@ -139,7 +139,7 @@ class DataClient:
     async def _attempt_once(self, operation: Operation[Reply], body: bytes) -> Reply:
         response = await self._connection.request(self._signer.headers(operation.target, body), body)
         if response.status != 200:
-            raise parse_error(response.status, response.body)
+            raise parse_error(response.status, bytes(response.body))
         try:
             return operation.decode(response.body)
         except (msgspec.MsgspecError, ValueError) as exc:

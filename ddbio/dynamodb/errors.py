@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from ddbio.dynamodb.wire import PROXY_HINT
+from ddbio.dynamodb.proxy import PROXY_HINT
 
 
 class Kind(Enum):

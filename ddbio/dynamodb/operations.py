@@ -11,6 +11,7 @@ import orjson
 
 from ddbio.cap.buckets import Units
 from ddbio.items import AttributeMap
+from ddbio.shape import Alike
 
 Reply = TypeVar("Reply")
 
@@ -27,7 +28,7 @@ class Operation(Generic[Reply]):
 
     target: str
     budgets: tuple[str, ...]
-    decode: Callable[[bytes], Reply]
+    decode: Callable[[bytes | memoryview], Reply]
     consumed: Callable[[Reply], Units | None]
     left_over: Callable[[Reply], bool] = lambda _: False
 
@@ -129,9 +130,22 @@ def batch_write_body(
     puts: items. deletes: keys. Both as `encode_item` gives them.
     by_index: have the service say what each index consumed.
     """
-    requests = b"".join((b'{"PutRequest":{"Item":', b'}},{"PutRequest":{"Item":'.join(puts), b"}}")) if puts else b""
+    requests = b"%b%b%b" % (_PUT, _NEXT_PUT.join(puts), _PUT_END) if puts else b""
     if deletes:
         requests += b"," * bool(puts) + b",".join([b'{"DeleteRequest":{"Key":%b}}' % key for key in deletes])
+    return _batch(table, requests, by_index)
+
+
+def batch_put_body(table: str, lines: bytes, *, by_index: bool = False) -> bytes:
+    """The same for puts. lines: items as `encode_item` gives them, with a line end each."""
+    return _batch(table, b"%b%b%b" % (_PUT, lines[:-1].replace(b"\n", _NEXT_PUT), _PUT_END), by_index)
+
+
+_PUT, _PUT_END = b'{"PutRequest":{"Item":', b"}}"
+_NEXT_PUT = b"%b,%b" % (_PUT_END, _PUT)
+
+
+def _batch(table: str, requests: bytes, by_index: bool) -> bytes:
     return b'{"RequestItems":{%b:[%b]},"ReturnConsumedCapacity":"%b"}' % (
         orjson.dumps(table),
         requests,
@@ -204,11 +218,39 @@ def _of_page(reply: ScanReply) -> Units | None:
     return None if told is None or told.CapacityUnits is None else (told.CapacityUnits,)
 
 
-def scan_operation(page_items: Any) -> Operation[ScanReply]:
-    """Scan, with `Items` decoded to the type that a format renders."""
+def scan_operation(page_items: Any, alike: Alike | None = None) -> Operation[ScanReply]:
+    """Scan, with `Items` decoded to the type that a format renders, or to the narrower one of the items at hand."""
+    decode = _scan_decoder(page_items)
+    if alike is not None:
+        decode = _NarrowingDecoder(decode, alike).decode
+    return Operation("DynamoDB_20120810.Scan", ("",), decode, _of_page)
+
+
+def _scan_decoder(page_items: Any) -> Callable[[bytes | memoryview], ScanReply]:
     reply_type = msgspec.defstruct("ScanReplyOfFormat", [("Items", page_items)], bases=(ScanReply,), kw_only=True)
     decoder: msgspec.json.Decoder[ScanReply] = msgspec.json.Decoder(reply_type)
-    return Operation("DynamoDB_20120810.Scan", ("",), decoder.decode, _of_page)
+    return decoder.decode
+
+
+class _NarrowingDecoder:
+    """Decodes an answer to the narrower type, and where it does not fit to that of any items."""
+
+    def __init__(self, decode_any: Callable[[bytes | memoryview], ScanReply], alike: Alike) -> None:
+        self._decode_any = decode_any
+        self._alike = alike
+        self._decode: Callable[[bytes | memoryview], ScanReply] | None = None
+
+    def decode(self, body: bytes | memoryview) -> ScanReply:
+        if self._decode is not None:
+            try:
+                return self._decode(body)
+            except msgspec.ValidationError:
+                pass
+        reply = self._decode_any(body)
+        if self._alike.learn(reply.Items):
+            narrow = self._alike.page_items
+            self._decode = _scan_decoder(narrow) if narrow is not None else None
+        return reply
 
 
 def scan_body(

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from ddbio.credentials import Keys, KeysProvider
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
+_PADS = (0x36, 0x5C)
 _CONTENT_TYPE = "application/x-amz-json-1.0"
 
 
@@ -47,7 +48,7 @@ class Signer:
         self._keys: Keys | None = None
         self._second = -1
         self._date = ""
-        self._day_key = b""
+        self._inner = self._outer = hashlib.sha256()
         self._scope = ""
         self._stamp = ""
         self._token_header = ""
@@ -60,7 +61,10 @@ class Signer:
         canonical, to_sign, lines = self._prepared.get(target) or self._prepare(target)
         canonical += hashlib.sha256(body).hexdigest()
         to_sign += hashlib.sha256(canonical.encode()).hexdigest()
-        return f"{lines}{_digest(self._day_key, to_sign).hex()}\r\n"
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(to_sign.encode())
+        outer.update(inner.digest())
+        return f"{lines}{outer.hexdigest()}\r\n"
 
     def _prepare(self, target: str) -> tuple[str, str, str]:
         """The canonical request, the text to sign and the header lines, each up to what depends on the body."""
@@ -97,7 +101,10 @@ class Signer:
         key = f"AWS4{keys.secret_key}".encode()
         for part in (date, self._region, self._service, "aws4_request"):
             key = _digest(key, part)
-        self._day_key = key
+        # HMAC by hand (RFC 2104), so that its halves of the day are hashed once: a third of the time.
+        self._inner, self._outer = (
+            hashlib.sha256(bytes([byte ^ pad for byte in key.ljust(64, b"\0")])) for pad in _PADS
+        )
         self._token_header = keys.token or ""
         token_name = "x-amz-security-token;" if keys.token else ""
         self._signed_headers = f"content-type;host;x-amz-date;{token_name}x-amz-target"

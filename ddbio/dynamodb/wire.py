@@ -4,6 +4,9 @@ A `Connection` is an asyncio protocol with nodejs's response parser (httptools) 
 used and again after it was lost. It knows nothing of DynamoDB but the checksum header, and retries nothing: every
 fault becomes a `WireError`, and the retry layer (`ddbio.dynamodb.client`) decides.
 
+It receives into memory of its own. A parser copies what it finds, which is cheap for the answer to a write and as
+dear as decoding for a page of a megabyte: the body of a large answer passes by it, into memory that is used again.
+
 TLS is always verified, against the CA bundle botocore would use. Proxies: CONNECT for https endpoints, absolute
 request targets for http ones.
 """
@@ -11,24 +14,31 @@ request targets for http ones.
 from __future__ import annotations
 
 import asyncio
-import base64
 import errno
-import socket
 import ssl
-import zlib
-from collections.abc import Sequence
+import weakref
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
-from urllib.parse import SplitResult, unquote, urlsplit
+from typing import NamedTuple, cast
+from urllib.parse import urlsplit
 
 import httptools
 
+from ddbio.dynamodb import proxy
+
+try:
+    from isal.isal_zlib import crc32  # 13 times as fast
+except ImportError:
+    from zlib import crc32
+
 CONNECT_TIMEOUT_S = 10.0
-_CONNECT_REPLY_LIMIT_BYTES = 65_536
 _CRC_HEADER_BYTES = len("x-amz-crc32")  # no other header of the service is so long: the rest is passed over
+_LENGTH_HEADER_BYTES = len("content-length")  # nor so long
+_READ_BYTES = 65_536  # at once, of a head and what comes with it; a body that is no longer is left to the parser
+_GROWTH_BYTES = 262_144  # pages differ a little: not each that is the largest yet needs new memory
+_MOST_KEPT_BYTES = 4 << 20  # from answer to answer, by each connection
+_MOST_STRAIGHT_BYTES = 64 << 20  # four times the largest answer there is: who announces more gets no memory for it
 _UNVERIFIED = "check AWS_CA_BUNDLE (or ca_bundle of the profile), --endpoint-url, and who answers there"
 _MANY_FILES = "use fewer connections (--lanes), or raise the limit (ulimit -n)"
-PROXY_HINT = "check HTTPS_PROXY and HTTP_PROXY, with the user and password in them, and NO_PROXY"
 
 
 class WireError(Exception):
@@ -86,11 +96,15 @@ class Endpoint:
 
 
 class Response(NamedTuple):
+    """body: of a large answer the connection's own memory, which it uses again as soon as nobody holds this very
+    memoryview any more (a `msgspec.Raw` decoded from it does). A slice of it does not count: copy what is to stay.
+    """
+
     status: int
-    body: bytes
+    body: bytes | memoryview
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One connection, one request at a time. Not thread-safe; belongs to one event loop.
 
     timeout_s: from the last byte sent to the last byte of the answer.
@@ -100,14 +114,21 @@ class Connection(asyncio.Protocol):
         self._endpoint = endpoint
         self._ssl_context = ssl_context
         self._timeout_s = timeout_s
-        proxied = endpoint.proxy_url is not None and not endpoint.tls
-        target = f"{endpoint.url.rstrip('/')}/" if proxied else "/"
-        self._request_line = f"POST {target} HTTP/1.1\r\n{_proxy_authorization(endpoint) if proxied else ''}"
+        self._request_line = "POST / HTTP/1.1\r\n"
+        if endpoint.proxy_url is not None and not endpoint.tls:
+            target = f"{endpoint.url.rstrip('/')}/"
+            self._request_line = f"POST {target} HTTP/1.1\r\n{proxy.authorization(endpoint.proxy_url)}"
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._answer: asyncio.Future[Response] | None = None
-        self._body: list[bytes] = []
+        self._incoming = memoryview(bytearray(_READ_BYTES))  # what the parser is to see next
         self._crc32: bytes | None = None
+        self._length: bytes | None = None  # of the body, where it is announced
+        self._body: list[bytes | memoryview] = []
+        self._page = memoryview(b"")  # where large bodies are received, in front
+        self._end = 0  # of the body there
+        self._missing = 0  # bytes of it that have not come yet; 0 while the parser receives
+        self._lent: weakref.ref[memoryview] | None = None  # the last body there
         self._bytes_of_answer = 0
         self._due_s = 0.0  # when the answer must be complete
         self._timer: asyncio.TimerHandle | None = None
@@ -120,7 +141,7 @@ class Connection(asyncio.Protocol):
             raise WireError("cut", "the connection was closed as soon as it was open", sent=False)
         loop = asyncio.get_running_loop()
         self._answer = answer = loop.create_future()
-        self._body, self._crc32, self._bytes_of_answer = [], None, 0
+        self._body, self._crc32, self._length, self._bytes_of_answer = [], None, None, 0
         head = f"{self._request_line}{headers}Content-Length: {len(body)}\r\nAccept-Encoding: identity\r\n\r\n"
         self._transport.write(head.encode() + body)
         self._due_s = loop.time() + self._timeout_s
@@ -149,6 +170,8 @@ class Connection(asyncio.Protocol):
             await asyncio.wait_for(self._open(), CONNECT_TIMEOUT_S)
         except asyncio.TimeoutError:
             raise WireError("connect", f"no connection within {CONNECT_TIMEOUT_S:.0f} s", sent=False) from None
+        except proxy.ProxyError as exc:
+            raise WireError("proxy", str(exc), sent=False, hint=exc.hint) from None
         except ssl.SSLCertVerificationError as exc:
             detail = f"the certificate of {self._endpoint.address[0]} cannot be verified: {exc.verify_message}"
             raise WireError("tls", detail, sent=False, hint=_UNVERIFIED) from None
@@ -167,26 +190,36 @@ class Connection(asyncio.Protocol):
                 lambda: self, host, port, ssl=self._ssl_context, server_hostname=server_hostname
             )
         else:
-            tunnel = await _open_proxy(self._endpoint)
+            tunnel = await proxy.connect(self._endpoint.proxy_url, (host, port) if self._endpoint.tls else None)
             await loop.create_connection(
                 lambda: self, sock=tunnel, ssl=self._ssl_context, server_hostname=server_hostname
             )
 
-    # -- asyncio.Protocol
+    # -- asyncio.BufferedProtocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's transports do not inherit from it
         self._parser = httptools.HttpResponseParser(self)
+        self._missing = 0
 
-    def data_received(self, data: bytes) -> None:
-        if self._answer is None or self._parser is None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._page[self._end - self._missing :] if self._missing else self._incoming
+
+    def buffer_updated(self, nbytes: int) -> None:
+        answer = self._answer
+        if answer is None or self._parser is None:
             self.close()  # bytes nobody asked for: the stream is out of step
             return
-        self._bytes_of_answer += len(data)
+        self._bytes_of_answer += nbytes
+        if self._missing:
+            self._came_straight(nbytes)
+            return
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(self._incoming[:nbytes])
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
             self._fail("garbage", f"the answer is not HTTP: {exc}")
+        if not answer.done():
+            self._go_straight()
 
     def connection_lost(self, exc: Exception | None) -> None:
         detail = f"the connection was closed after {self._bytes_of_answer} bytes of the answer"
@@ -199,8 +232,11 @@ class Connection(asyncio.Protocol):
             self.close()  # a second answer behind the first: what is left of it would be taken for the next one
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if len(name) == _CRC_HEADER_BYTES and name.lower() == b"x-amz-crc32":
+        size = len(name)
+        if size == _CRC_HEADER_BYTES and name.lower() == b"x-amz-crc32":
             self._crc32 = value
+        elif size == _LENGTH_HEADER_BYTES and name.lower() == b"content-length":
+            self._length = value
 
     def on_body(self, data: bytes) -> None:
         self._body.append(data)
@@ -209,16 +245,45 @@ class Connection(asyncio.Protocol):
         assert self._parser is not None
         status = self._parser.get_status_code()
         if status < 200:  # an interim answer, which a proxy may send unasked: the answer follows
-            self._crc32 = None
+            self._crc32 = self._length = None
             return
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        if self._crc32 is not None and zlib.crc32(body) != _integer(self._crc32):
+        if self._crc32 is not None and crc32(body) != _integer(self._crc32):
             self._fail("checksum", f"x-amz-crc32 does not match the {len(body)} bytes received")
             return
         if not self._parser.should_keep_alive():
             self.close()
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(Response(status, body))
+
+    # -- large bodies
+
+    def _go_straight(self) -> None:
+        """If the head is complete and a large body begun, the rest of it passes by the parser."""
+        length = _integer(self._length or b"")
+        if not self._body or not _READ_BYTES < length <= _MOST_STRAIGHT_BYTES:
+            return
+        # Longer than the body: a read that fills all there is would be followed by another one in vain.
+        if len(self._page) <= length or (self._lent is not None and self._lent() is not None):
+            self._page = memoryview(bytearray((length // _GROWTH_BYTES + 1) * _GROWTH_BYTES))
+        begun = b"".join(self._body)
+        self._page[: len(begun)] = begun
+        self._end, self._missing = length, length - len(begun)
+
+    def _came_straight(self, nbytes: int) -> None:
+        self._missing -= nbytes
+        if self._missing > 0:
+            return
+        in_step, self._missing = self._missing == 0, 0
+        body = self._page[: self._end]
+        self._body, self._lent = [body], weakref.ref(body)
+        if len(self._page) > _MOST_KEPT_BYTES:
+            self._page = memoryview(b"")
+        self.on_message_complete()
+        self._body = []  # only who asked holds it now
+        self._parser = httptools.HttpResponseParser(self)  # the old one still waits for the body
+        if not in_step:
+            self.close()  # a second answer behind the first, as above
 
     # -- failing
 
@@ -242,65 +307,3 @@ class Connection(asyncio.Protocol):
 
 def _integer(text: bytes) -> int:
     return int(text) if text.isdigit() else -1
-
-
-def _proxy_authorization(endpoint: Endpoint) -> str:
-    """The header line with the proxy's user and password; empty where its URL has none."""
-    proxy = urlsplit(endpoint.proxy_url or "")
-    if not proxy.username:
-        return ""
-    user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-    return f"Proxy-Authorization: Basic {base64.b64encode(user.encode()).decode()}\r\n"
-
-
-async def _open_proxy(endpoint: Endpoint) -> socket.socket:
-    """A connected socket to the proxy; for https endpoints, a tunnel through it."""
-    assert endpoint.proxy_url is not None
-    sock = await _connect_to_any(await _addresses(urlsplit(endpoint.proxy_url)))
-    try:
-        if endpoint.tls:
-            await _tunnel(sock, endpoint)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-async def _addresses(proxy: SplitResult) -> Sequence[tuple[Any, ...]]:
-    loop = asyncio.get_running_loop()
-    return await loop.getaddrinfo(proxy.hostname, proxy.port or 80, type=socket.SOCK_STREAM)
-
-
-async def _connect_to_any(found: Sequence[tuple[Any, ...]]) -> socket.socket:
-    """To the first of these addresses that accepts: a name may stand for an IPv6 address that nobody listens on."""
-    for number, (family, kind, protocol, _, address) in enumerate(found, 1):
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(sock, address)
-        except BaseException as exc:
-            sock.close()
-            if not isinstance(exc, OSError) or number == len(found):
-                raise
-        else:
-            return sock
-    raise OSError("the proxy has no address")
-
-
-async def _tunnel(sock: socket.socket, endpoint: Endpoint) -> None:
-    loop = asyncio.get_running_loop()
-    host, port = endpoint.address
-    target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    request = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{_proxy_authorization(endpoint)}\r\n"
-    await loop.sock_sendall(sock, request.encode())
-    reply = b""
-    while b"\r\n\r\n" not in reply:
-        data = await loop.sock_recv(sock, 4096)
-        reply += data
-        if not data or len(reply) > _CONNECT_REPLY_LIMIT_BYTES:
-            raise WireError("proxy", "the proxy did not answer CONNECT", sent=False)
-    status_line = reply.split(b"\r\n", 1)[0].decode("latin-1")
-    status = "".join(status_line.split(" ")[1:2])
-    if status != "200":
-        hint = PROXY_HINT if status.startswith("4") else ""  # 5xx: the proxy's own trouble, or the way behind it
-        raise WireError("proxy", f"the proxy refused the tunnel: {status_line}", sent=False, hint=hint)

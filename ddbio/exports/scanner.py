@@ -16,7 +16,7 @@ import msgspec
 from ddbio.capacity import MAX_PAGE_BYTES, page_read_units
 from ddbio.dynamodb.client import DataClient
 from ddbio.dynamodb.errors import ServiceError
-from ddbio.dynamodb.operations import scan_body, scan_operation
+from ddbio.dynamodb.operations import Operation, ScanReply, scan_body, scan_operation
 from ddbio.dynamodb.session import DataPlane
 from ddbio.engines.worker import WorkerContext
 from ddbio.errors import RecordError, TransferError
@@ -72,7 +72,7 @@ class ExportWork:
         self.context = context
         self.format = self.open_format()
         self.transform = open_transform(job.transform)
-        self.scan = scan_operation(self.format.page_items if self.transform is None else list[AttributeMap])
+        self.scan = self._scan_operation()
         self.storage = open_storage(job.destination, job.aws, context.keys) if job.destination != STDOUT else None
         self.new_client = job.data_plane.open(context, job.table)
         self.page_size = PageSize(
@@ -84,6 +84,11 @@ class ExportWork:
 
     def open_format(self) -> Format:
         return get_format(self.job.format)
+
+    def _scan_operation(self) -> Operation[ScanReply]:
+        if self.transform is not None:
+            return scan_operation(list[AttributeMap])
+        return scan_operation(self.format.page_items, self.format.alike)
 
     def new_files(self, unit: SegmentUnit) -> SegmentFiles | PageStream:
         if self.storage is None:

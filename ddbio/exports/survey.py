@@ -84,6 +84,10 @@ class NamesAndTypes(JsonLines):
 
     page_items: Any = list[dict[str, dict[str, msgspec.Raw]]]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.alike = None
+
 
 class SurveyWork(ExportWork):
     def lane(self) -> SurveyLane:

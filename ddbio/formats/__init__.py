@@ -4,12 +4,12 @@ A format turns the bytes of one record into an attribute map (import) and the it
 (export), and it knows where one record ends and the next begins. It knows nothing of files, units, tables or the
 network. What a job was told of a format (columns, types, a delimiter) stands in a `FormatSpec`, which is plain data
 and travels with the units; `get_format` makes the format of it. Adding a format is one module and one line in
-`FORMATS`.
+`FORMATS`; what `Tabular` and `alike` ask for may come later, as it only makes it faster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
@@ -18,10 +18,11 @@ from ddbio.errors import UsageError
 
 if TYPE_CHECKING:  # the commands' --help asks this module for the names, and should not wait for decoders
     from ddbio.items import AttributeMap
+    from ddbio.shape import Alike, Columns
 
 
 class Format(Protocol):
-    """A format, without state of its own between calls: one instance serves all lanes of a worker.
+    """A format: one instance serves all lanes of a worker. What it keeps between calls only makes it faster.
 
     Every record ends in a line end, which is no part of it; whether there may be others inside is its own matter.
     """
@@ -29,6 +30,7 @@ class Format(Protocol):
     suffix: str  # of the files an export writes, with the dot
     source_suffixes: tuple[str, ...]  # of the files an import picks up in a folder
     page_items: Any  # the type to which msgspec decodes the `Items` of a Scan page for `render`
+    alike: Alike | None  # the same for the items of one table, learned; None where that would be no faster
     cut_anywhere: bool  # whether every line end ends a record, so that a file can be cut without reading it
     head: bytes  # what every file of an export begins with
     one_unit_bytes: int  # a record of at most so many bytes is one write unit, whatever is in it
@@ -56,6 +58,14 @@ class Columnar(Protocol):
 
     def lines_of_part(self, file: BinaryIO, start: int) -> Iterator[bytes]:
         """The records of the unit that begins at `start`, some at a time, as lines that `parse` takes."""
+
+
+@runtime_checkable
+class Tabular(Protocol):
+    """What a format has beside `parse` if it is faster with records that are alike."""
+
+    def columns(self, records: Sequence[bytes]) -> Columns | None:
+        """What `parse` would say of these records; None where that is not known to be the same."""
 
 
 class Encoder(Protocol):

@@ -112,6 +112,7 @@ class DynamoDBJson(JsonText):
     suffix = ".json"
     source_suffixes = (".json", ".jsonl")
     page_items = list[msgspec.Raw]
+    alike = None
     one_unit_bytes = ONE_UNIT_BYTES
 
     def parse(self, record: bytes) -> AttributeMap:

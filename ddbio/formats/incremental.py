@@ -20,6 +20,7 @@ class IncrementalExport(Lines):
     suffix = ".json"
     source_suffixes = (".json",)
     page_items: Any = None
+    alike = None
     one_unit_bytes = ONE_UNIT_BYTES
 
     def parse(self, record: bytes) -> AttributeMap:

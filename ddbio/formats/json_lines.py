@@ -6,17 +6,20 @@ What JSON cannot say is tagged (see `ddbio.items`), so the format is lossless bo
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from ddbio.errors import RecordError
 from ddbio.formats.framing import JsonText
-from ddbio.items import MAX_DEPTH, AttributeMap, AttributeValue, NumberText, to_attributes, to_plain
+from ddbio.formats.json_pages import Item, JsonPages
+from ddbio.formats.json_rows import JsonRows
+from ddbio.items import MAX_DEPTH, AttributeMap, NumberText, to_attributes
+from ddbio.shape import Alike, Columns
 
 # float_hook is called with the text of a number, before it could lose a digit; integers of any size stay exact.
 decode = msgspec.json.Decoder(float_hook=NumberText).decode
-encode_lines = msgspec.json.Encoder().encode_lines  # a page at once: a call for each item costs four times as much
 
 _HALF_A_PAIR = re.compile(rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])")
 
@@ -64,8 +67,16 @@ ONE_UNIT_BYTES = 512
 class JsonLines(JsonText):
     suffix = ".json"
     source_suffixes: tuple[str, ...] = (".json", ".jsonl")
-    page_items: Any = list[dict[str, AttributeValue]]
+    page_items: Any = list[Item]
     one_unit_bytes = ONE_UNIT_BYTES
+
+    def __init__(self) -> None:
+        self._pages = JsonPages()
+        self.alike: Alike | None = self._pages
+        self._rows = JsonRows(decode_object)
+
+    def columns(self, records: Sequence[bytes]) -> Columns | None:
+        return self._rows.columns(records)
 
     def parse(self, record: bytes) -> AttributeMap:
         try:
@@ -74,5 +85,5 @@ class JsonLines(JsonText):
             value = None
         return to_attributes(value if type(value) is dict else decode_object(record))  # the latter says what is wrong
 
-    def render(self, items: list[dict[str, AttributeValue]]) -> bytes:
-        return encode_lines([to_plain(item) for item in items])
+    def render(self, items: list[Any]) -> bytes:
+        return self._pages.render(items)

@@ -74,6 +74,7 @@ class RejectedRecords(Lines):
         self.suffix = self._format.suffix
         self.source_suffixes = self._format.source_suffixes
         self.page_items = self._format.page_items
+        self.alike = None
         self.one_unit_bytes = self._format.one_unit_bytes  # a record is never longer than the line it is in
 
     def parse(self, record: bytes) -> AttributeMap:

@@ -55,12 +55,12 @@ class Batch:
         """How many more writes fit, if they are small."""
         return max(0, self._most_writes - len(self._writes))
 
-    def takes_whole(self, writes: int) -> bool:
-        """Whether so many writes of a unit each are a request, and nothing is pending."""
+    def takes_whole(self, units: int) -> bool:
+        """Whether as many writes as fit may be a request that costs so much, and nothing is pending."""
         if self._writes:
             return False
         self._limit_units = self._most_units()
-        return writes <= self._limit_units
+        return units <= self._limit_units
 
     def writes(self) -> list[Write]:
         return list(self._writes.values())

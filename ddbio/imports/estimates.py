@@ -80,6 +80,13 @@ class WriteEstimates:
             ]
         )
 
+    def of_small_puts(self, count: int, entries: Sequence[int]) -> tuple[int, ...]:
+        """Units by budget, uncorrected, of puts of a unit each. entries: how many of them each index has one of."""
+        units = [count, *self._nothing[1:]]
+        for each, number in zip(self._indexes, entries, strict=True):
+            units[each.budget] += number
+        return tuple(units)
+
     def learn(self, estimated: Units, consumed: Units) -> None:
         """An answer said what a request consumed of which all items were written."""
         if consumed == estimated:

@@ -19,6 +19,7 @@ import msgspec
 from ddbio.capacity import MAX_BATCH_WRITES, item_size_bytes, write_units
 from ddbio.dynamodb.operations import (
     Operation,
+    batch_put_body,
     batch_write_body,
     batch_write_operation,
     encode_item,
@@ -43,8 +44,8 @@ class WriteMode(Protocol):
     key_of: the identity of the item a record is about. Raises RecordError.
     operation: its answers say what was left `unprocessed()`.
     units_of: what writing it consumes, by budget; see `WriteEstimates.of_put`. Raises RecordError.
-    body_of_puts: the request of items as `encode_item` gives them; None where a record may be something else than a
-        put into the one table, or a small one more than one unit.
+    body_of_puts: the request of items, as `batch_put_body` takes them; None where a record may be something else than
+        a put into the one table.
     new_write: called with the fields of `Write` up to `units`, and the attributes in the place of `item`.
     """
 
@@ -54,7 +55,7 @@ class WriteMode(Protocol):
     key_of: KeyOf
     units_of: UnitsOf
     new_write: Callable[..., Write]
-    body_of_puts: Callable[[Sequence[bytes]], bytes] | None
+    body_of_puts: Callable[[bytes], bytes] | None
 
     def body(self, writes: Sequence[Write]) -> bytes:
         """The request of these writes."""
@@ -86,13 +87,13 @@ class Puts:
         self.key_of: KeyOf = key_checker(table)
         self.units_of: UnitsOf = self.estimates.of_put
         self.new_write: Callable[..., Write] = new_put
-        self.body_of_puts: Callable[[Sequence[bytes]], bytes] | None = None if table.indexes else self._body_of_puts
+        self.body_of_puts: Callable[[bytes], bytes] | None = self._body_of_puts
 
     def body(self, writes: Sequence[Write]) -> bytes:
-        return self._body_of_puts([write.item for write in writes])
+        return batch_write_body(self.address, [write.item for write in writes], by_index=self.by_index)
 
-    def _body_of_puts(self, items: Sequence[bytes]) -> bytes:
-        return batch_write_body(self.address, items, by_index=self.by_index)
+    def _body_of_puts(self, lines: bytes) -> bytes:
+        return batch_put_body(self.address, lines, by_index=self.by_index)
 
     def condition_units(self, writes: Sequence[Write]) -> float:
         return 0.0

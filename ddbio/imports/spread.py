@@ -48,7 +48,7 @@ class SpreadPuts:
     """Puts into several tables. An item without an address is for the first."""
 
     most_writes = MAX_BATCH_WRITES
-    body_of_puts: Callable[[Sequence[bytes]], bytes] | None = None
+    body_of_puts: Callable[[bytes], bytes] | None = None
     new_write: Callable[..., Write]
 
     def __init__(self, tables: Sequence[TableInfo]) -> None:

@@ -29,10 +29,9 @@ from ddbio.formats import Format, FormatSpec, get_format
 from ddbio.formats.framing import JsonText
 from ddbio.imports.batch import Batch, Write
 from ddbio.imports.blocks import RECORD_LIMIT_BYTES, Block
-from ddbio.imports.estimates import ONE_UNIT
 from ddbio.imports.modes import MODES, WriteMode
 from ddbio.imports.reader import RecordReader
-from ddbio.imports.small_puts import prepare_small_puts
+from ddbio.imports.small_puts import SmallPuts
 from ddbio.imports.spread import SpreadPuts, unknown_table
 from ddbio.items import Addressed, AttributeMap
 from ddbio.keys import ItemKey
@@ -78,6 +77,7 @@ class ImportWork:
         self.job = job
         self.context = context
         self.format_of: Callable[[FormatSpec], Format] = cache(get_format)
+        self.small_puts_of: Callable[[FormatSpec], SmallPuts] = cache(self._small_puts)
         self.tables = (job.table, *job.more_tables)
         self.mode: WriteMode = SpreadPuts(self.tables) if job.more_tables else MODES[job.mode](job.table)
         self.transform = open_transform(job.transform)
@@ -86,6 +86,9 @@ class ImportWork:
 
     def lane(self) -> ImportLane:
         return ImportLane(self)
+
+    def _small_puts(self, format: FormatSpec) -> SmallPuts:
+        return SmallPuts(self.job.table, self.format_of(format), self.mode.key_of)
 
 
 class _Position(msgspec.Struct, gc=False):
@@ -129,6 +132,7 @@ class ImportLane:
         self._rejects: list[Reject] = []
         self._unit: ImportUnit
         self._format: Format
+        self._small_puts: SmallPuts
         self._here = self._clean = _Position()
         self._reported = Tally()  # all that was counted of the unit up to the last report
         self._report_due_s = 0.0
@@ -172,6 +176,7 @@ class ImportLane:
     def _begin(self, unit: ImportUnit) -> None:
         self._unit = unit
         self._format = self._work.format_of(unit.format)
+        self._small_puts = self._work.small_puts_of(unit.format)
         self._here, self._clean = _Position.of(unit), _Position.of(unit)
         self._reported = _counted_before(unit)
         self._client.tally = self._reported.copy()
@@ -208,21 +213,21 @@ class ImportLane:
         mode, client = self._work.mode, self._client
         if mode.body_of_puts is None or len(run) < mode.most_writes or not self._pending.takes_whole(len(run)):
             return False
-        prepared = prepare_small_puts(run, self._format, mode.key_of)
-        if prepared is None:
+        puts = self._small_puts.prepare(run)
+        if puts is None:
             return False
-        keys, items = prepared
-        body, estimate = mode.body_of_puts(items), mode.estimates.of_batch([ONE_UNIT] * len(run))
-        if len(body) > MAX_REQUEST_BYTES:
+        units, body = mode.estimates.of_small_puts(len(run), puts.entries), mode.body_of_puts(puts.lines)
+        if len(body) > MAX_REQUEST_BYTES or (puts.entries and not self._pending.takes_whole(units[0])):
             return False
+        estimate = mode.estimates.of_batch([units])
         try:
             left = self._keys_of((await client.call(mode.operation, body, estimate)).unprocessed())
         except ServiceError:
-            self._make_pending(run, keys, items)
+            self._make_pending(run)
             await self._pause_if(await self._send_halves(self._pending.writes()))
         else:
             if left:
-                self._make_pending(run, keys, items)
+                self._make_pending(run)
                 self._written(self._pending.writes(), left)
                 await self._pause_if(True)
             else:
@@ -232,11 +237,13 @@ class ImportLane:
         await self._look_around()
         return True
 
-    def _make_pending(self, run: Sequence[bytes], keys: Sequence[ItemKey], items: Sequence[bytes]) -> None:
+    def _make_pending(self, run: Sequence[bytes]) -> None:
         """A batch that did not go through whole: from here on each of its records counts by itself."""
-        offset, here = self._here.offset, self._here
-        for line, (record, key, item) in enumerate(zip(run, keys, items, strict=True), here.lines):
-            accepted = self._pending.offer(Write(offset, line, key, record, item, ONE_UNIT))
+        format, mode, offset = self._format, self._work.mode, self._here.offset
+        for line, record in enumerate(run, self._here.lines):
+            attributes = format.parse(record)
+            key, units = mode.key_of(attributes), mode.units_of(attributes, True)
+            accepted = self._pending.offer(mode.new_write(offset, line, key, record, attributes, units))
             assert accepted, "there was room for the whole of it"
             offset += len(record) + 1
         self._pass_by(run)

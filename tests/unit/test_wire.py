@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import importlib.util
+import itertools
+import random
 import socket
 import ssl
+import sys
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 from unittest import mock
 
+import msgspec
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from ddbio.dynamodb import wire
 from ddbio.dynamodb.wire import Connection, Endpoint, Response, WireError
@@ -20,6 +27,7 @@ from tests.certificates import Certificates
 from tests.unit.peer import CUT, HANG, Peer, Proxy, chunked, listening, ok
 from tests.unit.support import LOOPS, run
 
+LARGE = random.Random(1).randbytes(1_200_000)
 HEADERS = "Host: localhost\r\nX-Amz-Target: DynamoDB_20120810.Scan\r\n"
 Loop = Callable[[], asyncio.AbstractEventLoop]
 Story = Callable[[Connection, Peer], Awaitable[Any]]
@@ -93,7 +101,7 @@ def test_a_connection_is_used_again(new_loop: Loop) -> None:
     ],
 )
 def test_a_connection_that_ended_is_opened_again(new_loop: Loop, last: object) -> None:
-    async def story(connection: Connection, peer: Peer) -> list[bytes]:
+    async def story(connection: Connection, peer: Peer) -> list[bytes | memoryview]:
         first = await ask(connection)
         await asyncio.sleep(0.02)
         return [first.body, (await ask(connection)).body]
@@ -104,10 +112,10 @@ def test_a_connection_that_ended_is_opened_again(new_loop: Loop, last: object) -
 
 
 def test_asked_to_close_the_next_request_may_follow_at_once(new_loop: Loop) -> None:
-    async def story(connection: Connection, peer: Peer) -> list[bytes]:
+    async def story(connection: Connection, peer: Peer) -> list[bytes | memoryview]:
         return [(await ask(connection)).body for _ in range(20)]
 
-    bodies = [b"%d" % number for number in range(20)]
+    bodies = [b"%d" % number if number % 3 else LARGE for number in range(20)]
     peer = Peer([ok(body, "Connection: close") for body in bodies])
     assert play(new_loop, peer, story) == bodies
 
@@ -129,8 +137,13 @@ def test_asked_to_close_the_next_request_may_follow_at_once(new_loop: Loop) -> N
         (b"HTTP/1.1 100 Continue\r\n\r\n" + ok(b"1"), Response(200, b"1")),
         (b"HTTP/1.1 103 Early Hints\r\nx-amz-crc32: 7\r\n\r\n" + ok(b"1", crc32=False), Response(200, b"1")),
         ([b"HTTP/1.1 100 Continue\r\n\r\n", ok(b"1")], Response(200, b"1")),
+        (b"HTTP/1.1 103 Early Hints\r\nContent-Length: 0\r\n\r\n" + ok(LARGE), Response(200, LARGE)),
+        (ok(LARGE, crc32=False), Response(200, LARGE)),
+        (ok(LARGE, status="500 Internal Server Error"), Response(500, LARGE)),
+        (ok(LARGE).replace(b"Content-Length", b"CONTENT-LENGTH"), Response(200, LARGE)),
+        (chunked([LARGE, b"", LARGE][::2], f"x-amz-crc32: {zlib.crc32(LARGE * 2)}"), Response(200, LARGE * 2)),
     ],
-    ids=range(11),
+    ids=range(16),
 )
 def test_an_answer_is_its_status_and_its_body(new_loop: Loop, answer: object, response: Response) -> None:
     async def story(connection: Connection, peer: Peer) -> tuple[Response, Response]:
@@ -147,6 +160,126 @@ def test_an_answer_may_come_byte_by_byte(new_loop: Loop) -> None:
 
     answer = chunked([b"abc", b"defg"], f"x-amz-crc32: {zlib.crc32(b'abcdefg')}")
     assert play(new_loop, Peer([[answer[at : at + 1] for at in range(len(answer))]]), story).body == b"abcdefg"
+
+
+class Wire:
+    """In the place of a transport: what comes from it, and in which pieces, is up to the test."""
+
+    def __init__(self) -> None:
+        self.connection = Connection(Endpoint("http://localhost:1", "eu-west-1"), None)
+        self.open = True
+        self.connection.connection_made(self)  # type: ignore[arg-type]
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    def abort(self) -> None:
+        self.open = False
+
+    def receive(self, data: bytes) -> None:
+        while data and self.open:
+            buffer = self.connection.get_buffer(-1)
+            buffer[: len(data)] = data[: len(buffer)]
+            self.connection.buffer_updated(min(len(buffer), len(data)))
+            data = data[len(buffer) :]
+
+    async def answer(self, pieces: Sequence[bytes]) -> Response:
+        asked = asyncio.ensure_future(ask(self.connection))
+        await asyncio.sleep(0)
+        for piece in pieces:
+            self.receive(piece)
+        return await asked
+
+
+_READ, _GROWTH = wire._READ_BYTES, wire._GROWTH_BYTES
+LENGTHS = st.sampled_from(
+    [0, 1, 300, _READ - 200, _READ, _READ + 1, 100_000, _GROWTH - 1, _GROWTH, _GROWTH + 1, 600_000]
+)
+CUTS = st.lists(st.integers(0, 200) | st.integers(0, 70_000) | st.integers(0, 600_000), max_size=6)
+
+
+@given(st.lists(st.tuples(LENGTHS, CUTS, st.booleans()), min_size=1, max_size=5))
+@example([(600_000, [], False), (300, [], False), (100_000, [], False), (600_000, [], True)])
+@example([(600_000, [99, 131], False), (600_000, [200_000], False)])
+def test_an_answer_may_come_in_any_pieces(answers: list[tuple[int, list[int], bool]]) -> None:
+    async def story() -> None:
+        there = Wire()
+        for number, (length, cuts, in_chunks) in enumerate(answers):
+            body = bytes([number]) + LARGE[: length - 1] if length else b""
+            answer = chunked([body], f"x-amz-crc32: {zlib.crc32(body)}") if in_chunks and body else ok(body)
+            places = sorted({0, len(answer), *(cut for cut in cuts if cut < len(answer))})
+            pieces = [answer[start:end] for start, end in itertools.pairwise(places)]
+            assert await there.answer(pieces) == Response(200, body)
+        assert there.open
+
+    run(story())
+
+
+def test_the_memory_of_a_large_body_is_used_again_when_nobody_holds_it() -> None:
+    async def story() -> None:
+        there = Wire()
+
+        async def large(body: bytes) -> memoryview:
+            found = (await there.answer([ok(body)])).body
+            assert type(found) is memoryview
+            assert found == body
+            return found
+
+        first = (await large(LARGE)).obj
+        assert (await large(LARGE[::-1])).obj is first
+        assert type((await there.answer([ok(b"small")])).body) is bytes
+        held = await large(LARGE)
+        assert held.obj is first
+        assert (await large(LARGE[::-1])).obj is not first
+        assert held == LARGE
+        held = await large(b'{"Items":[%b]}' % b",".join(b'{"n":%d}' % number for number in range(20_000)))
+        items = msgspec.json.decode(held, type=dict[str, list[msgspec.Raw]])["Items"]
+        del held
+        await large(LARGE)
+        assert [bytes(item) for item in items[-2:]] == [b'{"n":19998}', b'{"n":19999}']
+
+    run(story())
+
+
+def test_memory_that_is_large_even_for_a_page_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "_MOST_KEPT_BYTES", 1_000_000)
+
+    async def story() -> None:
+        there = Wire()
+        body = (await there.answer([ok(LARGE)])).body
+        assert body == LARGE
+        assert (len(there.connection._page), there.connection._body) == (0, [])
+        assert (await there.answer([ok(LARGE[:-1])])).body == LARGE[:-1]
+
+    run(story())
+
+
+def test_who_announces_more_than_there_can_be_gets_no_memory_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "_MOST_STRAIGHT_BYTES", 1_000_000)
+
+    async def story() -> None:
+        there = Wire()
+        assert (await there.answer([ok(LARGE)])).body == LARGE
+        assert len(there.connection._page) == 0
+        asked = asyncio.ensure_future(ask(there.connection))
+        await asyncio.sleep(0)
+        there.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999999\r\n\r\n" + LARGE)
+        assert len(there.connection._page) == 0
+        there.connection.connection_lost(None)
+        with pytest.raises(WireError, match="cut"):
+            await asked
+
+    run(story())
+
+
+def test_without_isal_it_is_zlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "isal.isal_zlib", None)
+    spec = importlib.util.find_spec("ddbio.dynamodb.wire")
+    assert spec is not None and spec.loader is not None
+    again = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "ddbio.dynamodb.wire", again)
+    spec.loader.exec_module(again)
+    assert again.crc32 is zlib.crc32
 
 
 # --------------------------------------------------------------------------- faults
@@ -169,8 +302,14 @@ def test_an_answer_may_come_byte_by_byte(new_loop: Loop) -> None:
         (ok(b"{}", "x-amz-crc32: nonsense", crc32=False), "checksum", "x-amz-crc32"),
         (ok(b"{}", "x-amz-crc32:", crc32=False), "checksum", "x-amz-crc32"),
         (chunked([b"a", b"b"], f"x-amz-crc32: {zlib.crc32(b'a')}"), "checksum", "the 2 bytes received"),
+        ([ok(LARGE)[:500_000], CUT], "cut", "after 500000 bytes of the answer"),
+        ([ok(LARGE)[:60], ok(LARGE)[60:-1], CUT], "cut", f"after {len(ok(LARGE)) - 1} bytes of the answer"),
+        ([b"HTTP/1.1 200 OK\r\n\r\n" + LARGE, CUT], "cut", "of the answer"),
+        (ok(LARGE)[:-1] + b"\0", "checksum", "the 1200000 bytes received"),
+        (ok(LARGE, "Transfer-Encoding: chunked"), "garbage", "not HTTP"),
+        ([chunked([LARGE])[:500_000], CUT], "cut", "after 500000 bytes of the answer"),
     ],
-    ids=range(14),
+    ids=range(20),
 )
 def test_without_a_whole_answer_the_request_fails_and_the_next_one_does_not(
     new_loop: Loop, answer: object, kind: str, detail: str
@@ -185,14 +324,18 @@ def test_without_a_whole_answer_the_request_fails_and_the_next_one_does_not(
     assert [request.connection for request in peer.requests] == [0, 1]
 
 
-@pytest.mark.parametrize("answer", [HANG, [b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345", HANG]])
+@pytest.mark.parametrize(
+    "answer",
+    [HANG, [b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345", HANG], [ok(LARGE)[:500_000], HANG]],
+    ids=range(3),
+)
 def test_an_answer_that_does_not_come_in_time_is_not_waited_for(new_loop: Loop, answer: object) -> None:
     async def story(connection: Connection, peer: Peer) -> tuple[WireError, Response]:
         return await failure_of(connection), await ask(connection)
 
-    failure, response = play(new_loop, Peer([answer, ok(b"again")]), story, timeout_s=0.05)
+    failure, response = play(new_loop, Peer([answer, ok(LARGE[::-1])]), story, timeout_s=0.2)
     assert (failure.kind, failure.sent) == ("timeout", True)
-    assert response.body == b"again"
+    assert response.body == LARGE[::-1]
 
 
 def test_a_late_answer_is_not_taken_for_the_next(new_loop: Loop) -> None:
@@ -215,7 +358,7 @@ def test_a_late_answer_is_not_taken_for_the_next(new_loop: Loop) -> None:
 
 
 def test_bytes_nobody_asked_for_are_not_taken_for_an_answer(new_loop: Loop) -> None:
-    async def story(connection: Connection, peer: Peer) -> list[bytes]:
+    async def story(connection: Connection, peer: Peer) -> list[bytes | memoryview]:
         first = await ask(connection)
         await asyncio.sleep(0.02)
         return [first.body, (await ask(connection)).body]
@@ -238,11 +381,34 @@ def test_a_second_answer_behind_the_first_is_not_taken_for_the_next(new_loop: Lo
                 writer.write(unasked[split:] * on_the_same + ok(b"2"))
             return True
 
-    async def story(connection: Connection, peer: Peer) -> list[bytes]:
+    async def story(connection: Connection, peer: Peer) -> list[bytes | memoryview]:
         return [(await ask(connection)).body, (await ask(connection)).body]
 
     assert len(unasked) > split
     assert play(new_loop, Ahead(), story) == [b"1", b"2"]
+
+
+@pytest.mark.parametrize("split", [0, 1, 500_000])
+def test_bytes_behind_a_large_body_are_not_taken_for_the_next(new_loop: Loop, split: int) -> None:
+    async def story(connection: Connection, peer: Peer) -> list[bytes | memoryview]:
+        return [(await ask(connection)).body, (await ask(connection)).body]
+
+    whole = ok(LARGE)
+    peer = Peer([[whole[:-split], whole[-split:] + b"H"] if split else whole + ok(LARGE), ok(b"2")])
+    assert play(new_loop, peer, story) == [LARGE, b"2"]
+    assert [request.connection for request in peer.requests] == [0, 1]
+
+
+@pytest.mark.parametrize("extra", [b"H", b"\r\n", ok(b"unasked"), ok(LARGE)], ids=range(4))
+@pytest.mark.parametrize("start", [50, 1000, 800_000])
+def test_whatever_comes_behind_a_large_body_ends_the_connection(start: int, extra: bytes) -> None:
+    async def story() -> None:
+        there = Wire()
+        whole = ok(LARGE) + extra
+        assert (await there.answer([whole[:start], whole[start:]])).body == LARGE
+        assert not there.open
+
+    run(story())
 
 
 def test_a_peer_that_speaks_first_is_left_alone(new_loop: Loop) -> None:
@@ -280,11 +446,13 @@ def test_a_connection_that_is_lost_while_it_is_made_was_never_sent(new_loop: Loo
     assert (failure.kind, failure.sent) == ("cut", False)
 
 
-def test_a_cancelled_request_ends_its_connection(new_loop: Loop) -> None:
+@pytest.mark.parametrize("answer", [HANG, [ok(LARGE)[:500_000], HANG]], ids=range(2))
+def test_a_cancelled_request_ends_its_connection(new_loop: Loop, answer: object) -> None:
     async def story(connection: Connection, peer: Peer) -> Response:
         task = asyncio.ensure_future(ask(connection))
         while not peer.requests:
             await asyncio.sleep(0.001)
+        await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -292,7 +460,7 @@ def test_a_cancelled_request_ends_its_connection(new_loop: Loop) -> None:
             await asyncio.sleep(0.001)
         return await ask(connection)
 
-    peer = Peer([HANG, ok(b"again")])
+    peer = Peer([answer, ok(b"again")])
     assert play(new_loop, peer, story).body == b"again"
     assert peer.connections == 2
 
@@ -306,7 +474,7 @@ def test_a_connection_that_is_closed_under_a_request_fails_it(new_loop: Loop) ->
 
 
 def test_closing_twice_is_closing(new_loop: Loop) -> None:
-    async def story(connection: Connection, peer: Peer) -> bytes:
+    async def story(connection: Connection, peer: Peer) -> bytes | memoryview:
         connection.close()
         await ask(connection)
         connection.close()
@@ -394,17 +562,19 @@ async def failing_once(connection: Connection, peer: Peer) -> tuple[WireError, R
 
 
 def test_tls_answers_as_well(new_loop: Loop, certificates: Certificates) -> None:
-    async def story(connection: Connection, peer: Peer) -> list[bytes]:
+    async def story(connection: Connection, peer: Peer) -> list[bytes | memoryview]:
         return [(await ask(connection)).body for _ in bodies]
 
-    bodies = [b"1", b"2" * 200_000, *[b"%d" % number for number in range(8)]]
-    peer = Peer([ok(bodies[0]), ok(bodies[1]), *[ok(body, "Connection: close") for body in bodies[2:]]])
+    kept = [LARGE, b"1", b"2" * 200_000, LARGE[::-1], b"3"]
+    bodies = [*kept, *[b"%d" % number if number % 3 else LARGE for number in range(8)]]
+    peer = Peer([*[ok(body) for body in kept], *[ok(body, "Connection: close") for body in bodies[len(kept) :]]])
     assert play_tls(new_loop, peer, story, certificates) == bodies
-    assert [request.connection for request in peer.requests] == [0, 0, *range(8)]
+    assert [request.connection for request in peer.requests] == [*[0] * len(kept), *range(8)]
 
 
-def test_tls_that_is_cut_is_cut(new_loop: Loop, certificates: Certificates) -> None:
-    failure, response = play_tls(new_loop, Peer([CUT, ok(b"again")]), failing_once, certificates)
+@pytest.mark.parametrize("answer", [CUT, [ok(LARGE)[:500_000], CUT]], ids=range(2))
+def test_tls_that_is_cut_is_cut(new_loop: Loop, certificates: Certificates, answer: object) -> None:
+    failure, response = play_tls(new_loop, Peer([answer, ok(b"again")]), failing_once, certificates)
     assert (failure.kind, failure.sent, response.body) == ("cut", True, b"again")
 
 
@@ -457,7 +627,7 @@ def test_a_name_that_is_not_found_may_be_found_later(new_loop: Loop, proxy_url: 
 
 
 def test_an_https_endpoint_is_reached_through_a_tunnel(new_loop: Loop, certificates: Certificates) -> None:
-    async def story(connection: Connection, peer: Peer) -> list[bytes]:
+    async def story(connection: Connection, peer: Peer) -> list[bytes | memoryview]:
         return [(await ask(connection)).body for _ in range(2)]
 
     peer, proxy = Peer([ok(b"1"), ok(b"2")]), Proxy([b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n"])
@@ -470,7 +640,7 @@ def test_an_https_endpoint_is_reached_through_a_tunnel(new_loop: Loop, certifica
 
 
 def test_the_proxys_user_is_told_to_the_proxy_only(new_loop: Loop, certificates: Certificates) -> None:
-    async def story(connection: Connection, peer: Peer) -> bytes:
+    async def story(connection: Connection, peer: Peer) -> bytes | memoryview:
         return (await ask(connection)).body
 
     peer, proxy = Peer([ok(b"1")]), Proxy([b"HTTP/1.0 200 OK\r\n\r\n"], user="jo%40x:p%3Aw@")
@@ -516,7 +686,7 @@ def test_a_proxy_that_does_not_answer_is_not_waited_for(
 
 @pytest.mark.parametrize(("user", "authorization"), [("", None), ("jo:pw@", "Basic am86cHc=")])
 def test_an_http_endpoint_is_asked_for_by_its_whole_url(new_loop: Loop, user: str, authorization: str | None) -> None:
-    async def told() -> tuple[bytes, Peer]:
+    async def told() -> tuple[bytes | memoryview, Peer]:
         async with listening(Peer([ok(b"1")])) as proxy:
             endpoint = Endpoint("http://db.example:8000", "x", proxy_url=f"http://{user}127.0.0.1:{proxy.port}")
             connection = Connection(endpoint, None)
@@ -541,7 +711,7 @@ def test_a_proxy_that_is_not_there_was_never_sent_to(new_loop: Loop) -> None:
 def test_every_address_of_a_proxy_is_tried(new_loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     """`localhost` is often ::1 first, and proxies often listen on 127.0.0.1 only."""
 
-    async def told() -> bytes:
+    async def told() -> bytes | memoryview:
         async with listening(Peer([ok(b"1")])) as proxy:
             loop, stream = asyncio.get_running_loop(), (socket.AF_INET, socket.SOCK_STREAM, 0, "")
             closed = socket.socket()
@@ -552,7 +722,7 @@ def test_every_address_of_a_proxy_is_tried(new_loop: Loop, monkeypatch: pytest.M
 
             endpoint = Endpoint("http://db.example", "x", proxy_url="http://proxy.example:3128")
             connection = Connection(endpoint, None)
-            with closed, mock.patch.object(wire, "_addresses", both):
+            with closed, mock.patch.object(wire.proxy, "_addresses", both):
                 assert loop.is_running()
                 body = (await connection.request(HEADERS, b"{}")).body
             connection.close()

@@ -10,17 +10,22 @@ Out, the columns are known beforehand; nested values are written as JSON, sets a
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from msgspec import UNSET
+
 from ddbio.errors import RecordError
-from ddbio.formats.csv.cells import INFER, READERS, TEXT, cell_text
+from ddbio.formats.csv.cells import INFER, READERS, TEXT, cell_text, number_text
 from ddbio.formats.csv.quoting import EndFinder, split_records
 from ddbio.items import AttributeMap, AttributeValue
+from ddbio.shape import ANY, Columns, Layout
 
 CELL_LIMIT_CHARACTERS = 64 * 1024 * 1024  # of the csv module, which is meant against memory running out
 UNIT_BYTES = 1024  # of an item that is one write unit
+_LAYOUTS = 64  # kept in mind; there is one for each set of columns with empty cells
 _SCALARS = {TEXT, INFER, "N", "B"}  # which count no more bytes in an item than in a row, with a delimiter
 
 csv.field_size_limit(CELL_LIMIT_CHARACTERS)
@@ -46,6 +51,7 @@ class Csv:
     suffix = ".csv"
     source_suffixes = (".csv", ".tsv")
     page_items = list[dict[str, AttributeValue]]
+    alike = None
     cut_anywhere = False
 
     def __init__(self, layout: CsvLayout | None = None) -> None:
@@ -53,6 +59,9 @@ class Csv:
         types = layout.types or (TEXT,) * len(layout.columns)
         self._layout = layout
         self._columns = layout.columns
+        self._converters = [number_text if letter == "N" else READERS[letter] for letter in types]
+        self._letters = tuple([letter if letter in (TEXT, "N") else ANY for letter in types])
+        self._layout_with = lru_cache(_LAYOUTS)(lambda optional: Layout(layout.columns, self._letters, optional))
         self._readers = [READERS[letter] for letter in types]
         self._delimiter = layout.delimiter
         self._empty_cells = _empty_cells(layout, types)
@@ -87,6 +96,33 @@ class Csv:
             }
         except RecordError as error:
             raise RecordError(error.code, f"{self._culprit(cells)}{error.message}") from None
+
+    def columns(self, records: Sequence[bytes]) -> Columns | None:
+        if self._empty_cells is not None or any(map(bytes.isspace, records)):
+            return None
+        try:
+            rows = self._rows_of(records)
+            if len(rows) != len(records) or len(rows[0]) != len(self._columns):
+                return None
+            columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+            optional = tuple(["" in cells for cells in columns])
+            for place, (read, is_optional) in enumerate(zip(self._converters, optional, strict=True)):
+                if read is not None:
+                    columns[place] = [read(cell) if cell else UNSET for cell in columns[place]]
+                elif is_optional:
+                    columns[place] = [cell or UNSET for cell in columns[place]]
+        except (ValueError, csv.Error, RecordError):
+            return None
+        return Columns(self._layout_with(optional), columns)
+
+    def _rows_of(self, records: Sequence[bytes]) -> list[list[str]]:
+        """The cells of each. Raises csv.Error and ValueError; where a quote is not closed, there are fewer rows."""
+        text = b"\n".join(records).decode()
+        if "\r" in text:
+            return [self.cells(record) for record in records]
+        if '"' not in text:
+            return [line.split(self._delimiter) for line in text.split("\n")]
+        return list(csv.reader([record.decode() for record in records], delimiter=self._delimiter, strict=True))
 
     def cells(self, record: bytes) -> list[str]:
         """The cells of a record. Raises RecordError `bad-utf8` or `bad-csv`."""

@@ -24,10 +24,15 @@ _ENCODER = msgspec.json.Encoder()
 _BOOLEANS = {"true": True, "false": False}
 
 
+def number_text(cell: str) -> str:
+    """The digits of a number. Raises RecordError."""
+    if cell.isascii() and cell.isdigit() and len(cell) <= MAX_SIGNIFICANT_DIGITS:
+        return cell
+    return check_number(cell.strip())
+
+
 def _number(text: str) -> dict[str, Any]:
-    if text.isascii() and text.isdigit() and len(text) <= MAX_SIGNIFICANT_DIGITS:
-        return {"N": text}
-    return {"N": check_number(text.strip())}
+    return {"N": number_text(text)}
 
 
 def _inferred(text: str) -> dict[str, Any]:

@@ -35,7 +35,9 @@ class Parquet(JsonLines):
     cut_anywhere = False
 
     def __init__(self, layout: ParquetLayout | None = None) -> None:
+        super().__init__()
         check_installed()
+        self.alike = None  # what the columns are made of is any items
         self._layout = layout or ParquetLayout()
 
     def new_encoder(self) -> Any:

@@ -1,0 +1,114 @@
+"""Pages of a table to lines of json, by the shape that their items have (`ddbio.shape`).
+
+A page is first tried as rows, structs made for the shape. Where it does not fit, it is decoded as any items are, and
+the shape learns from it.
+
+The attributes of a line are in the order of their names, so that it does not depend on what was seen before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from ddbio.items import AttributeValue, json_number, plain_value, to_plain
+from ddbio.shape import ANY, Shape, field_name, line_type, row_type
+
+encode_lines = msgspec.json.Encoder().encode_lines  # a page at once: a call for each item costs four times as much
+
+Item = dict[str, AttributeValue]
+Row = msgspec.Struct
+
+
+def _map(value: dict[str, AttributeValue]) -> Any:
+    return plain_value(AttributeValue(M=value))
+
+
+def _list(value: list[AttributeValue]) -> list[Any]:
+    return [plain_value(element) for element in value]
+
+
+# The types that a column is of, if it is of one: how its values are decoded, and what makes plain JSON of them.
+_DECODED: dict[str, Any] = {
+    "S": str,
+    "N": str,
+    "BOOL": bool,
+    "M": dict[str, AttributeValue],
+    "L": list[AttributeValue],
+}
+_PLAIN: dict[str, Callable[[Any], Any]] = {"N": json_number, "M": _map, "L": _list, ANY: plain_value}
+_VALUES = {
+    letter: msgspec.defstruct(f"Value{letter}", [(letter, decoded)], gc=False) for letter, decoded in _DECODED.items()
+}
+
+
+class JsonPages:
+    """What the lanes of a worker know of the items of a table.
+
+    page_items: the type to which msgspec should decode the `Items` of a page; None while there is none for them.
+    """
+
+    def __init__(self) -> None:
+        self._shape = Shape()
+        self._rows: dict[type[Row], _Rows] = {}  # a lane may still hold rows of a shape that has grown since
+        self.page_items: Any = None
+
+    def learn(self, items: list[Item]) -> bool:
+        """These did not fit. Whether `page_items` is another now."""
+        if not self._shape.usable and self._shape.letters:
+            return False
+        if not self._shape.learn({name: _letter(value) for name, value in item.items()} for item in items):
+            return False
+        self.page_items = None
+        if self._shape.usable:
+            rows = _Rows(self._shape)
+            self._rows[rows.type] = rows
+            self.page_items = list[rows.type]  # type: ignore[name-defined]
+        return True
+
+    def render(self, items: list[Any]) -> bytes:
+        """Items, or rows of a `page_items` of some time."""
+        rows = self._rows.get(type(items[0])) if items else None
+        if rows is None:
+            return encode_lines([to_plain(dict(sorted(item.items()))) for item in items])
+        return encode_lines(list(rows.plain(items)))
+
+
+class _Rows:
+    """How to read items of a shape, and what to write of them."""
+
+    def __init__(self, shape: Shape) -> None:
+        names = shape.names()
+        letters = [shape.letters[name] for name in names]
+        self.type = row_type(names, [_VALUES.get(letter, AttributeValue) for letter in letters], shape.optional)
+        self._new_line = line_type(names)
+        self._columns = [
+            _column(number, letter, name in shape.optional)
+            for number, (name, letter) in enumerate(zip(names, letters, strict=True))
+        ]
+
+    def plain(self, rows: list[Row]) -> Iterator[Row]:
+        return map(self._new_line, *[column(rows) for column in self._columns])
+
+
+def _column(number: int, letter: str, optional: bool) -> Callable[[list[Row]], Iterable[Any]]:
+    """A function that gives the plain values of an attribute, row by row; UNSET, which is not written, for none."""
+    name, plain = field_name(number), _PLAIN.get(letter)
+    if optional:
+        value_of, inner = attrgetter(name), attrgetter(letter) if letter else _itself
+        convert = plain or _itself
+        return lambda rows: [UNSET if (each := value_of(row)) is UNSET else convert(inner(each)) for row in rows]
+    get = attrgetter(f"{name}.{letter}" if letter else name)
+    return (lambda rows: map(get, rows)) if plain is None else (lambda rows: map(plain, map(get, rows)))
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _letter(value: AttributeValue) -> str:
+    return next((letter for letter in _DECODED if getattr(value, letter) is not None), ANY)
