@@ -1,8 +1,9 @@
-"""The items that are moved by the benchmarks, in three shapes, plain and as DynamoDB JSON.
+"""The items that are moved by the benchmarks, in four shapes, plain and as DynamoDB JSON.
 
 - `small`: 167 bytes a line, what GenerateTestData makes;
 - `nested`: about 1 KB of maps, lists, a set and decimals;
-- `large`: 200 KB of text in 20 attributes.
+- `document`: 200 KB in one list of 400 maps, with numbers, a map and 250 to 350 characters of text in each;
+- `texts`: 200 KB of text in 20 attributes, in which there is nothing to do but to copy.
 """
 
 from __future__ import annotations
@@ -47,14 +48,35 @@ def nested(draw: random.Random) -> dict[str, Any]:
     return order
 
 
-def large(draw: random.Random) -> dict[str, Any]:
-    alphabet = "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ,."
-    pads = {f"text_{number:02}": "".join(draw.choices(alphabet, k=10_000)) for number in range(20)}
-    return {**small(draw), **pads}
+def document(draw: random.Random) -> dict[str, Any]:
+    events = [
+        {
+            "at": 1_600_000_000 + draw.randrange(10**8),
+            "kind": draw.choice(("created", "changed", "shipped", "returned")),
+            "by": {"id": f"user-{draw.randrange(10**6)}", "robot": draw.random() < 0.1},
+            "amounts": [draw.randrange(10**5) / 100 for _ in range(3)],
+            "note": text(draw, draw.randrange(250, 350)),
+        }
+        for _ in range(400)
+    ]
+    return {**small(draw), "events": events}
 
 
-SHAPES: dict[str, Callable[[random.Random], dict[str, Any]]] = {"small": small, "nested": nested, "large": large}
-PAGE_ITEMS = {"small": 6700, "nested": 1250, "large": 5}  # of a full page
+def texts(draw: random.Random) -> dict[str, Any]:
+    return {**small(draw), **{f"text_{number:02}": text(draw, 10_000) for number in range(20)}}
+
+
+def text(draw: random.Random, length: int) -> str:
+    return "".join(draw.choices("abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ,.", k=length))
+
+
+SHAPES: dict[str, Callable[[random.Random], dict[str, Any]]] = {
+    "small": small,
+    "nested": nested,
+    "document": document,
+    "texts": texts,
+}
+PAGE_ITEMS = {"small": 6700, "nested": 1250, "document": 5, "texts": 5}  # of a full page
 
 
 def items(shape: str, count: int) -> Iterator[dict[str, Any]]:

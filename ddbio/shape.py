@@ -11,7 +11,7 @@ costs to learn is bounded.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -20,6 +20,7 @@ from msgspec import UNSET, UnsetType
 
 MOST_NAMES = 100  # of items with more there are probably no two alike
 _UNUSABLE = re.compile(r'[\\"\x00-\x1f]')  # in the name of a struct's field, for msgspec writes it as it is
+INTEGER = "int"
 ANY = ""  # in the place of a type's letter: of several types, or of one that is not told apart
 
 
@@ -37,22 +38,38 @@ class Alike(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """What columns are of. Told apart by identity: what somebody makes of one is made once.
+    """What a table of values is of. Told apart by identity: what somebody makes of one is made once.
 
-    letters: S or N where the values are texts; ANY where they are typed values such as `{"BOOL": True}`.
-    optional: whether a record may lack the attribute; it is UNSET there.
+    kinds: of the values of each name: S or N, text; INTEGER, an int; ANY, a typed value such as `{"BOOL": True}`.
     """
 
     names: tuple[str, ...]
-    letters: tuple[str, ...]
-    optional: tuple[bool, ...]
+    kinds: tuple[str, ...]
 
 
-class Columns(NamedTuple):
-    """Some records, by attribute. values: for each name of the layout, a value from each record."""
+class Values(NamedTuple):
+    """Some records that are alike.
+
+    cells: record by record, a value for each name of the layout.
+    missing: whether there may be UNSET among them, where a record has no such attribute.
+    """
 
     layout: Layout
-    values: Sequence[Sequence[Any]]
+    cells: list[Any]
+    missing: bool = False
+
+    def of(self, place: int) -> list[Any]:
+        """What each record has of the name in that place of the layout."""
+        return self.cells[place :: len(self.layout.names)]
+
+    def convert(self, place: int, function: Callable[[Any], Any]) -> None:
+        """Put `function` of each of these in its place; what is missing stays so."""
+        values = self.of(place)
+        if self.missing:
+            values = [value if value is UNSET else function(value) for value in values]
+        else:
+            values = list(map(function, values))
+        self.cells[place :: len(self.layout.names)] = values
 
 
 class Shape:

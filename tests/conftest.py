@@ -56,7 +56,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.fixture(scope="session", autouse=True)
 def heeded_signals() -> None:
-    """Commands that a test starts heed Ctrl-C, though this run may be in the background of a shell, which ignores it."""
+    """Commands that a test starts heed Ctrl-C, though this run may be one that a shell put into the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

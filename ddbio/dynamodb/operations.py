@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -130,22 +130,19 @@ def batch_write_body(
     puts: items. deletes: keys. Both as `encode_item` gives them.
     by_index: have the service say what each index consumed.
     """
-    requests = b"%b%b%b" % (_PUT, _NEXT_PUT.join(puts), _PUT_END) if puts else b""
+    requests = put_requests(puts) if puts else b""
     if deletes:
         requests += b"," * bool(puts) + b",".join([b'{"DeleteRequest":{"Key":%b}}' % key for key in deletes])
-    return _batch(table, requests, by_index)
+    return batch_body(table, requests, by_index=by_index)
 
 
-def batch_put_body(table: str, lines: bytes, *, by_index: bool = False) -> bytes:
-    """The same for puts. lines: items as `encode_item` gives them, with a line end each."""
-    return _batch(table, b"%b%b%b" % (_PUT, lines[:-1].replace(b"\n", _NEXT_PUT), _PUT_END), by_index)
+def put_requests(items: Iterable[bytes]) -> bytes:
+    """What `batch_body` takes. items: as `encode_item` gives them."""
+    return b'{"PutRequest":{"Item":%b}}' % b'}},{"PutRequest":{"Item":'.join(items)
 
 
-_PUT, _PUT_END = b'{"PutRequest":{"Item":', b"}}"
-_NEXT_PUT = b"%b,%b" % (_PUT_END, _PUT)
-
-
-def _batch(table: str, requests: bytes, by_index: bool) -> bytes:
+def batch_body(table: str, requests: bytes, *, by_index: bool = False) -> bytes:
+    """A BatchWriteItem of requests into one table."""
     return b'{"RequestItems":{%b:[%b]},"ReturnConsumedCapacity":"%b"}' % (
         orjson.dumps(table),
         requests,

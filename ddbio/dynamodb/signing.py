@@ -86,13 +86,13 @@ class Signer:
     def _refresh(self) -> None:
         second = int(self._wall_clock())
         keys = self._provider()
-        if second == self._second and keys is self._keys:
+        if second == self._second and (keys is self._keys or keys == self._keys):
             return
         self._second = second
         self._prepared.clear()
         self._stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
         date = self._stamp[:8]
-        if date != self._date or keys is not self._keys:
+        if date != self._date or keys != self._keys:
             self._use_keys(keys, date)
 
     def _use_keys(self, keys: Keys, date: str) -> None:

@@ -31,7 +31,7 @@ from ddbio.storage import open_storage
 from ddbio.transforms import Transform, TransformSpec, open_transform
 from ddbio.units import SegmentUnit, Tally, Unit, UnitReport
 
-PAGE_INTERVAL_S = 0.02  # between two reports of a lane: every page, but for tiny ones
+PAGE_INTERVAL_S = 0.05  # between two reports of a lane: every page of a service that takes its usual time for one
 DEFAULT_EXPORT_LANES = 8  # a page is 1 MB: eight keep a CPU busy, and on S3 each holds a part in memory
 FIRST_LIMIT = 1  # items of the first pages under a cap that small, when nothing is known of their size
 

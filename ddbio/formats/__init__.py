@@ -18,7 +18,7 @@ from ddbio.errors import UsageError
 
 if TYPE_CHECKING:  # the commands' --help asks this module for the names, and should not wait for decoders
     from ddbio.items import AttributeMap
-    from ddbio.shape import Alike, Columns
+    from ddbio.shape import Alike, Values
 
 
 class Format(Protocol):
@@ -64,7 +64,7 @@ class Columnar(Protocol):
 class Tabular(Protocol):
     """What a format has beside `parse` if it is faster with records that are alike."""
 
-    def columns(self, records: Sequence[bytes]) -> Columns | None:
+    def values(self, records: Sequence[bytes]) -> Values | None:
         """What `parse` would say of these records; None where that is not known to be the same."""
 
 

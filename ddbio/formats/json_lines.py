@@ -16,7 +16,7 @@ from ddbio.formats.framing import JsonText
 from ddbio.formats.json_pages import Item, JsonPages
 from ddbio.formats.json_rows import JsonRows
 from ddbio.items import MAX_DEPTH, AttributeMap, NumberText, to_attributes
-from ddbio.shape import Alike, Columns
+from ddbio.shape import Alike, Values
 
 # float_hook is called with the text of a number, before it could lose a digit; integers of any size stay exact.
 decode = msgspec.json.Decoder(float_hook=NumberText).decode
@@ -75,8 +75,8 @@ class JsonLines(JsonText):
         self.alike: Alike | None = self._pages
         self._rows = JsonRows(decode_object)
 
-    def columns(self, records: Sequence[bytes]) -> Columns | None:
-        return self._rows.columns(records)
+    def values(self, records: Sequence[bytes]) -> Values | None:
+        return self._rows.values(records)
 
     def parse(self, record: bytes) -> AttributeMap:
         try:

@@ -1,4 +1,4 @@
-"""Records of json to columns, by the shape that they have (`ddbio.shape`).
+"""Records of json to values, by the shape that they have (`ddbio.shape`).
 
 Records that fit are decoded to structs made for the shape; the first that do not fit are what it learns from. What is
 no item at all is nobody's business here: `JsonLines.parse` says what is wrong with it.
@@ -7,6 +7,7 @@ no item at all is nobody's business here: `JsonLines.parse` says what is wrong w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Annotated, Any
 
 import msgspec
@@ -15,12 +16,12 @@ from msgspec.structs import astuple
 
 from ddbio.errors import RecordError
 from ddbio.items import NumberText, to_value
-from ddbio.shape import ANY, Columns, Layout, Shape, row_type
+from ddbio.shape import ANY, INTEGER, Layout, Shape, Values, row_type
 
-_LETTERS: dict[type, str] = {str: "S", int: "N"}
+_KINDS: dict[type, str] = {str: "S", int: INTEGER}
 # What msgspec can tell to be an integer that DynamoDB keeps; larger ones are looked at one by one.
 _LEAST, _MOST = -(2**63), 2**63 - 1
-_DECODED: dict[str, Any] = {"S": str, "N": Annotated[int, msgspec.Meta(ge=_LEAST, le=_MOST)], ANY: Any}
+_DECODED: dict[str, Any] = {"S": str, INTEGER: Annotated[int, msgspec.Meta(ge=_LEAST, le=_MOST)], ANY: Any}
 
 
 class JsonRows:
@@ -34,12 +35,12 @@ class JsonRows:
         self._shape = Shape()
         self._rows: _Rows | None = None
 
-    def columns(self, records: Sequence[bytes]) -> Columns | None:
-        """What the records say of each attribute; None where they are not alike, or not all of them are items."""
-        columns = self._rows.columns(records) if self._rows is not None else None
-        if columns is None and self._learn(records) and self._rows is not None:
-            columns = self._rows.columns(records)
-        return columns
+    def values(self, records: Sequence[bytes]) -> Values | None:
+        """What is in the records; None where they are not alike, or not all of them are items."""
+        values = self._rows.values(records) if self._rows is not None else None
+        if values is None and self._learn(records) and self._rows is not None:
+            values = self._rows.values(records)
+        return values
 
     def _learn(self, records: Sequence[bytes]) -> bool:
         """Whether the shape has grown."""
@@ -50,7 +51,7 @@ class JsonRows:
             items = [self._parse(record) for record in records]
         except RecordError:
             return False
-        if not shape.learn({name: _letter(value) for name, value in item.items()} for item in items):
+        if not shape.learn({name: _kind(value) for name, value in item.items()} for item in items):
             return False
         self._rows = _Rows(shape) if shape.usable else None
         return True
@@ -61,36 +62,25 @@ class _Rows:
 
     def __init__(self, shape: Shape) -> None:
         names = shape.names()
-        letters = [shape.letters[name] for name in names]
-        optional = [name in shape.optional for name in names]
-        row = row_type(names, [_DECODED[letter] for letter in letters], shape.optional)
-        self._layout = Layout(tuple(names), tuple(letters), tuple(optional))
+        kinds = [shape.letters[name] for name in names]
+        row = row_type(names, [_DECODED[kind] for kind in kinds], shape.optional)
         # As in json_lines: the text of a number comes before it could lose a digit.
         self._decode = msgspec.json.Decoder(row, float_hook=NumberText).decode
-        self._converted = [
-            (place, _CONVERTED[letter], optional[place])
-            for place, letter in enumerate(letters)
-            if letter in _CONVERTED
-        ]
+        self._layout = Layout(tuple(names), tuple(kinds))
+        self._untyped = [place for place, kind in enumerate(kinds) if kind == ANY]
+        self._missing = bool(shape.optional)
 
-    def columns(self, records: Sequence[bytes]) -> Columns | None:
+    def values(self, records: Sequence[bytes]) -> Values | None:
         try:
-            values: list[Any] = list(zip(*map(astuple, map(self._decode, records)), strict=True))
-            for place, convert, optional in self._converted:
-                column = values[place]
-                values[place] = _where_set(convert, column) if optional else list(map(convert, column))
+            cells = list(chain.from_iterable(map(astuple, map(self._decode, records))))
+            values = Values(self._layout, cells, self._missing and UNSET in cells)
+            for place in self._untyped:
+                values.convert(place, to_value)
         except (msgspec.MsgspecError, ValueError, RecursionError, RecordError):
             return None
-        return Columns(self._layout, values)
+        return values
 
 
-_CONVERTED: dict[str, Callable[[Any], Any]] = {"N": str, ANY: to_value}
-
-
-def _where_set(convert: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
-    return [value if value is UNSET else convert(value) for value in values]
-
-
-def _letter(value: Any) -> str:
-    letter = _LETTERS.get(type(value), ANY)
-    return ANY if letter == "N" and not _LEAST <= value <= _MOST else letter
+def _kind(value: Any) -> str:
+    kind = _KINDS.get(type(value), ANY)
+    return ANY if kind == INTEGER and not _LEAST <= value <= _MOST else kind

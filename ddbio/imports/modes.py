@@ -19,7 +19,7 @@ import msgspec
 from ddbio.capacity import MAX_BATCH_WRITES, item_size_bytes, write_units
 from ddbio.dynamodb.operations import (
     Operation,
-    batch_put_body,
+    batch_body,
     batch_write_body,
     batch_write_operation,
     encode_item,
@@ -44,7 +44,7 @@ class WriteMode(Protocol):
     key_of: the identity of the item a record is about. Raises RecordError.
     operation: its answers say what was left `unprocessed()`.
     units_of: what writing it consumes, by budget; see `WriteEstimates.of_put`. Raises RecordError.
-    body_of_puts: the request of items, as `batch_put_body` takes them; None where a record may be something else than
+    body_of_puts: what `batch_body` makes of puts; None where a record may be something else than
         a put into the one table.
     new_write: called with the fields of `Write` up to `units`, and the attributes in the place of `item`.
     """
@@ -92,8 +92,8 @@ class Puts:
     def body(self, writes: Sequence[Write]) -> bytes:
         return batch_write_body(self.address, [write.item for write in writes], by_index=self.by_index)
 
-    def _body_of_puts(self, lines: bytes) -> bytes:
-        return batch_put_body(self.address, lines, by_index=self.by_index)
+    def _body_of_puts(self, requests: bytes) -> bytes:
+        return batch_body(self.address, requests, by_index=self.by_index)
 
     def condition_units(self, writes: Sequence[Write]) -> float:
         return 0.0

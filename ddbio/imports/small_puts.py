@@ -15,29 +15,33 @@ import msgspec
 from msgspec import UNSET
 
 from ddbio.capacity import MAX_SORT_KEY_BYTES
+from ddbio.dynamodb.operations import encode_item, put_requests
 from ddbio.dynamodb.table import TableInfo
 from ddbio.errors import RecordError
 from ddbio.formats import Format, Tabular
 from ddbio.formats.framing import JsonText
 from ddbio.items import AttributeMap, normal_number
 from ddbio.keys import ItemKey
-from ddbio.shape import Layout, line_type
+from ddbio.shape import ANY, INTEGER, Layout, Values, line_type
 
 _encode_lines = msgspec.json.Encoder().encode_lines
-_LAYOUTS = 64  # that are kept in mind: of CSV there is one for each set of columns with empty cells
-_line_type = lru_cache(_LAYOUTS)(line_type)
-_TYPED: dict[str, Callable[[str], Any]] = {
-    letter: msgspec.defstruct(f"Value{letter}", [(letter, str)], gc=False) for letter in "SN"
+_LAYOUTS = 64  # that are kept in mind
+_LETTERS = {"S": "S", "N": "N", INTEGER: "N", ANY: ""}  # the type that values of a kind are of
+_PLACES = {"S": b'{"S":%b}', "N": b'{"N":%b}', INTEGER: b'{"N":"%b"}', ANY: b"%b"}  # of the JSON of a value
+_TYPED: dict[str, Callable[[Any], Any]] = {
+    "S": lambda text: {"S": text},
+    "N": lambda text: {"N": text},
+    INTEGER: lambda number: {"N": str(number)},
 }
 
 
 class Puts(NamedTuple):
-    """lines: the items as they stand in a request, each with a line end.
+    """requests: as `batch_body` takes them.
 
-    entries: how many of them each index has an entry of, in the order of `TableInfo.indexes`.
+    entries: how many of the items each index has an entry of, in the order of `TableInfo.indexes`.
     """
 
-    lines: bytes
+    requests: bytes
     entries: tuple[int, ...]
 
 
@@ -66,11 +70,11 @@ class SmallPuts:
 
     def _alike(self, records: Sequence[bytes]) -> Puts | None:
         assert self._tabular is not None
-        columns = self._tabular.columns(records)
-        if columns is None:
+        values = self._tabular.values(records)
+        if values is None:
             return None
-        plan = self._plan_of(columns.layout)
-        return plan.puts(columns.values) if plan.possible else None
+        plan = self._plan_of(values.layout)
+        return plan.puts(values, len(records)) if plan.possible else None
 
     def _are_one_unit(self, records: Sequence[bytes]) -> bool:
         longest_bytes = max(map(len, records))
@@ -89,64 +93,66 @@ class SmallPuts:
         if len(set(keys)) < len(keys):
             return None
         entries = [sum([index.entry(item) is not None for item in parsed]) for index in self._table.indexes]
-        return Puts(_encode_lines(parsed), tuple(entries))
+        return Puts(put_requests(map(encode_item, parsed)), tuple(entries))
 
 
 class _Plan:
-    """How to make puts of columns of one layout."""
+    """How to make puts of values of one layout. possible: whether that can be done at all."""
 
     def __init__(self, layout: Layout, table: TableInfo) -> None:
         self._layout = layout
-        self._new_line = _line_type(layout.names)
-        self._typed = [
-            _typing(letter, optional) for letter, optional in zip(layout.letters, layout.optional, strict=True)
-        ]
         place_of = {name: place for place, name in enumerate(layout.names)}
-        keys = {part.name: part for part in (*table.index_keys, *table.key) if part.name in place_of}
-        self._places = [place_of[name] for name in keys]
-        self._key_places = [place_of[part.name] for part in table.key if part.name in place_of]
-        self._entry_places = [[place_of.get(name) for name in index.key_names] for index in table.indexes]
-        self.possible = len(self._key_places) == len(table.key) and all(
-            layout.letters[place_of[part.name]] == part.type for part in keys.values()
+        self._keys = [place_of[part.name] for part in table.key if part.name in place_of]
+        self._entry_keys = [[place_of.get(name) for name in index.key_names] for index in table.indexes]
+        parts = {part.name: part for part in (*table.index_keys, *table.key) if part.name in place_of}
+        self._texts = [place_of[name] for name, part in parts.items() if part.type == "S"]
+        self.possible = len(self._keys) == len(table.key) and all(
+            _LETTERS[layout.kinds[place_of[part.name]]] == part.type for part in parts.values()
         )
+        self._new_item = line_type(layout.names)
+        self._template = lru_cache(2)(partial(_template, layout))
 
-    def puts(self, values: Sequence[Sequence[Any]]) -> Puts | None:
+    def puts(self, values: Values, count: int) -> Puts | None:
         """None where a key is empty or missing, or comes twice."""
-        if any("" in values[place] for place in self._places):
+        if any("" in values.of(place) for place in self._texts):
             return None
-        keys = [self._identities(place, values[place]) for place in self._key_places]
-        if None in keys or len(set(zip(*keys, strict=True))) < len(values[0]):
+        keys = [values.of(place) for place in self._keys]
+        if values.missing and any(UNSET in key for key in keys):
             return None
-        items = map(self._new_line, *[typed(column) for typed, column in zip(self._typed, values, strict=True)])
-        return Puts(
-            _encode_lines(list(items)), tuple([self._entries(places, values) for places in self._entry_places])
-        )
+        if len(set(zip(*map(self._identities, self._keys, keys), strict=True))) < count:
+            return None
+        entries = tuple([self._entries(places, values, count) for places in self._entry_keys])
+        if values.missing:
+            return Puts(put_requests(map(encode_item, self._items(values))), entries)  # type: ignore[arg-type]
+        cells = _encode_lines(values.cells).split(b"\n")
+        cells.pop()
+        return Puts(self._template(count) % tuple(cells), entries)
 
-    def _identities(self, place: int, values: Sequence[Any]) -> Sequence[Any] | None:
-        """What tells these keys apart; None where one is missing."""
-        if self._layout.optional[place] and UNSET in values:
-            return None
-        if self._layout.letters[place] == "S":
+    def _identities(self, place: int, values: list[Any]) -> Iterable[Any]:
+        """What tells these keys apart: numbers are the same that are spelt in different ways."""
+        if self._layout.kinds[place] != "N":
             return values
-        return list(map(int if "".join(values).isdigit() else normal_number, values))
+        return map(int if "".join(values).isdigit() else normal_number, values)
 
-    def _entries(self, places: Sequence[int | None], values: Sequence[Sequence[Any]]) -> int:
+    def _entries(self, places: Sequence[int | None], values: Values, count: int) -> int:
         """How many of the items an index has an entry of."""
-        there = [values[place] for place in places if place is not None]
+        there = [values.of(place) for place in places if place is not None]
         if len(there) < len(places):
             return 0
-        return sum([UNSET not in parts for parts in zip(*there, strict=True)])
+        return sum([UNSET not in parts for parts in zip(*there, strict=True)]) if values.missing else count
+
+    def _items(self, values: Values) -> Iterable[msgspec.Struct]:
+        """The items as structs that leave out what is missing."""
+        for place, kind in enumerate(self._layout.kinds):
+            if kind in _TYPED:
+                values.convert(place, _TYPED[kind])
+        return map(self._new_item, *map(values.of, range(len(self._layout.names))))
 
 
-def _typing(letter: str, optional: bool) -> Callable[[Sequence[Any]], Iterable[Any]]:
-    """What makes typed values of a column."""
-    typed = _TYPED.get(letter)
-    if typed is None:
-        return _itself
-    if optional:
-        return lambda values: [value if value is UNSET else typed(value) for value in values]
-    return partial(map, typed)
-
-
-def _itself(values: Sequence[Any]) -> Sequence[Any]:
-    return values
+def _template(layout: Layout, count: int) -> bytes:
+    """So many puts, in which a place is left for each value's JSON."""
+    members = [
+        b"%b:%b" % (msgspec.json.encode(name).replace(b"%", b"%%"), _PLACES[kind])
+        for name, kind in zip(layout.names, layout.kinds, strict=True)
+    ]
+    return put_requests([b"{%b}" % b",".join(members)] * count)

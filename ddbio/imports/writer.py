@@ -216,7 +216,7 @@ class ImportLane:
         puts = self._small_puts.prepare(run)
         if puts is None:
             return False
-        units, body = mode.estimates.of_small_puts(len(run), puts.entries), mode.body_of_puts(puts.lines)
+        units, body = mode.estimates.of_small_puts(len(run), puts.entries), mode.body_of_puts(puts.requests)
         if len(body) > MAX_REQUEST_BYTES or (puts.entries and not self._pending.takes_whole(units[0])):
             return False
         estimate = mode.estimates.of_batch([units])

@@ -15,7 +15,7 @@ CALL = b"POST / HTTP/1.1\r\nX-Amz-Target: DynamoDB_20120810."
 
 @pytest.fixture(scope="module")
 def answers() -> Answers:
-    return Answers("large", pages=7)
+    return Answers("texts", pages=7)
 
 
 def ask(answers: Answers, operation: bytes, body: object) -> dict[str, object]:
@@ -36,7 +36,7 @@ def test_a_scan_of_all_segments_gives_every_page_once(answers: Answers, segments
             page = ask(answers, b"Scan", request | ({"ExclusiveStartKey": key} if key else {}))
             pages += [page["Count"]] if page["Items"] else []
             key = page.get("LastEvaluatedKey")
-    assert pages == [PAGE_ITEMS["large"]] * 7
+    assert pages == [PAGE_ITEMS["texts"]] * 7
 
 
 def test_a_scan_without_segments_is_one_segment(answers: Answers) -> None:

@@ -20,7 +20,7 @@ from ddbio.formats.csv import Csv, CsvLayout
 from ddbio.formats.csv.cells import INFER, READERS
 from ddbio.formats.json_lines import JsonLines
 from ddbio.items import AttributeMap
-from ddbio.shape import ANY, MOST_NAMES, Columns, Shape
+from ddbio.shape import ANY, INTEGER, MOST_NAMES, Shape, Values
 from tests.unit.support import ITEMS, same_item
 
 # --------------------------------------------------------------------------- the shape
@@ -63,7 +63,7 @@ def test_items_with_ever_new_names_have_no_shape() -> None:
     assert not shape.usable
 
 
-# --------------------------------------------------------------------------- records to columns
+# --------------------------------------------------------------------------- records to values
 
 NAMES = st.sampled_from(["id", "at", "$x", "a b", "é", ""])
 PLAIN = st.one_of(
@@ -79,17 +79,19 @@ BROKEN = st.sampled_from(
 )
 
 
-def items_of(columns: Columns, count: int) -> list[AttributeMap]:
-    items: list[AttributeMap] = [{} for _ in range(count)]
-    layout = columns.layout
-    for name, letter, optional, values in zip(
-        layout.names, layout.letters, layout.optional, columns.values, strict=True
-    ):
-        assert optional or UNSET not in values
-        for item, value in zip(items, values, strict=True):
-            if value is not UNSET:
-                item[name] = {letter: value} if letter else value
-    return items
+def items_of(values: Values) -> list[AttributeMap]:
+    width = len(values.layout.names)
+    rows = [values.cells[at : at + width] for at in range(0, len(values.cells), width)]
+    assert values.missing or UNSET not in values.cells
+    typed = {"S": lambda text: {"S": text}, "N": lambda text: {"N": text}, INTEGER: lambda each: {"N": str(each)}}
+    return [
+        {
+            name: typed.get(kind, lambda value: value)(value)
+            for name, kind, value in zip(values.layout.names, values.layout.kinds, row, strict=True)
+            if value is not UNSET
+        }
+        for row in rows
+    ]
 
 
 def parsed(format: Format, records: Sequence[bytes]) -> list[AttributeMap] | None:
@@ -100,12 +102,12 @@ def parsed(format: Format, records: Sequence[bytes]) -> list[AttributeMap] | Non
         return None
 
 
-def check_columns(format: Any, records: Sequence[bytes]) -> bool:
-    """Columns say what `parse` says, or there are none. Whether there are."""
-    columns = format.columns(records)
-    if columns is not None:
-        assert items_of(columns, len(records)) == parsed(format, records)
-    return columns is not None
+def check_values(format: Any, records: Sequence[bytes]) -> bool:
+    """The values are what `parse` says, or there are none. Whether there are."""
+    values = format.values(records)
+    if values is not None:
+        assert items_of(values) == parsed(format, records)
+    return values is not None
 
 
 @given(
@@ -119,28 +121,28 @@ def check_columns(format: Any, records: Sequence[bytes]) -> bool:
 @example([[b'{"id":"a","at":1}'], [b'{"id":"b","at":1.50}'], [b'{"id":2}'], [b'{"at":-0}', b'{"id":1E3}']])
 @example([[b'{"id":"a","at":[{"b":1}', b'{"c":2}]}', b'{"id":"b"},{"id":"c"}']])
 @example([[b'{"id":"a'], [b'b"}', b'{"id":"\\ud800"}']])
-def test_columns_of_json_say_what_each_record_says(batches: list[list[bytes]]) -> None:
+def test_values_of_json_say_what_each_record_says(batches: list[list[bytes]]) -> None:
     format = JsonLines()
     for records in batches:
         if records:
-            check_columns(format, records)
+            check_values(format, records)
 
 
-def test_records_that_are_alike_have_columns() -> None:
+def test_records_that_are_alike_have_values() -> None:
     format = JsonLines()
-    assert check_columns(format, [b'{"id":"a","n":1,"l":[1]}', b'{"n":22,"id":"b","l":null}'])
-    assert check_columns(format, [b'{"id":"a","n":1.5,"x":true}', b'{"id":"b"}'])
-    columns = format.columns([b'{"id":"a","n":7}'])
-    assert columns is not None
-    assert columns.layout.letters == ("S", ANY, ANY, ANY)
-    assert not check_columns(format, [b'{"id":"a"}', b"{}}"])
+    assert check_values(format, [b'{"id":"a","n":1,"l":[1]}', b'{"n":22,"id":"b","l":null}'])
+    assert check_values(format, [b'{"id":"a","n":1.5,"x":true}', b'{"id":"b"}'])
+    values = format.values([b'{"id":"a","n":7}'])
+    assert values is not None
+    assert values.layout.kinds == ("S", ANY, ANY, ANY)
+    assert not check_values(format, [b'{"id":"a"}', b"{}}"])
 
 
 def test_records_with_ever_new_names_have_none() -> None:
     format = JsonLines()
     records = [b'{"%d":1}' % number for number in range(MOST_NAMES + 1)]
-    assert not check_columns(format, records)
-    assert not check_columns(format, [b'{"1":1}'])
+    assert not check_values(format, records)
+    assert not check_values(format, [b'{"1":1}'])
 
 
 CELLS = st.sampled_from(
@@ -162,7 +164,7 @@ CELLS = st.sampled_from(
 @example((("S",), [[" "], ["a"]]), ",", "drop", b"")
 @example((("S", "N"), [["a", "007"], ["b", ""]]), ",", "drop", b"")
 @example((("S", INFER), [["a", "1.50"], ["b", "x"]]), ",", "drop", b"\r")
-def test_columns_of_csv_say_what_each_record_says(
+def test_values_of_csv_say_what_each_record_says(
     given: tuple[tuple[str, ...], list[list[str]]], delimiter: str, empty: str, end: bytes
 ) -> None:
     types, rows = given
@@ -170,12 +172,12 @@ def test_columns_of_csv_say_what_each_record_says(
     block = b"".join(delimiter.join(row).encode() + end + b"\n" for row in rows)
     records = [record for record in format.split(block) if record.strip()]
     if records:
-        check_columns(format, records)
+        check_values(format, records)
 
 
-def test_rows_have_columns() -> None:
+def test_rows_have_values() -> None:
     format = get_format(FormatSpec("csv", CsvLayout(("id", "n", "x"), ("S", "N", INFER))))
-    assert check_columns(format, [b"a,1,2", b'"b ""c""",2.50,x', b"c,,"])
+    assert check_values(format, [b"a,1,2", b'"b ""c""",2.50,x', b"c,,"])
 
 
 # --------------------------------------------------------------------------- pages to lines
@@ -198,6 +200,13 @@ def page(items: Sequence[AttributeMap]) -> bytes:
     [
         [{"a": {"M": {}}, "l": {"L": []}, "o": {"BOOL": False}}],
         [{"a": {"M": {"b": {"S": "x"}}}, "l": {"L": [{"N": "1"}]}}],
+    ]
+)
+@example(
+    [
+        [{"a": {"S": 'é"\n' * 999}, "n": {"N": "+5"}}],
+        [{"a": {"S": "\\\x7f\u2028"}, "l": {"L": [{"N": "1.50"}]}}],
+        [{"a": {"S": "x" * 3000}}],
     ]
 )
 @example([[{"a": {"NULL": True}}], [{"a": {"NULL": True}}], [{}], [{"a": {"SS": ["x"]}}]])

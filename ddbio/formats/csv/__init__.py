@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from msgspec import UNSET
@@ -21,11 +21,10 @@ from ddbio.errors import RecordError
 from ddbio.formats.csv.cells import INFER, READERS, TEXT, cell_text, number_text
 from ddbio.formats.csv.quoting import EndFinder, split_records
 from ddbio.items import AttributeMap, AttributeValue
-from ddbio.shape import ANY, Columns, Layout
+from ddbio.shape import ANY, Layout, Values
 
 CELL_LIMIT_CHARACTERS = 64 * 1024 * 1024  # of the csv module, which is meant against memory running out
 UNIT_BYTES = 1024  # of an item that is one write unit
-_LAYOUTS = 64  # kept in mind; there is one for each set of columns with empty cells
 _SCALARS = {TEXT, INFER, "N", "B"}  # which count no more bytes in an item than in a row, with a delimiter
 
 csv.field_size_limit(CELL_LIMIT_CHARACTERS)
@@ -59,10 +58,13 @@ class Csv:
         types = layout.types or (TEXT,) * len(layout.columns)
         self._layout = layout
         self._columns = layout.columns
-        self._converters = [number_text if letter == "N" else READERS[letter] for letter in types]
-        self._letters = tuple([letter if letter in (TEXT, "N") else ANY for letter in types])
-        self._layout_with = lru_cache(_LAYOUTS)(lambda optional: Layout(layout.columns, self._letters, optional))
         self._readers = [READERS[letter] for letter in types]
+        self._converters = [
+            (place, number_text if letter == "N" else read)
+            for place, (letter, read) in enumerate(zip(types, self._readers, strict=True))
+            if read is not None
+        ]
+        self._values = Layout(layout.columns, tuple([each if each in (TEXT, "N") else ANY for each in types]))
         self._delimiter = layout.delimiter
         self._empty_cells = _empty_cells(layout, types)
         self._next_line: list[str] = []
@@ -97,23 +99,21 @@ class Csv:
         except RecordError as error:
             raise RecordError(error.code, f"{self._culprit(cells)}{error.message}") from None
 
-    def columns(self, records: Sequence[bytes]) -> Columns | None:
+    def values(self, records: Sequence[bytes]) -> Values | None:
         if self._empty_cells is not None or any(map(bytes.isspace, records)):
             return None
         try:
             rows = self._rows_of(records)
-            if len(rows) != len(records) or len(rows[0]) != len(self._columns):
+            if len(rows) != len(records) or set(map(len, rows)) != {len(self._columns)}:
                 return None
-            columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
-            optional = tuple(["" in cells for cells in columns])
-            for place, (read, is_optional) in enumerate(zip(self._converters, optional, strict=True)):
-                if read is not None:
-                    columns[place] = [read(cell) if cell else UNSET for cell in columns[place]]
-                elif is_optional:
-                    columns[place] = [cell or UNSET for cell in columns[place]]
+            cells: list[Any] = list(chain.from_iterable(rows))
+            missing = "" in cells
+            values = Values(self._values, [cell or UNSET for cell in cells] if missing else cells, missing)
+            for place, convert in self._converters:
+                values.convert(place, convert)
         except (ValueError, csv.Error, RecordError):
             return None
-        return Columns(self._layout_with(optional), columns)
+        return values
 
     def _rows_of(self, records: Sequence[bytes]) -> list[list[str]]:
         """The cells of each. Raises csv.Error and ValueError; where a quote is not closed, there are fewer rows."""
