@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import random
 import re
 import ssl
 import sys
@@ -178,7 +179,9 @@ class SinkProtocol(asyncio.Protocol):
 
     def _send(self, pieces: tuple[bytes, ...]) -> None:
         if self._latency_s:
-            asyncio.get_running_loop().call_later(self._latency_s, self._transport.writelines, pieces)
+            # As with any service, not all answers take the same time: else all lanes of all workers fall into step.
+            latency_s = self._latency_s * random.uniform(0.5, 1.5)
+            asyncio.get_running_loop().call_later(latency_s, self._transport.writelines, pieces)
         else:
             self._transport.writelines(pieces)
 
@@ -204,7 +207,13 @@ def _stay_awake(loop: asyncio.AbstractEventLoop) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.sink", description=__doc__.partition("\n")[0])
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1 (default: a free one)")
-    parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="how late each answer is")
+    parser.add_argument(
+        "--latency",
+        type=float,
+        default=0.0,
+        metavar="MS",
+        help="how late answers are, on average: half of it to one and a half times",
+    )
     parser.add_argument("--tls", type=Path, metavar="FOLDER", help="speak TLS; ca.pem and server.pem are made there")
     parser.add_argument("--shape", choices=SHAPES, default="small", help="of the items of a page")
     parser.add_argument("--pages", type=int, default=DEFAULT_PAGES, help="of the table (default: %(default)s)")

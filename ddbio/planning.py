@@ -26,7 +26,7 @@ from ddbio.units import ChunkUnit, Expected, ImportUnit, SegmentUnit, SliceUnit,
 MIB = 1024 * 1024
 UNIT_BYTES = MIB  # of an import: a second or so of a lane's work, and the size of a ranged GET
 MIN_UNIT_BYTES = 64 * 1024
-UNITS_A_LANE = 4  # at least, where the source allows: so that no lane is left with the last unit for long
+UNITS_A_LANE = 16  # at least, where the source allows: lanes with nothing left to do cost a job half of one
 SECONDS_A_UNIT = 10  # at most, under a small cap
 MAX_UNITS = 1_000_000  # more would be a burden to plan; units grow instead
 BYTES_A_WRITE_UNIT = 1024

@@ -47,8 +47,8 @@ def planned(files: list[SourceFile], size: int, seed: int = 0) -> list[Any]:
     ("total_bytes", "lanes", "cap", "size"),
     [
         (100 * 1024 * MIB, 32, math.inf, MIB),
-        (256 * MIB, 32, math.inf, MIB),
-        (64 * MIB, 32, math.inf, 512 * KIB),  # four for each lane
+        (512 * MIB, 32, math.inf, MIB),
+        (64 * MIB, 32, math.inf, 128 * KIB),  # sixteen for each lane
         (MIB, 32, math.inf, 64 * KIB),
         (0, 32, math.inf, 64 * KIB),
         (1024 * MIB, 32, 10.0, 64 * KIB),  # a lane writes 320 bytes a second

@@ -222,6 +222,14 @@ def test_pages_are_rendered_alike_whatever_was_learned_before(pages: list[list[A
         assert [same_item(learned.parse(line)) for line in lines.splitlines()] == [same_item(item) for item in items]
 
 
+def test_attributes_are_in_the_order_of_their_names() -> None:
+    format = JsonLines()
+    scan = scan_operation(format.page_items, format.alike)
+    items: list[AttributeMap] = [{"b": {"S": "x"}, "a": {"M": {"d": {"N": "1"}, "c": {"N": "2"}}}}]
+    for _ in range(2):  # as any items, and as rows
+        assert format.render(scan.decode(page(items)).Items) == b'{"a":{"d":1,"c":2},"b":"x"}\n'
+
+
 def test_a_lane_renders_rows_of_a_shape_that_has_grown_since() -> None:
     format = JsonLines()
     scan = scan_operation(format.page_items, format.alike)
