@@ -1,7 +1,7 @@
 """This project and its peers side by side, in one run on the same endpoint: `python -m bench [CASE ...]`.
 
 A table in the terminal, everything as JSON in bench/results/. Exit code 1 when a figure is not what it must be, or is
-missing. About five minutes on two cores; `--full` moves three times as much, in more rounds.
+missing. About ten minutes on two cores; `--full` moves three times as much, in more rounds.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -40,12 +41,13 @@ def main() -> int:
     rounds, share = (5, 3.0) if given.full else (3, 1.0)
     with tempfile.TemporaryDirectory(prefix="ddbio-bench-", dir=scratch_folder()) as folder:
         suite = Suite(Path(folder), rounds=rounds, share=share, everyone=not given.ours)
-        try:
-            for case in chosen(given.cases):
-                print(f"{case.__name__}: {case.__doc__}", flush=True)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        for case in chosen(given.cases):
+            print(f"{case.__name__}: {(case.__doc__ or '').splitlines()[0]}", flush=True)
+            try:
                 bars += list(case(suite))
-        finally:
-            suite.close()
+            finally:
+                suite.close()
     done = [each for each in suite.contenders if each.runs]
     show(bars, done, [each for each in suite.contenders if each.missing])
     path = keep(bars, done)

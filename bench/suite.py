@@ -185,7 +185,9 @@ class Suite:
         return environment.prepare()
 
     def close(self) -> None:
+        """Stop the endpoints: one that stays awake would take a CPU from whatever comes next."""
         self._stack.close()
+        self._sinks.clear()
 
     def sink(self, *options: str, tls: bool = False) -> Sink:
         key = (*options, str(tls))

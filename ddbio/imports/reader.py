@@ -19,7 +19,7 @@ from ddbio.storage import SourceFile, Storages
 from ddbio.storage.ranged import RangedFile
 from ddbio.units import ChunkUnit, ImportUnit, SliceUnit
 
-LOCAL_BLOCK_BYTES = 128 * 1024  # a read of the page cache: small blocks keep many lanes in little memory
+LOCAL_BLOCK_BYTES = 32 * 1024  # a read of the page cache: small blocks keep many lanes in little memory
 REMOTE_BLOCK_BYTES = 1024 * 1024  # a round trip to S3 each: a whole unit of the usual size
 LINE_END_STEP_BYTES = 16 * 1024  # first look past a slice's end for the line's; doubles up to a block
 

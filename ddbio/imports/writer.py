@@ -130,6 +130,7 @@ class ImportLane:
         self._client: DataClient = work.new_client()
         self._pending = Batch(lambda: work.context.pacer.request_units()[0], work.mode.most_writes)
         self._rejects: list[Reject] = []
+        self._rest: list[bytes] = []  # records at the end of a block, fewer than a batch: they go with the next block
         self._unit: ImportUnit
         self._format: Format
         self._small_puts: SmallPuts
@@ -149,11 +150,13 @@ class ImportLane:
         try:
             async for block in self._blocks(unit):
                 if block.left_out:
+                    await self._import_rest()
                     await self._reject_beginning(block)
                 elif self._work.transform is None:
                     await self._import_block(block.offset, block.data)
                 else:
                     await self._import_shaped(block.offset, block.data, self._work.transform)
+            await self._import_rest()
             await self._drain()
         except BaseException:
             self._report()
@@ -170,6 +173,7 @@ class ImportLane:
             async for block in self._work.reader.blocks(unit, self._format):
                 yield block
         except TransferError:
+            await self._import_rest()
             await self._drain()
             raise
 
@@ -180,6 +184,7 @@ class ImportLane:
         self._here, self._clean = _Position.of(unit), _Position.of(unit)
         self._reported = _counted_before(unit)
         self._client.tally = self._reported.copy()
+        self._rest = []
         self._pending.clear()
         self._pending.replaced = self._here.replaced
         if self._seat is not None:
@@ -189,21 +194,31 @@ class ImportLane:
 
     # -- records to pending writes
 
-    async def _import_block(self, offset: int, block: bytes) -> None:
+    async def _import_block(self, offset: int, block: bytes, *, last: bool = False) -> None:
         """A batch at a time where all is as usual, else record by record."""
-        pending = self._pending
-        self._here.offset = offset
-        records = self._format.split(block)
+        pending, records = self._pending, self._format.split(block)
         has_long_records = block.count(b"\n") > len(records)  # some are more than a line
+        if self._rest:
+            has_long_records |= any(b"\n" in record for record in self._rest)
+            records, self._rest = self._rest + records, []
+        else:
+            self._here.offset = offset
         at = 0
         while at < len(records):
             if not pending.room:
                 await self._flush()
                 continue
             run = records[at : at + pending.room]
+            if len(run) < pending.room and not last:
+                self._rest = run
+                return
             if has_long_records or not await self._import_whole(run):
                 await self._import_each(run, has_long_records)
             at += len(run)
+
+    async def _import_rest(self) -> None:
+        if self._rest:
+            await self._import_block(self._here.offset, b"", last=True)
 
     async def _import_whole(self, run: Sequence[bytes]) -> bool:
         """Import small records as one batch, without a `Write` for each.
