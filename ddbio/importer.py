@@ -20,13 +20,13 @@ from ddbio.dynamodb.table import TableInfo
 from ddbio.engines.engine import Engine, StopFlag
 from ddbio.errors import DdbioError, TransferError
 from ddbio.imports.blueprint import Target, check_options, choose_target
+from ddbio.imports.job import ImportJob, default_lanes
 from ddbio.imports.modes import check_mode
 from ddbio.imports.recognition import Recognised, recognise, source_suffixes
 from ddbio.imports.reject_place import RejectsPlace, choose_rejects_place, discard, upload
 from ddbio.imports.rejects import ErrorLimit, RejectsFile
 from ddbio.imports.sources import Found, find_sources
 from ddbio.imports.spread import together
-from ddbio.imports.writer import ImportJob, default_lanes
 from ddbio.options import ImportOptions
 from ddbio.planning import Plan, Remainder, plan_phases, unit_bytes
 from ddbio.progress import Progress

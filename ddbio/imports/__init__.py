@@ -9,7 +9,9 @@ reader        reads the slices of files
 blocks        where the records end in what was read
 unpacking     gzip and zstd on the way in, and whether a file is what its manifest says
 blueprint     the table that an import makes where there is none
+job           what every worker must know, and what its lanes share
 writer        records become batches, batches are sent
+position      how far a lane is in its unit
 modes         what a record does to the table: put, insert, delete
 small_puts    the usual case of an import, a batch in one go
 spread        one source into several tables

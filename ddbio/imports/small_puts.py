@@ -7,7 +7,7 @@ key and to encode it; and where records are alike, not even that is done for eac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from ddbio.formats import Format, Tabular
 from ddbio.formats.framing import JsonText
 from ddbio.items import AttributeMap, normal_number
 from ddbio.keys import ItemKey
-from ddbio.shape import ANY, INTEGER, Layout, Values, line_type
+from ddbio.shape import ANY, INTEGER, Layout, Values
 
 _encode_lines = msgspec.json.Encoder().encode_lines
 _LAYOUTS = 64  # that are kept in mind
@@ -109,7 +109,6 @@ class _Plan:
         self.possible = len(self._keys) == len(table.key) and all(
             _LETTERS[layout.kinds[place_of[part.name]]] == part.type for part in parts.values()
         )
-        self._new_item = line_type(layout.names)
         self._template = lru_cache(2)(partial(_template, layout))
 
     def puts(self, values: Values, count: int) -> Puts | None:
@@ -123,7 +122,7 @@ class _Plan:
             return None
         entries = tuple([self._entries(places, values, count) for places in self._entry_keys])
         if values.missing:
-            return Puts(put_requests(map(encode_item, self._items(values))), entries)  # type: ignore[arg-type]
+            return Puts(put_requests(map(encode_item, self._items(values))), entries)
         cells = _encode_lines(values.cells).split(b"\n")
         cells.pop()
         return Puts(self._template(count) % tuple(cells), entries)
@@ -141,12 +140,15 @@ class _Plan:
             return 0
         return sum([UNSET not in parts for parts in zip(*there, strict=True)]) if values.missing else count
 
-    def _items(self, values: Values) -> Iterable[msgspec.Struct]:
-        """The items as structs that leave out what is missing."""
+    def _items(self, values: Values) -> Iterator[AttributeMap]:
+        """The items one by one, where something is missing."""
         for place, kind in enumerate(self._layout.kinds):
             if kind in _TYPED:
                 values.convert(place, _TYPED[kind])
-        return map(self._new_item, *map(values.of, range(len(self._layout.names))))
+        names, cells = self._layout.names, values.cells
+        for at in range(0, len(cells), len(names)):
+            named = zip(names, cells[at : at + len(names)], strict=True)
+            yield {name: value for name, value in named if value is not UNSET}
 
 
 def _template(layout: Layout, count: int) -> bytes:

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass
-from functools import cache
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,101 +19,26 @@ from ddbio.capacity import MAX_REQUEST_BYTES
 from ddbio.dynamodb.client import DataClient
 from ddbio.dynamodb.errors import Kind, ServiceError
 from ddbio.dynamodb.operations import halves
-from ddbio.dynamodb.session import DataPlane
-from ddbio.dynamodb.table import TableInfo
 from ddbio.engines.recorder import Seat
-from ddbio.engines.worker import RECORDED_INTERVAL_S, REPORT_INTERVAL_S, WorkerContext
+from ddbio.engines.worker import RECORDED_INTERVAL_S, REPORT_INTERVAL_S
 from ddbio.errors import AbortError, RecordError, TransferError
-from ddbio.formats import Format, FormatSpec, get_format
+from ddbio.formats import Format
 from ddbio.formats.framing import JsonText
 from ddbio.imports.batch import Batch, Write
 from ddbio.imports.blocks import RECORD_LIMIT_BYTES, Block
-from ddbio.imports.modes import MODES, WriteMode
-from ddbio.imports.reader import RecordReader
+from ddbio.imports.position import Position, counted_before
 from ddbio.imports.small_puts import SmallPuts
-from ddbio.imports.spread import SpreadPuts, unknown_table
+from ddbio.imports.spread import unknown_table
 from ddbio.items import Addressed, AttributeMap
 from ddbio.keys import ItemKey
-from ddbio.options import AwsSettings
-from ddbio.storage import Storages
-from ddbio.transforms import Transform, TransformSpec, open_transform
+from ddbio.transforms import Transform
 from ddbio.units import ChunkUnit, ImportCursor, ImportUnit, Reject, SliceUnit, Tally, Unit, UnitReport
 
-DEFAULT_IMPORT_LANES = 32  # at 10 ms a request, 32 lanes write 80,000 items a second
-INSERT_LANES = 128  # an item a request: at 10 ms, 128 lanes insert 12,800 items a second
+if TYPE_CHECKING:
+    from ddbio.imports.job import ImportWork
+
 REPORT_REJECTS = 100  # a lane reports at once when it holds so many rejects
 CLEAN_AFTER_SENDS = 8  # with some of each left unprocessed: then a lane sends what is pending without adding to it
-
-
-def default_lanes(mode: str) -> int:
-    return INSERT_LANES if mode == "insert" else DEFAULT_IMPORT_LANES
-
-
-@dataclass(frozen=True, slots=True)
-class ImportJob:
-    """What every worker of an import must know; picklable.
-
-    mode: one of `ddbio.imports.modes.MODES`. transform: what becomes of an item first, if anything.
-    more_tables: that the transform may send items to.
-    """
-
-    table: TableInfo
-    data_plane: DataPlane
-    aws: AwsSettings
-    lanes: int = DEFAULT_IMPORT_LANES
-    mode: str = "put"
-    transform: TransformSpec | None = None
-    more_tables: tuple[TableInfo, ...] = ()
-
-    def open(self, context: WorkerContext) -> ImportWork:
-        return ImportWork(self, context)
-
-
-class ImportWork:
-    """An import opened in a worker: what its lanes share."""
-
-    def __init__(self, job: ImportJob, context: WorkerContext) -> None:
-        self.job = job
-        self.context = context
-        self.format_of: Callable[[FormatSpec], Format] = cache(get_format)
-        self.small_puts_of: Callable[[FormatSpec], SmallPuts] = cache(self._small_puts)
-        self.tables = (job.table, *job.more_tables)
-        self.mode: WriteMode = SpreadPuts(self.tables) if job.more_tables else MODES[job.mode](job.table)
-        self.transform = open_transform(job.transform)
-        self.reader = RecordReader(Storages(job.aws, context.keys))
-        self.new_client = job.data_plane.open(context, job.table.name)
-
-    def lane(self) -> ImportLane:
-        return ImportLane(self)
-
-    def _small_puts(self, format: FormatSpec) -> SmallPuts:
-        return SmallPuts(self.job.table, self.format_of(format), self.mode.key_of)
-
-
-class _Position(msgspec.Struct, gc=False):
-    """How far a lane is in its unit, and what was counted of it up to there, by whoever did it."""
-
-    offset: int = 0  # of the next record
-    lines: int = 0  # line ends before it, from the unit's start
-    read: int = 0
-    written: int = 0
-    rejected: int = 0
-    replaced: int = 0
-    skipped: int = 0
-    deleted: int = 0
-    blank: int = 0
-    added: int = 0
-    dropped: int = 0
-
-    @classmethod
-    def of(cls, unit: ImportUnit) -> _Position:
-        cursor, before = unit.cursor or ImportCursor(unit.start, 0), _counted_before(unit)
-        return cls(cursor.offset, cursor.lines, *(getattr(before, name) for name in cls.__struct_fields__[2:]))
-
-    def pass_by(self, record: bytes, left_out: int = 1, lines: int = 1) -> None:
-        """left_out: bytes behind `record`, with so many line ends in them: its own, but see `Block`."""
-        self.offset += len(record) + left_out
-        self.lines += record.count(b"\n") + lines
 
 
 class ImportLane:
@@ -134,7 +58,7 @@ class ImportLane:
         self._unit: ImportUnit
         self._format: Format
         self._small_puts: SmallPuts
-        self._here = self._clean = _Position()
+        self._here = self._clean = Position()
         self._reported = Tally()  # all that was counted of the unit up to the last report
         self._report_due_s = 0.0
         self._seat = next(work.context.seats, None)
@@ -181,8 +105,8 @@ class ImportLane:
         self._unit = unit
         self._format = self._work.format_of(unit.format)
         self._small_puts = self._work.small_puts_of(unit.format)
-        self._here, self._clean = _Position.of(unit), _Position.of(unit)
-        self._reported = _counted_before(unit)
+        self._here, self._clean = Position.of(unit), Position.of(unit)
+        self._reported = counted_before(unit)
         self._client.tally = self._reported.copy()
         self._rest = []
         self._pending.clear()
@@ -488,11 +412,6 @@ class ImportLane:
         # The line that crosses a slice's end is read by this unit and skipped by the next: its bytes count there.
         total.bytes = self._unit.source_bytes(clean.offset)
         return total
-
-
-def _counted_before(unit: ImportUnit) -> Tally:
-    """What was counted of a unit up to its cursor."""
-    return unit.before or Tally(bytes=unit.source_bytes(unit.cursor.offset) if unit.cursor else 0)
 
 
 def _is_one_unit(format: Format) -> Callable[[bytes], bool]:

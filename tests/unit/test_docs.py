@@ -19,7 +19,7 @@ from ddbio.errors import EXIT_FAILED, EXIT_OK, EXIT_REJECTED, EXIT_STOPPED, EXIT
 from ddbio.exports.scanner import DEFAULT_EXPORT_LANES
 from ddbio.formats import FORMATS, get_format
 from ddbio.formats.rejected import Rejected, read_rejected
-from ddbio.imports.writer import DEFAULT_IMPORT_LANES
+from ddbio.imports.job import DEFAULT_IMPORT_LANES
 from ddbio.options import AUTO
 
 CHECKOUT = Path(__file__).parents[2]

@@ -91,6 +91,17 @@ def test_numbers_that_are_the_same_key_in_csv_are_told_apart_from_no_other() -> 
     assert small.prepare([b"-1,a", b"1,b"]) is not None
 
 
+@pytest.mark.parametrize("name", ['a "b"', "a\\b", "a\nb", "100%", "%b", "é"])
+def test_columns_of_csv_may_have_any_name(name: str) -> None:
+    format = get_format(FormatSpec("csv", CsvLayout(("id", name), ("S", "S"))))
+    small = SmallPuts(table({"id": "S"}), format, key_checker(table({"id": "S"})))
+    for records in ([b"a,x", b"b,y"], [b"a,x", b"b,"]):
+        puts = small.prepare(records)
+        assert puts is not None
+        sent = [each["PutRequest"]["Item"] for each in msgspec.json.decode(b"[%b]" % puts.requests)]
+        assert sent == [format.parse(record) for record in records]
+
+
 def test_a_blank_record_and_a_large_one_are_left_to_their_lane() -> None:
     small = SmallPuts(table({"id": "S"}), get_format("json"), key_checker(table({"id": "S"})))
     assert small.prepare([b'{"id":"a"}', b""]) is None

@@ -20,8 +20,9 @@ from ddbio.engines.worker import StopRequested
 from ddbio.errors import AbortError, TransferError
 from ddbio.formats import Format
 from ddbio.formats.json_lines import JsonLines
+from ddbio.imports.job import ImportJob, ImportWork
 from ddbio.imports.reader import RecordReader
-from ddbio.imports.writer import ImportJob, ImportLane, ImportWork
+from ddbio.imports.writer import ImportLane
 from ddbio.items import AttributeMap, Deletion
 from ddbio.options import AwsSettings
 from ddbio.storage import SourceFile

@@ -1,0 +1,38 @@
+"""How far a lane is in its unit, and what was counted up to there."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ddbio.units import ImportCursor, ImportUnit, Tally
+
+
+class Position(msgspec.Struct, gc=False):
+    """How far a lane is in its unit, and what was counted of it up to there, by whoever did it."""
+
+    offset: int = 0  # of the next record
+    lines: int = 0  # line ends before it, from the unit's start
+    read: int = 0
+    written: int = 0
+    rejected: int = 0
+    replaced: int = 0
+    skipped: int = 0
+    deleted: int = 0
+    blank: int = 0
+    added: int = 0
+    dropped: int = 0
+
+    @classmethod
+    def of(cls, unit: ImportUnit) -> Position:
+        cursor, before = unit.cursor or ImportCursor(unit.start, 0), counted_before(unit)
+        return cls(cursor.offset, cursor.lines, *(getattr(before, name) for name in cls.__struct_fields__[2:]))
+
+    def pass_by(self, record: bytes, left_out: int = 1, lines: int = 1) -> None:
+        """left_out: bytes behind `record`, with so many line ends in them: its own, but see `Block`."""
+        self.offset += len(record) + left_out
+        self.lines += record.count(b"\n") + lines
+
+
+def counted_before(unit: ImportUnit) -> Tally:
+    """What was counted of a unit up to its cursor."""
+    return unit.before or Tally(bytes=unit.source_bytes(unit.cursor.offset) if unit.cursor else 0)
