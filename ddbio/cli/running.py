@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar
 
+import boto3  # noqa: F401 - for the session to find: while this module is loaded, signals are held
+
 from ddbio.books.accounts import Result
 from ddbio.cli.run import fail, say
 from ddbio.engines.engine import StopFlag
