@@ -117,18 +117,15 @@ def export_json(suite: Suite) -> Iterable[Bar]:
 @case
 def export_large(suite: Suite) -> Iterable[Bar]:
     """Items of 200 KB, the predecessors' case: documents; and nothing but long texts."""
-    pages, few = suite.amount(600), suite.amount(60)
-    sink = suite.sink("--shape", "document", "--pages", str(pages))
-    ours = suite.exporter("export, 200 KB documents", sink, pages, "document", "-p", "1")
-    scan = suite.export_peer("export, 200 KB documents", "boto3 scan + json.dumps", "scan", few, "document")
-    suite.take_turns(ours, scan)
-    yield Bar("export of 200 KB items, documents, MB per CPU-second, against boto3", ratio(ours, scan), 3, 6)
-    pages, few = suite.amount(3000), suite.amount(200)
-    sink = suite.sink("--shape", "texts", "--pages", str(pages))
-    ours = suite.exporter("export, 200 KB of texts", sink, pages, "texts", "-p", "1")
-    scan = suite.export_peer("export, 200 KB of texts", "boto3 scan + json.dumps", "scan", few, "texts")
-    suite.take_turns(ours, scan)
-    yield Bar("the same, items that are 20 texts of 10 KB", ratio(ours, scan), 3, 6)
+    for shape, pages, few, what in (
+        ("document", 600, 60, "export of 200 KB items, documents, MB per CPU-second, against boto3"),
+        ("texts", 3000, 200, "the same, items that are 20 texts of 10 KB"),
+    ):
+        job, full = f"export, 200 KB, {shape}", suite.amount(pages)
+        ours = suite.exporter(job, suite.sink("--shape", shape, "--pages", str(full)), full, shape, "-p", "1")
+        scan = suite.export_peer(job, "boto3 scan + json.dumps", "scan", suite.amount(few), shape)
+        suite.take_turns(ours, scan)
+        yield Bar(what, ratio(ours, scan), 3, 6)
 
 
 @case
