@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ddbio.imports.job import ImportWork
 
 REPORT_REJECTS = 100  # a lane reports at once when it holds so many rejects
+REST_BYTES = 32 * 1024  # of records that wait for the next block: larger ones are no quick batch, and fill the memory
 CLEAN_AFTER_SENDS = 8  # with some of each left unprocessed: then a lane sends what is pending without adding to it
 
 
@@ -133,7 +134,7 @@ class ImportLane:
                 await self._flush()
                 continue
             run = records[at : at + pending.room]
-            if len(run) < pending.room and not last:
+            if len(run) < pending.room and not last and sum(map(len, run)) <= REST_BYTES:
                 self._rest = run
                 return
             if has_long_records or not await self._import_whole(run):

@@ -22,6 +22,7 @@ from ddbio.formats import Format
 from ddbio.formats.json_lines import JsonLines
 from ddbio.imports.job import ImportJob, ImportWork
 from ddbio.imports.reader import RecordReader
+from ddbio.imports.small_puts import SmallPuts
 from ddbio.imports.writer import ImportLane
 from ddbio.items import AttributeMap, Deletion
 from ddbio.options import AwsSettings
@@ -45,6 +46,7 @@ class Source:
     content: bytes
     remote: bool = False
     fails_at: int | None = None
+    read_up_to: int = 0
 
     def of(self, _uri: str) -> Any:
         return self
@@ -52,6 +54,7 @@ class Source:
     def read_range(self, file: SourceFile, start: int, stop: int) -> bytes:
         if self.fails_at is not None and start <= self.fails_at < stop:
             raise TransferError(f"{file.uri} cannot be read any more")
+        self.read_up_to = max(self.read_up_to, stop)
         return self.content[start:stop]
 
     def unit(self, number: int = 0, start: int = 0, stop: int | None = None) -> SliceUnit:
@@ -236,6 +239,33 @@ def test_large_records_do_not_wait_for_a_batch_of_25() -> None:
     assert max(job.target.body_bytes) < 5_000_000
     assert job.tally.written == 30
     assert job.tally.units == 30  # as the fake counts
+
+
+def test_the_last_records_of_a_block_go_with_the_next_one() -> None:
+    quick = mock.Mock(wraps=SmallPuts._any)
+    with (
+        mock.patch("ddbio.imports.reader.LOCAL_BLOCK_BYTES", 200),  # about ten records
+        mock.patch.object(SmallPuts, "prepare", lambda self, run: quick(self, run)),
+    ):
+        job = imported(records(*range(60)))
+    assert [len(call.args[1]) for call in quick.call_args_list] == [25, 25]  # in one go, not record by record
+    assert (job.target.batches, job.values) == ([25, 25, 10], values(*range(60)))
+
+
+def test_large_records_do_not_wait_for_the_next_block() -> None:
+    """Each lane would hold two dozen of them, beside the batch that it fills."""
+    lines = b"".join(b'{"id":"%d","v":1,"text":"%b"}\n' % (number, b"x" * 300_000) for number in range(30))
+    read_at_requests: list[int] = []
+
+    class Watched(FakeTable):
+        def act(self, operation: str, request: dict[str, Any], body_bytes: int) -> Response | WireError:
+            read_at_requests.append(job.source.read_up_to)
+            return super().act(operation, request, body_bytes)
+
+    job = Import(Source(lines), Watched())
+    job.work(job.source.unit())
+    assert job.tally.written == 30
+    assert read_at_requests[0] < 5_000_000
 
 
 # --------------------------------------------------------------------------- modes
