@@ -45,8 +45,13 @@ def decode_value(text: bytes) -> Any:
 
 
 def _said(exc: Exception, record: bytes) -> str:
-    # msgspec takes the end of the text for the end of the input.
-    return "half of a surrogate pair (\\ud800 to \\udfff)" if _HALF_A_PAIR.search(record) else str(exc)
+    if _HALF_A_PAIR.search(record):  # msgspec takes the end of the text for the end of the input
+        return "half of a surrogate pair (\\ud800 to \\udfff)"
+    try:
+        record.decode()
+    except UnicodeDecodeError as error:
+        return f"byte 0x{record[error.start]:02x} at offset {error.start} is not UTF-8"
+    return str(exc)
 
 
 _KINDS: dict[type, str] = {
