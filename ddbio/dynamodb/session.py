@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ddbio.credentials import Keys
+from ddbio.dynamodb.addresses import Addresses
 from ddbio.dynamodb.client import DEFAULT_GIVE_UP_AFTER_S, DataClient
 from ddbio.dynamodb.errors import botocore_error
 from ddbio.dynamodb.signing import Signer
@@ -48,16 +49,16 @@ class DataPlane:
     give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S
 
     def open(self, context: WorkerContext, table: str) -> Callable[[], DataClient]:
-        """A function that makes one client a lane; the lanes share the signer and the TLS context.
+        """A function that makes one client a lane; the lanes share the signer, the TLS context and the addresses.
 
         table: what the requests are about, for messages.
         """
         endpoint = self.endpoint
         signer = Signer(context.keys, region=endpoint.region, host=endpoint.host_header)
-        ssl_context = endpoint.ssl_context()
+        ssl_context, addresses = endpoint.ssl_context(), Addresses()
 
         def new_client() -> DataClient:
-            connection = Connection(endpoint, ssl_context, timeout_s=self.request_timeout_s)
+            connection = Connection(endpoint, ssl_context, timeout_s=self.request_timeout_s, addresses=addresses)
             return DataClient(
                 connection,
                 signer,

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 import ssl
 import weakref
 from dataclasses import dataclass
@@ -24,13 +25,14 @@ from urllib.parse import urlsplit
 import httptools
 
 from ddbio.dynamodb import proxy
+from ddbio.dynamodb.addresses import Address, Addresses
 
 try:
     from isal.isal_zlib import crc32  # 13 times as fast
 except ImportError:
     from zlib import crc32
 
-CONNECT_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 10.0  # for TLS and a proxy's tunnel, once TCP has connected
 _CRC_HEADER_BYTES = len("x-amz-crc32")  # no other header of the service is so long: the rest is passed over
 _LENGTH_HEADER_BYTES = len("content-length")  # nor so long
 _READ_BYTES = 65_536  # at once, of a head and what comes with it; a body that is no longer is left to the parser
@@ -108,10 +110,19 @@ class Connection(asyncio.BufferedProtocol):
     """One connection, one request at a time. Not thread-safe; belongs to one event loop.
 
     timeout_s: from the last byte sent to the last byte of the answer.
+    addresses: shared by all connections of the event loop; None for some of its own.
     """
 
-    def __init__(self, endpoint: Endpoint, ssl_context: ssl.SSLContext | None, *, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        ssl_context: ssl.SSLContext | None,
+        *,
+        timeout_s: float = 30.0,
+        addresses: Addresses | None = None,
+    ) -> None:
         self._endpoint = endpoint
+        self._addresses = addresses or Addresses()
         self._ssl_context = ssl_context
         self._timeout_s = timeout_s
         self._request_line = "POST / HTTP/1.1\r\n"
@@ -166,14 +177,17 @@ class Connection(asyncio.BufferedProtocol):
     # -- connecting
 
     async def _connect(self) -> None:
+        host, port = self._endpoint.address
+        via = proxy.address(self._endpoint.proxy_url) if self._endpoint.proxy_url else (host, port)
         try:
-            await asyncio.wait_for(self._open(), CONNECT_TIMEOUT_S)
+            sock, address = await self._addresses.connect(*via)
+            await self._greet(sock, address)
         except asyncio.TimeoutError:
             raise WireError("connect", f"no connection within {CONNECT_TIMEOUT_S:.0f} s", sent=False) from None
         except proxy.ProxyError as exc:
             raise WireError("proxy", str(exc), sent=False, hint=exc.hint) from None
         except ssl.SSLCertVerificationError as exc:
-            detail = f"the certificate of {self._endpoint.address[0]} cannot be verified: {exc.verify_message}"
+            detail = f"the certificate of {host} cannot be verified: {exc.verify_message}"
             raise WireError("tls", detail, sent=False, hint=_UNVERIFIED) from None
         except ssl.SSLError as exc:
             raise WireError("tls", str(exc), sent=False) from None
@@ -181,19 +195,26 @@ class Connection(asyncio.BufferedProtocol):
             hint = _MANY_FILES if exc.errno in (errno.EMFILE, errno.ENFILE) else ""
             raise WireError("connect", str(exc), sent=False, hint=hint) from None
 
-    async def _open(self) -> None:
-        loop = asyncio.get_running_loop()
-        host, port = self._endpoint.address
-        server_hostname = host if self._endpoint.tls else None
-        if self._endpoint.proxy_url is None:
-            await loop.create_connection(
-                lambda: self, host, port, ssl=self._ssl_context, server_hostname=server_hostname
-            )
-        else:
-            tunnel = await proxy.connect(self._endpoint.proxy_url, (host, port) if self._endpoint.tls else None)
-            await loop.create_connection(
-                lambda: self, sock=tunnel, ssl=self._ssl_context, server_hostname=server_hostname
-            )
+    async def _greet(self, sock: socket.socket, address: Address) -> None:
+        """Tunnel and TLS. An address that accepts connections and fails at these is avoided like a dead one."""
+        try:
+            await asyncio.wait_for(self._open(sock), CONNECT_TIMEOUT_S)
+        except (asyncio.TimeoutError, OSError):
+            self._addresses.avoid(address)
+            raise
+
+    async def _open(self, sock: socket.socket) -> None:
+        endpoint = self._endpoint
+        try:
+            if endpoint.proxy_url is not None and endpoint.tls:
+                await proxy.tunnel(sock, endpoint.proxy_url, endpoint.address)
+        except BaseException:
+            sock.close()
+            raise
+        server_hostname = endpoint.address[0] if endpoint.tls else None
+        await asyncio.get_running_loop().create_connection(
+            lambda: self, sock=sock, ssl=self._ssl_context, server_hostname=server_hostname
+        )
 
     # -- asyncio.BufferedProtocol
 

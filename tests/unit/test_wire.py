@@ -14,7 +14,6 @@ import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
-from unittest import mock
 
 import msgspec
 import pytest
@@ -22,6 +21,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ddbio.dynamodb import wire
+from ddbio.dynamodb.addresses import Address, Addresses
 from ddbio.dynamodb.wire import Connection, Endpoint, Response, WireError
 from tests.certificates import Certificates
 from tests.unit.peer import CUT, HANG, Peer, Proxy, chunked, listening, ok
@@ -436,11 +436,13 @@ def test_a_connection_that_is_lost_while_it_is_made_was_never_sent(new_loop: Loo
     class Unlucky(Connection):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)
-            self.connection_lost(ConnectionResetError("reset by peer"))
+            asyncio.get_running_loop().call_soon(self.connection_lost, ConnectionResetError("reset by peer"))
 
     async def told() -> WireError:
         async with listening(Peer([ok()])) as peer:
-            return await failure_of(Unlucky(Endpoint(f"http://127.0.0.1:{peer.port}", "x"), None))
+            failure = await failure_of(Unlucky(Endpoint(f"http://127.0.0.1:{peer.port}", "x"), None))
+            await asyncio.sleep(0.01)  # the socket is closed
+            return failure
 
     failure = run(told(), new_loop)
     assert (failure.kind, failure.sent) == ("cut", False)
@@ -708,24 +710,48 @@ def test_a_proxy_that_is_not_there_was_never_sent_to(new_loop: Loop) -> None:
     assert (failure.kind, failure.sent) == ("connect", False)
 
 
-def test_every_address_of_a_proxy_is_tried(new_loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_address_of_a_proxy_is_tried(new_loop: Loop) -> None:
     """`localhost` is often ::1 first, and proxies often listen on 127.0.0.1 only."""
 
     async def told() -> bytes | memoryview:
         async with listening(Peer([ok(b"1")])) as proxy:
-            loop, stream = asyncio.get_running_loop(), (socket.AF_INET, socket.SOCK_STREAM, 0, "")
-            closed = socket.socket()
-            closed.bind(("127.0.0.1", 0))
+            with socket.socket() as closed:
+                closed.bind(("127.0.0.1", 0))
 
-            async def both(*_: object, **__: object) -> list[Any]:
-                return [(*stream, closed.getsockname()), (*stream, ("127.0.0.1", proxy.port))]
+                async def both(*_: object) -> list[Address]:
+                    listeners = (closed.getsockname(), ("127.0.0.1", proxy.port))
+                    return [Address(socket.AF_INET, socket.IPPROTO_TCP, each) for each in listeners]
 
-            endpoint = Endpoint("http://db.example", "x", proxy_url="http://proxy.example:3128")
-            connection = Connection(endpoint, None)
-            with closed, mock.patch.object(wire.proxy, "_addresses", both):
-                assert loop.is_running()
+                endpoint = Endpoint("http://db.example", "x", proxy_url="http://proxy.example:3128")
+                connection = Connection(endpoint, None, addresses=Addresses(both))
                 body = (await connection.request(HEADERS, b"{}")).body
             connection.close()
+            return body
+
+    assert run(told(), new_loop) == b"1"
+
+
+def test_an_address_that_accepts_and_says_nothing_is_avoided(
+    new_loop: Loop, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "CONNECT_TIMEOUT_S", 0.1)
+
+    async def told() -> bytes | memoryview:
+        async with listening(Peer([ok(b"1")]), certificates.server) as peer, listening(Peer()) as mute:
+
+            async def both(*_: object) -> list[Address]:
+                return [Address(socket.AF_INET, 0, ("127.0.0.1", each.port)) for each in (mute, peer)]
+
+            endpoint = Endpoint("https://localhost", "x", certificates.authority)
+            addresses = Addresses(both)
+            # The turn comes round to the mute one; the second request must not meet it again.
+            lanes = [Connection(endpoint, endpoint.ssl_context(), addresses=addresses) for _ in range(3)]
+            assert (await failure_of(lanes[0])).kind == "connect"
+            lanes[1].close()
+            assert (await addresses.to_try("localhost", 443)) == (await both())[1:]
+            body = (await lanes[2].request(HEADERS, b"{}")).body
+            lanes[2].close()
+            await asyncio.sleep(0.02)
             return body
 
     assert run(told(), new_loop) == b"1"
