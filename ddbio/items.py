@@ -18,7 +18,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -34,6 +34,7 @@ _EXPONENT_RANGE = range(-130, 126)  # of the most significant digit: 1E-130 to 9
 _OUT_OF_RANGE = "is out of DynamoDB's range (1E-130 to 9.99...E+125)"
 # What the service takes; Python's Decimal takes more: 1_000, Infinity, spaces, the digits of all scripts.
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[+-]?(?:s?nan[0-9]*|inf(?:inity)?)", re.IGNORECASE)
 
 
 class Deletion(AttributeMap):
@@ -80,10 +81,12 @@ def check_number(text: str) -> str:
     """Return `text` if DynamoDB stores it as a number without loss.
 
     Rule: at most 38 significant digits, magnitude 0 or 1E-130 to 9.99...E+125 (the service rejects the rest).
-    Raises RecordError `bad-number`.
+    Raises RecordError `bad-number` or `not-finite`.
     """
     match = _NUMBER.fullmatch(text)
     if match is None:
+        if _NOT_FINITE.fullmatch(text):
+            raise not_finite(text)
         raise RecordError("bad-number", f"{_short(text)!r} is not a number")
     if len(text) <= MAX_SIGNIFICANT_DIGITS and match[1] is None:
         return text  # at most 38 digits and far inside the range
@@ -97,6 +100,17 @@ def check_number(text: str) -> str:
     if digits and number.adjusted() not in _EXPONENT_RANGE:
         raise RecordError("bad-number", f"{_short(text)} {_OUT_OF_RANGE}")
     return text
+
+
+def not_finite(text: str) -> RecordError:
+    """text: `NaN`, `-Infinity` or another spelling of them."""
+    return RecordError("not-finite", f"{_short(text)} cannot be stored: DynamoDB has neither NaN nor infinity")
+
+
+def check_names(attributes: Mapping[str, Any]) -> None:
+    """Raise RecordError `empty-name` if one of the names of an item or map is empty, as DynamoDB would refuse it."""
+    if "" in attributes:
+        raise RecordError("empty-name", "an attribute has an empty name, which DynamoDB does not store")
 
 
 def normal_number(text: str) -> str:
@@ -125,6 +139,8 @@ def to_attributes(item: dict[str, Any], depth: int = 0) -> AttributeMap:
     depth: of the map that `item` is; 0 for an item itself.
     Raises RecordError for what DynamoDB cannot store.
     """
+    if "" in item:
+        check_names(item)
     attributes = {}
     for name, value in item.items():  # the two commonest types of real tables in line: it saves a call for each value
         kind = type(value)

@@ -24,7 +24,17 @@ from typing import Any
 
 from ddbio.errors import RecordError, UsageError
 from ddbio.formats.json_lines import decode as decode_json
-from ddbio.items import Addressed, AttributeMap, Deletion, check_number, check_set, deeper, normal_number, to_value
+from ddbio.items import (
+    Addressed,
+    AttributeMap,
+    Deletion,
+    check_names,
+    check_number,
+    check_set,
+    deeper,
+    normal_number,
+    to_value,
+)
 from ddbio.options import TransferOptions
 
 _HOW = "write FILE.py:FUNCTION, or MODULE:FUNCTION for one that can be imported"
@@ -225,6 +235,7 @@ def to_typed(value: Any, depth: int = 0) -> dict[str, Any]:
 def _typed_map(value: Mapping[Any, Any], depth: int) -> AttributeMap:
     if not all(isinstance(name, str) for name in value):
         raise RecordError("bad-type", "the names of attributes must be strings")
+    check_names(value)
     return {name: to_typed(each, depth) for name, each in value.items()}
 
 

@@ -14,7 +14,7 @@ import msgspec
 from ddbio.errors import RecordError
 from ddbio.formats.framing import JsonText
 from ddbio.formats.json_lines import ONE_UNIT_BYTES, decode_object
-from ddbio.items import AttributeMap, check_base64, check_number, check_set, deeper, normal_number
+from ddbio.items import AttributeMap, check_base64, check_names, check_number, check_set, deeper, normal_number
 
 
 def _text(payload: Any, _depth: int = 0) -> str:
@@ -105,6 +105,7 @@ def checked(attributes: dict[str, Any], depth: int = 0) -> AttributeMap:
 
     Raises RecordError.
     """
+    check_names(attributes)
     return {name: _checked_value(value, depth) for name, value in attributes.items()}
 
 

@@ -15,17 +15,19 @@ from ddbio.errors import RecordError
 from ddbio.formats.framing import JsonText
 from ddbio.formats.json_pages import Item, JsonPages
 from ddbio.formats.json_rows import JsonRows
-from ddbio.items import MAX_DEPTH, AttributeMap, NumberText, to_attributes
+from ddbio.items import MAX_DEPTH, AttributeMap, NumberText, not_finite, to_attributes
 from ddbio.shape import Alike, Values
 
 # float_hook is called with the text of a number, before it could lose a digit; integers of any size stay exact.
 decode = msgspec.json.Decoder(float_hook=NumberText).decode
 
+# A string of JSON, which is passed over, or a token that other programs write for what JSON cannot say.
+_STRING_OR_NOT_FINITE = re.compile(rb'"(?:[^"\\]|\\.)*"|(?<![\w.-])(-?(?:NaN|Infinity))(?!\w)')
 _HALF_A_PAIR = re.compile(rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])")
 
 
 def decode_object(record: bytes) -> dict[str, Any]:
-    """The JSON object in `record`. Raises RecordError `bad-json`, `bad-number`, `too-deep` or `not-an-object`."""
+    """The JSON object in `record`. Raises RecordError `not-an-object`, and as `decode_value` does."""
     value = decode_value(record)
     if type(value) is not dict:
         raise RecordError("not-an-object", f"a JSON object is needed, not {_KINDS[type(value)]}")
@@ -33,7 +35,8 @@ def decode_object(record: bytes) -> dict[str, Any]:
 
 
 def decode_value(text: bytes) -> Any:
-    """The JSON value in `text`. Raises RecordError `bad-json`, `bad-number` or `too-deep`."""
+    """The JSON value in `text`. Raises RecordError `bad-json`, `bad-number`, `not-finite` or
+    `too-deep`."""
     try:
         return decode(text)
     except msgspec.ValidationError:  # of untyped JSON, only integers that Python refuses to read are not valid
@@ -41,7 +44,20 @@ def decode_value(text: bytes) -> Any:
     except RecursionError:
         raise RecordError("too-deep", f"nested deeper than the {MAX_DEPTH} levels DynamoDB stores") from None
     except (msgspec.DecodeError, ValueError) as exc:
+        _check_finite(text)
         raise RecordError("bad-json", f"not valid JSON: {_said(exc, text)}") from None
+
+
+def _check_finite(text: bytes) -> None:
+    """Raise RecordError `not-finite` if NaN or Infinity is all that keeps `text` from being JSON."""
+    found = [match[1] for match in _STRING_OR_NOT_FINITE.finditer(text) if match[1]]
+    if not found:
+        return
+    try:
+        decode(_STRING_OR_NOT_FINITE.sub(lambda match: b"0" if match[1] else match[0], text))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return
+    raise not_finite(found[0].decode())
 
 
 def _said(exc: Exception, record: bytes) -> str:

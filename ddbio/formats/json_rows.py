@@ -51,6 +51,8 @@ class JsonRows:
             items = [self._parse(record) for record in records]
         except RecordError:
             return False
+        if any("" in item for item in items):  # such a record is rejected: the shape of the others does not have it
+            return False
         if not shape.learn({name: _kind(value) for name, value in item.items()} for item in items):
             return False
         self._rows = _Rows(shape) if shape.usable else None

@@ -57,6 +57,7 @@ _TOO_DEEP = (
 
 def check_item(item: Item) -> None:
     """Check and normalise every value of an item or key, in place; raises ServiceError for the first bad one."""
+    _check_names(item)
     for value in item.values():
         # `_check_value`, written out: this runs for every attribute that is ever stored
         if len(value) != 1:
@@ -66,6 +67,11 @@ def check_item(item: Item) -> None:
         for letter, payload in value.items():
             if letter in _CHECKS:
                 value[letter] = _CHECKS[letter](payload, 1)
+
+
+def _check_names(attributes: Item) -> None:
+    if "" in attributes:
+        raise invalid("Empty attribute name")  # the words of DynamoDB Local
 
 
 def canonical_number(text: str) -> str:
@@ -149,6 +155,7 @@ def _list(values: list[Value], depth: int) -> list[Value]:
 
 
 def _map(attributes: Item, depth: int) -> Item:
+    _check_names(attributes)
     for value in attributes.values():
         _check_nested(value, depth + 1)
     return attributes

@@ -24,6 +24,9 @@ Item = dict[str, dict[str, Any]]
 DEVIATIONS: dict[str, dict[str, list[str]]] = {
     "simulator": {},
     "moto": {
+        "empty attribute names are stored": [
+            f"test_an_empty_attribute_name_is_refused[{place}]" for place in ("top", "map", "map-in-list")
+        ],
         "numbers come back as they were sent": [
             f"test_numbers_keep_38_digits_and_are_normalised[{form}]"
             for form in ("minus-zero", "leading-zeros", "decimal-zero", "exponent", "trailing-zero")
@@ -70,9 +73,15 @@ DEVIATIONS: dict[str, dict[str, list[str]]] = {
         "an empty page is free": ["test_an_empty_page_is_not_free"],
     },
     "dynoxide": {
+        "empty attribute names are stored": [
+            f"test_an_empty_attribute_name_is_refused[{place}]" for place in ("top", "map", "map-in-list")
+        ],
         "start keys are not checked": ["test_a_start_key_of_another_segment_is_refused"],
     },
     "dynalite": {
+        "empty attribute names are stored": [
+            f"test_an_empty_attribute_name_is_refused[{place}]" for place in ("top", "map", "map-in-list")
+        ],
         "consistent reads are billed as eventual ones": [
             "test_a_scan_page_is_billed_by_started_4_kilobytes_of_its_sum[consistent]"
         ],
@@ -326,6 +335,25 @@ def test_one_bad_request_refuses_the_whole_batch(
     code, said = refusal(lambda: client.batch_write_item(RequestItems={table: requests}))
     assert code == "ValidationException"
     assert re.search(message, said, re.IGNORECASE)
+    assert items_in(scan(client, table)) == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param({"": {"S": "x"}}, id="top"),
+        pytest.param({"m": {"M": {"": {"S": "x"}}}}, id="map"),
+        pytest.param({"l": {"L": [{"M": {"": {"S": "x"}}}]}}, id="map-in-list"),
+    ],
+)
+def test_an_empty_attribute_name_is_refused(client: Any, table: str, value: Item) -> None:
+    """What DynamoDB Local does. AWS does not document it."""
+    item = item_of(1, **value)
+    for call in (
+        lambda: client.batch_write_item(RequestItems={table: puts([item_of(2), item])}),
+        lambda: client.put_item(TableName=table, Item=item),
+    ):
+        assert refusal(call) == ("ValidationException", "Empty attribute name")
     assert items_in(scan(client, table)) == []
 
 

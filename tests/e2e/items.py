@@ -42,7 +42,7 @@ AWKWARD: Item = {
     "numbers": {"NS": ["1", "-2.5", "12345678901234567890123456789012345678"]},
     "binaries": {"BS": ["AA==", "", "//8="]},
     "list": {"L": [{"N": "1"}, {"S": "1"}, {"L": []}, {"NULL": True}, {"M": {}}, {"SS": ["nested"]}]},
-    "map": {"M": {"a": {"M": {"b": {"L": [{"B": "AA=="}, {"BOOL": False}]}}}, "": {"S": "a nameless member"}}},
+    "map": {"M": {"a": {"M": {"b": {"L": [{"B": "AA=="}, {"BOOL": False}]}}}}},
     "looks like a tag": {"M": {"$SS": {"L": [{"S": "a map, not a set"}]}}},
     "looks like a wrapper": {"M": {"$M": {"M": {"$B": {"S": "not binary"}}}}},
     "dollars": {"M": {"$SS": {"N": "1"}, "$B": {"N": "2"}}},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,8 @@ def test_what_other_tools_write(run_import: Run, simulator: Simulator, tmp_path:
     pyarrow.parquet.write_table(table, tmp_path / "in.parquet", row_group_size=2)
     done = run_import("-t", "Orders", "-s", "in.parquet")
     assert (done.code, done.counts["written"], done.counts["rejected"]) == (1, 2, 1), done.err
+    (reject,) = map(json.loads, (tmp_path / "in.rejects.jsonl").read_text().splitlines())
+    assert (reject["code"], reject["line"]) == ("not-finite", 3)
     assert "Format: parquet, as names end in .parquet" in done.log
     items = {item["id"]["N"]: item for item in simulator.table("Orders").items()}
     assert items["1"] == {

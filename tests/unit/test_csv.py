@@ -163,7 +163,7 @@ def test_what_a_cell_becomes(letter: str, cell: str, value: Any) -> None:
     ("letter", "cell", "code"),
     [
         ("N", "12,5", "bad-number"),
-        ("N", "NaN", "bad-number"),
+        ("N", "NaN", "not-finite"),
         ("N", "1_000", "bad-number"),
         ("N", "9" * 39, "bad-number"),
         ("B", "?", "bad-base64"),
@@ -256,7 +256,7 @@ CELLS = {
     "S": st.text(max_size=30),
     "N": st.integers(-(10**20), 10**20).map(str),
     INFER: st.sampled_from(["5", "-5", "1.5", "x", ""]),
-    "JSON": st.sampled_from(["1", "[]", "{}", "[[[[]]]]", "null", "[1,1,1]", '{"":[[]]}', "-1"]),
+    "JSON": st.sampled_from(["1", "[]", "{}", "[[[[]]]]", "null", "[1,1,1]", '{"a":[[]]}', "-1"]),
     "NS": st.just("[1,2,3]"),
 }
 

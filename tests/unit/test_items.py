@@ -65,9 +65,6 @@ def test_numbers_the_service_stores_are_kept_as_they_are_written(text: str) -> N
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("NaN", "is not a number"),
-        ("-Infinity", "is not a number"),
-        ("sNaN", "is not a number"),
         ("", "'' is not a number"),
         (".", "is not a number"),
         ("-", "is not a number"),
@@ -188,7 +185,7 @@ def test_at_the_top_of_an_item_a_dollar_is_only_a_letter() -> None:
     [
         (10**126, "bad-number"),
         (10**38 + 1, "bad-number"),
-        (Decimal("NaN"), "bad-number"),
+        (Decimal("NaN"), "not-finite"),
         (NumberText("1E-131"), "bad-number"),
         ({"$B": 1}, "bad-tag"),
         ({"$B": None}, "bad-tag"),
@@ -274,3 +271,20 @@ def test_a_set_has_members_and_each_once() -> None:
     with pytest.raises(RecordError) as error:
         check_set(["1", "1.0"], normal_number)
     assert error.value.code == "duplicate-member"
+
+
+# --------------------------------------------------------------------------- what DynamoDB has no place for
+
+
+@pytest.mark.parametrize("item", [{"": 1}, {"a": {"": 1}}, {"a": [{"b": {"": 1}}]}, {"a": {"$M": {"": 1}}}])
+def test_an_empty_attribute_name_is_refused_at_every_level(item: dict[str, Any]) -> None:
+    with pytest.raises(RecordError) as caught:
+        to_attributes(item)
+    assert caught.value.code == "empty-name"
+
+
+@pytest.mark.parametrize("text", ["NaN", "nan", "sNaN", "Infinity", "-Infinity", "+inf", "INF"])
+def test_what_is_not_finite_has_a_code_of_its_own(text: str) -> None:
+    with pytest.raises(RecordError) as caught:
+        check_number(text)
+    assert caught.value.code == "not-finite"

@@ -11,12 +11,12 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from ddbio.errors import AbortError
+from ddbio.errors import AbortError, RecordError
 from ddbio.exports.scanner import ExportJob
 from ddbio.exports.segment_files import ColumnFiles
 from ddbio.formats import FormatSpec, get_format
 from ddbio.formats.parquet import ParquetLayout
-from ddbio.formats.parquet.reading import row_groups
+from ddbio.formats.parquet.reading import lines_of_row_group, row_groups
 from ddbio.formats.parquet.writing import ColumnsWriter
 from ddbio.imports.reader import RecordReader
 from ddbio.items import AttributeValue
@@ -115,6 +115,27 @@ def test_whoever_goes_on_begins_the_unfinished_file_again(tmp_path: Path, dies_a
         for each in pyarrow.parquet.read_table(path)["n"].to_pylist()
     ]
     assert sorted(map(int, ids)) == list(range(280))
+
+
+@pytest.mark.parametrize(
+    ("column", "code"),
+    [
+        (pyarrow.array([float("nan")]), "not-finite"),
+        (pyarrow.array([float("-inf")], pyarrow.float32()), "not-finite"),
+        (pyarrow.array([[0.5, float("inf")]]), "not-finite"),
+        (pyarrow.array([{"a": {"b": float("nan")}}]), "not-finite"),
+        (pyarrow.array([[("k", float("nan"))]], pyarrow.map_(pyarrow.string(), pyarrow.float64())), "not-finite"),
+        (pyarrow.array([[("", 1.0)]], pyarrow.map_(pyarrow.string(), pyarrow.float64())), "empty-name"),
+    ],
+)
+def test_what_parquet_has_and_dynamodb_has_not_is_rejected_by_its_name(column: Any, code: str) -> None:
+    out = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table({"id": ["a"], "v": column}), out)
+    ((start, _),) = row_groups(out, "in.parquet")[1]
+    (line,) = b"".join(lines_of_row_group(out, start, {})).splitlines()
+    with pytest.raises(RecordError) as caught:
+        get_format(FORMAT).parse(line)
+    assert caught.value.code == code
 
 
 def test_a_value_that_does_not_fit_is_refused_by_name() -> None:

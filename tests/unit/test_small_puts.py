@@ -108,3 +108,11 @@ def test_a_blank_record_and_a_large_one_are_left_to_their_lane() -> None:
     assert small.prepare([b'{"id":"a"}', b" "]) is None
     assert small.prepare([b'{"id":"a"}', b'{"id":"b","x":"%b"}' % (b"x" * 900)]) is not None
     assert small.prepare([b'{"id":"a"}', b'{"id":"b","x":"%b"}' % (b"x" * 1100)]) is None
+
+
+def test_a_record_with_an_empty_name_is_left_to_be_rejected_and_the_rest_stays_fast() -> None:
+    puts = SmallPuts(TABLES[0], get_format("json"), key_checker(TABLES[0]))
+    good = [b'{"id":"k%d","n":%d}' % (number, number) for number in range(5)]
+    assert puts.prepare([*good, b'{"id":"x","":1}']) is None
+    assert puts.prepare(good) is not None
+    assert puts.prepare([*good, b'{"id":"x","n":{"":1}}']) is None

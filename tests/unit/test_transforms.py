@@ -115,7 +115,10 @@ def test_a_function_makes_any_number_of_items(tmp_path: Path, body: str, count: 
         ("return {'id': object()}", "bad-type", "type object cannot be stored"),
         ("return {'id': set()}", "empty-set", "at least one member"),
         ("return {'id': {1, 'a'}}", "bad-type", "all strings, all numbers or all bytes"),
-        ("return {'id': float('nan')}", "bad-number", "'nan' is not a number"),
+        ("return {'id': float('nan')}", "not-finite", "nan"),
+        ("return {'id': float('-inf')}", "not-finite", "-inf"),
+        ("return {'id': 'a', '': 1}", "empty-name", "empty name"),
+        ("return {'id': 'a', 'm': {'': 1}}", "empty-name", "empty name"),
         ("return {1: 'a'}", "bad-type", "names of attributes must be strings"),
     ],
 )

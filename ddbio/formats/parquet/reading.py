@@ -92,7 +92,7 @@ def _values(array: Any, field: Any, key_type: str | None) -> list[Any]:
 def _converter(kind: Any, letter: str) -> Convert:
     types = pyarrow.types
     if types.is_floating(kind):
-        return _raw
+        return _float
     if types.is_temporal(kind):
         return lambda text: text.replace(" ", "T", 1) if types.is_timestamp(kind) else text
     if types.is_string(kind) or types.is_large_string(kind):
@@ -119,7 +119,7 @@ def _plain(value: Any) -> Any:
         return value
     if hasattr(value, "isoformat"):
         return value.isoformat()
-    return _raw(str(value))  # a decimal, or a float inside a list or map
+    return _float(str(value))  # a decimal, or a float inside a list or map
 
 
 def _map(value: Mapping[Any, Any]) -> dict[str, Any]:
@@ -129,6 +129,14 @@ def _map(value: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _raw(text: str) -> msgspec.Raw:
     return msgspec.Raw(text.encode())
+
+
+def _float(text: str) -> msgspec.Raw:
+    """text: digits; what has none stays by the name that it is rejected by."""
+    return _raw(_NOT_FINITE.get(text, text))
+
+
+_NOT_FINITE = {"nan": "NaN", "-nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
 def _number(value: Any) -> Any:
