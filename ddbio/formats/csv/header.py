@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from ddbio.errors import RecordError, UsageError
 from ddbio.formats.csv import Csv, CsvLayout
 from ddbio.formats.csv.cells import INFER, TEXT
+from ddbio.formats.encoding import BYTE_ORDER_MARK, check_encoding
 from ddbio.options import CsvOptions
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_OTHER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 DELIMITERS = (",", ";", "\t", "|")
 DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 
@@ -28,8 +27,7 @@ def read_head(
     keys: the attributes that the table's key needs. key_types: of the keys of the table and of its indexes.
     Raises UsageError where the file cannot be imported with these columns.
     """
-    if head.startswith(_OTHER_MARKS):
-        raise UsageError(f'"{uri}" is UTF-16, not UTF-8', f'iconv -f UTF-16 -t UTF-8 "{uri}" > other.csv')
+    check_encoding(head, uri)
     start = len(BYTE_ORDER_MARK) if head.startswith(BYTE_ORDER_MARK) else 0
     start += len(head[start:]) - len(head[start:].lstrip(b"\r\n"))
     delimiter = options.delimiter or _delimiter_of(head[start:], uri, options, keys)
