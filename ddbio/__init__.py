@@ -25,6 +25,7 @@ what the stories are made of
     exports       what only an export needs: pages, files, which part of a table
     engines       who does the work: the processes, the workers and their lanes
     books         what a run may claim, and the journal it is taken up again from
+    output_paths  where a file beside the data may be written
     cap           one token bucket for all processes
     machine       what this process may use of the machine
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from ddbio.books.accounts import Accounts, Result, outcome
 from ddbio.books.journal import Journal, open_journal
-from ddbio.books.report import reported
+from ddbio.books.report import check_report_path, reported
+from ddbio.books.state import known_state_root
 from ddbio.cap.caps import Cap
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
@@ -40,6 +41,7 @@ from ddbio.exports.subset import (
 from ddbio.exports.survey import survey
 from ddbio.formats import FormatSpec, get_format
 from ddbio.options import MEGABYTE, STDOUT, ExportOptions
+from ddbio.output_paths import Protected
 from ddbio.planning import Plan, Remainder, segment_count
 from ddbio.progress import Progress
 from ddbio.storage import absolute, join, open_storage
@@ -65,15 +67,18 @@ def export_table(
     progress: Progress | None = None,
     engine: Engine | None = None,
     stop: StopFlag | None = None,
+    take_report: Callable[[bytes], object] | None = None,
 ) -> ExportResult:
     """Export a table to files, or finish what an earlier call of the same kind left unfinished.
 
+    take_report: gets the report if `options.report` is `-`; None prints it.
     Returns when every segment is scanned, or as far as it came: `ExportResult.error` then says why.
     Raises UsageError before anything is moved, for what cannot work; TransferError where the service cannot be
     reached at all.
     """
     options = as_native(options)
-    with reported("export", options) as report:
+    _check_report(options)
+    with reported("export", options, take_report) as report:
         get_compression(options.compress)  # said before anything is moved
         transform_of(options)
         check_columns(options)
@@ -87,8 +92,14 @@ def export_table(
         ) as journal:
             report.begin(run, journal.folder if kept else None)
             result = _export(run, options, subset, journal)
-            report.end(result, files=len(result.files), manifest=result.manifest)
-    return result
+            return report.end(result, files=len(result.files), manifest=result.manifest)
+
+
+def _check_report(options: ExportOptions) -> None:
+    if options.report == options.destination == STDOUT:
+        raise UsageError("-d - and --report - would be mixed in standard output", "write one of them to a file")
+    folder = options.destination if options.destination != STDOUT and "://" not in options.destination else ""
+    check_report_path(options, Protected(destination=folder, state=known_state_root(options.state_dir)))
 
 
 def _export(run: Run, options: ExportOptions, subset: Subset, journal: Journal) -> ExportResult:

@@ -8,12 +8,14 @@ let an engine work what is left of them, keep the books.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ddbio.books.accounts import Accounts, Result, outcome
 from ddbio.books.journal import Journal, open_journal
-from ddbio.books.report import reported
+from ddbio.books.report import check_report_path, reported
+from ddbio.books.state import known_state_root
 from ddbio.cap.caps import Cap
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
@@ -28,6 +30,7 @@ from ddbio.imports.rejects import ErrorLimit, RejectsFile
 from ddbio.imports.sources import Found, find_sources
 from ddbio.imports.spread import together
 from ddbio.options import ImportOptions
+from ddbio.output_paths import Protected
 from ddbio.planning import Plan, Remainder, plan_phases, unit_bytes
 from ddbio.progress import Progress
 from ddbio.storage import Storages, absolute
@@ -52,14 +55,18 @@ def import_table(
     progress: Progress | None = None,
     engine: Engine | None = None,
     stop: StopFlag | None = None,
+    take_report: Callable[[bytes], object] | None = None,
 ) -> ImportResult:
     """Import files into a table, or finish what an earlier call of the same kind left unfinished.
 
+    take_report: gets the report if `options.report` is `-`; None prints it.
     Returns when every record is settled, or as far as it came: `ImportResult.error` then says why.
     Raises UsageError before anything is moved, for what cannot work; TransferError where the service cannot be
     reached at all.
     """
-    with reported("import", options) as report:
+    protected = Protected(options.sources, source_suffixes(options.format), state=known_state_root(options.state_dir))
+    check_report_path(options, protected, options.rejects)
+    with reported("import", options, take_report) as report:
         lanes, limit = default_lanes(check_mode(options.mode)), ErrorLimit.parse(options.max_errors)
         check_options(options)
         transform_of(options)  # what is wrong with it is said before anything is moved
@@ -75,7 +82,7 @@ def import_table(
         asked = together((target.table, *more)) if more else target.table
         run = Run.begin(options, session, asked, "WCU", lanes, progress, engine, stop)
         recognised = recognise(sought.files, options, target.table, storages.read_range)
-        place = choose_rejects_place(options.rejects, options.sources, files, storages)
+        place = choose_rejects_place(options.rejects, options.sources, files, storages, protected)
         if more:
             run = replace(run, tables=(target.table, *more))
         else:
@@ -86,8 +93,7 @@ def import_table(
             if options.fresh:
                 journal.forget()
             result = _import(run, options, sought, recognised, storages, place, limit, journal)
-            report.end(result, rejects=result.rejects)
-    return result
+            return report.end(result, rejects=result.rejects)
 
 
 def _import(

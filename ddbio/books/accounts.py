@@ -69,6 +69,7 @@ class Result:
 
     tally: its counts. seconds: from the first unit to the last. error: why it is not complete, if it is not.
     past: what of that earlier runs did. failures: what went wrong with single units of work, a sentence each.
+    warnings: what went wrong beside the transfer and does not change what it came to, a sentence each.
     """
 
     tally: Tally
@@ -76,6 +77,7 @@ class Result:
     error: DdbioError | None
     past: Past = field(default_factory=Past, kw_only=True)
     failures: tuple[str, ...] = field(default=(), kw_only=True)
+    warnings: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def exit_code(self) -> int:

@@ -14,6 +14,9 @@ one that failed.
 }
 
 Counts are of the whole job, all its runs. There are no secrets in it: no keys, and no password of a URL.
+
+A report never changes what a run came to: where it may not be written is found out before anything is moved
+(`check_report_path`), and one that cannot be written all the same is a warning of the result.
 """
 
 from __future__ import annotations
@@ -25,38 +28,91 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from ddbio import __version__
 from ddbio.books.accounts import Result
 from ddbio.books.state import JobFolder
-from ddbio.errors import DdbioError, Stopped, TransferError
-from ddbio.options import TransferOptions
+from ddbio.errors import DdbioError, Stopped, TransferError, UsageError
+from ddbio.options import STDOUT, TransferOptions
+from ddbio.output_paths import Protected, check_output_path
+from ddbio.storage import absolute
+from ddbio.storage.names import REJECTS_SUFFIX
 from ddbio.transfer import Run
 from ddbio.units import COUNTS, Tally
 
+SomeResult = TypeVar("SomeResult", bound=Result)
+
+_BEGINNING = b'{\n  "version": 1,\n  "tool": "ddbio '
+_ELSEWHERE = "give another place with --report"
 _USERINFO = re.compile(r"(?<=://)[^/@]*@")
 
 
-class Report:
-    """Filled in as a run gets to know things. Written at its end."""
+Taker = Callable[[bytes], object]
 
-    def __init__(self, command: str, options: TransferOptions) -> None:
+
+def check_report_path(options: TransferOptions, protected: Protected, rejects: str | None = None) -> None:
+    """Raise UsageError if the report must not be written where it was asked for. rejects: where those were asked for.
+
+    Beside what `check_output_path` refuses: a file that is there and is no report is not overwritten.
+    """
+    asked = options.report
+    if asked is None:
+        _check_own_place(options, protected)
+        return
+    if asked == STDOUT:
+        return
+    if "://" in asked or asked.endswith(REJECTS_SUFFIX) or (rejects and absolute(rejects) == absolute(asked)):
+        what = "is no path" if "://" in asked else "is where rejects go"
+        raise UsageError(f'a report cannot be written to "{asked}": it {what}', _ELSEWHERE)
+    check_output_path(Path(asked), "a report", "--report", protected)
+    if not _is_report(Path(asked)):
+        raise UsageError(f'"{asked}" is there and is no report: it is not overwritten', _ELSEWHERE)
+
+
+def _check_own_place(options: TransferOptions, protected: Protected) -> None:
+    """The folder of a job holds its report: where sources are, the next import would take it for one."""
+    if not options.journal or protected.state is None:
+        return
+    if why := dataclasses.replace(protected, state=None).why_not(protected.state / "job" / "report.json"):
+        raise UsageError(f"the report in the folder of this job's state {why}", "give another place with --state-dir")
+
+
+def _is_report(path: Path) -> bool:
+    """Whether nothing is lost if the file is overwritten: it is not there, empty, or an earlier report."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(len(_BEGINNING))
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise UsageError(f'"{path}" cannot be read: {error.strerror}', _ELSEWHERE) from None
+    return beginning in (b"", _BEGINNING)
+
+
+class Report:
+    """Filled in as a run gets to know things. Written at its end.
+
+    take: gets the report where it was asked for on standard output.
+    """
+
+    def __init__(self, command: str, options: TransferOptions, take: Taker | None = None) -> None:
         self._command = command
         self._options = options
         self._began = _now()
-        self._path = Path(options.report) if options.report else None
+        self._take = (take or _print) if options.report == STDOUT else None
+        self._path = Path(options.report) if options.report and self._take is None else None
         self._facts: dict[str, Any] = {}
         self._result: Result | None = None
 
     def begin(self, run: Run, folder: JobFolder | None) -> None:
         """The run has found its job."""
-        if self._path is None and self._options.journal and folder:  # else that folder is about to go
+        if self._options.report is None and self._options.journal and folder:  # else that folder is about to go
             self._path = folder.report
         where = {"region": run.session.region, "endpoint": _without_passwords(run.session.endpoint_url)}
         arn = run.table.description.get("TableArn")
@@ -64,26 +120,40 @@ class Report:
         limit = None if math.isinf(run.cap.units_per_s) else run.cap.units_per_s
         self._facts["cap"] = {"units_per_s": limit, "kind": run.cap.kind, "origin": run.cap.origin}
 
-    def end(self, result: Result, **facts: Any) -> None:
-        """The run has come to an end: write it down. facts: what only its command has to tell."""
+    def end(self, result: SomeResult, **facts: Any) -> SomeResult:
+        """The run has come to an end: write it down. facts: what only its command has to tell.
+
+        Returns the result, with a warning if the report could not be written.
+        """
         self._result = result
         self._facts.update(facts)
-        self.write(None)
+        try:
+            self.write(None)
+        except TransferError as error:
+            return dataclasses.replace(result, warnings=(*result.warnings, str(error)))
+        return result
 
     def write(self, error: DdbioError | None) -> None:
         """Raises TransferError where it cannot be written."""
-        if self._path is None:
-            return
-        part = self._path.with_name(f".{self._path.name}.part")
+        if self._take is not None:
+            self._take(self.content(error))
+        elif self._path is not None:
+            self._write_file(self._path, self.content(error))
+
+    def _write_file(self, path: Path, content: bytes) -> None:
+        part = path.with_name(f".{path.name}.part")
         try:
+            target = path.resolve()  # a link stays a link
+            part = target.with_name(f".{target.name}.part")
             with open(part, "wb", opener=_private) as file:
-                file.write(self.content(error))
-            part.replace(self._path)
+                file.write(content)
+            part.replace(target)
         except OSError as failure:
             with suppress(OSError):
                 part.unlink()
             raise TransferError(
-                f'cannot write the report "{self._path}": {failure.strerror}', "give another place with --report"
+                f'cannot write the report "{path}": {failure.strerror}',
+                "what the run came to is not affected by that",
             ) from None
 
     def content(self, error: DdbioError | None) -> bytes:
@@ -116,9 +186,9 @@ class Report:
 
 
 @contextmanager
-def reported(command: str, options: TransferOptions) -> Iterator[Report]:
-    """A run that is reported whatever comes of it, also where it does not come to its `end`."""
-    report = Report(command, options)
+def reported(command: str, options: TransferOptions, take: Taker | None = None) -> Iterator[Report]:
+    """A run that is reported whatever comes of it, also where it does not come to its `end`. take: see `Report`."""
+    report = Report(command, options, take)
     try:
         yield report
     except (DdbioError, KeyboardInterrupt) as error:
@@ -147,6 +217,10 @@ def _versions() -> dict[str, str | None]:
 
 def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+
+
+def _print(content: bytes) -> None:
+    sys.stdout.write(content.decode())
 
 
 def _private(path: str, flags: int) -> int:

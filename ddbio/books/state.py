@@ -39,6 +39,14 @@ def state_root(asked: str | None, environment: Mapping[str, str] = os.environ) -
         raise UsageError("there is no home folder to keep the state of a job in", "set --state-dir") from None
 
 
+def known_state_root(asked: str | None) -> Path | None:
+    """The same; None if there is none, which only matters to a job that keeps state."""
+    try:
+        return state_root(asked)
+    except UsageError:
+        return None
+
+
 def job_name(verb: str, table: str, identity: Sequence[str]) -> str:
     """The name of a job's folder. identity: what makes two jobs one, beside the verb and the table."""
     digest = hashlib.sha256("\0".join([verb, table, *identity]).encode("utf-8", "surrogateescape")).hexdigest()

@@ -86,7 +86,10 @@ def add_transfer_options(
         help="where unfinished jobs are remembered (default: $DDBIO_STATE_DIR, ~/.local/state/ddbio)",
     )
     parser.add_argument(
-        "--report", metavar="PATH", help="write a report on the run, as JSON, here (default: beside that)"
+        "--report",
+        metavar="PATH",
+        help="write a report on the run, as JSON, to this file; - for standard output "
+        "(default: report.json in the job's state folder)",
     )
 
 

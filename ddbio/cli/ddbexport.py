@@ -151,7 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from ddbio.exporter import export_table
 
         to_stdout = options.destination == STDOUT
-        return perform(PROGRAM, partial(export_table, options), summary, data_on_stdout=to_stdout)
+        return perform(PROGRAM, partial(export_table, options), summary, options, data_on_stdout=to_stdout)
 
     return run(PROGRAM, action)
 

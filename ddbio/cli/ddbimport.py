@@ -124,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from ddbio.cli.running import perform
             from ddbio.importer import import_table
 
-        return perform(PROGRAM, partial(import_table, options), summary)
+        return perform(PROGRAM, partial(import_table, options), summary, options)
 
     return run(PROGRAM, action)
 

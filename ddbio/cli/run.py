@@ -58,11 +58,24 @@ def say(line: str) -> None:
             print(on_one_line(line), file=sys.stderr, flush=True)
 
 
+def say_lines(text: str) -> None:
+    """The same for a text of several lines."""
+    for line in text.splitlines():
+        say(line)
+
+
 def flush_stdout() -> None:
     """Write what was printed, so that a full disk is seen here and not by the interpreter as it shuts down."""
-    try:
+    with writing_stdout():
         if sys.stdout is not None:
             sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def writing_stdout() -> Iterator[None]:
+    """Raises BrokenPipeError if the reader is gone, TransferError if standard output cannot be written otherwise."""
+    try:
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:

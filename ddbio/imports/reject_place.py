@@ -7,13 +7,14 @@ fails and where the job is unfinished: the next run of the same command goes on 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 from ddbio.errors import DdbioError, TransferError, UsageError
+from ddbio.output_paths import Protected, check_output_path
 from ddbio.storage import STDIN, SourceFile, Storages
 from ddbio.storage.names import REJECTS_SUFFIX
 
@@ -33,22 +34,22 @@ class RejectsPlace:
 
 
 def choose_rejects_place(
-    asked: str | None, sources: Iterable[str], files: Iterable[SourceFile], storages: Storages
+    asked: str | None,
+    sources: Iterable[str],
+    files: Sequence[SourceFile],
+    storages: Storages,
+    protected: Protected = Protected(),  # noqa: B008 - frozen
 ) -> RejectsPlace:
     """As asked, else in the current folder, under the name of the first source and never over a file that is there.
 
-    Raises UsageError, before anything is moved, for a place that cannot be written, is no file, or is a source.
+    Raises UsageError, before anything is moved, for a place that `check_output_path` refuses.
     """
     stem = stem_of(next(iter(sources)))
     if asked is not None and asked.lower().startswith("s3://"):
         uri = f"{asked}{stem}{REJECTS_SUFFIX}" if asked.endswith("/") else asked
-        return RejectsPlace(next(free_paths(stem)), ours=True, uri=_check_object(uri, files, storages))
+        return RejectsPlace(next(free_paths(stem)), ours=True, uri=_check_object(uri, files, storages, protected))
     path = next(free_paths(stem)) if asked is None else Path(asked)
-    if asked is not None:
-        _check_existing(path, files)
-    folder = path.resolve().parent
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f'the rejects file "{path}" cannot be written', _ELSEWHERE)
+    check_output_path(path, "rejects", "--rejects", protected if asked else Protected(), files if asked else ())
     return RejectsPlace(path, ours=asked is None)
 
 
@@ -72,18 +73,10 @@ def next_free(path: Path) -> Path:
     return next(free_paths(stem_of(path.name), path.parent))
 
 
-def _check_existing(path: Path, files: Iterable[SourceFile]) -> None:
-    if not path.exists():
-        return
-    if not path.is_file():
-        raise UsageError(f'"{path}" is not a file that rejects can be written to', _ELSEWHERE)
-    if any(Path(file.uri).exists() and path.samefile(file.uri) for file in files if "://" not in file.uri):
-        raise UsageError(f'"{path}" is one of the sources: the rejects would overwrite it', "give another place")
-
-
-def _check_object(uri: str, files: Iterable[SourceFile], storages: Storages) -> str:
-    if any(file.uri == uri for file in files):
-        raise UsageError(f'"{uri}" is one of the sources: the rejects would overwrite it', "give another place")
+def _check_object(uri: str, files: Iterable[SourceFile], storages: Storages, protected: Protected) -> str:
+    is_source = any(file.uri == uri for file in files)
+    if why := "is one of the sources: it would be overwritten" if is_source else protected.why_not_object(uri):
+        raise UsageError(f'"{uri}" {why}', _ELSEWHERE)
     folder, name = _split(uri)
     if not name:
         raise UsageError(f'"{uri}" is a bucket', "give s3://bucket/key, or s3://bucket/prefix/")

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ddbio.books.accounts import Past, Result
-from ddbio.books.report import reported
+from ddbio.books.report import check_report_path, reported
+from ddbio.books.state import state_root
 from ddbio.errors import DdbioError, Stopped, TransferError, UsageError
 from ddbio.imports.rejects import ErrorLimit
 from ddbio.options import AwsSettings, ImportOptions
+from ddbio.output_paths import Protected
 from ddbio.units import Tally
 
 
 def options(path: Path, **others: Any) -> ImportOptions:
-    return ImportOptions(table="Orders", sources=("a.json",), report=str(path), **others)
+    return ImportOptions(**{"table": "Orders", "sources": ("a.json",), "report": str(path), **others})
 
 
 def content(path: Path) -> dict[str, Any]:
@@ -76,12 +79,77 @@ def test_passwords_of_urls_are_left_out(tmp_path: Path) -> None:
     assert content(path)["options"]["aws"]["endpoint_url"] == "http://127.0.0.1:8000"
 
 
-def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    with (
-        pytest.raises(TransferError, match="cannot write the report"),
-        reported("import", options(tmp_path / "nowhere" / "report.json")) as report,
-    ):
+def test_a_report_that_cannot_be_written_changes_nothing_of_the_result(tmp_path: Path) -> None:
+    result = Result(Tally(read=1, rejected=1), 0.0, None)
+    with reported("import", options(tmp_path / "nowhere" / "report.json")) as report:
+        told = report.end(result)
+    assert (told.exit_code, told.tally, told.error) == (1, result.tally, None)
+    (warning,) = told.warnings
+    assert "cannot write the report" in warning
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link.json").symlink_to("report.json")
+    with reported("import", options(tmp_path / "link.json")) as report:
         report.end(Result(Tally(), 0.0, None))
+    assert content(tmp_path / "report.json")["exit_code"] == 0
+    assert (tmp_path / "link.json").is_symlink()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_report_for_standard_output_is_handed_over(capsys: pytest.CaptureFixture[str]) -> None:
+    taken: list[bytes] = []
+    with reported("import", options(Path("-")), taken.append) as report:
+        report.end(Result(Tally(read=5, written=5), 0.0, None))
+    with pytest.raises(UsageError), reported("import", options(Path("-")), taken.append):
+        raise UsageError("no")
+    assert [json.loads(each)["exit_code"] for each in taken] == [0, 2]
+    with reported("import", options(Path("-"))) as report:
+        report.end(Result(Tally(), 0.0, None))
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 0
+
+
+# --------------------------------------------------------------------------- where it may be
+
+
+def refused(path: Path | str | None, rejects: str | None = None, **others: Any) -> str:
+    asked = options(Path("x"), **others)
+    asked = replace(asked, report=None if path is None else str(path))
+    try:
+        check_report_path(asked, Protected(asked.sources, (".json",), state=state_root(asked.state_dir)), rejects)
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+def test_a_report_replaces_nothing_but_an_earlier_one(tmp_path: Path) -> None:
+    path, link = tmp_path / "report.json", tmp_path / "link.json"
+    assert refused(path) == ""
+    path.write_bytes(b"")  # mktemp
+    assert refused(path) == ""
+    with reported("import", options(path)) as report:
+        report.end(Result(Tally(), 0.0, None))
+    assert refused(path) == ""
+    link.symlink_to(path)
+    assert refused(link) == ""
+    path.write_text('{"id": "x"}')
+    for each in (path, link):
+        assert "is no report: it is not overwritten" in refused(each)
+
+
+def test_what_is_not_a_place_for_a_report(tmp_path: Path) -> None:
+    assert refused("-") == ""
+    for place in ("s3://bucket/report.json", "", ".", str(tmp_path / "gone" / "report.json")):
+        assert "give another place with --report" in refused(place)
+    assert "where rejects go" in refused(tmp_path / "orders.2.rejects.jsonl")
+    assert "where rejects go" in refused(tmp_path / "bad.json", rejects=str(tmp_path / "." / "bad.json"))
+
+
+def test_the_report_in_the_job_s_folder_is_not_put_among_the_sources(tmp_path: Path) -> None:
+    inside = {"sources": (str(tmp_path),), "state_dir": str(tmp_path / "state")}
+    assert "--state-dir" in refused(None, **inside)
+    assert refused(None, journal=False, **inside) == ""
+    assert refused(None, sources=(str(tmp_path / "in"),), state_dir=str(tmp_path / "state")) == ""
 
 
 # --------------------------------------------------------------------------- --max-errors
