@@ -34,6 +34,7 @@ what is moved
     items         plain values on one side, typed attribute values on the other
     shape         what the items of a table have in common, so that many are decoded as fast as one
     keys          what makes two items one, and what is no key
+    equality      when two items are the same to DynamoDB
     transforms    what becomes of an item on its way
     capacity      sizes and capacity units
     formats       what a record looks like, one module a format

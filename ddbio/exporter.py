@@ -198,7 +198,7 @@ def _job(run: Run, options: ExportOptions, subset: Subset, journal: Journal) -> 
     return ExportJob(
         table=options.table,
         item_bytes=table.size_bytes / table.item_count if table.item_count else 0.0,
-        data_plane=run.session.data_plane(options.give_up_after_s),
+        data_plane=run.session.data_plane(table, options.give_up_after_s),
         format=FormatSpec(options.format),
         destination=destination,
         aws=options.aws,

@@ -190,8 +190,8 @@ def _work(
     limit: ErrorLimit,
     journal: Journal,
 ) -> tuple[Accounts, DdbioError | None]:
-    data_plane = run.session.data_plane(options.give_up_after_s)
     table, *more = run.tables or (run.table,)
+    data_plane = run.session.data_plane(table, options.give_up_after_s)
     job = ImportJob(table, data_plane, options.aws, run.lanes, options.mode, transform_of(options), tuple(more))
     journal.note(rejects=rejects.state())
 

@@ -31,6 +31,7 @@ TELL_EVERY_S = 0.1  # how often it tells what was consumed
 REQUEST_S = 0.2  # of the rate: the most that one request should cost, so that small caps are spent in small steps
 UNDER_WAY_S = 0.01  # of the rate: the most that may be under way, or
 UNDER_WAY_LATENCIES = 1.5  # what the rate needs to be under way while a request takes as long as it lately does
+UNEXPLAINED_WITHIN_S = 5.0  # unprocessed items that come twice in this time are for lack of capacity
 LATENCY_OVER_S = 1.0  # half-life of that measure: longer than a hitch of the service, short against a job
 
 
@@ -108,6 +109,7 @@ class Pacer:
         self._granted_s = 0.0
         self._consumed = list(self._nothing)  # not yet told to the governor
         self._told_s = clock()
+        self._unexplained_s = -math.inf  # when the table last throttled, or left items unprocessed
         self._under_way = UnderWay(len(self._budgets), clock())
         self._most_under_way = list(self._nothing)
         self._rates: Units
@@ -178,8 +180,20 @@ class Pacer:
 
     def throttled(self, budget: int | None, *, hot: bool = False) -> None:
         """The table gives less than is asked of it."""
+        self._unexplained_s = self._clock()
         self._tell(self._nothing)
         self._governor.throttled(budget, hot=hot)
+
+    def left_unprocessed(self) -> None:
+        """The table left items unprocessed, and the service does not say why: it lacks capacity, or failed inside.
+
+        The first such answer after a while is taken for a failure and cuts no rate; a table that lacks capacity
+        gives the next one at once.
+        """
+        now_s = self._clock()
+        if now_s - self._unexplained_s < UNEXPLAINED_WITHIN_S:
+            self.throttled(None)
+        self._unexplained_s = now_s
 
     # -- whose turn it is
 

@@ -7,15 +7,18 @@ service may have acted though no answer came.
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
 
 from ddbio.cap.buckets import Units
 from ddbio.cap.pacer import Pacer
+from ddbio.capacity import item_size_bytes, write_units
 from ddbio.dynamodb.errors import UNKNOWN_KEYS, Kind, ServiceError, parse_error
 from ddbio.dynamodb.operations import Operation
 from ddbio.dynamodb.signing import Signer
@@ -29,11 +32,30 @@ Reply = TypeVar("Reply")
 BACKOFF_BASE_S = 0.05  # DynamoDB answers in single milliseconds: this is "soon"
 BACKOFF_LIMIT_S = 10.0
 DEFAULT_GIVE_UP_AFTER_S = 600.0
+NEW_TABLE_PATIENCE_S = 60.0
 
 
 def backoff_s(attempt: int, draw: Callable[[], float] = random.random) -> float:
     """Exponential backoff with full jitter. attempt: 0 after the first failure."""
     return draw() * min(BACKOFF_LIMIT_S, BACKOFF_BASE_S * 2.0 ** min(attempt, 30))
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """What a client may wait for; plain data.
+
+    keys_are_renewed: the parent's provider gives newer keys when these have expired.
+    table_is_new: it was made a moment ago, so parts of the service may not know it for `NEW_TABLE_PATIENCE_S`.
+    give_up_after_s: when nothing of the whole job succeeded for so long, the lane gives up with AbortError. There is
+        no other limit: a throttled item is never given up while the table makes progress.
+    """
+
+    keys_are_renewed: bool = True
+    table_is_new: bool = False
+    give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S
+
+
+DEFAULT_POLICY = RetryPolicy()
 
 
 class DataClient:
@@ -42,9 +64,6 @@ class DataClient:
     tally: where requests, units, throttles and retries are counted; the lane reads and resets it.
     table: what the requests are about, for messages.
     say: takes a sentence for the user about why the table throttles.
-    keys_are_renewed: whether waiting may bring newer keys when these have expired.
-    give_up_after_s: when nothing of the whole job succeeded for so long, the lane gives up with AbortError. There is
-        no other limit: a throttled item is never given up while the table makes progress.
     """
 
     def __init__(
@@ -56,8 +75,7 @@ class DataClient:
         sleep: Callable[[float], Awaitable[None]],
         say: Callable[[str], None],
         table: str,
-        keys_are_renewed: bool = True,
-        give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S,
+        policy: RetryPolicy = DEFAULT_POLICY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
@@ -66,9 +84,9 @@ class DataClient:
         self._sleep = sleep
         self._say = say
         self._table = table
-        self._keys_are_renewed = keys_are_renewed
-        self._give_up_after_s = give_up_after_s
+        self._policy = policy
         self._clock = clock
+        self._may_be_missing_until_s = clock() + NEW_TABLE_PATIENCE_S if policy.table_is_new else -math.inf
         self._attempt = 0
         self._failing_since_s: float | None = None
         self.tally = Tally()
@@ -80,16 +98,19 @@ class DataClient:
         """The answer to a request, however many attempts it takes.
 
         estimate: capacity units it will probably consume, by budget. condition_units: of the table, that it consumes
-            when its condition does not hold; the service does not tell.
-        Raises ServiceError for a request that never succeeds unchanged (BAD_REQUEST, CONDITION), AbortError for what
-        no request of this run can get past, and when nothing succeeded for too long.
+            at least if its condition does not hold; the service does not say.
+        Raises ServiceError for a request that never succeeds unchanged (BAD_REQUEST, CONDITION; `applied_before` says
+        whether an earlier attempt may have been applied), AbortError for what no request of this run can get past,
+        and when nothing succeeded for too long.
         """
+        may_be_applied = False
         while True:
             await self._pacer.acquire(estimate)
             self.tally.requests += 1
             try:
                 reply = await self._attempt_once(operation, body)
             except WireError as failure:
+                may_be_applied |= failure.sent
                 self._pacer.settle(estimate, estimate if failure.sent else _nothing(estimate), answered=False)
                 if failure.hint:
                     raise AbortError(str(failure), failure.hint) from None
@@ -97,6 +118,8 @@ class DataClient:
                 self.tally.blame(failure.kind)
                 await self.pause(str(failure))
             except ServiceError as failure:
+                failure.applied_before = may_be_applied
+                may_be_applied |= failure.status >= 500
                 self._refused(operation, failure, estimate, condition_units)
                 await self.pause(str(failure), failure.hint)
             else:
@@ -113,9 +136,9 @@ class DataClient:
         now_s = self._clock()
         if self._failing_since_s is None:
             self._failing_since_s = now_s
-        elif now_s - max(self._failing_since_s, self._pacer.progress_s()) > self._give_up_after_s:
+        elif now_s - max(self._failing_since_s, self._pacer.progress_s()) > self._policy.give_up_after_s:
             raise AbortError(
-                f"no request succeeded for {self._give_up_after_s:.0f} s ({reason})",
+                f"no request succeeded for {self._policy.give_up_after_s:.0f} s ({reason})",
                 hint or "run the same command again when the service answers",
             )
         wait_s = backoff_s(self._attempt)
@@ -123,12 +146,12 @@ class DataClient:
         await self._sleep(wait_s)
 
     def left_unprocessed(self, count: int, sent: int) -> None:
-        """Count items sent back, of those sent, for lack of capacity; the service does not say of which."""
+        """Count items sent back, of those sent; the service does not say why."""
         if count < sent:
             self._succeeded()
         self.tally.throttled += count
         self.tally.blame("unprocessed items", count)
-        self._pacer.throttled(None)
+        self._pacer.left_unprocessed()
 
     def close(self) -> None:
         self._connection.close()
@@ -139,7 +162,7 @@ class DataClient:
     async def _attempt_once(self, operation: Operation[Reply], body: bytes) -> Reply:
         response = await self._connection.request(self._signer.headers(operation.target, body), body)
         if response.status != 200:
-            raise parse_error(response.status, bytes(response.body))
+            raise parse_error(response.status, bytes(response.body), response.request_id)
         try:
             return operation.decode(response.body)
         except (msgspec.MsgspecError, ValueError) as exc:
@@ -150,20 +173,25 @@ class DataClient:
         self, operation: Operation[Reply], failure: ServiceError, estimate: Units, condition_units: float
     ) -> None:
         """Settle and count a refusal; raise it where no repetition helps."""
-        throttle = explain(failure.reasons, operation.budgets)
-        in_vain = failure.kind is Kind.THROTTLED and not throttle.hot  # hot keys leave the table's budget to others
-        spent = condition_units if failure.kind is Kind.CONDITION else 0.0
+        throttles = explain(failure.reasons, operation.budgets)
+        hot = all(throttle.hot for throttle in throttles)  # hot keys leave the table's budget to others
+        in_vain = failure.kind is Kind.THROTTLED and not hot
+        spent = _spent_on_condition(failure, condition_units)
         self.tally.units += spent
         self._pacer.settle(estimate, (spent, *_nothing(estimate[1:])), in_vain=in_vain)
         if failure.kind is Kind.THROTTLED:
             self.tally.throttled += 1
-            self.tally.blame(failure.reasons[0].reason if failure.reasons else failure.name)
-            self._pacer.throttled(throttle.budget, hot=throttle.hot)
-            if throttle.sentence:
-                self._say(throttle.sentence)
+            for reason in dict.fromkeys(each.reason for each in failure.reasons) or [failure.name]:
+                self.tally.blame(reason)
+            for throttle in throttles:
+                self._pacer.throttled(throttle.budget, hot=throttle.hot)
+                if throttle.sentence:
+                    self._say(throttle.sentence)
         elif self._may_pass(failure):
             self.tally.retries += 1
             self.tally.blame(failure.name)
+            if failure.kind is Kind.CREDENTIALS:
+                self._say(f"The service refuses the AWS keys ({failure.name}): {failure.message} Retrying.")
         elif failure.kind in (Kind.BAD_REQUEST, Kind.CONDITION):
             self._succeeded()  # in that it was judged
             raise failure
@@ -174,8 +202,22 @@ class DataClient:
     def _may_pass(self, failure: ServiceError) -> bool:
         """Whether sending the same again may help."""
         if failure.kind is Kind.CREDENTIALS:
-            return self._keys_are_renewed or failure.name in UNKNOWN_KEYS
+            return self._policy.keys_are_renewed or failure.name in UNKNOWN_KEYS
+        if failure.name == "ResourceNotFoundException":
+            return self._clock() < self._may_be_missing_until_s
         return failure.kind is Kind.TRANSIENT or failure.came_late(time.time())
+
+
+def _spent_on_condition(failure: ServiceError, of_new_item: float) -> float:
+    """Units of the table that a condition that does not hold consumed: those of the larger of the item that was sent
+    and the one that is there.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html (conditional writes)
+    """
+    if failure.kind is not Kind.CONDITION:
+        return 0.0
+    of_old_item = 0.0 if failure.item is None else write_units(item_size_bytes(failure.item))
+    return max(of_new_item, of_old_item)
 
 
 def _nothing(units: Units) -> Units:

@@ -27,33 +27,31 @@ class Kind(Enum):
     FATAL = "fatal"  # the table, the permission, the endpoint: no request of this run will succeed
 
 
+# botocore's standard mode retries everything that is throttled or transient here; a test compares both lists.
+_THROTTLED = (
+    *("ProvisionedThroughputExceededException", "RequestLimitExceeded", "LimitExceededException"),
+    *("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException"),
+    *("TooManyRequestsException", "BandwidthLimitExceeded", "SlowDown", "EC2ThrottledException", "HTTP 429"),
+)
+_TRANSIENT = (
+    *("InternalServerError", "InternalFailure", "ServiceUnavailable", "ServiceUnavailableException"),
+    *("RequestTimeout", "RequestTimeoutException", "PriorRequestNotComplete", "HTTP 408", "HTTP 425"),
+    # Another write is working on the item, or a replica on it: both pass.
+    *("TransactionInProgressException", "TransactionConflictException", "ReplicatedWriteConflictException"),
+)
+_CREDENTIALS = ("ExpiredTokenException", "ExpiredToken", "RequestExpired", "UnrecognizedClientException")
+_BAD_REQUEST = (
+    *("ValidationException", "SerializationException", "RequestEntityTooLarge", "RequestEntityTooLargeException"),
+    "HTTP 413",  # a proxy's limit: half of the batch may pass
+    "ItemCollectionSizeLimitExceededException",  # until data is deleted: the item's fault
+)
+
 _KINDS = {
-    "ProvisionedThroughputExceededException": Kind.THROTTLED,
-    "ThrottlingException": Kind.THROTTLED,
-    "Throttling": Kind.THROTTLED,
-    "RequestLimitExceeded": Kind.THROTTLED,
-    "LimitExceededException": Kind.THROTTLED,
-    "InternalServerError": Kind.TRANSIENT,
-    "InternalFailure": Kind.TRANSIENT,
-    "ServiceUnavailable": Kind.TRANSIENT,
-    "ServiceUnavailableException": Kind.TRANSIENT,
-    "ReplicatedWriteConflictException": Kind.TRANSIENT,
-    "ExpiredTokenException": Kind.CREDENTIALS,
-    "ExpiredToken": Kind.CREDENTIALS,
-    "RequestExpired": Kind.CREDENTIALS,
-    "UnrecognizedClientException": Kind.CREDENTIALS,
+    **dict.fromkeys(_THROTTLED, Kind.THROTTLED),
+    **dict.fromkeys(_TRANSIENT, Kind.TRANSIENT),
+    **dict.fromkeys(_CREDENTIALS, Kind.CREDENTIALS),
+    **dict.fromkeys(_BAD_REQUEST, Kind.BAD_REQUEST),
     "ConditionalCheckFailedException": Kind.CONDITION,
-    "ValidationException": Kind.BAD_REQUEST,
-    "ItemCollectionSizeLimitExceededException": Kind.BAD_REQUEST,  # until data is deleted: the item's fault
-    "SerializationException": Kind.BAD_REQUEST,
-    "RequestEntityTooLarge": Kind.BAD_REQUEST,
-    "ResourceNotFoundException": Kind.FATAL,
-    "AccessDeniedException": Kind.FATAL,
-    "MissingAuthenticationTokenException": Kind.FATAL,
-    "MissingAuthenticationToken": Kind.FATAL,
-    "IncompleteSignatureException": Kind.FATAL,
-    "InvalidSignatureException": Kind.FATAL,
-    "UnknownOperationException": Kind.FATAL,
 }
 
 UNKNOWN_KEYS = frozenset({"UnrecognizedClientException"})  # new keys need seconds to be known everywhere
@@ -90,6 +88,7 @@ class _Body(msgspec.Struct):
     # The service spells the key one way for one exception and another way for the next.
     ThrottlingReasons: list[ThrottlingReason] | None = []
     throttlingReasons: list[ThrottlingReason] | None = []  # noqa: N815
+    Item: dict[str, Any] | None = None
 
 
 _decode = msgspec.json.Decoder(_Body).decode
@@ -98,19 +97,35 @@ _decode = msgspec.json.Decoder(_Body).decode
 class ServiceError(Exception):
     """An error DynamoDB answered with.
 
-    name: `ValidationException` and its like. kind: what to do about it. reasons: for throttling, where it tells.
+    name: `ValidationException` and its like. kind: what to do about it. reasons: why a request was throttled, if the
+    service says so. item: the item that failed a condition, if the request asked for it. request_id: the service's
+    name for the request, which AWS Support asks for; empty if the answer had none. applied_before: an earlier attempt
+    of the same request brought no answer, and the service may have applied it.
     """
 
-    def __init__(self, name: str, message: str, status: int, reasons: tuple[ThrottlingReason, ...] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        message: str,
+        status: int,
+        reasons: tuple[ThrottlingReason, ...] = (),
+        *,
+        item: dict[str, Any] | None = None,
+        request_id: str = "",
+    ) -> None:
         super().__init__(name, message, status, reasons)
         self.name = name
         self.message = message
         self.status = status
         self.reasons = reasons
+        self.item = item
+        self.request_id = request_id
+        self.applied_before = False
         self.kind = _KINDS.get(name, Kind.TRANSIENT if status >= 500 else Kind.FATAL)
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.message}" if self.message else self.name
+        text = f"{self.name}: {self.message}" if self.message else self.name
+        return f"{text} (request id {self.request_id})" if self.request_id else text
 
     @property
     def hint(self) -> str:
@@ -140,20 +155,25 @@ def _clock_hint(ahead_s: float) -> str:
     )
 
 
-def parse_error(status: int, body: bytes) -> ServiceError:
+def parse_error(status: int, body: bytes, request_id: str = "") -> ServiceError:
     """The error in an answer whose status is not 200; understands bodies that are not DynamoDB's, too."""
     try:
         parsed = _decode(body)
     except (msgspec.MsgspecError, ValueError):
         beginning = " ".join(body[:100].decode("utf-8", "replace").split())  # a proxy's page has many lines
-        return ServiceError(f"HTTP {status}", beginning, status)
+        return ServiceError(f"HTTP {status}", beginning, status, request_id=request_id)
     name = (parsed.type_ or "").rpartition("#")[2] or f"HTTP {status}"
     reasons = tuple(parsed.ThrottlingReasons or parsed.throttlingReasons or ())
-    return ServiceError(name, parsed.message or parsed.Message or "", status, reasons)
+    message = parsed.message or parsed.Message or ""
+    return ServiceError(name, message, status, reasons, item=parsed.Item, request_id=request_id)
 
 
 def botocore_error(response: dict[str, Any]) -> ServiceError:
     """The same from `botocore.exceptions.ClientError.response`."""
-    error = response.get("Error", {})
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
-    return ServiceError(error.get("Code", "Unknown"), error.get("Message", ""), status)
+    error, metadata = response.get("Error", {}), response.get("ResponseMetadata", {})
+    return ServiceError(
+        error.get("Code", "Unknown"),
+        error.get("Message", ""),
+        metadata.get("HTTPStatusCode", 400),
+        request_id=metadata.get("RequestId", ""),
+    )

@@ -185,6 +185,7 @@ def insert_body(table: str, item: bytes, key_name: str, *, by_index: bool = Fals
             "Item": orjson.Fragment(item),
             "ConditionExpression": "attribute_not_exists(#key)",
             "ExpressionAttributeNames": {"#key": key_name},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",  # what it cost, and whether the item is our own
             "ReturnConsumedCapacity": _detail(by_index),
         }
     )

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import base64
 import os
+import platform
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from ddbio import __version__
 from ddbio.credentials import Keys
 from ddbio.dynamodb.addresses import Addresses
-from ddbio.dynamodb.client import DEFAULT_GIVE_UP_AFTER_S, DataClient
+from ddbio.dynamodb.client import DEFAULT_GIVE_UP_AFTER_S, DEFAULT_POLICY, DataClient, RetryPolicy
 from ddbio.dynamodb.errors import botocore_error
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.table import TableInfo, check_table_name
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 
 _CONTROL_PLANE_TIMEOUT_S = 10
 CREATION_PATIENCE_S = 600.0  # for a new table to become ACTIVE; seconds is usual, with indexes a minute
+_NO_TOKEN = re.compile(r"[^A-Za-z0-9!$%&'*+.^_`|~,-]")  # botocore cleans the application's name like this
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
 
 
@@ -40,13 +45,13 @@ class _NoSuchTableError(UsageError):
 class DataPlane:
     """What a worker needs to talk to the data plane; picklable, holds no keys.
 
-    keys_are_renewed: whether the parent's provider gives newer keys before these expire.
+    user_agent: what the requests call the program.
     """
 
     endpoint: Endpoint
-    keys_are_renewed: bool = True
+    policy: RetryPolicy = DEFAULT_POLICY
+    user_agent: str = ""
     request_timeout_s: float = 30.0
-    give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S
 
     def open(self, context: WorkerContext, table: str) -> Callable[[], DataClient]:
         """A function that makes one client a lane; the lanes share the signer, the TLS context and the addresses.
@@ -54,7 +59,7 @@ class DataPlane:
         table: what the requests are about, for messages.
         """
         endpoint = self.endpoint
-        signer = Signer(context.keys, region=endpoint.region, host=endpoint.host_header)
+        signer = Signer(context.keys, region=endpoint.region, host=endpoint.host_header, user_agent=self.user_agent)
         ssl_context, addresses = endpoint.ssl_context(), Addresses()
 
         def new_client() -> DataClient:
@@ -66,8 +71,7 @@ class DataPlane:
                 sleep=context.sleep,
                 say=context.say,
                 table=table,
-                keys_are_renewed=self.keys_are_renewed,
-                give_up_after_s=self.give_up_after_s,
+                policy=self.policy,
             )
 
         return new_client
@@ -99,6 +103,7 @@ class Session:
                     connect_timeout=_CONTROL_PLANE_TIMEOUT_S,
                     read_timeout=_CONTROL_PLANE_TIMEOUT_S,
                     account_id_endpoint_mode="disabled",
+                    user_agent_extra=f"ddbio/{__version__}",
                 ),
             )
             url = str(self._client.meta.endpoint_url)
@@ -124,7 +129,7 @@ class Session:
                 raise UsageError(f"no usable AWS credentials: {exc}", "renew them, or check --profile") from None
         return Keys(frozen.access_key, frozen.secret_key, frozen.token)
 
-    def data_plane(self, give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S) -> DataPlane:
+    def data_plane(self, table: TableInfo, give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S) -> DataPlane:
         """The endpoint as botocore resolves it, with the CA bundle and the proxy botocore would use for it."""
         from botocore.credentials import RefreshableCredentials
         from botocore.httpsession import get_cert_path
@@ -133,7 +138,11 @@ class Session:
         verify = self._core.get_config_variable("ca_bundle") or True
         endpoint = Endpoint(url=url, region=self.region, ca_bundle=get_cert_path(verify), proxy_url=self._proxy_url)
         renewed = isinstance(self._credentials, RefreshableCredentials)
-        return DataPlane(endpoint, keys_are_renewed=renewed, give_up_after_s=give_up_after_s)
+        return DataPlane(
+            endpoint,
+            RetryPolicy(renewed, table.is_new(datetime.now(timezone.utc)), give_up_after_s),
+            _user_agent(self._core.get_config_variable("user_agent_appid")),
+        )
 
     def describe(self, table: str) -> TableInfo:
         """The table, which must be there and ACTIVE. Raises UsageError, or TransferError where nothing answers."""
@@ -180,6 +189,12 @@ class Session:
         check_table_name(table)
         with _translated(f'table "{table}" in {self.region}'):
             return TableInfo.of(self._client.describe_table(TableName=table)["Table"], table)
+
+
+def _user_agent(application: str | None) -> str:
+    """application: AWS_SDK_UA_APP_ID, or sdk_ua_app_id of the profile."""
+    named = f" app/{_NO_TOKEN.sub('-', application)}" if application else ""
+    return f"ddbio/{__version__} Python/{platform.python_version()}{named}"
 
 
 def _proxy_of(url: str) -> str | None:

@@ -28,6 +28,7 @@ class Signer:
 
     host: the value of the Host header, with the port where it is not the scheme's own.
     keys: asked for at every request; new keys take effect at once.
+    user_agent: what the requests call the program; not signed, because proxies may change it.
     wall_clock: seconds since 1970; the service refuses requests more than some minutes off.
     """
 
@@ -38,12 +39,14 @@ class Signer:
         region: str,
         host: str,
         service: str = "dynamodb",
+        user_agent: str = "",
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._provider = keys
         self._region = region
         self._service = service
         self._host = host
+        self._user_agent = f"User-Agent: {user_agent}\r\n" if user_agent else ""
         self._wall_clock = wall_clock
         self._keys: Keys | None = None
         self._second = -1
@@ -76,7 +79,8 @@ class Signer:
         )
         token = f"X-Amz-Security-Token: {self._token_header}\r\n" if self._token_header else ""
         lines = (
-            f"Host: {self._host}\r\nContent-Type: {_CONTENT_TYPE}\r\nX-Amz-Date: {self._stamp}\r\n{token}"
+            f"Host: {self._host}\r\n{self._user_agent}Content-Type: {_CONTENT_TYPE}\r\n"
+            f"X-Amz-Date: {self._stamp}\r\n{token}"
             f"X-Amz-Target: {target}\r\nAuthorization: {_ALGORITHM} "
             f"Credential={self._keys.access_key}/{self._scope}, SignedHeaders={self._signed_headers}, Signature="
         )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from ddbio.capacity import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES, SecondaryIndex
 from ddbio.errors import UsageError
 
+_NEW_FOR = timedelta(minutes=5)  # generous: clocks differ, and a table with indexes takes a minute to be ACTIVE
 TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
 
 
@@ -108,6 +110,11 @@ class TableInfo:
     @property
     def status(self) -> str:
         return str(self.description.get("TableStatus", "ACTIVE"))
+
+    def is_new(self, now: datetime) -> bool:
+        """Whether it was made so lately that parts of the service may not know it yet. now: an aware time."""
+        made = self.description.get("CreationDateTime")
+        return isinstance(made, datetime) and now - made < _NEW_FOR
 
     @property
     def is_usable(self) -> bool:

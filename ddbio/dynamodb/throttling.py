@@ -1,4 +1,4 @@
-"""What a throttling error says: which budget is short, whether only some keys are hot, and a sentence for the user.
+"""What a throttling error says: which budgets are short, whether only some keys are hot, and a sentence for the user.
 
 The service gives reasons since 2025: `TableWriteKeyRangeThroughputExceeded` and fifteen more, made of a resource, an
 access and a cause, with the ARN of the table or index. Older endpoints and emulators give none.
@@ -37,14 +37,18 @@ class Throttle:
     sentence: str = ""
 
 
-def explain(reasons: Sequence[ThrottlingReason], budgets: Sequence[str]) -> Throttle:
-    """budgets: names of indexes by number, the table's (any name) first."""
-    if not reasons:
-        return Throttle()
-    first = reasons[0]
-    index = first.resource.partition("/index/")[2]
-    what = f"index {index}" if index else f"table {first.resource.rpartition('table/')[2] or 'in use'}"
-    cause = next((cause for cause in _SENTENCES if first.reason.endswith(cause)), "")
+def explain(reasons: Sequence[ThrottlingReason], budgets: Sequence[str]) -> tuple[Throttle, ...]:
+    """One for each different reason; a single one that names no budget if the service gave none.
+
+    budgets: names of indexes by number, the table's (any name) first.
+    """
+    return tuple(dict.fromkeys(_explain_one(reason, budgets) for reason in reasons)) or (Throttle(),)
+
+
+def _explain_one(reason: ThrottlingReason, budgets: Sequence[str]) -> Throttle:
+    index = reason.resource.partition("/index/")[2]
+    what = f"index {index}" if index else f"table {reason.resource.rpartition('table/')[2] or 'in use'}"
+    cause = next((cause for cause in _SENTENCES if reason.reason.endswith(cause)), "")
     template = _SENTENCES.get(cause) or (_STARVED_INDEX if index else "")
     sentence = template.format(what=what[:1].upper() + what[1:] if template is _STARVED_INDEX else what)
     budget = budgets.index(index) if index in budgets else 0

@@ -35,6 +35,7 @@ except ImportError:
 CONNECT_TIMEOUT_S = 10.0  # for TLS and a proxy's tunnel, once TCP has connected
 _CRC_HEADER_BYTES = len("x-amz-crc32")  # no other header of the service is so long: the rest is passed over
 _LENGTH_HEADER_BYTES = len("content-length")  # nor so long
+_ID_HEADER_BYTES = len("x-amzn-requestid")
 _READ_BYTES = 65_536  # at once, of a head and what comes with it; a body that is no longer is left to the parser
 _GROWTH_BYTES = 262_144  # pages differ a little: not each that is the largest yet needs new memory
 _MOST_KEPT_BYTES = 4 << 20  # from answer to answer, by each connection
@@ -100,10 +101,12 @@ class Endpoint:
 class Response(NamedTuple):
     """body: of a large answer the connection's own memory, which it uses again as soon as nobody holds this very
     memoryview any more (a `msgspec.Raw` decoded from it does). A slice of it does not count: copy what is to stay.
+    request_id: the service's name for a request that failed; empty if the answer has none.
     """
 
     status: int
     body: bytes | memoryview
+    request_id: str = ""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -135,6 +138,7 @@ class Connection(asyncio.BufferedProtocol):
         self._incoming = memoryview(bytearray(_READ_BYTES))  # what the parser is to see next
         self._crc32: bytes | None = None
         self._length: bytes | None = None  # of the body, where it is announced
+        self._request_id = b""
         self._body: list[bytes | memoryview] = []
         self._page = memoryview(b"")  # where large bodies are received, in front
         self._end = 0  # of the body there
@@ -153,6 +157,7 @@ class Connection(asyncio.BufferedProtocol):
         loop = asyncio.get_running_loop()
         self._answer = answer = loop.create_future()
         self._body, self._crc32, self._length, self._bytes_of_answer = [], None, None, 0
+        self._request_id = b""
         head = f"{self._request_line}{headers}Content-Length: {len(body)}\r\nAccept-Encoding: identity\r\n\r\n"
         self._transport.write(head.encode() + body)
         self._due_s = loop.time() + self._timeout_s
@@ -258,6 +263,8 @@ class Connection(asyncio.BufferedProtocol):
             self._crc32 = value
         elif size == _LENGTH_HEADER_BYTES and name.lower() == b"content-length":
             self._length = value
+        elif size == _ID_HEADER_BYTES and name.lower() == b"x-amzn-requestid":
+            self._request_id = value
 
     def on_body(self, data: bytes) -> None:
         self._body.append(data)
@@ -275,7 +282,8 @@ class Connection(asyncio.BufferedProtocol):
         if not self._parser.should_keep_alive():
             self.close()
         if self._answer is not None and not self._answer.done():
-            self._answer.set_result(Response(status, body))
+            request_id = "" if status == 200 else self._request_id.decode("latin-1")  # only failures name it
+            self._answer.set_result(Response(status, body, request_id))
 
     # -- large bodies
 

@@ -21,6 +21,7 @@ from ddbio.dynamodb.errors import Kind, ServiceError
 from ddbio.dynamodb.operations import halves
 from ddbio.engines.recorder import Seat
 from ddbio.engines.worker import RECORDED_INTERVAL_S, REPORT_INTERVAL_S
+from ddbio.equality import same_item
 from ddbio.errors import AbortError, RecordError, TransferError
 from ddbio.formats import Format
 from ddbio.formats.framing import JsonText
@@ -365,11 +366,17 @@ class ImportLane:
 
     def _refused(self, write: Write, error: ServiceError) -> None:
         if error.kind is Kind.CONDITION:  # the key is taken, and that is no fault of the record
-            self._here.skipped += 1
+            own = error.applied_before and self._is_there(write, error.item)
+            self._here.written += own
+            self._here.skipped += not own
             self._pending.settle([write])
             return
         self._note_reject(write.offset, write.line, write.record, error.name, error.message)
         self._pending.reject(write)
+
+    def _is_there(self, write: Write, item: AttributeMap | None) -> bool:
+        """Whether the item that is there is the one an earlier attempt without an answer wrote."""
+        return item is not None and same_item(item, msgspec.json.decode(write.item))
 
     def _written(self, batch: Sequence[Write], left: set[ItemKey]) -> None:
         here, deletes = self._here, self._work.mode.deletes

@@ -48,6 +48,7 @@ class PutItemRequest(Request, kw_only=True):
     expression_attribute_names: dict[str, str] = {}
     expression_attribute_values: Item = {}
     return_values: str = "NONE"
+    return_values_on_condition_check_failure: str = "NONE"
     expected: Any = None
 
 

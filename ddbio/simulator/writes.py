@@ -64,7 +64,8 @@ def put_item(database: Database, body: bytes, now_s: float) -> bytes:
         holds = condition_of("ConditionExpression", request.condition_expression, placeholders)
         placeholders.check_all_used()
         if not holds(old or {}):
-            raise _condition_failed(database, table, write, now_s)
+            shown = old if request.return_values_on_condition_check_failure == "ALL_OLD" else None
+            raise _condition_failed(database, table, write, shown, now_s)
     return _single_write(database, table, write, request, old, now_s)
 
 
@@ -136,11 +137,14 @@ def _batch_reply(unprocessed: dict[str, list[WriteRequest]], consumptions: list[
     return encode_json(reply)
 
 
-def _condition_failed(database: Database, table: Table, write: Write, now_s: float) -> ServiceError:
+def _condition_failed(
+    database: Database, table: Table, write: Write, shown: Item | None, now_s: float
+) -> ServiceError:
     refusal = table.charge_in_vain(write, now_s)
     if refusal is not None:
         return database.throttled({table.schema.name: [refusal]})
-    return ServiceError("ConditionalCheckFailedException", "The conditional request failed")
+    details: dict[str, Any] = {} if shown is None else {"Item": shown}
+    return ServiceError("ConditionalCheckFailedException", "The conditional request failed", **details)
 
 
 def _single_write(

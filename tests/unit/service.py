@@ -37,17 +37,25 @@ class RecordingPacer:
         self.acquired: list[tuple[float, ...]] = []
         self.settled: list[tuple[tuple[float, ...], tuple[float, ...]]] = []  # what was estimated, what was consumed
         self.throttles: list[tuple[int | None, bool]] = []
+        self.vain: list[bool] = []  # of each that was settled
+        self.unprocessed = 0
         self.progressed_s = -math.inf
         self.most_units = math.inf
 
     async def acquire(self, costs: tuple[float, ...]) -> None:
         self.acquired.append(costs)
 
-    def settle(self, estimated: tuple[float, ...], consumed: tuple[float, ...], **_: object) -> None:
+    def settle(
+        self, estimated: tuple[float, ...], consumed: tuple[float, ...], *, in_vain: bool = False, **_: object
+    ) -> None:
         self.settled.append((estimated, consumed))
+        self.vain.append(in_vain)
 
     def throttled(self, budget: int | None, *, hot: bool = False) -> None:
         self.throttles.append((budget, hot))
+
+    def left_unprocessed(self) -> None:
+        self.unprocessed += 1
 
     def request_units(self) -> tuple[float, ...]:
         return (self.most_units,)
@@ -163,7 +171,9 @@ class FakeTable:
         if isinstance(todo, Response) or (isinstance(todo, WireError) and not todo.sent):
             return todo
         if self._id(item) in self.items:
-            return refusal("ConditionalCheckFailedException", "The conditional request failed")
+            shown = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+            members = {"Item": normalised(self.items[self._id(item)])} if shown else {}
+            return refusal("ConditionalCheckFailedException", "The conditional request failed", **members)
         self._write([item])
         consumed = {"TableName": request["TableName"], "CapacityUnits": 1.0}
         return todo if isinstance(todo, WireError) else reply(ConsumedCapacity=consumed)

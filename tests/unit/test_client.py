@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore.retries import standard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.credentials import Keys
-from ddbio.dynamodb.client import BACKOFF_BASE_S, BACKOFF_LIMIT_S, DataClient, backoff_s
-from ddbio.dynamodb.errors import ServiceError
-from ddbio.dynamodb.operations import BatchWriteReply, batch_write_operation
+from ddbio.dynamodb.client import BACKOFF_BASE_S, BACKOFF_LIMIT_S, DataClient, RetryPolicy, backoff_s
+from ddbio.dynamodb.errors import Kind, ServiceError
+from ddbio.dynamodb.operations import BatchWriteReply, batch_write_operation, insert_operation
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.wire import Response, WireError
 from ddbio.engines.worker import StopRequested
@@ -34,10 +36,15 @@ class Lane:
     """A client whose service gives these answers, one a request; the last one for ever."""
 
     def __init__(
-        self, *answers: Response | WireError, give_up_after_s: float = 600.0, keys_are_renewed: bool = True
+        self,
+        *answers: Response | WireError,
+        give_up_after_s: float = 600.0,
+        keys_are_renewed: bool = True,
+        table_is_new: bool = False,
     ) -> None:
         self.answers = list(answers)
         self.clock = Clock()
+        self.began_s = self.clock()
         self.sleep = FakeSleep(self.clock)
         self.pacer: Any = RecordingPacer()
         self.said: list[str] = []
@@ -50,8 +57,7 @@ class Lane:
             sleep=self.sleep,
             say=self.said.append,
             table="Orders",
-            keys_are_renewed=keys_are_renewed,
-            give_up_after_s=give_up_after_s,
+            policy=RetryPolicy(keys_are_renewed, table_is_new, give_up_after_s),
             clock=self.clock,
         )
 
@@ -201,10 +207,143 @@ def test_the_governor_is_told_which_budget_is_short(
     assert [sentence in said for said in lane.said] == ([True] if sentence else []), lane.said
 
 
-def test_items_left_unprocessed_are_counted_and_told() -> None:
+def test_all_reasons_of_an_answer_reach_the_governor_and_the_user() -> None:
+    """The first may be about hot keys alone, and a later one about an index that lacks capacity."""
+    reasons = [
+        {"reason": "TableWriteKeyRangeThroughputExceeded", "resource": TABLE_ARN},
+        {"reason": "IndexWriteProvisionedThroughputExceeded", "resource": f"{TABLE_ARN}/index/by-city"},
+    ]
+    lane = Lane(refusal("ThrottlingException", throttlingReasons=reasons), DONE)
+    lane.call()
+    assert lane.pacer.throttles == [(0, True), (1, False)]
+    assert ["One partition" in lane.said[0], "Index by-city" in lane.said[1]] == [True, True]
+    assert lane.client.tally.reasons == {reason["reason"]: 1 for reason in reasons}
+    assert lane.client.tally.throttled == 1
+    assert lane.pacer.vain == [True, False], "the index's shortage holds, whatever the keys do"
+
+
+def test_items_left_unprocessed_are_counted_and_the_pacer_decides_what_they_mean() -> None:
     lane = Lane(DONE)
     lane.client.left_unprocessed(7, 25)
-    assert (lane.client.tally.throttled, lane.pacer.throttles) == (7, [(None, False)])
+    assert (lane.client.tally.throttled, lane.pacer.unprocessed, lane.pacer.throttles) == (7, 1, [])
+
+
+@pytest.mark.parametrize("checker", ["TransientRetryableChecker", "ThrottledRetryableChecker"])
+def test_what_botocore_retries_is_retried(checker: str) -> None:
+    rules = getattr(standard, checker)()
+    names = getattr(rules, "_transient_error_codes", None) or rules._throttled_error_codes
+    answers = [refusal(name) for name in names]
+    answers += [Response(status, b"") for status in getattr(rules, "_transient_status_codes", ())]
+    assert len(answers) >= 7
+    for answer in answers:
+        lane = Lane(answer, DONE)
+        lane.call()
+        assert len(lane.sleep.waits) == 1, answer
+
+
+def test_what_the_model_of_the_service_calls_retryable_is_retried() -> None:
+    model = botocore.session.get_session().get_service_model("dynamodb")
+    names = {
+        shape.error_code
+        for operation in ("BatchWriteItem", "PutItem", "Scan")
+        for shape in model.operation_model(operation).error_shapes
+        if shape.metadata.get("retryable") is not None
+    }
+    assert names
+    for name in names:
+        lane = Lane(refusal(name), DONE)
+        lane.call()
+        assert len(lane.sleep.waits) == 1, name
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [refusal("TransactionConflictException"), *(Response(status, b"") for status in (408, 425, 429, 502, 504))],
+    ids=repr,
+)
+def test_what_passes_though_botocore_does_not_list_it_is_retried(answer: Response) -> None:
+    lane = Lane(answer, DONE)
+    lane.call()
+    assert len(lane.sleep.waits) == 1
+
+
+@pytest.mark.parametrize("answer", [Response(413, b"<html>"), refusal("RequestEntityTooLargeException", status=413)])
+def test_a_request_that_is_too_large_is_the_lanes_to_cut(answer: Response) -> None:
+    lane = Lane(answer)
+    with pytest.raises(ServiceError) as error:
+        lane.call()
+    assert error.value.kind is Kind.BAD_REQUEST
+
+
+def test_a_new_table_that_parts_of_the_service_do_not_know_is_waited_for() -> None:
+    missing = refusal("ResourceNotFoundException")
+    lane = Lane(missing, missing, DONE, table_is_new=True)
+    lane.call()
+    assert lane.client.tally.retries == 2
+
+
+def test_a_new_table_that_stays_unknown_ends_the_run() -> None:
+    lane = Lane(refusal("ResourceNotFoundException"), table_is_new=True)
+    with pytest.raises(AbortError, match="ResourceNotFoundException"):
+        lane.call()
+    assert 60 <= lane.clock() - lane.began_s < 60 + BACKOFF_LIMIT_S
+
+
+def test_keys_that_the_service_refuses_are_reported_at_once() -> None:
+    lane = Lane(refusal("UnrecognizedClientException", "The security token is invalid."), DONE)
+    lane.call()
+    assert lane.said == [
+        "The service refuses the AWS keys (UnrecognizedClientException): The security token is invalid. Retrying."
+    ]
+
+
+def test_an_error_names_the_request_that_the_service_refused() -> None:
+    lane = Lane(refusal("AccessDeniedException", "no")._replace(request_id="REQ123"))
+    with pytest.raises(AbortError, match=r"AccessDeniedException: no \(request id REQ123\)"):
+        lane.call()
+    lane = Lane(refusal("InternalServerError", "oh", 500)._replace(request_id="REQ123"), give_up_after_s=60)
+    with pytest.raises(AbortError, match="request id REQ123"):
+        lane.call()
+
+
+# --------------------------------------------------------------------------- conditions
+
+INSERT = insert_operation(("",))
+OLD = {"id": {"S": "1"}, "text": {"S": "x" * 2100}}
+
+
+def conditional(*answers: Response | WireError, new_units: float = 1.0) -> tuple[Lane, ServiceError]:
+    lane = Lane(*answers)
+    with pytest.raises(ServiceError) as error:
+        run(lane.client.call(INSERT, b"{}", (new_units,), new_units))
+    return lane, error.value
+
+
+@pytest.mark.parametrize(
+    ("item", "new_units", "spent"),
+    [(OLD, 1.0, 3.0), (OLD, 5.0, 5.0), (None, 2.0, 2.0), ({"id": {"S": "1"}}, 1.0, 1.0)],
+)
+def test_a_condition_that_fails_costs_the_larger_of_both_items(
+    item: dict[str, Any] | None, new_units: float, spent: float
+) -> None:
+    members = {} if item is None else {"Item": item}
+    lane, error = conditional(refusal("ConditionalCheckFailedException", **members), new_units=new_units)
+    assert (lane.client.tally.units, lane.pacer.settled) == (spent, [((new_units,), (spent,))])
+    assert (error.item, error.applied_before) == (item, False)
+
+
+@pytest.mark.parametrize(
+    ("before", "applied"),
+    [
+        (cut(sent=True), True),
+        (cut(sent=False), False),
+        (refusal("InternalServerError", status=500), True),
+        (refusal("ThrottlingException"), False),
+    ],
+)
+def test_a_condition_that_fails_after_a_lost_answer_says_so(before: Response | WireError, applied: bool) -> None:
+    _, error = conditional(before, refusal("ConditionalCheckFailedException", Item=OLD))
+    assert error.applied_before is applied
 
 
 def test_where_the_wire_knows_that_no_repetition_helps_the_run_ends() -> None:

@@ -97,7 +97,8 @@ def test_what_is_said_of_a_page_of_a_proxy_is_one_line() -> None:
 @given(st.integers(400, 599), st.binary(max_size=50))
 def test_any_bytes_are_an_error_and_not_a_crash(status: int, text: bytes) -> None:
     error = parse_error(status, text)
-    assert error.kind is (Kind.TRANSIENT if status >= 500 else Kind.FATAL)
+    expected = {408: Kind.TRANSIENT, 413: Kind.BAD_REQUEST, 425: Kind.TRANSIENT, 429: Kind.THROTTLED}
+    assert error.kind is expected.get(status, Kind.TRANSIENT if status >= 500 else Kind.FATAL)
     assert len(str(error)) < 200
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ddbio.cap.buckets import UNCAPPED
 from ddbio.cap.governor import LocalGovernor
-from ddbio.cap.pacer import UNDER_WAY_S, Pacer
+from ddbio.cap.pacer import UNDER_WAY_S, UNEXPLAINED_WITHIN_S, Pacer
 from ddbio.engines.worker import Sleeper, StopRequested
 
 
@@ -183,3 +183,29 @@ def test_throttling_slows_the_job_and_not_below_a_crawl() -> None:
         pacer.throttled(0)
         clock.now_s += 1.0
     assert 1.0 <= governor.rates()[0] < 100
+
+
+# --------------------------------------------------------------------------- items left unprocessed
+
+
+def test_unprocessed_items_that_come_alone_cut_no_rate() -> None:
+    """The service returns them for a failure of its own, too."""
+    clock = Clock()
+    governor = LocalGovernor(1000, clock=clock)
+    pacer = Pacer(governor, clock.sleep, clock)
+    for _ in range(5):
+        pacer.left_unprocessed()
+        clock.now_s += UNEXPLAINED_WITHIN_S
+    assert governor.rates() == (1000,)
+
+
+@pytest.mark.parametrize("before", ["left_unprocessed", "throttled"])
+def test_unprocessed_items_soon_after_others_or_after_throttling_cut_the_rate(before: str) -> None:
+    clock = Clock()
+    governor = LocalGovernor(1000, clock=clock)
+    pacer = Pacer(governor, clock.sleep, clock)
+    pacer.left_unprocessed() if before == "left_unprocessed" else pacer.throttled(0)
+    clock.now_s += UNEXPLAINED_WITHIN_S / 2
+    (rate,) = governor.rates()
+    pacer.left_unprocessed()
+    assert governor.rates()[0] < rate

@@ -133,3 +133,13 @@ def test_the_signature_covers_body_and_target(change: str) -> None:
 def test_keys_never_show_their_secret() -> None:
     assert "hidden" in repr(Keys("AKIDEXAMPLE", "wJalrXUtnFEMI", "token"))
     assert "wJalr" not in f"{Keys('AKIDEXAMPLE', 'wJalrXUtnFEMI', 'token')!r}"
+
+
+def test_the_user_agent_is_sent_and_not_signed() -> None:
+    signer = Signer(
+        lambda: Keys("AKID", "secret"), region="r", host="h", user_agent="ddbio/1", wall_clock=lambda: NOON
+    )
+    plain = Signer(lambda: Keys("AKID", "secret"), region="r", host="h", wall_clock=lambda: NOON)
+    lines = signed(signer)
+    assert lines.pop("User-Agent") == "ddbio/1"
+    assert lines == signed(plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -69,6 +70,13 @@ def test_sizes_may_be_missing() -> None:
     assert (table({"id": "S"}).item_count, table({"id": "S"}).size_bytes) == (0, 0)
     info = table({"id": "S"}, ItemCount=3, TableSizeBytes=300)
     assert (info.item_count, info.size_bytes) == (3, 300)
+
+
+@pytest.mark.parametrize(("age_s", "new"), [(-30, True), (0, True), (299, True), (301, False)])
+def test_a_table_is_new_for_five_minutes(age_s: int, new: bool) -> None:
+    now = datetime(2026, 11, 30, tzinfo=timezone.utc)
+    assert table({"id": "S"}, CreationDateTime=now - timedelta(seconds=age_s)).is_new(now) is new
+    assert table({"id": "S"}).is_new(now) is False
 
 
 def test_an_answer_without_indexes_is_understood() -> None:

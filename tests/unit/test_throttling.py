@@ -12,7 +12,8 @@ BUDGETS = ("", "byDay")
 
 
 def of(reason: str, resource: str) -> Throttle:
-    return explain([ThrottlingReason(reason, resource)], BUDGETS)
+    (throttle,) = explain([ThrottlingReason(reason, resource)], BUDGETS)
+    return throttle
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,14 @@ def test_reasons(reason: str, resource: str, budget: int, hot: bool, words: str)
 
 
 def test_without_a_reason_nothing_is_said_to_be_short() -> None:
-    assert explain([], BUDGETS) == Throttle(None)
+    assert explain([], BUDGETS) == (Throttle(None),)
+
+
+def test_every_reason_counts_and_none_twice() -> None:
+    hot = ThrottlingReason("TableWriteKeyRangeThroughputExceeded", TABLE)
+    short = ThrottlingReason("IndexWriteProvisionedThroughputExceeded", f"{TABLE}/index/byDay")
+    throttles = explain([hot, short, hot], BUDGETS)
+    assert [(each.budget, each.hot) for each in throttles] == [(0, True), (1, False)]
 
 
 @pytest.mark.parametrize("spelling", ["ThrottlingReasons", "throttlingReasons"])
@@ -45,4 +53,5 @@ def test_both_spellings_are_read(spelling: str) -> None:
         '{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"slow down",'
         f'"{spelling}":[{{"reason":"TableWriteKeyRangeThroughputExceeded","resource":"{TABLE}"}}]}}'
     )
-    assert explain(parse_error(400, body.encode()).reasons, BUDGETS).hot
+    (throttle,) = explain(parse_error(400, body.encode()).reasons, BUDGETS)
+    assert throttle.hot

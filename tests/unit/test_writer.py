@@ -305,6 +305,19 @@ def test_inserts_never_overwrite() -> None:
     assert (tally.units, tally.requests, job.rejects) == (8, 8, [])  # a refused one costs what it would have
 
 
+def test_an_own_insert_whose_answer_was_lost_is_not_skipped() -> None:
+    """The retry of it fails its condition: the item that is there is the one that was sent."""
+    job = in_mode("insert", records(*range(4)), [2], cut(sent=True), cut(sent=True))
+    assert job.values == {**values(0, 1, 3), "2": "-1"}
+    assert (job.tally.written, job.tally.skipped, job.tally.unsettled()) == (3, 1, 0)
+
+
+def test_an_item_of_somebody_else_is_skipped_after_a_lost_answer_too() -> None:
+    job = in_mode("insert", records(0), [0], cut(sent=True))
+    assert job.values == {"0": "-1"}
+    assert (job.tally.written, job.tally.skipped) == (0, 1)
+
+
 def test_what_a_skipped_item_costs_is_its_size_without_the_indexes() -> None:
     big = b'{"id":"1","v":1,"text":"%b"}\n' % (b"x" * 5000)
     job = Import(Source(big), info=table({"id": "S"}, {"by_v": {"v": "N"}}), mode="insert")
