@@ -251,8 +251,8 @@ class Chaos:
         counts = report.get("counts", {})
         self.outcome.expect(counts.get("read") == counts.get("written") == len(items), f"the export claims {counts}")
         names = {path.name for path in out.iterdir()}
-        listed = {each["name"] for each in json.loads((out / "manifest.json").read_text())["files"]}
-        self.outcome.expect(names == {*listed, "manifest.json"}, f"the manifest lists {listed}, there is {names}")
+        listed = {each["name"] for each in json.loads((out / "_manifest.json").read_text())["files"]}
+        self.outcome.expect(names == {*listed, "_manifest.json"}, f"the manifest lists {listed}, there is {names}")
 
 
 def _lines(path: Path) -> list[str]:

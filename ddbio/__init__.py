@@ -38,6 +38,7 @@ what is moved
     transforms    what becomes of an item on its way
     capacity      sizes and capacity units
     formats       what a record looks like, one module a format
+    layouts       how the files of an export lie, and the manifests beside them
     storage       where bytes come from and go to: disk, S3
     dynamodb      the service: signing, requests, retries, table descriptions
     credentials   AWS keys as plain data, and who owns them

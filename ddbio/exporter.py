@@ -1,7 +1,7 @@
 """The export story, top to bottom, in the shape of the import's: describe the table, choose the cap, prepare the
 destination, cut the table into segments, let an engine scan them, keep the books, write the manifest.
 
-    table --Scan--> lanes (scanner, format, storage) --> <Table>-<segment>-<file>.json ... manifest.json
+    table --Scan--> lanes (scanner, format, storage) --> <Table>-<segment>-<file>.json ... _manifest.json
                               reports <-- counts, cursors, finished files
 """
 
@@ -23,7 +23,6 @@ from ddbio.errors import DdbioError, UsageError
 from ddbio.exports.columns import announcement, check_columns, choose_format
 from ddbio.exports.compression import get_compression
 from ddbio.exports.destination import Destination
-from ddbio.exports.manifest import MANIFEST_NAME, manifest
 from ddbio.exports.native_out import as_native, data_folder_of, folder_of, manifests, new_export_id
 from ddbio.exports.page_stream import StandardOutput, packed_by_itself
 from ddbio.exports.scanner import DEFAULT_EXPORT_LANES, ExportJob
@@ -40,6 +39,7 @@ from ddbio.exports.subset import (
 )
 from ddbio.exports.survey import survey
 from ddbio.formats import FormatSpec, get_format
+from ddbio.layouts.own import MANIFEST_NAME, Description, manifest
 from ddbio.options import MEGABYTE, STDOUT, ExportOptions
 from ddbio.output_paths import Protected
 from ddbio.planning import Plan, Remainder, segment_count
@@ -267,24 +267,23 @@ def _complete(
     files: Sequence[ExportedFile],
 ) -> DdbioError | None:
     folder, began = _manifest_folder(options, journal), datetime.datetime.fromisoformat(journal.plan["began"])
-    content = manifest(
+    export = Description(
         table=run.table.description,
         format=options.format,
         compression=options.compress,
         consistent_read=options.consistent_read,
         segments=len(plan.units),
         began=began,
-        tally=accounts.total,
-        files=files,
         subset=described(options, plan.units),
     )
     try:
         destination.clear(files)
+        destination.confirm(files)
         if options.native_layout:
             export_id = journal.plan["export_id"]
             for name, text in manifests(options.destination, export_id, run.table, began, files):
                 destination.storage.write_small(folder, name, text)
-        destination.storage.write_small(folder, MANIFEST_NAME, content)
+        destination.storage.write_small(folder, MANIFEST_NAME, manifest(export, accounts.total, files))
     except DdbioError as error:
         return error
     return None

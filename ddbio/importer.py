@@ -77,7 +77,7 @@ def import_table(
         options = replace(options, mode=sought.mode(options.mode), journal=options.journal and not sought.has_stdin)
         check_options(options)  # again, for the sources may have changed the mode
         files = sought.all_files()
-        target = choose_target(options, found, files, session)
+        target = choose_target(options, found, sought.folders(), session)
         more = tuple(session.describe(name) for name in options.more_tables)
         asked = together((target.table, *more)) if more else target.table
         run = Run.begin(options, session, asked, "WCU", lanes, progress, engine, stop)

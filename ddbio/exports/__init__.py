@@ -11,5 +11,4 @@ survey         what attributes a table has
 compression    gzip and zstd
 native_out     an export in the layout of DynamoDB's own
 page_stream    exports to standard output
-manifest       the manifest of an export
 """

@@ -8,26 +8,23 @@ An export mixed with the files of another would look like one table. So:
 - What an unfinished job of the same command left is explained by its journal, and is continued, never emptied by
   itself. Hidden `.part` files and multipart uploads that no cursor points to are dropped.
 - Before the manifest is written, files of this export's names that it does not list are removed: a worker may have
-  been killed between finishing a file and saying so.
+  been killed between finishing a file and saying so. Then the place is listed again: a file that was deleted,
+  shortened or replaced while the export ran fails it, and there is no manifest.
 
 Only names that an export of this table makes, or that a manifest in this place lists, are ever removed.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import Any
 
-import orjson
-
-from ddbio.errors import UsageError
-from ddbio.exports.manifest import MANIFEST_NAME
+from ddbio.errors import TransferError, UsageError
+from ddbio.layouts.own import MANIFEST_NAMES, find_manifests, own_file_name
 from ddbio.storage import Storage, join
 from ddbio.storage.names import check_output_name
 from ddbio.units import Cursor, ExportCursor, ExportedFile
-
-_LONGEST_BYTES = 64 * 1024 * 1024  # of a manifest: it lists every file
 
 
 class Destination:
@@ -38,7 +35,7 @@ class Destination:
         self.storage = storage
         self.uri = uri
         self._table = table
-        self._own_name = re.compile(rf"{re.escape(table)}-\d{{4,}}-\d{{5,}}\.[a-z.]+")
+        self._own_name = own_file_name(table)
 
     def below(self, uri: str) -> Destination:
         """The place of the data, where that is not the destination itself but below it."""
@@ -63,8 +60,9 @@ class Destination:
         )
 
     def _empty(self) -> None:
-        there, listed = self.storage.contents(self.uri), self._listed()
-        stranger = next((name for name in sorted(there) if name not in {*listed, MANIFEST_NAME}), None)
+        there, manifests = self.storage.contents(self.uri), self._listed()
+        listed = {name for names in manifests.values() for name in names}
+        stranger = next((name for name in sorted(there) if name not in {*listed, *manifests}), None)
         if stranger is not None:
             raise UsageError(
                 f'"{self.uri}" holds {stranger}, which no manifest there lists: it is not replaced',
@@ -72,16 +70,16 @@ class Destination:
             )
         for name in sorted(listed & there.keys()):
             self.storage.remove(self.uri, name)
-        self.storage.remove(self.uri, MANIFEST_NAME)  # last: until then, the same command can go on with this
+        for name in manifests:  # last: until then, the same command can resume from them
+            self.storage.remove(self.uri, name)
 
-    def _listed(self) -> set[str]:
-        """The files that the manifest in this place lists; none where there is none."""
-        try:
-            (file,) = self.storage.list_files(join(self.uri, MANIFEST_NAME), (MANIFEST_NAME,))
-            content = orjson.loads(self.storage.read_range(file, 0, min(file.size_bytes, _LONGEST_BYTES)))
-            return {check_output_name(each["name"]) for each in content["files"]}
-        except (UsageError, ValueError, KeyError, TypeError):
-            return set()
+    def _listed(self) -> dict[str, set[str]]:
+        """The manifests of exports by this program in this place, and the files that each lists."""
+        listed = {}
+        for name, manifest in find_manifests(self.uri, self.storage).items():
+            with suppress(UsageError):  # it lists a file elsewhere: it is not ours
+                listed[name] = {check_output_name(each.name) for each in manifest.files}
+        return listed
 
     def check(self, files: Iterable[ExportedFile], cursors: Iterable[Cursor]) -> None:
         """For an export that goes on. files: that it had finished. Raises UsageError where others are there."""
@@ -93,11 +91,38 @@ class Destination:
                 f'"{join(self.uri, missing[0])}", which the unfinished export had written, is not there as it was',
                 "put it back, or start over with --fresh",
             )
-        stranger = next((name for name in sorted(there) if not self._own_name.fullmatch(name)), None)
-        if stranger is not None and stranger != MANIFEST_NAME:
+        stranger = self._stranger(there)
+        if stranger is not None:
             raise UsageError(
                 f'"{self.uri}" holds {stranger}, which the unfinished export did not write', "move it away"
             )
+
+    def confirm(self, files: Iterable[ExportedFile]) -> None:
+        """Before the manifest is written: all files are there with the size they were written with, and no others.
+
+        Raises TransferError, which names the first that is not.
+        """
+        there = self.storage.contents(self.uri)
+        for each in files:
+            wrote, found = each.file.size_bytes, there.get(each.file.name)
+            if found != wrote:
+                now = "is not there any more" if found is None else f"has {found:,} bytes now"
+                raise TransferError(
+                    f'"{join(self.uri, each.file.name)}", which this export wrote with {wrote:,} bytes, {now}: there '
+                    "is no manifest",
+                    "put it back and run the same command again, or start over with --fresh",
+                )
+        if (stranger := self._stranger(there)) is not None:
+            raise TransferError(
+                f'"{self.uri}" holds {stranger}, which this export did not write: there is no manifest',
+                "move it away and run the same command again",
+            )
+
+    def _stranger(self, there: Iterable[str]) -> str | None:
+        return next((name for name in sorted(there) if not self._is_ours(name)), None)
+
+    def _is_ours(self, name: str) -> bool:
+        return name in MANIFEST_NAMES or self._own_name.fullmatch(name) is not None
 
     def drop(self, files: Iterable[ExportedFile], cursors: Iterable[Cursor]) -> None:
         """Remove all that an unfinished export left."""

@@ -2,7 +2,7 @@
 
     <destination>/AWSDynamoDB/<export>/data/<Table>-<segment>-<file>.json.gz   all that DynamoDB's import must see
     <destination>/AWSDynamoDB/<export>/manifest-files.json, manifest-summary.json, each with its .checksum
-    <destination>/AWSDynamoDB/<export>/manifest.json                           this program's own
+    <destination>/AWSDynamoDB/<export>/_manifest.json                          this program's own
 
 - Data lie apart from all else, because an import into DynamoDB takes every object below its prefix for data.
 - One gzip member an object, one `{"Item": ...}` a line.
@@ -22,7 +22,7 @@ import orjson
 
 from ddbio.dynamodb.table import TableInfo
 from ddbio.errors import UsageError
-from ddbio.imports.native import FILES_NAME, SUMMARY_NAME
+from ddbio.layouts.native import FILES_NAME, SUMMARY_NAME
 from ddbio.options import STDOUT, ExportOptions
 from ddbio.storage import join
 from ddbio.units import ExportedFile

@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import orjson
-
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import KeyAttribute, TableInfo
 from ddbio.errors import UsageError
-from ddbio.exports.manifest import MANIFEST_NAME
+from ddbio.layouts.own import MANIFEST_NAME, find_manifests
 from ddbio.options import ImportOptions
-from ddbio.storage import SourceFile, Storage, join, open_storage
+from ddbio.storage import Storage, join, open_storage
 
 _FOLDERS = 100  # in which a manifest is looked for; a source of more has one in the first, or none
-_LONGEST_BYTES = 64 * 1024 * 1024  # of a manifest: it lists every file
 _ROLES = ("HASH", "RANGE")
 _KEY_PART = re.compile(r"(.+):([SNB])", re.DOTALL)
 _INDEXES = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
@@ -46,16 +42,18 @@ class Target:
 
 
 def choose_target(
-    options: ImportOptions, table: TableInfo | None, files: Iterable[SourceFile], session: Session
+    options: ImportOptions, table: TableInfo | None, folders: Iterable[str], session: Session
 ) -> Target:
-    """The table that is there, or the one to make. table: None where there is none.
+    """The table that is there, or the one to make.
+
+    table: None where there is none. folders: in which the manifest of an export may lie.
 
     Raises UsageError where nothing tells the keys, or they are not those of the table that is there.
     """
     if not options.create_table:
         assert table is not None
         return Target(table)
-    description, origin = _wanted(options, files, session)
+    description, origin = _wanted(options, folders, session)
     if table is None:
         if description is None:
             raise UsageError(
@@ -91,20 +89,18 @@ def check_options(options: ImportOptions) -> None:
 # --------------------------------------------------------------------------- what it should be like
 
 
-def _wanted(
-    options: ImportOptions, files: Iterable[SourceFile], session: Session
-) -> tuple[dict[str, Any] | None, str]:
+def _wanted(options: ImportOptions, folders: Iterable[str], session: Session) -> tuple[dict[str, Any] | None, str]:
     """Keys (and indexes) in the form of a table description, and where they are from."""
     if options.key is not None:
         return parse_key(options.key), "--key"
-    folders = dict.fromkeys(folder for file in files if (folder := file.uri.rpartition("/")[0]))
-    for folder in islice(folders, _FOLDERS):
-        uri = join(folder, MANIFEST_NAME)
-        storage = open_storage(uri, options.aws, session.keys)
-        description = _table_in_manifest(storage, uri)
-        storage.close()
-        if description is not None:
-            return description, uri
+    for folder in islice(dict.fromkeys(folders), _FOLDERS):
+        storage = open_storage(folder, options.aws, session.keys)
+        try:
+            found = _table_in_manifest(storage, folder)
+        finally:
+            storage.close()
+        if found is not None:
+            return found
     return None, ""
 
 
@@ -123,21 +119,18 @@ def parse_key(text: str) -> dict[str, Any]:
     }
 
 
-def _table_in_manifest(storage: Storage, uri: str) -> dict[str, Any] | None:
-    files: list[SourceFile] = []
-    with suppress(UsageError):  # there is none
-        files = [file for file in storage.list_files(uri, (MANIFEST_NAME,)) if file.uri == uri]
-    if not files:
-        return None
-    try:
-        content = orjson.loads(storage.read_range(files[0], 0, min(files[0].size_bytes, _LONGEST_BYTES)))
-        description = content["table"]
-        create_request("any", description, indexes=True)  # whether all is there that is needed
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(
-            f'"{uri}" does not describe a table as an export of this program does', "add --key, or move it away"
-        ) from None
-    return description  # type: ignore[no-any-return]
+def _table_in_manifest(storage: Storage, folder: str) -> tuple[dict[str, Any], str] | None:
+    """The table that the manifest in this folder describes, and where that is. A file of another program is none."""
+    for name, manifest in find_manifests(folder, storage).items():
+        uri = join(folder, name)
+        try:
+            create_request("any", manifest.table, indexes=True)  # whether all is there that is needed
+        except (KeyError, TypeError):
+            raise UsageError(
+                f'"{uri}" does not describe a table as an export of this program does', "add --key, or move it away"
+            ) from None
+        return manifest.table, uri
+    return None
 
 
 # --------------------------------------------------------------------------- CreateTable

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ddbio.errors import UsageError
 from ddbio.formats import FormatSpec
-from ddbio.imports.native import NativeExport, doubts, in_order, read_export
+from ddbio.layouts.native import NativeExport, doubts, in_order, read_export
 from ddbio.planning import Source
 from ddbio.storage import STDIN, SourceFile, Storages
 
@@ -28,6 +28,11 @@ class Found:
 
     def total_bytes(self) -> int:
         return sum(file.size_bytes for file in self.all_files())
+
+    def folders(self) -> Iterator[str]:
+        """Where the manifest of one of this program's exports may lie."""
+        yield from (export.uri.rstrip("/") for export in self.exports)
+        yield from dict.fromkeys(folder for file in self.all_files() if (folder := file.uri.rpartition("/")[0]))
 
     @property
     def has_stdin(self) -> bool:

@@ -21,8 +21,8 @@ from ddbio.errors import UsageError
 
 Parts = tuple[str, ...]
 
-# manifest.json is ours; the other two lie in the root of a native export, next to its data folder.
-MANIFEST_NAMES = ("manifest.json", "manifest-summary.json", "manifest-files.json")
+# The first two are ours, of today and of earlier; the others lie beside the data folder of a native export.
+MANIFEST_NAMES = ("_manifest.json", "manifest.json", "manifest-summary.json", "manifest-files.json")
 REJECTS_SUFFIX = ".rejects.jsonl"
 COMPRESSED_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
 

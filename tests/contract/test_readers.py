@@ -50,7 +50,7 @@ def export(simulator: Simulator, items: list[Item], folder: Path, **options: Any
     )
     result = export_table(asked, engine=run_inline)
     assert (result.exit_code, result.tally.written) == (0, len(items)), result.error
-    return sorted(path for path in folder.iterdir() if path.name != "manifest.json")
+    return sorted(path for path in folder.iterdir() if path.name != "_manifest.json")
 
 
 def imported(simulator: Simulator, folder: Path, **options: Any) -> list[Item]:

@@ -368,7 +368,7 @@ def test_a_table_comes_back_from_s3(s3_endpoint: Endpoint, bucket: str, tmp_path
         aws = AwsSettings(region=REGION, endpoint_url=simulator.url, s3_endpoint_url=s3_endpoint.url)
         exported = do_export(aws, "Orders", f"s3://{bucket}/out", engine=engine, segments=1, file_megabytes=9)
         assert counts(exported) == (0, 500, 500, 0), exported.error
-        assert exported.manifest == f"s3://{bucket}/out/manifest.json"
+        assert exported.manifest == f"s3://{bucket}/out/_manifest.json"
         imported = do_import(aws, "Copies", f"s3://{bucket}/out", tmp_path / "rejects.jsonl", engine=engine)
         assert counts(imported) == (0, 500, 500, 0), imported.error
         assert contents(copies.items()) == contents(items)

@@ -20,7 +20,7 @@ import zstandard
 Item = dict[str, dict[str, Any]]
 Contents = dict[Any, Any]
 
-MANIFEST = "manifest.json"
+MANIFEST = "_manifest.json"
 
 # What breaks first in tools that move tables: each of these has been lost or changed by some of them.
 AWKWARD: Item = {

@@ -152,7 +152,7 @@ def test_keys_of_the_environment_that_end_are_not_waited_for(
         end_keys(simulator)
         done = command.wait(10)
     done.assert_error(3, "ExpiredTokenException", "renew the credentials")
-    assert "manifest.json" not in [path.name for path in (tmp_path / "out").iterdir()]
+    assert "_manifest.json" not in [path.name for path in (tmp_path / "out").iterdir()]
 
 
 def test_an_export_with_the_keys_of_an_instance(

@@ -101,7 +101,7 @@ def test_what_it_says_and_writes(run_export: Run, simulator: Simulator, orders: 
     assert counts == f"1,000 read, 1,000 exported to 2 files of {size:,} bytes"
     assert re.fullmatch(r"\d+\.\d s, [\d.]+ RCU consumed, [\d,.]+ RCU/s \(no cap\)", consumption)
     assert f"{table.consumed('read'):,.1f} RCU consumed" in consumption
-    assert where == "manifest: out/manifest.json"
+    assert where == "manifest: out/_manifest.json"
     assert [path.name for path in data_files(tmp_path / "out")] == [
         "Orders-0000-00000.json",
         "Orders-0001-00000.json",

@@ -187,7 +187,7 @@ def test_an_export_of_a_table_that_is_deleted_meanwhile(
         done = command.wait()
     done.assert_error(3, "Orders", "ResourceNotFoundException", "the table was deleted")
     names = [path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")]
-    assert "manifest.json" not in names
+    assert "_manifest.json" not in names
     assert done.counts["files"] == len(names)
 
 
@@ -218,7 +218,7 @@ def test_a_permission_that_is_lost_in_mid_run(
     simulator.faults = FaultPlan([*[None] * 2, *[Fault(error=error, message=message)] * 1000])
     done = run_export("-t", "Orders", "-d", "out", "--segments", 5)
     done.assert_error(3, error, message)
-    assert "manifest.json" not in [path.name for path in (tmp_path / "out").iterdir()]
+    assert "_manifest.json" not in [path.name for path in (tmp_path / "out").iterdir()]
 
 
 def test_a_clock_that_is_wrong(run_import: Run, simulator: Simulator, orders: list[Item]) -> None:

@@ -167,7 +167,10 @@ def examples(script: str) -> list[str]:
 def make_manifest(folder: Path) -> None:
     keys = {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}]}
     types = {"AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}]}
-    (folder / "manifest.json").write_text(json.dumps({"table": {**keys, **types}}))
+    size = (folder / "orders.json").stat().st_size
+    listed = {"name": "orders.json", "items": 20, "bytes": size, "checksum": ""}
+    content = {"tool": "ddbio 0.1.0", "items": 20, "files": [listed], "table": {**keys, **types}}
+    (folder / "_manifest.json").write_text(json.dumps(content))
 
 
 @pytest.fixture

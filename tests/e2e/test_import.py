@@ -44,7 +44,7 @@ def test_a_folder_with_folders_in_it(run_import: Run, simulator: Simulator, tmp_
     write_items(tmp_path / "in" / "a.json", items[:100])
     write_items(tmp_path / "in" / "deeper" / "still" / "b.jsonl", items[100:200])
     write_items(tmp_path / "in" / "deeper" / "c.JSON", items[200:])
-    for other in ("notes.txt", "data.xml", "json", ".hidden.json", "manifest.json", "in.rejects.jsonl"):
+    for other in ("notes.txt", "data.xml", "json", ".hidden.json", "_manifest.json", "in.rejects.jsonl"):
         (tmp_path / "in" / other).write_text('{"id": "not to be imported"}\n')
     done = run_import("-t", "Orders", "-s", "in", "-p", processes)
     assert (done.code, done.counts["written"]) == (0, 300)
@@ -273,7 +273,7 @@ def test_create_table_makes_what_was_exported(run_import: Run, run_export: Run, 
         done = run_import("-t", "Copy", "-s", "out", "--create-table", "--with-indexes", "-c", "500")
         assert (done.code, done.counts["written"]) == (0, 50), done.err
         assert re.fullmatch(
-            r"Making table Copy, on-demand, key id:S with the index byDay \(.*out/manifest.json\)", done.log[0]
+            r"Making table Copy, on-demand, key id:S with the index byDay \(.*out/_manifest.json\)", done.log[0]
         )
         assert re.fullmatch(r"Table Copy is ACTIVE after \d\.\d s", done.log[1])
         assert done.log[4] == "Cap: 500 WCU (-c)"

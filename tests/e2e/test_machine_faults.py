@@ -49,7 +49,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 def assert_whole(folder: Path, items: list[Item]) -> int:
     """What is left under its name is whole files of these items, and no manifest; returns how many items."""
-    assert not (folder / "manifest.json").exists()
+    assert not (folder / "_manifest.json").exists()
     texts = [path.read_text() for path in data_files(folder) if not path.name.startswith(".")]
     assert all(text.endswith("\n") for text in texts)
     left = contents([from_json(line) for text in texts for line in text.splitlines()])
@@ -89,7 +89,7 @@ def test_a_disk_that_becomes_read_only(start_export: Start, simulator: Simulator
         wait_until(lambda: make_read_only(disk), 5)  # busy while a file is open for writing
         done = command.wait(10)
     done.assert_error(3, "cannot write", "disk/out/Orders-", "Read-only file system")
-    assert "manifest.json" not in [path.name for path in (tmp_path / "disk" / "out").iterdir()]
+    assert "_manifest.json" not in [path.name for path in (tmp_path / "disk" / "out").iterdir()]
 
 
 def make_read_only(disk: Disk) -> bool:

@@ -88,7 +88,7 @@ def test_encryption_storage_class_and_acl(run_export: Run, table: Simulator, buc
     done = run_export("-t", "Orders", "-d", f"s3://{bucket.name}/out", "--segments", 1, *words)
     assert done.code == 0, done.err
     keys = [entry["Key"] for entry in bucket.client.list_objects_v2(Bucket=bucket.name)["Contents"]]
-    assert keys == ["out/Orders-0000-00000.json", "out/manifest.json"]
+    assert keys == ["out/Orders-0000-00000.json", "out/_manifest.json"]
     for key in keys:
         head = bucket.client.head_object(Bucket=bucket.name, Key=key)
         assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", "alias/exports")
@@ -135,7 +135,7 @@ def test_sources(imported: Any, bucket: Bucket, sources: list[str], numbers: lis
     keys = ["in/a.json", "in/b.jsonl", "in/deep/c.json", "other/d.json", "e.json", "in/notes.txt"]
     for number, key in enumerate(keys):
         bucket.put(key, plain_items(1, number))
-    for key in ("in/manifest.json", "in/old.rejects.jsonl", "in/.hidden.json"):
+    for key in ("in/_manifest.json", "in/old.rejects.jsonl", "in/.hidden.json"):
         bucket.put(key, b'{"id": "not to be imported"}\n')
     assert imported(*sources) == numbers
 
@@ -288,7 +288,7 @@ def test_destinations_and_the_way_back(
     where = f"s3://{bucket.name}{below}"
     done = run_export("-t", "Orders", "-d", where, "--segments", 3, "--format", format, "-p", 1)
     assert done.code == 0, done.err
-    assert done.out.splitlines()[-1] == f"manifest: s3://{bucket.name}/{prefix}manifest.json"
+    assert done.out.splitlines()[-1] == f"manifest: s3://{bucket.name}/{prefix}_manifest.json"
     assert_true_manifest(bucket, prefix)
     assert contents(exported_items(bucket, prefix, format)) == contents(items)
     assert run_import("-t", "Copies", "-s", where, "--format", format, "-p", 1).code == 0
@@ -395,10 +395,10 @@ def test_an_export_goes_on_with_its_uploads(
     items = list(exported_items(bucket, "out/"))
     assert contents(items) == contents(large_table.table("Orders").items())
     assert done.counts["read"] == done.counts["exported"] == len(items)
-    files = json.loads(bucket.objects()["out/manifest.json"])["files"]
+    files = json.loads(bucket.objects()["out/_manifest.json"])["files"]
     undisturbed = Bucket(bucket.client)
     assert run_export(*command_line[:-1], f"s3://{undisturbed.name}/out").code == 0
-    assert json.loads(undisturbed.objects()["out/manifest.json"])["files"] == files, "checksums of parts and all"
+    assert json.loads(undisturbed.objects()["out/_manifest.json"])["files"] == files, "checksums of parts and all"
 
 
 def test_fresh_drops_the_uploads_of_an_unfinished_export(

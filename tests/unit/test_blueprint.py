@@ -15,7 +15,6 @@ from ddbio.errors import TransferError, UsageError
 from ddbio.imports.blueprint import Target, check_options, choose_target, create_request, parse_key
 from ddbio.options import AwsSettings, ImportOptions
 from ddbio.simulator import Simulator
-from ddbio.storage import SourceFile
 from tests.unit.support import table
 
 LOCAL = {
@@ -41,8 +40,7 @@ def options(**others: Any) -> ImportOptions:
 
 
 def chosen(folder: Path, there: TableInfo | None = None, **others: Any) -> Target:
-    files = [SourceFile(str(folder / name), 1, "1") for name in ("a.json", "deeper/b.json")]
-    return choose_target(options(**others), there, files, mock.Mock())
+    return choose_target(options(**others), there, [str(folder), str(folder / "deeper")], mock.Mock())
 
 
 def names(definitions: list[dict[str, str]]) -> dict[str, str]:
@@ -79,20 +77,25 @@ def test_what_is_no_key(text: str) -> None:
         parse_key(text)
 
 
-def test_the_manifest_is_looked_for_beside_every_file(tmp_path: Path) -> None:
+def manifest(table: Any) -> str:
+    return json.dumps({"version": 1, "tool": "ddbio 0.1.0", "table": table, "files": [], "items": 0})
+
+
+@pytest.mark.parametrize("name", ["_manifest.json", "manifest.json"])
+def test_the_manifest_is_looked_for_beside_every_file(tmp_path: Path, name: str) -> None:
     (tmp_path / "deeper").mkdir()
-    (tmp_path / "deeper" / "manifest.json").write_text(json.dumps({"version": 1, "table": DESCRIBED}))
+    (tmp_path / "deeper" / name).write_text(manifest(DESCRIBED))
     target = chosen(tmp_path, with_indexes=True)
     assert target.request == create_request("New", DESCRIBED, indexes=True)
     assert target.describe() == (
-        f"Making table New, on-demand, key id:S,at:N with the indexes byText, byDay ({tmp_path}/deeper/manifest.json)"
+        f"Making table New, on-demand, key id:S,at:N with the indexes byText, byDay ({tmp_path}/deeper/{name})"
     )
     assert not target.table.provisioned
     assert chosen(tmp_path, table({"id": "S", "at": "N"})).request is None
 
 
 def test_keys_that_are_named_come_before_the_manifest(tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text(json.dumps({"table": DESCRIBED}))
+    (tmp_path / "_manifest.json").write_text(manifest(DESCRIBED))
     assert chosen(tmp_path, key="n:N").describe() == "Making table New, on-demand, key n:N (--key)"
 
 
@@ -102,10 +105,16 @@ def test_keys_that_are_told_by_nothing(tmp_path: Path) -> None:
     assert chosen(tmp_path, table({"id": "S"})).request is None  # it is there
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"table": 5}', '{"table": {"KeySchema": []}}'])
-def test_a_manifest_that_is_none(tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"table": 5}', json.dumps({"table": DESCRIBED})])
+def test_a_manifest_of_another_program_tells_nothing(tmp_path: Path, content: str) -> None:
     (tmp_path / "manifest.json").write_text(content)
-    with pytest.raises(UsageError, match=r"manifest.json. does not describe a table"):
+    with pytest.raises(UsageError, match=r"nothing tells the keys"):
+        chosen(tmp_path)
+
+
+def test_a_manifest_of_ours_without_the_keys(tmp_path: Path) -> None:
+    (tmp_path / "_manifest.json").write_text(manifest({"KeySchema": []}))
+    with pytest.raises(UsageError, match=r"_manifest.json. does not describe a table"):
         chosen(tmp_path)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ddbio.errors import UsageError
+from ddbio.errors import TransferError, UsageError
 from ddbio.exports.destination import Destination
 from ddbio.storage import WrittenFile
 from ddbio.storage.local import LocalStorage
@@ -53,9 +54,17 @@ def test_a_place_that_is_not_empty_is_refused(destination: Destination, tmp_path
     assert "--if-exists overwrite" in raised.value.hint
 
 
-def test_overwrite_removes_what_a_manifest_lists_and_the_manifest(destination: Destination, tmp_path: Path) -> None:
+def listing(*files: str, tool: str = "ddbio 0.1.0") -> str:
+    entries = [{"name": name, "items": 1, "bytes": 4, "checksum": "sha256:0"} for name in files]
+    return json.dumps({"version": 1, "tool": tool, "items": len(files), "files": entries})
+
+
+@pytest.mark.parametrize("name", ["_manifest.json", "manifest.json"])
+def test_overwrite_removes_what_a_manifest_lists_and_the_manifest(
+    destination: Destination, tmp_path: Path, name: str
+) -> None:
     write(tmp_path, "a.json", "b.json", ".hidden")
-    (tmp_path / "manifest.json").write_text(json.dumps({"files": [{"name": "a.json"}, {"name": "b.json"}]}))
+    (tmp_path / name).write_text(listing("a.json", "b.json"))
     destination.make_room("overwrite")
     assert names(tmp_path) == {".hidden"}
 
@@ -65,9 +74,10 @@ def test_overwrite_removes_what_a_manifest_lists_and_the_manifest(destination: D
     [
         None,
         "nonsense",
-        '{"files": [{"name": "a.json"}]}',
-        '{"files": 5}',
-        '{"files": [{"name": "../secret.json"}, {"name": "a.json"}, {"name": "b.json"}]}',
+        listing("a.json"),
+        '{"tool": "ddbio 0.1.0", "files": 5}',
+        listing("../secret.json", "a.json", "b.json"),
+        listing("a.json", "b.json", tool="another"),
         "[]",
     ],
 )
@@ -77,7 +87,7 @@ def test_overwrite_removes_nothing_that_no_manifest_lists(tmp_path: Path, manife
     write(tmp_path, "secret.json")
     write(folder, "a.json", "b.json")
     if manifest is not None:
-        (folder / "manifest.json").write_text(manifest)
+        (folder / "_manifest.json").write_text(manifest)
     before = names(folder)
     with pytest.raises(UsageError, match="which no manifest there lists"):
         Destination(LocalStorage(), str(folder), "Orders").make_room("overwrite")
@@ -100,6 +110,41 @@ def test_what_is_missing_is_named(destination: Destination, tmp_path: Path, lost
     with pytest.raises(UsageError, match="is not there as it was") as raised:
         destination.check(exported(MINE), [continued(tmp_path, "Orders-0001-00000.json")])
     assert "--fresh" in raised.value.hint
+
+
+def lose(folder: Path) -> None:
+    (folder / MINE).unlink()
+
+
+def shorten(folder: Path) -> None:
+    (folder / MINE).write_text("tex")
+
+
+def add_one(folder: Path) -> None:
+    write(folder, "notes.txt")
+
+
+@pytest.mark.parametrize(
+    ("harm", "says", "hint"),
+    [
+        (lose, "is not there any more: there is no manifest", "put it back and run the same command again, or"),
+        (shorten, "wrote with 4 bytes, has 3 bytes now", "start over with --fresh"),
+        (
+            add_one,
+            r"holds notes\.txt, which this export did not write",
+            "move it away and run the same command again",
+        ),
+    ],
+)
+def test_what_happened_to_finished_files_is_seen(
+    destination: Destination, tmp_path: Path, harm: Callable[[Path], None], says: str, hint: str
+) -> None:
+    write(tmp_path, MINE, "_manifest.json", ".hidden")
+    destination.confirm(exported(MINE))
+    harm(tmp_path)
+    with pytest.raises(TransferError, match=says) as raised:
+        destination.confirm(exported(MINE))
+    assert hint in raised.value.hint
 
 
 def test_what_others_put_there_is_named(destination: Destination, tmp_path: Path) -> None:

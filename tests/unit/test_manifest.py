@@ -10,7 +10,7 @@ import pytest
 from dateutil.tz import tzlocal, tzoffset
 
 from ddbio import __version__
-from ddbio.exports.manifest import manifest
+from ddbio.layouts.own import Description, manifest
 from ddbio.storage import WrittenFile
 from ddbio.units import ExportedFile, Tally
 
@@ -30,10 +30,9 @@ def made(**members: Any) -> dict[str, Any]:
         "consistent_read": True,
         "segments": 2,
         "began": BEGAN,
-        "tally": Tally(units=12.5),
-        "files": FILES,
     }
-    text = manifest(**{**arguments, **members})
+    tally, files = members.pop("tally", Tally(units=12.5)), members.pop("files", FILES)
+    text = manifest(Description(**{**arguments, **members}), tally, files)
     assert text.endswith(b"\n")
     content: dict[str, Any] = json.loads(text)
     return content

@@ -12,8 +12,8 @@ import pytest
 
 from ddbio.errors import RecordError, UsageError
 from ddbio.formats.incremental import IncrementalExport
-from ddbio.imports.native import NativeExport, doubts, in_order, read_export
 from ddbio.items import Deletion
+from ddbio.layouts.native import NativeExport, doubts, in_order, read_export
 from ddbio.options import AwsSettings
 from ddbio.storage import Storages
 from tests.native_exports import change, write_export

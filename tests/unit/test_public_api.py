@@ -80,7 +80,7 @@ def test_a_submodule_is_no_less_there_for_the_lazy_names() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", ["ddbio", *(f"ddbio.{name}" for name in ("books", "cap", "engines", "exports", "imports"))]
+    "package", ["ddbio", *(f"ddbio.{name}" for name in ("books", "cap", "engines", "exports", "imports", "layouts"))]
 )
 def test_a_map_names_every_module_and_nothing_else(package: str) -> None:
     """One line each: a name, spaces, what it is."""

@@ -1,0 +1,5 @@
+"""How the files of an export lie, and the manifests beside them: what exports write and imports read.
+
+own     this program's exports: `_manifest.json`
+native  DynamoDB's own exports to S3, and what `--native-layout` writes
+"""

@@ -1,0 +1,167 @@
+"""`_manifest.json`: what an export wrote, beside what it wrote.
+
+{
+  "version": 1, "tool": "ddbio 0.1.0", "format": "csv", "compression": "none",
+  "table": {DescribeTable's answer}, "exported_at": "...", "completed_at": "...", "consistent_read": false,
+  "segments": 16, "items": 100000, "bytes": 1234, "read_units": 12.5,
+  "columns": [{"name": "id", "type": "S"}, {"name": "doc", "type": "JSON"}],
+  "files": [{"name": "Orders-0000-00000.csv", "segment": 0, "items": 10, "bytes": 99, "checksum": "sha256:..."}]
+}
+
+- It is written last: an export without one is not complete.
+- Its name begins with an underscore, because Athena, Glue, Spark and pyarrow read every other file of a folder as
+  data. Exports made before that have it as `manifest.json`, which is still understood.
+- `table` has the table's keys, in every layout. `columns` is there for CSV and Parquet; a type is one of
+  `ddbio.options.CSV_TYPES`. An export of a part of the table has `"subset": {"filter": "...", "limit": 10}`, whatever
+  was asked for.
+- A file that was uploaded to S3 in parts has their sizes in `"parts"`: its checksum is that of its parts' checksums.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import orjson
+
+from ddbio import __version__
+from ddbio.errors import UsageError
+from ddbio.storage import SourceFile, Storage, join
+from ddbio.units import ExportedFile, Tally
+
+MANIFEST_NAME = "_manifest.json"
+OLD_MANIFEST_NAME = "manifest.json"
+MANIFEST_NAMES = (MANIFEST_NAME, OLD_MANIFEST_NAME)  # in the order in which they are looked for
+_TOOL = "ddbio "
+_LONGEST_BYTES = 64 * 1024 * 1024  # of a manifest: it lists every file
+
+
+class Column(msgspec.Struct, frozen=True):
+    """type: one of `ddbio.options.CSV_TYPES`."""
+
+    name: str
+    type: str
+
+
+class ListedFile(msgspec.Struct, frozen=True):
+    """A finished file. checksum: as in `ddbio.storage.WrittenFile`."""
+
+    name: str
+    items: int
+    size_bytes: int = msgspec.field(name="bytes")
+    checksum: str = ""
+    parts: tuple[int, ...] = ()
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What of a manifest is used."""
+
+    tool: str
+    files: tuple[ListedFile, ...]
+    items: int = 0
+    format: str = ""
+    table: dict[str, Any] = {}
+    exported_at: str = ""
+    columns: tuple[Column, ...] = ()
+
+    @property
+    def is_ours(self) -> bool:
+        return self.tool.startswith(_TOOL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What an export is.
+
+    table: DescribeTable's answer. began: an aware time. columns: names and types. subset: what a part was chosen by.
+    """
+
+    table: dict[str, Any]
+    format: str
+    compression: str
+    consistent_read: bool
+    segments: int
+    began: datetime.datetime
+    columns: Sequence[tuple[str, str]] = ()
+    subset: dict[str, Any] | None = None
+
+
+def manifest(export: Description, tally: Tally, files: Iterable[ExportedFile]) -> bytes:
+    """The manifest as JSON text."""
+    listed = sorted(files, key=lambda each: each.file.name)
+    return orjson.dumps(
+        {
+            "version": 1,
+            "tool": f"{_TOOL}{__version__}",
+            "format": export.format,
+            "compression": export.compression,
+            "table": export.table,
+            "exported_at": export.began,
+            "completed_at": datetime.datetime.now(datetime.timezone.utc),
+            "consistent_read": export.consistent_read,
+            "segments": export.segments,
+            **({"subset": export.subset} if export.subset else {}),
+            "items": sum(each.items for each in listed),
+            "bytes": sum(each.file.size_bytes for each in listed),
+            "read_units": tally.units,
+            **_columns(export.columns),
+            "files": [_entry(each) for each in listed],
+        },
+        option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z,
+    )
+
+
+def _columns(columns: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    return {"columns": [{"name": name, "type": letter} for name, letter in columns]} if columns else {}
+
+
+def _entry(each: ExportedFile) -> dict[str, Any]:
+    return {
+        "name": each.file.name,
+        "segment": each.segment,
+        "items": each.items,
+        "bytes": each.file.size_bytes,
+        "checksum": each.file.checksum,
+    }
+
+
+def own_file_name(table: str) -> re.Pattern[str]:
+    """Matches the names of the files that an export of this table writes. table: its name."""
+    return re.compile(rf"{re.escape(table)}-\d{{4,}}-\d{{5,}}\.[a-z.]+")
+
+
+ANY_OWN_FILE = re.compile(r".+-\d{4,}-\d{5,}\.[a-z.]+")
+
+
+def read_manifest(file: SourceFile, storage: Storage) -> Manifest | None:
+    """What `file` says; None if it is no manifest of an export by this program."""
+    content = storage.read_range(file, 0, min(file.size_bytes, _LONGEST_BYTES))
+    try:
+        found = msgspec.json.decode(content, type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return found if found.is_ours else None
+
+
+def find_manifests(folder: str, storage: Storage) -> dict[str, Manifest]:
+    """The manifests of exports by this program that lie directly in `folder`, by their names."""
+    found = {}
+    for name in MANIFEST_NAMES:
+        file = find_file(join(folder, name), storage)
+        if file is not None and (manifest := read_manifest(file, storage)) is not None:
+            found[name] = manifest
+    return found
+
+
+def find_file(uri: str, storage: Storage) -> SourceFile | None:
+    """The file or object of exactly this uri, if there is one."""
+    files: list[SourceFile] = []
+    with suppress(UsageError):  # there is none
+        files = storage.list_files(uri, ())
+    name = uri.rpartition("/")[2]
+    return files[0] if len(files) == 1 and files[0].uri.endswith(f"/{name}") else None

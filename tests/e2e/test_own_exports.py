@@ -1,0 +1,81 @@
+"""Exports and the manifests beside them, by the real commands: what a run claims is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet
+import pytest
+
+from ddbio.simulator import Simulator
+from tests.e2e.conftest import Run, Start
+from tests.e2e.items import plain_items
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "_manifest.json").read_text())
+    return found
+
+
+def test_other_programs_read_the_folder_and_pass_over_the_manifest(
+    run_export: Run, simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.create_table("Orders", "id:S").put_items(plain_items(300))
+    done = run_export("-t", "Orders", "-d", "columns", "--format", "parquet", "--segments", 3)
+    assert done.code == 0, done.err
+    assert pyarrow.parquet.read_table(tmp_path / "columns").num_rows == 300
+    assert run_export("-t", "Orders", "-d", "lines", "--segments", 3).code == 0
+    query = "select count(*), count(distinct id), count(n) from read_json_auto('{}')"
+    counted = duckdb.sql(query.format(tmp_path / "lines" / "Orders-*.json")).fetchall()
+    assert counted == [(300, 300, 300)]
+    assert duckdb.sql(f"select count(*) from '{tmp_path}/columns/*.parquet'").fetchall() == [(300,)]
+    assert all((tmp_path / name / "_manifest.json").exists() for name in ("columns", "lines"))
+
+
+def delete(path: Path) -> None:
+    path.unlink()
+
+
+def shorten(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("harm", [delete, shorten])
+def test_a_finished_file_that_changes_while_the_export_runs(
+    start_export: Start,
+    run_export: Run,
+    slow: Simulator,
+    tmp_path: Path,
+    harm: Callable[[Path], None],
+    native: bool,
+) -> None:
+    slow.table("Orders").put_items(plain_items(400))
+    command = ("-t", "Orders", "-d", "out", "-p", 1, "--lanes", 1, "--segments", 30, *["--native-layout"] * native)
+
+    def finished() -> list[Path]:
+        return sorted((tmp_path / "out").rglob("[!.]*.json*"))
+
+    with start_export(*command) as running:
+        running.until(finished)
+        victim, content = finished()[0], finished()[0].read_bytes()
+        harm(victim)
+        done = running.wait()
+    done.assert_error(3, victim.name, "put it back", "--fresh")
+    assert not list((tmp_path / "out").rglob("*manifest*")), "nothing claims that all is there"
+    run_export(*command).assert_error(2, victim.name, "put it back, or start over with --fresh")
+    if harm is delete:
+        victim.write_bytes(content)
+        again = run_export(*command)
+    else:
+        again = run_export(*command, "--fresh")
+    assert (again.code, again.counts["exported"]) == (0, 400), again.err
+    (manifest,) = (tmp_path / "out").rglob("_manifest.json")
+    listed = manifest_of(manifest.parent)["files"]
+    data = manifest.parent / "data" if native else manifest.parent
+    files = {path.name: path.stat().st_size for path in data.iterdir() if path != manifest}
+    assert {each["name"]: each["bytes"] for each in listed} == files
