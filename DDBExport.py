@@ -3,7 +3,11 @@
 
 import sys
 
-from ddbio.cli.ddbexport import main
+try:
+    from ddbio.cli.start import ddbexport
+except KeyboardInterrupt:  # before that module is there to obey it
+    sys.stderr.write("DDBExport.py: error: stopped\n")
+    sys.exit(130)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ddbexport())

@@ -3,7 +3,11 @@
 
 import sys
 
-from ddbio.cli.ddbimport import main
+try:
+    from ddbio.cli.start import ddbimport
+except KeyboardInterrupt:  # before that module is there to obey it
+    sys.stderr.write("DDBImport.py: error: stopped\n")
+    sys.exit(130)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ddbimport())

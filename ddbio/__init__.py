@@ -17,6 +17,8 @@ for people
     options       what can be asked for
     errors        every error, and its exit code
     progress      what is shown while it works
+    terminal      the standard streams, and what to do if they fail
+    redaction     keeps secrets out of what is written about faults
 
 what the stories are made of
     planning      cuts a job into units

@@ -5,7 +5,8 @@
      |                         Found before anything is moved; change the command or the setup.
      |- TransferError     3    the work failed after it began, or the service could not be reached: run again.
      |   '- AbortError    3    nothing else of the run can succeed either (table gone, permission lost): it ends.
-     '- Stopped         130    a person or a signal asked to stop; what was in flight is settled.
+     |- Stopped         130    a person or a signal asked to stop; what was in flight is settled.
+     '- InternalError    70    a fault of ddbio itself; the command writes the traceback to a file.
 
 A record that cannot be imported is not an exception that ends a run: it is `RecordError`, caught where the record
 is read, counted, and written to the rejects file. A run that ends with rejected records exits with 1
@@ -14,14 +15,19 @@ is read, counted, and written to the rejects file. A run that ends with rejected
 
 from __future__ import annotations
 
+import copy
 import re
+from typing import TypeVar
 
 EXIT_OK = 0
 EXIT_REJECTED = 1
 EXIT_USAGE = 2
 EXIT_FAILED = 3
+EXIT_INTERNAL = 70  # EX_SOFTWARE of sysexits.h
 EXIT_STOPPED = 130
 
+_LONGEST_SHORT = 200  # characters of an unforeseen exception's text on the terminal
+Self = TypeVar("Self", bound="DdbioError")
 
 _CONTROL = re.compile(r"\s*[\x00-\x1f\x7f-\x9f]+\s*")
 
@@ -48,6 +54,13 @@ class DdbioError(Exception):
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message
 
+    def reworded(self: Self, message: str, hint: str) -> Self:
+        """The same error in other words."""
+        error = copy.copy(self)
+        error.message, error.hint = message, hint
+        error.args = (message, hint, *self.args[2:])
+        return error
+
 
 class UsageError(DdbioError):
     """The command as given cannot work; nothing was moved."""
@@ -69,6 +82,33 @@ class Stopped(DdbioError):  # noqa: N818 - a request that was honoured, not a fa
     """The run was asked to stop and did so in order."""
 
     exit_code = EXIT_STOPPED
+
+
+class InternalError(DdbioError):
+    """An exception that ddbio did not foresee, wherever it was raised.
+
+    trace: its traceback, as text. place: the line that raised it.
+    """
+
+    exit_code = EXIT_INTERNAL
+
+    def __init__(self, message: str, hint: str = "", trace: str = "", place: str = "") -> None:
+        super().__init__(message, hint)
+        self.args = (message, hint, trace, place)
+        self.trace = trace
+        self.place = place
+
+    @classmethod
+    def of(cls, error: BaseException) -> InternalError:
+        if isinstance(error, InternalError):
+            return error
+        import traceback  # here: it takes a while to load
+
+        text = on_one_line(str(error))[:_LONGEST_SHORT]
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+        name = type(error).__name__
+        return cls(f"{name}: {text}" if text else name, "", "".join(traceback.format_exception(error)), place)
 
 
 class RecordError(ValueError):

@@ -292,4 +292,4 @@ def _complete(
 def _with_hint(error: DdbioError, destination: str) -> DdbioError:
     if destination != STDOUT:
         return error
-    return type(error)(error.message, "what was written is not kept: run the same command again for all of it")
+    return error.reworded(error.message, "what was written is not kept: run the same command again for all of it")

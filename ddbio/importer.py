@@ -117,7 +117,7 @@ def _import(
     where, error = _publish(rejects, place, storages, error, keep=options.journal)
     storages.close()
     if error is not None and sought.has_stdin:
-        error = type(error)(error.message, "standard input is not kept: run the same command again with all of it")
+        error = error.reworded(error.message, "standard input is not kept: run the same command again with all of it")
     journal.complete = error is None
     return ImportResult(**outcome(accounts, error, plan.units), cap=run.cap, rejects=where)
 

@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
 
-from ddbio.errors import on_one_line
+from ddbio.terminal import stderr, tell
 from ddbio.units import Tally
 
 LINE_EVERY_S = 20.0  # of a log: a line or two a minute tell what a run of hours does
@@ -51,10 +49,7 @@ class LogProgress(QuietProgress):
         self._began_s = self._shown_s = 0.0
 
     def say(self, text: str) -> None:
-        if sys.stderr is not None:  # None when it was closed with `2>&-`
-            with suppress(OSError):
-                sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {on_one_line(text)}\n")
-                sys.stderr.flush()
+        tell(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {text}")
 
     def start(self, total: float, unit: str, cap: float, done: float = 0.0) -> None:
         self._total, self._done, self._done_before, self._cap = total, done, done, cap
@@ -94,7 +89,7 @@ class BarProgress(LogProgress):
         self._bar: tqdm | None = None  # type: ignore[type-arg]
 
     def say(self, text: str) -> None:
-        with self._tqdm.external_write_mode(file=sys.stderr):
+        with self._tqdm.external_write_mode(file=stderr):
             super().say(text)
 
     def start(self, total: float, unit: str, cap: float, done: float = 0.0) -> None:
@@ -102,7 +97,7 @@ class BarProgress(LogProgress):
         self._bar = self._tqdm(
             total=total or None,
             initial=done,
-            file=sys.stderr,
+            file=stderr,
             leave=False,
             dynamic_ncols=True,
             unit=unit if unit == "B" else f" {unit}",

@@ -20,7 +20,7 @@ from ddbio.engines.engine import Engine, StopFlag
 from ddbio.engines.pool import run_processes
 from ddbio.engines.recorder import Recorder
 from ddbio.engines.worker import Job
-from ddbio.errors import AbortError, DdbioError
+from ddbio.errors import AbortError, DdbioError, InternalError
 from ddbio.machine import usable_cpus
 from ddbio.options import TransferOptions, material
 from ddbio.planning import Plan, Remainder
@@ -147,7 +147,7 @@ def _run_engine(
     run: Run, job: Job, left: Remainder, governor: SharedGovernor, recorder: Recorder, books: _Books
 ) -> None:
     engine = run.engine or run_processes(run.workers_for(left))
-    schedule = _CapSchedule(run.cap, governor, run.progress)
+    schedule = _CapSchedule(run.cap, governor, run.progress, run.stop)
     run.stop.heeded = True
     events = engine(job, left, governor=governor, keys=run.session.keys, stop=run.stop, recorder=recorder)
     try:
@@ -158,6 +158,8 @@ def _run_engine(
         run.stop.heeded, run.stop.finishing = False, True
         schedule.end()
         run.progress.finish()
+    if schedule.failure is not None:
+        raise schedule.failure
 
 
 def why_incomplete(run: Run, accounts: Accounts, plan: Plan) -> DdbioError | None:
@@ -216,7 +218,9 @@ class _Books:
 class _CapSchedule:
     """Changes the cap when its time of day has come, from a thread of its own."""
 
-    def __init__(self, cap: Cap, governor: SharedGovernor, progress: Progress) -> None:
+    def __init__(self, cap: Cap, governor: SharedGovernor, progress: Progress, stop: StopFlag) -> None:
+        self.failure: InternalError | None = None
+        self._stop = stop
         self._cap = cap
         self._governor = SharedGovernor(governor.path, governor.budgets)  # a lock is a process's, or a description's
         self._progress = progress
@@ -226,6 +230,13 @@ class _CapSchedule:
             self._thread.start()
 
     def _run(self) -> None:
+        try:
+            self._change_when_due()
+        except Exception as error:  # else the cap would stay as it is, and nobody would know
+            self.failure = InternalError.of(error)
+            self._stop.ask()
+
+    def _change_when_due(self) -> None:
         due_at, units_per_s = self._after(self._cap.chosen_at)
         # Each wait is short, and the next change is looked for from the time the last was due: a clock that was set,
         # or a machine that slept, makes a change late but loses none.

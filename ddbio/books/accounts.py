@@ -109,7 +109,7 @@ def _resumable(error: DdbioError) -> DdbioError:
     """The same error with the hint that what was done is not lost."""
     if isinstance(error, UsageError) or "run the same command again" in error.hint:
         return error
-    return type(error)(error.message, f"{error.hint}; {GO_ON}" if error.hint else GO_ON)
+    return error.reworded(error.message, f"{error.hint}; {GO_ON}" if error.hint else GO_ON)
 
 
 def verdict(accounts: Accounts, units: int, *, stopped: bool, partly_planned: bool = False) -> DdbioError | None:
@@ -129,7 +129,7 @@ def verdict(accounts: Accounts, units: int, *, stopped: bool, partly_planned: bo
     if accounts.failed:
         first = next(iter(accounts.failed.values()))
         more = f" (and {len(accounts.failed) - 1:,} more units of work failed)" if len(accounts.failed) > 1 else ""
-        return type(first)(first.message + more, first.hint)
+        return first.reworded(first.message + more, first.hint)
     if unfinished:
         return AbortError(f"{units - len(accounts.settled):,} units of work were not done")
     return None

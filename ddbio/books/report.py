@@ -38,9 +38,10 @@ import orjson
 from ddbio import __version__
 from ddbio.books.accounts import Result
 from ddbio.books.state import JobFolder
-from ddbio.errors import DdbioError, Stopped, TransferError, UsageError
+from ddbio.errors import DdbioError, InternalError, Stopped, TransferError, UsageError
 from ddbio.options import STDOUT, TransferOptions
 from ddbio.output_paths import Protected, check_output_path
+from ddbio.redaction import hide
 from ddbio.storage import absolute
 from ddbio.storage.names import REJECTS_SUFFIX
 from ddbio.transfer import Run
@@ -166,7 +167,7 @@ class Report:
             "tool": f"ddbio {__version__}",
             "command": self._command,
             "exit_code": result.exit_code,
-            "error": None if error is None else {"message": error.message, "hint": error.hint},
+            "error": None if error is None else {"message": hide(error.message), "hint": hide(error.hint)},
             "failures": result.failures,
             **self._facts,
             "counts": _counts(result.tally),
@@ -191,10 +192,16 @@ def reported(command: str, options: TransferOptions, take: Taker | None = None) 
     report = Report(command, options, take)
     try:
         yield report
-    except (DdbioError, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as error:  # a fault of ddbio is reported, too
         with suppress(TransferError):  # what ended the run is what must be heard
-            report.write(error if isinstance(error, DdbioError) else Stopped("stopped"))
+            report.write(_as_ours(error))
         raise
+
+
+def _as_ours(error: BaseException) -> DdbioError:
+    if isinstance(error, KeyboardInterrupt):
+        return Stopped("stopped")
+    return error if isinstance(error, DdbioError) else InternalError.of(error)
 
 
 def _counts(tally: Tally) -> dict[str, float]:

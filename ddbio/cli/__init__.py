@@ -1,0 +1,8 @@
+"""The commands: argv to options, results to text, errors to one line and an exit code."""
+
+import sys
+
+if sys.argv[:1] == ["-m"]:  # `python -m ddbio.cli...` is just looking for the module
+    from ddbio.cli.start import obey_at_once
+
+    obey_at_once()

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ddbio import __version__
+from ddbio.cli.parsing import Parser
 from ddbio.cli.run import positive_int
 from ddbio.errors import UsageError
 from ddbio.options import AwsSettings
@@ -18,15 +18,10 @@ if TYPE_CHECKING:
     from ddbio.units import Tally
 
 
-def new_parser(program: str, description: str, examples: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=program,
-        description=description,
-        epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+def new_parser(description: str, examples: str, **settings: Any) -> Parser:
+    """examples: the end of the help, in which {command} is the command as it was called. settings: of `Parser`."""
+    parser = Parser(description=description, **settings)
+    parser.epilog = examples.replace("{command}", parser.prog)
     return parser
 
 
@@ -153,7 +148,11 @@ def s3_put_args(given: argparse.Namespace) -> dict[str, str]:
 def add_transform_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what becomes of an item on its way", "In this order. See docs/shaping.md.")
     group.add_argument(
-        "--rename", action="append", default=[], metavar="OLD=NEW", help="an attribute; may be given several times"
+        "--rename",
+        action="append",
+        default=[],
+        metavar="OLD=NEW",
+        help="an attribute gets another name; may be given several times",
     )
     group.add_argument(
         "--drop",

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ddbio.cli import arguments, formatting
-from ddbio.cli.run import positive_int, run, signals_held
+from ddbio.cli import arguments, formatting, option_rules
+from ddbio.cli.parsing import Parser
+from ddbio.cli.run import Command, positive_int, run, signals_held
 from ddbio.exports.compression import COMPRESSIONS
 from ddbio.formats import FORMATS
 from ddbio.options import DEFAULT_FILE_MEGABYTES, NUMBERS, STDOUT, ExportOptions
@@ -23,27 +24,32 @@ PROGRAM = "DDBExport.py"
 EXAMPLES = """\
 examples:
   1. to a folder, under a cap of 1,000 read units per second
-       DDBExport.py -r us-east-1 -t Orders -d exported/ -c 1000
+       {command} -r us-east-1 -t Orders -d exported/ -c 1000
   2. to S3 in files of 512 MB, with 8 processes
-       DDBExport.py -r us-east-1 -t Orders -d s3://my-bucket/orders/ -s 512 -p 8
+       {command} -r us-east-1 -t Orders -d s3://my-bucket/orders/ -s 512 -p 8
   3. under half of what the table has, every read strongly consistent
-       DDBExport.py -r us-east-1 -t Orders -d exported/ -c 50% --consistent-read
+       {command} -r us-east-1 -t Orders -d exported/ -c 50% --consistent-read
   4. gzipped, to S3
-       DDBExport.py -r us-east-1 -t Orders -d s3://my-bucket/orders/ --compress gzip
+       {command} -r us-east-1 -t Orders -d s3://my-bucket/orders/ --compress gzip
   5. from a local endpoint, as DynamoDB JSON
-       DDBExport.py -r us-east-1 -t Orders -d exported/ --format dynamodb-json --endpoint-url http://127.0.0.1:8000
+       {command} -r us-east-1 -t Orders -d exported/ --format dynamodb-json --endpoint-url http://127.0.0.1:8000
   6. a part: two attributes of the items that a filter keeps
-       DDBExport.py -t Orders -d exported/ --attributes id,n --filter 'n > :least' --values '{"least": 10}'
+       {command} -t Orders -d exported/ --attributes id,n --filter 'n > :least' --values '{"least": 10}'
   7. a thousand items of a tenth of the table, chosen at random
-       DDBExport.py -r us-east-1 -t Orders -d exported/ --sample 10% --limit 1000
+       {command} -r us-east-1 -t Orders -d exported/ --sample 10% --limit 1000
 
 exit codes: 0 everything exported; 2 the command cannot work as given (nothing was moved); 3 the export failed;
-130 stopped
+70 an internal error; 130 stopped; 141 the reader of standard output went away
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    parser = arguments.new_parser(PROGRAM, "Export a DynamoDB table to disk or S3 by a parallel scan.", EXAMPLES)
+def parser() -> Parser:
+    parser = arguments.new_parser(
+        "Export a DynamoDB table to disk or S3 by a parallel scan.",
+        EXAMPLES,
+        rules=option_rules.EXPORT,
+        surplus_hint="put an option before each value, and a value with blanks or a * in quotes",
+    )
     parser.add_argument(
         "-d",
         "--destination",
@@ -127,7 +133,7 @@ def percent(text: str) -> float:
 
 
 def options_of(argv: Sequence[str] | None) -> ExportOptions:
-    given = parser().parse_args(argv)
+    given = parser().parse(argv)
     return ExportOptions(
         **arguments.transfer_options(given),
         destination=given.destination,
@@ -144,14 +150,15 @@ def options_of(argv: Sequence[str] | None) -> ExportOptions:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    def action() -> int:
+    def action(command: Command) -> int:
         options = options_of(argv)
+        command.state_dir = options.state_dir
         with signals_held():
             from ddbio.cli.running import perform
             from ddbio.exporter import export_table
 
         to_stdout = options.destination == STDOUT
-        return perform(PROGRAM, partial(export_table, options), summary, options, data_on_stdout=to_stdout)
+        return perform(command, partial(export_table, options), summary, options, data_on_stdout=to_stdout)
 
     return run(PROGRAM, action)
 

@@ -15,13 +15,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from ddbio import __version__
-from ddbio.cli.run import invocation, positive_int, run, say, signals_held
+from ddbio.cli import option_rules
+from ddbio.cli.parsing import Parser
+from ddbio.cli.run import Command, invocation, positive_int, run, signals_held
 from ddbio.errors import EXIT_OK, Stopped, TransferError, UsageError
+from ddbio.terminal import stderr, tell
 
 if TYPE_CHECKING:
     from ddbio.testdata import DataSpec
 
+PROGRAM = "GenerateTestData.py"
 STDOUT = "-"
 PROGRESS_AFTER_S = 2.0
 
@@ -40,28 +43,28 @@ examples:
   5. one item to look at:
        {command} -c 1 -f -
 
-exit codes: 0 all items written, 2 the command cannot work, 3 the disk is full or failed, 130 stopped with Ctrl-C,
-141 the reader of standard output went away.
+exit codes: 0 all items written, 2 the command cannot work, 3 the disk is full or failed,
+70 an internal error, 130 stopped with Ctrl-C, 141 the reader of standard output went away.
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with `argv` (default: the process's own) and return its exit code.
+    """Run the command with `argv` (default: the process's own) and return its exit code."""
 
-    Raises SystemExit (2, or 0 after --help) where argparse does.
-    """
-    parser = build_parser()
-    options = parser.parse_args(argv)
-    return run(parser.prog, lambda: write_data(parser.prog, options))
+    def action(command: Command) -> int:
+        return write_data(command, build_parser().parse(argv))
+
+    return run(PROGRAM, action)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+def build_parser() -> Parser:
+    parser = Parser(
+        description=DESCRIPTION,
+        rules=option_rules.GENERATE,
+        surplus_hint="put an option before each value, and a value with blanks in quotes",
     )
     parser.epilog = EXAMPLES.format(command=invocation(parser.prog))
     add = parser.add_argument
-    add("--version", action="version", version=f"%(prog)s {__version__}")
     add("-c", "--count", type=positive_int, required=True, metavar="N", help="how many items")
     add("-f", "--file", required=True, metavar="PATH", help="the file to write, overwritten; - is standard output")
     add(
@@ -89,14 +92,16 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def write_data(program: str, options: argparse.Namespace) -> int:
-    with signals_held():
-        from ddbio.generator import generate  # here, so that --help answers at once
+def write_data(command: Command, options: argparse.Namespace) -> int:
+    with signals_held():  # here, so that --help answers at once
+        from ddbio.cli.interrupts import interrupt_on_signals
+        from ddbio.generator import generate
 
+        interrupt_on_signals(command)
     blocks = generate(spec_of(options))  # before the file is opened: a size that cannot be overwrites nothing
     is_stdout = options.file == STDOUT
     where = "standard output" if is_stdout else options.file
-    with Progress(options.count) as progress:
+    with Progress(options.count, visible=not is_stdout) as progress:
         try:
             with open_output(options.file) as output:
                 for items, data in blocks:
@@ -110,7 +115,7 @@ def write_data(program: str, options: argparse.Namespace) -> int:
             raise TransferError(
                 f"cannot write to {where} after {progress}: {error.strerror}", f"{where} is incomplete"
             ) from error
-    say(f"{program}: {progress} in {progress.elapsed_s:.2f} s to {where}")
+    tell(f"{command.name}: {progress} in {progress.elapsed_s:.2f} s to {where}")
     return EXIT_OK
 
 
@@ -141,7 +146,7 @@ def open_output(path: str) -> Iterator[IO[bytes]]:
     """The file `path`, or standard output, to write to. Raises UsageError when it cannot be opened."""
     if path == STDOUT:
         if sys.stdout is None:
-            raise UsageError("standard output is closed", "name a file with -f")
+            raise TransferError("standard output is closed", "name a file with -f")
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
@@ -157,7 +162,8 @@ def open_output(path: str) -> Iterator[IO[bytes]]:
 class Progress:
     """Counts what was written, and shows it on a terminal once a run has turned out to be long."""
 
-    def __init__(self, total_items: int) -> None:
+    def __init__(self, total_items: int, *, visible: bool = True) -> None:
+        self._visible = visible and stderr.isatty()
         self.total_items = total_items
         self.items = 0
         self.size_bytes = 0
@@ -183,13 +189,15 @@ class Progress:
         self.size_bytes += size_bytes
         if self._bar is not None:
             self._bar.update(items)
-        elif self.elapsed_s > PROGRESS_AFTER_S and sys.stderr is not None and sys.stderr.isatty():
+        elif self.elapsed_s > PROGRESS_AFTER_S and self._visible:
             self._bar = self._new_bar()
 
     def _new_bar(self) -> Any:
         from tqdm import tqdm
 
-        return tqdm(total=self.total_items, initial=self.items, unit=" items", unit_scale=True, leave=False)
+        return tqdm(
+            total=self.total_items, initial=self.items, file=stderr, unit=" items", unit_scale=True, leave=False
+        )
 
 
 if __name__ == "__main__":

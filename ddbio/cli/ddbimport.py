@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ddbio.cli import arguments, formatting
-from ddbio.cli.run import run, signals_held
+from ddbio.cli import arguments, formatting, option_rules
+from ddbio.cli.parsing import Parser
+from ddbio.cli.run import Command, run, signals_held
 from ddbio.formats import FORMATS
 from ddbio.options import AUTO, ImportOptions
 
@@ -20,36 +20,39 @@ PROGRAM = "DDBImport.py"
 EXAMPLES = """\
 examples:
   1. a file, under a cap of 500 write units per second
-       DDBImport.py -r us-east-1 -t Orders -s orders.json -c 500
+       {command} -r us-east-1 -t Orders -s orders.json -c 500
   2. every file of JSON or CSV below a folder, with 8 processes
-       DDBImport.py -r us-east-1 -t Orders -s exported/ -p 8
+       {command} -r us-east-1 -t Orders -s exported/ -p 8
   3. from S3, under 60 % of what the table has
-       DDBImport.py -r us-east-1 -t Orders -s s3://my-bucket/orders/ -c 60%
+       {command} -r us-east-1 -t Orders -s s3://my-bucket/orders/ -c 60%
   4. into a local endpoint
-       DDBImport.py -r us-east-1 -t Orders -s 'part-*.json' --endpoint-url http://127.0.0.1:8000
+       {command} -r us-east-1 -t Orders -s 'part-*.json' --endpoint-url http://127.0.0.1:8000
   5. only what the table does not have yet; nothing is overwritten
-       DDBImport.py -r us-east-1 -t Orders -s orders.json --mode insert
+       {command} -r us-east-1 -t Orders -s orders.json --mode insert
   6. delete the items that a file names, by their keys or whole
-       DDBImport.py -r us-east-1 -t Orders -s old.json --mode delete
+       {command} -r us-east-1 -t Orders -s old.json --mode delete
   7. an export into a new table with the same keys and indexes
-       DDBImport.py -r us-east-1 -t Copy -s exported/ --create-table --with-indexes
+       {command} -r us-east-1 -t Copy -s exported/ --create-table --with-indexes
   8. a file into a new table whose keys are named
-       DDBImport.py -r us-east-1 -t New -s orders.json --create-table --key id:S
+       {command} -r us-east-1 -t New -s orders.json --create-table --key id:S
   9. CSV, some of its columns as numbers and sets
-       DDBImport.py -r us-east-1 -t Orders -s orders.csv --csv-types amount:N,tags:SS
+       {command} -r us-east-1 -t Orders -s orders.csv --csv-types amount:N,tags:SS
   10. without two attributes, and with a new one
-       DDBImport.py -r us-east-1 -t Orders -s orders.json --drop email,phone --set 'imported=true'
+       {command} -r us-east-1 -t Orders -s orders.json --drop email,phone --set 'imported=true'
   11. what a function of your own makes of each item
-       DDBImport.py -r us-east-1 -t Orders -s orders.json --transform shape.py:shape
+       {command} -r us-east-1 -t Orders -s orders.json --transform shape.py:shape
 
 exit codes: 0 everything imported; 1 records were rejected; 2 the command cannot work as given (nothing was moved);
-3 the import failed; 130 stopped
+3 the import failed; 70 an internal error; 130 stopped; 141 the reader of standard output went away
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     parser = arguments.new_parser(
-        PROGRAM, "Import JSON lines or CSV from disk or S3 into a DynamoDB table.", EXAMPLES
+        "Import JSON lines or CSV from disk or S3 into a DynamoDB table.",
+        EXAMPLES,
+        rules=option_rules.IMPORT,
+        surplus_hint="put a glob in quotes (-s 'part-*.json'), and write -s before each of several sources",
     )
     parser.add_argument(
         "-s",
@@ -102,7 +105,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def options_of(argv: Sequence[str] | None) -> ImportOptions:
-    given = parser().parse_args(argv)
+    given = parser().parse(argv)
     return ImportOptions(
         **arguments.transfer_options(given),
         sources=tuple(given.source),
@@ -118,13 +121,14 @@ def options_of(argv: Sequence[str] | None) -> ImportOptions:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    def action() -> int:
+    def action(command: Command) -> int:
         options = options_of(argv)
+        command.state_dir = options.state_dir
         with signals_held():
             from ddbio.cli.running import perform
             from ddbio.importer import import_table
 
-        return perform(PROGRAM, partial(import_table, options), summary, options)
+        return perform(command, partial(import_table, options), summary, options)
 
     return run(PROGRAM, action)
 

@@ -1,12 +1,10 @@
-"""What every command does in the same way: how it ends, what it says on stderr, how it reads numbers.
-
-Rules of an ending:
+"""How every command ends.
 
 - A `DdbioError` is one line on stderr, `program: error: message; hint`, and its own exit code. No traceback.
-- Ctrl-C is 130. A command that has something to settle first catches it and raises `Stopped`.
-- A reader that goes away (`| head -1`) ends a command quietly with 141, as it ends `seq` or `yes`: not 0, because
-  not everything was written, and no message, because that is what was asked for.
-- Anything else is a bug in ddbio, and keeps its traceback.
+- Ctrl-C and SIGTERM are 130. A command that has something to settle first catches them and raises `Stopped`.
+- A reader that goes away (`| head -1`) ends a command quietly with 141, as it ends `seq` or `yes`.
+- Words that could not be written, on either stream, are 3 (`ddbio.terminal`).
+- Any other exception is a fault of ddbio: 70, one line, and the traceback in a file (`ddbio.cli.crash`).
 """
 
 from __future__ import annotations
@@ -15,96 +13,118 @@ import argparse
 import contextlib
 import gc
 import os
-import select
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from typing import TextIO
+from dataclasses import dataclass
 
-from ddbio.errors import DdbioError, Stopped, TransferError, on_one_line
+from ddbio.cli.start import ENDING, program_name
+from ddbio.errors import EXIT_OK, DdbioError, InternalError, Stopped
+from ddbio.terminal import (
+    EXIT_BROKEN_PIPE,
+    exit_code,
+    open_closed_streams,
+    reader_is_gone,
+    silence,
+    stderr,
+    tell,
+)
 
 # Imports make a hundred thousand objects that stay: to look through them every few hundred is a tenth of a start.
 COLLECTOR_THRESHOLDS = (100_000, 20, 50)
-EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE: what a shell reports for a command that the signal ended
 
 
-def run(program: str, action: Callable[[], int]) -> int:
-    """Do `action` and return the exit code: its own, or that of the error it ended with, told on stderr."""
+@dataclass(slots=True)
+class Command:
+    """A command that runs. name: as it was called. state_dir: where its state is, once its options are known.
+
+    interrupted: whether Ctrl-C or SIGTERM asked it to stop.
+    thread_error: the first exception that ended one of its threads. on_thread_error: is called then.
+    """
+
+    name: str
+    state_dir: str | None = None
+    interrupted: bool = False
+    thread_error: InternalError | None = None
+    on_thread_error: Callable[[], None] = lambda: None
+
+    def note_thread_error(self, args: threading.ExceptHookArgs) -> None:
+        """For `threading.excepthook`."""
+        if self.thread_error is None and args.exc_value is not None:
+            self.thread_error = InternalError.of(args.exc_value)
+            self.on_thread_error()
+
+
+def run(default_name: str, action: Callable[[Command], int]) -> int:
+    """Do `action` and return the exit code: its own, or that of the error it ended with, which stderr gets.
+
+    default_name: of the command, if it was called in a way that gives it none.
+    """
+    called = program_name()
+    command = Command(default_name if called in ("", "-c", "-m") else called)
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
+    open_closed_streams()
+    hook, threading.excepthook = threading.excepthook, command.note_thread_error
     try:
-        code = action()
-        flush_stdout()
-        return code
-    except BrokenPipeError:
-        if not any(map(reader_is_gone, (sys.stdout, sys.stderr))):
-            raise  # some other pipe: nobody asked for that
-        silence(sys.stdout)
-        return EXIT_BROKEN_PIPE
+        code = exit_code(_ending(command, action))
+    finally:
+        threading.excepthook = hook
+    silence()
+    return code
+
+
+def _ending(command: Command, action: Callable[[Command], int]) -> int:
+    try:
+        try:
+            return action(command)
+        finally:
+            _ignore_signals()
+    except SystemExit as done:  # after --help and --version
+        return EXIT_OK if done.code is None else int(done.code)
+    except BrokenPipeError as error:
+        if reader_is_gone(sys.stdout):
+            return EXIT_BROKEN_PIPE
+        return fail(command, InternalError.of(error))  # some other pipe
     except KeyboardInterrupt:
-        return fail(program, Stopped("stopped"))
+        return fail(command, Stopped("stopped"))
     except DdbioError as error:
-        return fail(program, error)
+        return fail(command, command.thread_error or error)
+    except Exception as error:  # a fault of ours: every other error is foreseen
+        stopped = command.interrupted  # and something on the way took the interrupt for a failure of its own
+        return fail(command, Stopped("stopped") if stopped else InternalError.of(error))
 
 
-def fail(program: str, error: DdbioError) -> int:
-    say(f"{program}: error: {error}")
+def _ignore_signals() -> None:
+    """A command that is ending ends as it has begun to: a signal changes nothing any more.
+
+    Handlers that ddbio did not set stay, for whoever calls a command as a function.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for each in ENDING:
+            handler = signal.getsignal(each)
+            if callable(handler) and handler is not signal.default_int_handler:
+                signal.signal(each, signal.SIG_IGN)
+
+
+def fail(command: Command, error: DdbioError) -> int:
+    """Report what ended a command on stderr; its exit code."""
+    if isinstance(error, InternalError):
+        if os.environ.get("DDBIO_DEBUG"):
+            stderr.write(error.trace)
+        from ddbio.cli.crash import report_crash
+
+        tell(f"{command.name}: {report_crash(error, command.state_dir)}")
+    else:
+        tell(f"{command.name}: error: {error}")
     return error.exit_code
-
-
-def say(line: str) -> None:
-    """Print one line on stderr, if there is anyone to read it."""
-    if sys.stderr is not None:  # None when it was closed with `2>&-`; print() would then use stdout
-        with contextlib.suppress(OSError):
-            print(on_one_line(line), file=sys.stderr, flush=True)
-
-
-def say_lines(text: str) -> None:
-    """The same for a text of several lines."""
-    for line in text.splitlines():
-        say(line)
-
-
-def flush_stdout() -> None:
-    """Write what was printed, so that a full disk is seen here and not by the interpreter as it shuts down."""
-    with writing_stdout():
-        if sys.stdout is not None:
-            sys.stdout.flush()
-
-
-@contextlib.contextmanager
-def writing_stdout() -> Iterator[None]:
-    """Raises BrokenPipeError if the reader is gone, TransferError if standard output cannot be written otherwise."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        silence(sys.stdout)
-        raise TransferError(f"cannot write to standard output: {error.strerror}") from error
-
-
-def reader_is_gone(stream: TextIO | None) -> bool:
-    """Whether `stream` is a pipe that nobody reads any more."""
-    try:
-        poll = select.poll()
-        poll.register(stream.fileno() if stream is not None else -1, 0)  # 0: errors are always reported
-    except (OSError, ValueError):  # no file behind it, or closed
-        return False
-    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
-
-
-def silence(stream: TextIO | None) -> None:
-    """Let what is left in the buffer of `stream` go nowhere: the interpreter's exit would trip on it."""
-    with contextlib.suppress(OSError, ValueError):
-        if stream is not None:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextlib.contextmanager
 def signals_held() -> Iterator[None]:
     """Ctrl-C and SIGTERM take effect at the end of this block: for the imports of extension modules, some of which
     crash where they are interrupted."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         yield
     finally:

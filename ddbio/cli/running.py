@@ -11,43 +11,27 @@ from typing import TypeVar
 import boto3  # noqa: F401 - for the session to find: while this module is loaded, signals are held
 
 from ddbio.books.accounts import Result
-from ddbio.cli.run import fail, say, say_lines, writing_stdout
-from ddbio.engines.engine import StopFlag
-from ddbio.errors import DdbioError, UsageError
+from ddbio.cli.interrupts import stop_on_signals
+from ddbio.cli.run import Command, fail
+from ddbio.cli.start import ENDING
+from ddbio.errors import EXIT_REJECTED, DdbioError, TransferError
 from ddbio.machine import allow_open_files
 from ddbio.options import STDOUT, TransferOptions
 from ddbio.progress import BarProgress, LogProgress, Progress
+from ddbio.terminal import stderr, tell, write_out
 
 SomeResult = TypeVar("SomeResult", bound=Result)
 
 
-def stop_on_signals() -> StopFlag:
-    """A flag that Ctrl-C and SIGTERM raise: once means stop in order, twice at once.
-
-    While no engine is at work there is nothing to settle: they end the command right away. But after its work a first
-    one comes too late to stop anything, and must not make a job that is done look like one that is not.
-    """
-    stop = StopFlag()
-
-    def handler(_signal: int, _frame: object) -> None:
-        stop.ask()
-        if stop.finishing and not stop.heeded:
-            stop.finishing = False  # a second one is obeyed
-        elif not stop.heeded:
-            raise KeyboardInterrupt
-
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, handler)
-    return stop
-
-
-def new_progress() -> Progress:
-    """A bar where somebody watches, lines with the time where stderr is a file or a pipe."""
-    return BarProgress() if sys.stderr is not None and sys.stderr.isatty() else LogProgress()
+def new_progress(*, data_on_stdout: bool = False) -> Progress:
+    """A bar on a terminal; lines with the time if stderr is a file or a pipe, and if the data go to a terminal: their
+    lines would be glued to the bar."""
+    shared = data_on_stdout and sys.stdout is not None and sys.stdout.isatty()
+    return BarProgress() if stderr.isatty() and not shared else LogProgress()
 
 
 def perform(
-    program: str,
+    command: Command,
     transfer: Callable[..., SomeResult],
     summary: Callable[[SomeResult], str],
     options: TransferOptions,
@@ -60,28 +44,37 @@ def perform(
     The summary is printed first: what fails after the transfer does not hide what the transfer came to.
     transfer: called with `progress`, `stop` and `take_report`. Returns the exit code.
     """
-    allow_open_files()
     report_on_stdout = options.report == STDOUT
-    if report_on_stdout and sys.stdout is None:
-        raise UsageError("standard output is closed", "write the report to a file with --report")
+    if (data_on_stdout or report_on_stdout) and sys.stdout is None:
+        raise TransferError("standard output is closed", "open it, or name a place with -d and --report")
+    allow_open_files()
     reports: list[bytes] = []
+    stop = stop_on_signals(command)
+    progress = new_progress(data_on_stdout=data_on_stdout)
     try:
-        result = transfer(progress=new_progress(), stop=stop_on_signals(), take_report=reports.append)
+        result = transfer(progress=progress, stop=stop, take_report=reports.append)
     except BaseException:
         with suppress(DdbioError, BrokenPipeError):  # what ended the run is what must be heard
             _print_report(reports)
         raise
-    (say_lines if data_on_stdout or report_on_stdout else print)(summary(result))
-    for warning in result.warnings:
-        say(f"{program}: warning: {warning}")
-    _print_report(reports)
-    # As the interpreter shuts down it no longer asks the handlers: a late signal would change the exit code.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    return result.exit_code if result.error is None else fail(program, result.error)
+    lost: Exception | None = None
+    try:
+        for line in summary(result).splitlines():
+            tell(line) if data_on_stdout or report_on_stdout else write_out(f"{line}\n")
+        for warning in result.warnings:
+            tell(f"{command.name}: warning: {warning}")
+        _print_report(reports)
+    except (TransferError, BrokenPipeError) as failure:
+        lost = failure
+    # A late signal must not change the exit code: as the interpreter shuts down it no longer asks the handlers.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    error = command.thread_error or result.error
+    code = result.exit_code if error is None else fail(command, error)
+    if lost is not None and code <= EXIT_REJECTED:
+        raise lost
+    return code
 
 
 def _print_report(reports: list[bytes]) -> None:
     for report in reports:
-        with writing_stdout():
-            sys.stdout.write(report.decode())
-            sys.stdout.flush()
+        write_out(report.decode())

@@ -62,7 +62,7 @@ def survey(run: Run, job: ExportJob, units: Iterable[Unit]) -> Survey:
 
 def _of_survey(error: DdbioError) -> DdbioError:
     hint = "nothing is exported yet: this was the first pass, which --columns spares"
-    return type(error)(f"while looking for the attributes of the table: {error.message}", hint)
+    return error.reworded(f"while looking for the attributes of the table: {error.message}", hint)
 
 
 @dataclass(frozen=True, slots=True)

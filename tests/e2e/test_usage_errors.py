@@ -312,16 +312,19 @@ def test_a_share_of_an_on_demand_table_without_a_maximum(run_either: Run, simula
     ],
 )
 def test_an_option_that_cannot_be(run_export: Run, table: Simulator, options: list[str], says: str) -> None:
-    """argparse's own: its usage first, then one line."""
     done = run_export("-t", "Orders", "-d", "out", *options)
-    done.assert_error(2, says)
-    assert done.out == ""
+    done.assert_one_line_error(2, says)
     assert table.requests() == {}
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "x"])
 def test_a_file_size_that_is_none(run_export: Run, table: Simulator, size: str) -> None:
     run_export("-t", "Orders", "-d", "out", f"-s{size}").assert_error(2, "-s/--size")
+
+
+def test_a_glob_that_the_shell_took_apart(run_import: Run, table: Simulator) -> None:
+    done = run_import("-t", "Orders", "-s", "a.json", "b.json", "c.json")
+    done.assert_one_line_error(2, "'b.json' belongs to no option", "put a glob in quotes")
 
 
 def test_options_that_are_missing(run_import: Run, run_export: Run, table: Simulator) -> None:
@@ -351,13 +354,13 @@ def close_stderr() -> None:
 def test_stderr_closed(
     run_import: Run, run_export: Run, simulator: Simulator, orders: list[Item], tmp_path: Path
 ) -> None:
-    """`2>&-`: nobody reads the sentences; the work and stdout are what they always are."""
+    """`2>&-`: the work and stdout are what they always are; the exit code says that messages were lost."""
     simulator.create_table("Orders", "id:S")
     imported = run_import("-t", "Orders", "-s", "orders.json", preexec_fn=close_stderr)
-    assert (imported.code, imported.out.splitlines()[0]) == (0, "1,000 read, 1,000 written, 0 rejected")
+    assert (imported.code, imported.out.splitlines()[0]) == (3, "1,000 read, 1,000 written, 0 rejected")
     assert_holds(simulator, "Orders", orders)
     exported = run_export("-t", "Orders", "-d", "out", preexec_fn=close_stderr)
-    assert (exported.code, exported.counts["exported"]) == (0, 1000)
+    assert (exported.code, exported.counts["exported"]) == (3, 1000)
     assert contents(read_items(tmp_path / "out")) == contents(orders)
 
 

@@ -1,0 +1,57 @@
+"""The first lines of every command: from here on Ctrl-C and SIGTERM end it with exit code 130 and one line.
+
+While a command loads, an exception raised by a signal handler could be lost in an import or show a traceback, and
+nothing has begun that would have to be settled: so the handlers end the process at once. This module loads next to
+nothing itself.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import NoReturn
+
+EXIT_STOPPED = 130
+ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
+def ddbimport() -> int:
+    return _start("ddbio.cli.ddbimport")
+
+
+def ddbexport() -> int:
+    return _start("ddbio.cli.ddbexport")
+
+
+def ddbgenerate() -> int:
+    return _start("ddbio.cli.ddbgenerate")
+
+
+def program_name() -> str:
+    """The command as it was called, without its folder."""
+    if sys.argv[0] == "-m":  # still looking for the module
+        return sys.orig_argv[sys.orig_argv.index("-m") + 1].rpartition(".")[2] + ".py"
+    return os.path.basename(sys.argv[0])  # noqa: PTH119 - pathlib takes a while to load
+
+
+def end_at_once(_signal: int = 0, _frame: object = None) -> NoReturn:
+    """A signal handler. It waits for nothing."""
+    try:  # noqa: SIM105 - contextlib takes a while to load
+        os.write(2, f"{program_name()}: error: stopped\n".encode(errors="replace"))
+    except OSError:
+        pass
+    os._exit(EXIT_STOPPED)
+
+
+def obey_at_once() -> None:
+    for each in ENDING:
+        signal.signal(each, end_at_once)
+
+
+def _start(module: str) -> int:
+    obey_at_once()
+    import importlib
+
+    code: int = importlib.import_module(module).main()
+    return code

@@ -1,0 +1,31 @@
+"""Secrets that this process knows, so that they can be kept out of what it writes about its own faults."""
+
+from __future__ import annotations
+
+import os
+import re
+
+_VARIABLES = (
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"),
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+)
+_SHORTEST = 6  # a shorter one is no secret, and might be a part of any word
+_USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
+_HIDDEN = "***"
+
+_known: set[str] = set()
+
+
+def remember(*secrets: str | None) -> None:
+    """Hide these from now on, too."""
+    _known.update(filter(None, secrets))
+
+
+def hide(text: str) -> str:
+    """`text` without the secrets of the environment, those that were remembered, and passwords in URLs."""
+    secrets = {*_known, *(os.environ.get(name, "") for name in _VARIABLES)}
+    for secret in sorted(secrets, key=len, reverse=True):
+        for form in {secret, secret.strip(), repr(secret)[1:-1]}:
+            if len(form) >= _SHORTEST:
+                text = text.replace(form, _HIDDEN)
+    return _USERINFO.sub("", text)

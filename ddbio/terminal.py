@@ -1,0 +1,124 @@
+"""The standard streams of a command: what is written there, and how a command ends if that fails.
+
+- Standard error: nothing raises. A job finishes even if its messages cannot be written; the exit code then says that
+  some were lost (`exit_code`).
+- Standard output: words that cannot be written are an error at once, and if the reader went away (`| head -1`), the
+  command ends quietly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import sys
+from typing import TextIO
+
+from ddbio.errors import EXIT_FAILED, EXIT_REJECTED, TransferError, on_one_line
+
+EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE: what a shell reports for a command that the signal ended
+_CLOSED = "it is closed"
+
+
+class StandardError:
+    """Standard error as a text file that never fails. failure: what went wrong first, if anything did."""
+
+    failure: OSError | None = None
+
+    def write(self, text: str) -> int:
+        try:
+            if sys.stderr is None:  # closed with `2>&-`
+                raise OSError(_CLOSED)
+            sys.stderr.write(text)
+        except OSError as error:
+            self._lost(error)
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            if sys.stderr is not None:
+                sys.stderr.flush()
+        except OSError as error:
+            self._lost(error)
+
+    def isatty(self) -> bool:
+        return sys.stderr is not None and sys.stderr.isatty()
+
+    def fileno(self) -> int:
+        return sys.stderr.fileno()
+
+    @property
+    def encoding(self) -> str:
+        return getattr(sys.stderr, "encoding", None) or "utf-8"
+
+    def _lost(self, error: OSError) -> None:
+        self.failure = self.failure or error
+        _discard(sys.stderr)  # else whoever flushes it, before a process is started for example, fails again
+
+
+stderr = StandardError()
+
+
+def tell(line: str) -> None:
+    """Write one line to standard error."""
+    stderr.write(f"{on_one_line(line)}\n")
+    stderr.flush()
+
+
+def write_out(text: str) -> None:
+    """Write to standard output. Raises BrokenPipeError if its reader is gone, else TransferError."""
+    try:
+        if sys.stdout is None:  # closed with `>&-`
+            raise OSError(None, _CLOSED)
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise TransferError(f"cannot write to standard output: {error.strerror}") from None
+
+
+def exit_code(code: int) -> int:
+    """The exit code of a command that would end with `code`, if some of its messages were lost."""
+    failure = stderr.failure
+    if failure is None or code > EXIT_REJECTED:
+        return code
+    return EXIT_BROKEN_PIPE if isinstance(failure, BrokenPipeError) else EXIT_FAILED
+
+
+def reader_is_gone(stream: TextIO | None) -> bool:
+    """Whether `stream` is a pipe that nobody reads any more."""
+    try:
+        poll = select.poll()
+        poll.register(stream.fileno() if stream is not None else -1, 0)  # 0: errors are always reported
+    except (OSError, ValueError):  # no file behind it, or closed
+        return False
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
+def open_closed_streams() -> None:
+    """Give the numbers of closed standard streams to the null device: else the next file that is opened gets one, and
+    what is written to the stream ends up in it."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
+
+
+def silence() -> None:
+    """Drop what a failed stream still holds: the interpreter would fail on it once more as it exits."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            try:
+                stream.flush()
+            except OSError:
+                _discard(stream)
+
+
+def _discard(stream: TextIO | None) -> None:
+    """From now on nothing that is written to `stream`, and nothing it still holds, goes anywhere."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())  # type: ignore[union-attr]
+        os.close(null)

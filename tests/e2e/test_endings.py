@@ -1,0 +1,213 @@
+"""Endings that a script can trust: full disks, closed streams, Ctrl-C from the first line on, our own faults."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from ddbio.simulator import Simulator
+from tests.e2e.conftest import CHECKOUT, EXPORT, IMPORT, Commands, Run, assert_holds
+from tests.e2e.customize import patch_module, signal_on_import
+from tests.e2e.items import Item, plain_items
+
+GENERATE = CHECKOUT / "GenerateTestData.py"
+Environment = dict[str, str]
+
+needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+
+
+def shell(text: str, environment: Environment, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a line of bash in which {python} is the interpreter; a failure in a pipe is that of the whole."""
+    line = text.replace("{python}", sys.executable)
+    command = ["bash", "-o", "pipefail", "-c", line]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, cwd=folder)
+
+
+def assert_ending(done: subprocess.CompletedProcess[str], *codes: int) -> None:
+    assert done.returncode in codes, (done.args, done.returncode, done.stderr)
+    assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr, done.stderr
+
+
+@needs_full
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_streams_that_take_nothing(environment: Environment, tmp_path: Path, unbuffered: str) -> None:
+    """--help and --version need no service, so every stream can be tried; the rest is `test_of_a_transfer`."""
+    environment["PYTHONUNBUFFERED"] = unbuffered
+    for script in (IMPORT, EXPORT, GENERATE):
+        for option in ("--help", "--version"):
+            command = f"{{python}} {script} {option}"
+            assert_ending(shell(f"{command} >/dev/full", environment, tmp_path), 3)
+            assert_ending(shell(f"{command} >&-", environment, tmp_path), 3)
+            assert_ending(shell(f"{command} 2>&-", environment, tmp_path), 0)
+        assert_ending(shell(f"{{python}} {script} --help | true", environment, tmp_path), 0, 141)
+        for nowhere in ("2>&-", "2>/dev/full", ">&- 2>&-", ">/dev/full 2>/dev/full"):
+            assert_ending(shell(f"{{python}} {script} --no-such-option {nowhere}", environment, tmp_path), 2)
+
+
+@needs_full
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_streams_of_a_transfer_that_take_nothing(
+    environment: Environment, simulator: Simulator, orders: list[Item], tmp_path: Path, unbuffered: str
+) -> None:
+    """The work is done; that its result or its messages could not be written is in the exit code."""
+    environment["PYTHONUNBUFFERED"] = unbuffered
+    simulator.create_table("Orders", "id:S")
+    command = f"{{python}} {IMPORT} -t Orders -s orders.json -p 1"
+    for streams, codes in {
+        ">/dev/full": [3],
+        ">&-": [3],
+        "2>/dev/full": [3],
+        ">/dev/full 2>&1": [3],
+        ">&- 2>&-": [3],
+        "2>&1 >/dev/null | true": [141],
+        "| true": [0, 141],
+    }.items():
+        assert_ending(shell(f"{command} {streams}", environment, tmp_path), *codes)
+        assert_holds(simulator, "Orders", orders)
+    to_stdout = f"{{python}} {EXPORT} -t Orders -d - -p 1"
+    assert_ending(shell(f"{to_stdout} >/dev/full", environment, tmp_path), 3)
+    assert_ending(shell(f"{to_stdout} >&-", environment, tmp_path), 3)
+    assert_ending(shell(f"{to_stdout} | head -1", environment, tmp_path), 0, 141)
+    to_folder = f"{{python}} {EXPORT} -t Orders -d out -p 1"
+    assert_ending(shell(f"{to_folder} >&- 2>/dev/full", environment, tmp_path), 3)
+    assert (tmp_path / "out" / "manifest.json").exists() or (tmp_path / "out" / "_manifest.json").exists()
+
+
+@needs_full
+def test_streams_of_test_data_that_take_nothing(environment: Environment, tmp_path: Path) -> None:
+    for unbuffered in ("", "1"):
+        environment["PYTHONUNBUFFERED"] = unbuffered
+        for streams, code in {"-f - >/dev/full": 3, "-f - >&-": 3, "-f x 2>/dev/full": 3, "-f x >&-": 0}.items():
+            assert_ending(shell(f"{{python}} {GENERATE} -c 9 {streams}", environment, tmp_path), code)
+        assert_ending(shell(f"{{python}} {GENERATE} -c 99999 -f - | head -1", environment, tmp_path), 141)
+
+
+# --------------------------------------------------------------------------- Ctrl-C while a command starts
+
+ENTRIES = {
+    "DDBImport.py": [str(IMPORT)],
+    "DDBExport.py": [str(EXPORT)],
+    "GenerateTestData.py": [str(GENERATE)],
+    "ddbimport.py": ["-m", "ddbio.cli.ddbimport"],
+}
+MODULES = {
+    "DDBImport.py": ["ddbio", "ddbio.cli", "ddbio.cli.start", "ddbio.cli.ddbimport", "boto3", "ddbio.importer"],
+    "DDBExport.py": ["ddbio", "argparse", "ddbio.cli.ddbexport", "botocore.session", "ddbio.exporter"],
+    "GenerateTestData.py": ["ddbio", "ddbio.cli.start", "ddbio.cli.ddbgenerate", "ddbio.generator"],
+    "ddbimport.py": ["ddbio.cli.ddbimport", "ddbio.options", "ddbio.importer"],
+}
+ARGUMENTS = {"GenerateTestData.py": ["-c", "1", "-f", "x"], "DDBExport.py": ["-t", "Orders", "-d", "out"]}
+
+
+@pytest.mark.parametrize("name", list(ENTRIES))
+def test_ctrl_c_while_a_module_is_imported(environment: Environment, tmp_path: Path, name: str) -> None:
+    """From the first line of ours on; before it, it meets Python itself."""
+    for module in MODULES[name]:
+        signal_on_import(environment, tmp_path / "custom", module)
+        arguments = ARGUMENTS.get(name, ["-t", "Orders", "-s", "orders.json"])
+        done = subprocess.run(
+            [sys.executable, *ENTRIES[name], *arguments],
+            capture_output=True,
+            text=True,
+            env={**environment, "PYTHONPATH": f"{environment['PYTHONPATH']}{os.pathsep}{CHECKOUT}"},
+            cwd=tmp_path,
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (130, f"{name}: error: stopped\n"), module
+
+
+def test_ctrl_c_at_any_instant(commands: Commands, tmp_path: Path, simulator: Simulator) -> None:
+    """In steps over the whole run. What Python was doing before our first line has none of our names in it."""
+    simulator.create_table("Orders", "id:S")
+    (tmp_path / "orders.json").write_text('{"id": "a"}\n')
+    codes = set()
+    for step in range(20):
+        with commands.start(IMPORT, "-t", "Orders", "-s", "orders.json", "-p", 1, start_new_session=True) as command:
+            time.sleep(step * 0.04)
+            with suppress(ProcessLookupError):
+                os.killpg(command.pid, signal.SIGINT)
+            done = command.wait(20)
+        if "DDBImport" not in done.err and done.code != 0:
+            continue
+        codes.add(done.code)
+        assert done.code in (0, 130), (step, done.err)
+        assert "Traceback" not in done.err and "Exception ignored" not in done.err, (step, done.err)
+        assert done.code == 0 or done.err.splitlines()[-1].startswith("DDBImport.py: error: stopped"), done.err
+    assert 130 in codes
+
+
+# --------------------------------------------------------------------------- faults of ddbio itself
+
+
+def crash_file(environment: Environment) -> Path:
+    (found,) = (Path(environment["HOME"]) / ".local" / "state" / "ddbio").glob("crash-*.txt")
+    return found
+
+
+@pytest.mark.parametrize("direction", ["import", "export", "generate"])
+def test_an_unforeseen_exception_in_the_parent(
+    commands: Commands,
+    simulator: Simulator,
+    orders: list[Item],
+    environment: Environment,
+    tmp_path: Path,
+    direction: str,
+) -> None:
+    """Exit code 70, one line, the traceback in a file, the report says so; the same command then does the job."""
+    simulator.create_table("Orders", "id:S").put_items(plain_items(5))
+    environment["AWS_SESSION_TOKEN"] = "FwoGZXIvYXdzE-the-session-token"
+    script, arguments, module, patch = {
+        "import": (
+            IMPORT,
+            ("-t", "Orders", "-s", "orders.json", "--report", "r.json"),
+            "ddbio.importer",
+            "_finish_rejects",
+        ),
+        "export": (EXPORT, ("-t", "Orders", "-d", "out", "--report", "r.json"), "ddbio.exporter", "_complete"),
+        "generate": (GENERATE, ("-c", 5, "-f", "x"), "ddbio.generator", "generate"),
+    }[direction]
+    fault = f"""
+        def {patch}(*arguments, **options):
+            import os
+            raise LookupError(os.environ["AWS_SESSION_TOKEN"] + "\\nodd")
+    """
+    patch_module(environment, tmp_path / "custom", module, fault)
+    done = commands.run(script, *arguments)
+    file = crash_file(environment)
+    assert done.code == 70
+    assert done.err.splitlines()[-1] == (
+        f"{script.name}: internal error: LookupError: *** odd; please report it with {file}"
+    )
+    assert "Traceback" not in done.err
+    text = file.read_text()
+    assert f"in {patch}" in text and "LookupError" in text
+    assert environment["AWS_SESSION_TOKEN"] not in text
+    if direction != "generate":
+        report = json.loads((tmp_path / "r.json").read_text())
+        assert (report["exit_code"], report["error"]["message"]) == (70, "LookupError: *** odd")
+    del environment["PYTHONPATH"]
+    assert commands.run(script, *arguments).code == 0
+
+
+def test_an_unforeseen_exception_in_the_thread_that_changes_the_cap(
+    run_import: Run, slow: Simulator, many: list[Item], environment: Environment, tmp_path: Path
+) -> None:
+    """A cap that no longer changes may be far too high: the run ends, and the same command resumes it."""
+    fault = "def _now():\n    raise LookupError('odd')\n"
+    patch_module(environment, tmp_path / "custom", "ddbio.transfer", fault)
+    command = ("-t", "Orders", "-s", "orders.json", "-p", 1, "--lanes", 1, "-c", "2000,00:00=2001")
+    done = run_import(*command)
+    assert (done.code, "Traceback" in done.err) == (70, False), done.err
+    assert "internal error: LookupError: odd; please report it with" in done.err.splitlines()[-1]
+    assert "_now" in crash_file(environment).read_text()
+    del environment["PYTHONPATH"]
+    assert run_import(*command).code == 0
+    assert_holds(slow, "Orders", many)

@@ -1,0 +1,176 @@
+"""An option that would be ignored, given twice or misspelt is refused in one line. Every option is classified."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from ddbio.cli import ddbexport, ddbgenerate, ddbimport
+from ddbio.cli.option_rules import EXPORT, GENERATE, IMPORT, Rules
+from ddbio.cli.parsing import Parser
+from ddbio.errors import UsageError
+
+COMMANDS = {
+    "import": (ddbimport.parser, IMPORT, ["-t", "Orders", "-s", "in"]),
+    "export": (ddbexport.parser, EXPORT, ["-t", "Orders", "-d", "out"]),
+    "generate": (ddbgenerate.build_parser, GENERATE, ["-c", "1", "-f", "out"]),
+}
+every_command = pytest.mark.parametrize("name", list(COMMANDS))
+
+
+def command(name: str) -> tuple[Parser, Rules, list[str]]:
+    parser, rules, least = COMMANDS[name]
+    return parser(), rules, least
+
+
+def refusal(name: str, *more: str, least: bool = True) -> str:
+    parser, _, needed = command(name)
+    with pytest.raises(UsageError) as refused:
+        parser.parse([*needed, *more] if least else more)
+    assert "\n" not in str(refused.value) and "usage:" not in str(refused.value)
+    return str(refused.value)
+
+
+@every_command
+def test_every_option_is_classified(name: str) -> None:
+    """A new option says in `option_rules` whether it depends on another one."""
+    parser, rules, _ = command(name)
+    options = {action.option_strings[-1] for action in parser._actions} - {"--help", "--version"}
+    assert options == {*rules}
+
+
+# By command and option: a value, where it needs one; and what makes it apply.
+APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
+    "import": {
+        "--over-provisioned": ([], ["-c", "5"]),
+        "--key": (["id:S"], ["--create-table"]),
+        "--with-indexes": ([], ["--create-table"]),
+        "--columns": (["a"], []),
+        "--delimiter": ([";"], []),
+        "--csv-types": (["a:N"], ["--format", "csv"]),
+        "--infer-types": ([], ["--format", "csv"]),
+        "--empty": (["null"], ["--format", "auto"]),
+        "--s3-sse": (["AES256"], ["--rejects", "s3://b/k"]),
+        "--s3-sse-kms-key-id": (["k"], ["--rejects", "s3://b/k"]),
+        "--s3-storage-class": (["GLACIER"], ["--rejects", "s3://b/k"]),
+        "--s3-acl": (["private"], ["--rejects", "s3://b/k"]),
+        "--s3-endpoint-url": (["http://h"], ["-s", "s3://b/k"]),
+    },
+    "export": {
+        "--over-provisioned": ([], ["-c", "50%"]),
+        "--size": (["5"], []),
+        "--if-exists": (["fail"], []),
+        "--compress": (["gzip"], ["--format", "csv"]),
+        "--columns": (["a"], ["--format", "parquet"]),
+        "--numbers": (["string"], ["--format", "parquet"]),
+        "--values": (["{}"], ["--filter", "a > :b"]),
+        "--names": (["{}"], ["--attributes", "#a"]),
+        "--seed": (["0"], ["--sample", "10%"]),
+        "--s3-sse": (["AES256"], ["-d", "s3://b/k"]),
+        "--s3-sse-kms-key-id": (["k"], ["-d", "s3://b/k"]),
+        "--s3-storage-class": (["GLACIER"], ["-d", "s3://b/k"]),
+        "--s3-acl": (["private"], ["-d", "s3://b/k"]),
+        "--s3-endpoint-url": (["http://h"], ["-d", "s3://b/k"]),
+    },
+    "generate": {},
+}
+# What keeps it from applying, if leaving the above away does not.
+IN_VAIN = {
+    **{option: ["-d", "-"] for option in ("--size", "--if-exists")},
+    "--compress": ["--format", "parquet"],
+    **{
+        option: ["--format", "json"]
+        for option in ("--columns", "--delimiter", "--csv-types", "--infer-types", "--empty")
+    },
+}
+
+
+@every_command
+def test_each_rule_has_an_example_here(name: str) -> None:
+    _, rules, _ = command(name)
+    assert {option for option, rule in rules.items() if rule is not None} == {*APPLIES[name]}
+
+
+@pytest.mark.parametrize(("name", "option"), [(name, option) for name in APPLIES for option in APPLIES[name]])
+def test_an_option_that_would_be_ignored(name: str, option: str) -> None:
+    parser, rules, least = command(name)
+    value, needs = APPLIES[name][option]
+    if "-d" in needs + IN_VAIN.get(option, []):
+        least = ["-t", "Orders"]
+    plain = ["-d", "out"] if "-d" in needs and option not in IN_VAIN else []
+    good = needs if needs or "-d" in least or name == "import" else ["-d", "out"]
+    assert parser.parse([*least, *good, option, *value])
+    rule = rules[option]
+    assert rule is not None
+    with pytest.raises(UsageError) as refused:
+        parser.parse([*least, *plain, *IN_VAIN.get(option, []), option, *value])
+    assert str(refused.value) == f"{option} applies only {rule.only}; {rule.hint}"
+
+
+@every_command
+def test_an_option_of_one_value_that_is_given_twice(name: str) -> None:
+    parser, _, _ = command(name)
+    several = {
+        "import": {"--source", "--table", "--rename", "--drop", "--set"},
+        "export": {"--rename", "--drop", "--set"},
+    }
+    values = {"int": "5", "positive_int": "5", "percent": "5%", "delimiter": ";", "types": "a:N"}
+    for action in parser._actions:
+        option = action.option_strings[-1]
+        if action.nargs == 0:
+            continue
+        kind = getattr(action.type, "__name__", "")
+        value = next(iter(action.choices)) if action.choices else values.get(kind, "x")
+        with pytest.raises(UsageError) as refused:
+            parser.parse([option, value, option, value])
+        assert ("given twice" in str(refused.value)) == (option not in several.get(name, ())), option
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "says"),
+    [
+        ("import", ["--capcity", "5"], "there is no option --capcity; did you mean --capacity?"),
+        ("import", ["--capcity=5"], "did you mean --capacity?"),
+        ("import", ["--tabel", "Orders"], "did you mean --table?"),
+        ("export", ["--destinaton", "x"], "did you mean --destination?"),
+        ("export", ["--nothing-like-it"], "there is no option --nothing-like-it; --help lists the options"),
+        ("generate", ["--item-sise", "5"], "did you mean --item-size?"),
+        ("export", ["-x"], "there is no option -x"),
+    ],
+)
+def test_a_misspelt_option(name: str, words: list[str], says: str) -> None:
+    """Also where options are missing: the misspelt one may be the one that is missed."""
+    assert says in refusal(name, *words)
+    if words != ["-x"]:
+        assert says in refusal(name, *words, least=False)
+
+
+def test_the_words_of_a_glob_that_was_not_quoted() -> None:
+    assert refusal("import", "b.json") == (
+        "'b.json' belongs to no option; put a glob in quotes (-s 'part-*.json'), and write -s before each of several "
+        "sources"
+    )
+    assert "'surplus' belongs to no option" in refusal("export", "surplus")
+
+
+def test_values_that_look_like_options_are_not_taken_for_misspelt_ones() -> None:
+    parser, _, least = command("import")
+    assert parser.parse([*least, "--set=--x=y"]).set == ["--x=y"]
+    assert parser.parse([*least, "--set", "--x=a b"]).set == ["--x=a b"]
+
+
+def test_an_option_that_is_missing() -> None:
+    assert "required: -s/--source" in refusal("import", "-t", "Orders", least=False)
+    assert "required: -t/--table, -d/--destination" in refusal("export", least=False).replace(
+        "-d/--destination, -t/--table", "-t/--table, -d/--destination"
+    )
+
+
+@pytest.mark.parametrize("called", ["ddbimport", "./DDBImport.py", "/opt/tools/load-orders"])
+def test_a_command_names_itself_as_it_was_called(called: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [called])
+    text = ddbimport.parser().format_help()
+    name = called.rpartition("/")[2]
+    assert text.startswith(f"usage: {name} ") and f"       {name} -r us-east-1" in text
+    assert ("DDBImport.py" in text) == (name == "DDBImport.py")
