@@ -14,13 +14,13 @@ import pytest
 from botocore import xform_name
 
 import ddbio
-from ddbio.cli import run
-from ddbio.errors import EXIT_FAILED, EXIT_OK, EXIT_REJECTED, EXIT_STOPPED, EXIT_USAGE
+from ddbio.errors import EXIT_FAILED, EXIT_INTERNAL, EXIT_OK, EXIT_REJECTED, EXIT_STOPPED, EXIT_USAGE
 from ddbio.exports.scanner import DEFAULT_EXPORT_LANES
 from ddbio.formats import FORMATS, get_format
 from ddbio.formats.rejected import Rejected, read_rejected
 from ddbio.imports.job import DEFAULT_IMPORT_LANES
 from ddbio.options import AUTO
+from ddbio.terminal import EXIT_BROKEN_PIPE
 
 CHECKOUT = Path(__file__).parents[2]
 PACKAGE = CHECKOUT / "ddbio"
@@ -124,10 +124,10 @@ def test_the_lanes_of_the_drawing_are_the_default() -> None:
 
 def test_exit_codes_are_those_of_the_code() -> None:
     rows = re.findall(r"^\| (\d+) \| (.+) \|$", text_of("README.md"), re.MULTILINE)
-    codes = [EXIT_OK, EXIT_REJECTED, EXIT_USAGE, EXIT_FAILED, EXIT_STOPPED, run.EXIT_BROKEN_PIPE]
+    codes = [EXIT_OK, EXIT_REJECTED, EXIT_USAGE, EXIT_FAILED, EXIT_INTERNAL, EXIT_STOPPED, EXIT_BROKEN_PIPE]
     assert [int(code) for code, _ in rows] == codes
     constants = re.findall(r"^EXIT_\w+ = (\d+)$", (PACKAGE / "errors.py").read_text(), re.MULTILINE)
-    assert {int(code) for code in constants} | {run.EXIT_BROKEN_PIPE} == set(codes)
+    assert {int(code) for code in constants} | {EXIT_BROKEN_PIPE} == set(codes)
     words = dict(rows)
     assert "rejected" in words["1"] and "nothing was moved" in words["2"] and "SIGTERM" in words["130"]
 
