@@ -23,7 +23,7 @@ EXIT_OK = 0
 EXIT_REJECTED = 1
 EXIT_USAGE = 2
 EXIT_FAILED = 3
-EXIT_INTERNAL = 70  # EX_SOFTWARE of sysexits.h
+EXIT_INTERNAL = 70
 EXIT_STOPPED = 130
 
 _LONGEST_SHORT = 200  # characters of an unforeseen exception's text on the terminal
@@ -85,7 +85,7 @@ class Stopped(DdbioError):  # noqa: N818 - a request that was honoured, not a fa
 
 
 class InternalError(DdbioError):
-    """An exception that ddbio did not foresee, wherever it was raised.
+    """An exception that ddbio did not foresee, wherever it was raised. The exit code is EX_SOFTWARE of sysexits.h.
 
     trace: its traceback, as text. place: the line that raised it.
     """
