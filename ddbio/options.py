@@ -41,7 +41,9 @@ class CsvOptions:
     delimiter: one character; None for the one that suits the header.
     types: of columns, as pairs of name and type (`CSV_TYPES`); the table says those of its keys.
     infer_types: other cells that are numbers beyond doubt become numbers.
-    empty: what an empty cell is: `drop`, `null` or `string`.
+    empty: what an empty cell is: `drop`, `null` or `string`. nulls: words that are read as an empty cell.
+    escape: a character that makes the one after it plain; empty for none.
+    keep_blanks: leave blanks around the names of a header.
     """
 
     columns: tuple[str, ...] | None = None
@@ -49,6 +51,9 @@ class CsvOptions:
     types: tuple[tuple[str, str], ...] = ()
     infer_types: bool = False
     empty: str = "drop"
+    nulls: tuple[str, ...] = ()
+    escape: str = ""
+    keep_blanks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -256,7 +256,7 @@ def exact_cuts(source: Source, size: int, read: ReadRange) -> Iterator[Cut]:
     while at < source.file.size_bytes:
         at = yield from _whole_records(source, at, size, read)
         if at < source.file.size_bytes:
-            stop = _end_of_line(source.file, at, read)
+            stop = _end_of_line(source, at, read)
             yield at, stop
             at = stop
 
@@ -284,12 +284,13 @@ def _pieces(file: SourceFile, start: int, size: int, read: ReadRange) -> Iterato
             yield at + inner, data[inner : inner + size]
 
 
-def _end_of_line(file: SourceFile, at: int, read: ReadRange) -> int:
-    for offset, piece in _pieces(file, at, MIN_UNIT_BYTES, read):
-        found = piece.find(b"\n") + 1
+def _end_of_line(source: Source, at: int, read: ReadRange) -> int:
+    line_end = get_format(source.format).line_end
+    for offset, piece in _pieces(source.file, at, MIN_UNIT_BYTES, read):
+        found = piece.find(line_end) + 1
         if found:
             return offset + found
-    return file.size_bytes
+    return source.file.size_bytes
 
 
 def _shuffled(units: Iterator[SliceUnit], randomness: random.Random) -> Iterator[SliceUnit]:

@@ -35,6 +35,7 @@ from ddbio.items import (
     normal_number,
     to_value,
 )
+from ddbio.names import NO_CHANGES, NameChanges
 from ddbio.options import TransferOptions
 
 _HOW = "write FILE.py:FUNCTION, or MODULE:FUNCTION for one that can be imported"
@@ -69,6 +70,12 @@ def transform_of(options: TransferOptions) -> TransformSpec | None:
     if spec.function is not None:
         load_function(spec.function)
     return spec
+
+
+def name_changes(options: TransferOptions) -> NameChanges:
+    """What the options do to the names of attributes. Raises UsageError."""
+    spec = transform_of(options)
+    return NO_CHANGES if spec is None else NameChanges(spec.rename, spec.sets, spec.function is not None)
 
 
 def fingerprint(options: TransferOptions) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ddbio.errors import UsageError
 from ddbio.options import CSV_TYPES, EMPTY_CELLS, CsvOptions
 
 _DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|", "space": " "}
@@ -40,6 +41,13 @@ def delimiter(text: str) -> str:
     return character
 
 
+def escape(text: str) -> str:
+    """An argparse type: one ASCII character that may make another one plain."""
+    if len(text) != 1 or not text.isascii() or not text.isprintable() or text.isalnum() or text in '" ':
+        raise argparse.ArgumentTypeError(f"{text!r} is not one character such as '\\'; doubled quotes need no option")
+    return text
+
+
 def add_csv_import_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("CSV")
     group.add_argument(
@@ -65,7 +73,36 @@ def add_csv_import_options(parser: argparse.ArgumentParser) -> None:
         default="drop",
         help="what an empty cell is: no attribute, null, or an empty string (default: %(default)s)",
     )
+    group.add_argument(
+        "--csv-null",
+        type=names,
+        default=(),
+        metavar="WORDS",
+        help="words that are read as an empty cell, such as NULL,\\N (see --empty)",
+    )
+    group.add_argument(
+        "--csv-escape",
+        type=escape,
+        metavar="C",
+        help="a character that makes the one after it plain: '\\'",
+    )
+    group.add_argument(
+        "--keep-blanks",
+        action="store_true",
+        help="leave blanks around the names in a header; they are trimmed otherwise",
+    )
 
 
 def csv_options(given: argparse.Namespace) -> CsvOptions:
-    return CsvOptions(given.columns, given.delimiter, given.csv_types, given.infer_types, given.empty)
+    if given.csv_escape and given.csv_escape == given.delimiter:
+        raise UsageError("--csv-escape and --delimiter are the same character", "give one of them another")
+    return CsvOptions(
+        given.columns,
+        given.delimiter,
+        given.csv_types,
+        given.infer_types,
+        given.empty,
+        given.csv_null,
+        given.csv_escape or "",
+        given.keep_blanks,
+    )

@@ -24,13 +24,15 @@ if TYPE_CHECKING:  # the commands' --help asks this module for the names, and sh
 class Format(Protocol):
     """A format: one instance serves all lanes of a worker. What it keeps between calls only makes it faster.
 
-    Every record ends in a line end, which is no part of it; whether there may be others inside is its own matter.
+    Every record ends in a line end of one byte, which is no part of it; whether there may be others inside is its own
+    matter.
     """
 
     suffix: str  # of the files an export writes, with the dot
     source_suffixes: tuple[str, ...]  # of the files an import picks up in a folder
     page_items: Any  # the type to which msgspec decodes the `Items` of a Scan page for `render`
     alike: Alike | None  # the same for the items of one table, learned; None where that would be no faster
+    line_end: bytes  # the byte that ends a record
     cut_anywhere: bool  # whether every line end ends a record, so that a file can be cut without reading it
     head: bytes  # what every file of an export begins with
     one_unit_bytes: int  # a record of at most so many bytes is one write unit, whatever is in it

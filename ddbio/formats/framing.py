@@ -11,6 +11,7 @@ class Lines:
     """A record is a line."""
 
     cut_anywhere = True
+    line_end = b"\n"
     head = b""
 
     def split(self, block: bytes) -> list[bytes]:

@@ -34,9 +34,11 @@ class Blocks:
     """Finds the ends of records in consecutive pieces.
 
     offset: of the first piece's first byte, with which a record begins. find_end: `Format.end_finder()`.
+    line_end: `Format.line_end`.
     """
 
-    def __init__(self, offset: int, find_end: Callable[[bytes], int]) -> None:
+    def __init__(self, offset: int, find_end: Callable[[bytes], int], line_end: bytes = b"\n") -> None:
+        self._line_end = line_end
         self._offset = offset  # of what is held
         self._find_end = find_end
         self._held: list[bytes] = []  # the beginning of a record whose end is still to come
@@ -78,16 +80,16 @@ class Blocks:
             beginning = b"".join(self._held)
             self._held = [beginning[:KEPT_BYTES]]
             self._left_out = self._held_bytes - KEPT_BYTES
-            self._lines = beginning.count(b"\n", KEPT_BYTES)
+            self._lines = beginning.count(self._line_end, KEPT_BYTES)
 
     def _pass_over(self, piece: bytes) -> tuple[bytes, bool]:
         """Look for the end of the record that is too long: (what follows it, whether it ended)."""
         at = 0
         while at < len(piece):
-            line = piece[at : piece.find(b"\n", at) + 1 or len(piece)]
+            line = piece[at : piece.find(self._line_end, at) + 1 or len(piece)]
             at += len(line)
             self._left_out += len(line)
-            self._lines += line.endswith(b"\n")
+            self._lines += line.endswith(self._line_end)
             if self._find_end(line):
                 return piece[at:], True
         return b"", False

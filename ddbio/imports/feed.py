@@ -72,7 +72,8 @@ class Stream:
         return ChunkUnit(0, self._file, block, source_bytes, format=self._format)
 
     def _blocks(self) -> Iterator[Block]:
-        blocks, pieces = Blocks(self._start, get_format(self._format).end_finder()), self._unpacked_pieces()
+        format, pieces = get_format(self._format), self._unpacked_pieces()
+        blocks = Blocks(self._start, format.end_finder(), format.line_end)
         for piece in evenly(pieces, self._chunk_bytes) if self._chunk_bytes else pieces:
             yield from blocks.feed(piece)
         yield from blocks.finish()

@@ -72,7 +72,10 @@ class RecordReader:
         """A whole file, which may be compressed: nobody looked into it before. It is read from its beginning, also
         where only its end is wanted."""
         start = unit.cursor.offset if unit.cursor is not None else unit.start
-        stream, blocks = FileStream(unit.file.uri, unit.expected, skip=start), Blocks(start, format.end_finder())
+        stream, blocks = (
+            FileStream(unit.file.uri, unit.expected, skip=start),
+            Blocks(start, format.end_finder(), format.line_end),
+        )
         step = self._block_bytes(unit.file)
         for at in range(0, unit.file.size_bytes, step):
             data = await self.read(unit.file, at, min(at + step, unit.file.size_bytes))
@@ -93,7 +96,7 @@ class RecordReader:
         # A cursor that is still at the start has no line settled: the start may be in the middle of one.
         if format.cut_anywhere and at == unit.start > 0:
             at, piece = await self._first_line(file, at, stop)
-        blocks = Blocks(at - len(piece), format.end_finder())
+        blocks = Blocks(at - len(piece), format.end_finder(), format.line_end)
         if piece or at < stop:
             async for data in self._pieces(file, at, stop, piece, to_line_end=format.cut_anywhere):
                 for block in blocks.feed(data):

@@ -14,7 +14,7 @@ Rules, where `--format` does not say it:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -24,18 +24,20 @@ from ddbio.dynamodb.table import TableInfo
 from ddbio.errors import RecordError, TransferError, UsageError
 from ddbio.formats import FORMATS, FormatSpec, get_format, of_rejects
 from ddbio.formats.csv import CsvLayout
-from ddbio.formats.csv.header import DELIMITER_NAMES, read_head
+from ddbio.formats.csv.header import DELIMITER_NAMES, Head, listed, read_head
 from ddbio.formats.dynamodb_json import looks_typed
+from ddbio.formats.foreign import SIGNATURE_BYTES, check_not_foreign
 from ddbio.formats.json_lines import decode_object
 from ddbio.formats.parquet import ParquetLayout
 from ddbio.formats.rejected import read_rejected
 from ddbio.imports.feed import ReadRange
-from ddbio.imports.unpacking import FileStream, is_packed, packed_as
+from ddbio.imports.unpacking import FileStream, packed_as
 from ddbio.options import AUTO, ImportOptions
 from ddbio.planning import MIN_UNIT_BYTES, Source
 from ddbio.storage import SourceFile
 from ddbio.storage.names import REJECTS_SUFFIX, without_compression
 from ddbio.storage.ranged import RangedFile
+from ddbio.transforms import name_changes
 
 HEAD_BYTES = 64 * 1024  # read of a file to recognise it
 LONG_HEAD_BYTES = 4 * 1024 * 1024  # where its first record is longer
@@ -77,6 +79,8 @@ class _Recognition:
         self._key_types = {part.name: part.type for part in (*table.key, *table.index_keys)}
         self._reasons: dict[str, list[str]] = defaultdict(list)  # by format: why each file has it
         self._flavours: dict[str, str] = {}  # of JSON, by suffix
+        self._changes = name_changes(options)
+        self._trimmed: list[tuple[str, str]] = []  # (name of a column as it was, file)
 
     def of(self, files: Sequence[SourceFile]) -> Recognised:
         all_files, files = files, [file for file in files if file.size_bytes or file.is_stream]
@@ -88,12 +92,23 @@ class _Recognition:
             )
         sources = [each for each in sources if each.cuts != ()]  # Parquet without rows
         self._check_types(sources)
-        return Recognised(
-            all_files, sources, [f"Format: {format}, {'; '.join(why)}" for format, why in self._reasons.items()]
-        )
+        return Recognised(all_files, sources, [*self._formats(), *self._blanks()])
+
+    def _formats(self) -> Iterator[str]:
+        yield from (f"Format: {format}, {'; '.join(why)}" for format, why in self._reasons.items())
+
+    def _blanks(self) -> Iterator[str]:
+        if self._trimmed:
+            (name, file), *more = self._trimmed
+            others = f" and of {len(more):,} more file{'s' * (len(more) != 1)}" if more else ""
+            yield (
+                f"Blanks around names in the header of {file}{others} were trimmed, such as those of '{name}' "
+                "(--keep-blanks leaves them)"
+            )
 
     def _check_types(self, sources: Sequence[Source]) -> None:
         columns = {name for each in sources for name in getattr(each.format.settings, "columns", ())}
+        columns |= set(map(self._changes.attribute, columns))
         unknown = [name for name, _ in self._options.csv.types if name not in columns]
         if unknown:
             raise UsageError(f"--csv-types names {unknown[0]!r}, and no file has such a column", "see their headers")
@@ -110,13 +125,26 @@ class _Recognition:
 
     def _look(self, file: SourceFile, into: bool) -> tuple[bool, bytes]:
         """Whether it is compressed; and, if it is to be looked into, the beginning of what is in it."""
-        packed = is_packed(file, self._read, MIN_UNIT_BYTES)  # what is smaller is one unit
         if not into:
-            return packed, b""
+            return self._is_packed(file), b""
         stored, head = self._beginning(file, HEAD_BYTES)
+        if self._named_format(file) != "parquet":
+            check_not_foreign(head, file.uri)
         if b"\n" not in head and len(head) >= HEAD_BYTES:
             stored, head = self._beginning(file, LONG_HEAD_BYTES)
-        return packed or packed_as(stored) is not None, head
+        return without_compression(file.uri) != file.uri or packed_as(stored) is not None, head
+
+    def _is_packed(self, file: SourceFile) -> bool:
+        """By its name, or by its first bytes. A file no larger than a unit is not looked at: it is read as a whole,
+        and then it shows."""
+        if without_compression(file.uri) != file.uri:
+            return True
+        if file.size_bytes <= MIN_UNIT_BYTES:
+            return False
+        beginning = self._read(file, 0, SIGNATURE_BYTES)
+        if self._named_format(file) != "parquet":
+            check_not_foreign(beginning, file.uri)
+        return packed_as(beginning) is not None
 
     def _beginning(self, file: SourceFile, size: int) -> tuple[bytes, bytes]:
         """Of a file as it is stored, and of what is in it."""
@@ -168,7 +196,7 @@ class _Recognition:
                 raise UsageError(
                     f'"{file.uri}" has rows of CSV without their header', "name the columns with --columns"
                 )
-            spec = FormatSpec(format, self._layout(file, record)[0])
+            spec = FormatSpec(format, self._layout(file, record).layout)
         self._note(format, f'in rejects of "{_name(file)}"')
         return Source(file, of_rejects(spec))
 
@@ -188,13 +216,15 @@ class _Recognition:
         return "csv", f'as the first row of "{name}" has the keys of the table'
 
     def _csv(self, file: SourceFile, head: bytes, why: str) -> Source:
-        layout, start = self._layout(file, head)
+        layout, start, trimmed = self._layout(file, head)
+        if trimmed is not None:
+            self._trimmed.append((trimmed, _name(file)))
         separated = DELIMITER_NAMES.get(layout.delimiter, repr(layout.delimiter))
         self._note("csv", f"{len(layout.columns)} columns between {separated}, {why}")
-        return Source(file, FormatSpec("csv", layout), start, head[:start].count(b"\n"))
+        return Source(file, FormatSpec("csv", layout), start, head[:start].count(layout.line_end.encode()))
 
     def _parquet(self, file: SourceFile, why: str) -> Source:
-        layout = ParquetLayout(key_types=tuple(self._key_types.items()))
+        layout = ParquetLayout(key_types=tuple(self._changes.of_source(self._key_types).items()))
         format = FormatSpec("parquet", layout)
         get_format(format)  # it may not be installed
         from ddbio.formats.parquet.reading import row_groups
@@ -202,17 +232,17 @@ class _Recognition:
         try:
             columns, cuts = row_groups(cast(BinaryIO, RangedFile(file, self._read)), file.uri)
         except TransferError as error:
+            check_not_foreign(self._beginning(file, SIGNATURE_BYTES)[1], file.uri)
             raise UsageError(error.message, error.hint) from None
-        missing = [name for name in self._keys if name not in columns]
-        if missing:
+        if missing := self._changes.missing(self._keys, columns):
             raise UsageError(
-                f'"{file.uri}" has no column {missing[0]!r}, a key of the table', f"it has {', '.join(columns[:20])}"
+                f'"{file.uri}" has no column {missing[0]!r}, a key of the table', f"it has {listed(columns)}"
             )
         self._note("parquet", why)
         return Source(file, format, cuts=tuple(cuts))
 
-    def _layout(self, file: SourceFile, head: bytes) -> tuple[CsvLayout, int]:
-        return read_head(head, file.uri, self._options.csv, self._keys, self._key_types)
+    def _layout(self, file: SourceFile, head: bytes) -> Head:
+        return read_head(head, file.uri, self._options.csv, self._keys, self._key_types, self._changes)
 
     def _note(self, format: str, why: str) -> None:
         if why not in self._reasons[format]:

@@ -15,8 +15,6 @@ from typing import Any, Protocol
 
 from ddbio.errors import TransferError
 from ddbio.exports.compression import fast_zlib, zstandard_module
-from ddbio.storage import SourceFile
-from ddbio.storage.names import without_compression
 from ddbio.units import Expected
 
 PIECE_BYTES = 128 * 1024
@@ -39,14 +37,6 @@ class Unpacker(Protocol):
 def packed_as(beginning: bytes) -> str | None:
     """`gzip`, `zstd`, or None for a file that is neither. beginning: its first `MAGIC_BYTES`, where it has them."""
     return next((name for name, (magic, _) in _KINDS.items() if beginning.startswith(magic)), None)
-
-
-def is_packed(file: SourceFile, read: Callable[[SourceFile, int, int], bytes], small_bytes: int) -> bool:
-    """Whether to read a file as one that is compressed: by its name, or its first bytes. No more than `small_bytes`
-    is not looked at: such a file is read as a whole, and then it shows."""
-    if without_compression(file.uri) != file.uri:
-        return True
-    return file.size_bytes > small_bytes and packed_as(read(file, 0, MAGIC_BYTES)) is not None
 
 
 class FileStream:

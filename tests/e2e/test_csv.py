@@ -159,3 +159,71 @@ def test_columns_by_option_and_what_is_refused(run_import: Run, simulator: Simul
     ):
         refused = run_import("-t", "Orders", "-s", "in.csv", *options)
         assert (refused.code, word in refused.err.splitlines()[-1]) == (2, True), refused.err
+
+
+A, B = {"id": {"S": "1"}, "v": {"S": "x"}}, {"id": {"S": "2"}, "v": {"S": "y"}}
+
+# content, options, the items, a line that the run says (or none)
+ODD: dict[str, tuple[bytes, tuple[str, ...], list[Item], str]] = {
+    "CR alone": (b"id,v\r1,x\r2,y\r", (), [A, B], ""),
+    "CR alone, then a last CRLF": (b"id,v\r1,x\r2,y\r\n", (), [A, B], ""),
+    "blanks around names": (
+        b"id , v\n1,x\n",
+        (),
+        [A],
+        "Blanks around names in the header of in.csv were trimmed, such as those of 'id ' "
+        "(--keep-blanks leaves them)",
+    ),
+    "blanks around names, kept": (b"id, v\n1,x\n", ("--keep-blanks",), [{"id": A["id"], " v": A["v"]}], ""),
+    "blank lines first": (b"\n\n   \nid,v\n1,x\n", (), [A], ""),
+    "escapes": (
+        b'id,v\n1,"say \\"hi\\", ok"\n',
+        ("--csv-escape", "\\"),
+        [{"id": {"S": "1"}, "v": {"S": 'say "hi", ok'}}],
+        "",
+    ),
+    "null words as text": (b"id,v\n1,NULL\n", (), [{"id": {"S": "1"}, "v": {"S": "NULL"}}], ""),
+    "null words": (
+        b"id,v\n1,NULL\n2,\\N\n3,None\n",
+        ("--csv-null", "NULL,\\N", "--empty", "null"),
+        [
+            {"id": {"S": "1"}, "v": {"NULL": True}},
+            {"id": {"S": "2"}, "v": {"NULL": True}},
+            {"id": {"S": "3"}, "v": {"S": "None"}},
+        ],
+        "",
+    ),
+    "a key that is renamed": (b"Id,v\n1,x\n", ("--rename", "Id=id"), [A], ""),
+    "a key that is set": (b"v\nx\n", ("--set", 'id="1"'), [A], ""),
+}
+
+
+def test_odd_files_of_csv(run_import: Run, simulator: Simulator, tmp_path: Path) -> None:
+    for number, (case, (content, options, items, says)) in enumerate(ODD.items()):
+        simulator.create_table(f"Orders{number}", "id:S")
+        (tmp_path / "in.csv").write_bytes(content)
+        done = run_import("-t", f"Orders{number}", "-s", "in.csv", "-p", 1, *options)
+        assert (done.code, done.counts["read"], done.counts["written"]) == (0, len(items), len(items)), (
+            case,
+            done.err,
+        )
+        assert sorted(simulator.table(f"Orders{number}").items(), key=str) == sorted(items, key=str), case
+        blanks = [line for line in done.log if "lanks around" in line]
+        assert blanks == ([says] if says else []), case
+
+
+def test_odd_files_of_csv_that_are_refused_or_rejected(run_import: Run, simulator: Simulator, tmp_path: Path) -> None:
+    simulator.create_table("Orders", "id:S")
+    for content, options, words in (
+        (b"id,na\rme\n1,x\n", (), ["carriage return (CR) inside a name"]),
+        (b" id,v\n1,x\n", ("--keep-blanks",), ["lacks 'id'", "its columns are ' id', 'v'"]),
+        (b"Id,v\n1,x\n", ("--rename", "Id=Key"), ["lacks 'id'"]),
+    ):
+        (tmp_path / "in.csv").write_bytes(content)
+        run_import("-t", "Orders", "-s", "in.csv", *options).assert_one_line_error(2, *words)
+    (tmp_path / "in.csv").write_bytes(b'id,v\n1,"say \\"hi\\", ok"\n2,plain\n')
+    done = run_import("-t", "Orders", "-s", "in.csv")
+    assert (done.code, done.counts["written"], done.counts["rejected"]) == (1, 1, 1), done.err
+    (reject,) = map(json.loads, (tmp_path / "in.rejects.jsonl").read_text().splitlines())
+    assert (reject["code"], "--csv-escape" in reject["message"]) == ("bad-csv", True)
+    assert list(items_of(simulator)) == ["2"]

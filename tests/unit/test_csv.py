@@ -17,6 +17,8 @@ from ddbio.formats import FormatSpec, get_format
 from ddbio.formats.csv import Csv, CsvLayout, rendered_rows
 from ddbio.formats.csv.cells import INFER, READERS
 from ddbio.formats.csv.header import read_head
+from ddbio.items import AttributeValue
+from ddbio.names import NO_CHANGES, NameChanges
 from ddbio.options import CSV_TYPES, CsvOptions
 from ddbio.planning import Source, plan_slices
 from ddbio.storage import SourceFile
@@ -25,17 +27,22 @@ from ddbio.units import SliceUnit
 # --------------------------------------------------------------------------- where records end
 
 
-def ends_of(text: bytes, delimiter: bytes = b",") -> tuple[list[int], bool]:
+def ends_of(
+    text: bytes, delimiter: bytes = b",", line_end: bytes = b"\n", escape: bytes = b""
+) -> tuple[list[int], bool]:
     """The oracle, a byte at a time: where each record ends, and whether a quote is left open."""
-    ends, inside, before = [], False, b"\n"
+    ends, inside, before, escaped = [], False, line_end, False
     for at in range(len(text)):
         byte = text[at : at + 1]
-        if byte == b'"' and (inside or before in (b"", b"\n", delimiter)):
+        if escaped or byte == escape:
+            escaped, before = not escaped, b"x" if not inside else before
+            continue
+        if byte == b'"' and (inside or before in (b"", line_end, delimiter)):
             inside, before = not inside, b""
             continue
         if not inside:
             before = byte
-            ends += [at + 1] * (byte == b"\n")
+            ends += [at + 1] * (byte == line_end)
     return ends, inside
 
 
@@ -71,6 +78,34 @@ def test_splitting_loses_no_byte_and_cuts_at_record_ends(text: bytes) -> None:
         if len(cuts) > 1 and cuts[-1] == cuts[-2]:
             cuts.pop()
         assert records == [text[one:two].removesuffix(b"\n") for one, two in pairwise(cuts)]
+
+
+OTHER_TEXTS = st.lists(
+    st.sampled_from([b'"', b'"', b",", b"\n", b"\r", b"\r", b"a", b"\\", b'\\"', b'""', b',"', b'",']), max_size=40
+).map(b"".join)
+DIALECTS = st.sampled_from([("\r", ""), ("\n", "\\"), ("\r", "\\")])
+
+
+@given(OTHER_TEXTS, DIALECTS, st.lists(st.integers(1, 9), min_size=1, max_size=40))
+@example(b'a\\"b,"c\\"\n"\n', ("\n", "\\"), [3, 1, 1, 2])
+def test_records_end_in_carriage_returns_and_not_at_what_is_escaped(
+    text: bytes, dialect: tuple[str, str], sizes: list[int]
+) -> None:
+    line_end, escape = (each.encode() for each in dialect)
+    format = Csv(CsvLayout(line_end=dialect[0], escape=dialect[1]))
+    ends, unclosed = ends_of(text, line_end=line_end, escape=escape)
+    find_end, at, found = format.end_finder(), 0, 0
+    while at < len(text):
+        piece = text[at : at + sizes[at % len(sizes)]]
+        end = find_end(piece)
+        found, at = at + end if end else found, at + len(piece)
+        assert found == max((end for end in ends if end <= at), default=0)
+    records = format.split(text)
+    whole = line_end.join(records)
+    assert text in (whole, whole + line_end) or (text, records) == (b"", [])
+    if not unclosed:
+        cuts = [0, *ends, *([len(text)] * (bool(text) and len(text) not in ends))]
+        assert records == [text[one:two].removesuffix(line_end) for one, two in pairwise(cuts)]
 
 
 def test_a_quote_that_is_not_closed_harms_its_own_line_only() -> None:
@@ -278,9 +313,12 @@ def test_a_short_row_is_never_more_than_one_write_unit(letters: list[str], empty
 KEYS = {"id": "S", "at": "N"}
 
 
-def head(text: str | bytes, uri: str = "orders.csv", **options: Any) -> tuple[CsvLayout, int]:
+def head(
+    text: str | bytes, uri: str = "orders.csv", changes: NameChanges = NO_CHANGES, **options: Any
+) -> tuple[CsvLayout, int]:
     data = text if isinstance(text, bytes) else text.encode()
-    return read_head(data, uri, CsvOptions(**options), ["id"], KEYS)
+    found = read_head(data, uri, CsvOptions(**options), ["id"], KEYS, changes)
+    return found.layout, found.start
 
 
 @pytest.mark.parametrize(
@@ -294,6 +332,15 @@ def head(text: str | bytes, uri: str = "orders.csv", **options: Any) -> tuple[Cs
         ("id|name\n", ("id", "name"), "|", ""),
         ('"id","a ""b""\nc"\n1,2\n', ("id", 'a "b"\nc'), ",", "1,2\n"),
         ("id", ("id",), ",", ""),
+        ("\n\n   \n\t\r\nid,v\n1,x\n", ("id", "v"), ",", "1,x\n"),
+        ("id, name,lat \n1,2,3\n", ("id", "name", "lat"), ",", "1,2,3\n"),
+        (" id;v\n1;x\n", ("id", "v"), ";", "1;x\n"),
+        ('" a ", id\n1,2\n', (" a ", "id"), ",", "1,2\n"),
+        ("id,v\r1,x\r2,y\r", ("id", "v"), ",", "1,x\r2,y\r"),
+        ("id,v\r1,x\r2,y\r\n", ("id", "v"), ",", "1,x\r2,y\r\n"),
+        ('id,"a\nb"\r1,"x\ny"\r', ("id", "a\nb"), ",", '1,"x\ny"\r'),
+        ('id,"a\rb"\n1,2\n', ("id", "a\rb"), ",", "1,2\n"),
+        (" \r\r id,v\r1,x", ("id", "v"), ",", "1,x"),
     ],
 )
 def test_a_header_says_columns_and_delimiter(text: str, columns: tuple[str, ...], delimiter: str, rest: str) -> None:
@@ -314,12 +361,22 @@ def test_columns_may_be_given_for_files_without_a_header() -> None:
     assert head("\ufeff1,2\n", columns=("id", "x"))[1] == 3
     assert head("id,x\n1,2\n", columns=("id", "x"))[1] == 5, "a header that says the same is one"
     assert head("a b\n", columns=("id", "x"), delimiter=" ")[0].delimiter == " "
+    assert head("1,a\rb\n2,x\n", columns=("id", "x"))[0].line_end == "\n", "it stands in a cell"
 
 
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        ("name,x\n", {}, "lacks 'id', a key of the table; its columns are name, x; a file without a header needs"),
+        (
+            "name,x\n",
+            {},
+            "lacks 'id', a key of the table; its columns are 'name', 'x'; a file without a header needs",
+        ),
+        (" id,x\n", {"keep_blanks": True}, "lacks 'id', a key of the table; its columns are ' id', 'x'"),
+        ("id,na\rme\n1,x\n", {}, "has a carriage return (CR) inside a name"),
+        ("id,na\rme\r\n1,x\r\n", {}, "has a carriage return (CR) inside a name"),
+        ("id, \n", {}, "has no name for column 2"),
+        ("id,a, a\n", {}, "has 'a' twice"),
         ("id,id\n", {}, "has 'id' twice"),
         ("id,,x\n", {}, "has no name for column 2"),
         ("1,2\n", {"columns": ("a", "b")}, "--columns lacks 'id'"),
@@ -337,3 +394,85 @@ def test_headers_that_cannot_be_imported_are_refused(text: Any, options: Any, me
 def test_the_format_is_made_of_its_layout() -> None:
     format = get_format(FormatSpec("csv", CsvLayout(("id", "n"), ("S", "N"), ";")))
     assert format.parse(b"a;1") == {"id": {"S": "a"}, "n": {"N": "1"}}
+
+
+# --------------------------------------------------------------------------- names that change
+
+
+def test_a_header_is_held_against_the_keys_after_the_names_have_changed() -> None:
+    renamed = NameChanges({"Id": "id", "Age": "at"})
+    layout, _ = head("Id;Age;x\n", changes=renamed, types=(("x", "N"),))
+    assert (layout.columns, layout.types, layout.delimiter) == (("Id", "Age", "x"), ("S", "N", "N"), ";")
+    assert layout.never_empty == ("Id", "Age")
+    assert head("Id,x\n", changes=renamed, types=(("Id", "N"), ("x", "JSON")))[0].types == ("S", "JSON")
+    assert head("x\n", changes=NameChanges(made=("id",)))[0].columns == ("x",), "--set makes the key"
+    assert head("x\n", changes=NameChanges(unknown=True))[0].columns == ("x",), "a function may make the key"
+    for changes in (NameChanges({"id": "Id"}), NameChanges(made=("x",))):
+        with pytest.raises(UsageError, match="lacks 'id'"):
+            head("id,x\n" if changes.rename else "x\n", changes=changes)
+
+
+# --------------------------------------------------------------------------- escapes and null words
+
+BACKSLASH = "\\"
+
+
+def row(text: str, **layout: Any) -> Any:
+    return Csv(CsvLayout(("id", "x"), **layout)).parse(text.encode())
+
+
+def test_escapes_are_read_if_asked_for_and_hinted_at_if_not() -> None:
+    text = r'1,"say \"hi\", ok"'
+    assert row(text, escape=BACKSLASH)["x"] == {"S": 'say "hi", ok'}
+    assert row(r"1,a\,b", escape=BACKSLASH)["x"] == {"S": "a,b"}
+    assert row("1,a\\\nb", escape=BACKSLASH)["x"] == {"S": "a\nb"}
+    assert row('1,"a""b"', escape=BACKSLASH)["x"] == {"S": 'a"b'}
+    assert row("1,C:" + BACKSLASH + "x")["x"] == {"S": "C:" + BACKSLASH + "x"}
+    for bad, code in ((text, "bad-csv"), (r"1,a\,b", "wrong-cells"), (r'1,"a\"' + ",", "wrong-cells")):
+        with pytest.raises(RecordError) as caught:
+            row(bad)
+        assert (caught.value.code, r"add --csv-escape '\'" in caught.value.message) == (code, True)
+    with pytest.raises(RecordError) as caught:
+        row("1,2,3")
+    assert "--csv-escape" not in caught.value.message
+
+
+@pytest.mark.parametrize("empty", ["drop", "null", "string"])
+@pytest.mark.parametrize("escape", ["", BACKSLASH])
+def test_null_words_are_what_an_empty_cell_is(empty: str, escape: str) -> None:
+    layout = {"empty": empty, "nulls": ("NULL", r"\N"), "escape": escape}
+    for word in ("NULL", r"\N"):
+        assert row(f"1,{word}", **layout) == row("1,", **layout)
+    assert row("1,null", **layout)["x"] == {"S": "null"}
+    assert row("1,NULL")["x"] == {"S": "NULL"}
+    assert "id" not in row("NULL,x", **{**layout, "never_empty": ("id",)})
+    format = Csv(CsvLayout(("id", "x"), nulls=("NULL",)))
+    values = format.values([b"1,NULL", b"2,y"])
+    assert values is not None and values.missing, "and so in a batch"
+
+
+# --------------------------------------------------------------------------- out and back
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=6)
+TEXT_CELLS = st.text(st.sampled_from([*' \t\r\n",\\Nx\u00a0\u2028']), min_size=1, max_size=6)
+
+
+@given(st.lists(NAMES, min_size=0, max_size=3, unique=True), st.data())
+@example([" name", "\r"], None)
+def test_what_is_rendered_reads_back(names: list[str], data: st.DataObject | None) -> None:
+    """Blanks and line ends in names and values, and what looks like a null word or an escape."""
+    columns = ("id", *(name for name in names if name != "id"))
+    draw = data.draw if data is not None else lambda _: "\\N"
+    rows = [{name: draw(TEXT_CELLS) for name in columns} for _ in range(3)]
+    out = Csv(CsvLayout(columns))
+    items = [{name: AttributeValue(S=cell) for name, cell in each.items()} for each in rows]
+    text = out.head + out.render(items)
+    found = read_head(text, "out.csv", CsvOptions(), ["id"], {"id": "S"})
+    assert found.layout.columns == columns
+    back = Csv(found.layout)
+    records = back.split(text[found.start :])
+    assert not any(record.isspace() for record in records)
+    assert [back.parse(record) for record in records] == [
+        {name: {"S": cell} for name, cell in each.items()} for each in rows
+    ]

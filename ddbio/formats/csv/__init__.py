@@ -13,21 +13,19 @@ import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import UNSET
 
 from ddbio.errors import RecordError
 from ddbio.formats.csv.cells import INFER, READERS, TEXT, cell_text, number_text
-from ddbio.formats.csv.quoting import EndFinder, split_records
+from ddbio.formats.csv.quoting import EndFinder, Splitter
+from ddbio.formats.csv.rows import RowParser
 from ddbio.items import AttributeMap, AttributeValue
 from ddbio.shape import ANY, Layout, Values
 
-CELL_LIMIT_CHARACTERS = 64 * 1024 * 1024  # of the csv module, which is meant against memory running out
 UNIT_BYTES = 1024  # of an item that is one write unit
 _SCALARS = {TEXT, INFER, "N", "B"}  # which count no more bytes in an item than in a row, with a delimiter
-
-csv.field_size_limit(CELL_LIMIT_CHARACTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +35,8 @@ class CsvLayout:
     columns: their names. types: of each column, a key of `cells.READERS`; () when all are text.
     empty: what an empty cell is: `drop`, no attribute; `null`; or `string`, the empty one where the column is text.
     never_empty: columns in which an empty cell is always no attribute: those of keys.
+    line_end: LF, which CRLF ends in, or CR. escape: a character that makes the next one plain; empty for none.
+    nulls: words that are read as an empty cell.
     """
 
     columns: tuple[str, ...] = ()
@@ -44,6 +44,9 @@ class CsvLayout:
     delimiter: str = ","
     empty: str = "drop"
     never_empty: tuple[str, ...] = ()
+    line_end: str = "\n"
+    escape: str = ""
+    nulls: tuple[str, ...] = ()
 
 
 class Csv:
@@ -66,28 +69,32 @@ class Csv:
         ]
         self._values = Layout(layout.columns, tuple([each if each in (TEXT, "N") else ANY for each in types]))
         self._delimiter = layout.delimiter
+        self._nulls = frozenset(layout.nulls)
         self._empty_cells = _empty_cells(layout, types)
-        self._next_line: list[str] = []
-        self._rows = csv.reader(iter(self._next_line.pop, None), delimiter=layout.delimiter, strict=True)
+        self._row_parser = RowParser(layout.delimiter, layout.escape, layout.nulls)
+        self.cells = self._row_parser.cells
+        self.line_end = layout.line_end.encode()
+        self._dialect = self.line_end, layout.escape.encode()
+        self.split = Splitter(layout.delimiter.encode(), *self._dialect)
         # Names count in every item; a cell with JSON in it counts at most twice its text.
         names_bytes = sum(len(name.encode()) for name in layout.columns)
         self.one_unit_bytes = (UNIT_BYTES - names_bytes) // (2 if set(types) - _SCALARS else 1) - 2
-        self.head = rendered_rows([layout.columns], layout.delimiter) if layout.columns else b""
+        self.head = rendered_header(layout.columns, layout.delimiter) if layout.columns else b""
 
     # -- in
 
-    def split(self, block: bytes) -> list[bytes]:
-        return split_records(block, self._delimiter.encode())
-
     def end_finder(self) -> Callable[[bytes], int]:
-        return EndFinder(self._delimiter.encode())
+        return EndFinder(self._delimiter.encode(), *self._dialect)
 
     def parse(self, record: bytes) -> AttributeMap:
         cells = self.cells(record)
         if len(cells) != len(self._columns):
+            hint = self._row_parser.hint(record.decode())
             raise RecordError(
-                "wrong-cells", f"the row has {_cells(len(cells))}, and there are {len(self._columns)} columns"
+                "wrong-cells", f"the row has {_cells(len(cells))}, and there are {len(self._columns)} columns{hint}"
             )
+        if self._nulls:
+            cells = self._without_nulls(cells)
         try:
             if self._empty_cells is not None:
                 return self._with_empty(cells)
@@ -107,6 +114,8 @@ class Csv:
             if len(rows) != len(records) or set(map(len, rows)) != {len(self._columns)}:
                 return None
             cells: list[Any] = list(chain.from_iterable(rows))
+            if self._nulls:
+                cells = self._without_nulls(cells)
             missing = "" in cells
             values = Values(self._values, [cell or UNSET for cell in cells] if missing else cells, missing)
             for place, convert in self._converters:
@@ -115,32 +124,18 @@ class Csv:
             return None
         return values
 
+    def _without_nulls(self, cells: list[str]) -> list[str]:
+        nulls = self._nulls
+        return ["" if cell in nulls else cell for cell in cells]
+
     def _rows_of(self, records: Sequence[bytes]) -> list[list[str]]:
         """The cells of each. Raises csv.Error and ValueError; where a quote is not closed, there are fewer rows."""
         text = b"\n".join(records).decode()
-        if "\r" in text:
+        if "\r" in text or self._row_parser.has_escapes(text):
             return [self.cells(record) for record in records]
         if '"' not in text:
             return [line.split(self._delimiter) for line in text.split("\n")]
         return list(csv.reader([record.decode() for record in records], delimiter=self._delimiter, strict=True))
-
-    def cells(self, record: bytes) -> list[str]:
-        """The cells of a record. Raises RecordError `bad-utf8` or `bad-csv`."""
-        try:
-            text = record.decode()
-        except UnicodeDecodeError as error:
-            raise RecordError("bad-utf8", f"byte {error.start + 1} of the row is not UTF-8") from None
-        if text.endswith("\r"):
-            text = text[:-1]
-        if '"' not in text:
-            return text.split(self._delimiter)
-        self._next_line.append(text)
-        try:
-            return next(self._rows)
-        except IndexError:  # the reader wants another line
-            raise RecordError("bad-csv", "a quote is not closed") from None
-        except csv.Error as error:
-            raise RecordError("bad-csv", f"not valid CSV: {error}") from None
 
     def _with_empty(self, cells: list[str]) -> AttributeMap:
         assert self._empty_cells is not None
@@ -164,14 +159,22 @@ class Csv:
     def render(self, items: list[dict[str, AttributeValue]]) -> bytes:
         columns = self._columns
         rows = [[cell_text(item.get(name)) for name in columns] for item in items]
-        return rendered_rows(rows, self._delimiter)
+        # A line of blanks alone would be no row: in a file of one column every cell is in quotes.
+        return rendered_rows(rows, self._delimiter, all_in_quotes=len(columns) == 1)
 
 
-def rendered_rows(rows: Any, delimiter: str = ",") -> bytes:
+def rendered_header(columns: Sequence[str], delimiter: str = ",") -> bytes:
+    """The first row of a file. Blanks around a name stay where they are only if the name is in quotes."""
+    has_blanks = any(name != name.strip() for name in columns)
+    return rendered_rows([columns], delimiter, all_in_quotes=has_blanks or len(columns) == 1)
+
+
+def rendered_rows(rows: Any, delimiter: str = ",", *, all_in_quotes: bool = False) -> bytes:
     """Rows of texts as lines of CSV."""
     lines = _Lines()
+    quoting: Literal[0, 1] = csv.QUOTE_ALL if all_in_quotes else csv.QUOTE_MINIMAL
     # The writer quotes cells that have a character of its line end in them: a bare \r has to be quoted too.
-    csv.writer(lines, delimiter=delimiter, lineterminator="\r\n").writerows(rows)
+    csv.writer(lines, delimiter=delimiter, lineterminator="\r\n", quoting=quoting).writerows(rows)
     return "".join(lines).encode()
 
 

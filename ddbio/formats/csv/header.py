@@ -3,83 +3,152 @@
 The delimiter, where it is not given, is the one of `, ; tab |` that makes the columns of the header out that the
 table's key needs, and of those the one that makes most columns. Names given with `--columns` stand for a header that
 is not there; a first row that repeats them is one all the same, and skipped.
+
+Lines of blanks before the header are skipped. Blanks around a name are trimmed unless the name is in quotes or the
+user keeps them. Names are held against the table's keys as they will be once `--rename` was applied.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from ddbio.errors import RecordError, UsageError
 from ddbio.formats.csv import Csv, CsvLayout
 from ddbio.formats.csv.cells import INFER, TEXT
+from ddbio.formats.csv.rows import are_quoted
 from ddbio.formats.encoding import BYTE_ORDER_MARK, check_encoding
+from ddbio.names import NO_CHANGES, NameChanges
 from ddbio.options import CsvOptions
 
 DELIMITERS = (",", ";", "\t", "|")
 DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 
 
+class Head(NamedTuple):
+    """start: where the first row begins. trimmed: a name that had blanks around it, as it stands in the file."""
+
+    layout: CsvLayout
+    start: int
+    trimmed: str | None = None
+
+
 def read_head(
-    head: bytes, uri: str, options: CsvOptions, keys: Sequence[str], key_types: Mapping[str, str]
-) -> tuple[CsvLayout, int]:
+    head: bytes,
+    uri: str,
+    options: CsvOptions,
+    keys: Sequence[str],
+    key_types: Mapping[str, str],
+    changes: NameChanges = NO_CHANGES,
+) -> Head:
     """The layout of a file that begins with `head`, and where its first row begins.
 
     keys: the attributes that the table's key needs. key_types: of the keys of the table and of its indexes.
+    changes: what becomes of the names of the columns.
     Raises UsageError where the file cannot be imported with these columns.
     """
     check_encoding(head, uri)
     start = len(BYTE_ORDER_MARK) if head.startswith(BYTE_ORDER_MARK) else 0
-    start += len(head[start:]) - len(head[start:].lstrip(b"\r\n"))
-    delimiter = options.delimiter or _delimiter_of(head[start:], uri, options, keys)
-    first, size = _first_row(head[start:], delimiter, uri)
+    if blank_lines := _BLANK_LINES.match(head, start):
+        start = blank_lines.end()
+    text, trimmed = head[start:], None
+    line_end = _line_end_of(text, uri, options)
+    delimiter = options.delimiter or _delimiter_of(text, line_end, uri, options, keys, changes)
+    first = _first_row(text, CsvLayout(delimiter=delimiter, line_end=line_end, escape=options.escape), uri)
+    names = first.names(options)
     if options.columns is None:
-        columns, start = tuple(first), start + size
+        columns, start = names, start + first.size_bytes
+        trimmed = next((raw for raw, name in zip(first.cells, names, strict=True) if raw != name), None)
     else:
         columns = options.columns
-        if tuple(first) == columns:
-            start += size
-    _check_columns(columns, uri, options, keys)
-    types = tuple(_type_of(name, options, key_types) for name in columns)
-    never_empty = tuple(name for name in columns if name in key_types)
-    return CsvLayout(columns, types, delimiter, options.empty, never_empty), start
+        if names == columns:
+            start += first.size_bytes
+    _check_columns(columns, uri, options, keys, changes)
+    attributes = [changes.attribute(name) for name in columns]
+    types = tuple(_type_of(*each, options, key_types) for each in zip(columns, attributes, strict=True))
+    never_empty = tuple(name for name, each in zip(columns, attributes, strict=True) if each in key_types)
+    layout = CsvLayout(columns, types, delimiter, options.empty, never_empty, line_end, options.escape, options.nulls)
+    return Head(layout, start, trimmed)
 
 
-def _first_row(text: bytes, delimiter: str, uri: str) -> tuple[list[str], int]:
-    """The cells of the first row, and its bytes with the line end."""
-    reader = Csv(CsvLayout(delimiter=delimiter))
+_BLANK_LINES = re.compile(rb"\s*[\r\n]")
+_QUOTED = re.compile(rb'"[^"]*"')
+_LINE_END = re.compile(rb"\r\n?|\n")
+
+
+def _line_end_of(text: bytes, uri: str, options: CsvOptions) -> str:
+    """`\\n`, which CRLF ends in, or `\\r`, of a file that has nothing else, but perhaps at its very end."""
+    text = _QUOTED.sub(b"", text)
+    first = _LINE_END.search(text)
+    if first is None or first[0] != b"\r":
+        return "\n"
+    if b"\n" not in text.rstrip(b"\r\n"):
+        return "\r"
+    if options.columns is not None:
+        return "\n"  # it stands in a cell
+    raise UsageError(
+        f'the header of "{uri}" has a carriage return (CR) inside a name, for its lines end in LF or CRLF',
+        "a file may have one kind of line end, LF, CRLF or CR; put a name with a line end in quotes",
+    )
+
+
+class _Row(NamedTuple):
+    """size_bytes: with its line end. quoted: whether each cell stands in quotes."""
+
+    cells: list[str]
+    quoted: list[bool]
+    size_bytes: int
+
+    def names(self, options: CsvOptions) -> tuple[str, ...]:
+        """The cells as names of columns."""
+        kept = [options.keep_blanks or quoted for quoted in self.quoted]
+        return tuple(cell if keep else cell.strip() for cell, keep in zip(self.cells, kept, strict=True))
+
+
+def _first_row(text: bytes, layout: CsvLayout, uri: str) -> _Row:
+    reader = Csv(layout)
     record = next(iter(reader.split(text)), b"")
     try:
-        return reader.cells(record), min(len(record) + 1, len(text))
+        cells = reader.cells(record)
     except RecordError as error:
         raise UsageError(f'the first row of "{uri}": {error}', "give --format where it is no CSV") from None
+    return _Row(cells, are_quoted(record.decode(), cells), min(len(record) + 1, len(text)))
 
 
-def _delimiter_of(text: bytes, uri: str, options: CsvOptions, keys: Sequence[str]) -> str:
+def _delimiter_of(
+    text: bytes, line_end: str, uri: str, options: CsvOptions, keys: Sequence[str], changes: NameChanges
+) -> str:
     tab_first = sorted(DELIMITERS, key=lambda each: not (each == "\t" and uri.lower().endswith(".tsv")))
-    rows = {delimiter: _row_or_none(text, delimiter) for delimiter in tab_first}
+    rows = {delimiter: _names_or_none(text, delimiter, line_end, options) for delimiter in tab_first}
 
     def suits(delimiter: str) -> tuple[bool, int]:
         row = rows[delimiter]
         if options.columns is not None:
             return len(row) == len(options.columns), len(row)
-        return set(keys) <= set(row), len(row)
+        return not changes.missing(keys, row), len(row)
 
     return max(tab_first, key=suits)
 
 
-def _row_or_none(text: bytes, delimiter: str) -> list[str]:
+def _names_or_none(text: bytes, delimiter: str, line_end: str, options: CsvOptions) -> tuple[str, ...]:
     try:
-        return _first_row(text, delimiter, "")[0]
+        layout = CsvLayout(delimiter=delimiter, line_end=line_end, escape=options.escape)
+        return _first_row(text, layout, "").names(options)
     except UsageError:
-        return []
+        return ()
 
 
-def _type_of(name: str, options: CsvOptions, key_types: Mapping[str, str]) -> str:
-    """What the table says of its keys stands above what the user says, and that above what is inferred."""
-    return key_types.get(name) or dict(options.types).get(name) or (INFER if options.infer_types else TEXT)
+def _type_of(column: str, attribute: str, options: CsvOptions, key_types: Mapping[str, str]) -> str:
+    """The table's type of a key comes before the user's type, and that before what is inferred."""
+    asked = dict(options.types)
+    by_user = asked.get(column) or asked.get(attribute)
+    return key_types.get(attribute) or by_user or (INFER if options.infer_types else TEXT)
 
 
-def _check_columns(columns: tuple[str, ...], uri: str, options: CsvOptions, keys: Sequence[str]) -> None:
+def _check_columns(
+    columns: tuple[str, ...], uri: str, options: CsvOptions, keys: Sequence[str], changes: NameChanges
+) -> None:
     what = "--columns" if options.columns is not None else f'the header of "{uri}"'
     if "" in columns:
         raise UsageError(
@@ -88,14 +157,13 @@ def _check_columns(columns: tuple[str, ...], uri: str, options: CsvOptions, keys
     twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice:
         raise UsageError(f"{what} has {twice[0]!r} twice", "an item has every attribute once")
-    missing = [name for name in keys if name not in columns]
-    if missing:
+    if missing := changes.missing(keys, columns):
         hint = "" if options.columns is not None else "; a file without a header needs --columns"
         raise UsageError(
-            f"{what} lacks {missing[0]!r}, a key of the table", f"its columns are {_listed(columns)}{hint}"
+            f"{what} lacks {missing[0]!r}, a key of the table", f"its columns are {listed(columns)}{hint}"
         )
 
 
-def _listed(columns: Sequence[str]) -> str:
-    shown = ", ".join(columns[:20])
+def listed(columns: Sequence[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in columns[:20])
     return f"{shown}, ..." if len(columns) > 20 else shown
