@@ -5,8 +5,13 @@ The predecessors lost the rest of a file, or the whole batch of 25, for one bad 
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
 import json
 import resource
+import tarfile
+import zipfile
 from base64 import b64decode
 from pathlib import Path
 from typing import Any
@@ -329,3 +334,32 @@ def test_keys_that_come_again(run_import: Run, simulator: Simulator, tmp_path: P
         "100 read, 90 written, 0 rejected, 10 replaced by a later record with the same key",
     )
     assert_holds(simulator, "Orders", [{"id": {"S": f"{n}"}, "n": {"N": f"{70 + n}"}} for n in range(30)])
+
+
+def test_files_of_other_programs_are_named_and_nothing_is_moved(
+    run_import: Run, simulator: Simulator, tmp_path: Path
+) -> None:
+    """Whatever their names say, alone and packed, large ones beside good files too."""
+    simulator.create_table("Orders", "id:S")
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("a.json"), io.BytesIO())
+    with zipfile.ZipFile(tmp_path / "in.json", "w") as zipped:
+        zipped.writestr("xl/workbook.xml", "<workbook/>")
+    (tmp_path / "data").write_bytes(bz2.compress(b'{"id": "a"}\n'))
+    (tmp_path / "in.csv").write_bytes(b"SQLite format 3\0\x10\0")
+    (tmp_path / "in.parquet").write_bytes(b"Obj\x01\x04\x14avro.codec")
+    (tmp_path / "in.json.gz").write_bytes(gzip.compress(tar.getvalue()))
+    (tmp_path / "many").mkdir()
+    (tmp_path / "many" / "a.json").write_text('{"id": "a"}\n')
+    (tmp_path / "many" / "b.json").write_bytes(b"\xfd7zXZ\0" + bytes(100_000))
+    for source, kind, advice in (
+        ("in.json", "an Excel workbook", "CSV"),
+        ("data", "a bzip2 file", "bzip2 -dc"),
+        ("in.csv", "an SQLite database", "sqlite3"),
+        ("in.parquet", "an Avro file", "Parquet"),
+        ("in.json.gz", "a tar archive", "unpack it"),
+        ("many", "an xz file", "xz -dc"),
+    ):
+        run_import("-t", "Orders", "-s", source).assert_one_line_error(2, kind, advice)
+    assert simulator.table("Orders").item_count() == 0
