@@ -38,6 +38,7 @@ what is moved
     keys          what makes two items one, and what is no key
     equality      when two items are the same to DynamoDB
     transforms    what becomes of an item on its way
+    names         what becomes of the names of attributes by `--rename` and its like
     capacity      sizes and capacity units
     formats       what a record looks like, one module a format
     layouts       how the files of an export lie, and the manifests beside them
