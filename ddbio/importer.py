@@ -25,8 +25,10 @@ from ddbio.imports.blueprint import Target, check_options, choose_target
 from ddbio.imports.job import ImportJob, default_lanes
 from ddbio.imports.modes import check_mode
 from ddbio.imports.recognition import Recognised, recognise, source_suffixes
+from ddbio.imports.reject_kinds import Lines, RejectKind
+from ddbio.imports.reject_limit import ErrorLimit, TooManyRejectsError
 from ddbio.imports.reject_place import RejectsPlace, choose_rejects_place, discard, upload
-from ddbio.imports.rejects import ErrorLimit, RejectsFile
+from ddbio.imports.rejects import RejectsFile, lines_before
 from ddbio.imports.sources import Found, find_sources
 from ddbio.imports.spread import together
 from ddbio.options import ImportOptions
@@ -43,10 +45,12 @@ _WORDS = {"delete": ("Deleting what is in", "from"), "insert": ("Inserting what 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult(Result):
-    """cap: the one in force. rejects: where the rejected records are (path or uri), None when there are none."""
+    """cap: the one in force. rejects: where the rejected records are (path or uri), None when there are none.
+    reject_kinds: of them, by code, most frequent first."""
 
     cap: Cap
     rejects: str | None
+    reject_kinds: tuple[RejectKind, ...] = ()
 
 
 def import_table(
@@ -93,7 +97,11 @@ def import_table(
             if options.fresh:
                 journal.forget()
             result = _import(run, options, sought, recognised, storages, place, limit, journal)
-            return report.end(result, rejects=result.rejects)
+            return report.end(
+                result,
+                rejects=result.rejects,
+                rejects_by_code={kind.code: kind.as_json() for kind in result.reject_kinds},
+            )
 
 
 def _import(
@@ -113,13 +121,18 @@ def _import(
     accounts, error = _work(run, options, left, rejects, limit, journal)
     plan.close()
     error = error or why_incomplete(run, accounts, plan)
-    error = _finish_rejects(rejects, plan, accounts, error)
+    before = _lines_before(rejects, plan, accounts)
+    error = _finish_rejects(rejects, before, error)
     where, error = _publish(rejects, place, storages, error, keep=options.journal)
+    if isinstance(error, TooManyRejectsError):
+        error = limit.error(accounts.total, where or "")  # with all that was settled until the last worker stopped
     storages.close()
     if error is not None and sought.has_stdin:
         error = error.reworded(error.message, "standard input is not kept: run the same command again with all of it")
     journal.complete = error is None
-    return ImportResult(**outcome(accounts, error, plan.units), cap=run.cap, rejects=where)
+    return ImportResult(
+        **outcome(accounts, error, plan.units), cap=run.cap, rejects=where, reject_kinds=rejects.kinds(before)
+    )
 
 
 def make_table(target: Target, session: Session, progress: Progress) -> TableInfo:
@@ -192,7 +205,7 @@ def _work(
 ) -> tuple[Accounts, DdbioError | None]:
     table, *more = run.tables or (run.table,)
     data_plane = run.session.data_plane(table, options.give_up_after_s)
-    job = ImportJob(table, data_plane, options.aws, run.lanes, options.mode, transform_of(options), tuple(more))
+    transform = transform_of(options)
     journal.note(rejects=rejects.state())
 
     def on_report(report: UnitReport) -> float:
@@ -201,25 +214,34 @@ def _work(
             journal.note(rejects=rejects.state())
         return report.tally.bytes
 
-    return transfer(
-        run,
-        job,
-        left,
-        journal,
-        index_caps=list(run.table.index_write_units.values()),
-        on_report=on_report,
-        limit=lambda total: limit.passed(total, rejects.path),
-    )
+    with limit.shared_count(journal.folder.path, journal.past.tally.rejected) as count:
+        job = ImportJob(
+            table, data_plane, options.aws, run.lanes, options.mode, transform, tuple(more), reject_count=count
+        )
+        return transfer(
+            run,
+            job,
+            left,
+            journal,
+            index_caps=list(run.table.index_write_units.values()),
+            on_report=on_report,
+            limit=lambda total: limit.passed(total, str(rejects.path)),
+        )
 
 
-def _finish_rejects(
-    rejects: RejectsFile, plan: Plan, accounts: Accounts, error: DdbioError | None
-) -> DdbioError | None:
-    """Give the rejects of a job that is complete their line numbers."""
+def _lines_before(rejects: RejectsFile, plan: Plan, accounts: Accounts) -> Lines:
+    """Lines of the sources before each unit, if there are rejects that need them."""
+    if not rejects.count:
+        return {}
     cursors = {number: cursor for number, cursor in accounts.settled.items() if isinstance(cursor, ImportCursor)}
+    return lines_before((unit for unit in plan.units if isinstance(unit, SliceUnit | ChunkUnit)), cursors)
+
+
+def _finish_rejects(rejects: RejectsFile, before: Lines, error: DdbioError | None) -> DdbioError | None:
+    """Give the rejects of a job that is complete their line numbers."""
     try:
         if error is None:
-            rejects.finish((unit for unit in plan.units if isinstance(unit, SliceUnit | ChunkUnit)), cursors)
+            rejects.finish(before)
     except TransferError as unnumbered:
         return unnumbered
     finally:

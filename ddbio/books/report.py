@@ -10,7 +10,8 @@ one that failed.
   "reasons": {"<why something was throttled or repeated>": count}, "this_run": {counts and reasons of this run alone},
   "timing": {"began", "ended", "seconds": this run's, "seconds_of_all_runs", "runs"},
   "options": {...}, "versions": {"ddbio", "python", "boto3", "botocore", "platform"}, and what only one command has:
-  "rejects": path | null for an import; "files", "manifest" for an export
+  "rejects": path | null, "rejects_by_code": {code: {"count", "first": {"source", "offset", "line", "message"}}}
+  for an import; "files", "manifest" for an export
 }
 
 Counts are of the whole job, all its runs. There are no secrets in it: no keys, and no password of a URL.

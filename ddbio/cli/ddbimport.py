@@ -145,6 +145,7 @@ def summary(result: ImportResult) -> str:
     counts += [f"{tally.blank:,} blank line{'s' * (tally.blank != 1)} skipped"] * bool(tally.blank)
     lines = [", ".join(counts), arguments.consumption(result, result.cap)]
     lines += arguments.this_run(result)
+    lines += [kind.describe() for kind in result.reject_kinds]
     if result.rejects is not None:
         lines.append(f"rejected records, each with the reason: {result.rejects}")
     return "\n".join(lines)

@@ -17,5 +17,7 @@ spread        one source into several tables
 batch         what waits to be written by a lane
 estimates     what a batch will consume
 rejects       the rejects file
+reject_kinds  how many rejects each code has, and the first of them
+reject_limit  how many there may be, for all workers together
 reject_place  where it goes
 """

@@ -12,6 +12,7 @@ from ddbio.engines.worker import WorkerContext
 from ddbio.formats import Format, FormatSpec, get_format
 from ddbio.imports.modes import MODES, WriteMode
 from ddbio.imports.reader import RecordReader
+from ddbio.imports.reject_limit import RejectCount
 from ddbio.imports.small_puts import SmallPuts
 from ddbio.imports.spread import SpreadPuts
 from ddbio.imports.writer import ImportLane
@@ -32,7 +33,7 @@ class ImportJob:
     """What every worker of an import must know; picklable.
 
     mode: one of `ddbio.imports.modes.MODES`. transform: what becomes of an item first, if anything.
-    more_tables: that the transform may send items to.
+    more_tables: that the transform may send items to. reject_count: of all workers, if only so many are allowed.
     """
 
     table: TableInfo
@@ -42,6 +43,7 @@ class ImportJob:
     mode: str = "put"
     transform: TransformSpec | None = None
     more_tables: tuple[TableInfo, ...] = ()
+    reject_count: RejectCount | None = None
 
     def open(self, context: WorkerContext) -> ImportWork:
         return ImportWork(self, context)
@@ -59,10 +61,17 @@ class ImportWork:
         self.mode: WriteMode = SpreadPuts(self.tables) if job.more_tables else MODES[job.mode](job.table)
         self.transform = open_transform(job.transform)
         self.reader = RecordReader(Storages(job.aws, context.keys))
+        self.too_many_rejects = False  # the parent is about to stop the run
         self.new_client = job.data_plane.open(context, job.table.name)
 
     def lane(self) -> ImportLane:
         return ImportLane(self)
+
+    def rejects_reported(self, number: int) -> None:
+        """So many more are on their way to the parent."""
+        count = self.job.reject_count
+        if number and count is not None and count.passed_with(number):
+            self.too_many_rejects = True
 
     def _small_puts(self, format: FormatSpec) -> SmallPuts:
         return SmallPuts(self.job.table, self.format_of(format), self.mode.key_of)

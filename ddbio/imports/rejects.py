@@ -15,28 +15,24 @@ first stood (`ddbio.formats.rejected`).
 from __future__ import annotations
 
 import base64
-import math
 import os
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import orjson
 
-from ddbio.errors import AbortError, TransferError, UsageError
+from ddbio.errors import TransferError, UsageError
 from ddbio.formats.csv import CsvLayout
 from ddbio.formats.rejected import read_rejected
+from ddbio.imports.reject_kinds import LINE_IN_UNIT, Lines, RejectKind, RejectKinds, line_of
 from ddbio.imports.reject_place import next_free
 from ddbio.storage.names import REJECTS_SUFFIX
-from ddbio.units import ImportCursor, ImportUnit, Reject, Tally
+from ddbio.units import ImportCursor, ImportUnit, Reject
 
-ENOUGH_TO_JUDGE = 1000  # records read before a share of them is looked at
-_LINE_IN_UNIT = "line_in_unit"  # only until the file is finished
 _START_OVER = "put it back, or start over with --fresh"
 
 
@@ -53,6 +49,7 @@ class RejectsFile:
         self._fd: int | None = None
         self._bytes = size_bytes  # of whole lines
         self._finished = False
+        self._kinds = RejectKinds()
         if size_bytes:
             self._reopen()
 
@@ -65,24 +62,35 @@ class RejectsFile:
         try:
             self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
             size_bytes = os.fstat(self._fd).st_size
-            self._finished = size_bytes > 0 and _LINE_IN_UNIT not in orjson.loads(_first_line(self._fd))
+            self._finished = size_bytes > 0 and LINE_IN_UNIT not in orjson.loads(_first_line(self._fd))
             if not self._finished and size_bytes >= self._bytes:
                 os.ftruncate(self._fd, self._bytes)
+            self._count_kinds()
         except (OSError, orjson.JSONDecodeError) as error:
             raise UsageError(f'the rejects file "{self.path}" cannot be continued: {error}', _START_OVER) from None
         if not self._finished and size_bytes < self._bytes:
             raise UsageError(f'the rejects file "{self.path}" lacks what earlier runs wrote to it', _START_OVER)
 
+    def _count_kinds(self) -> None:
+        with self.path.open("rb") as file:
+            for line in file:
+                self._kinds.add(orjson.loads(line))
+
+    def kinds(self, before: Lines) -> tuple[RejectKind, ...]:
+        """The rejects by their code. before: see `lines_before`."""
+        return self._kinds.named(before)
+
     def add(self, rejects: Iterable[Reject]) -> None:
         """Append; in the kernel's hands when this returns. After a TransferError the file ends in a whole line."""
-        lines = [orjson.dumps(_as_json(reject), None, orjson.OPT_APPEND_NEWLINE) for reject in rejects]
-        if not lines:
+        entries = [_as_json(reject) for reject in rejects]
+        if not entries:
             return
         try:
             if self._fd is None:
                 self._fd = self._open()
-            for line in lines:
-                self._append(self._fd, line)
+            for entry in entries:
+                self._append(self._fd, orjson.dumps(entry, None, orjson.OPT_APPEND_NEWLINE))
+                self._kinds.add(entry)
         except OSError as error:
             raise _unwritable(self.path, error) from None
 
@@ -110,8 +118,8 @@ class RejectsFile:
         self._bytes += len(line)
         self.count += 1
 
-    def finish(self, units: Iterable[ImportUnit], settled: dict[int, ImportCursor]) -> None:
-        """Give every reject its line number. settled: by unit number, the cursor at the unit's end.
+    def finish(self, before: Lines) -> None:
+        """Give every reject its line number. before: see `lines_before`.
 
         Raises TransferError; the file then still has every reject, without the numbers.
         """
@@ -120,7 +128,7 @@ class RejectsFile:
         target = self.path.resolve()  # a link stays a link
         part = target.with_name(f".{target.name}.part")
         try:
-            self._number(target, part, lines_before(units, settled))
+            self._number(target, part, before)
             part.replace(target)
             self._finished = True
         except OSError as error:
@@ -134,42 +142,13 @@ class RejectsFile:
             self._fd = None
 
     @staticmethod
-    def _number(target: Path, part: Path, before: dict[tuple[str, int], int]) -> None:
+    def _number(target: Path, part: Path, before: Lines) -> None:
         with target.open("rb") as rejects, open(part, "wb", opener=_private) as out:
             for text in rejects:
                 reject = orjson.loads(text)
-                line, start = reject.pop(_LINE_IN_UNIT), before.get((reject["source"], reject.pop("unit")))
-                if reject["line"] is None and start is not None:
-                    reject["line"] = start + line
+                reject["line"] = line_of(reject, before)
+                del reject[LINE_IN_UNIT], reject["unit"]
                 out.write(orjson.dumps(reject, None, orjson.OPT_APPEND_NEWLINE))
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorLimit:
-    """How many records may be rejected: `--max-errors`. share: of those read, once there are enough to judge by."""
-
-    most: float = math.inf
-    share: float = 1.0
-
-    @classmethod
-    def parse(cls, text: str | None) -> ErrorLimit:
-        """`"100"` or `"5%"`. Raises UsageError for what is neither."""
-        if text is None:
-            return cls()
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)%|(\d+)", text, re.ASCII)
-        if match is None or float(match[1] or 0) > 100:
-            raise UsageError(f"--max-errors {text} is neither a number nor a share", "give it like 100 or 2.5%")
-        return cls(share=float(match[1]) / 100) if match[1] else cls(most=int(match[2]))
-
-    def passed(self, total: Tally, rejects: Path) -> AbortError | None:
-        """Why an import should not go on, if it should not. rejects: where the rejected records are."""
-        allowed = min(self.most, self.share * total.read if total.read >= ENOUGH_TO_JUDGE else math.inf)
-        if total.rejected <= allowed:
-            return None
-        return AbortError(
-            f"{total.rejected:,} of the {total.read:,} records read so far were rejected: more than --max-errors",
-            f'they are in "{rejects}"; run the same command again with another --max-errors to go on from here',
-        )
 
 
 def _first_line(fd: int) -> bytes:
@@ -193,7 +172,7 @@ def _as_json(reject: Reject) -> dict[str, Any]:
     earlier = read_rejected(reject.record) if reject.source.endswith(REJECTS_SUFFIX) else None
     if earlier is not None:  # refused again: where it first stood is what helps, not the line of the rejects file
         reasons = {"code": reject.code, "message": reject.message}
-        return {**msgspec.to_builtins(earlier), **reasons, "unit": reject.unit, _LINE_IN_UNIT: reject.line}
+        return {**msgspec.to_builtins(earlier), **reasons, "unit": reject.unit, LINE_IN_UNIT: reject.line}
     common: dict[str, Any] = {
         "source": reject.source,
         "offset": reject.offset,
@@ -201,7 +180,7 @@ def _as_json(reject: Reject) -> dict[str, Any]:
         "code": reject.code,
         "message": reject.message,
         "unit": reject.unit,
-        _LINE_IN_UNIT: reject.line,
+        LINE_IN_UNIT: reject.line,
     }
     if reject.record_bytes is not None:
         common["record_bytes"] = reject.record_bytes
@@ -214,7 +193,10 @@ def _as_json(reject: Reject) -> dict[str, Any]:
 
 
 def lines_before(units: Iterable[ImportUnit], settled: dict[int, ImportCursor]) -> dict[tuple[str, int], int]:
-    """Lines of the source before each unit, by (uri, unit number); only as far as everything before is counted."""
+    """Lines of the source before each unit, by (uri, unit number); only as far as everything before is counted.
+
+    settled: by unit number, the cursor at the unit's end.
+    """
     by_source: dict[str, list[ImportUnit]] = defaultdict(list)
     for unit in units:
         by_source[unit.file.uri].append(unit)

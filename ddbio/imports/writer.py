@@ -9,13 +9,14 @@ same key, rejected, or, where nothing may be overwritten, skipped. What a record
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from copy import copy
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from ddbio.capacity import MAX_REQUEST_BYTES
+from ddbio.capacity import MAX_BATCH_WRITES, MAX_REQUEST_BYTES
 from ddbio.dynamodb.client import DataClient
 from ddbio.dynamodb.errors import Kind, ServiceError
 from ddbio.dynamodb.operations import halves
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from ddbio.imports.job import ImportWork
 
 REPORT_REJECTS = 100  # a lane reports at once when it holds so many rejects
+STOP_EXPECTED_S = 5.0  # for the parent to stop a run in which too many records were rejected
 REST_BYTES = 32 * 1024  # of records that wait for the next block: larger ones are no quick batch, and fill the memory
 CLEAN_AFTER_SENDS = 8  # with some of each left unprocessed: then a lane sends what is pending without adding to it
 
@@ -64,6 +66,7 @@ class ImportLane:
         self._reported = Tally()  # all that was counted of the unit up to the last report
         self._report_due_s = 0.0
         self._seat = next(work.context.seats, None)
+        self._most_rejects = REPORT_REJECTS if work.job.reject_count is None else MAX_BATCH_WRITES
         self._interval_s = REPORT_INTERVAL_S if self._seat is None else RECORDED_INTERVAL_S
         self._unclean_sends = 0
 
@@ -274,9 +277,20 @@ class ImportLane:
         await self._report_rejects()
 
     async def _report_rejects(self) -> None:
-        if len(self._rejects) >= REPORT_REJECTS:
+        counted = self._work.job.reject_count is not None
+        held = len(self._rejects) + (len(self._pending) if counted else 0)  # what is pending may be refused, too
+        if held >= self._most_rejects:
             await self._drain()
             self._report()
+            await asyncio.sleep(0)  # nothing else makes a lane wait that has only rejects
+            await self._heed_stop()
+
+    async def _heed_stop(self) -> None:
+        """Raise StopRequested if the run is being stopped; if it is about to be, wait for that."""
+        if self._work.too_many_rejects:
+            await self._context.sleep(STOP_EXPECTED_S)
+            self._work.too_many_rejects = False
+        self._context.sleep.check()
 
     def _note_reject(
         self, offset: int, line: int, record: bytes, code: str, message: str, record_bytes: int | None = None
@@ -320,7 +334,7 @@ class ImportLane:
         if self._context.clock() >= self._report_due_s:
             await self._drain()
             self._report()
-        self._context.sleep.check()
+        await self._heed_stop()
 
     async def _send_pending(self) -> None:
         await self._pause_if(await self._send(self._pending.writes()))
@@ -411,6 +425,7 @@ class ImportLane:
         self._report_due_s = self._context.clock() + self._interval_s
         cursor = ImportCursor(self._clean.offset, self._clean.lines)
         self._context.report(UnitReport(self._unit.number, cursor, tally, rejects, done=done))
+        self._work.rejects_reported(len(rejects))
 
     def _total(self) -> Tally:
         """All that was counted of the unit up to the last clean position; requests up to now."""

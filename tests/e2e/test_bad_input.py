@@ -336,6 +336,66 @@ def test_keys_that_come_again(run_import: Run, simulator: Simulator, tmp_path: P
     assert_holds(simulator, "Orders", [{"id": {"S": f"{n}"}, "n": {"N": f"{70 + n}"}} for n in range(30)])
 
 
+KEYLESS, BROKEN, LONG = '{"ID": "x"}', "no JSON", '{"id": "n", "n": 1e999}'
+
+
+def test_rejects_are_told_by_code_in_the_summary_and_in_the_report(
+    run_import: Run, simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.create_table("Orders", "id:S")
+    (tmp_path / "in").mkdir()
+    good = [as_json(item) for item in plain_items(2000)]
+    (tmp_path / "in" / "a.json").write_text("\n".join([good[0], KEYLESS, *good[1:], *[KEYLESS] * 2000, BROKEN]))
+    (tmp_path / "in" / "b.json").write_text("\n".join([LONG, *[BROKEN] * 30]))
+    done = run_import("-t", "Orders", "-s", "in", "-p", 2, "--report", "report.json")
+    assert (done.code, done.counts["written"], done.counts["rejected"]) == (1, 2000, 2033), done.err
+    assert done.out.splitlines()[2:5] == [
+        "missing-key 2,001, first: a.json line 2: the key 'id' is missing",
+        "bad-json 31, first: a.json line 4002: not valid JSON: " + done.out.splitlines()[3].rpartition("JSON: ")[2],
+        "bad-number 1, first: b.json line 1: 1e999 is out of DynamoDB's range (1E-130 to 9.99...E+125)",
+    ]
+    report = json.loads((tmp_path / "report.json").read_text())["rejects_by_code"]
+    assert {code: kind["count"] for code, kind in report.items()} == {
+        "missing-key": 2001,
+        "bad-json": 31,
+        "bad-number": 1,
+    }
+    first = {**report["missing-key"]["first"], "source": Path(report["missing-key"]["first"]["source"]).name}
+    assert first == {"source": "a.json", "offset": len(good[0]) + 1, "line": 2, "message": "the key 'id' is missing"}
+    assert len(rejects_in(tmp_path / "in.rejects.jsonl")) == 2033
+
+
+@pytest.mark.parametrize("refused_by", ["the import", "the service"])
+def test_an_import_stops_within_a_batch_a_lane_of_the_limit(
+    run_import: Run, simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused_by: str
+) -> None:
+    """However fast the bad records come; and the error has the numbers of the summary."""
+    simulator.create_table("Orders", "id:S")
+    bad = KEYLESS if refused_by == "the import" else None
+    lines = [bad or as_json(item) for item in plain_items(20_000)]
+    (tmp_path / "in.json").write_text("\n".join(lines))
+    if bad is None:
+
+        def refuse_all(item: SimulatorItem) -> None:
+            raise invalid("refused")
+
+        monkeypatch.setattr(writes, "check_item", refuse_all)
+    options = ("-t", "Orders", "-s", "in.json", "-p", 2, "--lanes", 2)
+    done = run_import(*options, "--max-errors", 100, "--report", "report.json")
+    rejected, read = done.counts["rejected"], done.counts["read"]
+    done.assert_error(3, f"{rejected:,} of the {read:,} records read so far were rejected: more than --max-errors")
+    assert 100 < rejected <= 100 + 2 * 2 * 25
+    assert len(rejects_in(tmp_path / "in.rejects.jsonl")) == rejected
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert sum(kind["count"] for kind in report["rejects_by_code"].values()) == rejected
+    assert f" {rejected:,}, first: in.json " in done.out
+    monkeypatch.undo()
+    again = run_import(*options, "--max-errors", "100%")
+    assert (again.counts["read"], again.counts["rejected"]) == (20_000, 20_000 if bad else rejected), again.err
+    total = 20_000 if bad else rejected
+    assert f" {total:,}, first: in.json line 1: " in again.out or bad is None
+
+
 def test_files_of_other_programs_are_named_and_nothing_is_moved(
     run_import: Run, simulator: Simulator, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -317,12 +318,35 @@ def test_a_run_that_cannot_work_is_reported_too(run_import: Run, simulator: Simu
     assert report["error"]["message"] in done.err
 
 
+def test_rejects_by_code_survive_the_death_of_a_worker_and_of_the_parent(
+    start_import: Start, run_import: Run, slow: Simulator, tmp_path: Path
+) -> None:
+    kinds = ['{"ID": "x"}', "no JSON", '{"id": ""}']
+    lines = [as_json(item) if n % 4 else kinds[n // 4 % 3] for n, item in enumerate(plain_items(6000, padding=60))]
+    (tmp_path / "orders.json").write_text("".join(f"{line}\n" for line in lines))
+    with start_import(*IMPORT) as command:
+        command.until(lambda: slow.table("Orders").item_count() > 800)
+        os.kill(command.workers()[0], Signals.SIGKILL)
+        command.until(lambda: slow.table("Orders").item_count() > 2000)
+        kill(command)
+    done = run_import(*IMPORT, "--report", "report.json")
+    assert (done.code, resumed(done), done.counts["rejected"]) == (1, True, 1500), done.err
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert {code: (kind["count"], kind["first"]["line"]) for code, kind in report["rejects_by_code"].items()} == {
+        "missing-key": (500, 1),
+        "bad-json": (500, 5),
+        "empty-key": (500, 9),
+    }
+    assert "empty-key 500, first: orders.json line 9: the key 'id' is empty" in done.out.splitlines()
+    assert (tmp_path / "orders.rejects.jsonl").read_text().count("\n") == 1500
+
+
 def test_too_many_errors_stop_an_import(run_import: Run, slow: Simulator, tmp_path: Path) -> None:
     lines = [as_json(item) if number % 2 else "no JSON" for number, item in enumerate(plain_items(4000, padding=60))]
     (tmp_path / "orders.json").write_text("".join(f"{line}\n" for line in lines))
     done = run_import(*IMPORT, "--max-errors", 100)
     done.assert_error(3, "records read so far were rejected", "--max-errors", "orders.rejects.jsonl")
-    assert 100 < done.counts["rejected"] < 1900
+    assert 100 < done.counts["rejected"] <= 100 + LANES * BATCH
     again = run_import(*IMPORT, "--max-errors", 100)
     again.assert_error(3, "--max-errors")
     assert again.counts["read"] == done.counts["read"], "it is still too many: nothing was done"

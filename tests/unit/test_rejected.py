@@ -85,4 +85,4 @@ def test_what_is_refused_again_keeps_its_place(tmp_path_factory: pytest.TempPath
 def add(path: Any, reject: Reject) -> None:
     rejects = RejectsFile(path)
     rejects.add([reject])
-    rejects.finish([], {})
+    rejects.finish({})

@@ -48,7 +48,7 @@ def path(tmp_path: Path) -> Path:
 def test_a_reject_says_where_and_why(path: Path) -> None:
     rejects = RejectsFile(path)
     rejects.add([Reject("one.json", 2341, 1, 12, "missing-key", "the key 'id' is missing", b'{"a":1}')])
-    rejects.finish(UNITS, {0: ImportCursor(100, 30), 1: ImportCursor(200, 20)})
+    rejects.finish(lines_before(UNITS, {0: ImportCursor(100, 30), 1: ImportCursor(200, 20)}))
     assert contents(path) == [
         {
             "source": "one.json",
@@ -66,7 +66,7 @@ def test_the_record_is_kept_whole(tmp_path_factory: pytest.TempPathFactory, reco
     path = tmp_path_factory.mktemp("rejects") / "x.jsonl"
     rejects = RejectsFile(path)
     rejects.add([reject(record)])
-    rejects.finish(UNITS, {})
+    rejects.finish(lines_before(UNITS, {}))
     (line,) = contents(path)
     kept = base64.b64decode(line["record_base64"]) if "record_base64" in line else line["record"].encode()
     assert kept == record
@@ -75,7 +75,7 @@ def test_the_record_is_kept_whole(tmp_path_factory: pytest.TempPathFactory, reco
 def test_a_record_that_is_no_text_is_kept_in_base64(path: Path) -> None:
     rejects = RejectsFile(path)
     rejects.add([reject(b'{"a":"\xff"}')])
-    rejects.finish(UNITS, {})
+    rejects.finish(lines_before(UNITS, {}))
     (line,) = contents(path)
     assert base64.b64decode(line["record_base64"]) == b'{"a":"\xff"}'
     assert "record" not in line
@@ -107,14 +107,14 @@ def test_a_full_disk_leaves_whole_lines(path: Path, monkeypatch: pytest.MonkeyPa
     assert rejects.count == 1
     monkeypatch.undo()
     rejects.add([reject(b"three")])
-    rejects.finish(UNITS, {})
+    rejects.finish(lines_before(UNITS, {}))
     assert [line["record"] for line in contents(path)] == ["one", "three"]
 
 
 def test_without_rejects_there_is_no_file(path: Path) -> None:
     rejects = RejectsFile(path)
     rejects.add([])
-    rejects.finish(UNITS, {})
+    rejects.finish(lines_before(UNITS, {}))
     assert (rejects.count, path.exists()) == (0, False)
 
 
@@ -126,7 +126,7 @@ def test_the_file_is_private(path: Path, there_before: bool) -> None:
     rejects = RejectsFile(path)
     rejects.add([reject()])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    rejects.finish(UNITS, {})
+    rejects.finish(lines_before(UNITS, {}))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert len(contents(path)) == 1
     assert list(path.parent.iterdir()) == [path]
@@ -143,7 +143,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     link.symlink_to(target)
     rejects = RejectsFile(link)
     rejects.add([reject(b"one")])
-    rejects.finish(UNITS, {})
+    rejects.finish(lines_before(UNITS, {}))
     assert link.is_symlink()
     assert [line["record"] for line in contents(target)] == ["one"]
 
@@ -173,7 +173,7 @@ def test_rejects_get_their_lines_at_the_end(path: Path) -> None:
     rejects = RejectsFile(path)
     rejects.add([reject(unit=2, line=1), reject(unit=0, line=2)])
     rejects.add([reject(unit=3, line=9, source="two.json"), reject(unit=1, line=4)])
-    rejects.finish(UNITS, {0: ImportCursor(105, 3), 3: ImportCursor(100, 6)})
+    rejects.finish(lines_before(UNITS, {0: ImportCursor(105, 3), 3: ImportCursor(100, 6)}))
     assert [line["line"] for line in contents(path)] == [None, 2, 9, 3 + 4]
     assert all(set(line) == {"source", "offset", "line", "code", "message", "record"} for line in contents(path))
 
@@ -191,3 +191,60 @@ def test_a_file_that_somebody_else_made_meanwhile_is_left_alone(tmp_path: Path) 
         assert [line["record"] for line in contents(rejects.path)] == [str(number), "more"]
         assert rejects.state() == (str(rejects.path), 2, rejects.path.stat().st_size, True)
         rejects.close()
+
+
+# --------------------------------------------------------------------------- by code
+
+
+def coded(code: str, offset: int, *, source: str = "/data/one.json", unit: int = 0, line: int = 1) -> Reject:
+    return Reject(source, offset, unit, line, code, f"message of\n{offset}", b"{}")
+
+
+def test_rejects_are_counted_by_code_with_the_first_in_the_sources(path: Path) -> None:
+    """Not the first that was reported: lanes find them in any order."""
+    rejects = RejectsFile(path)
+    rejects.add([coded("missing-key", 700, unit=1, line=4), coded("bad-json", 5, source="/data/two.json", line=2)])
+    rejects.add([coded("missing-key", 30, line=3), coded("missing-key", 1, source="/data/two.json")])
+    before = {("/data/one.json", 0): 1, ("/data/two.json", 0): 0}
+    assert [kind.describe() for kind in rejects.kinds(before)] == [
+        "missing-key 3, first: one.json line 4: message of 30",
+        "bad-json 1, first: two.json line 2: message of 5",
+    ]
+    assert [kind.line for kind in rejects.kinds({})] == [None, None]
+    assert rejects.kinds({})[1].describe() == "bad-json 1, first: two.json byte 5: message of 5"
+    first = {"source": "/data/one.json", "offset": 30, "line": 4, "message": "message of 30"}
+    assert rejects.kinds(before)[0].as_json() == {"count": 3, "first": first}
+
+
+CODES = st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(0, 99)), max_size=20)
+
+
+@given(CODES, CODES, st.booleans())
+def test_the_counts_by_code_survive_a_crash_at_any_moment(
+    tmp_path_factory: pytest.TempPathFactory,
+    known: list[tuple[str, int]],
+    lost: list[tuple[str, int]],
+    finished: bool,
+) -> None:
+    """What the journal does not know is not counted; it is found again."""
+    path = tmp_path_factory.mktemp("rejects") / "x.jsonl"
+    rejects = RejectsFile(path)
+    rejects.add([coded(code, offset) for code, offset in known])
+    before, state = {("/data/one.json", 0): 10}, rejects.state()
+    expected = rejects.kinds(before)
+    if finished:
+        rejects.finish(before)
+    else:
+        rejects.add([coded(code, offset) for code, offset in lost])
+    again = RejectsFile(Path(state[0]), *state[1:])
+    assert again.kinds(before) == expected
+    assert sum(kind.count for kind in expected) == again.count == len(known)
+    for each in (rejects, again):
+        each.close()
+
+
+def test_long_messages_of_the_service_are_cut(path: Path) -> None:
+    rejects = RejectsFile(path)
+    rejects.add([Reject("-", 0, 0, 1, "ValidationException", "x" * 5000, b"{}")])
+    (kind,) = rejects.kinds({("-", 0): 0})
+    assert kind.describe() == f"ValidationException 1, first: standard input line 1: {'x' * 200}..."

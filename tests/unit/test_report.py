@@ -13,7 +13,7 @@ from ddbio.books.accounts import Past, Result
 from ddbio.books.report import check_report_path, reported
 from ddbio.books.state import state_root
 from ddbio.errors import DdbioError, Stopped, TransferError, UsageError
-from ddbio.imports.rejects import ErrorLimit
+from ddbio.imports.reject_limit import ErrorLimit
 from ddbio.options import AwsSettings, ImportOptions
 from ddbio.output_paths import Protected
 from ddbio.units import Tally
@@ -172,7 +172,7 @@ def test_the_report_in_the_job_s_folder_is_not_put_among_the_sources(tmp_path: P
     ],
 )
 def test_how_many_errors_are_too_many(text: str | None, read: int, rejected: int, too_many: bool) -> None:
-    passed = ErrorLimit.parse(text).passed(Tally(read=read, rejected=rejected), "rejects.jsonl")  # type: ignore[arg-type]
+    passed = ErrorLimit.parse(text).passed(Tally(read=read, rejected=rejected), "rejects.jsonl")
     assert (passed is not None) == too_many
     if passed is not None:
         assert f"{rejected:,} of the {read:,} records" in passed.message
