@@ -3,5 +3,7 @@
 caps      what the cap is, and where it comes from
 governor  one token bucket for all processes, in shared memory
 buckets   its arithmetic
+window    what the pages of the last second cost, for requests whose cost is known from their answer alone
 pacer     a worker's side of it: asks, sleeps, asks again
+page_pacer  the same for pages
 """

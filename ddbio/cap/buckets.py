@@ -61,10 +61,11 @@ class TokenBucket:
     cut_at_s: float = -math.inf
     measured: float = 0.0  # units per second, a decaying average
     measured_at_s: float = 0.0
+    burst_s: float = BURST_S
 
     FIELDS: ClassVar = (
         *("cap", "rate", "updated_s", "born_s", "supply", "reserved", "cut_to", "cut_at_s"),
-        *("measured", "measured_at_s"),
+        *("measured", "measured_at_s", "burst_s"),
     )
     RATE_AT: ClassVar = 1
 
@@ -77,7 +78,7 @@ class TokenBucket:
 
     @property
     def burst(self) -> float:
-        return 0.0 if math.isinf(self.rate) else self.rate * BURST_S
+        return 0.0 if math.isinf(self.rate) else self.rate * self.burst_s
 
     def refill(self, now_s: float) -> None:
         elapsed_s = now_s - self.updated_s

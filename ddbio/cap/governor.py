@@ -12,6 +12,9 @@ own. Amounts are tuples, one number a budget, the table first. Protocol of use, 
 4. `throttled(budget)` when the table says it gives less than the cap: the effective rate is cut, once an interval and
    not once a worker, and feels its way back to the cap.
 
+Pages of a scan cost what their answer says, and have methods of their own: `reserve_page`, `start_page` until it says
+that the page starts, `settle_page`. They hold the first budget to the rules of `ddbio.cap.window`.
+
 `LocalGovernor` is a governor in this process, `SharedGovernor` one in shared memory for all processes of a job; the
 arithmetic of both is `ddbio.cap.buckets`.
 """
@@ -27,13 +30,15 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ddbio.cap.buckets import UNCAPPED, Budgets, TokenBucket, Units
+from ddbio.cap.window import PageBudget, PageCost, PageStart, Window
 from ddbio.errors import TransferError
 
 Answer = TypeVar("Answer")
 
+_NUMBER_BYTES = 8  # a double
 _ROOM_BYTES = 16_384  # of the shared file to begin with: more than a table with all the indexes it may have needs
 
 
@@ -43,6 +48,12 @@ class Governor(Protocol):
     def reserve(self, costs: Units) -> Units: ...
     def wait_s(self, tickets: Units) -> float: ...
     def settle(self, returned: Units, consumed: Units) -> None: ...
+
+    def reserve_page(self, units: float) -> float: ...
+    def start_page(self, ticket: float, most: float) -> PageStart:
+        """most: the most that the page can cost."""
+
+    def settle_page(self, page: PageCost) -> None: ...
 
     def throttled(self, budget: int | None, *, hot: bool = False) -> None:
         """budget: which one was short; None where the service did not say. hot: only a range of keys is."""
@@ -57,12 +68,26 @@ class Governor(Protocol):
         """When anything of the job was last consumed, on the governor's clock; takes no lock."""
 
 
+class Pacing(Protocol):
+    """A worker's side of it, as those see it who send requests: `Pacer`, and `PagePacer` for pages."""
+
+    async def acquire(self, costs: Units) -> Any:
+        """Return when a request that probably costs this may start; what `settle` wants to have back."""
+
+    def settle(self, claim: Any, consumed: Units, *, in_vain: bool = False, answered: bool = True) -> None: ...
+    def throttled(self, budget: int | None, *, hot: bool = False) -> None: ...
+    def left_unprocessed(self) -> None: ...
+    def request_units(self) -> Units: ...
+    def progress_s(self) -> float: ...
+
+
 class LocalGovernor:
     """A governor for one process: the inline engine, tests, one executor of a cluster with its share of the cap."""
 
     def __init__(self, *caps: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._budgets = Budgets.of(caps or (UNCAPPED,), clock())
+        self._window = Window([0.0] * Window.FIELDS)
 
     def reserve(self, costs: Units) -> Units:
         return self._budgets.reserve(self._clock(), costs)
@@ -72,6 +97,15 @@ class LocalGovernor:
 
     def settle(self, returned: Units, consumed: Units) -> None:
         self._budgets.settle(self._clock(), returned, consumed)
+
+    def reserve_page(self, units: float) -> float:
+        return PageBudget(self._budgets, self._window).reserve(self._clock(), units)
+
+    def start_page(self, ticket: float, most: float) -> PageStart:
+        return PageBudget(self._budgets, self._window).start(self._clock(), ticket, most)
+
+    def settle_page(self, page: PageCost) -> None:
+        PageBudget(self._budgets, self._window).settle(self._clock(), page)
 
     def throttled(self, budget: int | None, *, hot: bool = False) -> None:
         self._budgets.throttled(self._clock(), budget, hot=hot)
@@ -106,10 +140,13 @@ class SharedGovernor:
         self._clock = clock
         self._fields = struct.Struct(f"={len(TokenBucket.FIELDS) * budgets + len(Budgets.SHARED_FIELDS)}d")
         self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        size = self._SLOTS_AT + 2 * self._fields.size
+        window_at = self._SLOTS_AT + 2 * self._fields.size
+        size = window_at + Window.FIELDS * _NUMBER_BYTES
         if os.fstat(self._file).st_size < size:
             os.ftruncate(self._file, size)
         self._memory = mmap.mmap(self._file, size)
+        self._cells = memoryview(self._memory)[window_at:].cast("d")
+        self._window = Window(self._cells)
 
     @classmethod
     def create(cls, *caps: float, clock: Callable[[], float] = time.monotonic) -> SharedGovernor:
@@ -137,6 +174,15 @@ class SharedGovernor:
 
     def settle(self, returned: Units, consumed: Units) -> None:
         self._locked(lambda budgets: budgets.settle(self._clock(), returned, consumed))
+
+    def reserve_page(self, units: float) -> float:
+        return self._locked(lambda budgets: PageBudget(budgets, self._window).reserve(self._clock(), units))
+
+    def start_page(self, ticket: float, most: float) -> PageStart:
+        return self._locked(lambda budgets: PageBudget(budgets, self._window).start(self._clock(), ticket, most))
+
+    def settle_page(self, page: PageCost) -> None:
+        self._locked(lambda budgets: PageBudget(budgets, self._window).settle(self._clock(), page))
 
     def throttled(self, budget: int | None, *, hot: bool = False) -> None:
         self._locked(lambda budgets: budgets.throttled(self._clock(), budget, hot=hot))
@@ -174,6 +220,7 @@ class SharedGovernor:
         return self._SLOTS_AT + (index % 2) * self._fields.size
 
     def close(self) -> None:
+        self._cells.release()
         self._memory.close()
         os.close(self._file)
 

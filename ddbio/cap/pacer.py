@@ -137,20 +137,20 @@ class Pacer:
         """When anything of the job was last consumed."""
         return self._governor.progress_s()
 
-    async def acquire(self, costs: Units) -> None:
-        """Return when `costs` may be consumed. One `settle` follows each return."""
+    async def acquire(self, costs: Units) -> Units:
+        """Return when `costs` may be consumed. One `settle` follows each return, with what was returned."""
         now_s = self._clock()
         if now_s - self._rates_at_s > RATES_FOR_S:
             self._look(now_s)
         if self._led:
             if await self._wait_for_turn(costs):
-                return
+                return costs
         else:
             if self._capped and now_s - self._granted_s > KEEP_GRANT_S:
                 self._give_back()
             if self._may_go(costs):
                 self._go(costs)
-                return
+                return costs
         self._led = True
         try:
             while not self._may_go(costs):
@@ -158,6 +158,7 @@ class Pacer:
             self._go(costs)
         finally:
             self._pass_on()
+        return costs
 
     def settle(self, estimated: Units, consumed: Units, *, in_vain: bool = False, answered: bool = True) -> None:
         """After the answer: what was estimated for the request, and what it consumed.

@@ -12,12 +12,12 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from ddbio.cap.buckets import Units
-from ddbio.cap.pacer import Pacer
+from ddbio.cap.governor import Pacing
 from ddbio.capacity import item_size_bytes, write_units
 from ddbio.dynamodb.errors import UNKNOWN_KEYS, Kind, ServiceError, parse_error
 from ddbio.dynamodb.operations import Operation
@@ -70,7 +70,7 @@ class DataClient:
         self,
         connection: Connection,
         signer: Signer,
-        pacer: Pacer,
+        pacer: Pacing,
         *,
         sleep: Callable[[float], Awaitable[None]],
         say: Callable[[str], None],
@@ -105,13 +105,13 @@ class DataClient:
         """
         may_be_applied = False
         while True:
-            await self._pacer.acquire(estimate)
+            claim = await self._pacer.acquire(estimate)
             self.tally.requests += 1
             try:
                 reply = await self._attempt_once(operation, body)
             except WireError as failure:
                 may_be_applied |= failure.sent
-                self._pacer.settle(estimate, estimate if failure.sent else _nothing(estimate), answered=False)
+                self._pacer.settle(claim, estimate if failure.sent else _nothing(estimate), answered=False)
                 if failure.hint:
                     raise AbortError(str(failure), failure.hint) from None
                 self.tally.retries += 1
@@ -120,14 +120,15 @@ class DataClient:
             except ServiceError as failure:
                 failure.applied_before = may_be_applied
                 may_be_applied |= failure.status >= 500
-                self._refused(operation, failure, estimate, condition_units)
+                spent = (_spent_on_condition(failure, condition_units), *_nothing(estimate[1:]))
+                self._refused(operation, failure, claim, spent)
                 await self.pause(str(failure), failure.hint)
             else:
                 left_over = operation.left_over(reply)
                 self.consumed = operation.consumed(reply) or estimate
                 if not left_over:  # else: 200, but perhaps nothing was done; see `left_unprocessed`
                     self._succeeded()
-                self._pacer.settle(estimate, self.consumed, in_vain=left_over)
+                self._pacer.settle(claim, self.consumed, in_vain=left_over)
                 self.tally.units += sum(self.consumed)
                 return reply
 
@@ -169,16 +170,13 @@ class DataClient:
             self._connection.close()
             raise WireError("garbage", f"the answer is not what was asked for: {exc}", sent=True) from None
 
-    def _refused(
-        self, operation: Operation[Reply], failure: ServiceError, estimate: Units, condition_units: float
-    ) -> None:
+    def _refused(self, operation: Operation[Reply], failure: ServiceError, claim: Any, spent: Units) -> None:
         """Settle and count a refusal; raise it where no repetition helps."""
         throttles = explain(failure.reasons, operation.budgets)
         hot = all(throttle.hot for throttle in throttles)  # hot keys leave the table's budget to others
         in_vain = failure.kind is Kind.THROTTLED and not hot
-        spent = _spent_on_condition(failure, condition_units)
-        self.tally.units += spent
-        self._pacer.settle(estimate, (spent, *_nothing(estimate[1:])), in_vain=in_vain)
+        self.tally.units += sum(spent)
+        self._pacer.settle(claim, spent, in_vain=in_vain)
         if failure.kind is Kind.THROTTLED:
             self.tally.throttled += 1
             for reason in dict.fromkeys(each.reason for each in failure.reasons) or [failure.name]:

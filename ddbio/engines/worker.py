@@ -16,8 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ddbio.cap.governor import Governor
+from ddbio.cap.governor import Governor, Pacing
 from ddbio.cap.pacer import Pacer
+from ddbio.cap.page_pacer import PagePacer
 from ddbio.credentials import KeysProvider
 from ddbio.engines.recorder import Seat
 from ddbio.errors import DdbioError
@@ -85,11 +86,15 @@ class WorkerContext:
     clock: Callable[[], float] = time.monotonic
     share: float = 1.0
     seats: Iterator[Seat] = field(default_factory=lambda: iter(()))
-    pacer: Pacer = field(init=False)
+    pacer: Pacing = field(init=False)
     _said: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.pacer = Pacer(self.governor, self.sleep, self.clock, share=self.share)
+
+    def pace_pages(self, most_units: float) -> None:
+        """The requests of this worker are pages from now on. most_units: the most that one can cost."""
+        self.pacer = PagePacer(self.governor, most_units, self.sleep, self.clock)
 
     def say(self, sentence: str) -> None:
         """Tell the user something about the run, once."""

@@ -74,6 +74,7 @@ class ExportWork:
         self.transform = open_transform(job.transform)
         self.scan = self._scan_operation()
         self.storage = open_storage(job.destination, job.aws, context.keys) if job.destination != STDOUT else None
+        context.pace_pages(most_page_units(job.consistent_read))
         self.new_client = job.data_plane.open(context, job.table)
         self.page_size = PageSize(
             lambda: context.pacer.request_units()[0], job.item_bytes, consistent=job.consistent_read
@@ -97,21 +98,28 @@ class ExportWork:
         return kind(self.storage, self.job, self.format, unit)
 
 
+def most_page_units(consistent: bool) -> float:
+    """What no page costs more than: 1 MB, and the item that crosses it."""
+    return page_read_units(MAX_PAGE_BYTES + 1, consistent)
+
+
 class PageSize:
     """How large a page to ask for and what it will cost, learned from the pages seen so far. Shared by the lanes.
 
     most_units: what one request should cost at most; asked for each time, for a cap may change. A page that would
-        cost more is made smaller with `Limit`.
+        cost more is made smaller with `Limit`. Items vary, and a limit counts items: it is chosen so that also a page
+        of items that are larger than the mean, by what pages deviated lately, costs no more.
     """
 
-    _WEIGHT = 0.3  # of the newest page in the average
+    _WEIGHT = 0.3  # of the newest page in the averages
 
     def __init__(self, most_units: Callable[[], float], item_bytes: float, *, consistent: bool) -> None:
         self._most_units = most_units
-        self._full_units = page_read_units(MAX_PAGE_BYTES + 1, consistent)
+        self._full_units = most_page_units(consistent)
         self._bytes_per_unit = MAX_PAGE_BYTES / page_read_units(MAX_PAGE_BYTES, consistent)
         self._least_units = page_read_units(0, consistent)
         self._item_bytes = item_bytes
+        self._deviation_bytes = 0.0  # of an item, from page to page
         self._page_units = self._full_units  # the first request is cautious: it reserves a full page
 
     @property
@@ -122,12 +130,12 @@ class PageSize:
             return None
         if not self._item_bytes:
             return FIRST_LIMIT
-        return max(1, math.floor(allowed_units * self._bytes_per_unit / self._item_bytes))
+        large_bytes = self._item_bytes + self._deviation_bytes
+        return max(1, math.floor(allowed_units * self._bytes_per_unit / large_bytes))
 
     @property
     def estimate(self) -> float:
-        """Units to reserve for the next page. Close, also at first: what is reserved and not used comes back as a
-        burst."""
+        """Units to reserve for the next page."""
         return self.estimate_of(self.limit)
 
     def estimate_of(self, limit: int | None) -> float:
@@ -139,10 +147,15 @@ class PageSize:
     def learn(self, items: int, units: float) -> None:
         self._page_units += self._WEIGHT * (units - self._page_units)
         if items:
-            size = units * self._bytes_per_unit / items
-            self._item_bytes = (
-                size if not self._item_bytes else self._item_bytes + self._WEIGHT * (size - self._item_bytes)
-            )
+            self._learn_item(units * self._bytes_per_unit / items)
+
+    def _learn_item(self, size_bytes: float) -> None:
+        if not self._item_bytes:
+            self._item_bytes, self._deviation_bytes = size_bytes, size_bytes / 2
+            return
+        off_bytes = size_bytes - self._item_bytes
+        self._item_bytes += self._WEIGHT * off_bytes
+        self._deviation_bytes += self._WEIGHT * (abs(off_bytes) - self._deviation_bytes)
 
 
 class ExportLane:

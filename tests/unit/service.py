@@ -42,8 +42,9 @@ class RecordingPacer:
         self.progressed_s = -math.inf
         self.most_units = math.inf
 
-    async def acquire(self, costs: tuple[float, ...]) -> None:
+    async def acquire(self, costs: tuple[float, ...]) -> tuple[float, ...]:
         self.acquired.append(costs)
+        return costs
 
     def settle(
         self, estimated: tuple[float, ...], consumed: tuple[float, ...], *, in_vain: bool = False, **_: object
@@ -89,8 +90,13 @@ def served_by(act: Act) -> Iterator[None]:
         yield
 
 
+class UnpacedContext(WorkerContext):
+    def pace_pages(self, most_units: float) -> None:
+        pass
+
+
 def worker_context(report: Callable[[Event], None], sleep: FakeSleep, clock: Clock) -> WorkerContext:
-    context = WorkerContext(LocalGovernor(), lambda: Keys("AKID", "secret"), report, sleep, clock)  # type: ignore[arg-type]
+    context = UnpacedContext(LocalGovernor(), lambda: Keys("AKID", "secret"), report, sleep, clock)  # type: ignore[arg-type]
     context.pacer = RecordingPacer()  # type: ignore[assignment]
     return context
 

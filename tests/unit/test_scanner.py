@@ -356,12 +356,24 @@ def test_pages_cost_no_more_than_a_request_may(
 def test_the_size_of_items_is_learned() -> None:
     page_size = PageSize(lambda: 10.0, 0.0, consistent=False)
     assert page_size.limit == FIRST_LIMIT
-    page_size.learn(10, 5.0)  # 4 KB each
-    assert page_size.limit == 20
+    page_size.learn(10, 5.0)  # 4 KB each; half of it more, for all that is known
+    assert page_size.limit == 13
     for _ in range(30):
         page_size.learn(20, 5.0)  # 2 KB each
     assert page_size.limit in (39, 40)
     assert page_size.estimate == pytest.approx(10, rel=0.03)
+
+
+def test_pages_that_vary_are_asked_for_in_smaller_steps() -> None:
+    """Of items of 1 KB and of 3 KB in turn, no page costs much more than a request may: by the mean, half more."""
+    page_size = PageSize(lambda: 10.0, 0.0, consistent=False)
+    for turn in range(40):
+        limit = page_size.limit
+        assert limit is not None
+        item_bytes = (1024, 3 * 1024)[turn % 2]
+        assert turn < 4 or limit * item_bytes / 8192 <= 12.0  # once it has seen both
+        page_size.learn(limit, limit * item_bytes / 8192)
+    assert limit is not None and limit > 15  # and they are not cut to nothing
 
 
 def test_small_pages_are_not_reserved_as_full_ones() -> None:
