@@ -7,21 +7,25 @@ because a change must not be written before what it changes: none begins before 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ddbio.errors import UsageError
 from ddbio.formats import FormatSpec
 from ddbio.layouts.native import NativeExport, doubts, in_order, read_export
+from ddbio.layouts.own import OLD_MANIFEST_NAME, read_manifest
 from ddbio.planning import Source
 from ddbio.storage import STDIN, SourceFile, Storages
+from ddbio.storage.names import PassedOver
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """files: those that belong to no export, standard input among them. exports: in their order."""
+    """files: those that belong to no export, standard input among them. exports: in their order. passed_over: files
+    that were met and are none of them."""
 
     files: tuple[SourceFile, ...]
     exports: tuple[NativeExport, ...]
+    passed_over: PassedOver = field(default_factory=PassedOver)
 
     def all_files(self) -> list[SourceFile]:
         return [*self.files, *(file for export in self.exports for file, _ in export.files)]
@@ -45,7 +49,8 @@ class Found:
         return " and ".join(["standard input"] * self.has_stdin + [size] * bool(files or not self.has_stdin))
 
     def remarks(self) -> Iterator[str]:
-        """What the user should know of the exports."""
+        """What the user should know of the exports, and of what is not imported."""
+        yield from map("Sources: {}".format, self.passed_over.describe({file.uri for file in self.all_files()}))
         yield from (export.describe() for export in self.exports)
         yield from doubts(self.exports)
 
@@ -68,15 +73,25 @@ def find_sources(uris: Sequence[str], suffixes: tuple[str, ...], storages: Stora
     """Raises UsageError where a source is missing, nothing matches, or an export is not what it should be."""
     files: dict[str, SourceFile] = {}
     exports: dict[str, NativeExport] = {}
+    passed_over = PassedOver()
     for uri in dict.fromkeys(uris):
         export = read_export(uri, storages) if uri != STDIN else None
         if export is not None:
             exports[export.uri] = export
         else:
-            files.update((file.uri, file) for file in storages.list_files(uri, suffixes))
+            found = storages.list_files(uri, suffixes, passed_over)
+            files.update((file.uri, file) for file in found if not _is_old_manifest(file, uri, storages))
     of_exports = {file.uri for export in exports.values() for file, _ in export.files}
     rest = tuple(file for file in files.values() if file.uri not in of_exports)
-    return Found(rest, tuple(in_order(list(exports.values()))))
+    return Found(rest, tuple(in_order(list(exports.values()))), passed_over)
+
+
+def _is_old_manifest(file: SourceFile, source: str, storages: Storages) -> bool:
+    """Whether a `manifest.json` that a folder or a glob has is what this program once wrote beside the data: its
+    content says that. One that is spelled is taken for data."""
+    if file.uri.rpartition("/")[2] != OLD_MANIFEST_NAME or source.endswith(OLD_MANIFEST_NAME):
+        return False
+    return read_manifest(file, storages.of(file.uri)) is not None
 
 
 def _sources_of(export: NativeExport) -> Iterator[Source]:

@@ -29,6 +29,7 @@ from ddbio.errors import UsageError
 from ddbio.options import AwsSettings
 
 if TYPE_CHECKING:
+    from ddbio.storage.names import PassedOver
     from ddbio.storage.stdin import StandardInput
 
 __all__ = ["Output", "SourceFile", "Storage", "Storages", "WrittenFile", "absolute", "join", "open_storage"]
@@ -110,9 +111,13 @@ class Storage(Protocol):
 
     remote: bool
 
-    def list_files(self, uri: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
+    def list_files(
+        self, uri: str, suffixes: tuple[str, ...], passed_over: PassedOver | None = None
+    ) -> list[SourceFile]:
         """What `uri` names, sorted by uri: a file; a folder or prefix (recursive, names ending in one of
         `suffixes`); a glob. A file named outright is taken whatever its suffix.
+
+        passed_over: gets the files that are left out.
 
         Raises UsageError when it does not exist, cannot be read, or nothing matches; TransferError when the
         service could not be reached.
@@ -230,9 +235,13 @@ class Storages:
                 self._opened[scheme] = open_storage(uri, self._settings, self._keys)
             return self._opened[scheme]
 
-    def list_files(self, uri: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
+    def list_files(
+        self, uri: str, suffixes: tuple[str, ...], passed_over: PassedOver | None = None
+    ) -> list[SourceFile]:
         """See `Storage.list_files`. `-` is standard input."""
-        return self.stdin().list_files() if uri == STDIN else self.of(uri).list_files(uri, suffixes)
+        if uri == STDIN:
+            return self.stdin().list_files()
+        return self.of(uri).list_files(uri, suffixes, passed_over)
 
     def read_range(self, file: SourceFile, start: int, stop: int) -> bytes:
         """See `Storage.read_range`; of a stream, `StandardInput.read_range`."""

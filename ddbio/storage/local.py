@@ -21,7 +21,7 @@ from ddbio.errors import TransferError, UsageError
 from ddbio.storage import SourceFile
 from ddbio.storage.local_listing import list_local, local_path, version_of
 from ddbio.storage.local_output import LocalOutput, create_local, finished_name, part_path, reopen_local
-from ddbio.storage.names import check_output_name, is_hidden
+from ddbio.storage.names import PassedOver, check_output_name, is_hidden
 
 _MAX_OPEN_FILES = 32
 
@@ -34,8 +34,10 @@ class LocalStorage:
     def __init__(self) -> None:
         self._open_files = _OpenFiles()
 
-    def list_files(self, uri: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
-        return list_local(uri, suffixes)
+    def list_files(
+        self, uri: str, suffixes: tuple[str, ...], passed_over: PassedOver | None = None
+    ) -> list[SourceFile]:
+        return list_local(uri, suffixes, passed_over)
 
     def read_range(self, file: SourceFile, start: int, stop: int) -> bytes:
         stop = min(stop, file.size_bytes)

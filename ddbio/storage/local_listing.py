@@ -20,10 +20,12 @@ from ddbio.errors import UsageError
 from ddbio.storage import SourceFile
 from ddbio.storage.names import (
     Glob,
+    PassedOver,
     has_magic,
     is_any_depth,
     is_data_file,
-    is_hidden,
+    is_passed_over,
+    matches_any_name,
     matches_component,
     spoken_list,
 )
@@ -48,22 +50,17 @@ def version_of(status: os.stat_result) -> str:
     return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
 
 
-def list_local(uri: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
+def list_local(uri: str, suffixes: tuple[str, ...], passed_over: PassedOver | None = None) -> list[SourceFile]:
     """See `Storage.list_files`. A path with glob characters that exists as it is spelled is that file or folder."""
     path = local_path(uri)
     try:
-        files = [_source_file(found) for found in _find(path, suffixes, folders_only=uri.endswith("/"))]
+        listing = _Listing(suffixes, passed_over or PassedOver())
+        files = [_source_file(found) for found in listing.find(path, folders_only=uri.endswith("/"))]
     except OSError as error:
         raise unreadable(Path(error.filename or path), error) from error
     if not files:
         raise _nothing_matched(path, suffixes)
     return sorted(files, key=lambda file: file.uri)
-
-
-def _find(path: Path, suffixes: tuple[str, ...], *, folders_only: bool) -> set[Path]:
-    if has_magic(str(path)) and not path.exists():
-        return set(_glob(Glob.parse(f"{path}{'/' * folders_only}"), suffixes))
-    return set(_data_files(path, suffixes)) if path.is_dir() else {path}
 
 
 def _source_file(path: Path) -> SourceFile:
@@ -81,8 +78,9 @@ def _source_file(path: Path) -> SourceFile:
     return SourceFile(str(path), status.st_size, version_of(status))
 
 
-def _tree(top: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Every folder from `top` down that is not hidden, with the names of what is in it that is no folder."""
+def _tree(top: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Every folder from `top` down that is not passed over, with the names in it that are no folders, and with the
+    folders in it that are passed over."""
     seen: set[tuple[int, int]] = set()
     pending = [top]
     while pending:
@@ -93,8 +91,10 @@ def _tree(top: Path) -> Iterator[tuple[Path, list[str]]]:
         seen.add((status.st_dev, status.st_ino))
         with os.scandir(folder) as scan:
             entries = sorted(scan, key=lambda entry: entry.name, reverse=True)
-        yield folder, [entry.name for entry in entries if not _is_folder(entry)]
-        pending += [Path(entry.path) for entry in entries if _is_folder(entry) and not is_hidden(entry.name)]
+        folders = [entry.name for entry in entries if _is_folder(entry)]
+        files = [entry.name for entry in entries if not _is_folder(entry)]
+        yield folder, files, [name for name in folders if is_passed_over(name)]
+        pending += [folder / name for name in folders if not is_passed_over(name)]
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -104,35 +104,72 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _data_files(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    for parent, names in _tree(folder):
-        yield from (parent / name for name in names if is_data_file(name, suffixes))
+class _Listing:
+    """What one path names, and what is passed over on the way."""
+
+    def __init__(self, suffixes: tuple[str, ...], passed_over: PassedOver) -> None:
+        self._suffixes = suffixes
+        self._passed_over = passed_over
+        self._root = ""
+
+    def find(self, path: Path, *, folders_only: bool) -> set[Path]:
+        if has_magic(str(path)) and not path.exists():
+            glob = Glob.parse(f"{path}{'/' * folders_only}")
+            self._root = glob.root
+            return set(self._glob(glob))
+        self._root = f"{path}/"
+        return set(self._data_files(path)) if path.is_dir() else {path}
+
+    def _data_files(self, folder: Path) -> Iterator[Path]:
+        for parent, names, not_entered in _tree(folder):
+            for name in not_entered:
+                self._pass_over(parent / name)
+            for name in names:
+                if is_data_file(name, self._suffixes):
+                    yield parent / name
+                else:
+                    self._pass_over(parent / name)
+
+    def _pass_over(self, path: Path) -> None:
+        """A file, or all files below a folder, as far as it can be looked into."""
+        for each in _files_below(path):
+            self._passed_over.add(each, each.removeprefix(self._root))
+
+    def _glob(self, glob: Glob) -> Iterator[Path]:
+        for path in self._expand(Path(glob.root), glob.parts):
+            if path.is_dir():
+                yield from self._data_files(path)
+            elif glob.takes_file(path.name):
+                yield path
+            elif not glob.folders_only:
+                self._pass_over(path)
+
+    def _expand(self, folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
+        """The paths below `folder` that match the components `parts`. Only folders that can match are opened."""
+        if not parts:
+            yield folder
+        elif folder.is_dir():
+            for path in self._matches(folder, parts[0], last=len(parts) == 1):
+                yield from self._expand(path, parts[1:])
+
+    def _matches(self, folder: Path, part: str, *, last: bool) -> Iterator[Path]:
+        if is_any_depth(part):
+            yield from (path for path, *_ in _tree(folder))
+        elif has_magic(part):
+            for path in folder.iterdir():
+                if matches_component(part, path.name):
+                    yield path
+                elif last and matches_any_name(part, path.name):
+                    self._pass_over(path)
+        elif os.path.lexists(folder / part):
+            yield folder / part
 
 
-def _glob(glob: Glob, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    for path in _expand(Path(glob.root), glob.parts):
-        if path.is_dir():
-            yield from _data_files(path, suffixes)
-        elif glob.takes_file(path.name):
-            yield path
-
-
-def _expand(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
-    """The paths below `folder` that match the components `parts`. Only folders that can match are opened."""
-    if not parts:
-        yield folder
-    elif folder.is_dir():
-        for path in _matches(folder, parts[0]):
-            yield from _expand(path, parts[1:])
-
-
-def _matches(folder: Path, part: str) -> Iterator[Path]:
-    if is_any_depth(part):
-        yield from (path for path, _names in _tree(folder))
-    elif has_magic(part):
-        yield from (path for path in folder.iterdir() if matches_component(part, path.name))
-    elif os.path.lexists(folder / part):
-        yield folder / part
+def _files_below(path: Path) -> Iterator[str]:
+    if path.is_symlink() or not path.is_dir():
+        yield str(path)
+    for parent, _, names in os.walk(path):  # errors are nothing to stop for: none of it is read
+        yield from (os.path.join(parent, name) for name in names)  # noqa: PTH118 - as os.walk gives them
 
 
 def unreadable(path: Path, error: OSError) -> UsageError:

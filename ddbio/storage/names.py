@@ -1,8 +1,12 @@
 """Which names are data, which are ours, and what a glob means: pure rules, the same on disk and on S3.
 
-- A name that begins with a dot is hidden: never found by walking a folder or by a wildcard, only when it is spelled.
-- Inside a folder the files this tool (or DynamoDB's own export) writes beside the data are skipped: manifests and
-  rejects. Naming one outright, or by a glob that ends in its name, takes it.
+- A name that begins with a dot or an underscore is passed over: it is never found by walking a folder or by a
+  wildcard, only when it is spelled. Hadoop, Spark and Hive write what is not data under such names (`_SUCCESS`,
+  `_temporary`, `_delta_log`, `.part-0.crc`) and pass over them, too. A file that an export of this program wrote is
+  data even if its table's name begins with an underscore.
+- Inside a folder the files that are written beside the data are passed over: manifests and rejects. Naming one
+  outright, or by a glob that ends in its name, takes it. Whether a `manifest.json` is one, its content says
+  (`ddbio.imports.sources`).
 - A glob is matched component by component: `*`, `?` and `[..]` stay inside one, `**` spans any number of them. What
   it matches is taken whatever its suffix, as after the shell's own expansion; a folder it matches is walked, and
   in there the suffixes count again.
@@ -13,19 +17,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from ddbio.errors import UsageError
 
 Parts = tuple[str, ...]
 
-# The first two are ours, of today and of earlier; the others lie beside the data folder of a native export.
-MANIFEST_NAMES = ("_manifest.json", "manifest.json", "manifest-summary.json", "manifest-files.json")
+# The first is ours; the others lie beside the data folder of a native export.
+MANIFEST_NAMES = ("_manifest.json", "manifest-summary.json", "manifest-files.json")
 REJECTS_SUFFIX = ".rejects.jsonl"
 COMPRESSED_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
 
+_OWN_FILE = re.compile(r".+-\d{4,}-\d{5,}\.[a-z.]+")
 _MAGIC = re.compile(r"[*?[]")
 _ANY_DEPTH = "**"
 
@@ -39,6 +44,11 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".")
 
 
+def is_passed_over(name: str) -> bool:
+    """Whether a component of a path is no data, nor anything below it, unless it is spelled."""
+    return is_hidden(name) or (name.startswith("_") and _OWN_FILE.fullmatch(name) is None)
+
+
 def is_service_file(name: str) -> bool:
     """Whether `name` is a file written beside the data, not data itself."""
     return name in MANIFEST_NAMES or name.endswith(REJECTS_SUFFIX)
@@ -47,7 +57,7 @@ def is_service_file(name: str) -> bool:
 def is_data_file(name: str, suffixes: tuple[str, ...]) -> bool:
     """Whether a file of this name, met while walking a folder, is one to read."""
     endings, plain_name = tuple(suffix.lower() for suffix in suffixes), without_compression(name)
-    return not is_hidden(name) and not is_service_file(plain_name) and plain_name.lower().endswith(endings)
+    return not is_passed_over(name) and not is_service_file(plain_name) and plain_name.lower().endswith(endings)
 
 
 def without_compression(name: str) -> str:
@@ -57,9 +67,33 @@ def without_compression(name: str) -> str:
 
 
 def is_data_path(parts: Iterable[str], suffixes: tuple[str, ...]) -> bool:
-    """The same for a path below the folder that was named: no component of it may be hidden."""
+    """The same for a path below the folder that was named: none of its folders may be passed over."""
     *folders, name = parts
-    return not any(map(is_hidden, folders)) and is_data_file(name, suffixes)
+    return not any(map(is_passed_over, folders)) and is_data_file(name, suffixes)
+
+
+SHOWN_NAMES = 3  # of the files that were passed over
+
+
+@dataclass(slots=True)
+class PassedOver:
+    """The files that listings left out: names to show by uri. Manifests are not counted: they are read."""
+
+    names: dict[str, str] = field(default_factory=dict)
+
+    def add(self, uri: str, name: str) -> None:
+        """name: of the file below what was listed."""
+        if name.rpartition("/")[2] not in MANIFEST_NAMES:
+            self.names[uri] = name
+
+    def describe(self, taken: Collection[str]) -> Iterator[str]:
+        """`passed over 3 files: a, b, c`; nothing if there are none. taken: uris that another source has."""
+        names = sorted(name for uri, name in self.names.items() if uri not in taken)
+        if names:
+            more = ", ..." if len(names) > SHOWN_NAMES else ""
+            yield (
+                f"passed over {len(names):,} file{'s' * (len(names) != 1)}: {', '.join(names[:SHOWN_NAMES])}{more}"
+            )
 
 
 def check_output_name(name: str) -> str:
@@ -76,8 +110,8 @@ def spoken_list(words: tuple[str, ...]) -> str:
 
 
 def matches_component(pattern: str, name: str) -> bool:
-    """Whether one component matches; like the shell, a wildcard does not stand for a leading dot."""
-    return fnmatchcase(name, pattern) and (not is_hidden(name) or is_hidden(pattern))
+    """Whether one component matches. A wildcard does not stand for a leading dot, as in the shell, or underscore."""
+    return fnmatchcase(name, pattern) and (not is_passed_over(name) or is_passed_over(pattern))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +143,10 @@ class Glob:
         """Whether the file at `parts` below `root` is one to read: matched itself, or inside a matched folder."""
         return any(self._takes_rest(parts[-1], rest, suffixes) for rest in _rests(self.parts, parts))
 
+    def reaches(self, parts: Parts) -> bool:
+        """Whether the glob matches the file at `parts`, or a folder above it, if names that are passed over count."""
+        return any(rest or not self.folders_only for rest in _rests(self.parts, parts, matches_any_name))
+
     def takes_file(self, name: str) -> bool:
         """Whether a file called `name` that the glob matches to its end is one to read."""
         return not self.folders_only and (not is_service_file(name) or is_service_file(self.parts[-1]))
@@ -117,16 +155,21 @@ class Glob:
         return is_data_path(rest, suffixes) if rest else self.takes_file(name)
 
 
-def _rests(pattern: Parts, parts: Parts) -> Iterable[Parts]:
+def matches_any_name(pattern: str, name: str) -> bool:
+    """Whether one component matches if no name is passed over."""
+    return fnmatchcase(name, pattern)
+
+
+def _rests(pattern: Parts, parts: Parts, matches: Callable[[str, str], bool] = matches_component) -> Iterable[Parts]:
     """What each way of matching all of `pattern` against the beginning of `parts` leaves over."""
     if not pattern:
         yield parts
     elif pattern[0] == _ANY_DEPTH:
-        yield from _rests(pattern[1:], parts)
-        if len(parts) > 1 and not is_hidden(parts[0]):
-            yield from _rests(pattern, parts[1:])
-    elif parts and matches_component(pattern[0], parts[0]):
-        yield from _rests(pattern[1:], parts[1:])
+        yield from _rests(pattern[1:], parts, matches)
+        if len(parts) > 1 and matches("*", parts[0]):
+            yield from _rests(pattern, parts[1:], matches)
+    elif parts and matches(pattern[0], parts[0]):
+        yield from _rests(pattern[1:], parts[1:], matches)
 
 
 def is_any_depth(part: str) -> bool:

@@ -17,7 +17,7 @@ from ddbio.credentials import KeysProvider
 from ddbio.errors import DdbioError, TransferError, UsageError
 from ddbio.options import AwsSettings
 from ddbio.storage import SourceFile, join
-from ddbio.storage.names import check_output_name
+from ddbio.storage.names import PassedOver, check_output_name
 from ddbio.storage.s3_client import S3Client
 from ddbio.storage.s3_errors import changed, translate, upload_gone
 from ddbio.storage.s3_listing import find_object, first_below, list_objects, parse_uri, sizes_below
@@ -39,8 +39,10 @@ class S3Storage:
     def __init__(self, settings: AwsSettings, keys: KeysProvider | None = None) -> None:
         self._client = S3Client(settings, keys)
 
-    def list_files(self, uri: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
-        return list_objects(self._client, uri, suffixes)
+    def list_files(
+        self, uri: str, suffixes: tuple[str, ...], passed_over: PassedOver | None = None
+    ) -> list[SourceFile]:
+        return list_objects(self._client, uri, suffixes, passed_over)
 
     def read_range(self, file: SourceFile, start: int, stop: int) -> bytes:
         stop = min(stop, file.size_bytes)

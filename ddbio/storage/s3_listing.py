@@ -19,7 +19,7 @@ from typing import Any
 
 from ddbio.errors import DdbioError, UsageError
 from ddbio.storage import SourceFile
-from ddbio.storage.names import Glob, has_magic, is_data_path, spoken_list
+from ddbio.storage.names import Glob, PassedOver, has_magic, is_data_path, spoken_list
 from ddbio.storage.s3_client import S3Client
 from ddbio.storage.s3_errors import fault_code
 
@@ -39,12 +39,19 @@ def uri_of(bucket: str, key: str) -> str:
     return f"{_SCHEME}{bucket}/{key}"
 
 
-def list_objects(client: S3Client, uri: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
+def list_objects(
+    client: S3Client, uri: str, suffixes: tuple[str, ...], passed_over: PassedOver | None = None
+) -> list[SourceFile]:
     """See `Storage.list_files`."""
+    passed_over = passed_over or PassedOver()
     bucket, key = parse_uri(uri)
     if key and not key.endswith("/") and (named := find_object(client, bucket, key, UsageError)):
         return [named]
-    files = list(_glob(client, bucket, key, suffixes) if has_magic(key) else _below(client, bucket, key, suffixes))
+    files = list(
+        _glob(client, bucket, key, suffixes, passed_over)
+        if has_magic(key)
+        else _below(client, bucket, key, suffixes, passed_over)
+    )
     if not files:
         raise _nothing_matched(uri, key, suffixes)
     return sorted(files, key=lambda file: file.uri)
@@ -75,25 +82,37 @@ def sizes_below(client: S3Client, bucket: str, prefix: str) -> dict[str, int]:
     return {rest: file.size_bytes for file, rest in _keys(client, bucket, prefix) if rest}
 
 
-def _below(client: S3Client, bucket: str, key: str, suffixes: tuple[str, ...]) -> Iterator[SourceFile]:
+def _below(
+    client: S3Client, bucket: str, key: str, suffixes: tuple[str, ...], passed_over: PassedOver
+) -> Iterator[SourceFile]:
     folder = key if not key or key.endswith("/") else f"{key}/"
     empty = True
     for file, rest in _keys(client, bucket, folder):
         if is_data_path(rest.split("/"), suffixes):
             empty = False
             yield file
+        else:
+            passed_over.add(file.uri, rest)
     if empty and folder != key:
         stem = key.rpartition("/")[2]
-        named_so = _keys(client, bucket, key, Delimiter="/")
-        yield from (file for file, rest in named_so if is_data_path([stem + rest], suffixes))
+        for file, rest in _keys(client, bucket, key, Delimiter="/"):
+            if is_data_path([stem + rest], suffixes):
+                yield file
+            else:
+                passed_over.add(file.uri, stem + rest)
 
 
-def _glob(client: S3Client, bucket: str, key: str, suffixes: tuple[str, ...]) -> Iterator[SourceFile]:
+def _glob(
+    client: S3Client, bucket: str, key: str, suffixes: tuple[str, ...], passed_over: PassedOver
+) -> Iterator[SourceFile]:
     glob = Glob.parse(key)
     for file, rest in _keys(client, bucket, glob.prefix):
         below_root = glob.prefix[len(glob.root) :] + rest
-        if glob.takes(tuple(below_root.split("/")), suffixes):
+        parts = tuple(below_root.split("/"))
+        if glob.takes(parts, suffixes):
             yield file
+        elif glob.reaches(parts):
+            passed_over.add(file.uri, below_root)
 
 
 def _keys(client: S3Client, bucket: str, prefix: str, **options: Any) -> Iterator[tuple[SourceFile, str]]:

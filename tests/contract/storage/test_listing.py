@@ -6,6 +6,7 @@ import pytest
 
 from ddbio.errors import UsageError
 from ddbio.storage import Storage
+from ddbio.storage.names import PassedOver
 from tests.contract.storage.places import Place
 
 SUFFIXES = (".json", ".csv")
@@ -16,7 +17,7 @@ NAMES = [
     "c.csv",
     "notes.txt",
     "part-00000",
-    "manifest.json",
+    "_manifest.json",
     "manifest-files.json",
     "Orders.rejects.jsonl",
     ".hidden.json",
@@ -25,30 +26,37 @@ NAMES = [
     "2024-01/y.txt",
     "2024-01/.z.json",
     "2024-02/deep/x.json",
-    "2024-02/deep/manifest.json",
+    "2024-02/deep/_manifest.json",
     ".git/x.json",
+    "_SUCCESS",
+    "_temporary/0/x.json",
+    "2024-01/_x.json",
+    "_T-0000-00000.json",
     "2024-01-old/x.json",
     "un\u00efcode/\u00fc 1+1%20.json",
 ]
 
+ALL = (
+    "B.JSON a.json c.csv _T-0000-00000.json 2024-01/x.json 2024-02/deep/x.json 2024-01-old/x.json "
+    "un\u00efcode/\u00fc 1+1%20.json"
+)
 FOUND = [
-    ("", "B.JSON a.json c.csv 2024-01/x.json 2024-02/deep/x.json 2024-01-old/x.json un\u00efcode/\u00fc 1+1%20.json"),
-    (
-        "/",
-        "B.JSON a.json c.csv 2024-01/x.json 2024-02/deep/x.json 2024-01-old/x.json un\u00efcode/\u00fc 1+1%20.json",
-    ),
+    ("", ALL),
+    ("/", ALL),
     ("/2024-01", "2024-01/x.json"),
     ("/2024-01/", "2024-01/x.json"),
     ("/2024-02", "2024-02/deep/x.json"),
     # named outright: whatever its suffix, hidden or not
     ("/notes.txt", "notes.txt"),
     ("/part-00000", "part-00000"),
-    ("/manifest.json", "manifest.json"),
+    ("/_manifest.json", "_manifest.json"),
+    ("/_SUCCESS", "_SUCCESS"),
+    ("/_temporary", "_temporary/0/x.json"),
     ("/.hidden.json", ".hidden.json"),
     ("/Orders.rejects.jsonl", "Orders.rejects.jsonl"),
     ("/un\u00efcode/\u00fc 1+1%20.json", "un\u00efcode/\u00fc 1+1%20.json"),
     # globs take files whatever their suffix, and walk the folders they match
-    ("/*.json", "a.json"),
+    ("/*.json", "a.json _T-0000-00000.json"),
     ("/?.[cJ]*", "B.JSON c.csv"),
     ("/part-*", "part-00000"),
     ("/*.txt", "notes.txt"),
@@ -61,7 +69,8 @@ FOUND = [
     ("/**/deep", "2024-02/deep/x.json"),
     ("/.h*", ".hidden.json"),
     ("/*.rejects.jsonl", "Orders.rejects.jsonl"),
-    ("/**/manifest.json", "manifest.json 2024-02/deep/manifest.json"),
+    ("/**/_manifest.json", "_manifest.json 2024-02/deep/_manifest.json"),
+    ("/_S*", "_SUCCESS"),
 ]
 
 
@@ -95,6 +104,30 @@ def test_what_each_uri_names(filled: Place, storage: Storage) -> None:
         names = found(filled, storage, pattern)
         assert {name.replace("\u00fc 1", "\u00fc\0" + "1") for name in names} == spelled(expected), pattern
         assert len(names) == len(set(names)), pattern
+
+
+IN_2024_01 = "2024-01/.z.json 2024-01/_x.json 2024-01/y.txt"
+HIDDEN = ".Orders-0000-00000.json.part .git/x.json .hidden.json _SUCCESS _temporary/0/x.json"
+PASSED_OVER = [
+    ("", f"{HIDDEN} {IN_2024_01} Orders.rejects.jsonl notes.txt part-00000"),
+    ("/2024-01", ".z.json _x.json y.txt"),
+    ("/*", f"{HIDDEN} {IN_2024_01} Orders.rejects.jsonl"),
+    ("/**", f"{HIDDEN} 2024-01/.z.json 2024-01/_x.json Orders.rejects.jsonl"),
+    ("/2024-01/*", ".z.json _x.json"),
+    ("/2024-0?", IN_2024_01),
+    ("/*.txt", ""),
+    ("/a.json", ""),
+    ("/_temporary", ""),
+]
+
+
+def test_what_is_passed_over_is_counted_and_named(filled: Place, storage: Storage) -> None:
+    """Manifests are not: they are read."""
+    for pattern, expected in PASSED_OVER:
+        passed_over = PassedOver()
+        taken = {file.uri for file in storage.list_files(filled.uri + pattern, SUFFIXES, passed_over)}
+        names = {name for uri, name in passed_over.names.items() if uri not in taken}
+        assert names == set(expected.split()), pattern
 
 
 def test_a_file_is_described_as_it_is(place: Place, storage: Storage) -> None:
@@ -150,7 +183,7 @@ def test_when_nothing_matches_the_suffixes_are_named(place: Place, storage: Stor
 
 
 def test_a_folder_that_only_holds_what_is_skipped(place: Place, storage: Storage) -> None:
-    for name in ("manifest.json", "Orders.rejects.jsonl", ".a.json"):
+    for name in ("_manifest.json", "_x.json", "Orders.rejects.jsonl", ".a.json"):
         place.put(name, b"{}")
     with pytest.raises(UsageError):
         storage.list_files(place.uri, (".json", ".jsonl"))

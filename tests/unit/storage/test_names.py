@@ -9,18 +9,47 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.errors import UsageError
-from ddbio.storage.names import Glob, check_output_name, has_magic, is_data_file, is_data_path, spoken_list
+from ddbio.storage.names import (
+    Glob,
+    PassedOver,
+    check_output_name,
+    has_magic,
+    is_data_file,
+    is_data_path,
+    spoken_list,
+)
 
 SUFFIXES = (".json", ".json.gz")
 
 
-@pytest.mark.parametrize("name", ["a.json", "A.JSON", "a.json.gz", "Orders-0000-00000.json", "a.rejects.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a.json",
+        "A.JSON",
+        "a.json.gz",
+        "Orders-0000-00000.json",
+        "_T-0000-00000.json.gz",
+        "a.rejects.json",
+        "manifest.json",
+    ],
+)
 def test_data(name: str) -> None:
     assert is_data_file(name, SUFFIXES)
 
 
 @pytest.mark.parametrize(
-    "name", ["a.csv", ".a.json", "manifest.json", "manifest-files.json", "manifest-summary.json", "json", "_SUCCESS"]
+    "name",
+    [
+        "a.csv",
+        ".a.json",
+        "_a.json",
+        "_manifest.json",
+        "manifest-files.json",
+        "manifest-summary.json",
+        "json",
+        "_SUCCESS",
+    ],
 )
 def test_not_data(name: str) -> None:
     assert not is_data_file(name, SUFFIXES)
@@ -30,6 +59,7 @@ def test_not_data(name: str) -> None:
 def test_a_hidden_folder_hides_what_is_in_it() -> None:
     assert is_data_path(["x", "a.json"], SUFFIXES)
     assert not is_data_path([".x", "a.json"], SUFFIXES)
+    assert not is_data_path(["x", "_temporary", "0", "a.json"], SUFFIXES)
 
 
 @pytest.mark.parametrize("name", ["a.json", "...", "..a", "-", "a b"])
@@ -76,10 +106,13 @@ def test_parsing(pattern: str, root: str, prefix: str, parts: tuple[str, ...]) -
         ("**", "x/a.txt", True),
         ("*", ".a.json", False),
         (".*", ".a.json", True),
-        ("*", "manifest.json", False),
-        ("*.json", "x.json/manifest.json", False),
-        ("manifest.jso[n]", "manifest.json", False),
-        ("*/manifest.json", "x/manifest.json", True),
+        ("*", "_SUCCESS", False),
+        ("_*", "_SUCCESS", True),
+        ("**/a.json", "_x/a.json", False),
+        ("*", "manifest-files.json", False),
+        ("*.json", "x.json/manifest-files.json", False),
+        ("manifest-files.jso[n]", "manifest-files.json", False),
+        ("*/manifest-files.json", "x/manifest-files.json", True),
     ],
 )
 def test_matching(pattern: str, path: str, taken: bool) -> None:
@@ -97,6 +130,18 @@ def test_what_a_glob_takes_begins_with_its_prefix(pattern: str, key: str) -> Non
     below = key.removeprefix(glob.root) if key.startswith(glob.root) else None
     if below and has_magic(pattern) and glob.takes(tuple(below.split("/")), ("",)):
         assert key.startswith(glob.prefix)
+
+
+def test_what_is_passed_over_is_one_line() -> None:
+    passed_over = PassedOver()
+    assert list(passed_over.describe(())) == []
+    for name in ("z.txt", "_SUCCESS", "sub/_manifest.json"):
+        passed_over.add(f"/in/{name}", name)
+    assert list(passed_over.describe(())) == ["passed over 2 files: _SUCCESS, z.txt"]
+    assert list(passed_over.describe({"/in/z.txt"})) == ["passed over 1 file: _SUCCESS"]
+    for number in range(1000):
+        passed_over.add(f"/in/{number}", f"{number}")
+    assert list(passed_over.describe({"/in/z.txt"})) == ["passed over 1,001 files: 0, 1, 10, ..."]
 
 
 def test_lists_for_messages() -> None:
