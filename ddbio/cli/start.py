@@ -12,7 +12,7 @@ import signal
 import sys
 from typing import NoReturn
 
-EXIT_STOPPED = 130
+EXIT_USAGE, EXIT_STOPPED = 2, 130  # as in `ddbio.errors`, which an old Python cannot import
 ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -53,5 +53,11 @@ def _start(module: str) -> int:
     obey_at_once()
     import importlib
 
+    from ddbio.cli.front import what_is_missing
+
+    problem = what_is_missing()
+    if problem:
+        sys.stderr.write(f"{program_name()}: error: {problem}\n")
+        return EXIT_USAGE
     code: int = importlib.import_module(module).main()
     return code

@@ -9,7 +9,8 @@ to be read to find out where to cut it. Other formats are cut exactly between re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import BinaryIO, cast
 
 from ddbio.formats import Columnar, Format
@@ -36,21 +37,22 @@ class RecordReader:
             return storage.read_range(file, start, stop)
         return await asyncio.get_running_loop().run_in_executor(None, storage.read_range, file, start, stop)
 
-    async def blocks(self, unit: ImportUnit, format: Format) -> AsyncIterator[Block]:
+    async def blocks(self, unit: ImportUnit, format: Format) -> AsyncGenerator[Block, None]:
         """The records of a unit, from its cursor where it has one. Raises TransferError when they cannot be read, or
         not to their end."""
         if isinstance(unit, ChunkUnit):
-            blocks: AsyncIterator[Block] = _blocks_of_chunk(unit)
+            blocks: AsyncGenerator[Block, None] = _blocks_of_chunk(unit)
         elif isinstance(format, Columnar):
             blocks = self._blocks_of_columns(unit, format)
         elif unit.packed or (unit.start == 0 and unit.stop >= unit.file.size_bytes):
             blocks = self._blocks_of_file(unit, format)
         else:
             blocks = self._blocks_of_slice(unit, format)
-        async for block in blocks:
-            yield block
+        async with aclosing(blocks):
+            async for block in blocks:
+                yield block
 
-    async def _blocks_of_columns(self, unit: SliceUnit, format: Columnar) -> AsyncIterator[Block]:
+    async def _blocks_of_columns(self, unit: SliceUnit, format: Columnar) -> AsyncGenerator[Block, None]:
         """The offsets are those in the text that the rows become, counted from the unit's start."""
         storage = self._storages.of(unit.file.uri)
         lines = format.lines_of_part(cast(BinaryIO, RangedFile(unit.file, storage.read_range)), unit.start)
@@ -68,7 +70,7 @@ class RecordReader:
             at += len(data)
             await asyncio.sleep(0)  # to make text of rows takes a while, and the others have work to do
 
-    async def _blocks_of_file(self, unit: SliceUnit, format: Format) -> AsyncIterator[Block]:
+    async def _blocks_of_file(self, unit: SliceUnit, format: Format) -> AsyncGenerator[Block, None]:
         """A whole file, which may be compressed: nobody looked into it before. It is read from its beginning, also
         where only its end is wanted."""
         start = unit.cursor.offset if unit.cursor is not None else unit.start
@@ -89,7 +91,7 @@ class RecordReader:
     def _block_bytes(self, file: SourceFile) -> int:
         return REMOTE_BLOCK_BYTES if self._storages.of(file.uri).remote else LOCAL_BLOCK_BYTES
 
-    async def _blocks_of_slice(self, unit: SliceUnit, format: Format) -> AsyncIterator[Block]:
+    async def _blocks_of_slice(self, unit: SliceUnit, format: Format) -> AsyncGenerator[Block, None]:
         file, stop = unit.file, min(unit.stop, unit.file.size_bytes)
         at = unit.cursor.offset if unit.cursor is not None else unit.start
         piece = b""  # bytes up to `at` that were not looked at yet
@@ -98,15 +100,16 @@ class RecordReader:
             at, piece = await self._first_line(file, at, stop)
         blocks = Blocks(at - len(piece), format.end_finder(), format.line_end)
         if piece or at < stop:
-            async for data in self._pieces(file, at, stop, piece, to_line_end=format.cut_anywhere):
-                for block in blocks.feed(data):
-                    yield block
+            async with aclosing(self._pieces(file, at, stop, piece, to_line_end=format.cut_anywhere)) as pieces:
+                async for data in pieces:
+                    for block in blocks.feed(data):
+                        yield block
         for block in blocks.finish():
             yield block
 
     async def _pieces(
         self, file: SourceFile, at: int, stop: int, piece: bytes, *, to_line_end: bool
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """`piece`, then what follows it in [at, stop), then what the last line has behind that."""
         block_bytes = self._block_bytes(file)
         while at < stop:
@@ -143,7 +146,7 @@ class RecordReader:
         return stop, b""
 
 
-async def _blocks_of_chunk(unit: ChunkUnit) -> AsyncIterator[Block]:
+async def _blocks_of_chunk(unit: ChunkUnit) -> AsyncGenerator[Block, None]:
     """What is left of the block behind the unit's cursor. Raises what kept the parent from reading on."""
     block, done = unit.block, unit.cursor.offset - unit.start if unit.cursor is not None else 0
     if block.left_out and not done:

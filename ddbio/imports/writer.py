@@ -10,7 +10,8 @@ same key, rejected, or, where nothing may be overwritten, skipped. What a record
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import aclosing
 from copy import copy
 from typing import TYPE_CHECKING
 
@@ -77,14 +78,9 @@ class ImportLane:
         assert isinstance(unit, SliceUnit | ChunkUnit)
         self._begin(unit)
         try:
-            async for block in self._blocks(unit):
-                if block.left_out:
-                    await self._import_rest()
-                    await self._reject_beginning(block)
-                elif self._work.transform is None:
-                    await self._import_block(block.offset, block.data)
-                else:
-                    await self._import_shaped(block.offset, block.data, self._work.transform)
+            async with aclosing(self._blocks(unit)) as blocks:
+                async for block in blocks:
+                    await self._import(block)
             await self._import_rest()
             await self._drain()
         except BaseException:
@@ -95,12 +91,22 @@ class ImportLane:
             self._record(self._seat, done=True)
         self._report(done=True)
 
-    async def _blocks(self, unit: ImportUnit) -> AsyncIterator[Block]:
+    async def _import(self, block: Block) -> None:
+        if block.left_out:
+            await self._import_rest()
+            await self._reject_beginning(block)
+        elif self._work.transform is None:
+            await self._import_block(block.offset, block.data)
+        else:
+            await self._import_shaped(block.offset, block.data, self._work.transform)
+
+    async def _blocks(self, unit: ImportUnit) -> AsyncGenerator[Block, None]:
         """The records of the unit. Where they cannot be read to their end, all that could be is settled before the
         error is raised."""
         try:
-            async for block in self._work.reader.blocks(unit, self._format):
-                yield block
+            async with aclosing(self._work.reader.blocks(unit, self._format)) as blocks:
+                async for block in blocks:
+                    yield block
         except TransferError:
             await self._import_rest()
             await self._drain()

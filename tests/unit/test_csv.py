@@ -476,3 +476,12 @@ def test_what_is_rendered_reads_back(names: list[str], data: st.DataObject | Non
     assert [back.parse(record) for record in records] == [
         {name: {"S": cell} for name, cell in each.items()} for each in rows
     ]
+
+
+@pytest.mark.parametrize("text", ["\0", "a\0b", 'a "quoted" \0', "two\nlines\0", "\0,\0"])
+def test_the_character_nul_survives(text: str) -> None:
+    format = Csv(CsvLayout(("k", "x")))
+    k, x = AttributeValue(S="k"), AttributeValue(S=text)
+    lines = format.render([{"k": k, "x": x}, {"k": x}])
+    first, second = format.split(lines)
+    assert (format.parse(first)["x"], format.parse(second)) == ({"S": text}, {"k": {"S": text}})

@@ -20,7 +20,7 @@ from msgspec import UNSET
 from ddbio.errors import RecordError
 from ddbio.formats.csv.cells import INFER, READERS, TEXT, cell_text, number_text
 from ddbio.formats.csv.quoting import EndFinder, Splitter
-from ddbio.formats.csv.rows import RowParser
+from ddbio.formats.csv.rows import NUL, NUL_STAND_IN, TAKES_NUL, RowParser
 from ddbio.items import AttributeMap, AttributeValue
 from ddbio.shape import ANY, Layout, Values
 
@@ -171,11 +171,18 @@ def rendered_header(columns: Sequence[str], delimiter: str = ",") -> bytes:
 
 def rendered_rows(rows: Any, delimiter: str = ",", *, all_in_quotes: bool = False) -> bytes:
     """Rows of texts as lines of CSV."""
+    if not TAKES_NUL and any(NUL in cell for row in rows for cell in row):
+        rows = [[cell.replace(NUL, NUL_STAND_IN) for cell in row] for row in rows]
+        return _csv_text(rows, delimiter, all_in_quotes).replace(NUL_STAND_IN, NUL).encode()
+    return _csv_text(rows, delimiter, all_in_quotes).encode()
+
+
+def _csv_text(rows: Any, delimiter: str, all_in_quotes: bool) -> str:
     lines = _Lines()
     quoting: Literal[0, 1] = csv.QUOTE_ALL if all_in_quotes else csv.QUOTE_MINIMAL
     # The writer quotes cells that have a character of its line end in them: a bare \r has to be quoted too.
     csv.writer(lines, delimiter=delimiter, lineterminator="\r\n", quoting=quoting).writerows(rows)
-    return "".join(lines).encode()
+    return "".join(lines)
 
 
 class _Lines(list[str]):

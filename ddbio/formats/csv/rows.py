@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import csv
 import re
+import sys
 
 from ddbio.errors import RecordError
 
 CELL_LIMIT_CHARACTERS = 64 * 1024 * 1024  # of the csv module, which is meant against memory running out
 _ESCAPE_HINT = "; if a backslash makes the character after it plain, add --csv-escape '\\'"
+
+# Python 3.10's csv module neither reads nor writes NUL. A lone surrogate, which no UTF-8 text has, takes its place.
+TAKES_NUL = sys.version_info >= (3, 11)
+NUL, NUL_STAND_IN = "\0", "\udc00"
 
 csv.field_size_limit(CELL_LIMIT_CHARACTERS)
 
@@ -43,6 +48,11 @@ class RowParser:
             text = f"{self._with_nulls_kept(text)}\n"
         elif '"' not in text:
             return text.split(self._delimiter)
+        if not TAKES_NUL and NUL in text:
+            return [cell.replace(NUL_STAND_IN, NUL) for cell in self._parsed(text.replace(NUL, NUL_STAND_IN))]
+        return self._parsed(text)
+
+    def _parsed(self, text: str) -> list[str]:
         self._next_line.append(text)
         try:
             return next(self._rows)

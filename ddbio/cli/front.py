@@ -1,0 +1,24 @@
+"""Whether this Python can run ddbio: it is new enough and has the packages.
+
+Any Python from 3.7 on can import this module, `ddbio.cli.start` and `ddbio` itself, so that a command can say it in
+one line.
+"""
+
+import importlib.util
+import sys
+
+OLDEST = (3, 10)  # as `requires-python` in pyproject.toml
+REQUIRED = ("boto3", "botocore", "httptools", "msgspec", "orjson", "setproctitle", "tqdm")
+
+
+def what_is_missing() -> str:
+    """What keeps this Python from running ddbio, and what to do about it; an empty text if nothing does."""
+    here = f"{sys.executable} is Python {sys.version_info[0]}.{sys.version_info[1]}"
+    if sys.version_info < OLDEST:
+        return f"ddbio needs Python {OLDEST[0]}.{OLDEST[1]} or later, and {here}; {remedy()}"
+    missing = [name for name in REQUIRED if importlib.util.find_spec(name) is None]
+    return f"{here} without the packages {', '.join(missing)}; {remedy()}" if missing else ""
+
+
+def remedy() -> str:
+    return f"run scripts/setup, then .venv/bin/python {sys.argv[0]} ..."
