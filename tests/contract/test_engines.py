@@ -21,7 +21,18 @@ from ddbio.engines.pool import run_processes
 from ddbio.engines.recorder import Recorder
 from ddbio.errors import AbortError, TransferError
 from ddbio.units import Event, Notice, UnitReport
-from tests.contract.toy_job import ABORT, CRASH, DIE_ALWAYS, DIE_ONCE, FAIL, RECORD, WORK, ToyJob, units
+from tests.contract.toy_job import (
+    ABORT,
+    CRASH,
+    DIE_ALWAYS,
+    DIE_ONCE,
+    FAIL,
+    RECORD,
+    REPORT_THEN_RECORD,
+    WORK,
+    ToyJob,
+    units,
+)
 
 ENGINES = {"inline": run_inline, "one process": run_processes(1), "three processes": run_processes(3)}
 
@@ -132,18 +143,26 @@ def test_the_work_of_a_killed_worker_continues_where_it_was(governor: SharedGove
 
 def test_what_a_killed_worker_recorded_counts(governor: SharedGovernor, tmp_path: Path) -> None:
     """It reported none of it; three of four records are not worked again."""
-    recorder = Recorder.create(tmp_path / "places", 2, lanes=3)
-    job = ToyJob(str(tmp_path))
-    engine = run_processes(2)
+    assert recorded(RECORD, governor, tmp_path) == [3, 1, 0]
+
+
+def test_what_a_killed_worker_recorded_and_had_reported_counts_once(governor: SharedGovernor, tmp_path: Path) -> None:
+    """It reported two records and recorded three."""
+    assert recorded(REPORT_THEN_RECORD, governor, tmp_path) == [1, 1, 1, 1, 0]
+
+
+def recorded(behaviour: int, governor: SharedGovernor, folder: Path) -> list[int]:
+    """What each report of a unit of four records says was written, where its worker dies once."""
+    recorder = Recorder.create(folder / "places", 2, lanes=3)
+    work, engine = units(WORK, behaviour), run_processes(2)
     happened = list(
-        engine(job, units(WORK, RECORD), governor=governor, keys=keys, stop=StopFlag(), recorder=recorder)
+        engine(ToyJob(str(folder)), work, governor=governor, keys=keys, stop=StopFlag(), recorder=recorder)
     )
     recorder.close()
     accounts = book(happened)
-    assert sorted(accounts.settled) == [0, 1]
+    assert (sorted(accounts.settled), accounts.failed) == ([0, 1], {})
     assert (accounts.tally.read, accounts.tally.written, accounts.tally.units) == (8, 8, 8.0)
-    of_unit = [event.tally.written for event in happened if isinstance(event, UnitReport) and event.unit == 1]
-    assert of_unit == [3, 1, 0]
+    return [event.tally.written for event in happened if isinstance(event, UnitReport) and event.unit == 1]
 
 
 def test_a_unit_that_kills_three_workers_is_given_up_by_name(governor: SharedGovernor, tmp_path: Path) -> None:

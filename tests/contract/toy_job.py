@@ -12,7 +12,7 @@ from ddbio.errors import AbortError, TransferError
 from ddbio.storage import SourceFile
 from ddbio.units import ImportCursor, SliceUnit, Tally, Unit, UnitReport
 
-WORK, DIE_ONCE, DIE_ALWAYS, FAIL, ABORT, CRASH, RECORD = range(7)
+WORK, DIE_ONCE, DIE_ALWAYS, FAIL, ABORT, CRASH, RECORD, REPORT_THEN_RECORD = range(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,14 @@ class ToyLane:
     async def work(self, unit: Unit) -> None:
         assert isinstance(unit, SliceUnit)
         at = unit.cursor.offset if unit.cursor is not None else unit.start
+        if unit.cursor is not None:  # whoever hands it over says what was counted up to there
+            assert unit.before is not None
+            assert unit.before.read == unit.before.written == at - unit.start
         if int(unit.file.version) == RECORD:
             self._record(unit, at)
         while at < unit.stop:
+            if int(unit.file.version) == REPORT_THEN_RECORD and at == unit.start + 2:
+                self._record(unit, unit.start)  # one more record than it reported
             self._act(int(unit.file.version), unit.number, at - unit.start)
             await self._context.sleep(self._job.step_s)
             at += 1

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ddbio.dynamodb.table import TableInfo
 from ddbio.imports.estimates import WriteEstimates
 
 
-def described(*, provisioned: bool = True, local: bool = False) -> TableInfo:
+def described(*, provisioned: bool = True, local: bool = False, projection: str = "KEYS_ONLY") -> TableInfo:
     index: dict[str, Any] = {
         "IndexName": "byDay",
         "KeySchema": [{"AttributeName": "day", "KeyType": "HASH"}],
-        "Projection": {"ProjectionType": "KEYS_ONLY"},
+        "Projection": {"ProjectionType": projection},
         "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 7},
     }
     description: dict[str, Any] = {
@@ -40,10 +43,26 @@ SPARSE = {"id": {"S": "a"}, "text": {"S": "x" * 3000}}
         (described(), SPARSE, (3, 0)),  # and nothing of an item without its key
         (described(local=True), ITEM, (4,)),  # a local index writes on the table's account
         (described(provisioned=False), ITEM, (4,)),  # on demand all is one budget
+        (described(projection="ALL"), ITEM, (3, 3)),  # the index holds all of the item
+        (described(local=True, projection="ALL"), ITEM, (6,)),
+        (described(provisioned=False, projection="ALL"), ITEM, (6,)),
     ],
 )
 def test_what_a_put_consumes(table: TableInfo, item: Any, expected: tuple[int, ...]) -> None:
     assert WriteEstimates(table).of_put(item, False) == expected
+
+
+@given(st.integers(0, 6000))
+def test_an_entry_of_an_index_that_holds_all_costs_what_the_item_costs(text_bytes: int) -> None:
+    item = {"id": {"S": "a"}, "day": {"S": "monday"}, "text": {"S": "x" * text_bytes}}
+    units = math.ceil((len("idadaymondaytext") + text_bytes) / 1024)
+    assert WriteEstimates(described(projection="ALL")).of_put(item, units == 1) == (units, units)
+    assert WriteEstimates(described(projection="ALL"), deletes=True).of_delete(item, units == 1) == (units, units)
+
+
+def test_small_puts_are_charged_to_the_budgets_of_their_entries() -> None:
+    assert WriteEstimates(described()).of_small_puts(25, [7]) == (25, 7)
+    assert WriteEstimates(described(local=True)).of_small_puts(25, [7]) == (32,)
 
 
 def test_what_a_delete_consumes_is_told_by_the_record_or_learned() -> None:

@@ -1,0 +1,231 @@
+"""Effects of several steps, with a collaborator that fails at every step in turn: after each failure nothing is
+claimed that did not happen, and the same call again completes the effect."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ddbio.books.journal import Journal, open_journal
+from ddbio.cap.caps import choose_cap
+from ddbio.engines.engine import StopFlag
+from ddbio.errors import DdbioError, TransferError, UsageError
+from ddbio.exports.destination import Destination
+from ddbio.exports.manifest import MANIFEST_NAME
+from ddbio.options import TransferOptions
+from ddbio.planning import Plan
+from ddbio.progress import QuietProgress
+from ddbio.storage import local_output
+from ddbio.storage.local import LocalStorage
+from ddbio.storage.local_output import LocalOutput, create_local, part_path, reopen_local
+from ddbio.transfer import Run, transfer
+from ddbio.units import ImportCursor, Lull, Reject, SegmentUnit, Tally, UnitReport
+from tests.unit.support import table
+
+
+class Failing:
+    """Stands before a collaborator and lets the calls of some of its methods through, except one: it raises.
+
+    fails_at: the number of that call, counted from 0; None lets all through. calls: their names, in order.
+    """
+
+    def __init__(self, real: Any, methods: Iterable[str], fails_at: int | None) -> None:
+        self._real = real
+        self._methods = set(methods)
+        self._fails_at = fails_at
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._real, name)
+        if name not in self._methods:
+            return method
+
+        def call(*args: Any, **options: Any) -> Any:
+            self.calls.append(name)
+            if len(self.calls) - 1 == self._fails_at:
+                raise TransferError(f"step {self._fails_at}, {name}, failed")
+            return method(*args, **options)
+
+        return call
+
+
+# --------------------------------------------------------------------------- emptying a destination
+
+EARLIER = ["Orders-0000-00000.json", "Orders-0000-00001.json", "Orders-0001-00000.json"]
+
+
+def earlier_export(folder: Path) -> None:
+    folder.mkdir()
+    for name in EARLIER:
+        (folder / name).write_text("{}\n")
+    (folder / MANIFEST_NAME).write_text(json.dumps({"files": [{"name": name} for name in EARLIER]}))
+
+
+@pytest.mark.parametrize("step", range(len(EARLIER) + 1))
+def test_a_place_that_could_not_be_emptied_is_emptied_by_the_same_command(tmp_path: Path, step: int) -> None:
+    folder = tmp_path / "out"
+    earlier_export(folder)
+    storage = Failing(LocalStorage(), ["remove"], fails_at=step)
+    with pytest.raises(TransferError, match=f"step {step}, remove, failed"):
+        Destination(storage, str(folder), "Orders").make_room("overwrite")
+    with pytest.raises(UsageError, match="is not empty"):  # what is left is never taken for an empty place
+        Destination(LocalStorage(), str(folder), "Orders").make_room("fail")
+    Destination(LocalStorage(), str(folder), "Orders").make_room("overwrite")
+    assert list(folder.iterdir()) == []
+
+
+# --------------------------------------------------------------------------- completing a file
+
+
+def test_a_file_appears_only_after_its_bytes_are_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = create_local(tmp_path, "a.json")
+    output.write(b"text")
+    seen: list[tuple[bool, bool]] = []
+    fsync = os.fsync
+
+    def watched(fd: int) -> None:
+        seen.append((os.path.samestat(os.fstat(fd), tmp_path.stat()), (tmp_path / "a.json").exists()))
+        fsync(fd)
+
+    monkeypatch.setattr(local_output.os, "fsync", watched)
+    output.finish()
+    assert seen == [(False, False), (True, True)]  # the file before it has its name, then the folder
+
+
+@pytest.mark.parametrize("step", ["fsync 0", "rename 0", "fsync 1"])
+def test_a_file_that_could_not_be_finished_is_finished_by_whoever_continues_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    output = create_local(tmp_path, "a.json")
+    output.write(b"text")
+    state = output.state()
+    with monkeypatch.context() as patch:
+        _fail_at(patch, step)
+        with pytest.raises(TransferError, match=r"cannot write .*a\.json"):
+            output.finish()
+    assert part_path(tmp_path / "a.json").exists() != (tmp_path / "a.json").exists()  # it has one of its names
+    again: LocalOutput = reopen_local(state)
+    again.write(b" and more")
+    written = again.finish()
+    assert (written.name, written.size_bytes) == ("a.json", 13)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"text and more"]
+
+
+def _fail_at(patch: pytest.MonkeyPatch, step: str) -> None:
+    calls: list[str] = []
+
+    def guarded(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            calls.append(name)
+            if f"{name} {calls.count(name) - 1}" == step:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return real(*args)
+
+        return call
+
+    patch.setattr(local_output.os, "fsync", guarded("fsync", os.fsync))
+    patch.setattr(Path, "rename", guarded("rename", Path.rename))
+
+
+# --------------------------------------------------------------------------- entering reports
+
+
+@dataclass
+class Ledger:
+    """A job of three reports, and all that hear of them: the rejects, the journal, the accounts, the screen."""
+
+    root: Path
+    rejects: list[Reject] = field(default_factory=list)
+    shown: list[int] = field(default_factory=list)
+
+    def run(self, step: str = "") -> tuple[Tally, DdbioError | None]:
+        """What the run says it did, and how it ended. step: which collaborator fails, and at which report."""
+        options = TransferOptions(table="Orders", state_dir=str(self.root))
+        with open_journal("import", "Orders", ["here"], options) as journal:
+            journal.begin({}, (), {})
+            left = journal.left(Plan([SegmentUnit(0, 0, 1)]))
+            guarded = _failing_journal(journal, step)
+            accounts, error = transfer(
+                self._run(options),
+                None,
+                left,
+                guarded,
+                on_report=lambda report: self._on_report(report, step),  # type: ignore[arg-type]
+            )
+            return accounts.tally, error
+
+    def _on_report(self, report: UnitReport, step: str) -> float:
+        number = report.tally.read // 10
+        if step == f"rejects {number}":
+            raise TransferError("cannot write the rejects")
+        self.rejects += report.rejects
+        return 1.0
+
+    def _run(self, options: TransferOptions) -> Run:
+        return Run(
+            options=options,
+            session=SimpleNamespace(keys=lambda: None),  # type: ignore[arg-type]
+            table=table({"id": "S"}),
+            cap=choose_cap("100", table({"id": "S"}), "WCU", over_provisioned=False),
+            workers=1,
+            lanes=1,
+            progress=self._progress(),
+            stop=StopFlag(),
+            engine=_three_reports,
+        )
+
+    def _progress(self) -> QuietProgress:
+        progress = QuietProgress()
+        progress.update = lambda amount, tally: self.shown.append(tally.rejected)  # type: ignore[method-assign]
+        return progress
+
+    def booked(self) -> Tally:
+        """What the next run would read in the journal."""
+        options = TransferOptions(table="Orders", state_dir=str(self.root))
+        with open_journal("import", "Orders", ["here"], options) as journal:
+            return journal.past.tally
+
+
+def _three_reports(*_: Any, **__: Any) -> Any:
+    """An engine: three reports of one unit, of 10, 20 and 30 records read and one rejected each."""
+    for number in (1, 2, 3):
+        reject = Reject("a.json", number, 0, number, "bad-json", "no", b"{")
+        tally = Tally(read=10 * number, written=10 * number - 1, rejected=1)
+        yield UnitReport(0, ImportCursor(number, number), tally, (reject,), done=number == 3)
+        yield Lull()
+
+
+def _failing_journal(journal: Journal, step: str) -> Any:
+    method, _, number = step.partition(" ")
+    return Failing(journal, [method], int(number) - 1) if method in ("enter", "commit") else journal
+
+
+def test_without_a_failure_everything_hears_of_every_report(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    tally, error = ledger.run()
+    assert error is None
+    assert (tally.read, tally.rejected) == (60, 3)
+    assert (len(ledger.rejects), ledger.shown, ledger.booked()) == (3, [1, 2, 3], tally)
+
+
+@pytest.mark.parametrize("report", [1, 2, 3])
+@pytest.mark.parametrize("collaborator", ["rejects", "enter"])
+def test_no_reject_is_claimed_that_is_not_written_down(tmp_path: Path, collaborator: str, report: int) -> None:
+    """The journal and the summary count a reject only after the rejects file has it."""
+    ledger = Ledger(tmp_path)
+    tally, error = ledger.run(f"{collaborator} {report}")
+    assert isinstance(error, TransferError)
+    booked = ledger.booked()
+    assert booked.rejected == tally.rejected == report - 1, "the report at which it failed counts nowhere"
+    assert booked.read == tally.read
+    assert booked.unsettled() == 0
+    assert len(ledger.rejects) == (report if collaborator == "enter" else report - 1)
+    assert ledger.shown == list(range(1, report))
