@@ -19,7 +19,7 @@ from ddbio.cap.caps import choose_cap
 from ddbio.engines.engine import StopFlag
 from ddbio.errors import DdbioError, TransferError, UsageError
 from ddbio.exports.destination import Destination
-from ddbio.exports.manifest import MANIFEST_NAME
+from ddbio.layouts.own import MANIFEST_NAME
 from ddbio.options import TransferOptions
 from ddbio.planning import Plan
 from ddbio.progress import QuietProgress
@@ -66,7 +66,8 @@ def earlier_export(folder: Path) -> None:
     folder.mkdir()
     for name in EARLIER:
         (folder / name).write_text("{}\n")
-    (folder / MANIFEST_NAME).write_text(json.dumps({"files": [{"name": name} for name in EARLIER]}))
+    files = [{"name": name, "segment": 0, "items": 1, "bytes": 3, "checksum": "sha256:0"} for name in EARLIER]
+    (folder / MANIFEST_NAME).write_text(json.dumps({"tool": "ddbio 0.1.0", "version": 1, "files": files}))
 
 
 @pytest.mark.parametrize("step", range(len(EARLIER) + 1))
