@@ -16,6 +16,7 @@ from ddbio.books.journal import Journal, open_journal
 from ddbio.books.report import check_report_path, reported
 from ddbio.books.state import known_state_root
 from ddbio.cap.caps import Cap
+from ddbio.dynamodb.notices import table_notices
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
 from ddbio.engines.engine import Engine, StopFlag
@@ -164,6 +165,8 @@ def _announce(run: Run, options: ExportOptions, plan: Plan, left: Remainder, jou
     for note in notes(options, run.table, plan.units):
         run.progress.say(note)
     run.progress.say(f"Cap: {run.cap}")
+    for notice in table_notices(run.table, run.cap):
+        run.progress.say(notice)
 
 
 def _so_far(options: ExportOptions, table: TableInfo, segments_left: int, journal: Journal) -> str:

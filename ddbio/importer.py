@@ -17,6 +17,7 @@ from ddbio.books.journal import Journal, open_journal
 from ddbio.books.report import check_report_path, reported
 from ddbio.books.state import known_state_root
 from ddbio.cap.caps import Cap
+from ddbio.dynamodb.notices import table_notices
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
 from ddbio.engines.engine import Engine, StopFlag
@@ -139,6 +140,7 @@ def make_table(target: Target, session: Session, progress: Progress) -> TableInf
     """The table, made where it is not there, and ACTIVE."""
     if target.request is None and target.table.is_usable:
         return target.table
+    target.table.check_usable(wait=True)
     began_s = time.monotonic()
     if target.request is not None:
         progress.say(target.describe())
@@ -190,6 +192,8 @@ def _announce(
     for remark in (*sought.remarks(), *recognised.remarks):
         run.progress.say(remark)
     run.progress.say(f"Cap: {run.cap}")
+    for notice in table_notices(run.table, run.cap):
+        run.progress.say(notice)
     for index, units_per_s in run.table.index_write_units.items():
         run.progress.say(f"Cap of index {index}: {units_per_s:,.0f} WCU (its provisioned units)")
     run.progress.start(total_bytes, "B", run.cap.units_per_s, done_bytes)

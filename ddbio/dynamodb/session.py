@@ -147,8 +147,7 @@ class Session:
     def describe(self, table: str) -> TableInfo:
         """The table, which must be there and ACTIVE. Raises UsageError, or TransferError where nothing answers."""
         info = self._describe(table)
-        if not info.is_usable:
-            raise UsageError(f'table "{table}" is {info.status}', "wait until it is ACTIVE and run the command again")
+        info.check_usable()
         return info
 
     def find(self, table: str) -> TableInfo | None:
@@ -174,9 +173,11 @@ class Session:
             self._client.create_table(**request)
 
     def await_active(self, table: str, *, patience_s: float = CREATION_PATIENCE_S) -> TableInfo:
-        """The table, once it can be used. Raises TransferError when that takes too long."""
+        """The table, once it can be used. Raises TransferError if that takes too long, UsageError if it never will."""
         wait_s, deadline_s = _SHORTEST_WAIT_S, time.monotonic() + patience_s
         while (info := self.find(table)) is None or not info.is_usable:
+            if info is not None:
+                info.check_usable(wait=True)
             if time.monotonic() > deadline_s:
                 raise TransferError(
                     f'table "{table}" is not ACTIVE after {patience_s:.0f} s', "run the same command again later"

@@ -11,6 +11,26 @@ from ddbio.capacity import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES, Secondar
 from ddbio.errors import UsageError
 
 _NEW_FOR = timedelta(minutes=5)  # generous: clocks differ, and a table with indexes takes a minute to be ACTIVE
+# Of the statuses that a table may have; those that are not here can be used.
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html
+_UNUSABLE = {
+    "CREATING": ("is being made", "wait until it is ACTIVE and run the command again"),
+    "DELETING": ("is being deleted", "name another table, or make it again once it is gone"),
+    "ARCHIVING": ("loses its data because its KMS key cannot be used", "restore it from the backup that AWS makes"),
+    "ARCHIVED": (
+        "has no data any more, because its KMS key could not be used for a week",
+        "restore it from the backup named in its ArchivalSummary (aws dynamodb describe-table)",
+    ),
+    "INACCESSIBLE_ENCRYPTION_CREDENTIALS": (
+        "cannot use its KMS key",
+        "enable the key, or give DynamoDB its grants back, within a week; then the table is archived",
+    ),
+    "REPLICATION_NOT_AUTHORIZED": (
+        "is a global table whose replication is not authorized",
+        "give the table's resource policy and the replication role their permissions back",
+    ),
+}
+
 TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
 
 
@@ -119,6 +139,13 @@ class TableInfo:
     @property
     def is_usable(self) -> bool:
         return self.status in ("ACTIVE", "UPDATING")
+
+    def check_usable(self, *, wait: bool = False) -> None:
+        """Raise UsageError unless the table can be read and written, or, with `wait`, soon will be by itself."""
+        if self.is_usable or (wait and self.status == "CREATING"):
+            return
+        what, hint = _UNUSABLE.get(self.status, ("cannot be used", "wait until it is ACTIVE"))
+        raise UsageError(f'table "{self.name}" is {self.status}: it {what}', hint)
 
     def write_budgets(self) -> tuple[str, ...]:
         """What has write capacity of its own, by name: the table (""), and each provisioned global index."""

@@ -28,17 +28,23 @@ _INDEXES = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The table to import into. table: as it is, or as it will be once `request`, a CreateTable, is done."""
+    """The table to import into.
+
+    table: as it is, or as it will be once `request`, a CreateTable, is done. not_made: indexes of the table it is
+    modelled on that are asked for and not made.
+    """
 
     table: TableInfo
     request: dict[str, Any] | None = None
     origin: str = ""
+    not_made: str = ""
 
     def describe(self) -> str:
         """What is made, and why so."""
         key, indexes = _spoken(self.table.key), [index.name for index in self.table.indexes]
         with_indexes = f" with the index{'es' * (len(indexes) != 1)} {', '.join(indexes)}" if indexes else ""
-        return f"Making table {self.table.name}, on-demand, key {key}{with_indexes} ({self.origin})"
+        left = f"; {self.not_made} of that table are not made: make them by hand" if self.not_made else ""
+        return f"Making table {self.table.name}, on-demand, key {key}{with_indexes} ({self.origin}){left}"
 
 
 def choose_target(
@@ -62,10 +68,15 @@ def choose_target(
                 "add --key NAME:TYPE[,NAME:TYPE]; types: S, N, B (a native export does not tell the keys either)",
             )
         request = create_request(options.table, description, indexes=options.with_indexes)
-        return Target(TableInfo.of(request), request, origin)
+        return Target(TableInfo.of(request), request, origin, _vector_indexes(options, description))
     if description is not None:
         _check_keys(table, description, origin)
     return Target(table)
+
+
+def _vector_indexes(options: ImportOptions, description: dict[str, Any]) -> str:
+    names = [str(index.get("IndexName")) for index in description.get("VectorIndexes") or ()]
+    return f"the vector indexes {', '.join(names)}" if options.with_indexes and names else ""
 
 
 def check_options(options: ImportOptions) -> None:

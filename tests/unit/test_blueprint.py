@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -12,7 +13,7 @@ import pytest
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
 from ddbio.errors import TransferError, UsageError
-from ddbio.imports.blueprint import Target, check_options, choose_target, create_request, parse_key
+from ddbio.imports.blueprint import Target, _vector_indexes, check_options, choose_target, create_request, parse_key
 from ddbio.options import AwsSettings, ImportOptions
 from ddbio.simulator import Simulator
 from tests.unit.support import table
@@ -149,3 +150,14 @@ def test_a_table_that_never_becomes_active() -> None:
             session.await_active("New", patience_s=0.1)
         found = session.find("New")
         assert found is not None and not found.is_usable
+
+
+def test_vector_indexes_are_not_left_out_in_silence() -> None:
+    description = {
+        **create_request("Old", parse_key("id:S"), indexes=False),
+        "VectorIndexes": [{"IndexName": "near"}],
+    }
+    options = ImportOptions(table="New", sources=("x.json",), create_table=True, with_indexes=True)
+    target = Target(table({"id": "S"}), {}, "x/manifest.json", _vector_indexes(options, description))
+    assert "the vector indexes near of that table are not made" in target.describe()
+    assert _vector_indexes(replace(options, with_indexes=False), description) == ""

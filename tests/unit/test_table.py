@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import botocore.session
 import pytest
 
-from ddbio.dynamodb.table import KeyAttribute, TableInfo, check_table_name
+from ddbio.dynamodb.table import _UNUSABLE, KeyAttribute, TableInfo, check_table_name
 from ddbio.errors import UsageError
 from tests.unit.support import table
 
@@ -103,3 +104,39 @@ def test_names_and_arns_of_tables_are_taken(name: str) -> None:
 def test_what_cannot_be_a_table_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="cannot be the name of a table"):
         check_table_name(name)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("CREATING", "is being made"),
+        ("DELETING", "is being deleted"),
+        ("ARCHIVING", "KMS key"),
+        ("ARCHIVED", "has no data any more"),
+        ("INACCESSIBLE_ENCRYPTION_CREDENTIALS", "cannot use its KMS key"),
+        ("REPLICATION_NOT_AUTHORIZED", "replication is not authorized"),
+        ("SOMETHING_NEW", "cannot be used"),
+    ],
+)
+def test_a_table_that_cannot_be_used_says_why(status: str, words: str) -> None:
+    info = table({"id": "S"}, TableStatus=status)
+    with pytest.raises(UsageError, match=f'Orders" is {status}: it .*{words}') as error:
+        info.check_usable()
+    assert error.value.hint
+    if status == "CREATING":
+        info.check_usable(wait=True)
+    else:
+        with pytest.raises(UsageError):
+            info.check_usable(wait=True)
+
+
+def test_the_service_has_no_status_that_is_not_known_here() -> None:
+    model = botocore.session.get_session().get_service_model("dynamodb")
+    for status in model.shape_for("TableStatus").enum:
+        info = table({"id": "S"}, TableStatus=status)
+        assert info.is_usable or status in _UNUSABLE
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "UPDATING"])
+def test_a_table_that_can_be_used_is_used(status: str) -> None:
+    table({"id": "S"}, TableStatus=status).check_usable()
