@@ -10,21 +10,28 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from ddbio.errors import DdbioError
+from ddbio.errors import on_one_line
 
 ASK_EVERY_S = 1.0  # the provider answers from memory until its keys are about to end
+LONGEST_PAUSE_S = 60.0  # between two attempts of a provider that fails
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Keys:
-    """One set of AWS keys, frozen. Its repr never shows the secret."""
+    """One set of AWS keys, frozen. Its repr never shows the secret.
+
+    ends: when they end, an aware time; None if they do not, or nobody knows. renewal_failure: why newer ones could
+    not be had, a sentence; empty if there is no such trouble. Neither makes two sets of keys different.
+    """
 
     access_key: str
     secret_key: str
     token: str | None = None
+    ends: datetime | None = field(default=None, compare=False)
+    renewal_failure: str = field(default="", compare=False)
 
     def __repr__(self) -> str:
         return f"Keys({self.access_key[:4]}..., secret hidden)"
@@ -36,21 +43,51 @@ KeysProvider = Callable[[], Keys]
 class NewestKeys:
     """The newest keys of a provider, which is asked again and again from a thread of its own: it may take its time.
 
-    While it fails the old keys stay; they may still serve. current: what it gave last.
+    While it fails the old keys stay, for they may still serve; the pauses between its attempts double from 1 s to
+    60 s. current: what it gave last. failure: why the last attempt failed, a sentence; empty if it did not.
     """
 
-    def __init__(self, provider: KeysProvider) -> None:
-        """Raises what the provider raises when it has none to begin with."""
-        self.current = provider()
+    def __init__(self, provider: KeysProvider, wait: Callable[[float], bool] | None = None) -> None:
+        """wait: sleeps so many seconds, and returns whether to end; for tests.
+
+        Raises what the provider raises if it has no keys to begin with.
+        """
         self._provider = provider
         self._ended = threading.Event()
+        self._wait = wait or self._ended.wait
+        self._pause_s = ASK_EVERY_S
+        self._news: list[str] = []
+        self.failure = ""
+        self._take(provider())
         threading.Thread(target=self._run, name="keys", daemon=True).start()
 
-    def _run(self) -> None:
-        while not self._ended.wait(ASK_EVERY_S):
-            with suppress(DdbioError):
-                self.current = self._provider()
+    def news(self) -> list[str]:
+        """What the user should know of the renewals since the last call, a sentence each."""
+        news, self._news = self._news, []
+        return news
 
     def end(self) -> None:
         """Ask no more."""
         self._ended.set()
+
+    def _run(self) -> None:
+        while not self._wait(self._pause_s):
+            try:
+                self._take(self._provider())
+            except Exception as error:  # this thread is all that renews the keys: it outlives any fault of a provider
+                self._note(on_one_line(str(error)) or type(error).__name__)
+
+    def _take(self, keys: Keys) -> None:
+        self.current = keys
+        self._note(keys.renewal_failure)
+
+    def _note(self, failure: str) -> None:
+        """Report the first failure, and the success that follows one; set the next pause."""
+        if failure and not self.failure:
+            ends = self.current.ends
+            until = f"; the present ones end at {ends:%Y-%m-%d %H:%M:%S %Z}" if ends is not None else ""
+            self._news.append(f"The AWS keys could not be renewed: {failure}{until}. Trying again.")
+        elif self.failure and not failure:
+            self._news.append("The AWS keys are renewed again.")
+        self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S) if failure and self.failure else ASK_EVERY_S
+        self.failure = failure

@@ -22,6 +22,7 @@ from ddbio.credentials import Keys
 from ddbio.dynamodb.addresses import Addresses
 from ddbio.dynamodb.client import DEFAULT_GIVE_UP_AFTER_S, DEFAULT_POLICY, DataClient, RetryPolicy
 from ddbio.dynamodb.errors import botocore_error
+from ddbio.dynamodb.provider import KeySource
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.table import TableInfo, check_table_name
 from ddbio.dynamodb.wire import Connection, Endpoint
@@ -88,13 +89,7 @@ class Session:
             # AWS_REGION is what every other SDK and the AWS CLI read; botocore only knows AWS_DEFAULT_REGION.
             region = settings.region or os.environ.get("AWS_REGION")
             session = boto3.Session(profile_name=settings.profile, region_name=region)
-            self._credentials = session.get_credentials()
-            if self._credentials is None:
-                raise UsageError(
-                    "no AWS credentials were found",
-                    "set AWS_PROFILE or --profile, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-                    "or run on an instance with a role",
-                )
+            self._key_source = KeySource(session)
             self._client = session.client(
                 "dynamodb",
                 endpoint_url=settings.endpoint_url,
@@ -121,26 +116,19 @@ class Session:
         return str(self._client.meta.endpoint_url)
 
     def keys(self) -> Keys:
-        """The newest keys; asks the provider when they are about to expire. Raises UsageError when it has none."""
-        with _translated("the AWS credentials"):
-            try:
-                frozen = self._credentials.get_frozen_credentials()
-            except RuntimeError as exc:  # how botocore says that what it just refreshed has expired already
-                raise UsageError(f"no usable AWS credentials: {exc}", "renew them, or check --profile") from None
-        return Keys(frozen.access_key, frozen.secret_key, frozen.token)
+        """The newest keys. See `KeySource.keys`."""
+        return self._key_source.keys()
 
     def data_plane(self, table: TableInfo, give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S) -> DataPlane:
         """The endpoint as botocore resolves it, with the CA bundle and the proxy botocore would use for it."""
-        from botocore.credentials import RefreshableCredentials
         from botocore.httpsession import get_cert_path
 
         url = self.endpoint_url
         verify = self._core.get_config_variable("ca_bundle") or True
         endpoint = Endpoint(url=url, region=self.region, ca_bundle=get_cert_path(verify), proxy_url=self._proxy_url)
-        renewed = isinstance(self._credentials, RefreshableCredentials)
         return DataPlane(
             endpoint,
-            RetryPolicy(renewed, table.is_new(datetime.now(timezone.utc)), give_up_after_s),
+            RetryPolicy(self._key_source.are_renewed, table.is_new(datetime.now(timezone.utc)), give_up_after_s),
             _user_agent(self._core.get_config_variable("user_agent_appid")),
         )
 
@@ -173,7 +161,7 @@ class Session:
             self._client.create_table(**request)
 
     def await_active(self, table: str, *, patience_s: float = CREATION_PATIENCE_S) -> TableInfo:
-        """The table, once it can be used. Raises TransferError if that takes too long, UsageError if it never will."""
+        """The table, once it can be used. TransferError if that takes too long, UsageError if it never will."""
         wait_s, deadline_s = _SHORTEST_WAIT_S, time.monotonic() + patience_s
         while (info := self.find(table)) is None or not info.is_usable:
             if info is not None:
@@ -238,8 +226,8 @@ def _translated(what: str) -> Iterator[None]:
         raise UsageError(str(exc), "see ~/.aws/config for the profiles there are") from None
     except botocore.NoRegionError:
         raise UsageError("no AWS region is set", "add --region, or set AWS_REGION or one in the profile") from None
-    except (botocore.NoCredentialsError, botocore.PartialCredentialsError, botocore.CredentialRetrievalError) as exc:
-        raise UsageError(f"no usable AWS credentials: {exc}", "check --profile or the instance's role") from None
+    except (botocore.ConfigParseError, botocore.InvalidConfigError) as exc:
+        raise UsageError(str(exc), "put the file right; AWS_CONFIG_FILE names another") from None
     except botocore.EndpointConnectionError as exc:
         raise TransferError(f"{what}: {exc}", "check --region, --endpoint-url and the network") from None
     except ValueError as exc:  # also botocore's InvalidRegionError: no request was made of such settings

@@ -144,7 +144,7 @@ class _Pool:
                 yield event
             if told:
                 yield Lull()
-            self._renew_keys()
+            yield from self._renew_keys()
             yield from self._obey_stop()
             if self._stop_sent_s is None:
                 self._hand_out()
@@ -170,7 +170,7 @@ class _Pool:
     def _take(self, worker: _Worker, message: Any) -> Iterator[Event]:
         if isinstance(message, UnitReport):
             self._note_progress(worker, message)
-            yield message
+            yield self._with_key_failure(message)
         elif isinstance(message, Begun):
             worker.in_hand[message.unit].begun = True
         elif isinstance(message, Crashed):
@@ -311,12 +311,22 @@ class _Pool:
 
     # -- keys and stopping
 
-    def _renew_keys(self) -> None:
+    def _renew_keys(self) -> Iterator[Event]:
+        for sentence in self._newest_keys.news():
+            yield Notice(sentence)
         newest = self._newest_keys.current
         if newest != self._keys:
             self._keys = newest
             for worker in self._workers:
                 self._send(worker, self._keys)
+
+    def _with_key_failure(self, report: UnitReport) -> UnitReport:
+        """A unit that failed while the keys could not be renewed failed, most likely, because of that."""
+        error, failure = report.error, self._newest_keys.failure
+        if error is None or not failure:
+            return report
+        message = f"{error.message}; the AWS keys could not be renewed: {failure}"
+        return replace(report, error=type(error)(message, error.hint))
 
     def _obey_stop(self) -> Iterator[Event]:
         if not self._stop.requests:

@@ -129,7 +129,10 @@ def test_keys_that_end_and_are_not_renewed_end_the_run(
         provider.failing = True
         end_keys(simulator, *provider.issued)
         done = command.wait()
-    done.assert_error(3, "no request succeeded for 1 s", "ExpiredTokenException", "renew the credentials")
+    done.assert_error(
+        3, "no request succeeded for 1 s", "ExpiredTokenException", "could not be renewed", "renew the credentials"
+    )
+    assert done.err.count("The AWS keys could not be renewed: ") == 1
     assert 200 <= done.counts["read"] == done.counts["written"] <= simulator.table("Orders").item_count() < 1000
 
 

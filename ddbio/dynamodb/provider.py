@@ -1,0 +1,154 @@
+"""AWS keys as botocore's providers give them: the environment, files, SSO, a role, a process, the metadata service.
+
+Only the parent process asks. Whatever a provider does wrong becomes one sentence with the way out, and no value of a
+key is ever part of it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ddbio.credentials import Keys
+from ddbio.errors import UsageError, on_one_line
+from ddbio.redaction import remember
+
+if TYPE_CHECKING:
+    import boto3
+
+_NONE_FOUND = (
+    "set AWS_PROFILE or --profile, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run on an instance with a role"
+)
+
+
+class KeySource:
+    """The provider that botocore chooses for a session. Raises UsageError if it has no keys to begin with.
+
+    are_renewed: whether it gives newer keys before the present ones end.
+    """
+
+    def __init__(self, session: boto3.Session) -> None:
+        from botocore.credentials import RefreshableCredentials
+
+        self._profile = session.profile_name
+        with _explained(self._profile):
+            core = session._session  # boto3 has no public door to its botocore session
+            core.get_component("credential_provider").get_provider("assume-role")._prompter = _ask_for_code
+            self._credentials = session.get_credentials()
+        if self._credentials is None:
+            raise UsageError("no AWS credentials were found", _NONE_FOUND)
+        self.are_renewed = isinstance(self._credentials, RefreshableCredentials)
+        self._failure: Exception | None = None  # why the last renewal failed
+        if self.are_renewed:
+            self._watch_renewals(self._credentials)
+        self.keys()
+
+    def keys(self) -> Keys:
+        """The newest keys; asks the provider when they are about to end.
+
+        A renewal that fails while the present keys are still good is noted in them (`Keys.renewal_failure`). Raises
+        UsageError if the provider has none.
+        """
+        with _explained(self._profile):
+            frozen = self._credentials.get_frozen_credentials()
+        remember(frozen.secret_key, frozen.token)
+        return Keys(
+            frozen.access_key,
+            frozen.secret_key,
+            frozen.token,
+            ends=getattr(self._credentials, "_expiry_time", None),
+            renewal_failure="" if self._failure is None else explain(self._failure, self._profile).message,
+        )
+
+    def _watch_renewals(self, credentials: Any) -> None:
+        """botocore swallows a failure while the keys are good for some minutes more, and the user should know."""
+        renew = credentials._refresh_using
+
+        def watched() -> Any:
+            try:
+                renewed = renew()
+            except Exception as error:
+                self._failure = error
+                raise
+            self._failure = None
+            return renewed
+
+        credentials._refresh_using = watched
+
+
+def _ask_for_code(prompt: str) -> str:
+    """Ask for an MFA code. Without a terminal, getpass would wait for a line of standard input, which may be data."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+    except OSError:
+        raise EOFError from None
+    return getpass.getpass(prompt)
+
+
+@contextmanager
+def _explained(profile: str) -> Iterator[None]:
+    """Turn whatever a provider raises into a UsageError."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except Exception as error:  # a provider runs other programs, reads files, speaks to services: anything may come
+        raise explain(error, profile) from None
+
+
+def explain(error: Exception, profile: str) -> UsageError:
+    """Why there are no keys, and what to do about it. profile: the one in use."""
+    reason = on_one_line(_reason(error)).rstrip(".")
+    return UsageError(f"no usable AWS credentials: {reason}", _hint(error, profile))
+
+
+def _reason(error: Exception) -> str:
+    from botocore.exceptions import ClientError
+
+    if isinstance(error, ClientError):
+        said = error.response.get("Error", {})
+        return f"{error.operation_name} was refused: {said.get('Code', 'Unknown')}: {said.get('Message', '')}"
+    if isinstance(error, FileNotFoundError):
+        return f'"{error.filename}" does not exist'
+    if isinstance(error, OSError) and error.strerror:
+        return f'"{error.filename}": {error.strerror}' if error.filename else error.strerror
+    if isinstance(error, EOFError):
+        return "the profile asks for an MFA code, and there is no terminal to ask at"
+    if isinstance(error, ValueError):  # also JSONDecodeError and UnicodeDecodeError; their texts may quote the input
+        return "what the provider returned is not the JSON it should be"
+    if isinstance(error, KeyError):
+        return f"what the provider returned has no {error}"
+    return str(error) or type(error).__name__
+
+
+def _hint(error: Exception, profile: str) -> str:
+    from botocore import exceptions as botocore
+
+    of_profile = f'profile "{profile}" in ~/.aws/config'
+    login = f"aws sso login --profile {profile}"
+    hints: list[tuple[tuple[type[Exception], ...], str]] = [
+        ((botocore.SSOError, botocore.TokenRetrievalError), f"log in: {login}"),
+        ((botocore.LoginError,), f"log in: aws login --profile {profile}"),
+        ((botocore.ConfigParseError, botocore.ConfigNotFound), "put the file right"),
+        ((botocore.InvalidConfigError, botocore.UnknownCredentialError), f"put the {of_profile} right"),
+        ((botocore.PartialCredentialsError,), "give both the access key and the secret key"),
+        ((EOFError, botocore.RefreshWithMFAUnsupportedError), "get keys with aws sts get-session-token and set them"),
+        ((botocore.ClientError,), f"check role_arn and source of the {of_profile}, and whom the role trusts"),
+        ((botocore.MetadataRetrievalError,), "check the role of the instance or container"),
+        ((FileNotFoundError,), f"check the {of_profile}, and AWS_WEB_IDENTITY_TOKEN_FILE and its like"),
+        ((botocore.EndpointConnectionError, botocore.HTTPClientError), "check the network to the provider"),
+    ]
+    for kinds, hint in hints:
+        if isinstance(error, kinds):
+            return hint
+    if isinstance(error, subprocess.SubprocessError | ValueError | KeyError) or _is_of_process(error):
+        return f"run the credential_process of the {of_profile} by hand and see what it prints"
+    return "renew the keys, or check --profile and the role of the instance"
+
+
+def _is_of_process(error: Exception) -> bool:
+    return getattr(error, "kwargs", {}).get("provider") == "custom-process"
