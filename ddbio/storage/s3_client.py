@@ -17,12 +17,13 @@ from typing import Any
 from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from ddbio.credentials import KeysProvider
 from ddbio.errors import DdbioError, TransferError, UsageError
 from ddbio.options import AwsSettings
-from ddbio.storage.s3_errors import fault_code, translate
+from ddbio.storage.s3_errors import fault_code, garbage, translate
 
 _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 6},
@@ -33,6 +34,18 @@ _CONFIG = Config(
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
+
+# A member that an answer always has. A proxy's page or an empty body with status 200 lacks it: that is no success.
+_ALWAYS = {
+    "head_object": "ETag",
+    "get_object": "ETag",
+    "put_object": "ETag",
+    "create_multipart_upload": "UploadId",
+    "upload_part": "ETag",
+    "complete_multipart_upload": "ETag",
+    "list_objects_v2": "IsTruncated",
+    "list_multipart_uploads": "IsTruncated",
+}
 
 # What stores answer to a checksum header they do not know.
 _UNKNOWN_FEATURE = ("NotImplemented", "XNotImplemented", "InvalidArgument", "InvalidRequest")
@@ -85,8 +98,11 @@ class S3Client:
         """
         try:
             answer: dict[str, Any] = getattr(self._built(), operation)(**params)
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise translate(error, kind, operation, where) from error
+        member = _ALWAYS.get(operation)
+        if member is not None and answer.get(member) in (None, ""):
+            raise garbage(operation, where, f"there is no {member} in it")
         return answer
 
     def call_checked(

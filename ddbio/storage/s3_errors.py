@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from ddbio.errors import DdbioError, TransferError
 
@@ -124,6 +124,11 @@ _UNREACHABLE = Telling(
     "S3 could not be reached to {act} {where}: {said}", f"check the network, region and endpoint and {_AGAIN}", True
 )
 _SETUP = Telling("cannot {act} {where}: {said}", "check the AWS settings")
+_GARBAGE = Telling(
+    "the answer to the request to {act} {where} is not one of S3's: {said}",
+    f"check --s3-endpoint-url and any proxy, and {_AGAIN}",
+    passing=True,
+)
 
 # By the name of the exception's class or of one it derives from.
 _BY_CLASS: dict[str, Telling] = {
@@ -135,6 +140,7 @@ _BY_CLASS: dict[str, Telling] = {
     "HTTPClientError": _UNREACHABLE,
     "ConnectionError": _UNREACHABLE,
     "IncompleteReadError": _UNREACHABLE,
+    "ResponseParserError": _GARBAGE,
     "OSError": _UNREACHABLE,
 }
 
@@ -150,9 +156,7 @@ def fault_code(error: BaseException) -> str:
     return _STATUS_CODES.get(code, code)
 
 
-def translate(
-    error: ClientError | BotoCoreError | OSError, kind: type[DdbioError], operation: str, where: str
-) -> DdbioError:
+def translate(error: Exception, kind: type[DdbioError], operation: str, where: str) -> DdbioError:
     """`error` as a `kind`, or as a TransferError if it may pass.
 
     operation: the botocore method that was called (`get_object`). where: the URI it was called for.
@@ -185,6 +189,12 @@ def _said(error: Exception) -> str:
         if "ServerTime" in told and "RequestTime" in told:
             text += f" (it is {told['ServerTime']} there and {told['RequestTime']} here)"
     return " ".join(text.split())
+
+
+def garbage(operation: str, where: str, said: str) -> TransferError:
+    """The answer has status 200 and is none all the same."""
+    words = {"act": _ACTIONS.get(operation, _WRITE).act, "where": f'"{where}"', "said": said}
+    return TransferError(_GARBAGE.what.format(**words), _GARBAGE.hint)
 
 
 def changed(where: str) -> TransferError:

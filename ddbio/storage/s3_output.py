@@ -17,7 +17,7 @@ from ddbio.storage import WrittenFile
 from ddbio.storage.s3_client import S3Client, base64_of
 from ddbio.storage.s3_errors import upload_gone
 from ddbio.storage.s3_listing import uri_of
-from ddbio.storage.s3_upload import MultipartUpload, Part
+from ddbio.storage.s3_upload import MultipartUpload, Part, damaged
 
 MIN_PART_BYTES = 8 << 20
 # Of the 10,000 that S3 allows; the rest is room for a caller whose bound was a little low.
@@ -111,7 +111,10 @@ class S3Output:
 def put_object(client: S3Client, bucket: str, key: str, body: bytes | bytearray) -> bytes:
     """Write an object in one request. Returns its SHA-256 digest."""
     digest = hashlib.sha256(body).digest()
-    client.send("put_object", uri_of(bucket, key), body, digest, Bucket=bucket, Key=key, **client.put_args)
+    where = uri_of(bucket, key)
+    answer = client.send("put_object", where, body, digest, Bucket=bucket, Key=key, **client.put_args)
+    if answer.get("ChecksumSHA256", base64_of(digest)) != base64_of(digest):
+        raise damaged(where, answer["ChecksumSHA256"], base64_of(digest))
     return digest
 
 

@@ -4,6 +4,8 @@
   never reported are simply not listed at completion, and S3 drops them.
 - Every part carries its SHA-256, which S3 verifies, and completion names them all: S3's composite checksum of the
   object and the one computed here must agree. https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+- An answer with status 200 counts only with an ETag (`ddbio.storage.s3_client`), and that of the completion only if
+  it is about these parts.
 - Limits: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html (10,000 parts, 5 MiB to 5 GiB each).
 """
 
@@ -17,7 +19,7 @@ from typing import Any, NamedTuple
 
 from ddbio.errors import DdbioError, TransferError
 from ddbio.storage.s3_client import S3Client, base64_of
-from ddbio.storage.s3_errors import fault_code
+from ddbio.storage.s3_errors import fault_code, garbage
 from ddbio.storage.s3_listing import uri_of
 
 _ABORT_TRIES = 3
@@ -47,6 +49,7 @@ class MultipartUpload:
         self.where = uri_of(bucket, key)
         self.upload_id = upload_id
         self.parts = list(parts)
+        self._etags_are_md5: bool | None = None  # of parts; found out with the first one that is sent
 
     @classmethod
     def begin(cls, client: S3Client, bucket: str, key: str) -> MultipartUpload:
@@ -68,6 +71,10 @@ class MultipartUpload:
             "upload_part", self.where, body, digest, PartNumber=number, UploadId=self.upload_id, **self._target
         )
         confirmed = "ChecksumSHA256" in answer
+        if confirmed and answer["ChecksumSHA256"] != base64_of(digest):
+            raise damaged(self.where, answer["ChecksumSHA256"], base64_of(digest))
+        if self._etags_are_md5 is None:
+            self._etags_are_md5 = hex_of(answer["ETag"]) == hashlib.md5(body, usedforsecurity=False).hexdigest()
         self.parts.append(Part(number, answer["ETag"], base64_of(digest), len(body), confirmed))
 
     def complete(self) -> str:
@@ -82,12 +89,37 @@ class MultipartUpload:
             if fault_code(error) == "NoSuchUpload" and self._is_visible(composite):
                 return composite
             raise
-        if not _agree(answer.get("ChecksumSHA256", composite), composite):
-            raise TransferError(
-                f'the checksum of "{self.where}" is {answer["ChecksumSHA256"]} in S3 but {composite} here',
-                "the object is damaged: delete it and run the same command again",
-            )
+        self._check(answer, composite)
         return composite
+
+    def _check(self, answer: dict[str, Any], composite: str) -> None:
+        """Raise TransferError unless the answer to the completion is about an object of these very parts.
+
+        The ETag says so by its end, `-<parts>`, and, where the ETags of parts are MD5s (not with KMS or other keys,
+        nor in every store), as the MD5 of those. An ETag of another form proves nothing: then the checksum has to.
+        """
+        theirs = answer.get("ChecksumSHA256", "")
+        if theirs and not _agree(theirs, composite):
+            raise damaged(self.where, theirs, composite)
+        digest, dash, count = hex_of(answer["ETag"]).partition("-")
+        if dash and count.isdigit() and int(count) != len(self.parts):
+            raise damaged(self.where, f"that of {count} parts", f"that of {len(self.parts)} parts")
+        if theirs:
+            return
+        if not dash or not count.isdigit():
+            raise garbage(
+                "complete_multipart_upload", self.where, f"the ETag {answer['ETag']} is of no upload in parts"
+            )
+        expected = self._md5_of_parts() if self._etags_are_md5 else ""
+        if expected and digest != expected:
+            raise damaged(self.where, digest, expected)
+
+    def _md5_of_parts(self) -> str:
+        try:
+            digests = b"".join(bytes.fromhex(hex_of(part.etag)) for part in self.parts)
+        except ValueError:  # not all of them are MD5s
+            return ""
+        return hashlib.md5(digests, usedforsecurity=False).hexdigest()
 
     def composite_checksum(self) -> str:
         """What S3 computes for an object of these parts."""
@@ -133,6 +165,19 @@ def list_uploads(client: S3Client, bucket: str, prefix: str) -> Iterator[tuple[s
         if not page.get("IsTruncated"):
             return
         marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
+
+def hex_of(etag: str) -> str:
+    """An ETag without its quotes."""
+    return etag.strip('"').lower()
+
+
+def damaged(where: str, theirs: str, ours: str) -> TransferError:
+    """What S3 has is not what was sent."""
+    return TransferError(
+        f'the checksum of "{where}" is {theirs} in S3 but {ours} here',
+        "the object is damaged: delete it and run the same command again",
+    )
 
 
 def _agree(theirs: str, ours: str) -> bool:

@@ -79,7 +79,7 @@ class FakeS3:
     def _upload_part(self, **params: Any) -> dict[str, Any]:
         self._upload(params)[params["PartNumber"]] = bytes(params["Body"])
         echo = {"ChecksumSHA256": params["ChecksumSHA256"]} if "ChecksumSHA256" in params else {}
-        return {"ETag": f'"{params["PartNumber"]}"', **echo}
+        return {"ETag": f'"{md5(bytes(params["Body"]))}"', **echo}
 
     def _list_parts(self, **params: Any) -> dict[str, Any]:
         self._upload(params)
@@ -90,7 +90,7 @@ class FakeS3:
         numbers = [part["PartNumber"] for part in params["MultipartUpload"]["Parts"]]
         self.objects[params["Key"]] = b"".join(parts[number] for number in numbers)
         del self.uploads[params["UploadId"]]
-        return {}
+        return {"ETag": multipart_etag(*(parts[number] for number in numbers))}
 
     def _abort_multipart_upload(self, **params: Any) -> dict[str, Any]:
         self._upload(params)
@@ -99,7 +99,7 @@ class FakeS3:
 
     def _put_object(self, **params: Any) -> dict[str, Any]:
         self.objects[params["Key"]] = bytes(params["Body"])
-        return {}
+        return {"ETag": ETAG}
 
     def _head_object(self, **params: Any) -> dict[str, Any]:
         content = self._content(params, "404")
@@ -119,6 +119,15 @@ class FakeS3:
         if params["Key"] not in self.objects:
             raise client_error(missing, "GetObject")
         return self.objects[params["Key"]]
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def multipart_etag(*parts: bytes) -> str:
+    """S3's ETag of an object of these parts, without encryption or with S3's own."""
+    return f'"{md5(b"".join(bytes.fromhex(md5(part)) for part in parts))}-{len(parts)}"'
 
 
 def composite_of(*parts: bytes) -> str:

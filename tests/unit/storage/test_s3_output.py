@@ -18,7 +18,7 @@ from ddbio.options import AwsSettings
 from ddbio.storage import s3_client
 from ddbio.storage.s3 import S3Storage
 from ddbio.storage.s3_output import MIN_PART_BYTES, PLANNED_PARTS, S3Output, part_bytes_for
-from tests.unit.storage.fake_s3 import FakeS3, client_error, composite_of
+from tests.unit.storage.fake_s3 import FakeS3, client_error, composite_of, multipart_etag
 
 URI = "s3://bkt/exports"
 KEY = "exports/a.json"
@@ -42,6 +42,11 @@ def with_parts(storage: S3Storage, count: int) -> S3Output:
     for _ in range(count):
         output.write(PART)
     return output
+
+
+def completed(**params: Any) -> dict[str, Any]:
+    """An answer about as many parts as were named, whose ETag is no MD5."""
+    return {"ETag": f'"e-{len(params["MultipartUpload"]["Parts"])}"'}
 
 
 @given(st.integers(0, 48 << 40))
@@ -72,7 +77,7 @@ def test_where_an_output_goes(storage: S3Storage, fake: FakeS3, uri: str, key: s
 
 def test_at_most_one_part_is_in_memory(storage: S3Storage, fake: FakeS3, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fake, "upload_part", lambda **_: {"ETag": '"e"'}, raising=False)
-    monkeypatch.setattr(fake, "complete_multipart_upload", lambda **_: {}, raising=False)
+    monkeypatch.setattr(fake, "complete_multipart_upload", completed, raising=False)
     chunk = b"x" * 100_000
     output = storage.create(URI, "a.json", 0)
     tracemalloc.start()
@@ -123,7 +128,7 @@ def test_a_store_that_ignores_checksums_is_not_told_them_back(
     storage: S3Storage, fake: FakeS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fake, "upload_part", lambda **_: {"ETag": '"e"'}, raising=False)
-    monkeypatch.setattr(fake, "_complete_multipart_upload", lambda **_: {})
+    monkeypatch.setattr(fake, "_complete_multipart_upload", completed)
     with_parts(storage, 1).finish()
     [complete] = fake.params_of("complete_multipart_upload")
     assert complete["MultipartUpload"]["Parts"] == [{"PartNumber": 1, "ETag": '"e"'}]
@@ -139,15 +144,84 @@ def test_another_fault_is_not_taken_for_a_missing_feature(storage: S3Storage, fa
 
 
 def test_a_checksum_that_disagrees(storage: S3Storage, fake: FakeS3, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fake, "_complete_multipart_upload", lambda **_: {"ChecksumSHA256": "b3RoZXI=-1"})
+    monkeypatch.setattr(
+        fake, "_complete_multipart_upload", lambda **_: {"ETag": '"e-1"', "ChecksumSHA256": "b3RoZXI=-1"}
+    )
     with pytest.raises(TransferError, match=r"checksum of .*a\.json"):
         with_parts(storage, 1).finish()
 
 
 @pytest.mark.parametrize("form", [composite_of(PART), composite_of(PART).partition("-")[0]])
 def test_a_checksum_that_agrees(storage: S3Storage, fake: FakeS3, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
-    monkeypatch.setattr(fake, "_complete_multipart_upload", lambda **_: {"ChecksumSHA256": form})
+    answer = {"ETag": '"e"', "ChecksumSHA256": form}
+    monkeypatch.setattr(fake, "_complete_multipart_upload", lambda **_: answer)
     assert with_parts(storage, 1).finish().checksum == f"sha256-composite:{composite_of(PART)}"
+
+
+WHOLE = multipart_etag(PART, b"rest")
+OTHERS = multipart_etag(PART, b"other")
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ({}, "no ETag"),
+        ({"ETag": ""}, "no ETag"),
+        ({"ETag": WHOLE.replace("-2", "-3")}, "of 3 parts"),
+        ({"ETag": '"0123456789abcdef0123456789abcdef"'}, "of no upload in parts"),
+        ({"ETag": OTHERS}, "is damaged"),
+        ({"ETag": WHOLE, "ChecksumSHA256": composite_of(PART, b"other")}, "is damaged"),
+        ({"ETag": OTHERS, "ChecksumSHA256": composite_of(PART, b"rest")}, None),  # of a store that counts otherwise
+        ({"ETag": '"directory-bucket"', "ChecksumSHA256": composite_of(PART, b"rest")}, None),
+        ({"ETag": WHOLE}, None),
+        ({"ETag": WHOLE.upper().strip('"')}, None),
+    ],
+)
+def test_a_completion_counts_only_if_it_is_about_these_parts(
+    storage: S3Storage, fake: FakeS3, monkeypatch: pytest.MonkeyPatch, answer: dict[str, str], says: str | None
+) -> None:
+    monkeypatch.setattr(fake, "_complete_multipart_upload", lambda **_: answer)
+    output = with_parts(storage, 1)
+    output.write(b"rest")
+    if says is None:
+        assert output.finish().size_bytes == len(PART) + 4
+    else:
+        with pytest.raises(TransferError) as raised:
+            output.finish()
+        assert says in f"{raised.value.message} {raised.value.hint}"
+
+
+def test_an_etag_that_is_no_md5_is_held_to_the_number_of_parts_alone(
+    storage: S3Storage, fake: FakeS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With SSE-KMS, and with keys of the customer, an ETag is no MD5 of anything."""
+    monkeypatch.setattr(fake, "_upload_part", lambda **_: {"ETag": f'"{"0" * 32}"'})
+    monkeypatch.setattr(fake, "_complete_multipart_upload", lambda **_: {"ETag": f'"{"f" * 32}-2"'})
+    assert with_parts(storage, 2).finish().size_bytes == 2 * len(PART)
+    with pytest.raises(TransferError, match="of 2 parts"):
+        with_parts(storage, 3).finish()
+
+
+@pytest.mark.parametrize("operation", ["create_multipart_upload", "upload_part", "put_object"])
+@pytest.mark.parametrize("answer", [{}, {"ETag": "", "UploadId": ""}])
+def test_an_answer_without_what_it_always_has_is_no_success(
+    storage: S3Storage, fake: FakeS3, monkeypatch: pytest.MonkeyPatch, operation: str, answer: dict[str, str]
+) -> None:
+    monkeypatch.setattr(fake, f"_{operation}", lambda **_: answer)
+    with pytest.raises(TransferError, match="not one of S3's: there is no"):
+        if operation == "put_object":
+            storage.create(URI, "a.json", 0).finish()
+        else:
+            with_parts(storage, 1)
+
+
+@pytest.mark.parametrize("operation", ["upload_part", "put_object"])
+def test_a_body_that_arrived_as_another_one(
+    storage: S3Storage, fake: FakeS3, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    monkeypatch.setattr(fake, f"_{operation}", lambda **_: {"ETag": '"e"', "ChecksumSHA256": "b3RoZXI="})
+    with pytest.raises(TransferError, match=r"checksum of .*a\.json"):
+        storage.create(URI, "a.json", 0).finish() if operation == "put_object" else with_parts(storage, 1)
 
 
 def test_a_completion_whose_answer_was_lost(
@@ -155,7 +229,7 @@ def test_a_completion_whose_answer_was_lost(
 ) -> None:
     output = with_parts(storage, 1)
     fake.faults["complete_multipart_upload"] = [client_error("NoSuchUpload", "CompleteMultipartUpload")]
-    monkeypatch.setattr(fake, "_head_object", lambda **_: {"ChecksumSHA256": composite_of(PART)})
+    monkeypatch.setattr(fake, "_head_object", lambda **_: {"ETag": '"e"', "ChecksumSHA256": composite_of(PART)})
     assert output.finish().size_bytes == len(PART)
 
 
