@@ -28,6 +28,7 @@ what the stories are made of
     engines       who does the work: the processes, the workers and their lanes
     books         what a run may claim, and the journal it is taken up again from
     output_paths  where a file beside the data may be written
+    scratch       temporary folders that a killed run does not leave behind
     cap           one token bucket for all processes
     machine       what this process may use of the machine
 

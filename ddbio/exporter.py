@@ -244,16 +244,21 @@ def _prepare(run: Run, options: ExportOptions, journal: Journal) -> Destination:
     begun = destination
     if journal.resumed and options.native_layout:
         begun = destination.below(data_folder_of(options.destination, journal.plan["export_id"]))
-    if options.fresh and journal.resumed:
-        begun.drop(journal.files(), journal.cursors())
-        journal.forget()
-    journal.verify(run.facts(), ())
+    if options.fresh or not journal.verify(run.facts(), ()):
+        _start_over(begun, journal)
     if journal.resumed:
         begun.check(journal.files(), journal.cursors())
         begun.clear(journal.files(), journal.cursors())
     else:
         destination.make_room(options.if_exists)
     return destination
+
+
+def _start_over(begun: Destination, journal: Journal) -> None:
+    """Drop what an unfinished export of this command left in its place, as its journal or, else, their names tell."""
+    if journal.resumed or (journal.damaged and not begun.has_manifest()):
+        begun.drop(journal.files() if journal.resumed else (), journal.cursors())
+    journal.forget()
 
 
 def _manifest_folder(options: ExportOptions, journal: Journal) -> str:

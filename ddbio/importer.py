@@ -115,8 +115,9 @@ def _import(
     limit: ErrorLimit,
     journal: Journal,
 ) -> ImportResult:
-    rejects = _open_rejects(place, options, journal)
     plan = _plan(run, sought, recognised, storages, journal)
+    rejects = _open_rejects(place, options, journal)
+    journal.before_commit = rejects.sync
     left = journal.left(plan)
     _announce(run, options, sought, recognised, left, journal)
     accounts, error = _work(run, options, left, rejects, limit, journal)

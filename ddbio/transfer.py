@@ -119,8 +119,8 @@ def transfer(
             error = books.over
         except DdbioError as raised:
             error = raised
-        books.close(recorder)
-        recorder.unlink()  # not where an error of ours goes through here: the next run wants to see it
+        if books.close(recorder):
+            recorder.unlink()  # not if an error of ours goes through here: the next run wants to see it
     return accounts, error
 
 
@@ -131,8 +131,6 @@ def _shared_memory(
     """What all workers map, for as long as there may be workers."""
     governor = SharedGovernor.create(run.cap.units_per_s, *index_caps)
     try:
-        journal.note(governor=str(governor.path))
-        journal.commit(0.0)
         recorder = journal.new_recorder(run.workers_for(left), run.lanes)
         try:
             yield governor, recorder
@@ -204,12 +202,17 @@ class _Books:
         if (self.over or isinstance(report.error, AbortError)) and not self._run.stop.requests:
             self._run.stop.ask()  # in order: what the others have in flight is still settled and booked
 
-    def close(self, recorder: Recorder) -> None:
-        """Nobody works any more: enter what workers had settled that were killed before they could report it."""
-        with suppress(DdbioError):  # where nothing can be written down, that has ended the run and was told
+    def close(self, recorder: Recorder) -> bool:
+        """Nobody works any more: enter what workers had settled that were killed before they could report it.
+
+        Returns whether all is written down, so that the recorder is of no more use.
+        """
+        with suppress(DdbioError):  # if nothing can be written down, that has ended the run and was told
             for report in self._journal.recover(recorder.places()):
                 self._accounts.enter(report)
             self._journal.commit(self._accounts.seconds())
+            return True
+        return False
 
     def check_limit(self) -> None:
         self.over = self.over or self._limit(self._accounts.total)

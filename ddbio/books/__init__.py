@@ -2,6 +2,8 @@
 
 accounts  the books: what a run may claim
 journal   the books on disk: what the same command goes on from
+database  the SQLite file they are in
+remains   the files of an unfinished job, found and removed without reading them
 state     where they are kept: a folder for each job
 report    what a run came to, for programs
 """

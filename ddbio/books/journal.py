@@ -18,89 +18,60 @@ Rules:
 
 from __future__ import annotations
 
-import os
 import secrets
-import shutil
 import sqlite3
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, get_args
+from dataclasses import replace
+from typing import Any
 
 import msgspec
 
 from ddbio.books.accounts import Past
+from ddbio.books.database import (
+    APPLICATION_ID,
+    BLAME,
+    ENTER,
+    FRESH,
+    SCHEMA,
+    VERSION,
+    Entry,
+    close_database,
+    connected,
+    read_entries,
+    writing_down,
+)
+from ddbio.books.remains import PLACES, places_files, remove_file, remove_journal, remove_places
 from ddbio.books.state import JobFolder, job_name, state_root
-from ddbio.engines.recorder import Place, Recorder
-from ddbio.errors import TransferError, UsageError
+from ddbio.engines.recorder import Place, Recorder, left_places
+from ddbio.errors import DdbioError, UsageError
 from ddbio.options import TransferOptions
 from ddbio.planning import Plan, Remainder
+from ddbio.scratch import Scratch
 from ddbio.storage import SourceFile, WrittenFile
 from ddbio.units import COUNTS, Cursor, ExportedFile, Tally, Unit, UnitReport
 
 Facts = Mapping[str, Any]  # JSON values by what they are called in messages
-
-_APPLICATION_ID = 0x64646269  # "ddbi": says that the file is ours
-_VERSION = 1  # of the schema, and of the way units are cut from a plan
-_PLACES = "places-"  # a recorder's file, by a name nobody had before
-_FRESH = "with --fresh it is started over"
-
-_SCHEMA = f"""
-    DROP TABLE IF EXISTS job;
-    DROP TABLE IF EXISTS sources;
-    DROP TABLE IF EXISTS units;
-    DROP TABLE IF EXISTS files;
-    DROP TABLE IF EXISTS reasons;
-    CREATE TABLE job (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE sources (uri TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, version TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE units (
-        number INTEGER PRIMARY KEY, kind TEXT, cursor TEXT, done INTEGER NOT NULL,
-        {", ".join(f"{name} NUMERIC NOT NULL" for name in COUNTS)}
-    );
-    CREATE TABLE files (
-        name TEXT PRIMARY KEY, segment INTEGER NOT NULL, items INTEGER NOT NULL, size_bytes INTEGER NOT NULL,
-        checksum TEXT NOT NULL
-    ) WITHOUT ROWID;
-    CREATE TABLE reasons (reason TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
-    PRAGMA application_id = {_APPLICATION_ID};
-    PRAGMA user_version = {_VERSION};
-"""
-_ENTER = f"""
-    INSERT INTO units (number, kind, cursor, done, {", ".join(COUNTS)})
-    VALUES (?, ?, ?, ?, {", ".join("?" * len(COUNTS))})
-    ON CONFLICT (number) DO UPDATE SET
-        kind = coalesce(excluded.kind, kind), cursor = coalesce(excluded.cursor, cursor), done = excluded.done,
-        {", ".join(f"{name} = {name} + excluded.{name}" for name in COUNTS)}
-"""
-_BLAME = "INSERT INTO reasons VALUES (?, ?) ON CONFLICT (reason) DO UPDATE SET count = count + excluded.count"
-_CURSORS: dict[str, type] = {each.__name__: each for each in get_args(Cursor)}
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the journal knows of a unit: how far it is, and what was counted up to there."""
-
-    cursor: Cursor | None
-    tally: Tally
-    done: bool
 
 
 class Journal:
     """See the module's docstring. Made by `open_journal`.
 
     resumed: whether it was there: the run goes on with an unfinished job.
-    past: what earlier runs came to.
+    damaged: whether an unfinished job was there that is started over because its journal tells nothing.
+    complete: set at the end of a job that is finished. past: what earlier runs came to.
+    before_commit: called before anything is written down: makes safe what the journal is about to count on.
     """
 
     def __init__(self, folder: JobFolder, database: sqlite3.Connection) -> None:
         self.folder = folder
         self._database = database
         self._writing = False
-        self.resumed = False
+        self.resumed = self.damaged = False
         self.complete = False
         self.past = Past()
+        self.before_commit: Callable[[], None] = lambda: None
+        self._begun = False
         self._entries: dict[int, Entry] = {}
 
     # -- the job
@@ -110,20 +81,32 @@ class Journal:
 
         plan: of a job that is new. Raises UsageError with the difference where another command began the job.
         """
-        self.verify(facts, sources)
+        if not self.verify(facts, sources):
+            self.forget()
         if not self.resumed:
             self._create(facts, sources, plan)
 
-    def verify(self, facts: Facts, sources: Sequence[SourceFile]) -> None:
-        """Raise UsageError where the job is unfinished, and another command began it."""
-        if self.resumed and (difference := self._difference(facts, sources)):
-            if self._entries:
-                raise UsageError(f"the unfinished job cannot go on: {difference}", f"make it as it was; {_FRESH}")
-            self.forget()  # nothing was done yet: it is no loss
+    def verify(self, facts: Facts, sources: Sequence[SourceFile]) -> bool:
+        """Whether this command goes on with the job that is there, if one is. False for another command if the job
+        moved nothing: `forget` it.
+
+        Raises UsageError with the difference if the job moved anything.
+        """
+        difference = self._difference(facts, sources) if self.resumed else ""
+        if difference and self._settled_anything():
+            raise UsageError(f"the unfinished job cannot go on: {difference}", f"make it as it was; {FRESH}")
+        return not difference
 
     def forget(self) -> None:
-        """Whatever is left of an unfinished job: from now on the job is new."""
-        self.resumed, self.past, self._entries = False, Past(), {}
+        """Remove whatever is left of an unfinished job: from now on the job is new. Reads nothing of it."""
+        self.let_go()
+        remove_journal(self.folder.path)
+        self._database = connected(self.folder.journal)
+        self.resumed = self._begun = self._writing = False
+        self.past, self._entries = Past(), {}
+
+    def _settled_anything(self) -> bool:
+        return any(each.settled_anything for each in self._entries.values())
 
     def cursors(self) -> list[Cursor]:
         """Where the units go on that earlier runs began and did not finish."""
@@ -131,8 +114,10 @@ class Journal:
 
     def _create(self, facts: Facts, sources: Sequence[SourceFile], plan: Facts) -> None:
         rows = ((file.uri, file.size_bytes, file.version) for file in sources)
+        remove_places(self.folder.path)  # of a job whose journal was lost: they are not this one's
+        self._begun = True
         with writing_down():
-            self._database.executescript(f"BEGIN; {_SCHEMA}")
+            self._database.executescript(f"BEGIN; {SCHEMA}")
             self._database.executemany("INSERT INTO sources VALUES (?, ?, ?)", rows)
         self._writing = True
         self.note(facts=facts, plan=plan)
@@ -143,9 +128,9 @@ class Journal:
         rows = [(name, msgspec.json.encode(value).decode()) for name, value in values.items()]
         self._write("INSERT OR REPLACE INTO job VALUES (?, ?)", rows)
 
-    def noted(self, name: str, default: Any = None) -> Any:
+    def noted(self, name: str, default: Any = None, type: Any = Any) -> Any:
         row = self._database.execute("SELECT value FROM job WHERE name = ?", (name,)).fetchone()
-        return default if row is None else msgspec.json.decode(row[0])
+        return default if row is None else msgspec.json.decode(row[0], type=type)
 
     @property
     def plan(self) -> dict[str, Any]:
@@ -157,8 +142,8 @@ class Journal:
     def left(self, plan: Plan) -> Remainder:
         """The units of the plan that are not done, to be gone on with from their cursors."""
         if plan.complete:
-            if self.noted("units", len(plan.units)) != len(plan.units):
-                raise UsageError("the unfinished job was cut into units of work by another version of ddbio", _FRESH)
+            if self.noted("units", len(plan.units)) != len(plan.units) and self._settled_anything():
+                raise UsageError("the unfinished job was cut into units of work by another version of ddbio", FRESH)
             self.note(units=len(plan.units))
         return Remainder(plan, self._go_on)
 
@@ -189,12 +174,12 @@ class Journal:
         cursor = report.cursor
         kind, text = (None, None) if cursor is None else (type(cursor).__name__, msgspec.json.encode(cursor).decode())
         counts = [getattr(report.tally, name) for name in COUNTS]
-        self._write(_ENTER, [(report.unit, kind, text, report.done, *counts)])
+        self._write(ENTER, [(report.unit, kind, text, report.done, *counts)])
         if report.files:
             files = ((each.file.name, each.segment, each.items, *_written(each.file)) for each in report.files)
             self._write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", files)
         if report.tally.reasons:
-            self._write(_BLAME, report.tally.reasons.items())
+            self._write(BLAME, report.tally.reasons.items())
 
     def files(self) -> list[ExportedFile]:
         """The files that are finished, by name."""
@@ -204,6 +189,7 @@ class Journal:
     def commit(self, seconds: float) -> None:
         """Write down what was entered. seconds: how long this run takes so far."""
         if self._writing:
+            self.before_commit()
             if seconds:
                 self.note(seconds=self.past.seconds + seconds, runs=self.past.runs + 1)
             with writing_down():
@@ -219,48 +205,61 @@ class Journal:
 
     # -- what was
 
-    def load(self) -> None:
-        """Read what earlier runs left. Raises UsageError when it cannot be made sense of."""
+    def exists(self) -> bool:
+        """Whether there is the journal of a job, which this one may or may not be able to read."""
+        return bool(self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+
+    def let_go(self) -> None:
+        """Close it, and leave it where it is."""
+        close_database(self._database)
+
+    def load(self, *, recover: bool = True) -> None:
+        """Read what earlier runs left. recover: and what their workers had settled and not reported.
+
+        Raises UsageError, or what reading it raises, when it cannot be made sense of.
+        """
         (application,) = self._database.execute("PRAGMA application_id").fetchone()
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
-        if (application, version) != (_APPLICATION_ID, _VERSION):
-            raise UsageError("its journal is not one that this version of ddbio can read", _FRESH)
+        if (application, version) != (APPLICATION_ID, VERSION):
+            raise UsageError("its journal is not one that this version of ddbio can read", FRESH)
         (problem,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
         if problem != "ok":
             raise sqlite3.DatabaseError(problem)
-        self.past = Past(seconds=self.noted("seconds", 0.0), runs=self.noted("runs", 0))
-        self._recover_all()
-        self._entries = dict(self._read_entries())
+        self.past = Past(seconds=self.noted("seconds", 0.0, float), runs=self.noted("runs", 0, int))
+        for name in ("facts", "plan"):
+            self.noted(name, type=dict[str, Any])
+        self.noted("rejects", type=list[Any] | None)
+        if recover:
+            self._recover_all()
+        self._entries = dict(read_entries(self._database))
         tally = Tally(reasons=dict(self._database.execute("SELECT reason, count FROM reasons")))
         for entry in self._entries.values():
             tally.add(entry.tally)
         self.past = replace(self.past, tally=tally)
-        self.resumed = True
-        # What a killed parent could not clear away itself.
-        if (left_over := Path(self.noted("governor", ""))).name.startswith("ddbio-governor-"):
-            left_over.unlink(missing_ok=True)
+        self.files()
+        self.resumed = self._begun = True
 
     def _recover_all(self) -> None:
-        """Where the parent was killed: see how far its workers came."""
-        for recorder in _left_recorders(self.folder.path):
-            self.recover(recorder.places())
-            self.commit(0.0)
+        """See how far the workers of a killed parent came."""
+        for path in places_files(self.folder.path):
+            places = left_places(path)  # of any: it waits for the workers
+            if path.name == self.noted("places"):
+                self.recover(places)
+                self.commit(0.0)
+            remove_file(path)
 
     def new_recorder(self, workers: int, lanes: int) -> Recorder:
         """For this run."""
-        return Recorder.create(self.folder.path / f"{_PLACES}{secrets.token_hex(4)}", workers, lanes)
+        path = self.folder.path / f"{PLACES}{secrets.token_hex(4)}"
+        self.note(places=path.name)  # those of no other job are ever counted
+        self.commit(0.0)
+        return Recorder.create(path, workers, lanes)
 
     def _entry(self, number: int) -> Entry:
         return next(
-            (entry for _, entry in self._read_entries("WHERE number = ?", number)), Entry(None, Tally(), False)
+            (entry for _, entry in read_entries(self._database, "WHERE number = ?", number)),
+            Entry(None, Tally(), False),
         )
-
-    def _read_entries(self, which: str = "", *values: int) -> Iterator[tuple[int, Entry]]:
-        columns = ", ".join(COUNTS)
-        rows = self._database.execute(f"SELECT number, kind, cursor, done, {columns} FROM units {which}", values)
-        for number, kind, text, done, *counts in rows:
-            cursor = None if kind is None else msgspec.json.decode(text, type=_CURSORS[kind])
-            yield number, Entry(cursor, Tally(*counts), bool(done))
 
     def _difference(self, facts: Facts, sources: Iterable[SourceFile]) -> str:
         """How this command differs from the one that began the job; empty where it does not."""
@@ -278,11 +277,15 @@ class Journal:
         return f'"{next(iter(was))}" is gone' if was else ""
 
     def close(self) -> None:
-        """Let go of it; a journal of a job that is complete is removed."""
-        with suppress(sqlite3.Error):
-            self._database.close()
+        """Let go of it. The journal of a job that is complete, or was never begun, is removed."""
         if self.complete:
-            remove_journal(self.folder.path)
+            with suppress(DdbioError):
+                self.note(complete=True)  # whatever becomes of the file: from here on the same command is a new job
+                self.commit(0.0)
+        self.let_go()
+        if self.complete or not self._begun:
+            with suppress(DdbioError):
+                remove_journal(self.folder.path)
 
 
 @contextmanager
@@ -302,77 +305,47 @@ def open_journal(verb: str, table: str, identity: Sequence[str], options: Transf
 
 @contextmanager
 def _job_folder(name: str, options: TransferOptions) -> Iterator[JobFolder]:
-    root = state_root(options.state_dir) if options.journal else Path(tempfile.mkdtemp(prefix="ddbio-job-"))
+    scratch = None if options.journal else Scratch.create()
     try:
-        folder = JobFolder.claim(root, name)
+        folder = JobFolder.claim(state_root(options.state_dir) if scratch is None else scratch.path, name)
         try:
             yield folder
         finally:
             folder.close()
     finally:
-        if not options.journal:
-            shutil.rmtree(root, ignore_errors=True)
+        if scratch is not None:
+            scratch.remove()
 
 
 def _opened(folder: JobFolder, *, fresh: bool) -> Journal:
     try:
-        return _loaded(folder)
+        return _loaded(folder, recover=not fresh)
     except UsageError:
         if not fresh:
             raise
     remove_journal(folder.path)  # it tells nothing
-    return _loaded(folder)
-
-
-def _loaded(folder: JobFolder) -> Journal:
-    path = folder.journal
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # before SQLite makes it readable to all
-    database = sqlite3.connect(path, isolation_level=None)
-    journal = Journal(folder, database)
-    try:
-        # Exclusive: no shared memory beside the file, so that it may lie on a network file system.
-        for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
-            database.execute(f"PRAGMA {pragma}")
-        if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            journal.load()
-    except (sqlite3.Error, msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
-        database.close()
-        raise UsageError(f'the journal "{path}" of this job is damaged: {error}', _FRESH) from None
-    except UsageError as error:
-        database.close()
-        raise UsageError(f'this job is unfinished, but {error.message}: "{path}"', error.hint) from None
+    journal = _loaded(folder, recover=False)
+    journal.damaged = True
     return journal
 
 
-def remove_journal(folder: Path) -> None:
-    """Forget the job. Waits until nobody works on it any more."""
-    for _ in _left_recorders(folder):
-        pass
-    for name in ("journal.sqlite-wal", "journal.sqlite-journal", "journal.sqlite"):
-        (folder / name).unlink(missing_ok=True)
-
-
-def _left_recorders(folder: Path) -> Iterator[Recorder]:
-    """Recorders of runs whose parent was killed, once their workers have gone; each is removed when it was used."""
-    for path in sorted(folder.glob(f"{_PLACES}*")):
-        recorder = Recorder(path, lanes=1)
-        try:
-            recorder.wait_for_workers()
-            yield recorder
-            recorder.unlink()
-        finally:
-            recorder.close()
-
-
-@contextmanager
-def writing_down() -> Iterator[None]:
+def _loaded(folder: JobFolder, *, recover: bool) -> Journal:
+    path = folder.journal
+    journal = Journal(folder, connected(path))
     try:
-        yield
-    except sqlite3.Error as error:
-        raise TransferError(
-            f"cannot write the journal of this job: {error}", "make room, or give another place with --state-dir"
-        ) from None
+        if journal.exists():
+            journal.load(recover=recover)
+            if journal.noted("complete", False):
+                journal.forget()
+        elif any(places_files(folder.path)):  # they are made after the journal, which is lost
+            journal.damaged = True
+    except (sqlite3.Error, msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
+        journal.let_go()
+        raise UsageError(f'the journal "{path}" of this job is damaged: {error}', FRESH) from None
+    except UsageError as error:
+        journal.let_go()
+        raise UsageError(f'this job is unfinished, but {error.message}: "{path}"', error.hint) from None
+    return journal
 
 
 def _written(file: WrittenFile) -> tuple[int, str]:

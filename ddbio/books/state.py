@@ -98,6 +98,10 @@ def _locked(path: Path) -> int:
         raise UsageError(
             f"this very job is being worked on by process {holder or 'unknown'}", "wait until it ends, or stop it"
         ) from None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    try:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    except OSError:
+        os.close(lock)
+        raise
     return lock

@@ -25,16 +25,14 @@ import fcntl
 import mmap
 import os
 import struct
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from ddbio.cap.buckets import UNCAPPED, Budgets, TokenBucket, Units
 from ddbio.cap.window import PageBudget, PageCost, PageStart, Window
-from ddbio.errors import TransferError
+from ddbio.scratch import Scratch, no_room
 
 Answer = TypeVar("Answer")
 
@@ -137,6 +135,7 @@ class SharedGovernor:
     def __init__(self, path: Path, budgets: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.path = path
         self.budgets = budgets
+        self._scratch: Scratch | None = None  # of the creator
         self._clock = clock
         self._fields = struct.Struct(f"={len(TokenBucket.FIELDS) * budgets + len(Budgets.SHARED_FIELDS)}d")
         self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -151,15 +150,16 @@ class SharedGovernor:
     @classmethod
     def create(cls, *caps: float, clock: Callable[[], float] = time.monotonic) -> SharedGovernor:
         """Make the shared state of a new job. The creator calls `close` and `unlink` at the job's end."""
+        scratch = Scratch.create()
+        path = scratch.path / "governor"
         try:
-            handle, name = tempfile.mkstemp(prefix="ddbio-governor-")
-            with os.fdopen(handle, "wb") as file:
+            with open(path, "wb", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as file:
                 file.write(bytes(_ROOM_BYTES))  # real blocks: a store into a hole of a full disk is a SIGBUS
         except OSError as error:
-            raise TransferError(
-                f"no room for a small file in the temporary folder: {error.strerror}", "make room, or set TMPDIR"
-            ) from None
-        governor = cls(Path(name), len(caps), clock)
+            scratch.remove()
+            raise no_room(error) from None
+        governor = cls(path, len(caps), clock)
+        governor._scratch = scratch
         governor._store(Budgets.of(caps, clock()).values())
         return governor
 
@@ -225,5 +225,6 @@ class SharedGovernor:
         os.close(self._file)
 
     def unlink(self) -> None:
-        with suppress(OSError):
-            self.path.unlink()
+        """Called by the creator alone."""
+        if self._scratch is not None:
+            self._scratch.remove()

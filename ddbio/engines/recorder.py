@@ -106,6 +106,8 @@ class Recorder:
                 for _ in range(workers):  # real blocks: a store into a hole of a full disk is a SIGBUS
                     file.write(bytes(lanes * _SEAT_BYTES))
         except OSError as error:
+            with suppress(OSError):
+                path.unlink()
             raise TransferError(
                 f'cannot make "{path}": {error.strerror}', "make room, or give another place with --state-dir"
             ) from None
@@ -130,32 +132,10 @@ class Recorder:
         """What is recorded, of one worker or of all, in the order of their offsets."""
         seats_bytes = self.lanes * _SEAT_BYTES
         start, stop = (0, self._size) if worker is None else (worker * seats_bytes, (worker + 1) * seats_bytes)
-        return sorted(
-            self._read(range(start, stop, _SLOT_BYTES)), key=lambda place: (place.cursor.offset, place.done)
-        )
+        return sorted(self._read(range(start, stop, _SLOT_BYTES)), key=_by_offset)
 
     def _read(self, slots: Iterable[int]) -> Iterator[Place]:
-        for at in slots:
-            data = self._memory[at : at + _STATE.size]
-            (checksum,) = _CHECKSUM.unpack_from(self._memory, at + _STATE.size)
-            if checksum == zlib.crc32(data) and any(data):
-                unit, done, offset, lines, *counts = _STATE.unpack(data)
-                yield Place(
-                    unit, bool(done), ImportCursor(offset, lines), Tally(**dict(zip(RECORDED, counts, strict=True)))
-                )
-
-    def wait_for_workers(self, patience_s: float = ORPHANS_PATIENCE_S) -> None:
-        """Return when no worker has its lock any more. Raises UsageError when that takes too long."""
-        deadline_s = time.monotonic() + patience_s
-        while True:
-            with suppress(BlockingIOError):
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            if time.monotonic() > deadline_s:
-                raise UsageError(
-                    "workers of an earlier run of this job are still alive", 'end them; `ps` shows "ddbio worker"'
-                )
-            time.sleep(0.02)
+        return _places_in(self._memory, slots)
 
     def close(self) -> None:
         self._memory.close()
@@ -164,3 +144,51 @@ class Recorder:
     def unlink(self) -> None:
         with suppress(OSError):
             self.path.unlink()
+
+
+def left_places(path: Path, patience_s: float = ORPHANS_PATIENCE_S) -> list[Place]:
+    """What the recorder of a killed run holds, in the order of offsets, once the workers of that run have ended.
+
+    Whatever the file is now: of one that was cut short, overwritten or is no file, only slots with a true checksum
+    count, and what they do not hold is done again. Raises UsageError if workers do not end in time.
+    """
+    try:
+        file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return []
+    with os.fdopen(file, "rb") as opened:
+        _wait_for_workers(file, patience_s)
+        try:
+            content = opened.read() or b""  # None: a pipe without anything in it
+        except OSError:
+            return []
+    slots = range(0, len(content) - _SLOT_BYTES + 1, _SLOT_BYTES)
+    return sorted(_places_in(content, slots), key=_by_offset)
+
+
+def _places_in(memory: mmap.mmap | bytes, slots: Iterable[int]) -> Iterator[Place]:
+    for at in slots:
+        data = memory[at : at + _STATE.size]
+        (checksum,) = _CHECKSUM.unpack_from(memory, at + _STATE.size)
+        if checksum == zlib.crc32(data) and any(data):
+            unit, done, offset, lines, *counts = _STATE.unpack(data)
+            tally = Tally(**dict(zip(RECORDED, counts, strict=True)))
+            yield Place(unit, bool(done), ImportCursor(offset, lines), tally)
+
+
+def _by_offset(place: Place) -> tuple[int, bool]:
+    return place.cursor.offset, place.done
+
+
+def _wait_for_workers(file: int, patience_s: float) -> None:
+    """Return when no worker has a lock on the file any more."""
+    deadline_s = time.monotonic() + patience_s
+    while True:
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        if time.monotonic() > deadline_s:
+            raise UsageError(
+                "workers of an earlier run of this job are still alive", 'end them; `ps` shows "ddbio worker"'
+            )
+        time.sleep(0.02)

@@ -73,6 +73,10 @@ class Destination:
         for name in manifests:  # last: until then, the same command can resume from them
             self.storage.remove(self.uri, name)
 
+    def has_manifest(self) -> bool:
+        """Whether the export that is there is complete."""
+        return bool(self._listed())
+
     def _listed(self) -> dict[str, set[str]]:
         """The manifests of exports by this program in this place, and the files that each lists."""
         listed = {}
@@ -125,7 +129,9 @@ class Destination:
         return name in MANIFEST_NAMES or self._own_name.fullmatch(name) is not None
 
     def drop(self, files: Iterable[ExportedFile], cursors: Iterable[Cursor]) -> None:
-        """Remove all that an unfinished export left."""
+        """Remove all that an unfinished export left, and first the manifest that would list what is gone."""
+        for name in self._listed():
+            self.storage.remove(self.uri, name)
         for state in open_outputs(cursors):
             self.storage.discard(state)
         there = self.storage.contents(self.uri)

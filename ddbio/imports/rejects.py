@@ -30,6 +30,7 @@ from ddbio.formats.csv import CsvLayout
 from ddbio.formats.rejected import read_rejected
 from ddbio.imports.reject_kinds import LINE_IN_UNIT, Lines, RejectKind, RejectKinds, line_of
 from ddbio.imports.reject_place import next_free
+from ddbio.storage.local_output import sync_folder
 from ddbio.storage.names import REJECTS_SUFFIX
 from ddbio.units import ImportCursor, ImportUnit, Reject
 
@@ -50,6 +51,7 @@ class RejectsFile:
         self._bytes = size_bytes  # of whole lines
         self._finished = False
         self._kinds = RejectKinds()
+        self._unsafe = False  # something was written since the last `sync`
         if size_bytes:
             self._reopen()
 
@@ -66,7 +68,7 @@ class RejectsFile:
             if not self._finished and size_bytes >= self._bytes:
                 os.ftruncate(self._fd, self._bytes)
             self._count_kinds()
-        except (OSError, orjson.JSONDecodeError) as error:
+        except (OSError, orjson.JSONDecodeError, TypeError, KeyError) as error:  # JSON, and no reject
             raise UsageError(f'the rejects file "{self.path}" cannot be continued: {error}', _START_OVER) from None
         if not self._finished and size_bytes < self._bytes:
             raise UsageError(f'the rejects file "{self.path}" lacks what earlier runs wrote to it', _START_OVER)
@@ -117,6 +119,21 @@ class RejectsFile:
             raise
         self._bytes += len(line)
         self.count += 1
+        self._unsafe = True
+
+    def sync(self) -> None:
+        """Bring what was added to the disk: the journal counts on it, and a power failure must not take it alone.
+
+        Raises TransferError.
+        """
+        if self._fd is None or not self._unsafe:
+            return
+        try:
+            os.fsync(self._fd)
+            sync_folder(self.path.resolve().parent)
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+        self._unsafe = False
 
     def finish(self, before: Lines) -> None:
         """Give every reject its line number. before: see `lines_before`.
@@ -130,6 +147,7 @@ class RejectsFile:
         try:
             self._number(target, part, before)
             part.replace(target)
+            sync_folder(target.parent)
             self._finished = True
         except OSError as error:
             with suppress(OSError):
@@ -149,6 +167,8 @@ class RejectsFile:
                 reject["line"] = line_of(reject, before)
                 del reject[LINE_IN_UNIT], reject["unit"]
                 out.write(orjson.dumps(reject, None, orjson.OPT_APPEND_NEWLINE))
+            out.flush()
+            os.fsync(out.fileno())
 
 
 def _first_line(fd: int) -> bytes:

@@ -89,7 +89,7 @@ class LocalOutput:
             _check_same(fd, part)
             part.rename(self._path)
             self._close()
-            _sync_folder(self._path.parent)
+            sync_folder(self._path.parent)
         return WrittenFile(self._path.name, self._size_bytes, f"sha256:{self._digest.hexdigest()}")
 
     def abort(self) -> None:
@@ -195,7 +195,8 @@ def _check_same(fd: int, part: Path) -> None:
         raise FileExistsError(errno.EEXIST, "another run writes the same file")
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk, as far as its file system can."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import pickle
@@ -109,10 +110,12 @@ def test_the_file_is_private_and_goes_away(shared: SharedGovernor) -> None:
     assert not other.path.exists()
 
 
-def test_a_full_temporary_folder_is_said_and_not_met_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(**_: object) -> tuple[int, str]:
-        return os.open("/dev/full", os.O_WRONLY), "/dev/full"
+def test_a_full_temporary_folder_is_said_and_not_met_later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def full(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr("tempfile.mkstemp", full)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("ddbio.cap.governor.open", full, raising=False)
     with pytest.raises(TransferError, match="set TMPDIR"):
         SharedGovernor.create(1)
+    assert list(tmp_path.iterdir()) == []

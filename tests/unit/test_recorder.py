@@ -6,6 +6,9 @@ from __future__ import annotations
 import fcntl
 import os
 import pickle
+import resource
+import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddbio.engines.recorder import _SLOT_BYTES, RECORDED, Place, Recorder, Seat
+from ddbio.engines.recorder import _SLOT_BYTES, RECORDED, Place, Recorder, Seat, left_places
 from ddbio.errors import TransferError, UsageError
 from ddbio.units import COUNTS, ImportCursor, Tally, UnitReport
 
@@ -166,9 +169,9 @@ def test_a_run_waits_for_the_workers_of_a_killed_parent(recorder: Recorder) -> N
     worker = os.open(recorder.path, os.O_RDWR)  # another description: another process to the kernel
     fcntl.flock(worker, fcntl.LOCK_SH)
     with pytest.raises(UsageError, match="workers of an earlier run"):
-        recorder.wait_for_workers(patience_s=0.0)
+        left_places(recorder.path, patience_s=0.0)
     threading.Timer(0.1, os.close, [worker]).start()
-    recorder.wait_for_workers(patience_s=10.0)
+    assert left_places(recorder.path, patience_s=10.0) == []
 
 
 def test_a_worker_that_comes_up_after_its_run_was_given_up_does_not_work(tmp_path: Path) -> None:
@@ -186,3 +189,62 @@ def test_a_worker_that_comes_up_after_its_run_was_given_up_does_not_work(tmp_pat
 def test_a_place_without_room_is_said(tmp_path: Path) -> None:
     with pytest.raises(TransferError, match="cannot make"):
         Recorder.create(tmp_path / "nowhere" / "places", 1, 1)
+
+
+# --------------------------------------------------------------------------- a file that is not what it was
+
+
+@pytest.fixture
+def used(recorder: Recorder) -> tuple[Path, list[Place]]:
+    places = [write(recorder.seat(worker, 0), worker, 100) for worker in range(3)]
+    return recorder.path, places
+
+
+def test_a_file_that_is_whole_tells_all(used: tuple[Path, list[Place]]) -> None:
+    path, places = used
+    assert left_places(path) == places
+
+
+@given(data=st.data())
+def test_a_file_that_was_cut_short_tells_what_is_left(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("cut") / "places"
+    recorder = Recorder.create(path, 3, LANES)
+    places = [write(recorder.seat(worker, 0), worker, 100) for worker in range(3)]
+    size = path.stat().st_size
+    recorder.close()
+    length = data.draw(st.integers(0, size))
+    os.truncate(path, length)
+    assert left_places(path) == [
+        each for number, each in enumerate(places) if number * size // 3 + 2 * _SLOT_BYTES <= length
+    ]
+
+
+@given(st.binary(max_size=3 * _SLOT_BYTES))
+def test_a_file_of_anything_tells_nothing(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "places")
+        path.write_bytes(content)
+        assert left_places(path) == []
+
+
+def test_what_is_no_file_tells_nothing(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("folder", "link", "gone", "pipe"):
+        assert left_places(tmp_path / name) == []
+
+
+def test_a_file_that_could_not_be_made_whole_is_not_left_there(tmp_path: Path) -> None:
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        with pytest.raises(TransferError, match="cannot make"):
+            Recorder.create(tmp_path / "places", 3, 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, before)
+    assert not (tmp_path / "places").exists()
