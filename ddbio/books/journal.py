@@ -47,7 +47,7 @@ from ddbio.engines.recorder import Place, Recorder, left_places
 from ddbio.errors import DdbioError, UsageError
 from ddbio.options import TransferOptions
 from ddbio.planning import Plan, Remainder
-from ddbio.scratch import Scratch
+from ddbio.scratch import Scratch, sweep
 from ddbio.storage import SourceFile, WrittenFile
 from ddbio.units import COUNTS, Cursor, ExportedFile, Tally, Unit, UnitReport
 
@@ -305,6 +305,7 @@ def open_journal(verb: str, table: str, identity: Sequence[str], options: Transf
 
 @contextmanager
 def _job_folder(name: str, options: TransferOptions) -> Iterator[JobFolder]:
+    sweep()  # also for a command that will be refused
     scratch = None if options.journal else Scratch.create()
     try:
         folder = JobFolder.claim(state_root(options.state_dir) if scratch is None else scratch.path, name)
