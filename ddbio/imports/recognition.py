@@ -26,6 +26,7 @@ from ddbio.formats import FORMATS, FormatSpec, get_format, of_rejects
 from ddbio.formats.csv import CsvLayout
 from ddbio.formats.csv.header import DELIMITER_NAMES, Head, listed, read_head
 from ddbio.formats.dynamodb_json import looks_typed
+from ddbio.formats.encoding import BYTE_ORDER_MARK
 from ddbio.formats.foreign import SIGNATURE_BYTES, check_not_foreign
 from ddbio.formats.json_lines import decode_object
 from ddbio.formats.parquet import ParquetLayout
@@ -108,6 +109,8 @@ class _Recognition:
 
     def _check_types(self, sources: Sequence[Source]) -> None:
         columns = {name for each in sources for name in getattr(each.format.settings, "columns", ())}
+        if not columns and all(each.format.name == "csv" for each in sources):
+            return  # files without anything in them
         columns |= set(map(self._changes.attribute, columns))
         unknown = [name for name, _ in self._options.csv.types if name not in columns]
         if unknown:
@@ -216,6 +219,8 @@ class _Recognition:
         return "csv", f'as the first row of "{name}" has the keys of the table'
 
     def _csv(self, file: SourceFile, head: bytes, why: str) -> Source:
+        if _is_all_blank(file, head):
+            return Source(file, FormatSpec("csv", CsvLayout()), len(head))
         layout, start, trimmed = self._layout(file, head)
         if trimmed is not None:
             self._trimmed.append((trimmed, _name(file)))
@@ -251,6 +256,12 @@ class _Recognition:
 
 def _name(file: SourceFile) -> str:
     return file.uri.rpartition("/")[2]
+
+
+def _is_all_blank(file: SourceFile, head: bytes) -> bool:
+    """Whether a file of text has no record at all. head: its beginning, unpacked."""
+    whole = not file.is_stream and len(head) < HEAD_BYTES
+    return not head or (whole and not head.removeprefix(BYTE_ORDER_MARK).strip())
 
 
 def _has_rejects(file: SourceFile) -> bool:

@@ -166,6 +166,8 @@ A, B = {"id": {"S": "1"}, "v": {"S": "x"}}, {"id": {"S": "2"}, "v": {"S": "y"}}
 # content, options, the items, a line that the run says (or none)
 ODD: dict[str, tuple[bytes, tuple[str, ...], list[Item], str]] = {
     "CR alone": (b"id,v\r1,x\r2,y\r", (), [A, B], ""),
+    "CR alone, compressed": (gzip.compress(b"id,v\r1,x\r2,y"), (), [A, B], ""),
+    "nothing but blanks": (b" \n\r\n", (), [], ""),
     "CR alone, then a last CRLF": (b"id,v\r1,x\r2,y\r\n", (), [A, B], ""),
     "blanks around names": (
         b"id , v\n1,x\n",
@@ -210,6 +212,26 @@ def test_odd_files_of_csv(run_import: Run, simulator: Simulator, tmp_path: Path)
         assert sorted(simulator.table(f"Orders{number}").items(), key=str) == sorted(items, key=str), case
         blanks = [line for line in done.log if "lanks around" in line]
         assert blanks == ([says] if says else []), case
+
+
+def test_a_large_file_with_carriage_returns_alone(run_import: Run, simulator: Simulator, tmp_path: Path) -> None:
+    """Cut into several units; the line of a reject is that of an editor, and it can be mended."""
+    simulator.create_table("Orders", "id:S")
+    rows = [f'k{number},"{"text " * 20}\r{number}"' for number in range(2000)]
+    rows[1500] = "k1500"
+    (tmp_path / "in.csv").write_text("id,note\r" + "\r".join(rows) + "\r", newline="")
+    assert (tmp_path / "in.csv").stat().st_size > 3 * 65536
+    done = run_import("-t", "Orders", "-s", "in.csv", "-p", 2, "--csv-null", "NULL")
+    assert (done.code, done.counts["written"], done.counts["rejected"]) == (1, 1999, 1), done.err
+    notes = {name: item["note"]["S"] for name, item in items_of(simulator).items()}
+    assert notes == {f"k{n}": f"{'text ' * 20}\r{n}" for n in range(2000) if n != 1500}
+    path = tmp_path / "in.rejects.jsonl"
+    (reject,) = map(json.loads, path.read_text().splitlines())
+    content = (tmp_path / "in.csv").read_bytes()
+    assert (reject["code"], content[reject["offset"] :][:6]) == ("wrong-cells", b"k1500\r")
+    path.write_text(path.read_text().replace('"record":"k1500"', '"record":"k1500,NULL"'))
+    again = run_import("-t", "Orders", "-s", "in.rejects.jsonl")
+    assert (again.code, items_of(simulator)["k1500"]) == (0, {"id": {"S": "k1500"}}), again.err
 
 
 def test_odd_files_of_csv_that_are_refused_or_rejected(run_import: Run, simulator: Simulator, tmp_path: Path) -> None:

@@ -135,3 +135,13 @@ def test_rows_in_a_rejects_file_are_read_by_the_columns_that_are_given() -> None
         (source,) = files.recognised(format=format, csv=CsvOptions(columns=("id", "at"))).sources
         assert get_format(source.format).parse(ROW_REJECT) == {"id": {"S": "a"}, "at": {"N": "1"}}
         assert (source.start, get_format(source.format).cut_anywhere) == (0, True)
+
+
+@pytest.mark.parametrize("content", [b"\n", b"\xef\xbb\xbf \r\n\t\n", gzip.compress(b"\n\n", mtime=0)])
+def test_a_file_of_csv_without_anything_in_it_has_no_header_and_no_rows(content: bytes) -> None:
+    for uri in ("a.csv", "b.csv.gz"):
+        files = Files({uri: content, "c.csv": ROWS})
+        sources = files.recognised(csv=CsvOptions(types=(("at", "N"),))).sources
+        assert [each.file.uri for each in sources] == [uri, "c.csv"]
+        alone = Files({uri: content}).recognised(csv=CsvOptions(types=(("at", "N"),))).sources
+        assert get_format(alone[0].format).split(b"") == []
