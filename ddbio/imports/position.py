@@ -27,10 +27,10 @@ class Position(msgspec.Struct, gc=False):
         cursor, before = unit.cursor or ImportCursor(unit.start, 0), counted_before(unit)
         return cls(cursor.offset, cursor.lines, *(getattr(before, name) for name in cls.__struct_fields__[2:]))
 
-    def pass_by(self, record: bytes, left_out: int = 1, lines: int = 1) -> None:
-        """left_out: bytes behind `record`, with so many line ends in them: its own, but see `Block`."""
+    def pass_by(self, record: bytes, line_end: bytes, left_out: int = 1, lines: int = 1) -> None:
+        """left_out: bytes after `record`, with so many line ends in them: its own, but see `Block`."""
         self.offset += len(record) + left_out
-        self.lines += record.count(b"\n") + lines
+        self.lines += record.count(line_end) + lines
 
 
 def counted_before(unit: ImportUnit) -> Tally:

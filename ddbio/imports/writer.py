@@ -132,9 +132,10 @@ class ImportLane:
     async def _import_block(self, offset: int, block: bytes, *, last: bool = False) -> None:
         """A batch at a time where all is as usual, else record by record."""
         pending, records = self._pending, self._format.split(block)
-        has_long_records = block.count(b"\n") > len(records)  # some are more than a line
+        line_end = self._format.line_end
+        has_long_records = block.count(line_end) > len(records)  # some are more than a line
         if self._rest:
-            has_long_records |= any(b"\n" in record for record in self._rest)
+            has_long_records |= any(line_end in record for record in self._rest)
             records, self._rest = self._rest + records, []
         else:
             self._here.offset = offset
@@ -206,12 +207,17 @@ class ImportLane:
 
     async def _import_each(self, run: Sequence[bytes], has_long_records: bool) -> None:
         format, mode, pending, here = self._format, self._work.mode, self._pending, self._here
-        parse, one_unit_bytes, is_one_unit = format.parse, format.one_unit_bytes, _is_one_unit(format)
+        parse, line_end, one_unit_bytes, is_one_unit = (
+            format.parse,
+            format.line_end,
+            format.one_unit_bytes,
+            _is_one_unit(format),
+        )
         key_of, units_of, new_write, offer = mode.key_of, mode.units_of, mode.new_write, pending.offer
         for record in run:
             if not record or record.isspace():
                 here.blank += 1
-                here.pass_by(record)
+                here.pass_by(record, self._format.line_end)
                 continue
             try:
                 attributes = parse(record)
@@ -225,7 +231,7 @@ class ImportLane:
                 await self._flush()  # the position is still in front of this record
             here.read += 1
             here.offset += len(record) + 1
-            here.lines += record.count(b"\n") + 1 if has_long_records else 1
+            here.lines += record.count(line_end) + 1 if has_long_records else 1
 
     async def _import_shaped(self, offset: int, block: bytes, transform: Transform) -> None:
         """The same where a record becomes any number of items: all of them are written, or it is rejected."""
@@ -234,7 +240,7 @@ class ImportLane:
         for record in self._format.split(block):
             if not record or record.isspace():
                 here.blank += 1
-                here.pass_by(record)
+                here.pass_by(record, self._format.line_end)
                 continue
             try:
                 writes = [self._new_write(record, item) for item in transform(self._format.parse(record))]
@@ -248,7 +254,7 @@ class ImportLane:
             here.read += 1
             here.added += max(0, len(writes) - 1)
             here.dropped += not writes
-            here.pass_by(record)
+            here.pass_by(record, self._format.line_end)
 
     def _new_write(self, record: bytes, attributes: AttributeMap) -> Write:
         mode, here = self._work.mode, self._here
@@ -266,7 +272,7 @@ class ImportLane:
         here = self._here
         self._note_reject(here.offset, here.lines, record, error.code, error.message)
         here.read += 1
-        here.pass_by(record)
+        here.pass_by(record, self._format.line_end)
         await self._report_rejects()
 
     async def _reject_beginning(self, block: Block) -> None:
@@ -279,7 +285,7 @@ class ImportLane:
         )
         self._note_reject(here.offset, here.lines, block.data, "line-too-long", message, size)
         here.read += 1
-        here.pass_by(block.data, block.left_out, block.lines)
+        here.pass_by(block.data, self._format.line_end, block.left_out, block.lines)
         await self._report_rejects()
 
     async def _report_rejects(self) -> None:

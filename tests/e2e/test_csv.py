@@ -229,6 +229,7 @@ def test_a_large_file_with_carriage_returns_alone(run_import: Run, simulator: Si
     (reject,) = map(json.loads, path.read_text().splitlines())
     content = (tmp_path / "in.csv").read_bytes()
     assert (reject["code"], content[reject["offset"] :][:6]) == ("wrong-cells", b"k1500\r")
+    assert reject["line"] == 1 + 2 * 1500 + 1
     path.write_text(path.read_text().replace('"record":"k1500"', '"record":"k1500,NULL"'))
     again = run_import("-t", "Orders", "-s", "in.rejects.jsonl")
     assert (again.code, items_of(simulator)["k1500"]) == (0, {"id": {"S": "k1500"}}), again.err
