@@ -1,8 +1,12 @@
 # Everything works from a fresh clone: each target makes .venv first (scripts/setup).
 
-.PHONY: check lint test format bench bench-full bench-governor demo setup
+.PHONY: check check-full lint test lock format bench bench-full bench-governor demo setup
 
 check: lint test
+
+# All that CI does.
+check-full:
+	@.ci/run
 
 setup:
 	@scripts/setup
@@ -12,6 +16,10 @@ lint:
 
 test:
 	@scripts/test
+
+# Exact versions of everything for development and CI: docs/development.md.
+lock:
+	@scripts/lock
 
 format: setup
 	@.venv/bin/ruff format .

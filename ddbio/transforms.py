@@ -22,6 +22,8 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
+import msgspec
+
 from ddbio.errors import RecordError, UsageError
 from ddbio.formats.json_lines import decode as decode_json
 from ddbio.items import (
@@ -110,7 +112,7 @@ def _value(text: str) -> dict[str, Any]:
     """A value as JSON, or where it is none, as a string."""
     try:
         value = decode_json(text.encode())
-    except ValueError:
+    except (msgspec.DecodeError, ValueError):  # before msgspec 0.21 the one is no case of the other
         return {"S": text}
     try:
         return to_value(value)

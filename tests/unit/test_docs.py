@@ -32,6 +32,7 @@ DOCUMENTS = [
     "docs/rejects.md",
     "docs/performance.md",
     "docs/security.md",
+    "docs/development.md",
 ]
 
 
