@@ -3,8 +3,6 @@ and the books kept of what happens, in memory and in the journal."""
 
 from __future__ import annotations
 
-import datetime
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,7 +10,10 @@ from typing import Any
 
 from ddbio.books.accounts import Accounts, verdict
 from ddbio.books.journal import Journal
+from ddbio.books.others import others_at_work
+from ddbio.books.state import known_state_root
 from ddbio.cap.caps import Cap, choose_cap
+from ddbio.cap.following import Caps, CapThread, Caretaker
 from ddbio.cap.governor import SharedGovernor
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.table import TableInfo
@@ -27,8 +28,6 @@ from ddbio.planning import Plan, Remainder
 from ddbio.progress import Progress, QuietProgress
 from ddbio.transforms import fingerprint
 from ddbio.units import Lull, Notice, Tally, UnitReport
-
-_LONGEST_SLEEP_S = 60.0  # between two looks at the clock on the wall, which may be set
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +74,22 @@ class Run:
             engine=engine,
         )
 
+    def follows_table(self, caps: Caps) -> bool:
+        """Whether a cap comes from what the table has, which auto scaling may change. That of several tables does not
+        follow them."""
+        asked = self.options.capacity
+        return not self.tables and (asked is None or "%" in asked or bool(caps.indexes))
+
+    def look_at_caps(self) -> Caps:
+        """The caps as they would be chosen now. Raises DdbioError."""
+        table = self.session.describe(self.options.table)
+        if self.table.index:
+            table = table.through(self.table.index)
+        chosen = choose_cap(
+            self.options.capacity, table, self.cap.kind, over_provisioned=True, now=self.cap.chosen_at
+        )
+        return Caps(chosen, table.index_write_units)
+
     def workers_for(self, left: Remainder) -> int:
         """As many as there is work for."""
         return max(1, min(self.workers, len(left.known()))) if left.is_known else self.workers
@@ -113,15 +128,27 @@ def transfer(
     books.check_limit()
     if books.over is not None or (left.is_known and not left.known()):
         return accounts, books.over
+    _name_others(run, journal)
     with _shared_memory(run, left, journal, index_caps) as (governor, recorder):
         try:
-            _run_engine(run, job, left, governor, recorder, books)
+            _run_engine(run, job, left, governor, index_caps, recorder, books)
             error = books.over
         except DdbioError as raised:
             error = raised
         if books.close(recorder):
             recorder.unlink()  # not if an error of ours goes through here: the next run wants to see it
     return accounts, error
+
+
+def _name_others(run: Run, journal: Journal) -> None:
+    root = known_state_root(run.options.state_dir)
+    pids = others_at_work(root, journal.folder.path.name) if root else []
+    if pids:
+        processes = f"process{'es' * (len(pids) > 1)} {', '.join(map(str, pids))}"
+        run.progress.say(
+            f"Another job of yours works on a table called {run.table.name} too ({processes}): "
+            "each has a cap of its own"
+        )
 
 
 @contextmanager
@@ -142,10 +169,16 @@ def _shared_memory(
 
 
 def _run_engine(
-    run: Run, job: Job, left: Remainder, governor: SharedGovernor, recorder: Recorder, books: _Books
+    run: Run,
+    job: Job,
+    left: Remainder,
+    governor: SharedGovernor,
+    index_caps: Sequence[float],
+    recorder: Recorder,
+    books: _Books,
 ) -> None:
     engine = run.engine or run_processes(run.workers_for(left))
-    schedule = _CapSchedule(run.cap, governor, run.progress, run.stop)
+    caps = _KeptCaps(run, governor, index_caps)
     run.stop.heeded = True
     events = engine(job, left, governor=governor, keys=run.session.keys, stop=run.stop, recorder=recorder)
     try:
@@ -154,10 +187,10 @@ def _run_engine(
     finally:
         events.close()  # nobody works any more
         run.stop.heeded, run.stop.finishing = False, True
-        schedule.end()
+        caps.end()
         run.progress.finish()
-    if schedule.failure is not None:
-        raise schedule.failure
+    if caps.failure is not None:
+        raise caps.failure
 
 
 def why_incomplete(run: Run, accounts: Accounts, plan: Plan) -> DdbioError | None:
@@ -218,50 +251,21 @@ class _Books:
         self.over = self.over or self._limit(self._accounts.total)
 
 
-class _CapSchedule:
-    """Changes the cap when its time of day has come, from a thread of its own."""
+class _KeptCaps:
+    """The caps of a run, changed while it works by a thread of its own. failure: what ended that thread."""
 
-    def __init__(self, cap: Cap, governor: SharedGovernor, progress: Progress, stop: StopFlag) -> None:
+    def __init__(self, run: Run, governor: SharedGovernor, index_caps: Sequence[float]) -> None:
         self.failure: InternalError | None = None
-        self._stop = stop
-        self._cap = cap
+        self._stop = run.stop
         self._governor = SharedGovernor(governor.path, governor.budgets)  # a lock is a process's, or a description's
-        self._progress = progress
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="cap-schedule", daemon=True)
-        if cap.changes:
-            self._thread.start()
+        caps = Caps(run.cap, dict(zip(run.table.index_write_units, index_caps, strict=False)))
+        look = run.look_at_caps if run.follows_table(caps) else None
+        self._thread = CapThread(Caretaker(caps, self._governor, run.progress.say, look), self._failed)
 
-    def _run(self) -> None:
-        try:
-            self._change_when_due()
-        except Exception as error:  # else the cap would stay as it is, and nobody would know
-            self.failure = InternalError.of(error)
-            self._stop.ask()
-
-    def _change_when_due(self) -> None:
-        due_at, units_per_s = self._after(self._cap.chosen_at)
-        # Each wait is short, and the next change is looked for from the time the last was due: a clock that was set,
-        # or a machine that slept, makes a change late but loses none.
-        while not self._ended.wait(min(max((due_at - _now()).total_seconds(), 0.0), _LONGEST_SLEEP_S)):
-            if _now() < due_at:
-                continue
-            self._governor.set_cap(units_per_s)
-            self._progress.say(f"Cap: {units_per_s:,.10g} {self._cap.kind} from now on (-c)")
-            due_at, units_per_s = self._after(due_at)
-
-    def _after(self, when: datetime.datetime) -> tuple[datetime.datetime, float]:
-        change = self._cap.next_change(when)
-        assert change is not None
-        seconds, units_per_s = change
-        return when + datetime.timedelta(seconds=seconds), units_per_s
+    def _failed(self, error: Exception) -> None:
+        self.failure = InternalError.of(error)
+        self._stop.ask()
 
     def end(self) -> None:
-        self._ended.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._thread.end()
         self._governor.close()
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now()  # local time is what `-c` means

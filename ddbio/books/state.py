@@ -22,6 +22,8 @@ from pathlib import Path
 
 from ddbio.errors import UsageError
 
+DIGEST_CHARACTERS = 12  # at the end of a folder's name
+LOCK = "lock"
 _PRIVATE = 0o700
 _ELSEWHERE = "give another place with --state-dir, or put its permissions right"
 
@@ -50,7 +52,7 @@ def known_state_root(asked: str | None) -> Path | None:
 def job_name(verb: str, table: str, identity: Sequence[str]) -> str:
     """The name of a job's folder. identity: what makes two jobs one, beside the verb and the table."""
     digest = hashlib.sha256("\0".join([verb, table, *identity]).encode("utf-8", "surrogateescape")).hexdigest()
-    return f"{verb}-{table}-{digest[:12]}"
+    return f"{verb}-{table}-{digest[:DIGEST_CHARACTERS]}"
 
 
 class JobFolder:
@@ -71,7 +73,7 @@ class JobFolder:
             root.mkdir(_PRIVATE, parents=True, exist_ok=True)
             path.mkdir(_PRIVATE, exist_ok=True)
             _check_own(path)
-            return cls(path, _locked(path / "lock"))
+            return cls(path, _locked(path / LOCK))
         except OSError as error:
             raise UsageError(f'cannot keep the state of this job in "{path}": {error.strerror}', _ELSEWHERE) from None
 

@@ -1,6 +1,7 @@
 """The cap: what it is, and how it is kept by all processes together.
 
 caps      what the cap is, and where it comes from
+following  changes it while a run works: by the clock, and as the table changes
 governor  one token bucket for all processes, in shared memory
 buckets   its arithmetic
 window    what the pages of the last second cost, for requests whose cost is known from their answer alone

@@ -56,12 +56,9 @@ class Cap:
         )
         return f"{self.units_per_s:,.10g} {self.kind}{later} ({self.origin})"
 
-    def next_change(self, now: datetime.datetime) -> tuple[float, float] | None:
-        """(seconds until it, units per second from then on); None where the cap never changes. now: local time."""
-        if not self.changes:
-            return None
-        change = min(self.changes, key=lambda each: each.next_after(now))
-        return (change.next_after(now) - now).total_seconds(), change.units_per_s
+    def next_change(self, after: datetime.datetime) -> CapChange | None:
+        """The change that comes next; None if the cap never changes. after: local time."""
+        return min(self.changes, key=lambda change: change.next_after(after), default=None)
 
 
 @dataclass(frozen=True, slots=True)

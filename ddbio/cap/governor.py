@@ -56,8 +56,8 @@ class Governor(Protocol):
     def throttled(self, budget: int | None, *, hot: bool = False) -> None:
         """budget: which one was short; None where the service did not say. hot: only a range of keys is."""
 
-    def set_cap(self, cap: float) -> None:
-        """The cap of the table from now on."""
+    def set_cap(self, cap: float, budget: int = 0) -> None:
+        """The cap of a budget from now on; the first is the table's."""
 
     def rates(self) -> Units:
         """Units per second in force for each budget, as of the last change; takes no lock."""
@@ -108,8 +108,8 @@ class LocalGovernor:
     def throttled(self, budget: int | None, *, hot: bool = False) -> None:
         self._budgets.throttled(self._clock(), budget, hot=hot)
 
-    def set_cap(self, cap: float) -> None:
-        self._budgets.buckets[0].set_cap(self._clock(), cap)
+    def set_cap(self, cap: float, budget: int = 0) -> None:
+        self._budgets.buckets[budget].set_cap(self._clock(), cap)
 
     def rates(self) -> Units:
         return self._budgets.rates()
@@ -187,8 +187,8 @@ class SharedGovernor:
     def throttled(self, budget: int | None, *, hot: bool = False) -> None:
         self._locked(lambda budgets: budgets.throttled(self._clock(), budget, hot=hot))
 
-    def set_cap(self, cap: float) -> None:
-        self._locked(lambda budgets: budgets.buckets[0].set_cap(self._clock(), cap))
+    def set_cap(self, cap: float, budget: int = 0) -> None:
+        self._locked(lambda budgets: budgets.buckets[budget].set_cap(self._clock(), cap))
 
     def rates(self) -> Units:
         values, width = self._load(), len(TokenBucket.FIELDS)

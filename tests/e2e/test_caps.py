@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 
 from ddbio.simulator import Fault, FaultPlan, Simulator, TableView, ThroughputSettings
@@ -39,6 +41,11 @@ def assert_held(table: TableView, cap: float, access: str = "write", step: float
     assert busiest_second(log) <= cap * 1.02 + step, log
     # The first request is at the beginning of the first tenth: of n seconds of log it is one too many.
     assert mean(log) <= cap * 1.05 + step / (log[-1][0] - log[0][0] + 0.1), log
+
+
+def dynamodb(simulator: Simulator) -> Any:
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+    return boto3.client("dynamodb", endpoint_url=simulator.url, **keys)
 
 
 def cap_line(done: Completed) -> str:
@@ -146,9 +153,9 @@ class SetClock(datetime.datetime):
 if __name__ == "__main__":
     script, sys.argv = sys.argv[1], sys.argv[1:]
     sys.path.insert(0, script.rpartition("/")[0])
-    import ddbio.cap.caps, ddbio.transfer
+    import ddbio.cap.caps, ddbio.cap.following
 
-    ddbio.cap.caps.datetime = ddbio.transfer.datetime = types.SimpleNamespace(
+    ddbio.cap.caps.datetime = ddbio.cap.following.datetime = types.SimpleNamespace(
         datetime=SetClock, timedelta=datetime.timedelta
     )
     runpy.run_path(script, run_name="__main__")
@@ -171,6 +178,51 @@ def test_a_time_table_changes_the_cap_of_a_run(commands: Commands, simulator: Si
     log = table.consumption("write")
     assert busiest_second([each for each in log if each[0] < log[0][0] + 0.5]) <= 50 + BATCH
     assert 100 < busiest_second(log) <= 400 * 1.02 + BATCH
+
+
+LOOK_OFTEN = """
+import runpy, sys
+
+if __name__ == "__main__":
+    script, sys.argv = sys.argv[1], sys.argv[1:]
+    sys.path.insert(0, script.rpartition("/")[0])
+    import ddbio.cap.following
+
+    ddbio.cap.following.LOOK_EVERY_S = 0.3
+    runpy.run_path(script, run_name="__main__")
+"""
+
+
+def test_the_cap_follows_a_table_that_is_scaled(commands: Commands, simulator: Simulator, tmp_path: Path) -> None:
+    """It begins at 5 units, at which 500 items would take 100 seconds."""
+    items = plain_items(500, padding=800)
+    write_items(tmp_path / "orders.json", items)
+    (tmp_path / "look_often.py").write_text(LOOK_OFTEN)
+    simulator.create_table("Orders", "id:S", wcu=5, rcu=5, throughput=NO_BURST)
+    with commands.start(tmp_path / "look_often.py", IMPORT_SCRIPT, *IMPORT, "-p", 2) as command:
+        command.until(lambda: simulator.table("Orders").item_count() > 0)
+        throughput = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 400}
+        dynamodb(simulator).update_table(TableName="Orders", ProvisionedThroughput=throughput)
+        done = command.wait()
+    assert done.code == 0, done.err
+    assert [line for line in done.log if line.startswith("Cap")] == [
+        "Cap: 5 WCU (the table's provisioned units; -c sets another)",
+        "Cap changed: 400 WCU (the table's provisioned units; -c sets another)",
+    ]
+    assert_holds(simulator, "Orders", items)
+    assert busiest_second(simulator.table("Orders").consumption("write")) <= 400 * 1.02 + BATCH
+
+
+def test_a_job_says_that_another_one_works_on_the_table(
+    start_import: Start, simulator: Simulator, some: list[Item], tmp_path: Path
+) -> None:
+    write_items(tmp_path / "more.json", plain_items(1))
+    simulator.create_table("Orders", "id:S")
+    with start_import(*IMPORT, "-c", 5, "-p", 1) as first:
+        first.until(lambda: simulator.table("Orders").item_count() > 0)
+        with start_import("-t", "Orders", "-s", "more.json") as second:
+            done = second.wait()
+        assert f"on a table called Orders too (process {first.pid}): each has a cap of its own" in done.err
 
 
 # --------------------------------------------------------------------------- tables that give less
