@@ -250,3 +250,30 @@ def test_odd_files_of_csv_that_are_refused_or_rejected(run_import: Run, simulato
     (reject,) = map(json.loads, (tmp_path / "in.rejects.jsonl").read_text().splitlines())
     assert (reject["code"], "--csv-escape" in reject["message"]) == ("bad-csv", True)
     assert list(items_of(simulator)) == ["2"]
+
+
+def test_an_export_to_csv_reads_back(run_export: Run, run_import: Run, simulator: Simulator) -> None:
+    """Names with blanks and line ends, values that look like null words, escapes or blank lines."""
+    values = ["NULL", r"\N", " x ", "a\rb", "a\r\nb", '"', 'say \\"hi\\"', "\t", "\u00a0", "a,b"]
+    items: list[Item] = [
+        {"id": {"S": f"k{number}"}, " name": {"S": value}, "line\rend ": {"S": value}}
+        for number, value in enumerate(values)
+    ]
+    simulator.create_table("Orders", "id:S").put_items(items)
+    simulator.create_table("Copy", "id:S")
+    assert run_export("-t", "Orders", "-d", "out", "--format", "csv").code == 0
+    done = run_import("-t", "Copy", "-s", "out")
+    assert (done.code, done.counts["written"]) == (0, len(items)), done.err
+    assert items_of(simulator, "Copy") == {item["id"]["S"]: item for item in items}
+    assert not [line for line in done.log if "lanks around" in line]
+
+
+def test_an_export_of_keys_that_are_blank_reads_back(run_export: Run, run_import: Run, simulator: Simulator) -> None:
+    """A row of one column is not taken for a blank line."""
+    items: list[Item] = [{"id": {"S": key}} for key in (" ", "\t", "\r", "x")]
+    simulator.create_table("Orders", "id:S").put_items(items)
+    simulator.create_table("Copy", "id:S")
+    assert run_export("-t", "Orders", "-d", "out", "--format", "csv").code == 0
+    done = run_import("-t", "Copy", "-s", "out")
+    assert (done.code, done.counts["written"]) == (0, 4), done.err
+    assert items_of(simulator, "Copy") == {item["id"]["S"]: item for item in items}

@@ -152,6 +152,18 @@ def test_disk_and_s3_in_one_run(run_import: Run, table: Simulator, tmp_path: Pat
     assert_holds(table, "Orders", items)
 
 
+def test_what_is_passed_over_below_a_prefix_is_counted(run_import: Run, table: Simulator, s3: Endpoint) -> None:
+    """And a manifest.json that this program did not write is data, there as on disk."""
+    client = s3.client()
+    client.create_bucket(Bucket="prefix")
+    for key in ("in/a.json", "in/_SUCCESS", "in/_temporary/0/b.json", "in/manifest.json", "in/notes.txt"):
+        client.put_object(Bucket="prefix", Key=key, Body=b'{"id": "%b"}' % key.encode())
+    done = run_import("-t", "Orders", "-s", "s3://prefix/in")
+    assert (done.code, done.counts["written"]) == (0, 2), done.err
+    assert_holds(table, "Orders", [{"id": {"S": "in/a.json"}}, {"id": {"S": "in/manifest.json"}}])
+    assert "Sources: passed over 3 files: _SUCCESS, _temporary/0/b.json, notes.txt" in done.log
+
+
 # --------------------------------------------------------------------------- standard input
 
 

@@ -22,6 +22,9 @@ from ddbio.formats.encoding import BYTE_ORDER_MARK, check_encoding
 from ddbio.names import NO_CHANGES, NameChanges
 from ddbio.options import CsvOptions
 
+_BLANK_LINES = re.compile(rb"\s*[\r\n]")
+_QUOTED = re.compile(rb'"[^"]*"')
+_LINE_END = re.compile(rb"\r\n?|\n")
 DELIMITERS = (",", ";", "\t", "|")
 DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 
@@ -49,32 +52,34 @@ def read_head(
     Raises UsageError where the file cannot be imported with these columns.
     """
     check_encoding(head, uri)
-    start = len(BYTE_ORDER_MARK) if head.startswith(BYTE_ORDER_MARK) else 0
-    if blank_lines := _BLANK_LINES.match(head, start):
-        start = blank_lines.end()
-    text, trimmed = head[start:], None
+    start = _first_record_at(head)
+    text = head[start:]
     line_end = _line_end_of(text, uri, options)
     delimiter = options.delimiter or _delimiter_of(text, line_end, uri, options, keys, changes)
     first = _first_row(text, CsvLayout(delimiter=delimiter, line_end=line_end, escape=options.escape), uri)
     names = first.names(options)
-    if options.columns is None:
-        columns, start = names, start + first.size_bytes
-        trimmed = next((raw for raw, name in zip(first.cells, names, strict=True) if raw != name), None)
-    else:
-        columns = options.columns
-        if names == columns:
-            start += first.size_bytes
+    columns = names if options.columns is None else options.columns
     _check_columns(columns, uri, options, keys, changes)
-    attributes = [changes.attribute(name) for name in columns]
-    types = tuple(_type_of(*each, options, key_types) for each in zip(columns, attributes, strict=True))
-    never_empty = tuple(name for name, each in zip(columns, attributes, strict=True) if each in key_types)
-    layout = CsvLayout(columns, types, delimiter, options.empty, never_empty, line_end, options.escape, options.nulls)
-    return Head(layout, start, trimmed)
+    layout = CsvLayout(
+        columns,
+        tuple(_type_of(name, changes.attribute(name), options, key_types) for name in columns),
+        delimiter,
+        options.empty,
+        tuple(name for name in columns if changes.attribute(name) in key_types),
+        line_end,
+        options.escape,
+        options.nulls,
+    )
+    if names != columns:
+        return Head(layout, start)  # there is no header
+    return Head(layout, start + first.size_bytes, first.trimmed(options))
 
 
-_BLANK_LINES = re.compile(rb"\s*[\r\n]")
-_QUOTED = re.compile(rb'"[^"]*"')
-_LINE_END = re.compile(rb"\r\n?|\n")
+def _first_record_at(head: bytes) -> int:
+    """After a byte order mark and lines of blanks."""
+    start = len(BYTE_ORDER_MARK) if head.startswith(BYTE_ORDER_MARK) else 0
+    blank_lines = _BLANK_LINES.match(head, start)
+    return blank_lines.end() if blank_lines else start
 
 
 def _line_end_of(text: bytes, uri: str, options: CsvOptions) -> str:
@@ -104,6 +109,10 @@ class _Row(NamedTuple):
         """The cells as names of columns."""
         kept = [options.keep_blanks or quoted for quoted in self.quoted]
         return tuple(cell if keep else cell.strip() for cell, keep in zip(self.cells, kept, strict=True))
+
+    def trimmed(self, options: CsvOptions) -> str | None:
+        """The first cell that is not the name of its column."""
+        return next((cell for cell, name in zip(self.cells, self.names(options), strict=True) if cell != name), None)
 
 
 def _first_row(text: bytes, layout: CsvLayout, uri: str) -> _Row:
