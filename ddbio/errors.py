@@ -4,7 +4,9 @@
      |- UsageError        2    the command as given cannot work: an option, a source, a table, a permission.
      |                         Found before anything is moved; change the command or the setup.
      |- TransferError     3    the work failed after it began, or the service could not be reached: run again.
-     |   '- AbortError    3    nothing else of the run can succeed either (table gone, permission lost): it ends.
+     |   |- AbortError    3    nothing else of the run can succeed either (no answer for minutes): it ends.
+     |   |- PermanentError 3   one unit fails however often it is tried: its source is damaged, a request is refused.
+     |   '- PermanentAbortError 3   both: permission lost, table gone.
      |- Stopped         130    a person or a signal asked to stop; what was in flight is settled.
      '- InternalError    70    a fault of ddbio itself; the command writes the traceback to a file.
 
@@ -45,6 +47,7 @@ class DdbioError(Exception):
     """
 
     exit_code = EXIT_FAILED
+    repeatable = True  # whether the same command may succeed the next time, with nothing else changed
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message, hint)  # both in args, so that the error survives pickling between processes
@@ -66,6 +69,7 @@ class UsageError(DdbioError):
     """The command as given cannot work; nothing was moved."""
 
     exit_code = EXIT_USAGE
+    repeatable = False
 
 
 class TransferError(DdbioError):
@@ -76,6 +80,16 @@ class TransferError(DdbioError):
 
 class AbortError(TransferError):
     """The whole run cannot go on; a plain TransferError may be the matter of one unit only."""
+
+
+class PermanentError(TransferError):
+    """A unit that fails however often it is tried: something else has to be put right first."""
+
+    repeatable = False
+
+
+class PermanentAbortError(AbortError, PermanentError):
+    """The whole run cannot go on, however often it is tried."""
 
 
 class Stopped(DdbioError):  # noqa: N818 - a request that was honoured, not a fault
@@ -91,6 +105,7 @@ class InternalError(DdbioError):
     """
 
     exit_code = EXIT_INTERNAL
+    repeatable = False
 
     def __init__(self, message: str, hint: str = "", trace: str = "", place: str = "") -> None:
         super().__init__(message, hint)

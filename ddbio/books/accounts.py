@@ -11,6 +11,7 @@ from ddbio.errors import EXIT_FAILED, EXIT_OK, EXIT_REJECTED, AbortError, DdbioE
 from ddbio.units import Cursor, Tally, Unit, UnitReport
 
 GO_ON = "run the same command again to go on from here"
+KEPT = "what is done is kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,11 @@ def outcome(accounts: Accounts, error: DdbioError | None, units: Iterable[Unit])
 
 
 def _resumable(error: DdbioError) -> DdbioError:
-    """The same error with the hint that what was done is not lost."""
+    """The same error with what to do next: repeat the command, but only if that may help."""
     if isinstance(error, UsageError) or "run the same command again" in error.hint:
         return error
-    return error.reworded(error.message, f"{error.hint}; {GO_ON}" if error.hint else GO_ON)
+    advice = GO_ON if error.repeatable else KEPT
+    return error.reworded(error.message, f"{error.hint}; {advice}" if error.hint else advice)
 
 
 def verdict(accounts: Accounts, units: int, *, stopped: bool, partly_planned: bool = False) -> DdbioError | None:

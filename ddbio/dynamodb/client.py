@@ -24,7 +24,7 @@ from ddbio.dynamodb.operations import Operation
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.throttling import explain
 from ddbio.dynamodb.wire import Connection, WireError
-from ddbio.errors import AbortError
+from ddbio.errors import AbortError, PermanentAbortError
 from ddbio.units import Tally
 
 Reply = TypeVar("Reply")
@@ -113,7 +113,7 @@ class DataClient:
                 may_be_applied |= failure.sent
                 self._pacer.settle(claim, estimate if failure.sent else _nothing(estimate), answered=False)
                 if failure.hint:
-                    raise AbortError(str(failure), failure.hint) from None
+                    raise PermanentAbortError(str(failure), failure.hint) from None
                 self.tally.retries += 1
                 self.tally.blame(failure.kind)
                 await self.pause(str(failure))
@@ -195,7 +195,7 @@ class DataClient:
             raise failure
         else:
             name = operation.target.rpartition(".")[2]
-            raise AbortError(f'{name} on table "{self._table}" was refused: {failure}', failure.hint)
+            raise PermanentAbortError(f'{name} on table "{self._table}" was refused: {failure}', failure.hint)
 
     def _may_pass(self, failure: ServiceError) -> bool:
         """Whether sending the same again may help."""

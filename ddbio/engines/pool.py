@@ -12,6 +12,7 @@ Rules:
 - The parent remembers what each worker has in hand and the last cursor of each unit. When a worker dies its units go
   back in the plan, from their cursors, and another worker takes its place. A unit on which two workers died without
   getting further is worked once more, alone in its worker; if that dies too, the unit is failed by name.
+- A run whose workers die again and again ends, also if each of them gets a little further.
 - Children ignore SIGINT and SIGTERM; the parent decides. Every process it started has ended when the engine ends.
 """
 
@@ -36,11 +37,12 @@ from ddbio.engines.engine import HUNGRY_S, Events, StopFlag
 from ddbio.engines.pool_worker import PARENT_DECIDES, Begun, Crashed, Finish, Stop, WorkerArguments, worker_main
 from ddbio.engines.recorder import Recorder
 from ddbio.engines.worker import Job
-from ddbio.errors import AbortError, TransferError, UsageError
+from ddbio.errors import PermanentAbortError, PermanentError, UsageError
 from ddbio.units import Cursor, Event, Lull, Notice, Tally, Unit, UnitReport
 
 DEATHS_OF_A_UNIT = 3
 DEATHS_IN_VAIN = 6  # in a row, without any unit of the job getting further: something is wrong with all of them
+_DEATHS_OF_A_RUN = {True: 1000, False: 100}  # though its workers get further; True: killed from outside
 TICK_S = 0.25  # how often the parent looks at signals when nothing happens
 STOP_PATIENCE_S = 5.0  # for workers to settle what is in flight after a stop
 _EXIT_PATIENCE_S = 5.0
@@ -114,6 +116,7 @@ class _Pool:
         self._stop_sent_s: float | None = None
         self._deaths: Counter[int] = Counter()
         self._deaths_in_vain = 0
+        self._deaths_by = {True: 0, False: 0}  # by whether the worker was killed from outside
         # A few units beyond the lanes, so that a lane never waits for the parent.
         self._capacity = job.lanes + max(2, job.lanes // 4)
         self._next_number = 0
@@ -276,14 +279,27 @@ class _Pool:
         yield Notice(f"worker {worker.number} {_how_it_ended(worker)}; its work continues in a new one")
         yield from self._recover(worker)
         yield from self._return_units(worker)
+        self._check_deaths(worker)
         self._deaths_in_vain += 1
         if self._deaths_in_vain >= max(DEATHS_IN_VAIN, 3 * len(self._workers)):
-            raise AbortError(
+            raise PermanentAbortError(
                 f"{self._deaths_in_vain} workers in a row ended without getting any further: the last one "
                 f"{_how_it_ended(worker)}",
                 "if memory is short, use fewer processes with -p",
             )
         self._workers.append(self._start(worker.seat))
+
+    def _check_deaths(self, worker: _Worker) -> None:
+        """End a run whose workers die again and again, though each gets further: it would take for ever."""
+        killed = worker.process.exitcode in (-signal.SIGKILL, -signal.SIGTERM)  # from outside: memory, a person
+        self._deaths_by[killed] += 1
+        if self._deaths_by[killed] >= max(_DEATHS_OF_A_RUN[killed], 4 * self._wanted):
+            cause = (
+                "if memory is short, use fewer processes with -p" if killed else "this is a fault of ddbio: report it"
+            )
+            raise PermanentAbortError(
+                f"{self._deaths_by[killed]} workers of this run ended: the last one {_how_it_ended(worker)}", cause
+            )
 
     def _recover(self, worker: _Worker) -> Iterator[Event]:
         """What it had settled and not yet reported."""
@@ -301,10 +317,10 @@ class _Pool:
                 queue = self._suspects if self._is_suspect(number) else self._returned
                 queue.append(replace(held.unit, cursor=held.cursor, before=held.tally))  # type: ignore[arg-type]
             else:
-                error = TransferError(
+                error = PermanentError(
                     f"{held.unit.describe()} was given up: {DEATHS_OF_A_UNIT} workers died on it, "
                     f"the last one {_how_it_ended(worker)}",
-                    "the rest of the job went on; run the same command again",
+                    "the rest of the job went on; if memory is short, use fewer processes with -p",
                 )
                 yield UnitReport(number, held.cursor, Tally(), error=error)
         worker.in_hand.clear()

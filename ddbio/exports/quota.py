@@ -12,12 +12,11 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from ddbio.errors import TransferError
+from ddbio.scratch import Scratch, no_room
 
 _FIELD_BYTES = 8
 
@@ -29,6 +28,7 @@ class SharedQuota:
         self.path = path
         self.limit = limit
         self.units = units
+        self._scratch: Scratch | None = None  # of the creator
         self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self._memory = mmap.mmap(self._file, units * _FIELD_BYTES)
         self._taken = memoryview(self._memory).cast("q")
@@ -36,15 +36,16 @@ class SharedQuota:
     @classmethod
     def create(cls, limit: int, units: int) -> SharedQuota:
         """A quota of which nothing is taken. The creator calls `close` and `unlink`."""
+        scratch = Scratch.create()
+        path = scratch.path / "quota"
         try:
-            handle, name = tempfile.mkstemp(prefix="ddbio-quota-")
-            with os.fdopen(handle, "wb") as file:
-                file.write(bytes(units * _FIELD_BYTES))
+            path.write_bytes(bytes(units * _FIELD_BYTES))
         except OSError as error:
-            raise TransferError(
-                f"no room for a small file in the temporary folder: {error.strerror}", "make room, or set TMPDIR"
-            ) from None
-        return cls(Path(name), limit, units)
+            scratch.remove()
+            raise no_room(error) from None
+        quota = cls(path, limit, units)
+        quota._scratch = scratch
+        return quota
 
     def __reduce__(self) -> tuple[type[SharedQuota], tuple[Path, int, int]]:
         return (SharedQuota, (self.path, self.limit, self.units))
@@ -71,8 +72,9 @@ class SharedQuota:
         os.close(self._file)
 
     def unlink(self) -> None:
-        with suppress(OSError):
-            self.path.unlink()
+        """Called by the creator alone."""
+        if self._scratch is not None:
+            self._scratch.remove()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -19,7 +19,7 @@ from ddbio.dynamodb.errors import ServiceError
 from ddbio.dynamodb.operations import Operation, ScanReply, scan_body, scan_operation
 from ddbio.dynamodb.session import DataPlane
 from ddbio.engines.worker import WorkerContext
-from ddbio.errors import RecordError, TransferError
+from ddbio.errors import PermanentError, RecordError
 from ddbio.exports.compression import get_compression
 from ddbio.exports.page_stream import PageStream
 from ddbio.exports.segment_files import ColumnFiles, SegmentFiles
@@ -217,7 +217,7 @@ class ExportLane:
         try:
             reply = await self._client.call(self._work.scan, body, (page_size.estimate_of(limit),))
         except ServiceError as error:
-            raise TransferError(f"{unit.describe()} of table {job.table}: {error}", error.hint) from None
+            raise PermanentError(f"{unit.describe()} of table {job.table}: {error}", error.hint) from None
         items = reply.Items
         # Without a filter nothing is left out; there is a server that counts the item behind the page all the same.
         scanned = max(reply.ScannedCount, len(items)) if job.subset.filters else len(items)
@@ -242,13 +242,13 @@ class ExportLane:
             try:
                 ones = transform(item)
             except RecordError as error:
-                raise TransferError(
+                raise PermanentError(
                     f"{unit.describe()} of table {self._work.job.table}: the transform of {_beginning(item)} failed: "
                     f"{error}",
                     "mend the transform and export again",
                 ) from None
             if any(type(each) is Addressed for each in ones):
-                raise TransferError(
+                raise PermanentError(
                     f"{unit.describe()}: the transform sends {_beginning(item)} to a table", "return the item alone"
                 )
             aside.added += max(0, len(ones) - 1)

@@ -95,7 +95,9 @@ def upload(path: Path, uri: str, storages: Storages) -> None:
     """Make the file that object. Raises TransferError, with the file left as it is."""
     folder, name = _split(uri)
     try:
-        output = storages.of(uri).create(folder, name, path.stat().st_size)
+        storage = storages.of(uri)
+        storage.discard_unfinished(folder, name.__eq__, ())  # an upload that an earlier run began and was killed in
+        output = storage.create(folder, name, path.stat().st_size)
         try:
             with path.open("rb") as file:
                 while data := file.read(_UPLOAD_BYTES):

@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, Protocol
 
-from ddbio.errors import TransferError
+from ddbio.errors import PermanentError, TransferError
 from ddbio.exports.compression import fast_zlib, zstandard_module
 from ddbio.units import Expected
 
@@ -83,9 +83,9 @@ class FileStream:
             raise self._unexpected(f"has {lines:,} items, and the manifest says {self._expected.items:,}")
 
     def _unexpected(self, what: str) -> TransferError:
-        return TransferError(
+        return PermanentError(
             f'"{self._uri}" is not what was exported: it {what}; its records were imported all the same',
-            "copy the export once more and run the same command again with --fresh",
+            "copy the export once more and start over with --fresh",
         )
 
 
@@ -135,9 +135,9 @@ class _Members:
         return True
 
     def _failed(self, what: str) -> TransferError:
-        return TransferError(
+        return PermanentError(
             f'"{self._uri}" {what}; the records before that were imported',
-            "put a whole copy in its place and run the same command again with --fresh",
+            "put a whole copy in its place and start over with --fresh",
         )
 
     def _is_padding(self, data: bytes) -> bool:

@@ -24,7 +24,7 @@ from ddbio.dynamodb.operations import halves
 from ddbio.engines.recorder import Seat
 from ddbio.engines.worker import RECORDED_INTERVAL_S, REPORT_INTERVAL_S
 from ddbio.equality import same_item
-from ddbio.errors import AbortError, RecordError, TransferError
+from ddbio.errors import AbortError, PermanentAbortError, RecordError, TransferError
 from ddbio.formats import Format
 from ddbio.formats.framing import JsonText
 from ddbio.imports.batch import Batch, Write
@@ -455,4 +455,4 @@ def _is_one_unit(format: Format) -> Callable[[bytes], bool]:
 
 
 def _not_sent() -> AbortError:
-    return AbortError("the service returned unprocessed items that were not sent", "check --endpoint-url")
+    return PermanentAbortError("the service returned unprocessed items that were not sent", "check --endpoint-url")

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ddbio.errors import TransferError, UsageError
+from ddbio.errors import PermanentError, TransferError, UsageError
 from ddbio.storage import SourceFile
 from ddbio.storage.local_listing import list_local, local_path, version_of
 from ddbio.storage.local_output import LocalOutput, create_local, finished_name, part_path, reopen_local
@@ -175,9 +175,9 @@ def _read_fully(fd: int, start: int, stop: int) -> bytes:
 
 
 def _changed(file: SourceFile) -> TransferError:
-    return TransferError(
+    return PermanentError(
         f'"{file.uri}" changed after it was listed',
-        "leave the files alone while they are read, and run the same command again",
+        "leave the files alone while they are read, and start over with --fresh",
     )
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ddbio.errors import TransferError
+from ddbio.errors import PermanentError, TransferError
 from ddbio.storage import WrittenFile
 from ddbio.storage.names import check_output_name
 
@@ -140,9 +140,9 @@ def reopen_local(state: dict[str, Any]) -> LocalOutput:
     if output.state() == state:
         return output
     output._close()
-    raise TransferError(
+    raise PermanentError(
         f'"{part_path(path)}" does not hold the {durable_bytes:,} bytes that were written',
-        "the machine or the disk lost them: start over",
+        "the machine or the disk lost them: start over with --fresh",
     )
 
 

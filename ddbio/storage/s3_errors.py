@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from botocore.exceptions import ClientError
 
-from ddbio.errors import DdbioError, TransferError
+from ddbio.errors import DdbioError, PermanentError, TransferError
 
 
 class Telling(NamedTuple):
@@ -33,7 +33,7 @@ class Action(NamedTuple):
 
 
 _AGAIN = "run the same command again"
-_FRESH = "leave the objects alone while they are read, and run the same command again"
+_FRESH = "leave the objects alone while they are read, and start over with --fresh"
 
 _ACTIONS = {
     "head_bucket": Action("look at", "s3:ListBucket"),
@@ -74,7 +74,7 @@ _BUSY = Telling(
     "S3 could not {act} {where}, after several tries: {said}", f"wait a little and {_AGAIN}", passing=True
 )
 _UPLOAD_GONE = Telling(
-    "the unfinished upload of {where} is gone: aborted, or removed by a lifecycle rule", "run the same command again"
+    "the unfinished upload of {where} is gone: aborted, or removed by a lifecycle rule", "start over with --fresh"
 )
 _DAMAGED = Telling("{where} arrived damaged: {said}", f"check the network and {_AGAIN}", passing=True)
 _KMS = Telling("KMS refused the key of {where}: {said}", "check the key, its region and its policy")
@@ -169,7 +169,8 @@ def translate(error: Exception, kind: type[DdbioError], operation: str, where: s
         "bucket": where.removeprefix("s3://").partition("/")[0],
         "said": _said(error),
     }
-    chosen = TransferError if telling.passing else kind
+    lasting = PermanentError if kind is TransferError and _AGAIN not in telling.hint else kind
+    chosen = TransferError if telling.passing else lasting
     return chosen(telling.what.format(**words), telling.hint.format(**words))
 
 
@@ -199,9 +200,9 @@ def garbage(operation: str, where: str, said: str) -> TransferError:
 
 def changed(where: str) -> TransferError:
     """The object at `where` is not the one that was listed."""
-    return TransferError(_CHANGED.what.format(where=f'"{where}"'), _CHANGED.hint)
+    return PermanentError(_CHANGED.what.format(where=f'"{where}"'), _CHANGED.hint)
 
 
 def upload_gone(where: str) -> TransferError:
     """What was uploaded of `where` is not there any more."""
-    return TransferError(_UPLOAD_GONE.what.format(where=f'"{where}"'), _UPLOAD_GONE.hint)
+    return PermanentError(_UPLOAD_GONE.what.format(where=f'"{where}"'), _UPLOAD_GONE.hint)

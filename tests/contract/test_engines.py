@@ -29,6 +29,7 @@ from tests.contract.toy_job import (
     FAIL,
     RECORD,
     REPORT_THEN_RECORD,
+    STUMBLE,
     WORK,
     ToyJob,
     units,
@@ -176,6 +177,17 @@ def test_workers_that_only_ever_die_end_the_run(governor: SharedGovernor, tmp_pa
         AbortError, match=r"in a row ended without getting any further.*RuntimeError: a fault of ours"
     ):
         book(list(events(run_processes(2), governor, tmp_path, *[CRASH] * 40)))
+    assert workers_of_this_test() == set()
+
+
+def test_workers_that_die_after_every_batch_are_not_replaced_for_ever(
+    governor: SharedGovernor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them gets a little further."""
+    monkeypatch.setattr("ddbio.engines.pool._DEATHS_OF_A_RUN", {True: 1000, False: 4}, raising=False)
+    with pytest.raises(AbortError, match=r"4 workers of this run ended.*RuntimeError: a fault of ours") as raised:
+        list(events(run_processes(1), governor, tmp_path, *[STUMBLE] * 6))
+    assert not raised.value.repeatable
     assert workers_of_this_test() == set()
 
 

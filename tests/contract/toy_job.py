@@ -12,7 +12,7 @@ from ddbio.errors import AbortError, TransferError
 from ddbio.storage import SourceFile
 from ddbio.units import ImportCursor, SliceUnit, Tally, Unit, UnitReport
 
-WORK, DIE_ONCE, DIE_ALWAYS, FAIL, ABORT, CRASH, RECORD, REPORT_THEN_RECORD = range(8)
+WORK, DIE_ONCE, DIE_ALWAYS, FAIL, ABORT, CRASH, RECORD, REPORT_THEN_RECORD, STUMBLE = range(9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ class ToyLane:
             at += 1
             done = Tally(read=1, written=1, units=1.0)
             self._context.report(UnitReport(unit.number, ImportCursor(at, 0), done))
+            if int(unit.file.version) == STUMBLE:
+                raise RuntimeError("a fault of ours after every batch")
         self._context.report(UnitReport(unit.number, ImportCursor(at, 0), Tally(), done=True))
 
     def _record(self, unit: SliceUnit, at: int) -> None:

@@ -134,7 +134,7 @@ def test_a_source_that_changes_while_it_is_read(
     if change == "replaced":  # the file that is open is read on as it was, where it was open
         assert done.code in (0, 3), done.err
     else:
-        done.assert_error(3, "orders.json", "changed after it was listed", "run the same command again")
+        done.assert_error(3, "orders.json", "changed after it was listed", "start over with --fresh")
     assert done.counts["read"] == done.counts["written"] <= table.item_count()
     assert contents(table.items()).items() <= contents(items).items()
     assert (done.code == 0) == (done.counts["written"] == len(items))

@@ -199,6 +199,38 @@ def test_a_journal_that_is_no_journal(
     assert_holds(unfinished, "Orders", many)
 
 
+DENIED = [Fault(error="AccessDeniedException", message="not authorized")] * 10_000
+
+
+def test_a_command_that_moved_nothing_may_be_corrected(
+    run_import: Run,
+    run_export: Run,
+    simulator: Simulator,
+    many: list[Item],
+    tmp_path: Path,
+    environment: dict[str, str],
+) -> None:
+    """Without --fresh, whatever was wrong in it. And a permission that is missing is not put right by repeating."""
+    simulator.create_table("Orders", "id:S")
+    simulator.faults = FaultPlan(DENIED, operations=["BatchWriteItem", "Scan"])
+    denied = run_import(*IMPORT, "--drop", "n", "--rejects", "wrong.jsonl")
+    denied.assert_error(3, "AccessDenied", "what is done is kept")
+    assert "run the same command again" not in denied.err
+    simulator.faults = FaultPlan()
+    done = run_import(*IMPORT, "--rejects", "right.jsonl")
+    assert (done.code, resumed(done)) == (0, False), done.err
+    assert_holds(simulator, "Orders", many)
+    simulator.faults = FaultPlan(DENIED, operations=["Scan"])
+    denied = run_export("-t", "Orders", "-d", "out", "--segments", 9)
+    denied.assert_error(3, "AccessDenied", "what is done is kept")
+    (tmp_path / "out" / ".Orders-0007-00000.json.part").touch()  # as a worker leaves it that began a file and died
+    simulator.faults = FaultPlan()
+    done = run_export("-t", "Orders", "-d", "out", "--segments", 2, "--consistent-read")
+    assert (done.code, resumed(done)) == (0, False), done.err
+    assert contents(read_items(tmp_path / "out")) == contents(many)
+    assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
+
+
 def test_two_runs_of_one_job_at_once(start_import: Start, slow: Simulator, many: list[Item]) -> None:
     with start_import(*IMPORT) as command:
         command.until(lambda: puts(slow) > 100)

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from ddbio.books.accounts import Accounts, Result, verdict
-from ddbio.errors import AbortError, DdbioError, Stopped, TransferError, UsageError
+from ddbio.books.accounts import Accounts, Result, outcome, verdict
+from ddbio.errors import (
+    AbortError,
+    DdbioError,
+    PermanentAbortError,
+    PermanentError,
+    Stopped,
+    TransferError,
+    UsageError,
+)
 from ddbio.units import ExportCursor, ImportCursor, Tally, UnitReport
 from tests.unit.support import Clock
 
@@ -118,6 +126,31 @@ def test_units_nobody_reported_are_not_taken_for_done() -> None:
 )
 def test_the_exit_code_says_what_happened(tally: Tally, error: DdbioError | None, code: int) -> None:
     assert Result(tally, 1.0, error).exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (TransferError("the disk is full", "make room"), "make room; run the same command again to go on from here"),
+        (TransferError("lost"), "run the same command again to go on from here"),
+        (AbortError("no answer", "run the same command again later"), "run the same command again later"),
+        (Stopped("stopped"), "run the same command again to go on from here"),
+        (PermanentError("damaged", "put a whole copy there"), "put a whole copy there; what is done is kept"),
+        (PermanentAbortError("denied"), "what is done is kept"),
+        (UsageError("no such table", "name another"), "name another"),
+    ],
+)
+def test_only_a_failure_that_repeating_may_cure_advises_to_repeat(error: DdbioError, hint: str) -> None:
+    told = Result(**outcome(Accounts(), error, ())).error
+    assert told is not None
+    assert (type(told), told.message, told.hint) == (type(error), error.message, hint)
+
+
+@pytest.mark.parametrize("kind", [PermanentError, PermanentAbortError])
+def test_the_verdict_keeps_what_repeating_cannot_cure(kind: type[DdbioError]) -> None:
+    error = verdict(books(failed(1, kind("no")), failed(2, kind("no"))), 3, stopped=False)
+    assert isinstance(error, kind)
+    assert not error.repeatable
 
 
 def test_units_per_second_of_no_time_are_none() -> None:

@@ -21,12 +21,17 @@ class Bucket:
         self.asked: list[str] = []
         self.content = b""
         self.ended: list[str] = []
+        self.dropped: list[str] = []
 
     def of(self, uri: str) -> Bucket:
         return self
 
     def prepare_destination(self, uri: str) -> None:
         self.asked.append(uri)
+
+    def discard_unfinished(self, uri: str, ours: Any, keep: Sequence[dict[str, Any]]) -> None:
+        there = ("orders.jsonl", "orders.jsonl.old", "bad.jsonl")
+        self.dropped = [f"{uri}{name}" for name in there if ours(name) and not keep]
 
     def create(self, uri: str, name: str, max_bytes: int) -> Bucket:
         self.asked.append(f"{uri} {name} {max_bytes}")
@@ -138,6 +143,7 @@ def test_the_file_becomes_the_object(tmp_path: Path) -> None:
     assert bucket.content == b"x" * 2_500_000
     assert bucket.asked == ["s3://bucket/bad/ orders.jsonl 2500000"]
     assert bucket.ended[0] == "finished"
+    assert bucket.dropped == ["s3://bucket/bad/orders.jsonl"], "uploads of earlier runs, of this object alone"
 
 
 @pytest.mark.parametrize("failing", [TransferError("S3 is away", "wait"), UsageError("no permission", "ask")])

@@ -20,7 +20,7 @@ PACKED = {
     "zstd": lambda data: zstandard.ZstdCompressor(write_checksum=True).compress(data),
     "plain": lambda data: data,
 }
-COPY = "put a whole copy in its place and run the same command again with --fresh"
+COPY = "put a whole copy in its place and start over with --fresh"
 URI = "s3://b/orders.json.gz"
 
 every_kind = pytest.mark.parametrize("kind", list(PACKED))

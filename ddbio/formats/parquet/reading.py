@@ -12,7 +12,7 @@ import pyarrow
 import pyarrow.compute
 import pyarrow.parquet
 
-from ddbio.errors import RecordError, TransferError
+from ddbio.errors import PermanentError, RecordError
 from ddbio.formats.parquet import TYPE_KEY
 from ddbio.items import check_number
 
@@ -28,7 +28,7 @@ def _translated(what: str) -> Iterator[None]:
     try:
         yield
     except (pyarrow.ArrowException, OSError) as error:
-        raise TransferError(f"{what} cannot be read as Parquet: {error}", "import a whole copy of it") from None
+        raise PermanentError(f"{what} cannot be read as Parquet: {error}", "import a whole copy of it") from None
 
 
 def row_groups(file: BinaryIO, uri: str) -> tuple[list[str], list[tuple[int, int]]]:

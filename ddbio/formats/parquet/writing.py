@@ -12,7 +12,7 @@ import msgspec
 import pyarrow
 import pyarrow.parquet
 
-from ddbio.errors import AbortError
+from ddbio.errors import PermanentAbortError
 from ddbio.formats.parquet import TYPE_KEY, ParquetLayout
 from ddbio.items import AttributeValue, plain_value
 
@@ -41,7 +41,7 @@ class ColumnsWriter:
         return self._pending_bytes
 
     def add(self, items: Sequence[Item]) -> bytes:
-        """Raises AbortError for a value that is not of its column's type: nothing is changed to make it fit."""
+        """Raises PermanentAbortError for a value of another type than its column's: nothing is changed to fit."""
         arrays = [self._array(items, name, letter) for name, letter in self._columns]
         batch = pyarrow.record_batch(arrays, schema=self._schema)
         self._batches.append(batch)
@@ -71,7 +71,7 @@ class ColumnsWriter:
         try:
             return pyarrow.array(values, field.type)
         except pyarrow.ArrowInvalid as error:
-            raise AbortError(
+            raise PermanentAbortError(
                 f"a number of attribute {name!r} does not fit into {field.type}: {error}",
                 "export numbers as text with --numbers string",
             ) from None
@@ -136,9 +136,9 @@ def _reader(letter: str, numbers: str) -> Callable[[AttributeValue], Any]:
     return lambda value: None if value.NULL is not None else read(value)
 
 
-def _misfit(item: Item, name: str, letter: str) -> AbortError:
+def _misfit(item: Item, name: str, letter: str) -> PermanentAbortError:
     kind = next(each for each in AttributeValue.__struct_fields__ if getattr(item[name], each) is not None)
-    return AbortError(
+    return PermanentAbortError(
         f"attribute {name!r} is of type {kind} in one item, and its column of type {letter}",
         f"export the column as JSON: --columns ...,{name}:JSON",
     )
