@@ -37,6 +37,7 @@ what is moved
     items         plain values on one side, typed attribute values on the other
     shape         what the items of a table have in common, so that many are decoded as fast as one
     keys          what makes two items one, and what is no key
+    policy        the IAM policy that a command needs
     equality      when two items are the same to DynamoDB
     transforms    what becomes of an item on its way
     names         what becomes of the names of attributes by `--rename` and its like

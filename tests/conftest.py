@@ -20,7 +20,8 @@ FULLER = {
     "contract": {"test_expressions", "test_readers", "test_transfer"},
     "e2e": {
         *("test_chaos", "test_credentials", "test_csv_export", "test_endings", "test_export_caps"),
-        *("test_machine_faults", "test_parquet", "test_rejects"),
+        *("test_machine_faults", "test_parquet", "test_policies"),
+        "test_rejects",
         *("test_s3", "test_secrets", "test_sources", "test_stdout"),
     },
 }

@@ -28,6 +28,10 @@ def ddbgenerate() -> int:
     return _start("ddbio.cli.ddbgenerate")
 
 
+def ddbio() -> int:
+    return _start("ddbio.cli.main")
+
+
 def program_name() -> str:
     """The command as it was called, without its folder."""
     if sys.argv[0] == "-m":  # still looking for the module

@@ -19,7 +19,7 @@ import msgspec
 from ddbio.cap.buckets import Units
 from ddbio.cap.governor import Pacing
 from ddbio.capacity import item_size_bytes, write_units
-from ddbio.dynamodb.errors import UNKNOWN_KEYS, Kind, ServiceError, parse_error
+from ddbio.dynamodb.errors import UNKNOWN_KEYS, Kind, ServiceError, hint_for, parse_error
 from ddbio.dynamodb.operations import Operation
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.throttling import explain
@@ -195,7 +195,8 @@ class DataClient:
             raise failure
         else:
             name = operation.target.rpartition(".")[2]
-            raise PermanentAbortError(f'{name} on table "{self._table}" was refused: {failure}', failure.hint)
+            message = f'{name} on table "{self._table}" was refused: {failure}'
+            raise PermanentAbortError(message, hint_for(failure, name))
 
     def _may_pass(self, failure: ServiceError) -> bool:
         """Whether sending the same again may help."""

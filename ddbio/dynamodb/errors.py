@@ -56,9 +56,10 @@ _KINDS = {
 
 UNKNOWN_KEYS = frozenset({"UnrecognizedClientException"})  # new keys need seconds to be known everywhere
 
+ACCESS_DENIED = frozenset({"AccessDeniedException", "AccessDenied", "HTTP 403", "403"})
+
 HINTS = {
     "ResourceNotFoundException": "the table was deleted or is not ACTIVE; check --table, --region and --endpoint-url",
-    "AccessDeniedException": "the role needs the permission named; docs: the IAM policy in README.md",
     "InvalidSignatureException": "check the secret key, and the clock of this machine (chronyc tracking)",
     "UnrecognizedClientException": "check the access key and --region",
     "ExpiredTokenException": "renew the credentials and run the same command again",
@@ -160,12 +161,19 @@ def parse_error(status: int, body: bytes, request_id: str = "") -> ServiceError:
     try:
         parsed = _decode(body)
     except (msgspec.MsgspecError, ValueError):
-        beginning = " ".join(body[:100].decode("utf-8", "replace").split())  # a proxy's page has many lines
+        beginning = " ".join(body[:300].decode("utf-8", "replace").split())  # a proxy's page has many lines
         return ServiceError(f"HTTP {status}", beginning, status, request_id=request_id)
     name = (parsed.type_ or "").rpartition("#")[2] or f"HTTP {status}"
     reasons = tuple(parsed.ThrottlingReasons or parsed.throttlingReasons or ())
     message = parsed.message or parsed.Message or ""
     return ServiceError(name, message, status, reasons, item=parsed.Item, request_id=request_id)
+
+
+def hint_for(error: ServiceError, operation: str) -> str:
+    """What to do about an error that an operation (`Scan`) ended with."""
+    if error.name in ACCESS_DENIED:
+        return f"allow these credentials dynamodb:{operation} (ddbio iam-policy prints all that a command needs)"
+    return error.hint
 
 
 def botocore_error(response: dict[str, Any]) -> ServiceError:

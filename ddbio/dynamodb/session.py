@@ -21,7 +21,7 @@ from ddbio import __version__
 from ddbio.credentials import Keys
 from ddbio.dynamodb.addresses import Addresses
 from ddbio.dynamodb.client import DEFAULT_GIVE_UP_AFTER_S, DEFAULT_POLICY, DataClient, RetryPolicy
-from ddbio.dynamodb.errors import botocore_error
+from ddbio.dynamodb.errors import botocore_error, hint_for
 from ddbio.dynamodb.provider import KeySource
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.table import TableInfo, check_table_name
@@ -221,7 +221,7 @@ def _translated(what: str) -> Iterator[None]:
     try:
         yield
     except botocore.ClientError as exc:
-        raise _service_error(what, exc.response) from None
+        raise _service_error(what, exc.operation_name, exc.response) from None
     except botocore.ProfileNotFound as exc:
         raise UsageError(str(exc), "see ~/.aws/config for the profiles there are") from None
     except botocore.NoRegionError:
@@ -236,10 +236,10 @@ def _translated(what: str) -> Iterator[None]:
         raise TransferError(f"{what}: {exc}", "check --region, --endpoint-url and the network") from None
 
 
-def _service_error(what: str, response: dict[str, Any]) -> DdbioError:
+def _service_error(what: str, operation: str, response: dict[str, Any]) -> DdbioError:
     error = botocore_error(response)
     if error.name == "ResourceNotFoundException":
         return _NoSuchTableError(f"{what} does not exist", "check --table, --region and --endpoint-url")
     if error.status >= 500:
         return TransferError(f"{what}: {error}", "run the same command again")
-    return UsageError(f"{what}: {error}", error.hint)
+    return UsageError(f"{what}: {error}", hint_for(error, operation))

@@ -149,7 +149,7 @@ def test_a_bad_request_is_told_to_the_lane(name: str) -> None:
         (
             refusal("AccessDeniedException"),
             'BatchWriteItem on table "Orders" was refused: AccessDeniedException',
-            "IAM policy",
+            "allow these credentials dynamodb:BatchWriteItem (ddbio iam-policy prints",
         ),
         (refusal("InvalidSignatureException"), "was refused: InvalidSignatureException", "clock"),
         (refusal("SomethingNewException"), "was refused: SomethingNewException", ""),

@@ -1,0 +1,85 @@
+"""`ddbio iam-policy VERB ...`: the options of a command to the policy it needs. Asks no service."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ddbio.cli import ddbexport, ddbimport
+from ddbio.cli.run import run
+from ddbio.errors import EXIT_OK, UsageError
+from ddbio.options import ExportOptions, ImportOptions, TransferOptions
+from ddbio.policy import Scope, policy_of
+from ddbio.terminal import write_out
+
+OPTIONS_OF: dict[str, Callable[[Sequence[str]], ImportOptions | ExportOptions]] = {
+    "import": ddbimport.options_of,
+    "export": ddbexport.options_of,
+}
+HELP = """\
+usage: ddbio iam-policy import|export [--account ID] [options of the verb]
+
+Print the IAM policy that a command needs, and no more. Nothing is asked of AWS. Parts of an ARN that the options, the
+environment and the profile do not give are *.
+
+examples:
+  ddbio iam-policy import -r us-east-1 -t Orders -s s3://my-bucket/orders/
+  ddbio iam-policy export -r us-east-1 -t Orders -d s3://my-bucket/orders/ --account 123456789012
+"""
+
+
+def main() -> int:
+    return run("ddbio iam-policy", lambda command: _print(sys.argv[1:]))
+
+
+def _print(words: list[str]) -> int:
+    if {"-h", "--help"} & {*words}:
+        write_out(HELP)
+        return EXIT_OK
+    if not words or words[0] not in OPTIONS_OF:
+        raise UsageError(
+            "iam-policy needs the verb the policy is for", "write ddbio iam-policy import ... or export ..."
+        )
+    account, rest = _account(words[1:])
+    options = OPTIONS_OF[words[0]](rest)
+    write_out(text_of(policy_of(options, _scope(options, account))))
+    return EXIT_OK
+
+
+def text_of(policy: dict[str, Any]) -> str:
+    """The policy as JSON that is easy to read: a line for each list."""
+    statements = [
+        "    {"
+        + ",\n     ".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in statement.items())
+        + "}"
+        for statement in policy["Statement"]
+    ]
+    version = json.dumps(policy["Version"])
+    return f'{{\n  "Version": {version},\n  "Statement": [\n' + ",\n".join(statements) + "\n  ]\n}\n"
+
+
+def _account(words: list[str]) -> tuple[str, list[str]]:
+    if "--account" not in words:
+        return "*", words
+    at = words.index("--account")
+    account = "".join(words[at + 1 : at + 2])
+    if not (account.isdigit() and len(account) == 12):
+        raise UsageError(f"--account {account!r} is not an account", "give the 12 digits of its id")
+    return account, words[:at] + words[at + 2 :]
+
+
+def _scope(options: TransferOptions, account: str) -> Scope:
+    region = options.aws.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "*"
+    return Scope(_partition(region), region, account)
+
+
+def _partition(region: str) -> str:
+    import botocore.session
+
+    if region == "*":
+        return "aws"
+    session: Any = botocore.session.get_session()
+    return str(session.get_partition_for_region(region))

@@ -1,0 +1,60 @@
+"""`ddbio VERB ...`: hands the rest of the words to the verb's own command."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from dataclasses import dataclass
+
+from ddbio import __version__
+from ddbio.cli.run import run
+from ddbio.errors import EXIT_OK, UsageError
+from ddbio.terminal import write_out
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """module: has `main()`. summary: what the verb does, for `ddbio --help`."""
+
+    module: str
+    summary: str
+
+
+VERBS = {
+    "import": Verb("ddbio.cli.ddbimport", "load files from disk or S3 into a table (DDBImport.py)"),
+    "export": Verb("ddbio.cli.ddbexport", "scan a table in parallel to disk or S3 (DDBExport.py)"),
+    "generate": Verb("ddbio.cli.ddbgenerate", "make test data (GenerateTestData.py)"),
+    "iam-policy": Verb("ddbio.cli.iam_policy", "print the IAM policy that an import or export needs"),
+}
+
+
+def main() -> int:
+    words = sys.argv[1:]
+    if words and words[0] in VERBS:
+        sys.argv = [f"ddbio {words[0]}", *words[1:]]
+        code: int = importlib.import_module(VERBS[words[0]].module).main()
+        return code
+    sys.argv = ["ddbio", *words]
+    return run("ddbio", lambda command: _without_verb(words))
+
+
+def _without_verb(words: list[str]) -> int:
+    if words and words[0] == "--version":
+        write_out(f"ddbio {__version__}\n")
+        return EXIT_OK
+    if words and words[0] in ("-h", "--help"):
+        write_out(_help())
+        return EXIT_OK
+    if not words:
+        raise UsageError("a verb is missing", f"use one of {', '.join(VERBS)}; ddbio --help describes them")
+    nearest = difflib.get_close_matches(words[0], VERBS, n=1)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"use one of {', '.join(VERBS)}"
+    raise UsageError(f"there is no verb {words[0]!r}", hint)
+
+
+def _help() -> str:
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {name:{width}}  {verb.summary}" for name, verb in VERBS.items())
+    after = "ddbio VERB --help lists the options."
+    return f"usage: ddbio VERB [options]\n\nMove DynamoDB tables.\n\nverbs:\n{verbs}\n\n{after}\n"

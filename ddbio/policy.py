@@ -1,0 +1,130 @@
+"""The IAM policy that one import or export needs, and no more.
+
+Sources: the service authorization reference of DynamoDB, S3 and S3 Express (the actions, their resources and their
+conditions); the developer guide's examples (a scan of an index is authorised on `table/T/index/*`); the S3 user
+guide, "Required permissions for Amazon S3 API operations" (an upload in parts needs `s3:PutObject` to begin and to
+end, and `s3:ListMultipartUploadParts` to be resumed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ddbio.options import ExportOptions, ImportOptions, TransferOptions
+
+_GLOB = "*?["
+_EXPRESS = "--x-s3"  # at the end of a directory bucket's name
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where the resources are. partition: `aws`, `aws-cn` ...; region, account: `*` if unknown."""
+
+    partition: str = "aws"
+    region: str = "*"
+    account: str = "*"
+
+    def table(self, name_or_arn: str) -> str:
+        if name_or_arn.startswith("arn:"):
+            return name_or_arn
+        return f"arn:{self.partition}:dynamodb:{self.region}:{self.account}:table/{name_or_arn}"
+
+    def bucket(self, name: str) -> str:
+        if name.startswith("arn:"):
+            return name
+        return f"arn:{self.partition}:s3:::{name}"
+
+    def kms_key(self, key_id_or_arn: str) -> str:
+        if key_id_or_arn.startswith("arn:"):
+            return key_id_or_arn
+        return f"arn:{self.partition}:kms:{self.region}:{self.account}:key/{key_id_or_arn}"
+
+    def directory_bucket(self, name: str) -> str:
+        return f"arn:{self.partition}:s3express:{self.region}:{self.account}:bucket/{name}"
+
+
+def policy_of(options: ImportOptions | ExportOptions, scope: Scope) -> dict[str, Any]:
+    """The policy document for a run with these options."""
+    parts = _of_import(options, scope) if isinstance(options, ImportOptions) else _of_export(options, scope)
+    return {"Version": "2012-10-17", "Statement": list(parts)}
+
+
+def _allow(sid: str, actions: Iterable[str], resources: Iterable[str], **more: Any) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources), **more}
+
+
+def _of_import(options: ImportOptions, scope: Scope) -> Iterator[dict[str, Any]]:
+    tables = [scope.table(name) for name in (options.table, *options.more_tables)]
+    actions = ["dynamodb:DescribeTable"]
+    # BatchWriteItem deletes, too: for --mode delete, batch-write requests, incremental exports.
+    actions += ["dynamodb:PutItem"] if options.mode == "insert" else ["dynamodb:BatchWriteItem"]
+    actions += ["dynamodb:CreateTable"] * options.create_table
+    yield _allow("Table", actions, tables)
+    yield from _reading([_split(source) for source in options.sources if source.startswith("s3://")], scope)
+    if options.rejects is not None and options.rejects.startswith("s3://"):
+        yield from _writing(*_split(options.rejects), options, scope, "Rejects", ["s3:AbortMultipartUpload"])
+
+
+def _of_export(options: ExportOptions, scope: Scope) -> Iterator[dict[str, Any]]:
+    table = scope.table(options.table)
+    if options.index is None:
+        yield _allow("Table", ["dynamodb:DescribeTable", "dynamodb:Scan"], [table])
+    else:
+        yield _allow("Table", ["dynamodb:DescribeTable"], [table])
+        yield _allow("Index", ["dynamodb:Scan"], [f"{table}/index/{options.index}"])
+    if options.destination.startswith("s3://"):
+        bucket, prefix = _split(options.destination)
+        folder = f"{prefix.rstrip('/')}/" if prefix else ""
+        yield from _listing([(bucket, folder)], scope)
+        if not _is_express(bucket):
+            # No condition on a prefix: this action has none.
+            yield _allow("ListUploads", ["s3:ListBucketMultipartUploads"], [scope.bucket(bucket)])
+        more = ["s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+        yield from _writing(bucket, f"{folder}*", options, scope, "Objects", more)
+
+
+def _reading(sources: list[tuple[str, str]], scope: Scope) -> Iterator[dict[str, Any]]:
+    places = list(dict.fromkeys((bucket, _before_glob(prefix)) for bucket, prefix in sources))
+    yield from _listing(places, scope)
+    objects = [f"{scope.bucket(bucket)}/{prefix}*" for bucket, prefix in places if not _is_express(bucket)]
+    if objects:
+        yield _allow("Sources", ["s3:GetObject"], objects)
+
+
+def _listing(places: list[tuple[str, str]], scope: Scope) -> Iterator[dict[str, Any]]:
+    """A statement a bucket. places: pairs of bucket and prefix."""
+    for number, bucket in enumerate(dict.fromkeys(bucket for bucket, _ in places)):
+        sid = f"List{number + 1 if number else ''}"
+        if _is_express(bucket):
+            yield _allow(sid, ["s3express:CreateSession"], [scope.directory_bucket(bucket)])
+            continue
+        prefixes = [f"{prefix}*" for each, prefix in places if each == bucket]
+        condition = {} if "*" in prefixes else {"Condition": {"StringLike": {"s3:prefix": prefixes}}}
+        yield _allow(sid, ["s3:ListBucket"], [scope.bucket(bucket)], **condition)
+
+
+def _writing(
+    bucket: str, key: str, options: TransferOptions, scope: Scope, sid: str, more: list[str]
+) -> Iterator[dict[str, Any]]:
+    if not _is_express(bucket):
+        with_acl = ["s3:PutObjectAcl"] * ("ACL" in options.aws.s3_put_args)
+        yield _allow(sid, ["s3:PutObject", *with_acl, *more], [f"{scope.bucket(bucket)}/{key}"])
+    kms_key = options.aws.s3_put_args.get("SSEKMSKeyId")
+    if kms_key is not None:
+        yield _allow(f"{sid}Key", ["kms:GenerateDataKey", "kms:Decrypt"], [scope.kms_key(kms_key)])
+
+
+def _split(uri: str) -> tuple[str, str]:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def _before_glob(prefix: str) -> str:
+    first = min((prefix.find(sign) for sign in _GLOB if sign in prefix), default=len(prefix))
+    return prefix[:first]
+
+
+def _is_express(bucket: str) -> bool:
+    return bucket.endswith(_EXPRESS)
