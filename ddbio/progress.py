@@ -70,7 +70,8 @@ class LogProgress(QuietProgress):
 
 def _rates(tally: Tally, seconds: float, cap: float) -> str:
     of_cap = "" if cap == float("inf") else f" of {cap:,.0f}"
-    parts = [f"{tally.read / seconds:,.0f} items/s", f"{tally.units / seconds:,.0f}{of_cap} units/s"]
+    about = "about " if tally.estimated else ""  # the service does not report all of them
+    parts = [f"{tally.read / seconds:,.0f} items/s", f"{about}{tally.units / seconds:,.0f}{of_cap} units/s"]
     parts += [f"{tally.rejected:,} rejected"] * bool(tally.rejected)
     parts += [f"{tally.throttled:,} throttled"] * bool(tally.throttled)
     return ", ".join(parts)

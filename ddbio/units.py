@@ -171,7 +171,8 @@ class Tally:
     replaced: int = 0  # records superseded by a later one with the same key in the same batch
     blank: int = 0  # empty lines: no records, counted apart
     bytes: int = 0  # of source settled, of finished files
-    units: float = 0.0  # capacity units the service says were consumed
+    units: float = 0.0  # capacity units consumed
+    estimated: float = 0.0  # of those units: what the service did not report
     requests: int = 0  # sent, with those that failed
     throttled: int = 0  # requests refused, and items sent back, for lack of capacity
     retries: int = 0  # requests repeated for another reason

@@ -17,7 +17,7 @@ from ddbio.units import COUNTS, Cursor, ExportCursor, Tally
 
 APPLICATION_ID = 0x64646269  # "ddbi": says that the file is ours
 FRESH = "with --fresh it is started over"
-VERSION = 1  # of the schema, and of the way units are cut from a plan
+VERSION = 2  # of the schema, and of the way units are cut from a plan
 
 # What is counted of records; the rest is about bytes and requests.
 _OF_RECORDS = sorted({*COUNTS} - {"blank", "bytes", "units", "requests", "throttled", "retries"})

@@ -5,8 +5,8 @@ one that failed.
   "version": 1, "tool": "ddbio 0.1.0", "command": "import", "exit_code": 1,
   "error": null | {"message": "...", "hint": "..."}, "failures": ["<unit>: <message>", ...],
   "table": {"name", "arn", "region", "endpoint"}, "cap": {"units_per_s": 500.0 | null, "kind": "WCU", "origin": "-c"},
-  "counts": {"read", "written", "rejected", "replaced", "blank", "bytes", "units", "requests", "throttled",
-             "retries"},
+  "counts": {"read", "written", "rejected", "replaced", "blank", "bytes", "units", "estimated" of those units because
+             the service did not report them, "requests", "throttled", "retries"},
   "reasons": {"<why something was throttled or repeated>": count}, "this_run": {counts and reasons of this run alone},
   "timing": {"began", "ended", "seconds": this run's, "seconds_of_all_runs", "runs"},
   "options": {...}, "versions": {"ddbio", "python", "boto3", "botocore", "platform"}, and what only one command has:

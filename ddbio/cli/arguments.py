@@ -218,8 +218,11 @@ def consumption(result: Result, cap: Cap) -> str:
     kind, tally = cap.kind, result.tally
     of_cap = "no cap" if math.isinf(cap.units_per_s) else f"cap {cap.units_per_s:,.10g}"
     of_cap = "cap by the time of day" if cap.changes else of_cap
+    about = "about " if tally.estimated else ""
+    estimated = f" ({tally.estimated:,.1f} of them estimated, not reported by the service)" if tally.estimated else ""
     text = (
-        f"{result.seconds:.1f} s, {tally.units:,.1f} {kind} consumed, {result.units_per_s:,.1f} {kind}/s ({of_cap})"
+        f"{result.seconds:.1f} s, {about}{tally.units:,.1f} {kind} consumed{estimated}, "
+        f"{about}{result.units_per_s:,.1f} {kind}/s ({of_cap})"
     )
     extra = [f"{tally.throttled:,} throttled"] * bool(tally.throttled) + [f"{tally.retries:,} retries"] * bool(
         tally.retries

@@ -125,7 +125,10 @@ class DataClient:
                 await self.pause(str(failure), failure.hint)
             else:
                 left_over = operation.left_over(reply)
-                self.consumed = operation.consumed(reply) or estimate
+                told = operation.consumed(reply)
+                if told is None:
+                    self.tally.estimated += sum(estimate)
+                self.consumed = told or estimate
                 if not left_over:  # else: 200, but perhaps nothing was done; see `left_unprocessed`
                     self._succeeded()
                 self._pacer.settle(claim, self.consumed, in_vain=left_over)
@@ -176,6 +179,7 @@ class DataClient:
         hot = all(throttle.hot for throttle in throttles)  # hot keys leave the table's budget to others
         in_vain = failure.kind is Kind.THROTTLED and not hot
         self.tally.units += sum(spent)
+        self.tally.estimated += sum(spent)
         self._pacer.settle(claim, spent, in_vain=in_vain)
         if failure.kind is Kind.THROTTLED:
             self.tally.throttled += 1

@@ -44,6 +44,33 @@ class ConsumedCapacity(msgspec.Struct, gc=False):
     GlobalSecondaryIndexes: dict[str, Amount] = {}
 
 
+class _Members(msgspec.Struct):
+    """What an answer to a write has."""
+
+    UnprocessedItems: Any = None
+    ConsumedCapacity: Any = None
+
+
+def write_decoder(reply_type: type[Reply]) -> Callable[[bytes | memoryview], Reply]:
+    """Decodes the answers to writes.
+
+    Every request asks for the consumed capacity, so an answer that has neither that nor `UnprocessedItems` is none
+    of the service: `{}`, or the object of some proxy. It raises ValueError, and nothing counts as written.
+    """
+    decode: Callable[[bytes | memoryview], Any] = msgspec.json.Decoder(reply_type).decode
+    decode_members = msgspec.json.Decoder(_Members).decode
+
+    def checked(body: bytes | memoryview) -> Reply:
+        reply = decode(body)
+        if not reply.ConsumedCapacity:  # of a server that does not count
+            members = decode_members(body)
+            if members.UnprocessedItems is None and members.ConsumedCapacity is None:
+                raise ValueError("it has neither UnprocessedItems nor ConsumedCapacity")
+        return reply  # type: ignore[no-any-return]
+
+    return checked
+
+
 # --------------------------------------------------------------------------- BatchWriteItem
 
 
@@ -84,7 +111,7 @@ def batch_write_operation(budgets: tuple[str, ...]) -> Operation[BatchWriteReply
     return Operation(
         "DynamoDB_20120810.BatchWriteItem",
         budgets,
-        msgspec.json.Decoder(BatchWriteReply).decode,
+        write_decoder(BatchWriteReply),
         lambda reply: _by_budget(reply.ConsumedCapacity, budgets[1:]),
         left_over=lambda reply: bool(reply.UnprocessedItems),
     )
@@ -169,7 +196,7 @@ def insert_operation(budgets: tuple[str, ...]) -> Operation[PutItemReply]:
     return Operation(
         "DynamoDB_20120810.PutItem",
         budgets,
-        msgspec.json.Decoder(PutItemReply).decode,
+        write_decoder(PutItemReply),
         lambda reply: _by_budget([reply.ConsumedCapacity] if reply.ConsumedCapacity else [], budgets[1:]),
     )
 
@@ -197,10 +224,12 @@ def insert_body(table: str, item: bytes, key_name: str, *, by_index: bool = Fals
 class ScanReply(msgspec.Struct):
     """Items: of the type the format asked for. LastEvaluatedKey: JSON as sent; b"" at the segment's end.
 
+    Count: of the items; every page of the service has it, and an answer without it is none.
     ScannedCount: items that were read, of which a filter may have left out some.
     """
 
     Items: Any
+    Count: int
     ScannedCount: int = 0
     LastEvaluatedKey: msgspec.Raw = msgspec.Raw(b"")
     ConsumedCapacity: ConsumedCapacity | None = None

@@ -37,9 +37,9 @@ ORPHANS_PATIENCE_S = 10.0  # for the workers of a killed parent to see that it i
 # The counts that an import keeps, in the order in which `Seat.write` takes them: a lane's position, then the rest.
 RECORDED = (
     *("read", "written", "rejected", "replaced", "skipped", "deleted", "blank", "added", "dropped"),
-    *("bytes", "units", "requests", "throttled", "retries"),
+    *("bytes", "units", "estimated", "requests", "throttled", "retries"),
 )
-_STATE = struct.Struct("=4q" + "".join("d" if name == "units" else "q" for name in RECORDED))
+_STATE = struct.Struct("=4q" + "".join("d" if name in ("units", "estimated") else "q" for name in RECORDED))
 _CHECKSUM = struct.Struct("=I")
 _SLOT_BYTES = 160
 _SLOTS = 4  # two for each of the last two units

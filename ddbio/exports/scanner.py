@@ -218,6 +218,13 @@ class ExportLane:
             reply = await self._client.call(self._work.scan, body, (page_size.estimate_of(limit),))
         except ServiceError as error:
             raise PermanentError(f"{unit.describe()} of table {job.table}: {error}", error.hint) from None
+        next_key = reply.next_key()
+        if next_key is not None and key is not None and _is_same(next_key, key):
+            raise PermanentError(
+                f"{unit.describe()} of table {job.table}: the service says to continue at the key this page "
+                "began from, and the scan would never end",
+                "check --endpoint-url",
+            )
         items = reply.Items
         # Without a filter nothing is left out; there is a server that counts the item behind the page all the same.
         scanned = max(reply.ScannedCount, len(items)) if job.subset.filters else len(items)
@@ -230,7 +237,7 @@ class ExportLane:
             items = self._transformed(items, self._work.transform, unit, files.aside)
         if items:
             await files.write_page(items)
-        return None if cut else reply.next_key()
+        return None if cut else next_key
 
     def _transformed(
         self, items: list[AttributeMap], transform: Transform, unit: SegmentUnit, aside: Tally
@@ -270,6 +277,10 @@ class ExportLane:
             page = files.take_page()
             tally.written, tally.bytes = items, len(page)
         self._context.report(UnitReport(unit.number, cursor, tally, files=exported, page=page, done=done))
+
+
+def _is_same(key: str, other: str) -> bool:
+    return key == other or bool(msgspec.json.decode(key) == msgspec.json.decode(other))
 
 
 def _beginning(item: AttributeMap) -> str:

@@ -10,10 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-import msgspec
-
 from ddbio.capacity import MAX_BATCH_WRITES
-from ddbio.dynamodb.operations import BatchWriteReply, batch_write_operation, spread_body
+from ddbio.dynamodb.operations import BatchWriteReply, batch_write_operation, spread_body, write_decoder
 from ddbio.dynamodb.table import TableInfo
 from ddbio.errors import RecordError
 from ddbio.imports.batch import Write
@@ -56,7 +54,7 @@ class SpreadPuts:
         self._addresses = {name: table.address for table in tables for name in (table.name, table.address)}
         self._first = tables[0].address
         one = batch_write_operation(("",))
-        self.operation = replace(one, decode=msgspec.json.Decoder(SpreadReply).decode)
+        self.operation = replace(one, decode=write_decoder(SpreadReply))
         self.estimates = WriteEstimates(together(tables))
         self.key_of: Callable[[AttributeMap], ItemKey] = self._key_of
         self.units_of: Callable[[AttributeMap, bool], tuple[int, ...]] = self._units_of

@@ -426,7 +426,9 @@ class ImportLane:
         """What a report would say now, where it survives this process. Called for every batch."""
         unit, clean, spent = self._unit, self._clean, self._client.tally
         place = (*msgspec.structs.astuple(clean), unit.source_bytes(clean.offset))
-        seat.write(unit.number, done, *place, spent.units, spent.requests, spent.throttled, spent.retries)
+        seat.write(
+            unit.number, done, *place, spent.units, spent.estimated, spent.requests, spent.throttled, spent.retries
+        )
 
     def _report(self, *, done: bool = False) -> None:
         """Tell the parent the last clean position and what was counted up to it since the last report."""

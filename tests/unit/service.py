@@ -102,6 +102,11 @@ def worker_context(report: Callable[[Event], None], sleep: FakeSleep, clock: Clo
 
 
 def reply(**members: Any) -> Response:
+    """An answer as the service makes them: to a scan where it has items, else to a write."""
+    if "Items" in members:
+        members.setdefault("Count", len(members["Items"]))
+    else:
+        members.setdefault("UnprocessedItems", {})
     return Response(200, orjson.dumps(members))
 
 

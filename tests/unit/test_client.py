@@ -75,6 +75,7 @@ def test_an_answer_is_decoded_and_what_it_consumed_is_settled() -> None:
     assert lane.client.consumed == CONSUMED
     tally = lane.client.tally
     assert (tally.requests, tally.units, tally.throttled, tally.retries) == (1, 21.0, 0, 0)
+    assert tally.estimated == 0
     assert lane.sleep.waits == []
 
 
@@ -82,7 +83,7 @@ def test_a_service_that_does_not_say_consumed_what_was_estimated() -> None:
     lane = Lane(reply())
     lane.call()
     assert lane.pacer.settled == [(ESTIMATE, ESTIMATE)]
-    assert lane.client.tally.units == sum(ESTIMATE)
+    assert lane.client.tally.units == lane.client.tally.estimated == sum(ESTIMATE)
 
 
 RETRIED = [
@@ -102,6 +103,9 @@ RETRIED = [
     (cut(sent=True), ESTIMATE, "retries"),  # it may have been written
     (cut(sent=False), NOTHING, "retries"),
     (Response(200, b"<html>"), ESTIMATE, "retries"),
+    (Response(200, b""), ESTIMATE, "retries"),
+    (Response(200, b"{}"), ESTIMATE, "retries"),
+    (Response(200, b'{"message":"ok"}'), ESTIMATE, "retries"),
     (Response(200, b'{"UnprocessedItems":[]}'), ESTIMATE, "retries"),
 ]
 

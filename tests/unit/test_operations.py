@@ -15,11 +15,14 @@ from ddbio.dynamodb.operations import (
     batch_write_operation,
     encode_item,
     halves,
+    insert_operation,
     scan_body,
     scan_operation,
+    write_decoder,
 )
 from ddbio.formats.dynamodb_json import DynamoDBJson
 from ddbio.formats.json_lines import JsonLines
+from ddbio.imports.spread import SpreadReply
 from ddbio.items import AttributeMap
 from tests.unit.support import ITEMS
 
@@ -54,7 +57,8 @@ def test_unprocessed_items_come_back_as_they_were_sent(item: AttributeMap) -> No
 
 
 @pytest.mark.parametrize(
-    "members", [{}, {"UnprocessedItems": {}}, {"UnprocessedItems": {}, "ItemCollectionMetrics": {}}]
+    "members",
+    [{"ConsumedCapacity": []}, {"UnprocessedItems": {}}, {"UnprocessedItems": {}, "ItemCollectionMetrics": {}}],
 )
 def test_nothing_unprocessed_is_nothing(members: dict[str, Any]) -> None:
     reply = BATCH_WRITE.decode(answer(**members))
@@ -114,6 +118,14 @@ def test_what_is_no_answer_is_told_by_the_decoder(body: bytes) -> None:
         BATCH_WRITE.decode(body)
 
 
+@pytest.mark.parametrize("decode", [BATCH_WRITE.decode, insert_operation(("",)).decode, write_decoder(SpreadReply)])
+def test_an_answer_to_a_write_says_what_was_consumed_or_left(decode: Any) -> None:
+    for body in (b"{}", b'{"message":"ok"}', b'{"UnprocessedItem":{}}', b'{"ConsumedCapacity":null}'):
+        with pytest.raises((msgspec.MsgspecError, ValueError)):
+            decode(body)
+    assert not decode(b'{"UnprocessedItems":{}}').unprocessed()  # of a server that does not count
+
+
 @pytest.mark.parametrize(("batch", "first", "second"), [("ab", "a", "b"), ("abc", "a", "bc"), ("abcd", "ab", "cd")])
 def test_halves_are_never_empty_and_keep_the_order(batch: str, first: str, second: str) -> None:
     assert halves(batch) == (first, second)
@@ -162,7 +174,7 @@ def test_what_a_scan_may_ask_for_besides(change: dict[str, Any], member: dict[st
 )
 def test_the_next_key_is_the_text_the_service_sent(key: bytes | None, next_key: str | None) -> None:
     member = b"" if key is None else b',"LastEvaluatedKey":%b' % key
-    assert SCAN.decode(b'{"Items":[]%b}' % member).next_key() == next_key
+    assert SCAN.decode(b'{"Items":[],"Count":0%b}' % member).next_key() == next_key
 
 
 def test_a_key_goes_back_as_it_came() -> None:
@@ -184,7 +196,7 @@ def test_a_key_goes_back_as_it_came() -> None:
     ],
 )
 def test_what_a_page_consumed(members: dict[str, Any], units: tuple[float] | None) -> None:
-    assert SCAN.consumed(SCAN.decode(answer(Items=[], **members))) == units
+    assert SCAN.consumed(SCAN.decode(answer(Items=[], Count=0, **members))) == units
 
 
 def test_a_page_is_decoded_for_the_format_that_renders_it() -> None:
@@ -195,7 +207,7 @@ def test_a_page_is_decoded_for_the_format_that_renders_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b'{"Items":{}}', b'{"Items":[{"id":"a"}]}', b'{"Items":[{"id":{"S":1}}]}']
+    "body", [b"", b"{}", b'{"Items":{}}', b'{"Items":[{"id":"a"}]}', b'{"Items":[{"id":{"S":1}}]}', b'{"Items":[]}']
 )
 def test_what_is_no_page_is_told_by_the_decoder(body: bytes) -> None:
     with pytest.raises((msgspec.MsgspecError, ValueError)):

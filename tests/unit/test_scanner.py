@@ -470,6 +470,16 @@ class Export:
             run(story())
 
 
+@pytest.mark.parametrize("again", ['{"id":{"N":"1"}}', '{ "id": {"N": "1"} }'])
+def test_a_scan_that_is_sent_in_a_circle_ends_with_an_error(again: str) -> None:
+    page = b'{"Items":[{"id":{"N":"9"}}],"Count":1,"LastEvaluatedKey":%b}' % again.encode()
+    export = Export(Table([[item(1)], [item(2)], [item(3)]], script=[None, *[Response(200, page)] * 5]))
+    with pytest.raises(TransferError, match=r"segment 7 of .*would never end"):
+        export.work()
+    assert len(export.table.requests) == 2
+    assert sum(report.tally.read for report in export.reports) == 1, "the items of that page do not count"
+
+
 def test_a_segment_is_scanned_to_its_end() -> None:
     export = Export(Table([[item(1), item(2)], [], [item(3)]]))
     export.work()
