@@ -282,6 +282,7 @@ def _complete(
         consistent_read=options.consistent_read,
         segments=len(plan.units),
         began=began,
+        columns=[(name, letter) for name, letter in journal.noted("columns", ())],
         subset=described(options, plan.units),
     )
     try:

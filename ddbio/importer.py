@@ -32,6 +32,7 @@ from ddbio.imports.reject_place import RejectsPlace, choose_rejects_place, disca
 from ddbio.imports.rejects import RejectsFile, lines_before
 from ddbio.imports.sources import Found, find_sources
 from ddbio.imports.spread import together
+from ddbio.layouts.own import ColumnTypes
 from ddbio.options import ImportOptions
 from ddbio.output_paths import Protected
 from ddbio.planning import Plan, Remainder, plan_phases, unit_bytes
@@ -86,7 +87,7 @@ def import_table(
         more = tuple(session.describe(name) for name in options.more_tables)
         asked = together((target.table, *more)) if more else target.table
         run = Run.begin(options, session, asked, "WCU", lanes, progress, engine, stop)
-        recognised = recognise(sought.files, options, target.table, storages.read_range)
+        recognised = recognise(sought.files, options, target.table, storages.read_range, ColumnTypes(storages.of).of)
         place = choose_rejects_place(options.rejects, options.sources, files, storages, protected)
         if more:
             run = replace(run, tables=(target.table, *more))

@@ -95,7 +95,7 @@ def parser() -> Parser:
         "--columns",
         type=formatting.names,
         metavar="NAMES",
-        help="columns of CSV, a,b,c, or of Parquet, a:S,b:N (default: all attributes there are, to find which the "
+        help="columns of CSV, a,b:N,c, or of Parquet, a:S,b:N (default: all attributes there are, to find which the "
         "table is read twice)",
     )
     parser.add_argument(

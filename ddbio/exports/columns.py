@@ -14,20 +14,20 @@ from ddbio.exports.expressions import parse_names, top_names
 from ddbio.exports.survey import Survey
 from ddbio.formats import FormatSpec
 from ddbio.formats.csv import CsvLayout
-from ddbio.formats.csv.cells import TEXT
+from ddbio.formats.csv.cells import UNTYPED
 from ddbio.formats.parquet import ParquetLayout, check_installed
 from ddbio.options import CSV_TYPES, STDOUT, ExportOptions
 
 WITH_COLUMNS = ("csv", "parquet")
 
 _SAID_OF = {
-    "csv": "CSV keeps text: types come back with --csv-types; an empty cell may be an empty string, a null, or no "
+    "csv": "CSV keeps text: the manifest has the types; an empty cell may be an empty string, a null, or no "
     "attribute",
     "parquet": "Parquet keeps types by column, lists and maps as JSON text; in columns of one type a null comes back "
     "as no attribute",
 }
 Column = tuple[str, str]  # a name, and one of CSV_TYPES
-_MOST_TYPES_SAID = 30
+_MOST_TYPES_SAID, _NAMES_SAID = 30, 3
 
 
 def check_columns(options: ExportOptions) -> None:
@@ -57,17 +57,20 @@ def choose_format(
     if columns is None:
         found = look()
         types = {name: found.types_of(name) - {"NULL"} for name in in_order(found.names(), table)}
-        columns = [_column(each, types) for each in options.columns or types]
-        journal.note(columns=columns)
+        one_type = _csv_type if options.format == "csv" else _one_type
+        columns = [_column(each, types, one_type) for each in options.columns or types]
         remarks.insert(0, f"{len(columns):,} columns were found for {found.tally.units:,.1f} RCU")
-        remarks += _types_sentence(types, table) if options.format == "csv" else []
-    return _spec(options, [(name, letter) for name, letter in columns]), remarks
+        remarks += _nulls_sentence(found, columns)
+        remarks += _types_sentence(columns, table) if options.destination == STDOUT else []
+    journal.note(columns=columns)
+    columns = [(name, letter) for name, letter in columns]
+    return _spec(options, columns), [*remarks, *_untyped_sentence(options, columns)]
 
 
 def _spec(options: ExportOptions, columns: Sequence[Column]) -> FormatSpec:
     if options.format == "parquet":
         return FormatSpec("parquet", ParquetLayout(tuple(columns), options.numbers))
-    return FormatSpec("csv", CsvLayout(tuple(name for name, _ in columns)))
+    return FormatSpec("csv", CsvLayout(tuple(name for name, _ in columns), tuple(letter for _, letter in columns)))
 
 
 def announcement(options: ExportOptions, table: TableInfo, journal: Journal) -> str | None:
@@ -95,17 +98,30 @@ def _named(options: ExportOptions, table: TableInfo) -> list[Column] | None:
     if options.columns is None:
         assert options.attributes is not None
         tops = top_names(options.attributes, parse_names(options.names) if options.names is not None else {})
-        return [(name, TEXT) for name in in_order(tops, table)]
+        return [(name, _key_type(name, table)) for name in in_order(tops, table)]
     if options.format == "csv":
-        return [(name, TEXT) for name in options.columns]
+        return [_typed_column(each, table) for each in options.columns]
     return [(name, letter) for name, _, letter in (each.rpartition(":") for each in options.columns)]
 
 
-def _column(asked: str, types: Mapping[str, set[str]]) -> Column:
+def _column(asked: str, types: Mapping[str, set[str]], one_type: Callable[[set[str]], str]) -> Column:
     if _is_typed(asked):
         name, _, letter = asked.rpartition(":")
         return name, letter
-    return asked, _one_type(types.get(asked, set()))
+    return asked, one_type(types.get(asked, set()))
+
+
+def _typed_column(asked: str, table: TableInfo) -> Column:
+    """A column of CSV as it was asked for, with a type or without."""
+    if _is_typed(asked):
+        name, _, letter = asked.rpartition(":")
+        return name, letter
+    return asked, _key_type(asked, table)
+
+
+def _key_type(name: str, table: TableInfo) -> str:
+    """The type of a column that nobody said: a key has the table's."""
+    return next((part.type for part in table.key if part.name == name), UNTYPED)
 
 
 def _is_typed(column: str) -> bool:
@@ -125,18 +141,42 @@ def in_order(names: Iterable[str], table: TableInfo) -> list[str]:
     return sorted(names, key=lambda name: (place.get(name, len(place)), name))
 
 
-def _types_sentence(types: Mapping[str, set[str]], table: TableInfo) -> list[str]:
-    """How to import the files with their types again."""
+def _csv_type(letters: set[str]) -> str:
+    """The type of a column of CSV: JSON text takes values of several types, and nulls that are all there is."""
+    return next(iter(letters)) if len(letters) == 1 else "JSON"
+
+
+def _types_sentence(columns: Sequence[Column], table: TableInfo) -> list[str]:
+    """How to import the records with their types again, where there is no manifest to keep them."""
     keys = {part.name for part in (*table.key, *table.index_keys)}
-    pairs = []
-    for name, letters in types.items():
-        letters = letters - {"NULL"}
-        if name not in keys and letters and letters != {"S"} and not set(name) & set(',"\n:'):
-            pairs.append(f"{name}:{_csv_type(letters)}")
+    pairs = [
+        f"{name}:{letter}"
+        for name, letter in columns
+        if name not in keys and letter != "S" and not set(name) & set(',"\n:')
+    ]
     if not pairs or len(pairs) > _MOST_TYPES_SAID:
         return []
-    return [f"To import these files again: --csv-types {','.join(pairs)}"]
+    return [f"To import these records again: --csv-types {','.join(pairs)}"]
 
 
-def _csv_type(letters: set[str]) -> str:
-    return next(iter(letters)) if len(letters) == 1 else "S"
+def _nulls_sentence(found: Survey, columns: Iterable[Column]) -> list[str]:
+    lost = [name for name, letter in columns if letter != "JSON" and "NULL" in found.types_of(name)]
+    if not lost:
+        return []
+    return [f"Nulls come back as no attribute in {_some(lost)}; {lost[0]}:JSON among --columns keeps them"]
+
+
+def _untyped_sentence(options: ExportOptions, columns: Iterable[Column]) -> list[str]:
+    untyped = [name for name, letter in columns if letter == UNTYPED]
+    if not untyped or options.destination == STDOUT:
+        return []
+    return [
+        f"The manifest has no type for {_some(untyped)}: what is no text comes back as text; name types, as in "
+        f"--columns {untyped[0]}:N"
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    """`column a`, `columns a, b, c, ...`."""
+    more = ", ..." if len(names) > _NAMES_SAID else ""
+    return f"column{'s' * (len(names) != 1)} {', '.join(names[:_NAMES_SAID])}{more}"

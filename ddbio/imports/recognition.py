@@ -14,7 +14,7 @@ Rules, where `--format` does not say it:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -66,14 +66,27 @@ class Recognised:
         return sum(file.size_bytes for file in self.files)
 
 
-def recognise(files: Sequence[SourceFile], options: ImportOptions, table: TableInfo, read: ReadRange) -> Recognised:
-    """Raises UsageError for a file whose format cannot be told, or that cannot be imported with these options."""
-    return _Recognition(options, table, read).of(files)
+TypesOf = Callable[[SourceFile], tuple[tuple[str, str], ...]]
+
+
+def recognise(
+    files: Sequence[SourceFile],
+    options: ImportOptions,
+    table: TableInfo,
+    read: ReadRange,
+    types_of: TypesOf = lambda _: (),
+) -> Recognised:
+    """types_of: names and types of columns that the manifest of an export tells of a file.
+
+    Raises UsageError for a file whose format cannot be told, or that cannot be imported with these options.
+    """
+    return _Recognition(options, table, read, types_of).of(files)
 
 
 class _Recognition:
-    def __init__(self, options: ImportOptions, table: TableInfo, read: ReadRange) -> None:
+    def __init__(self, options: ImportOptions, table: TableInfo, read: ReadRange, types_of: TypesOf) -> None:
         self._options = options
+        self._types_of = types_of
         self._auto = options.format == AUTO
         self._read = read
         self._keys = [part.name for part in table.key]
@@ -247,7 +260,10 @@ class _Recognition:
         return Source(file, format, cuts=tuple(cuts))
 
     def _layout(self, file: SourceFile, head: bytes) -> Head:
-        return read_head(head, file.uri, self._options.csv, self._keys, self._key_types, self._changes)
+        options, told = self._options.csv, self._types_of(file)
+        if told:  # the user's types come after them, and win
+            options = replace(options, types=(*told, *options.types), keep_blanks=True)
+        return read_head(head, file.uri, options, self._keys, self._key_types, self._changes)
 
     def _note(self, format: str, why: str) -> None:
         if why not in self._reasons[format]:

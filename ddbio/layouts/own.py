@@ -12,16 +12,15 @@
 - Its name begins with an underscore, because Athena, Glue, Spark and pyarrow read every other file of a folder as
   data. Exports made before that have it as `manifest.json`, which is still understood.
 - `table` has the table's keys, in every layout. `columns` is there for CSV and Parquet; a type is one of
-  `ddbio.options.CSV_TYPES`. An export of a part of the table has `"subset": {"filter": "...", "limit": 10}`, whatever
-  was asked for.
-- A file that was uploaded to S3 in parts has their sizes in `"parts"`: its checksum is that of its parts' checksums.
+  `ddbio.options.CSV_TYPES`, and missing if the export was not told it.
+- An export of a part of the table has `"subset": {"filter": "...", "limit": 10}`, whatever was asked for.
 """
 
 from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +30,7 @@ import orjson
 
 from ddbio import __version__
 from ddbio.errors import UsageError
+from ddbio.options import CSV_TYPES
 from ddbio.storage import SourceFile, Storage, join
 from ddbio.units import ExportedFile, Tally
 
@@ -42,10 +42,10 @@ _LONGEST_BYTES = 64 * 1024 * 1024  # of a manifest: it lists every file
 
 
 class Column(msgspec.Struct, frozen=True):
-    """type: one of `ddbio.options.CSV_TYPES`."""
+    """type: one of `ddbio.options.CSV_TYPES`; empty if it is not known."""
 
     name: str
-    type: str
+    type: str = ""
 
 
 class ListedFile(msgspec.Struct, frozen=True):
@@ -55,7 +55,6 @@ class ListedFile(msgspec.Struct, frozen=True):
     items: int
     size_bytes: int = msgspec.field(name="bytes")
     checksum: str = ""
-    parts: tuple[int, ...] = ()
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -117,7 +116,8 @@ def manifest(export: Description, tally: Tally, files: Iterable[ExportedFile]) -
 
 
 def _columns(columns: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    return {"columns": [{"name": name, "type": letter} for name, letter in columns]} if columns else {}
+    listed = [{"name": name, **({"type": letter} if letter else {})} for name, letter in columns]
+    return {"columns": listed} if listed else {}
 
 
 def _entry(each: ExportedFile) -> dict[str, Any]:
@@ -156,6 +156,27 @@ def find_manifests(folder: str, storage: Storage) -> dict[str, Manifest]:
         if file is not None and (manifest := read_manifest(file, storage)) is not None:
             found[name] = manifest
     return found
+
+
+class ColumnTypes:
+    """The types of columns that manifests tell, for the files that they list. Reads the manifest of a folder once."""
+
+    def __init__(self, storage_of: Callable[[str], Storage]) -> None:
+        self._storage_of = storage_of
+        self._by_file: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {}
+
+    def of(self, file: SourceFile) -> tuple[tuple[str, str], ...]:
+        """Names and types; () for a file that no manifest of ours beside it lists."""
+        folder, _, name = file.uri.rpartition("/")
+        if not ANY_OWN_FILE.fullmatch(name):
+            return ()
+        if folder not in self._by_file:
+            self._by_file[folder] = {
+                listed.name: tuple((each.name, each.type) for each in manifest.columns if each.type in CSV_TYPES)
+                for manifest in reversed(find_manifests(folder, self._storage_of(folder)).values())
+                for listed in manifest.files
+            }
+        return self._by_file[folder].get(name, ())
 
 
 def find_file(uri: str, storage: Storage) -> SourceFile | None:

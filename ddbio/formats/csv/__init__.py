@@ -18,7 +18,7 @@ from typing import Any, Literal
 from msgspec import UNSET
 
 from ddbio.errors import RecordError
-from ddbio.formats.csv.cells import INFER, READERS, TEXT, cell_text, number_text
+from ddbio.formats.csv.cells import INFER, READERS, TEXT, UNTYPED, cell_writer, number_text
 from ddbio.formats.csv.quoting import EndFinder, Splitter
 from ddbio.formats.csv.rows import NUL, NUL_STAND_IN, TAKES_NUL, RowParser
 from ddbio.items import AttributeMap, AttributeValue
@@ -61,7 +61,9 @@ class Csv:
         types = layout.types or (TEXT,) * len(layout.columns)
         self._layout = layout
         self._columns = layout.columns
-        self._readers = [READERS[letter] for letter in types]
+        self._readers = [READERS[letter or TEXT] for letter in types]
+        typed = layout.types or (UNTYPED,) * len(layout.columns)
+        self._writers = [(name, cell_writer(name, each)) for name, each in zip(layout.columns, typed, strict=True)]
         self._converters = [
             (place, number_text if letter == "N" else read)
             for place, (letter, read) in enumerate(zip(types, self._readers, strict=True))
@@ -157,8 +159,8 @@ class Csv:
     # -- out
 
     def render(self, items: list[dict[str, AttributeValue]]) -> bytes:
-        columns = self._columns
-        rows = [[cell_text(item.get(name)) for name in columns] for item in items]
+        columns, writers = self._columns, self._writers
+        rows = [[write(item.get(name)) for name, write in writers] for item in items]
         # A line of blanks alone would be no row: in a file of one column every cell is in quotes.
         return rendered_rows(rows, self._delimiter, all_in_quotes=len(columns) == 1)
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
-from ddbio.errors import RecordError
+from ddbio.errors import AbortError, RecordError
 from ddbio.formats.json_lines import decode_value
 from ddbio.items import MAX_SIGNIFICANT_DIGITS, AttributeValue, check_base64, check_number, plain_value, to_value
 
 Reader = Callable[[str], dict[str, Any]]
 
+UNTYPED = ""  # a column of an export whose type nobody said: values of any type, each as text
 TEXT, INFER = "S", "infer"  # INFER is no type a user names: it stands for --infer-types
 
 # A number as a person writes one, and nothing that may be a code or a phone number: no leading zero, no sign but a
@@ -107,6 +108,33 @@ def cell_text(value: AttributeValue | None) -> str:
     if value.NULL is not None:
         return ""
     return _as_json(value)
+
+
+def cell_writer(name: str, letter: str) -> Callable[[AttributeValue | None], str]:
+    """Writes the cells of a column of this type so that they are read back as they were.
+
+    Raises AbortError for a value of another type: an import could not tell it from one of the column's.
+    """
+    if letter == UNTYPED:
+        return cell_text
+    if letter == "JSON":
+        return lambda value: "" if value is None else _ENCODER.encode(plain_value(value)).decode()
+
+    def write(value: AttributeValue | None) -> str:
+        if value is not None and getattr(value, letter) is None and value.NULL is None:
+            raise misfit(name, value, letter)
+        return cell_text(value)
+
+    return write
+
+
+def misfit(name: str, value: AttributeValue, letter: str) -> AbortError:
+    """A value is not of its column's type."""
+    kind = next(each for each in AttributeValue.__struct_fields__ if getattr(value, each) is not None)
+    return AbortError(
+        f"attribute {name!r} is of type {kind} in one item, and its column of type {letter}",
+        f"export the column as JSON: --columns ...,{name}:JSON",
+    )
 
 
 def _as_json(value: AttributeValue) -> str:
