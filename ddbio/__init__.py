@@ -47,6 +47,7 @@ what is moved
     storage       where bytes come from and go to: disk, S3
     dynamodb      the service: signing, requests, retries, table descriptions
     credentials   AWS keys as plain data, and who owns them
+    tls           which certificates servers are verified against
     testdata      the columns that test data is made of
 
 without AWS

@@ -83,7 +83,7 @@ def export_table(
         get_compression(options.compress)  # said before anything is moved
         transform_of(options)
         check_columns(options)
-        session = Session(options.aws)
+        session = Session(options.aws, (options.table,))
         table, subset = _describe(session, options)
         run = Run.begin(options, session, table, "RCU", DEFAULT_EXPORT_LANES, progress, engine, stop)
         place = absolute(options.destination)
@@ -204,7 +204,7 @@ def _job(run: Run, options: ExportOptions, subset: Subset, journal: Journal) -> 
         data_plane=run.session.data_plane(table, options.give_up_after_s),
         format=FormatSpec(options.format),
         destination=destination,
-        aws=options.aws,
+        aws=run.session.aws,
         max_file_bytes=options.file_megabytes * MEGABYTE,
         consistent_read=options.consistent_read,
         lanes=run.lanes,
@@ -238,7 +238,7 @@ def _on_report(run: Run, job: ExportJob) -> Callable[[UnitReport], float]:
 
 def _prepare(run: Run, options: ExportOptions, journal: Journal) -> Destination:
     """The destination, in a state in which the export may begin or go on."""
-    storage = open_storage(options.destination, options.aws, run.session.keys)
+    storage = open_storage(options.destination, run.session.aws, run.session.keys)
     destination = Destination(storage, options.destination, short_name(options.table))
     storage.prepare_destination(options.destination)
     begun = destination

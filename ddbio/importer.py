@@ -76,9 +76,9 @@ def import_table(
         lanes, limit = default_lanes(check_mode(options.mode)), ErrorLimit.parse(options.max_errors)
         check_options(options)
         transform_of(options)  # what is wrong with it is said before anything is moved
-        session = Session(options.aws)
+        session = Session(options.aws, (options.table, *options.more_tables))
         found = session.find(options.table) if options.create_table else session.describe(options.table)
-        storages = Storages(options.aws, session.keys)
+        storages = Storages(session.aws, session.keys)
         sought = find_sources(options.sources, source_suffixes(options.format), storages)
         options = replace(options, mode=sought.mode(options.mode), journal=options.journal and not sought.has_stdin)
         check_options(options)  # again, for the sources may have changed the mode
@@ -222,7 +222,7 @@ def _work(
 
     with limit.shared_count(journal.folder.path, journal.past.tally.rejected) as count:
         job = ImportJob(
-            table, data_plane, options.aws, run.lanes, options.mode, transform, tuple(more), reject_count=count
+            table, data_plane, run.session.aws, run.lanes, options.mode, transform, tuple(more), reject_count=count
         )
         return transfer(
             run,

@@ -24,6 +24,7 @@ class AwsSettings:
 
     s3_put_args: extra arguments of every object written, by their names in S3's API (`ServerSideEncryption`,
         `SSEKMSKeyId`, `StorageClass`, `ACL`).
+    s3_call_args: extra arguments of every call of S3 that takes them (`RequestPayer`, `ExpectedBucketOwner`).
     """
 
     region: str | None = None
@@ -31,6 +32,7 @@ class AwsSettings:
     endpoint_url: str | None = None  # DynamoDB's endpoint
     s3_endpoint_url: str | None = None
     s3_put_args: Mapping[str, str] = field(default_factory=dict)
+    s3_call_args: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

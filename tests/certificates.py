@@ -16,12 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 @dataclass(frozen=True)
 class Certificates:
     """Two certificate authorities (paths), and servers with a certificate of the first: for localhost, for another
-    name."""
+    name, and for localhost without an authority key identifier, as companies' own authorities often make them."""
 
     authority: str
     stranger: str
     server: ssl.SSLContext
     misnamed: ssl.SSLContext
+    plain: ssl.SSLContext
 
     @classmethod
     def make(cls, folder: Path) -> Certificates:
@@ -34,22 +35,28 @@ class Certificates:
             str(stranger),
             _server(folder / "server.pem", key, localhost),
             _server(folder / "misnamed.pem", key, [x509.DNSName("elsewhere.example")]),
+            _server(folder / "plain.pem", key, localhost, identified=False),
         )
 
 
-def _server(path: Path, authority_key: ec.EllipticCurvePrivateKey, names: list[x509.GeneralName]) -> ssl.SSLContext:
+def _server(
+    path: Path,
+    authority_key: ec.EllipticCurvePrivateKey,
+    names: list[x509.GeneralName],
+    *,
+    identified: bool = True,
+) -> ssl.SSLContext:
     key = ec.generate_private_key(ec.SECP256R1())
-    issued_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
-    leaf = (
-        _certificate(path.stem, key, issuer="authority")
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(issued_by, critical=False)
-        .sign(authority_key, hashes.SHA256())
+    leaf = _certificate(path.stem, key, issuer="authority").add_extension(
+        x509.SubjectAlternativeName(names), critical=False
     )
+    if identified:
+        issued_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
+        leaf = leaf.add_extension(issued_by, critical=False)
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    path.write_bytes(private + leaf.public_bytes(serialization.Encoding.PEM))
+    path.write_bytes(private + leaf.sign(authority_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(path)
     return context

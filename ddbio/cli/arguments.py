@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,16 @@ def add_transfer_options(
     parser.add_argument("--profile", help="a profile of the AWS configuration")
     parser.add_argument("--endpoint-url", metavar="URL", help="another DynamoDB endpoint")
     parser.add_argument("--s3-endpoint-url", metavar="URL", help="another S3 endpoint")
+    parser.add_argument(
+        "--s3-request-payer", choices=("requester",), dest="RequestPayer", help="agree to pay for requests to S3"
+    )
+    parser.add_argument(
+        "--s3-expected-bucket-owner",
+        type=account_id,
+        metavar="ACCOUNT",
+        dest="ExpectedBucketOwner",
+        help="use no bucket of another account",
+    )
     parser.add_argument(
         "--lanes", type=positive_int, metavar="N", help=f"connections a process keeps busy (default: {default_lanes})"
     )
@@ -138,11 +149,22 @@ def _any_of(words: Sequence[str]) -> str:
 
 def s3_put_args(given: argparse.Namespace) -> dict[str, str]:
     """What of `add_s3_options` was given. Raises UsageError for a key with an encryption that takes none."""
-    names = ("ServerSideEncryption", "SSEKMSKeyId", "StorageClass", "ACL")
-    args = {name: value for name in names if (value := getattr(given, name, None)) is not None}
+    args = _given(given, ("ServerSideEncryption", "SSEKMSKeyId", "StorageClass", "ACL"))
     if "SSEKMSKeyId" in args and args.setdefault("ServerSideEncryption", "aws:kms") == "AES256":
         raise UsageError("--s3-sse AES256 takes no KMS key", "use --s3-sse aws:kms, or leave the key out")
     return args
+
+
+def _given(given: argparse.Namespace, names: Sequence[str]) -> dict[str, str]:
+    """The options of these names that were given."""
+    return {name: value for name in names if (value := getattr(given, name, None)) is not None}
+
+
+def account_id(text: str) -> str:
+    """An AWS account: 12 digits."""
+    if not re.fullmatch(r"\d{12}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is no account id: 12 digits")
+    return text
 
 
 def add_transform_options(parser: argparse.ArgumentParser) -> None:
@@ -185,6 +207,7 @@ def transfer_options(given: argparse.Namespace) -> dict[str, Any]:
             endpoint_url=given.endpoint_url,
             s3_endpoint_url=given.s3_endpoint_url,
             s3_put_args=s3_put_args(given),
+            s3_call_args=_given(given, ("RequestPayer", "ExpectedBucketOwner")),
         ),
         "processes": given.processes,
         "capacity": given.capacity,

@@ -11,9 +11,9 @@ import os
 import platform
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +21,15 @@ from ddbio import __version__
 from ddbio.credentials import Keys
 from ddbio.dynamodb.addresses import Addresses
 from ddbio.dynamodb.client import DEFAULT_GIVE_UP_AFTER_S, DEFAULT_POLICY, DataClient, RetryPolicy
+from ddbio.dynamodb.endpoints import Reached, RequestWatch, check_endpoint_url, proxy_of
 from ddbio.dynamodb.errors import botocore_error, hint_for
 from ddbio.dynamodb.provider import KeySource
 from ddbio.dynamodb.signing import Signer
-from ddbio.dynamodb.table import TableInfo, check_table_name
+from ddbio.dynamodb.table import TableArn, TableInfo, check_table_name, region_of_arns
 from ddbio.dynamodb.wire import Connection, Endpoint
 from ddbio.errors import DdbioError, TransferError, UsageError
 from ddbio.options import AwsSettings
+from ddbio.tls import configured_bundle
 
 if TYPE_CHECKING:
     from ddbio.engines.worker import WorkerContext
@@ -79,16 +81,24 @@ class DataPlane:
 
 
 class Session:
-    """The parent's connection to AWS. Raises UsageError for a profile, region or credentials that cannot be found."""
+    """The parent's connection to AWS. Raises UsageError for a profile, region or credentials that cannot be found.
 
-    def __init__(self, settings: AwsSettings) -> None:
+    tables: those it is for, by name or ARN. An ARN brings its own region, and one that contradicts the region that
+        was asked for, or another ARN, is refused.
+    """
+
+    def __init__(self, settings: AwsSettings, tables: Sequence[str] = ()) -> None:
         import boto3
         from botocore.config import Config
 
+        arns = [TableArn.parse(each) for each in tables if each.startswith("arn:")]
+        self._settings = settings
         with _translated("the AWS settings"):
             # AWS_REGION is what every other SDK and the AWS CLI read; botocore only knows AWS_DEFAULT_REGION.
-            region = settings.region or os.environ.get("AWS_REGION")
+            region = region_of_arns(arns, settings.region) or os.environ.get("AWS_REGION")
             session = boto3.Session(profile_name=settings.profile, region_name=region)
+            self._core = session._session  # boto3 has no public door to its botocore session
+            self._check_partitions(arns)
             self._key_source = KeySource(session)
             self._client = session.client(
                 "dynamodb",
@@ -97,15 +107,12 @@ class Session:
                     retries={"mode": "standard", "total_max_attempts": 4},
                     connect_timeout=_CONTROL_PLANE_TIMEOUT_S,
                     read_timeout=_CONTROL_PLANE_TIMEOUT_S,
-                    account_id_endpoint_mode="disabled",
                     user_agent_extra=f"ddbio/{__version__}",
                 ),
             )
-            url = str(self._client.meta.endpoint_url)
-            if not url.lower().startswith(("http://", "https://")):  # botocore lets other schemes pass
-                raise ValueError(f"Invalid endpoint: {url}")
-            self._proxy_url = _proxy_of(url)
-        self._core = session._session  # boto3 has no public door to its botocore session
+        self._watch = RequestWatch(self._client)
+        self._reached: dict[str, Reached] = {}  # by table
+        self._check_endpoint()
 
     @property
     def region(self) -> str:
@@ -113,19 +120,31 @@ class Session:
 
     @property
     def endpoint_url(self) -> str:
+        """The endpoint by region and configuration: the same for every table, and whoever's the credentials are."""
         return str(self._client.meta.endpoint_url)
+
+    @property
+    def aws(self) -> AwsSettings:
+        """The settings with the region that was found, so that S3 is asked in the same one."""
+        # No S3 is in the region that stands for a DynamoDB on this machine; its requests are signed for us-east-1.
+        return replace(self._settings, region="us-east-1" if self.region == "local" else self.region)
 
     def keys(self) -> Keys:
         """The newest keys. See `KeySource.keys`."""
         return self._key_source.keys()
 
     def data_plane(self, table: TableInfo, give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S) -> DataPlane:
-        """The endpoint as botocore resolves it, with the CA bundle and the proxy botocore would use for it."""
+        """How workers reach a table that was described: where botocore's rules sent that request, with the CA bundle
+        and the proxy botocore would use."""
         from botocore.httpsession import get_cert_path
 
-        url = self.endpoint_url
-        verify = self._core.get_config_variable("ca_bundle") or True
-        endpoint = Endpoint(url=url, region=self.region, ca_bundle=get_cert_path(verify), proxy_url=self._proxy_url)
+        reached, bundle = self._reached[table.address], configured_bundle(self._core)
+        endpoint = Endpoint(
+            url=reached.url,
+            region=reached.region,
+            ca_bundle=bundle.path if bundle else get_cert_path(True),
+            proxy_url=proxy_of(reached.url),
+        )
         return DataPlane(
             endpoint,
             RetryPolicy(self._key_source.are_renewed, table.is_new(datetime.now(timezone.utc)), give_up_after_s),
@@ -177,26 +196,39 @@ class Session:
     def _describe(self, table: str) -> TableInfo:
         check_table_name(table)
         with _translated(f'table "{table}" in {self.region}'):
-            return TableInfo.of(self._client.describe_table(TableName=table)["Table"], table)
+            info = TableInfo.of(self._client.describe_table(TableName=table)["Table"], table)
+        if self._watch.last is not None:
+            self._reached[table] = self._watch.last
+        return info
+
+    def _check_endpoint(self) -> None:
+        """Raises UsageError for an endpoint, a proxy or a CA bundle that the data plane cannot use."""
+        check_endpoint_url(self.endpoint_url)
+        proxy_of(self.endpoint_url)
+        bundle = configured_bundle(self._core)
+        if bundle is not None and self.endpoint_url.lower().startswith("https:"):
+            bundle.check()
+
+    def _check_partitions(self, arns: Sequence[TableArn]) -> None:
+        from botocore.exceptions import UnknownRegionError
+
+        for arn in arns:
+            try:
+                partition = self._core.get_partition_for_region(arn.region)
+            except UnknownRegionError:  # local servers have regions of their own
+                continue
+            if partition != arn.partition:
+                raise UsageError(
+                    f'the ARN of table "{arn.name}" names the partition {arn.partition}, but {arn.region} is in '
+                    f"{partition}",
+                    "copy the ARN from DescribeTable or the console",
+                )
 
 
 def _user_agent(application: str | None) -> str:
     """application: AWS_SDK_UA_APP_ID, or sdk_ua_app_id of the profile."""
     named = f" app/{_NO_TOKEN.sub('-', application)}" if application else ""
     return f"ddbio/{__version__} Python/{platform.python_version()}{named}"
-
-
-def _proxy_of(url: str) -> str | None:
-    """The proxy that botocore would use for an endpoint. Raises UsageError for one that the data plane cannot use."""
-    from botocore.utils import get_environ_proxies
-
-    proxy = get_environ_proxies(url).get(url.partition(":")[0])
-    if not proxy:
-        return None
-    if proxy.startswith("https://"):
-        host = proxy.rpartition("@")[2].removeprefix("https://")  # without the password
-        raise UsageError(f"the proxy {host} is reached by https", "use an http:// proxy; https goes through it")
-    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _for_boto3(value: dict[str, Any]) -> dict[str, Any]:
@@ -226,8 +258,10 @@ def _translated(what: str) -> Iterator[None]:
         raise UsageError(str(exc), "see ~/.aws/config for the profiles there are") from None
     except botocore.NoRegionError:
         raise UsageError("no AWS region is set", "add --region, or set AWS_REGION or one in the profile") from None
-    except (botocore.ConfigParseError, botocore.InvalidConfigError) as exc:
+    except botocore.ConfigParseError as exc:
         raise UsageError(str(exc), "put the file right; AWS_CONFIG_FILE names another") from None
+    except (botocore.InvalidConfigError, botocore.EndpointProviderError, botocore.EndpointVariantError) as exc:
+        raise UsageError(f"{what}: {exc}", "check the AWS_ variables of the environment and the profile") from None
     except botocore.EndpointConnectionError as exc:
         raise TransferError(f"{what}: {exc}", "check --region, --endpoint-url and the network") from None
     except ValueError as exc:  # also botocore's InvalidRegionError: no request was made of such settings

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from ddbio.capacity import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES, SecondaryIndex
 from ddbio.errors import UsageError
@@ -32,6 +33,8 @@ _UNUSABLE = {
 }
 
 TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
+_ARN = re.compile(r"arn:([^:]+):dynamodb:([^:]*):([^:]*):table/(.*)")
+_ARN_FORM = "arn:aws:dynamodb:REGION:ACCOUNT:table/NAME"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +195,52 @@ def _key_attributes(schema: list[dict[str, str]], types: dict[str, str]) -> tupl
     )
 
 
+class TableArn(NamedTuple):
+    """A table's ARN, in its parts."""
+
+    partition: str
+    region: str
+    account: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> TableArn:
+        """Raises UsageError for what is no ARN of a table."""
+        found = _ARN.fullmatch(text)
+        if found is None:
+            raise UsageError(f"{text!r} cannot be the ARN of a table", f"write it {_ARN_FORM}, or give the name")
+        partition, region, account, resource = found.groups()
+        name, _, below = resource.partition("/")
+        if below.startswith("index/"):
+            raise UsageError(f"{text!r} is the ARN of an index", "give the table's, and the index by --index")
+        if below or not TABLE_NAME.fullmatch(name):
+            raise UsageError(f"{text!r} cannot be the ARN of a table", f"write it {_ARN_FORM}, or give the name")
+        if not region:
+            raise UsageError(f"{text!r} names no region", f"write it {_ARN_FORM}, or give the name and --region")
+        return cls(partition, region, account, name)
+
+
+def region_of_arns(arns: Sequence[TableArn], asked_for: str | None) -> str | None:
+    """The region of tables: that of their ARNs, else the one asked for. Raises UsageError if they differ."""
+    regions = dict.fromkeys(arn.region for arn in arns)
+    if len(regions) > 1:
+        raise UsageError(
+            f"the tables are in different regions: {', '.join(regions)}", "import into one region at a time"
+        )
+    region = next(iter(regions), asked_for)
+    if asked_for is not None and region != asked_for:
+        raise UsageError(
+            f'table "{arns[0].name}" is in {region} by its ARN, but the region asked for is {asked_for}',
+            "leave out --region: an ARN has its own",
+        )
+    return region
+
+
 def check_table_name(name: str) -> str:
-    """Return the name of a table, of its ARN where one is given. Raises UsageError for what cannot be a table."""
-    short = name.rpartition("/")[2] if name.startswith("arn:") else name
-    if not TABLE_NAME.fullmatch(short):
+    """Return the name of a table, or its ARN, as it was given. Raises UsageError for what cannot be a table."""
+    if name.startswith("arn:"):
+        TableArn.parse(name)
+    elif not TABLE_NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot be the name of a table", "3 to 255 letters, digits and the characters _ . -"
         )

@@ -26,6 +26,7 @@ import httptools
 
 from ddbio.dynamodb import proxy
 from ddbio.dynamodb.addresses import Address, Addresses
+from ddbio.tls import verifying_context
 
 try:
     from isal.isal_zlib import crc32  # 13 times as fast
@@ -40,7 +41,9 @@ _READ_BYTES = 65_536  # at once, of a head and what comes with it; a body that i
 _GROWTH_BYTES = 262_144  # pages differ a little: not each that is the largest yet needs new memory
 _MOST_KEPT_BYTES = 4 << 20  # from answer to answer, by each connection
 _MOST_STRAIGHT_BYTES = 64 << 20  # four times the largest answer there is: who announces more gets no memory for it
-_UNVERIFIED = "check AWS_CA_BUNDLE (or ca_bundle of the profile), --endpoint-url, and who answers there"
+_UNVERIFIED = (
+    "check AWS_CA_BUNDLE (ca_bundle of the profile, REQUESTS_CA_BUNDLE), --endpoint-url, and who answers there"
+)
 _MANY_FILES = "use fewer connections (--lanes), or raise the limit (ulimit -n)"
 
 
@@ -95,7 +98,7 @@ class Endpoint:
 
     def ssl_context(self) -> ssl.SSLContext | None:
         """A verifying context; None for http. Make it once a process: it reads the whole bundle."""
-        return ssl.create_default_context(cafile=self.ca_bundle) if self.tls else None
+        return verifying_context(self.ca_bundle) if self.tls else None
 
 
 class Response(NamedTuple):

@@ -105,7 +105,7 @@ def _wanted(options: ImportOptions, folders: Iterable[str], session: Session) ->
     if options.key is not None:
         return parse_key(options.key), "--key"
     for folder in islice(dict.fromkeys(folders), _FOLDERS):
-        storage = open_storage(folder, options.aws, session.keys)
+        storage = open_storage(folder, session.aws, session.keys)
         try:
             found = _table_in_manifest(storage, folder)
         finally:

@@ -14,15 +14,16 @@ from typing import Any
 from botocore.exceptions import BotoCoreError
 
 from ddbio.credentials import KeysProvider
-from ddbio.errors import DdbioError, TransferError, UsageError
+from ddbio.errors import DdbioError, TransferError
 from ddbio.options import AwsSettings
 from ddbio.storage import SourceFile, join
 from ddbio.storage.names import PassedOver, check_output_name
 from ddbio.storage.s3_client import S3Client
 from ddbio.storage.s3_errors import changed, translate, upload_gone
-from ddbio.storage.s3_listing import find_object, first_below, list_objects, parse_uri, sizes_below
+from ddbio.storage.s3_listing import find_object, first_below, list_objects, sizes_below
 from ddbio.storage.s3_output import S3Output, part_bytes_for, put_object, reopen_output
 from ddbio.storage.s3_upload import MultipartUpload, list_uploads
+from ddbio.storage.s3_uris import parse_uri
 
 # botocore repeats a request that fails, but not a body that breaks off while it is read.
 _BODY_TRIES = 5
@@ -49,8 +50,8 @@ class S3Storage:
         return self._read(file, start, stop, _BODY_TRIES) if start < stop else b""
 
     def prepare_destination(self, uri: str) -> None:
-        bucket, _ = parse_uri(uri)
-        self._client.call("head_bucket", f"s3://{bucket}", UsageError, Bucket=bucket)
+        # Not HeadBucket: a policy may permit to list this prefix alone.
+        self.occupant(uri)
 
     def occupant(self, uri: str) -> str | None:
         bucket, prefix = parse_uri(join(uri, ""))

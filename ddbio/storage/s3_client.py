@@ -24,6 +24,7 @@ from ddbio.credentials import KeysProvider
 from ddbio.errors import DdbioError, TransferError, UsageError
 from ddbio.options import AwsSettings
 from ddbio.storage.s3_errors import fault_code, garbage, translate
+from ddbio.tls import CaBundle, configured_bundle
 
 _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 6},
@@ -97,7 +98,7 @@ class S3Client:
         Raises `kind` when S3 or botocore refuses, TransferError when trying again may help.
         """
         try:
-            answer: dict[str, Any] = getattr(self._built(), operation)(**params)
+            answer: dict[str, Any] = getattr(self._built(), operation)(**self._call_args(operation), **params)
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise translate(error, kind, operation, where) from error
         member = _ALWAYS.get(operation)
@@ -131,6 +132,14 @@ class S3Client:
         sha256 = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": base64_of(digest)}
         return self.call_checked(operation, where, sha256, lambda: _md5_of(body), Body=body, **params)
 
+    def _call_args(self, operation: str) -> dict[str, str]:
+        """What of the settings for every call this operation takes."""
+        if not self._settings.s3_call_args:
+            return {}
+        meta = self._built().meta
+        takes = meta.service_model.operation_model(meta.method_to_api_mapping[operation]).input_shape.members
+        return {name: value for name, value in self._settings.s3_call_args.items() if name in takes}
+
     def close(self) -> None:
         with self._build_lock:
             client, self._client = self._client, None
@@ -149,11 +158,23 @@ def _build(settings: AwsSettings, keys: KeysProvider | None) -> Any:
         session = Session(profile=settings.profile)
         if keys is not None:
             session.register_component("credential_provider", _KeysResolver(keys))
-        return session.create_client(
+        client = session.create_client(
             "s3", region_name=settings.region, endpoint_url=settings.s3_endpoint_url, config=_CONFIG
         )
     except (BotoCoreError, ValueError) as error:  # a malformed endpoint is a bare ValueError
         raise UsageError(f"S3 cannot be used: {error}", "check the profile, region and endpoint") from error
+    if client.meta.endpoint_url.lower().startswith("https:"):
+        _trust_tls(client, configured_bundle(session))
+    return client
+
+
+def _trust_tls(client: Any, bundle: CaBundle | None) -> None:
+    """Over TLS a body needs no hash in the signature: it is protected already. A profile may want it all the same."""
+    if bundle is not None:
+        bundle.check()
+    s3_settings = client.meta.config.s3 or {}
+    # botocore takes this setting only for both schemes; over http the signature is all that protects a body.
+    client.meta.config.s3 = {"payload_signing_enabled": False, **s3_settings}
 
 
 def _md5_of(body: bytes | bytearray) -> dict[str, str]:

@@ -7,15 +7,18 @@ TransferError even before anything moved: the command is right, and running it a
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from botocore.exceptions import ClientError
 
 from ddbio.errors import DdbioError, PermanentError, TransferError
+from ddbio.storage.s3_uris import parse_uri
 
 
 class Telling(NamedTuple):
-    """what: the message; {where} is the URI, {bucket} its bucket, {act} what was tried, {said} the service's words.
+    """what: the message; {where} is the URI, {bucket} its bucket, {act} what was tried, {said} the service's words,
+        {reason} the same after a colon, but empty if they say no more than the code.
     hint: the hint; {permission} is what the operation needs.
     passing: whether it may work the next time.
     """
@@ -36,7 +39,6 @@ _AGAIN = "run the same command again"
 _FRESH = "leave the objects alone while they are read, and start over with --fresh"
 
 _ACTIONS = {
-    "head_bucket": Action("look at", "s3:ListBucket"),
     "list_objects_v2": Action("list", "s3:ListBucket"),
     "head_object": Action("read", "s3:GetObject"),
     "get_object": Action("read", "s3:GetObject"),
@@ -44,6 +46,10 @@ _ACTIONS = {
     "abort_multipart_upload": Action("abort the upload of", "s3:AbortMultipartUpload"),
 }
 _WRITE = Action("write", "s3:PutObject (and kms:GenerateDataKey, if the bucket is encrypted with a KMS key)")
+
+# The service names the permission that is missing, and which policy denies it, to callers of the same account.
+_MISSING = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
+_NO_REASON = ("", "Access Denied", "Forbidden")
 
 _STATUS_CODES = {
     "301": "PermanentRedirect",
@@ -62,7 +68,7 @@ _STATUS_CODES = {
 _NO_BUCKET = Telling(
     'there is no bucket "{bucket}"', "check its name and the endpoint; the bucket is not made for you"
 )
-_DENIED = Telling("no permission to {act} {where}", "allow these credentials {permission}")
+_DENIED = Telling("no permission to {act} {where}{reason}", "allow these credentials {permission}")
 _REGION = Telling("{where} is in another region ({said})", "give the bucket's own region with -r or AWS_REGION")
 _BAD_KEYS = Telling(
     "AWS does not accept these credentials for {where}: {said}", "check the credentials or the profile"
@@ -151,8 +157,6 @@ def fault_code(error: BaseException) -> str:
     if not isinstance(cause, ClientError):
         return ""
     code = str(cause.response.get("Error", {}).get("Code", ""))
-    if code == "404" and cause.operation_name == "HeadBucket":
-        return "NoSuchBucket"
     return _STATUS_CODES.get(code, code)
 
 
@@ -161,13 +165,15 @@ def translate(error: Exception, kind: type[DdbioError], operation: str, where: s
 
     operation: the botocore method that was called (`get_object`). where: the URI it was called for.
     """
-    telling, action = _telling(error), _ACTIONS.get(operation, _WRITE)
+    telling, action, said = _telling(error), _ACTIONS.get(operation, _WRITE), _said(error)
+    missing = _MISSING.search(said)  # it may be another one: kms:Decrypt, say
     words = {
         "act": action.act,
-        "permission": action.permission,
+        "permission": missing[1] if missing else action.permission,
         "where": f'"{where}"',
-        "bucket": where.removeprefix("s3://").partition("/")[0],
-        "said": _said(error),
+        "bucket": parse_uri(where)[0],
+        "said": said,
+        "reason": "" if said.partition(": ")[2] in _NO_REASON else f": {said}",
     }
     lasting = PermanentError if kind is TransferError and _AGAIN not in telling.hint else kind
     chosen = TransferError if telling.passing else lasting

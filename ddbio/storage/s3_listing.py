@@ -22,21 +22,7 @@ from ddbio.storage import SourceFile
 from ddbio.storage.names import Glob, PassedOver, has_magic, is_data_path, spoken_list
 from ddbio.storage.s3_client import S3Client
 from ddbio.storage.s3_errors import fault_code
-
-_SCHEME = "s3://"
-
-
-def parse_uri(uri: str) -> tuple[str, str]:
-    """(bucket, key or prefix) of `s3://bucket/key`; the key may be empty."""
-    bucket, _, key = uri[len(_SCHEME) :].partition("/")
-    if not uri.lower().startswith(_SCHEME) or not bucket:
-        raise UsageError(f'"{uri}" names no bucket', "write it s3://bucket/prefix")
-    return bucket, key
-
-
-def uri_of(bucket: str, key: str) -> str:
-    """The inverse of `parse_uri`."""
-    return f"{_SCHEME}{bucket}/{key}"
+from ddbio.storage.s3_uris import parse_uri, uri_of
 
 
 def list_objects(

@@ -16,8 +16,8 @@ from ddbio.errors import DdbioError
 from ddbio.storage import WrittenFile
 from ddbio.storage.s3_client import S3Client, base64_of
 from ddbio.storage.s3_errors import upload_gone
-from ddbio.storage.s3_listing import uri_of
 from ddbio.storage.s3_upload import MultipartUpload, Part, damaged
+from ddbio.storage.s3_uris import uri_of
 
 MIN_PART_BYTES = 8 << 20
 # Of the 10,000 that S3 allows; the rest is room for a caller whose bound was a little low.

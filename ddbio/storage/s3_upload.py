@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from ddbio.errors import DdbioError, TransferError
 from ddbio.storage.s3_client import S3Client, base64_of
 from ddbio.storage.s3_errors import fault_code, garbage
-from ddbio.storage.s3_listing import uri_of
+from ddbio.storage.s3_uris import uri_of
 
 _ABORT_TRIES = 3
 
@@ -162,9 +162,11 @@ def list_uploads(client: S3Client, bucket: str, prefix: str) -> Iterator[tuple[s
     while True:
         page = client.call("list_multipart_uploads", uri_of(bucket, prefix), Bucket=bucket, Prefix=prefix, **marker)
         yield from [(each["Key"], each["UploadId"]) for each in page.get("Uploads", ())]
-        if not page.get("IsTruncated"):
+        # Some stores mark the key alone: the next page then begins with the next key.
+        next_of = {"KeyMarker": page.get("NextKeyMarker"), "UploadIdMarker": page.get("NextUploadIdMarker")}
+        previous, marker = marker, {name: value for name, value in next_of.items() if value}
+        if not page.get("IsTruncated") or marker in ({}, previous):
             return
-        marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
 
 def hex_of(etag: str) -> str:

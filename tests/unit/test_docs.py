@@ -198,7 +198,6 @@ def test_the_policies_allow_what_the_code_calls_and_nothing_else() -> None:
 # Operations of S3 whose permission is called otherwise.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 PERMISSIONS = {
-    "HeadBucket": "ListBucket",
     "ListObjectsV2": "ListBucket",
     "HeadObject": "GetObject",
     "CreateMultipartUpload": "PutObject",

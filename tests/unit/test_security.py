@@ -23,7 +23,7 @@ from ddbio.simulator.__main__ import main
 from ddbio.storage import Storages
 from ddbio.storage.local import LocalStorage
 from ddbio.storage.names import check_output_name
-from tests.unit.support import table
+from tests.unit.wiretap import TABLE, Wiretap
 
 PACKAGE = Path(__file__).parents[2] / "ddbio"
 
@@ -103,7 +103,8 @@ def test_no_setting_of_the_environment_turns_verification_off(
     except DdbioError as refused:  # to be told that it is wrong is as good
         assert "CA bundle" in refused.message
         return
-    endpoint = session.data_plane(table({"id": "S"})).endpoint
+    Wiretap(session._client)
+    endpoint = session.data_plane(session.describe(TABLE)).endpoint
     assert endpoint.url == "https://dynamodb.eu-west-1.amazonaws.com"
     context = endpoint.ssl_context()
     assert context is not None

@@ -17,12 +17,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from botocore.httpsession import create_urllib3_context
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ddbio.dynamodb import wire
 from ddbio.dynamodb.addresses import Address, Addresses
 from ddbio.dynamodb.wire import Connection, Endpoint, Response, WireError
+from ddbio.tls import verifying_context
 from tests.certificates import Certificates
 from tests.unit.peer import CUT, HANG, Peer, Proxy, chunked, listening, ok
 from tests.unit.support import LOOPS, run
@@ -563,6 +565,10 @@ async def failing_once(connection: Connection, peer: Peer) -> tuple[WireError, R
     return await failure_of(connection), await ask(connection)
 
 
+async def asking_twice(connection: Connection, peer: Peer) -> tuple[Response, Response]:
+    return await ask(connection), await ask(connection)
+
+
 def test_tls_answers_as_well(new_loop: Loop, certificates: Certificates) -> None:
     async def story(connection: Connection, peer: Peer) -> list[bytes | memoryview]:
         return [(await ask(connection)).body for _ in bodies]
@@ -591,6 +597,28 @@ def test_tls_is_always_verified(new_loop: Loop, certificates: Certificates, trou
     assert (failure.kind, failure.sent, "certificate" in failure.detail.lower()) == ("tls", False, True), str(failure)
     assert "AWS_CA_BUNDLE" in failure.hint
     assert not peer.requests
+
+
+@pytest.mark.parametrize("default", ["of this Python", "of Python 3.13"])
+def test_certificates_are_verified_as_strictly_as_by_botocore(
+    new_loop: Loop, certificates: Certificates, monkeypatch: pytest.MonkeyPatch, default: str
+) -> None:
+    """A certificate without an authority key identifier is good, though Python 3.13 alone would refuse it."""
+    if default == "of Python 3.13":
+        of_this = ssl.create_default_context
+
+        def strict(*args: Any, **options: Any) -> ssl.SSLContext:
+            context = of_this(*args, **options)
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
+            return context
+
+        monkeypatch.setattr(ssl, "create_default_context", strict)
+    context = verifying_context(certificates.authority)
+    assert context.verify_flags == create_urllib3_context().verify_flags
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    peer = Peer([ok(b"1"), ok(b"2")])
+    _, response = play_tls(new_loop, peer, asking_twice, certificates, server=certificates.plain)
+    assert response.body == b"2"
 
 
 def test_a_peer_without_tls_is_not_talked_to(new_loop: Loop, certificates: Certificates) -> None:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ddbio.credentials import Keys
-from ddbio.errors import UsageError
+from ddbio.errors import TransferError, UsageError
 from ddbio.options import AwsSettings
 from ddbio.storage import open_storage
 from ddbio.storage.s3 import S3Storage
 from ddbio.storage.s3_client import S3Client
+from tests.certificates import Certificates
 from tests.contract.storage.places import S3Place
+from tests.e2e.front import forwarding
 from tests.endpoints import ACCESS_KEY, SECRET_KEY
 
 CHUNK = b"0123456789" * 100_000
@@ -192,3 +197,59 @@ def test_keys_from_a_provider_are_used(s3_place: S3Place, monkeypatch: pytest.Mo
     assert [file.uri for file in with_keys.list_files(uri, SUFFIXES)] == [uri]
     without.close()
     with_keys.close()
+
+
+@pytest.fixture
+def over_tls(s3_place: S3Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Storage]:
+    """A storage that speaks TLS with the server."""
+    certificates = Certificates.make(tmp_path)
+    monkeypatch.setenv("AWS_CA_BUNDLE", certificates.authority)
+    port = int((s3_place.settings.s3_endpoint_url or "").rpartition(":")[2])
+    with forwarding(port, certificates.server) as front:
+        storage = S3Storage(replace(s3_place.settings, s3_endpoint_url=f"https://localhost:{front.port}"))
+        yield storage
+        storage.close()
+
+
+def test_over_tls_a_body_is_held_by_its_checksum_and_not_hashed_again(s3_place: S3Place, over_tls: S3Storage) -> None:
+    bodies: list[tuple[str, bytes]] = []
+
+    def note(request: Any, **_: Any) -> None:
+        if request.method == "PUT":
+            assert request.headers["x-amz-checksum-sha256"]
+            bodies.append((request.url.partition("?")[0], request.headers["X-Amz-Content-SHA256"]))
+
+    over_tls._client._built().meta.events.register("before-send.s3", note)
+    over_tls.write_small(s3_place.uri, "small.json", b"{}")
+    output = over_tls.create(s3_place.uri, "large.json", 1 << 30)
+    content = CHUNK * 9
+    output.write(content)
+    output.finish()
+    assert [value for _, value in bodies] == [b"UNSIGNED-PAYLOAD"] * 2
+    assert (s3_place.get("small.json"), s3_place.get("large.json")) == (b"{}", content)
+
+
+def test_over_tls_a_body_that_was_changed_on_its_way_is_refused(s3_place: S3Place, over_tls: S3Storage) -> None:
+    """The checksum alone has to find it, for the signature does not cover the body."""
+
+    def change(request: Any, **_: Any) -> None:
+        if request.method == "PUT":
+            request.body = io.BytesIO(request.body.read().replace(b"x", b"y"))
+
+    over_tls._client._built().meta.events.register("before-send.s3", change)
+    try:
+        over_tls.write_small(s3_place.uri, "small.json", b"xxx")
+    except TransferError as refused:
+        assert s3_place.get("small.json") is None, refused
+    else:
+        pytest.skip("this server verifies no checksums")
+
+
+def test_the_owner_of_the_bucket_is_in_every_request(s3_place: S3Place) -> None:
+    args = {"RequestPayer": "requester", "ExpectedBucketOwner": "123456789012"}
+    storage = S3Storage(replace(s3_place.settings, s3_call_args=args))
+    storage.prepare_destination(s3_place.uri)
+    storage.write_small(s3_place.uri, "a.json", b"{}")
+    [file] = storage.list_files(s3_place.uri, SUFFIXES)
+    assert storage.read_range(file, 0, 2) == b"{}"
+    storage.close()

@@ -14,11 +14,11 @@ from botocore.response import StreamingBody
 ETAG = '"etag"'
 
 OPERATIONS = {
-    "head_bucket": "HeadBucket",
     "head_object": "HeadObject",
     "get_object": "GetObject",
     "put_object": "PutObject",
     "list_objects_v2": "ListObjectsV2",
+    "list_multipart_uploads": "ListMultipartUploads",
     "list_parts": "ListParts",
     "create_multipart_upload": "CreateMultipartUpload",
     "upload_part": "UploadPart",

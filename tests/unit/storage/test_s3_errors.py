@@ -40,8 +40,7 @@ def test_every_code_is_one_line_with_a_hint(code: str, operation: str) -> None:
     ("code", "operation", "words"),
     [
         ("NoSuchBucket", "list_objects_v2", 'no bucket "bkt"'),
-        ("404", "head_bucket", 'no bucket "bkt"'),
-        ("403", "head_bucket", "s3:ListBucket"),
+        ("403", "list_objects_v2", "s3:ListBucket"),
         ("AccessDenied", "get_object", "s3:GetObject"),
         ("AccessDenied", "upload_part", "s3:PutObject"),
         ("AccessDenied", "abort_multipart_upload", "s3:AbortMultipartUpload"),
@@ -56,6 +55,33 @@ def test_every_code_is_one_line_with_a_hint(code: str, operation: str) -> None:
 )
 def test_what_is_said(code: str, operation: str, words: str) -> None:
     assert words in str(refused(code, operation))
+
+
+DENIED = "User: arn:aws:sts::1:assumed-role/loader/i-1 is not authorized to perform: {} on resource: {}"
+
+
+@pytest.mark.parametrize(
+    ("operation", "permission"),
+    [("get_object", "kms:Decrypt"), ("put_object", "kms:GenerateDataKey"), ("put_object", "s3:PutObject")],
+)
+def test_the_permission_that_is_missing_is_the_one_the_service_names(operation: str, permission: str) -> None:
+    said = DENIED.format(permission, "arn:aws:kms:eu-west-1:1:key/k because no identity-based policy allows it")
+    error = refused("AccessDenied", operation, message=said)
+    assert said in error.message
+    assert error.hint == f"allow these credentials {permission}"
+
+
+@pytest.mark.parametrize(("code", "message"), [("AccessDenied", "Access Denied"), ("403", "Forbidden"), ("403", "")])
+def test_a_refusal_without_a_reason_names_what_the_operation_needs(code: str, message: str) -> None:
+    error = refused(code, "get_object", message=message)
+    assert error.message == f'no permission to read "{WHERE}"'
+    assert error.hint == "allow these credentials s3:GetObject"
+
+
+def test_the_bucket_may_be_an_access_point() -> None:
+    arn = "arn:aws:s3:eu-west-1:123456789012:accesspoint/orders"
+    error = translate(client_error("NoSuchBucket"), UsageError, "list_objects_v2", f"s3://{arn}/in/a.json")
+    assert f'"{arn}"' in error.message
 
 
 @pytest.mark.parametrize("code", ["SlowDown", "503", "InternalError", "RequestTimeout"])

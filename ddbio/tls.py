@@ -1,0 +1,56 @@
+"""Which certificates servers are verified against: botocore's rules, for the data plane and for S3 alike.
+
+In order: `AWS_CA_BUNDLE` or `ca_bundle` of the profile, `REQUESTS_CA_BUNDLE`, botocore's own bundle. A file that is
+missing or holds no certificates is an error: going without it would be another rule than the user's.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from typing import Any, NamedTuple
+
+from ddbio.errors import UsageError
+
+
+class CaBundle(NamedTuple):
+    """A file of CA certificates, and the setting it comes from."""
+
+    path: str
+    setting: str
+
+    def check(self) -> None:
+        """Raises UsageError if it cannot be read or holds no certificates."""
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=self.path)
+        except ssl.SSLError:
+            self._refuse("it holds no certificates in PEM")
+        except OSError as exc:
+            self._refuse(exc.strerror or str(exc))
+
+    def _refuse(self, reason: str) -> None:
+        raise UsageError(
+            f'the CA bundle "{self.path}" cannot be used: {reason}',
+            f"{self.setting} names it: give a PEM file of the authorities to trust, or remove the setting",
+        )
+
+
+def configured_bundle(core: Any) -> CaBundle | None:
+    """The bundle that a botocore session (`core`) verifies against; None for botocore's own."""
+    path = core.get_config_variable("ca_bundle")
+    if path is not None:
+        return CaBundle(path, "AWS_CA_BUNDLE" if "AWS_CA_BUNDLE" in os.environ else "ca_bundle of the profile")
+    path = os.environ.get("REQUESTS_CA_BUNDLE")
+    return None if path is None else CaBundle(path, "REQUESTS_CA_BUNDLE")
+
+
+def verifying_context(ca_bundle: str | None) -> ssl.SSLContext:
+    """A context that verifies certificate and name, as strictly as botocore's.
+
+    From Python 3.13 on, `ssl.create_default_context` also asks for VERIFY_X509_STRICT, which refuses certificates
+    without an authority key identifier: the private authorities of many companies make such ones, and botocore
+    accepts them.
+    """
+    context = ssl.create_default_context(cafile=ca_bundle)
+    context.verify_flags = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).verify_flags
+    return context
