@@ -69,7 +69,8 @@ def test_nothing_is_evaluated_or_run_by_a_shell() -> None:
              and isinstance(node.func, ast.Name)}  # fmt: skip
     assert {each for each in calls if each[1] in ("eval", "exec", "compile", "__import__")} == set()
     assert {each for each in imported() if each[1].partition(".")[0] in ("subprocess", "pty", "commands")} <= {
-        ("demo.py", "subprocess")  # its own commands, as lists of words
+        ("demo.py", "subprocess"),  # its own commands, as lists of words
+        ("dynamodb/provider.py", "subprocess"),  # the types of the errors that botocore lets through
     }
     assert {node.arg for _, node in nodes() if isinstance(node, ast.keyword)} & {"shell"} == set()
 
