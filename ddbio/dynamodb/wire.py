@@ -33,6 +33,9 @@ try:
 except ImportError:
     from zlib import crc32
 
+# Address translation of EC2 forgets a connection over which nothing went for 350 s, and tells neither end.
+KEEPALIVE_S = 60  # idle for so long, the kernel asks whether the other end is still there
+IDLE_LIMIT_S = 60.0  # idle for longer, a connection is not used again
 CONNECT_TIMEOUT_S = 10.0  # for TLS and a proxy's tunnel, once TCP has connected
 _CRC_HEADER_BYTES = len("x-amz-crc32")  # no other header of the service is so long: the rest is passed over
 _LENGTH_HEADER_BYTES = len("content-length")  # nor so long
@@ -149,10 +152,13 @@ class Connection(asyncio.BufferedProtocol):
         self._lent: weakref.ref[memoryview] | None = None  # the last body there
         self._bytes_of_answer = 0
         self._due_s = 0.0  # when the answer must be complete
+        self._used_s = 0.0  # when the last one was
         self._timer: asyncio.TimerHandle | None = None
 
     async def request(self, headers: str, body: bytes) -> Response:
         """Send a request with these header lines and this body; the whole answer. Raises WireError."""
+        if self._transport is not None and asyncio.get_running_loop().time() - self._used_s > IDLE_LIMIT_S:
+            self.close()
         if self._transport is None:
             await self._connect()
         if self._transport is None:  # lost again before this task's turn came
@@ -170,7 +176,7 @@ class Connection(asyncio.BufferedProtocol):
             response: Response = await answer
             return response
         finally:
-            self._answer = None
+            self._answer, self._used_s = None, loop.time()
             if not answer.done() or answer.cancelled():
                 self.close()  # abandoned half-way: whatever comes in would be taken for the next answer
 
@@ -213,6 +219,7 @@ class Connection(asyncio.BufferedProtocol):
 
     async def _open(self, sock: socket.socket) -> None:
         endpoint = self._endpoint
+        _keep_alive(sock)
         try:
             if endpoint.proxy_url is not None and endpoint.tls:
                 await proxy.tunnel(sock, endpoint.proxy_url, endpoint.address)
@@ -230,6 +237,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's transports do not inherit from it
         self._parser = httptools.HttpResponseParser(self)
         self._missing = 0
+        self._used_s = asyncio.get_running_loop().time()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._page[self._end - self._missing :] if self._missing else self._incoming
@@ -335,6 +343,12 @@ class Connection(asyncio.BufferedProtocol):
         self.close()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(WireError(kind, detail, sent=True))
+
+
+def _keep_alive(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if idle := getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None)):  # the latter on macOS
+        sock.setsockopt(socket.IPPROTO_TCP, idle, KEEPALIVE_S)
 
 
 def _integer(text: bytes) -> int:

@@ -113,6 +113,36 @@ def test_a_connection_that_ended_is_opened_again(new_loop: Loop, last: object) -
     assert [request.connection for request in peer.requests] == [0, 1]
 
 
+def test_a_connection_that_was_idle_for_long_is_not_used_again(
+    new_loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Address translation on the way may have forgotten it: what is sent on it then goes nowhere."""
+    peer = Peer([ok(b"1"), ok(b"2"), ok(b"3")])
+
+    async def story(connection: Connection, peer: Peer) -> None:
+        for idle_limit_s in (60.0, 60.0, -1.0):
+            monkeypatch.setattr(wire, "IDLE_LIMIT_S", idle_limit_s)
+            await ask(connection)
+
+    play(new_loop, peer, story)
+    assert [request.connection for request in peer.requests] == [0, 0, 1]
+
+
+def test_the_kernel_looks_after_idle_connections(new_loop: Loop) -> None:
+    found: list[int] = []
+
+    async def story(connection: Connection, peer: Peer) -> None:
+        await ask(connection)
+        assert connection._transport is not None
+        sock = connection._transport.get_extra_info("socket")
+        found.extend([sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), wire.KEEPALIVE_S])
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            found[1] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+
+    play(new_loop, Peer([ok(b"1")]), story)
+    assert found == [1, 60]
+
+
 def test_asked_to_close_the_next_request_may_follow_at_once(new_loop: Loop) -> None:
     async def story(connection: Connection, peer: Peer) -> list[bytes | memoryview]:
         return [(await ask(connection)).body for _ in range(20)]
