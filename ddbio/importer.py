@@ -23,7 +23,7 @@ from ddbio.dynamodb.table import TableInfo
 from ddbio.engines.engine import Engine, StopFlag
 from ddbio.errors import DdbioError, TransferError
 from ddbio.imports.blueprint import Target, check_options, choose_target
-from ddbio.imports.job import ImportJob, default_lanes
+from ddbio.imports.job import DEFAULT_IMPORT_LANES, ImportJob
 from ddbio.imports.modes import check_mode
 from ddbio.imports.recognition import Recognised, recognise, source_suffixes
 from ddbio.imports.reject_kinds import Lines, RejectKind
@@ -35,7 +35,7 @@ from ddbio.imports.spread import together
 from ddbio.layouts.own import ColumnTypes
 from ddbio.options import ImportOptions
 from ddbio.output_paths import Protected
-from ddbio.planning import Plan, Remainder, plan_phases, unit_bytes
+from ddbio.planning import PLANNED_LANES, Plan, Remainder, plan_phases, unit_bytes
 from ddbio.progress import Progress
 from ddbio.storage import Storages, absolute
 from ddbio.transfer import Run, transfer, why_incomplete
@@ -73,7 +73,8 @@ def import_table(
     protected = Protected(options.sources, source_suffixes(options.format), state=known_state_root(options.state_dir))
     check_report_path(options, protected, options.rejects)
     with reported("import", options, take_report) as report:
-        lanes, limit = default_lanes(check_mode(options.mode)), ErrorLimit.parse(options.max_errors)
+        check_mode(options.mode)
+        limit = ErrorLimit.parse(options.max_errors)
         check_options(options)
         transform_of(options)  # what is wrong with it is said before anything is moved
         session = Session(options.aws, (options.table, *options.more_tables))
@@ -86,7 +87,7 @@ def import_table(
         target = choose_target(options, found, sought.folders(), session)
         more = tuple(session.describe(name) for name in options.more_tables)
         asked = together((target.table, *more)) if more else target.table
-        run = Run.begin(options, session, asked, "WCU", lanes, progress, engine, stop)
+        run = Run.begin(options, session, asked, "WCU", DEFAULT_IMPORT_LANES, progress, engine, stop)
         recognised = recognise(sought.files, options, target.table, storages.read_range, ColumnTypes(storages.of).of)
         place = choose_rejects_place(options.rejects, options.sources, files, storages, protected)
         if more:
@@ -173,7 +174,7 @@ def _open_rejects(place: RejectsPlace, options: ImportOptions, journal: Journal)
 
 def _plan(run: Run, sought: Found, recognised: Recognised, storages: Storages, journal: Journal) -> Plan:
     """All units of the job, cut as the run that began it cut them."""
-    size = unit_bytes(sought.total_bytes(), run.workers * run.lanes, run.cap.units_per_s)
+    size = unit_bytes(sought.total_bytes(), run.workers * min(run.lanes, PLANNED_LANES), run.cap.units_per_s)
     journal.begin(run.facts(), sought.all_files(), plan={"unit_bytes": size})
     return plan_phases(sought.phases(recognised.sources), journal.plan["unit_bytes"], storages.read_range)
 

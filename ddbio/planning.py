@@ -26,6 +26,7 @@ from ddbio.units import ChunkUnit, Expected, ImportUnit, SegmentUnit, SliceUnit,
 MIB = 1024 * 1024
 UNIT_BYTES = MIB  # of an import: a second or so of a lane's work, and the size of a ranged GET
 MIN_UNIT_BYTES = 64 * 1024
+PLANNED_LANES = 32  # of a worker; how many it will have nobody knows, and many are for a service that is far away
 UNITS_A_LANE = 16  # at least, where the source allows: lanes with nothing left to do cost a job half of one
 SECONDS_A_UNIT = 10  # at most, under a small cap
 MAX_UNITS = 1_000_000  # more would be a burden to plan; units grow instead

@@ -7,4 +7,5 @@ buckets   its arithmetic
 window    what the pages of the last second cost, for requests whose cost is known from their answer alone
 pacer     a worker's side of it: asks, sleeps, asks again
 page_pacer  the same for pages
+awaited   the requests that have no answer yet: whether more connections would help
 """

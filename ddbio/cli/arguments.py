@@ -74,7 +74,10 @@ def add_transfer_options(
         help="use no bucket of another account",
     )
     parser.add_argument(
-        "--lanes", type=positive_int, metavar="N", help=f"connections a process keeps busy (default: {default_lanes})"
+        "--lanes",
+        type=positive_int,
+        metavar="N",
+        help=f"most connections of a process; it opens them when more would help (default: {default_lanes})",
     )
     parser.add_argument(
         "--give-up-after",

@@ -86,7 +86,7 @@ def parser() -> Parser:
         parser,
         units="write",
         formats=(AUTO, *FORMATS),
-        default_lanes="32, with --mode insert 128",
+        default_lanes="128",
         tables="several where --transform says which item is for which",
     )
     parser.add_argument(

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ddbio.cap.awaited import Awaited
 from ddbio.cap.buckets import Units
 from ddbio.cap.governor import Pacing
 from ddbio.capacity import item_size_bytes, write_units
@@ -75,6 +76,7 @@ class DataClient:
         sleep: Callable[[float], Awaitable[None]],
         say: Callable[[str], None],
         table: str,
+        awaited: Awaited | None = None,
         policy: RetryPolicy = DEFAULT_POLICY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -84,6 +86,7 @@ class DataClient:
         self._sleep = sleep
         self._say = say
         self._table = table
+        self._awaited = awaited or Awaited()
         self._policy = policy
         self._clock = clock
         self._may_be_missing_until_s = clock() + NEW_TABLE_PATIENCE_S if policy.table_is_new else -math.inf
@@ -164,7 +167,11 @@ class DataClient:
         self._failing_since_s, self._attempt = None, 0
 
     async def _attempt_once(self, operation: Operation[Reply], body: bytes) -> Reply:
-        response = await self._connection.request(self._signer.headers(operation.target, body), body)
+        self._awaited.begin()
+        try:
+            response = await self._connection.request(self._signer.headers(operation.target, body), body)
+        finally:
+            self._awaited.end()
         if response.status != 200:
             raise parse_error(response.status, bytes(response.body), response.request_id)
         try:

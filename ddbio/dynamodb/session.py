@@ -74,6 +74,7 @@ class DataPlane:
                 sleep=context.sleep,
                 say=context.say,
                 table=table,
+                awaited=context.awaited,
                 policy=self.policy,
             )
 

@@ -3,6 +3,7 @@
 engine       the seam between a job and what runs it; the engine of one process
 pool         the engine of many processes: starts, feeds, watches and ends them
 pool_worker  what runs in a worker process around its event loop
-worker       the event loop and its lanes
+worker       what a worker's lanes need around them
+lanes        the lanes of a worker, as many as help
 recorder     what each lane has settled, in memory that outlives its process
 """

@@ -25,8 +25,9 @@ from typing import Protocol
 
 from ddbio.cap.governor import Governor
 from ddbio.credentials import Keys
+from ddbio.engines.lanes import run_lanes
 from ddbio.engines.recorder import Recorder
-from ddbio.engines.worker import Job, WorkerContext, new_event_loop, run_lanes
+from ddbio.engines.worker import Job, WorkerContext, new_event_loop
 from ddbio.units import Event, Lull, Unit
 
 Events = Generator[Event, None, None]  # when it is closed, nobody works any more

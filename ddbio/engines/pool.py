@@ -43,6 +43,7 @@ from ddbio.units import Cursor, Event, Lull, Notice, Tally, Unit, UnitReport
 DEATHS_OF_A_UNIT = 3
 DEATHS_IN_VAIN = 6  # in a row, without any unit of the job getting further: something is wrong with all of them
 _DEATHS_OF_A_RUN = {True: 1000, False: 100}  # though its workers get further; True: killed from outside
+UNITS_READY = 8  # that a worker has in hand at least, beside those it works on
 TICK_S = 0.25  # how often the parent looks at signals when nothing happens
 STOP_PATIENCE_S = 5.0  # for workers to settle what is in flight after a stop
 _EXIT_PATIENCE_S = 5.0
@@ -65,6 +66,7 @@ class _Worker:
     process: BaseProcess
     pipe: Connection
     in_hand: dict[int, _InHand] = field(default_factory=dict)
+    begun: int = 0  # of those
     crash: str = ""  # what it said before it went down by itself
     finishing: bool = False
 
@@ -117,8 +119,7 @@ class _Pool:
         self._deaths: Counter[int] = Counter()
         self._deaths_in_vain = 0
         self._deaths_by = {True: 0, False: 0}  # by whether the worker was killed from outside
-        # A few units beyond the lanes, so that a lane never waits for the parent.
-        self._capacity = job.lanes + max(2, job.lanes // 4)
+        self._most_in_hand = job.lanes + max(2, job.lanes // 4)
         self._next_number = 0
         self._wanted = 1
         self._workers: list[_Worker] = []
@@ -176,6 +177,7 @@ class _Pool:
             yield self._with_key_failure(message)
         elif isinstance(message, Begun):
             worker.in_hand[message.unit].begun = True
+            worker.begun += 1
         elif isinstance(message, Crashed):
             worker.crash = message.text
         elif isinstance(message, Notice):
@@ -184,7 +186,7 @@ class _Pool:
     def _note_progress(self, worker: _Worker, report: UnitReport) -> None:
         if report.done or report.error is not None:
             self._deaths_in_vain = 0
-            del worker.in_hand[report.unit]
+            worker.begun -= worker.in_hand.pop(report.unit).begun
             return
         held = worker.in_hand[report.unit]
         held.tally.add(report.tally)
@@ -222,10 +224,14 @@ class _Pool:
             each
             for each in self._workers
             if not each.finishing
-            and len(each.in_hand) < self._capacity
+            and len(each.in_hand) < self._room(each)
             and not any(map(self._is_suspect, each.in_hand))
         ]
         return min(open_to_work, key=lambda each: len(each.in_hand), default=None)
+
+    def _room(self, worker: _Worker) -> int:
+        """A few units beyond those that its lanes have begun: neither a lane nor a new one waits for the parent."""
+        return min(self._most_in_hand, worker.begun + max(UNITS_READY, worker.begun // 2))
 
     def _is_suspect(self, unit: int) -> bool:
         return self._deaths[unit] >= DEATHS_OF_A_UNIT - 1

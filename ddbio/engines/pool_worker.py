@@ -21,8 +21,9 @@ from multiprocessing.connection import Connection
 
 from ddbio.cap.governor import Governor
 from ddbio.credentials import Keys
+from ddbio.engines.lanes import run_lanes
 from ddbio.engines.recorder import Recorder, Seat
-from ddbio.engines.worker import Job, WorkerContext, new_event_loop, run_lanes
+from ddbio.engines.worker import Job, WorkerContext, new_event_loop
 from ddbio.units import Event, Unit
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h

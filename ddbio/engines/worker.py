@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ddbio.cap.awaited import Awaited
 from ddbio.cap.governor import Governor, Pacing
 from ddbio.cap.pacer import Pacer
 from ddbio.cap.page_pacer import PagePacer
 from ddbio.credentials import KeysProvider
 from ddbio.engines.recorder import Seat
-from ddbio.errors import DdbioError
-from ddbio.units import Event, Notice, Tally, Unit, UnitReport
+from ddbio.units import Event, Notice, Unit
 
 REPORT_INTERVAL_S = 0.5  # how often a lane tells how far it is; without a recorder, what is repeated after a death
 RECORDED_INTERVAL_S = 1.0  # with one: only who watches the progress waits for it
@@ -87,6 +86,7 @@ class WorkerContext:
     share: float = 1.0
     seats: Iterator[Seat] = field(default_factory=lambda: iter(()))
     pacer: Pacing = field(init=False)
+    awaited: Awaited = field(default_factory=Awaited)
     _said: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -122,39 +122,12 @@ class Work(Protocol):
 
 
 class Job(Protocol):
-    """What is to be done, as picklable plain data. lanes: how many a worker runs."""
+    """What is to be done, as picklable plain data. lanes: how many a worker runs at most."""
 
     @property
     def lanes(self) -> int: ...
 
     def open(self, context: WorkerContext) -> Work: ...
-
-
-async def run_lanes(job: Job, context: WorkerContext, next_unit: Callable[[], Awaitable[Unit | None]]) -> None:
-    """Run the job's lanes until `next_unit` gives None to each, or the context's sleeper is stopped."""
-    # For calls that block (S3, fsync): a thread for each lane that may be in one, started when first needed.
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(job.lanes, thread_name_prefix="blocking"))
-    work = job.open(context)
-    lanes = [asyncio.ensure_future(_run_lane(work.lane(), context, next_unit)) for _ in range(job.lanes)]
-    try:
-        await asyncio.gather(*lanes)
-    finally:
-        for lane in lanes:
-            lane.cancel()
-        await asyncio.gather(*lanes, return_exceptions=True)
-
-
-async def _run_lane(lane: Lane, context: WorkerContext, next_unit: Callable[[], Awaitable[Unit | None]]) -> None:
-    try:
-        while not context.sleep.stopping and (unit := await next_unit()) is not None:
-            try:
-                await lane.work(unit)
-            except StopRequested:
-                return
-            except DdbioError as error:
-                context.report(UnitReport(unit.number, cursor=None, tally=Tally(), error=error))
-    finally:
-        await lane.close()
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

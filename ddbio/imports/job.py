@@ -20,12 +20,7 @@ from ddbio.options import AwsSettings
 from ddbio.storage import Storages
 from ddbio.transforms import TransformSpec, open_transform
 
-DEFAULT_IMPORT_LANES = 32  # at 10 ms a request, 32 lanes write 80,000 items a second
-INSERT_LANES = 128  # an item a request: at 10 ms, 128 lanes insert 12,800 items a second
-
-
-def default_lanes(mode: str) -> int:
-    return INSERT_LANES if mode == "insert" else DEFAULT_IMPORT_LANES
+DEFAULT_IMPORT_LANES = 128  # at most; at 10 ms a request, 128 lanes write 320,000 items a second, or insert 12,800
 
 
 @dataclass(frozen=True, slots=True)

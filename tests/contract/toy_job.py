@@ -57,7 +57,11 @@ class ToyLane:
             if int(unit.file.version) == REPORT_THEN_RECORD and at == unit.start + 2:
                 self._record(unit, unit.start)  # one more record than it reported
             self._act(int(unit.file.version), unit.number, at - unit.start)
-            await self._context.sleep(self._job.step_s)
+            self._context.awaited.begin()
+            try:
+                await self._context.sleep(self._job.step_s)
+            finally:
+                self._context.awaited.end()
             at += 1
             done = Tally(read=1, written=1, units=1.0)
             self._context.report(UnitReport(unit.number, ImportCursor(at, 0), done))

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ddbio.cap.awaited import Awaited
 from ddbio.credentials import Keys
 from ddbio.dynamodb import addresses, wire
 from ddbio.dynamodb.addresses import Address, Addresses, in_turn, interleaved
@@ -271,7 +272,9 @@ def test_a_dead_first_address_stalls_nothing(monkeypatch: pytest.MonkeyPatch, wa
 
 
 def clients(endpoint: Endpoint) -> list[Any]:
-    context: Any = SimpleNamespace(keys=lambda: Keys("AKIA", "secret"), pacer=None, sleep=None, say=print)
+    context: Any = SimpleNamespace(
+        keys=lambda: Keys("AKIA", "secret"), pacer=None, sleep=None, say=print, awaited=Awaited()
+    )
     new_client = DataPlane(endpoint).open(context, "Orders")
     return [new_client() for _ in range(LANES)]
 
