@@ -89,6 +89,8 @@ def import_table(
         asked = together((target.table, *more)) if more else target.table
         run = Run.begin(options, session, asked, "WCU", DEFAULT_IMPORT_LANES, progress, engine, stop)
         recognised = recognise(sought.files, options, target.table, storages.read_range, ColumnTypes(storages.of).of)
+        options = replace(options, mode=recognised.mode(options.mode))
+        check_options(options)  # once more, for the files may have changed the mode
         place = choose_rejects_place(options.rejects, options.sources, files, storages, protected)
         if more:
             run = replace(run, tables=(target.table, *more))

@@ -161,6 +161,11 @@ class Source:
     packed: bool = False
     expected: Expected | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it can only be read from its beginning on."""
+        return self.packed or self.format.layout is not None
+
 
 Cut = tuple[int, int]  # [start, stop)
 
@@ -191,15 +196,15 @@ def plan_slices(
 
     Shuffled because files are often sorted by partition key: neighbours in a file would heat one partition. What has
     to be read to be cut comes behind the rest and is shuffled a window at a time; iterating the plan raises what
-    `read` raises. A compressed file is a unit of its own where it is no larger than others; what is larger comes in
-    chunks (`ddbio.imports.feed`), behind all else.
+    `read` raises. A file that can only be read from its beginning on (`Source.is_whole`) is a unit of its
+    own if it is no larger than others; what is larger comes in chunks (`ddbio.imports.feed`), after all else.
 
     first: the number of the first unit. then: see `Plan`.
     """
     cut_anywhere = cache(lambda spec: get_format(spec).cut_anywhere)
-    fed = [each for each in sources if each.file.is_stream or (each.packed and each.file.size_bytes > size)]
+    fed = [each for each in sources if each.file.is_stream or (each.is_whole and each.file.size_bytes > size)]
     rest = [each for each in sources if each not in fed]
-    to_read = [each for each in rest if not (each.cuts or each.packed or cut_anywhere(each.format))]
+    to_read = [each for each in rest if not (each.cuts or each.is_whole or cut_anywhere(each.format))]
     known = [each for each in rest if each not in to_read]
     units = [_unit(source, cut) for source in known for cut in source.cuts or _even_cuts(source, size)]
     units = [replace(unit, number=number) for number, unit in enumerate(units, first)]
@@ -242,7 +247,7 @@ def _unit(source: Source, cut: Cut, number: int = 0) -> SliceUnit:
 
 def _even_cuts(source: Source, size: int) -> Iterator[Cut]:
     end = source.file.size_bytes
-    if source.packed:
+    if source.is_whole:
         return iter([(source.start, end)])
     return ((start, min(start + size, end)) for start in range(source.start, end, size))
 

@@ -220,6 +220,7 @@ class Reject:
     record: bytes
     record_bytes: int | None = None  # how long it is, where `record` is only its beginning
     format: FormatSpec = JSON  # of the source
+    line_in_file: int | None = None  # from 1, where it is known already
 
 
 @dataclass(frozen=True, slots=True)

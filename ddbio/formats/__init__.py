@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 from ddbio.errors import UsageError
 
 if TYPE_CHECKING:  # the commands' --help asks this module for the names, and should not wait for decoders
+    from ddbio.formats.documents import DocumentLayout
     from ddbio.items import AttributeMap
     from ddbio.shape import Alike, Values
 
@@ -87,10 +88,12 @@ class FormatSpec:
     """Which format, and what this job, or this file, was told of it. Plain data: picklable, hashable.
 
     settings: what the format's class is made with; None for a format that needs nothing.
+    layout: how the records stand in a file of JSON that is not one object a line; the format's class does not see it.
     """
 
     name: str
     settings: Hashable = None
+    layout: DocumentLayout | None = None
 
 
 JSON = FormatSpec("json")
@@ -104,6 +107,7 @@ FORMATS = {
 _NOT_TO_ASK_FOR = {  # what a source is tells them
     "rejected": "ddbio.formats.rejected:RejectedRecords",
     "incremental": "ddbio.formats.incremental:IncrementalExport",
+    "write-requests": "ddbio.formats.write_requests:WriteRequests",
 }
 
 

@@ -6,6 +6,26 @@ from collections.abc import Callable
 
 from ddbio.capacity import WRITE_UNIT_BYTES
 
+_BEFORE_A_VALUE_INSIDE = b"[,:"
+FIRST_BLANKS = b"\xef\xbb\xbf \t\r\n"  # that may stand before a record, where files were joined
+
+
+def may_be_inside(before: bytes) -> bool:
+    """Whether a JSON value may be inside another one, by the last byte before it that is no blank; b"" for none.
+
+    Inside of another value, every value comes after `[`, `,` or `:`. So a line that is a whole object is a record by
+    itself, wherever it stands in a file, unless the text before it ends in one of these.
+    """
+    return bool(before) and before in _BEFORE_A_VALUE_INSIDE
+
+
+def last_byte(text: bytes) -> bytes:
+    """The last byte of a text that is no blank; b"" where there is none."""
+    return text[-_NEAR_BYTES:].rstrip()[-1:] or text.rstrip()[-1:]
+
+
+_NEAR_BYTES = 256  # of its end, to copy little of it
+
 
 class Lines:
     """A record is a line."""

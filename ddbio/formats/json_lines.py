@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from ddbio.errors import RecordError
-from ddbio.formats.framing import JsonText
+from ddbio.formats.encoding import BYTE_ORDER_MARK
+from ddbio.formats.framing import FIRST_BLANKS, JsonText
 from ddbio.formats.json_pages import Item, JsonPages
 from ddbio.formats.json_rows import JsonRows
 from ddbio.items import MAX_DEPTH, AttributeMap, NumberText, not_finite, to_attributes
@@ -27,8 +28,16 @@ _HALF_A_PAIR = re.compile(rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])")
 
 
 def decode_object(record: bytes) -> dict[str, Any]:
-    """The JSON object in `record`. Raises RecordError `not-an-object`, and as `decode_value` does."""
-    value = decode_value(record)
+    """The JSON object in `record`. Raises RecordError `not-an-object`, and as `decode_value` does.
+
+    A byte order mark before it is passed over: it stands where files were joined.
+    """
+    try:
+        value = decode_value(record)
+    except RecordError:
+        if not record.lstrip().startswith(BYTE_ORDER_MARK):
+            raise
+        value = decode_value(record.lstrip(FIRST_BLANKS))
     if type(value) is not dict:
         raise RecordError("not-an-object", f"a JSON object is needed, not {_KINDS[type(value)]}")
     return value

@@ -8,11 +8,16 @@ rest is passed over, and what comes behind it is delivered like everything else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from ddbio.formats.encoding import BYTE_ORDER_MARK
+from ddbio.formats.framing import last_byte
+
+if TYPE_CHECKING:
+    from ddbio.imports.places import Places
 
 RECORD_LIMIT_BYTES = 16 * 1024 * 1024
 KEPT_BYTES = 1024  # of a record over the limit
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Block(NamedTuple):
@@ -22,28 +27,36 @@ class Block(NamedTuple):
     left_out: 0; else `data` is the beginning of one record over the limit, and so many more bytes of it follow it in
         the file, its line end included.
     lines: line ends in what was left out.
+    before: the last byte before it in the file that is no blank; b"" where there is none, or it is not known.
+    places: where its records stand in the file, if their offsets are not those in the file.
     """
 
     offset: int
     data: bytes
     left_out: int = 0
     lines: int = 0
+    before: bytes = b""
+    places: Places | None = None
 
 
 class Blocks:
     """Finds the ends of records in consecutive pieces.
 
     offset: of the first piece's first byte, with which a record begins. find_end: `Format.end_finder()`.
-    line_end: `Format.line_end`.
+    line_end: `Format.line_end`. before: see `Block`.
     """
 
-    def __init__(self, offset: int, find_end: Callable[[bytes], int], line_end: bytes = b"\n") -> None:
+    def __init__(
+        self, offset: int, find_end: Callable[[bytes], int], line_end: bytes = b"\n", before: bytes = b""
+    ) -> None:
         self._line_end = line_end
         self._offset = offset  # of what is held
         self._find_end = find_end
         self._held: list[bytes] = []  # the beginning of a record whose end is still to come
         self._held_bytes = 0
         self._left_out = self._lines = 0
+        self._before = before
+        self._last = b""  # byte that is no blank, of what is left out
 
     def feed(self, piece: bytes) -> Iterator[Block]:
         """The blocks that are complete with this piece. Take all of them before the next piece."""
@@ -69,7 +82,8 @@ class Blocks:
         self._held, self._held_bytes, self._left_out, self._lines = [], 0, 0, 0
         if offset == 0 and data.startswith(BYTE_ORDER_MARK):  # no part of the first record
             offset, data = len(BYTE_ORDER_MARK), data[len(BYTE_ORDER_MARK) :]
-        return Block(offset, data, left_out, lines)
+        before, self._before = self._before, self._last if left_out else last_byte(data) or self._before
+        return Block(offset, data, left_out, lines, before)
 
     def _hold(self, piece: bytes) -> None:
         if not piece:
@@ -80,6 +94,7 @@ class Blocks:
             beginning = b"".join(self._held)
             self._held = [beginning[:KEPT_BYTES]]
             self._left_out = self._held_bytes - KEPT_BYTES
+            self._last = last_byte(beginning)
             self._lines = beginning.count(self._line_end, KEPT_BYTES)
 
     def _pass_over(self, piece: bytes) -> tuple[bytes, bool]:
@@ -90,6 +105,7 @@ class Blocks:
             at += len(line)
             self._left_out += len(line)
             self._lines += line.endswith(self._line_end)
+            self._last = last_byte(line) or self._last
             if self._find_end(line):
                 return piece[at:], True
         return b"", False

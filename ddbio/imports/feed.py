@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ddbio.errors import TransferError
-from ddbio.formats import FormatSpec, get_format
+from ddbio.formats import FormatSpec
 from ddbio.imports.ahead import prefetched
-from ddbio.imports.blocks import Block, Blocks
+from ddbio.imports.blocks import Block
+from ddbio.imports.document_blocks import blocks_of
 from ddbio.imports.unpacking import MAGIC_BYTES, FileStream
 from ddbio.storage import SourceFile
 from ddbio.units import ChunkUnit, Expected
@@ -64,6 +65,8 @@ class Stream:
                 unit = self._unit(block)
                 at = unit.stop
                 yield unit
+            if self._read_bytes > self._told_bytes:  # what comes after the last record
+                yield self._unit(Block(at, b""))
         except TransferError as error:
             yield replace(self._unit(Block(at, b"")), error=error)
 
@@ -72,8 +75,7 @@ class Stream:
         return ChunkUnit(0, self._file, block, source_bytes, format=self._format)
 
     def _blocks(self) -> Iterator[Block]:
-        format, pieces = get_format(self._format), self._unpacked_pieces()
-        blocks = Blocks(self._start, format.end_finder(), format.line_end)
+        blocks, pieces = blocks_of(self._format, self._start), self._unpacked_pieces()
         for piece in evenly(pieces, self._chunk_bytes) if self._chunk_bytes else pieces:
             yield from blocks.feed(piece)
         yield from blocks.finish()

@@ -14,7 +14,9 @@ from contextlib import aclosing
 from typing import BinaryIO, cast
 
 from ddbio.formats import Columnar, Format
+from ddbio.formats.framing import last_byte
 from ddbio.imports.blocks import Block, Blocks
+from ddbio.imports.document_blocks import blocks_of
 from ddbio.imports.unpacking import FileStream
 from ddbio.storage import SourceFile, Storages
 from ddbio.storage.ranged import RangedFile
@@ -22,6 +24,7 @@ from ddbio.units import ChunkUnit, ImportUnit, SliceUnit
 
 LOCAL_BLOCK_BYTES = 32 * 1024  # a read of the page cache: small blocks keep many lanes in little memory
 REMOTE_BLOCK_BYTES = 1024 * 1024  # a round trip to S3 each: a whole unit of the usual size
+LOOK_BACK_BYTES = 64  # before a slice's first line, for what the text before it ends in
 LINE_END_STEP_BYTES = 16 * 1024  # first look past a slice's end for the line's; doubles up to a block
 
 
@@ -45,7 +48,7 @@ class RecordReader:
         elif isinstance(format, Columnar):
             blocks = self._blocks_of_columns(unit, format)
         elif unit.packed or (unit.start == 0 and unit.stop >= unit.file.size_bytes):
-            blocks = self._blocks_of_file(unit, format)
+            blocks = self._blocks_of_file(unit)
         else:
             blocks = self._blocks_of_slice(unit, format)
         async with aclosing(blocks):
@@ -70,23 +73,34 @@ class RecordReader:
             at += len(data)
             await asyncio.sleep(0)  # to make text of rows takes a while, and the others have work to do
 
-    async def _blocks_of_file(self, unit: SliceUnit, format: Format) -> AsyncGenerator[Block, None]:
+    async def _blocks_of_file(self, unit: SliceUnit) -> AsyncGenerator[Block, None]:
         """A whole file, which may be compressed: nobody looked into it before. It is read from its beginning, also
         where only its end is wanted."""
         start = unit.cursor.offset if unit.cursor is not None else unit.start
-        stream, blocks = (
-            FileStream(unit.file.uri, unit.expected, skip=start),
-            Blocks(start, format.end_finder(), format.line_end),
-        )
-        step = self._block_bytes(unit.file)
+        # One object a line is read on from there, but what comes before it says whether it begins a record.
+        passing = 0 if unit.format.layout is not None else start - unit.start
+        blocks, before = None, b""
+        async with aclosing(self._unpacked(unit)) as pieces:
+            async for piece in pieces:
+                if blocks is None:
+                    passed, piece = piece[:passing], piece[passing:]
+                    passing, before = passing - len(passed), last_byte(passed) or before
+                    if passing:
+                        continue
+                    blocks = blocks_of(unit.format, start, before)
+                for block in blocks.feed(piece):
+                    yield block
+        for block in blocks.finish() if blocks is not None else ():
+            yield block
+
+    async def _unpacked(self, unit: SliceUnit) -> AsyncGenerator[bytes, None]:
+        """What is in a whole file, from the unit's start on."""
+        stream, step = FileStream(unit.file.uri, unit.expected, skip=unit.start), self._block_bytes(unit.file)
         for at in range(0, unit.file.size_bytes, step):
             data = await self.read(unit.file, at, min(at + step, unit.file.size_bytes))
             for piece in stream.feed(data):
-                for block in blocks.feed(piece):
-                    yield block
+                yield piece
         stream.finish()
-        for block in blocks.finish():
-            yield block
 
     def _block_bytes(self, file: SourceFile) -> int:
         return REMOTE_BLOCK_BYTES if self._storages.of(file.uri).remote else LOCAL_BLOCK_BYTES
@@ -94,11 +108,13 @@ class RecordReader:
     async def _blocks_of_slice(self, unit: SliceUnit, format: Format) -> AsyncGenerator[Block, None]:
         file, stop = unit.file, min(unit.stop, unit.file.size_bytes)
         at = unit.cursor.offset if unit.cursor is not None else unit.start
-        piece = b""  # bytes up to `at` that were not looked at yet
+        piece = before = b""  # bytes up to `at` that were not looked at yet
         # A cursor that is still at the start has no line settled: the start may be in the middle of one.
         if format.cut_anywhere and at == unit.start > 0:
-            at, piece = await self._first_line(file, at, stop)
-        blocks = Blocks(at - len(piece), format.end_finder(), format.line_end)
+            at, piece, before = await self._first_line(file, at, stop)
+        elif format.cut_anywhere and at < stop:
+            before = await self._last_byte(file, at)
+        blocks = Blocks(at - len(piece), format.end_finder(), format.line_end, before)
         if piece or at < stop:
             async with aclosing(self._pieces(file, at, stop, piece, to_line_end=format.cut_anywhere)) as pieces:
                 async for data in pieces:
@@ -132,26 +148,38 @@ class RecordReader:
         if piece:
             yield piece
 
-    async def _first_line(self, file: SourceFile, start: int, stop: int) -> tuple[int, bytes]:
+    async def _first_line(self, file: SourceFile, start: int, stop: int) -> tuple[int, bytes, bytes]:
         """Where the first line at or after `start` begins is found in [start - 1, stop - 1): (offset read up to,
-        bytes of that line read so far). A slice in which no line begins gives (stop, b"")."""
-        at = start - 1
+        bytes of that line read so far, the last byte before it that is no blank). A slice in which no line begins
+        gives (stop, b"", b"")."""
+        at, passed = max(0, start - LOOK_BACK_BYTES), b""
         while at < stop - 1:
             until = min(at + self._block_bytes(file), stop)
             data = await self.read(file, at, until)
-            found = data.find(b"\n", 0, stop - 1 - at)
+            found = data.find(b"\n", max(0, start - 1 - at), stop - 1 - at)
             if found >= 0:
-                return at + len(data), data[found + 1 :]
-            at = until
-        return stop, b""
+                line = at + found + 1
+                before = last_byte(passed + data[:found])
+                return at + len(data), data[found + 1 :], before or await self._last_byte(file, line)
+            at, passed = until, data[-LOOK_BACK_BYTES:]
+        return stop, b"", b""
+
+    async def _last_byte(self, file: SourceFile, at: int) -> bytes:
+        """The last byte before `at` that is no blank; b"" where there is none."""
+        found = b""
+        while at > 0 and not found:
+            start = max(0, at - LINE_END_STEP_BYTES)
+            found, at = last_byte(await self.read(file, start, at)), start
+        return found
 
 
 async def _blocks_of_chunk(unit: ChunkUnit) -> AsyncGenerator[Block, None]:
     """What is left of the block behind the unit's cursor. Raises what kept the parent from reading on."""
     block, done = unit.block, unit.cursor.offset - unit.start if unit.cursor is not None else 0
-    if block.left_out and not done:
+    if not done and (block.data or block.left_out):
         yield block
     elif len(block.data) > done and not block.left_out:
-        yield Block(block.offset + done, block.data[done:])
+        before = last_byte(block.data[:done]) or block.before
+        yield block._replace(offset=block.offset + done, data=block.data[done:], before=before)
     if unit.error is not None:
         raise unit.error

@@ -3,9 +3,10 @@
 Rules, where `--format` does not say it:
 
 - The suffix decides: `.json`, `.jsonl`, `.ndjson`, `.csv`, `.tsv`, `.parquet`. Without one that is known the first
-  bytes do: a `{` is JSON, `PAR1` is Parquet, and what has the table's keys in its first row is CSV.
+  bytes do: a `{` or `[` is JSON, `PAR1` is Parquet, and what has the table's keys in its first row is CSV.
 - JSON is `dynamodb-json` only if its first record is wrapped in `Item` or all its values carry a type: that cannot be
-  plain JSON of this table, whose key would be a map. One file of a suffix speaks for those like it.
+  plain JSON of this table, whose key would be a map. Its first bytes also say whether it is one object a line
+  (`ddbio.formats.documents`), whatever `--format` says. Each file speaks for itself.
 - Every file of CSV has its header read, for each may have columns of its own.
 - In a rejects file the first record tells. Rows of CSV bring what their header said; of rows that somebody put there
   `--columns` must name the columns.
@@ -16,23 +17,27 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from ddbio.dynamodb.table import TableInfo
 from ddbio.errors import RecordError, TransferError, UsageError
 from ddbio.formats import FORMATS, FormatSpec, get_format, of_rejects
 from ddbio.formats.csv import CsvLayout
 from ddbio.formats.csv.header import DELIMITER_NAMES, Head, listed, read_head
+from ddbio.formats.documents.detect import Detected, detect
+from ddbio.formats.documents.layout import OBJECTS, PAGES, REQUESTS
 from ddbio.formats.dynamodb_json import looks_typed
-from ddbio.formats.encoding import BYTE_ORDER_MARK
+from ddbio.formats.encoding import BYTE_ORDER_MARK, check_encoding
 from ddbio.formats.foreign import SIGNATURE_BYTES, check_not_foreign
+from ddbio.formats.framing import FIRST_BLANKS
 from ddbio.formats.json_lines import decode_object
 from ddbio.formats.parquet import ParquetLayout
 from ddbio.formats.rejected import read_rejected
+from ddbio.formats.write_requests import is_request
 from ddbio.imports.feed import ReadRange
-from ddbio.imports.unpacking import FileStream, packed_as
+from ddbio.imports.heads import Beginning
+from ddbio.imports.unpacking import MAGIC_BYTES, packed_as
 from ddbio.options import AUTO, ImportOptions
 from ddbio.planning import MIN_UNIT_BYTES, Source
 from ddbio.storage import SourceFile
@@ -40,8 +45,6 @@ from ddbio.storage.names import REJECTS_SUFFIX, without_compression
 from ddbio.storage.ranged import RangedFile
 from ddbio.transforms import name_changes
 
-HEAD_BYTES = 64 * 1024  # read of a file to recognise it
-LONG_HEAD_BYTES = 4 * 1024 * 1024  # where its first record is longer
 _FILES_AT_ONCE = 16  # looked into; on S3 each is a round trip or two
 
 _JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
@@ -61,6 +64,16 @@ class Recognised:
     files: Sequence[SourceFile]
     sources: list[Source]
     remarks: list[str]
+
+    def mode(self, asked: str) -> str:
+        """How to write. Raises UsageError if the files cannot be written as asked."""
+        if not any(_has_requests(each.format) for each in self.sources):
+            return asked
+        if asked not in ("put", "changes"):
+            raise UsageError(
+                f"a file of write requests puts and deletes: it does not go with --mode {asked}", "leave --mode out"
+            )
+        return "changes"
 
     def total_bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
@@ -92,24 +105,31 @@ class _Recognition:
         self._keys = [part.name for part in table.key]
         self._key_types = {part.name: part.type for part in (*table.key, *table.index_keys)}
         self._reasons: dict[str, list[str]] = defaultdict(list)  # by format: why each file has it
-        self._flavours: dict[str, str] = {}  # of JSON, by suffix
         self._changes = name_changes(options)
         self._trimmed: list[tuple[str, str]] = []  # (name of a column as it was, file)
+        self._layouts: dict[str, list[str]] = defaultdict(list)  # what JSON is read as: the names of the files
+        # Requests name the table by its name or its ARN.
+        arn = table.description.get("TableArn", table.name)
+        self._tables = tuple(dict.fromkeys((table.name, table.address, arn)))
 
     def of(self, files: Sequence[SourceFile]) -> Recognised:
         all_files, files = files, [file for file in files if file.size_bytes or file.is_stream]
         looks = [self._needs_look(file) for file in files]
         with ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
             seen = threads.map(self._look, files, looks)
-            sources = (
-                [self._source(*each) for each in zip(files, *zip(*seen, strict=True), strict=True)] if files else []
-            )
+            sources = [self._source(*each) for each in zip(files, seen, strict=True)]
         sources = [each for each in sources if each.cuts != ()]  # Parquet without rows
         self._check_types(sources)
-        return Recognised(all_files, sources, [*self._formats(), *self._blanks()])
+        return Recognised(all_files, sources, [*self._formats(), *self._layouts_found(), *self._blanks()])
 
     def _formats(self) -> Iterator[str]:
         yield from (f"Format: {format}, {'; '.join(why)}" for format, why in self._reasons.items())
+
+    def _layouts_found(self) -> Iterator[str]:
+        for words, names in self._layouts.items():
+            more = len(names) - 1
+            others = f" and {more:,} more file{'s' * (more > 1)} are" if more else " is"
+            yield f'"{names[0]}"{others} read as {words}'
 
     def _blanks(self) -> Iterator[str]:
         if self._trimmed:
@@ -130,66 +150,63 @@ class _Recognition:
             raise UsageError(f"--csv-types names {unknown[0]!r}, and no file has such a column", "see their headers")
 
     def _needs_look(self, file: SourceFile) -> bool:
-        format, suffix = self._named_format(file), _suffix(file.uri)
-        if _has_rejects(file):
-            return True
-        if format != "json" or not self._auto:
-            return format in (None, "csv")
-        first = suffix not in self._flavours
-        self._flavours.setdefault(suffix, "json")
-        return first
+        return _has_rejects(file) or self._named_format(file) != "parquet"
 
-    def _look(self, file: SourceFile, into: bool) -> tuple[bool, bytes]:
+    def _look(self, file: SourceFile, into: bool) -> tuple[bool, Beginning]:
         """Whether it is compressed; and, if it is to be looked into, the beginning of what is in it."""
+        head = Beginning(file, self._read)
         if not into:
-            return self._is_packed(file), b""
-        stored, head = self._beginning(file, HEAD_BYTES)
+            return self._is_packed(file), head
+        head.grow()
         if self._named_format(file) != "parquet":
-            check_not_foreign(head, file.uri)
-        if b"\n" not in head and len(head) >= HEAD_BYTES:
-            stored, head = self._beginning(file, LONG_HEAD_BYTES)
-        return without_compression(file.uri) != file.uri or packed_as(stored) is not None, head
+            check_not_foreign(head.text, file.uri)
+        if self._may_be_json(head):
+            head.detected = self._detect(head)
+        while b"\n" not in head.text and head.detected is None and not (head.is_whole or head.is_long):
+            head.grow()
+        return head.packed_as is not None or without_compression(file.uri) != file.uri, head
 
     def _is_packed(self, file: SourceFile) -> bool:
         """By its name, or by its first bytes. A file no larger than a unit is not looked at: it is read as a whole,
         and then it shows."""
         if without_compression(file.uri) != file.uri:
             return True
-        if file.size_bytes <= MIN_UNIT_BYTES:
-            return False
-        beginning = self._read(file, 0, SIGNATURE_BYTES)
-        if self._named_format(file) != "parquet":
-            check_not_foreign(beginning, file.uri)
-        return packed_as(beginning) is not None
+        return file.size_bytes > MIN_UNIT_BYTES and packed_as(self._read(file, 0, MAGIC_BYTES)) is not None
 
-    def _beginning(self, file: SourceFile, size: int) -> tuple[bytes, bytes]:
-        """Of a file as it is stored, and of what is in it."""
-        stored, head = self._read(file, 0, size if file.is_stream else min(size, file.size_bytes)), b""
-        with suppress(TransferError):  # damage: whoever imports it will tell
-            for piece in FileStream(file.uri).feed(stored):
-                head += piece
-                if len(head) >= size:
-                    break
-        return stored, head
+    def _may_be_json(self, head: Beginning) -> bool:
+        if _has_rejects(head.file):
+            return False
+        format = self._named_format(head.file)
+        return format in ("json", "dynamodb-json") or (format is None and _begins_as_json(head.text))
+
+    def _detect(self, head: Beginning) -> Detected:
+        while True:
+            whole, long = head.is_whole, head.is_long
+            found = detect(head.text, self._keys, self._tables, whole=whole, long=long)
+            if found is not None:
+                return found
+            head.grow()
 
     def _named_format(self, file: SourceFile) -> str | None:
         return _BY_SUFFIX.get(_suffix(file.uri)) if self._auto else self._options.format
 
-    def _source(self, file: SourceFile, packed: bool, head: bytes) -> Source:
+    def _source(self, file: SourceFile, seen: tuple[bool, Beginning]) -> Source:
+        packed, head = seen
         return replace(self._read_as(file, head), packed=packed)
 
-    def _read_as(self, file: SourceFile, head: bytes) -> Source:
+    def _read_as(self, file: SourceFile, beginning: Beginning) -> Source:
+        head = beginning.text
+        if beginning.is_whole and not head:  # nothing is in it, and so it has no format
+            return Source(file, FormatSpec("json"))
+        check_encoding(head, file.uri)
         if _has_rejects(file):
             return self._of_rejects(file, head)
         format, suffix = self._named_format(file), _suffix(file.uri)
         why = f"as names end in {suffix}" if self._auto else "as --format says"
         if format is None:
-            format, why = self._by_content(file, head)
-        if format == "json" and self._auto:
-            if head and _is_dynamodb_json(head):
-                self._flavours[suffix] = "dynamodb-json"
-            format = self._flavours.get(suffix, format)
-            why = why if format == "json" else "as all values of the first record carry types"
+            format, why = self._by_content(file, beginning)
+        if beginning.detected is not None and format != "csv":
+            return self._json(file, beginning.detected, format, why)
         if format == "csv":
             return self._csv(file, head, why)
         if format == "parquet":
@@ -197,13 +214,31 @@ class _Recognition:
         self._note(format, why)
         return Source(file, FormatSpec(format))
 
+    def _json(self, file: SourceFile, found: Detected, format: str, why: str) -> Source:
+        if found.foreign:
+            raise UsageError(
+                f'"{file.uri}": {found.foreign}', "name the table they are for with -t, or take them out"
+            )
+        if self._auto and found.typed:
+            format, why = "dynamodb-json", "as all values of the first record carry types"
+        kind = found.layout.kind if found.layout is not None else OBJECTS
+        if kind == REQUESTS:
+            format, why = "write-requests", "as its members are lists of requests"
+        if found.records:
+            self._note(format, why)
+        if found.layout is not None:
+            self._layouts[_words(kind, found)].append(_name(file))
+        return Source(file, FormatSpec(format, layout=found.layout))
+
     def _of_rejects(self, file: SourceFile, head: bytes) -> Source:
         record, layout = _first_rejected(head)
         format = self._options.format
         if layout is not None and format in (AUTO, "csv"):
             self._note("csv", f'in rejects of "{_name(file)}"')
             return Source(file, of_rejects(FormatSpec("csv", layout)))
-        if self._auto:
+        if _is_request(record):
+            format = "write-requests"
+        elif self._auto:
             json = record.lstrip().startswith(b"{") or self._options.csv.columns is None
             format = "csv" if not json else "dynamodb-json" if _is_dynamodb_json(record) else "json"
         spec = FormatSpec(format)
@@ -216,10 +251,10 @@ class _Recognition:
         self._note(format, f'in rejects of "{_name(file)}"')
         return Source(file, of_rejects(spec))
 
-    def _by_content(self, file: SourceFile, head: bytes) -> tuple[str, str]:
-        name = _name(file)
-        if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-            return "json", f'as "{name}" begins with {{'
+    def _by_content(self, file: SourceFile, beginning: Beginning) -> tuple[str, str]:
+        name, head = _name(file), beginning.text
+        if beginning.detected is not None and beginning.detected.records:
+            return "json", f'as "{name}" begins with {"[" if beginning.detected.is_array else "{"}'
         if head.startswith(b"PAR1"):
             return "parquet", f'as "{name}" begins with PAR1'
         try:
@@ -250,7 +285,7 @@ class _Recognition:
         try:
             columns, cuts = row_groups(cast(BinaryIO, RangedFile(file, self._read)), file.uri)
         except TransferError as error:
-            check_not_foreign(self._beginning(file, SIGNATURE_BYTES)[1], file.uri)
+            check_not_foreign(self._read(file, 0, min(file.size_bytes, SIGNATURE_BYTES)), file.uri)
             raise UsageError(error.message, error.hint) from None
         if missing := self._changes.missing(self._keys, columns):
             raise UsageError(
@@ -285,8 +320,16 @@ def _has_rejects(file: SourceFile) -> bool:
 
 
 def _first_rejected(head: bytes) -> tuple[bytes, CsvLayout | None]:
-    """The first record in a rejects file, mended or not, and what it says of its header if it is a row."""
-    line = head.lstrip().partition(b"\n")[0]
+    """The first record in a rejects file, mended or not, and what it says of its header if it is a row.
+
+    Of JSON, the first that can be read, if one can.
+    """
+    records = [_rejected(line) for line in head.split(b"\n") if line.strip()]
+    readable = (each for each in records if each[1] is not None or _is_json(each[0]))
+    return next(readable, None) or next(iter(records), (b"", None))
+
+
+def _rejected(line: bytes) -> tuple[bytes, CsvLayout | None]:
     rejected = read_rejected(line)
     if rejected is None:
         return line, None
@@ -301,9 +344,38 @@ def _suffix(uri: str) -> str:
     return name[name.rfind(".") :] if "." in name else ""
 
 
-def _is_dynamodb_json(head: bytes) -> bool:
-    record = head.lstrip(b"\xef\xbb\xbf \t\r\n").partition(b"\n")[0]
+def _begins_as_json(head: bytes) -> bool:
+    return head.lstrip(FIRST_BLANKS).startswith((b"{", b"["))
+
+
+def _words(kind: str, found: Detected) -> str:
+    if kind == PAGES:
+        return "the items in answers to Scan or Query"
+    if kind == REQUESTS:
+        return "write requests"
+    return "a JSON array" if found.is_array else "JSON objects over several lines, or several on a line"
+
+
+def _has_requests(format: FormatSpec) -> bool:
+    inner = format.settings
+    return format.name == "write-requests" or (isinstance(inner, FormatSpec) and _has_requests(inner))
+
+
+def _object(record: bytes) -> dict[str, Any]:
+    """What is in a record; nothing if it cannot be read."""
     try:
-        return looks_typed(decode_object(record))
+        return decode_object(record)
     except RecordError:
-        return False
+        return {}
+
+
+def _is_json(record: bytes) -> bool:
+    return bool(_object(record))
+
+
+def _is_request(record: bytes) -> bool:
+    return is_request(_object(record))
+
+
+def _is_dynamodb_json(record: bytes) -> bool:
+    return looks_typed(_object(record))

@@ -196,7 +196,7 @@ def _as_json(reject: Reject) -> dict[str, Any]:
     common: dict[str, Any] = {
         "source": reject.source,
         "offset": reject.offset,
-        "line": None,
+        "line": reject.line_in_file,
         "code": reject.code,
         "message": reject.message,
         "unit": reject.unit,

@@ -26,9 +26,10 @@ from ddbio.engines.worker import RECORDED_INTERVAL_S, REPORT_INTERVAL_S
 from ddbio.equality import same_item
 from ddbio.errors import AbortError, PermanentAbortError, RecordError, TransferError
 from ddbio.formats import Format
-from ddbio.formats.framing import JsonText
+from ddbio.formats.framing import JsonText, last_byte, may_be_inside
 from ddbio.imports.batch import Batch, Write
 from ddbio.imports.blocks import RECORD_LIMIT_BYTES, Block
+from ddbio.imports.places import PlaceBook
 from ddbio.imports.position import Position, counted_before
 from ddbio.imports.small_puts import SmallPuts
 from ddbio.imports.spread import unknown_table
@@ -70,6 +71,8 @@ class ImportLane:
         self._most_rejects = REPORT_REJECTS if work.job.reject_count is None else MAX_BATCH_WRITES
         self._interval_s = REPORT_INTERVAL_S if self._seat is None else RECORDED_INTERVAL_S
         self._unclean_sends = 0
+        self._places = PlaceBook()
+        self._inside = False  # the next line may be a part of something that begins before it
 
     async def close(self) -> None:
         self._client.close()
@@ -92,6 +95,7 @@ class ImportLane:
         self._report(done=True)
 
     async def _import(self, block: Block) -> None:
+        self._arrive(block)
         if block.left_out:
             await self._import_rest()
             await self._reject_beginning(block)
@@ -120,12 +124,25 @@ class ImportLane:
         self._reported = counted_before(unit)
         self._client.tally = self._reported.copy()
         self._rest = []
+        self._places.begin()
+        self._inside = False
         self._pending.clear()
         self._pending.replaced = self._here.replaced
         if self._seat is not None:
             self._seat.next_unit()
         self._rejects.clear()
         self._report_due_s = self._context.clock() + self._interval_s
+
+    def _arrive(self, block: Block) -> None:
+        if block.places is not None:
+            self._places.add(block.places, self._clean.offset)
+        if not self._rest:
+            self._inside = self._is_inside(block.before)
+
+    def _is_inside(self, before: bytes) -> bool:
+        """Whether the next line may be a part of something, by the last byte before it."""
+        one_a_line = self._format.cut_anywhere and self._unit.format.layout is None
+        return one_a_line and may_be_inside(before)
 
     # -- records to pending writes
 
@@ -162,7 +179,12 @@ class ImportLane:
         Returns whether that could be done. If not, nothing was sent or counted.
         """
         mode, client = self._work.mode, self._client
-        if mode.body_of_puts is None or len(run) < mode.most_writes or not self._pending.takes_whole(len(run)):
+        if (
+            self._inside
+            or mode.body_of_puts is None
+            or len(run) < mode.most_writes
+            or not self._pending.takes_whole(len(run))
+        ):
             return False
         puts = self._small_puts.prepare(run)
         if puts is None:
@@ -221,6 +243,8 @@ class ImportLane:
                 continue
             try:
                 attributes = parse(record)
+                if self._inside:
+                    raise _is_a_part()
                 key = key_of(attributes)
                 units = units_of(attributes, len(record) <= one_unit_bytes or is_one_unit(record))
             except RecordError as error:
@@ -243,7 +267,10 @@ class ImportLane:
                 here.pass_by(record, self._format.line_end)
                 continue
             try:
-                writes = [self._new_write(record, item) for item in transform(self._format.parse(record))]
+                attributes = self._format.parse(record)
+                if self._inside:
+                    raise _is_a_part()
+                writes = [self._new_write(record, item) for item in transform(attributes)]
             except RecordError as error:
                 await self._reject(record, error)
                 continue
@@ -270,6 +297,7 @@ class ImportLane:
 
     async def _reject(self, record: bytes, error: RecordError) -> None:
         here = self._here
+        self._inside = self._is_inside(last_byte(record))
         self._note_reject(here.offset, here.lines, record, error.code, error.message)
         here.read += 1
         here.pass_by(record, self._format.line_end)
@@ -309,9 +337,9 @@ class ImportLane:
     ) -> None:
         self._here.rejected += 1
         unit = self._unit
-        self._rejects.append(
-            Reject(unit.file.uri, offset, unit.number, line + 1, code, message, record, record_bytes, unit.format)
-        )
+        uri, number, format = unit.file.uri, unit.number, unit.format
+        reject = Reject(uri, offset, number, line + 1, code, message, record, record_bytes, format)
+        self._rejects.append(self._places.placed(reject))
 
     # -- pending writes to the table
 
@@ -454,6 +482,12 @@ class ImportLane:
 def _is_one_unit(format: Format) -> Callable[[bytes], bool]:
     """Whether a record longer than `one_unit_bytes` is one write unit; only formats of JSON text can tell."""
     return format.is_one_unit if isinstance(format, JsonText) else lambda _: False
+
+
+def _is_a_part() -> RecordError:
+    return RecordError(
+        "part-of-record", "this line is inside of something that begins before it, and that is no record"
+    )
 
 
 def _not_sent() -> AbortError:

@@ -1,7 +1,7 @@
 """Standard input as a source: read once, from its beginning to its end.
 
-What was looked at to see what it is, is given again when it is read; but what was read is gone. It comes as it comes:
-nobody waits long for more than there is.
+The bytes that were looked at to recognise the format are returned again when the stream is read; bytes that were read
+are gone. A reader gets what is there and does not wait long for more.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class StandardInput:
         self._fd = fd
         self._beginning = b""
         self._ended = False
+        self._is_looked_at = False  # and not read yet: all is kept
 
     def list_files(self) -> list[SourceFile]:
         """Raises UsageError when it cannot be read."""
@@ -39,11 +40,14 @@ class StandardInput:
         return [SourceFile(STDIN, 0, "")]
 
     def read_range(self, start: int, stop: int) -> bytes:
-        """From 0, which may be repeated: what there is up to `stop`, a whole line of it at least where it has lines.
-        From where the last range ended: what comes next. Nothing at the end."""
+        """From 0: what is there up to `stop`, and at least one whole line if it has lines. From where the last range
+        ended: what comes next, which is kept until 0 is asked for a second time. Nothing at the end."""
         if start == 0:
+            self._is_looked_at = not self._beginning
             while len(self._beginning) < stop and b"\n" not in self._beginning and not self._ended:
                 self._beginning += self._take(_PIECE_BYTES)
+        elif self._is_looked_at and start == len(self._beginning):
+            self._beginning += self._take(stop - start)
         if start < len(self._beginning):
             return self._beginning[start:stop]
         self._beginning = b""

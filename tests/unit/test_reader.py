@@ -15,7 +15,7 @@ from ddbio.formats.json_lines import JsonLines
 from ddbio.imports import blocks as blocks_module
 from ddbio.imports import reader as reader_module
 from ddbio.imports.blocks import BYTE_ORDER_MARK, KEPT_BYTES, Block
-from ddbio.imports.reader import RecordReader
+from ddbio.imports.reader import LOOK_BACK_BYTES, RecordReader
 from ddbio.imports.unpacking import packed_as
 from ddbio.storage import SourceFile
 from ddbio.units import ImportCursor, SliceUnit
@@ -187,7 +187,7 @@ def test_what_is_read_is_the_slice_and_little_more() -> None:
 
     with mock.patch.object(reader_module, "LINE_END_STEP_BYTES", 16):
         run(story())
-    assert sum(stop - start for start, stop in storage.reads) <= 1 + 2000 + 16
+    assert sum(stop - start for start, stop in storage.reads) <= LOOK_BACK_BYTES + 2000 + 16
     assert storage.reads == sorted(storage.reads)
 
 
@@ -229,7 +229,7 @@ def test_of_a_line_over_the_limit_only_the_beginning_is_delivered(
                     assert block.lines == line_end
                     whole = [(at, beginning, len(block.data) + block.left_out - line_end)]
                 delivered += whole
-    longest = limit + block_bytes  # a line that ends in the piece it passes the limit with is delivered
+    longest = limit + 2 * block_bytes  # a line that ends in the piece it passes the limit with is delivered
     assert [(at, size) for at, _, size in delivered] == [(at, len(line)) for at, line in all_lines(content)]
     for (_, kept, _), (_, line) in zip(delivered, all_lines(content), strict=True):
         assert kept == line or (kept == line[:KEPT_BYTES] and len(line) >= limit)

@@ -402,16 +402,53 @@ def test_a_record_may_say_that_it_deletes() -> None:
 
 
 def test_a_bad_line_costs_its_neighbours_nothing() -> None:
-    content = b'{"id":"a","v":1}\n{"id":\n\r\n{"id":5,"v":2}\n{"id":"b","v":3}'
+    content = b'{"id":"a","v":1}\n{"id"}\n\r\n{"id":5,"v":2}\n{"id":"b","v":3}'
     job = imported(content)
     assert job.values == {"a": "1", "b": "3"}
     tally = job.tally
     assert (tally.read, tally.written, tally.rejected, tally.blank) == (4, 2, 2, 1)
     assert [(reject.line, reject.offset, reject.code, reject.record) for reject in job.rejects] == [
-        (2, 17, "bad-json", b'{"id":'),
+        (2, 17, "bad-json", b'{"id"}'),
         (4, 26, "wrong-key-type", b'{"id":5,"v":2}'),
     ]
     assert {(reject.source, reject.unit) for reject in job.rejects} == {(URI, 0)}
+
+
+SPANNING = [
+    b'{"id":"o","lines":[\n{"id":"inner"}\n]}',
+    b'{"id":"o","lines":[\n{"id":"x"},\n \n{"id":"inner"}\n]}',
+    b'{"id":"o","line":\n\n{"id":"inner"}\n}',
+    b'{\n"id":"o"\n,\n"m":{"x":[ \r\n%b\r\n{"id":"inner"}\r\n]\r\n}\r\n}' % (b" " * 200),
+]
+
+
+@pytest.mark.parametrize("spanning", SPANNING)
+@pytest.mark.parametrize("transform", [None, TransformSpec(None, {"x": "y"}, frozenset(), {})])
+def test_a_part_of_a_record_that_spans_lines_is_no_record_wherever_the_file_is_cut(
+    spanning: bytes, transform: TransformSpec | None
+) -> None:
+    """Such a file is not read as one object a line if it is like that from the beginning; here it is only later."""
+    content = records(1, 2) + spanning + b"\n" + records(3, 4)
+    for at in range(content.index(spanning), content.index(spanning) + len(spanning) + 2):
+        job = Import(Source(content), transform=transform)
+        job.work(job.source.unit(0, 0, at), job.source.unit(1, at))
+        assert set(job.target.items) == {"1", "2", "3", "4"}
+        tally = job.tally
+        assert (tally.written, tally.read) == (4, 4 + tally.rejected)
+        assert "part-of-record" in {reject.code for reject in job.rejects}
+
+
+@pytest.mark.parametrize("spanning", SPANNING)
+def test_nor_is_it_after_the_place_where_another_worker_goes_on(spanning: bytes) -> None:
+    content = records(1, 2) + spanning + b"\n" + records(3)
+    for end in (at + 1 for at, byte in enumerate(content[:-1]) if byte == 10):
+        cursor = ImportCursor(end, content.count(b"\n", 0, end))
+        before = Tally(bytes=end)
+        for unit in (Source(content).unit(), Source(content).unit(0, 5)):
+            job = Import(Source(content))
+            job.work(replace(unit, cursor=cursor, before=before))
+            assert "inner" not in job.target.items
+            assert "3" in job.target.items
 
 
 @pytest.mark.parametrize("bad", [0, 11, 24])

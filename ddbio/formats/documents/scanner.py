@@ -1,0 +1,323 @@
+"""Finds the records of JSON that is not one object a line. Pure: bytes in, records out, no value is made of them.
+
+What stands around the records (brackets, commas, byte order marks, what a page says of itself) is passed over. Commas
+may be missing or too many: no record depends on them. What should be a record and is none is given out like one, and
+whoever reads it rejects it, so that nothing is lost silently.
+
+**Why no part of a record is ever taken for one.** The containers around the records are followed one by one; an
+object is a record where all of them are known and none is a record itself. Where one is broken, all up to its end
+belongs to it. In JSON a value inside another one comes after `[`, `,` or `:`: so at the top level, an object that
+begins a line after a closing bracket is a new record, whatever was before it.
+
+**How it is fast.** What begins and ends like the elements of an array is given as an array by itself to a parser that
+makes no values; if that is valid JSON, those are its elements. At the top level the line ends between closing and
+opening brackets are looked for. What is left goes one by one, by a pattern where it is not nested deeply, else by
+counting brackets (`values.Value`), which goes on where a piece ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import accumulate
+
+import msgspec
+
+from ddbio.formats.documents import tokens
+from ddbio.formats.documents.layout import OBJECTS, WRAPPERS, DocumentLayout
+from ddbio.formats.documents.records import Fault, Records
+from ddbio.formats.documents.tokens import CLOSE_ARRAY, CLOSE_OBJECT, OPEN_ARRAY, OPEN_OBJECT, QUOTE
+from ddbio.formats.documents.values import Value
+from ddbio.formats.documents.window import Window
+
+RECORD_LIMIT_BYTES = 16 * 1024 * 1024  # no request is longer
+KEPT_BYTES = 1024  # of a record over the limit
+HELD_BYTES = 1024 * 1024  # of a record at the top level before its brackets are counted
+
+_split_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_check_value = msgspec.json.Decoder(msgspec.Raw).decode
+_read_name = msgspec.json.Decoder(str).decode
+_INVALID = (msgspec.MsgspecError, ValueError, RecursionError)
+
+# The containers that records may stand in, and what ends something in them that should not be there.
+TOP, ARRAY, ENVELOPE, WRAPPED, ITEMS = "top", "array", "envelope", "wrapped", "items"
+_STOPS = {TOP: b",\n", ARRAY: b",]\n", ITEMS: b",]\n", ENVELOPE: b",}", WRAPPED: b",}"}
+_WORDS = {ARRAY: "array", ITEMS: "array", ENVELOPE: "object", WRAPPED: "object"}
+
+
+class Scanner:
+    """Of one file. Feed it the bytes in order; take all that comes out before the next piece."""
+
+    def __init__(self, layout: DocumentLayout) -> None:
+        self._layout = layout
+        self._window = Window()
+        self._inside = [TOP]
+        self._opened: list[tuple[int, int, bytes]] = []  # where each container was: offset, line, bracket
+        self._value: Value | None = None  # whose end is being looked for
+        self._fault: Fault | None = None  # of that
+        self._passed_over = False  # it is no record
+        self._place = (0, 0)  # of that: offset, line
+        self._left_out = 0
+        self._had_items = False  # in the innermost page
+        self._final = False
+        self._no_boundary = self._no_bulk = False  # in what is held at the moment
+        self._next_element = b""  # what stands between two elements
+        self._found = Records()
+        self._done: list[Records] = []
+
+    def feed(self, piece: bytes) -> Iterator[Records]:
+        forgotten = self._window.add(piece)
+        if self._value is not None:
+            self._value.move(forgotten)
+        yield from self._scan()
+
+    def finish(self) -> Iterator[Records]:
+        """What is left. Where the file ends inside of something, that is the last record, and no good one."""
+        self._final = True
+        yield from self._scan()
+
+    def _scan(self) -> Iterator[Records]:
+        self._no_boundary = self._no_bulk = False
+        while self._step():
+            pass
+        if self._final and self._opened:
+            offset, line, bracket = self._opened[0]
+            self._found.add(bracket, offset, line, _breaks_off(_WORDS[self._inside[1]]))
+            self._opened.clear()
+        self._flush()
+        yield from self._done
+        self._done.clear()
+
+    def _flush(self) -> None:
+        if self._found.texts:
+            self._done.append(self._found)
+            self._found = Records()
+
+    def _step(self) -> bool:
+        """One token, record or run of records. False where there is no more to be had of what is held."""
+        if self._value is not None:
+            return self._go_on(self._value)
+        window = self._window
+        window.at = _end_of(tokens.SEPARATORS.match(window.text, window.at))
+        if window.at == len(window.text):
+            return False
+        if not self._final and tokens.PART_OF_MARK.match(window.text, window.at):
+            return False
+        byte = window.text[window.at]
+        if self._inside[-1] in (ENVELOPE, WRAPPED):
+            return self._member(byte)
+        return self._element(byte)
+
+    # -- what stands in arrays and at the top level
+
+    def _element(self, byte: int) -> bool:
+        inside = self._inside[-1]
+        if byte == OPEN_OBJECT and inside != ITEMS and self._layout.kind != OBJECTS:
+            self._had_items = False
+            return self._enter(ENVELOPE)
+        if byte == OPEN_OBJECT:
+            return self._top_records() if inside == TOP else self._elements()
+        if byte == OPEN_ARRAY and inside == TOP:
+            return self._enter(ARRAY)
+        if byte == CLOSE_ARRAY and inside != TOP:
+            return self._leave()
+        return self._begin(_STOPS[inside])
+
+    def _enter(self, container: str) -> bool:
+        window = self._window
+        self._inside.append(container)
+        bracket = window.text[window.at : window.at + 1]
+        self._opened.append((window.offset_of(window.at), window.line_of(window.at), bracket))
+        window.at += 1
+        return True
+
+    def _leave(self) -> bool:
+        self._inside.pop()
+        self._opened.pop()
+        self._window.at += 1
+        return True
+
+    def _elements(self) -> bool:
+        """Elements of an array, as many as can be had at once."""
+        if self._bulk():
+            return True
+        window = self._window
+        found = tokens.OBJECT.match(window.text, window.at)
+        if found is None:
+            return self._begin(None)
+        self._add(found.end())
+        if following := tokens.NEXT_ELEMENT.match(window.text, found.end() - 1):
+            self._next_element = following[0]
+        return True
+
+    def _bulk(self) -> bool:
+        window, between = self._window, self._next_element
+        if self._no_bulk or not between:
+            return False
+        self._no_bulk = True  # but for what goes well, once a piece: what is looked for may be anywhere
+        last = window.text.rfind(between, window.at) + 1
+        if last <= window.at:
+            return False
+        region = window.text[window.at : last]
+        try:
+            texts = list(map(bytes, _split_array(b"[%b]" % region)))
+        except _INVALID:
+            return False
+        separator = between[1 : between.index(OPEN_OBJECT)]
+        if separator.join(texts) != region:  # they are not all alike
+            return False
+        self._add_all(texts, separator, region)
+        return True
+
+    def _add_all(self, texts: list[bytes], separator: bytes, region: bytes) -> None:
+        window, found = self._window, self._found
+        offset, line = window.offset_of(window.at), window.line_of(window.at)
+        found.texts += texts
+        size = len(separator)
+        found.offsets += accumulate([len(text) + size for text in texts[:-1]], initial=offset)
+        if b"\n" in region:
+            size = separator.count(b"\n")
+            found.lines += accumulate([text.count(b"\n") + size for text in texts[:-1]], initial=line)
+        else:
+            found.lines += [line] * len(texts)
+        window.at += len(region)
+
+    def _top_records(self) -> bool:
+        window = self._window
+        text = window.text
+        if not self._no_boundary:
+            for boundary in tokens.BOUNDARY.finditer(text, window.at):
+                stop = boundary.start() + 1
+                if not _is_value(text[window.at : stop]):
+                    return self._one_or_broken(stop)
+                self._add(stop)
+                window.at = boundary.end()
+                if text[window.at] == OPEN_ARRAY:
+                    return True
+            self._no_boundary = True
+        if len(text) - window.at < HELD_BYTES:
+            found = tokens.OBJECT.match(text, window.at)
+            if found is not None:
+                self._add(found.end())
+                return True
+            if not self._final:
+                return False
+        return self._begin(None)
+
+    def _one_or_broken(self, stop: int) -> bool:
+        """The first record of what ends at `stop`, where a new one begins; all of that if it does not end before."""
+        window = self._window
+        found = tokens.OBJECT.match(window.text, window.at, stop)
+        end = found.end() if found else Value(window.at).end(window.text[:stop])
+        self._add(stop if end is None else end)
+        return True
+
+    # -- what stands in pages
+
+    def _member(self, byte: int) -> bool:
+        if byte == CLOSE_OBJECT:
+            return self._leave()
+        window, inside = self._window, self._inside[-1]
+        found = tokens.MEMBER.match(window.text, window.at) if byte == QUOTE else None
+        if found is None or found.end() == len(window.text):
+            if not self._final and tokens.UNFINISHED_MEMBER.match(window.text, window.at):
+                return False
+            return self._begin(_STOPS[inside], ("bad-page", "this is no member of a page"))
+        name, first = _name_of(found[1]), window.text[found.end()]
+        if first == OPEN_ARRAY and self._layout.holds_records(name):
+            window.at, self._had_items = found.end(), True
+            return self._enter(ITEMS)
+        if first == OPEN_OBJECT and name in WRAPPERS and self._may_be_wrapped():
+            window.at, self._had_items = found.end(), True
+            return self._enter(WRAPPED)
+        if self._layout.is_passed_over(name):
+            self._passed_over = True
+            return self._begin(_STOPS[inside])
+        return self._foreign(name, is_array=first == OPEN_ARRAY)
+
+    def _may_be_wrapped(self) -> bool:
+        return bool(self._layout.tables) and self._inside[-1] == ENVELOPE
+
+    def _foreign(self, name: str, *, is_array: bool) -> bool:
+        """A member that does not belong here. Where no records came before it, the object may be something else
+        altogether, and all that is left of it goes with the member."""
+        if self._layout.tables and is_array:
+            fault = ("other-table", f"these requests are for table {name!r}, and -t is {self._layout.tables[0]!r}")
+            return self._begin(b",}", fault)
+        fault = ("bad-page", f"{name!r} is no member of a page of items or requests")
+        return self._begin(b",}" if self._had_items else b"}", fault)
+
+    # -- one value
+
+    def _begin(self, stops: bytes | None, fault: Fault | None = None) -> bool:
+        window = self._window
+        self._value = Value(window.at, stops, in_array=self._inside[-1] in (ARRAY, ITEMS))
+        self._fault = fault
+        self._place = window.offset_of(window.at), window.line_of(window.at)
+        return True
+
+    def _go_on(self, value: Value) -> bool:
+        window = self._window
+        end = value.end(window.text)
+        if end is None:
+            if not self._final:
+                self._trim(value)
+                return False
+            end = len(window.text)
+            if value.is_open:
+                self._fault, self._passed_over = _breaks_off("record"), False
+                self._opened.clear()
+        if not self._passed_over:
+            self._add_value(window.text[window.at : end])
+        window.at = end
+        self._value, self._fault, self._passed_over, self._left_out = None, None, False, 0
+        return True
+
+    def _add_value(self, text: bytes) -> None:
+        if not self._left_out:
+            self._found.add(text.rstrip(), *self._place, self._fault)
+            return
+        self._flush()
+        self._found.add(text[:KEPT_BYTES], *self._place, self._fault)
+        self._found.left_out = self._left_out + len(text) - KEPT_BYTES
+        self._flush()
+
+    def _trim(self, value: Value) -> None:
+        """Of what is too long to be a record, and of what is passed over, no more is held than its beginning."""
+        window = self._window
+        kept = 0 if self._passed_over else KEPT_BYTES
+        if not self._passed_over and not self._left_out and value.at - window.at <= RECORD_LIMIT_BYTES:
+            return
+        dropped = value.at - window.at - kept
+        if dropped > 0:
+            window.cut(window.at + kept, dropped)
+            value.move(dropped)
+            self._left_out += dropped * (not self._passed_over)
+
+    def _add(self, end: int) -> None:
+        window = self._window
+        at = window.at
+        self._found.add(window.text[at:end], window.offset_of(at), window.line_of(at))
+        window.at = end
+
+
+def _end_of(found: object) -> int:
+    return found.end()  # type: ignore[attr-defined, no-any-return]
+
+
+def _is_value(text: bytes) -> bool:
+    try:
+        _check_value(text)
+    except _INVALID:
+        return False
+    return True
+
+
+def _name_of(text: bytes) -> str:
+    try:
+        return _read_name(text)
+    except _INVALID:
+        return ""
+
+
+def _breaks_off(what: str) -> Fault:
+    return "truncated", f"the file ends inside this {what}: the rest of it is missing"

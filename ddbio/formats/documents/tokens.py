@@ -1,0 +1,42 @@
+"""The patterns of JSON text that finding records needs. All of them are over bytes, and none makes a value.
+
+Repetitions are bounded: an unbounded one takes memory for each round of it. What is longer is for `values.Value`.
+"""
+
+from __future__ import annotations
+
+import re
+
+QUOTE, COLON, COMMA, LINE_END, BACKSLASH = b'":,\n\\'
+OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY = b"{}[]"
+
+PATTERN_LEVELS = 3  # an object nested no deeper than this below the record is found by one pattern
+_STRING = rb'"[^"\\]*(?:\\.[^"\\]*){0,200}"'
+_BLANK = rb"(?:\s|\xef\xbb\xbf)"  # byte order marks stand where files were joined
+
+
+def _nested(levels: int) -> bytes:
+    """An object or array with so many levels of others inside."""
+    inner = rb"(?:%b|%b)" % (_STRING, _nested(levels - 1)) if levels else _STRING
+    inside = rb'[^\[\]{}"]*(?:%b[^\[\]{}"]*){0,300}' % inner
+    return rb"(?:\{%b\}|\[%b\])" % (inside, inside)
+
+
+def _compiled(pattern: bytes) -> re.Pattern[bytes]:
+    return re.compile(pattern, re.DOTALL)
+
+
+OBJECT = _compiled(_nested(PATTERN_LEVELS))
+SEPARATORS = _compiled(rb"(?:[\s,]|\xef\xbb\xbf)*")
+PART_OF_MARK = re.compile(rb"\xef\xbb?\Z")
+MEMBER = _compiled(rb"(%b)%b*:%b*" % (_STRING, _BLANK, _BLANK))  # a name, up to its value
+UNFINISHED_MEMBER = _compiled(rb'"[^"\\]*(?:\\.[^"\\]*){0,200}\\?(?:"%b*(?::%b*)?)?\Z' % (_BLANK, _BLANK))
+
+# Between two values at the top level, where no value inside another one can begin.
+BOUNDARY = _compiled(rb"[}\]](?:[ \t\r]|\xef\xbb\xbf)*\n%b*(?=[{\[])" % _BLANK)
+# From the end of an element to the first name of the next: this seldom stands inside an element.
+NEXT_ELEMENT = _compiled(rb'\}(%b*,%b*)\{\s*"[^"\\]{0,100}"' % (_BLANK, _BLANK))
+
+TO_BRACKET = _compiled(rb'[^"{}\[\]]*(?:%b[^"{}\[\]]*){0,500}' % _STRING)
+TO_BRACKET_OR_END = _compiled(rb'[^"{}\[\],\n]*(?:%b[^"{}\[\],\n]*){0,500}' % _STRING)
+IN_STRING = _compiled(rb'[^"\\]*(?:\\.[^"\\]*){0,500}')
