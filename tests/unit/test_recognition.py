@@ -207,6 +207,7 @@ def test_json_that_is_not_one_object_a_line(content: bytes, name: str, layout: D
         b'{"id": "a", "t\n' + PLAIN * 3,  # a line that was cut
         b'{"id": "a", "v": [\n' + PLAIN * 3,
         b'{"id": nope}\n' + PLAIN,
+        PLAIN + PLAIN.strip() * 2 + b"\nno json\n" + PLAIN,
         b'{"Items": [%b,\n' % PLAIN.strip(),  # what is missing may make it an item
         b'{"Items": []}\n' + PLAIN * 3,  # a record without its key, and no page
         LONG + b"\n" + LONG,

@@ -1,7 +1,8 @@
 """What the first bytes of a file of JSON say of it: whether it has one object a line, and in which form.
 
-Both ways of reading are tried on what there is, and the one that finds more records is taken; one object a line where
-they find the same, as such a file can be cut anywhere. A page or a list of requests is one object a line, too, and is
+Both ways of reading are tried on what there is, and the one that finds more records is taken. One object a line is
+preferred, as such a file can be cut anywhere and a bad line spoils no other: if they find the same, or if the first
+line is an object and something is bad either way. A page or a list of requests is one object a line, too, and is
 told by the names in it: the rules are in `layout`.
 """
 
@@ -36,15 +37,17 @@ class Detected:
 
 @dataclass(slots=True)
 class _Reading:
-    """What one way of reading finds. first: the first object."""
+    """What one way of reading finds. first: the first object. begins_good: nothing bad comes before the good."""
 
     good: int = 0
     bad: int = 0
+    begins_good: bool = False
     first: dict[str, Any] | None = None
     foreign: str = ""
 
     def count(self, value: dict[str, Any] | None, *, good: bool = True) -> None:
         good = good and value is not None
+        self.begins_good = self.begins_good or (good and not self.bad)
         self.good += good
         self.bad += not good
         self.first = self.first or value
@@ -67,7 +70,8 @@ def detect(head: bytes, keys: Sequence[str], tables: Sequence[str], *, whole: bo
     layout, documents = _read_documents(text, kind, keys, tables, whole=whole, long=long)
     if not (whole or long or lines.good or documents.good) or (layout.kind == REQUESTS and not (whole or long)):
         return None
-    if documents.good > lines.good or (not lines.good and (is_array or layout.kind != OBJECTS)):
+    better = documents.good > lines.good and not (lines.begins_good and documents.bad)
+    if better or (not lines.good and (is_array or layout.kind != OBJECTS)):
         return Detected(layout, _is_typed(documents), is_array=is_array, foreign=documents.foreign)
     return Detected(typed=_is_typed(lines))
 
