@@ -6,6 +6,9 @@ feed          what the parent reads for the workers: large compressed files, sta
 ahead         makes what an iterable gives in a thread of its own
 reader        reads the slices of files
 blocks        where the records end in what was read
+document_blocks   the same for JSON that is not one object a line
+places        where the records of such a file stand in it
+heads         the beginning of a file, as much as its format needs to be recognised
 unpacking     gzip and zstd on the way in, and whether a file is what its manifest says
 blueprint     the table that an import makes where there is none
 job           what every worker must know, and what its lanes share

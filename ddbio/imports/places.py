@@ -59,13 +59,13 @@ class Places:
     def placed(self, reject: Reject) -> Reject:
         """A reject of a record of this block, with where it stands in the file."""
         number = bisect_right(self.starts, reject.offset - self.start) - 1
-        code, message = self.faults.get(number, (reject.code, reject.message))
+        fault = self.faults.get(number)
         return replace(
             reject,
             offset=self.offset + self.offsets[number],
             line_in_file=self.line + self.lines[number] + 1,
-            code=code,
-            message=message,
+            code=fault.code if fault else reject.code,
+            message=fault.message if fault else reject.message,
             record=restored(reject.record),
         )
 

@@ -26,7 +26,7 @@ from ddbio.formats import FORMATS, FormatSpec, get_format, of_rejects
 from ddbio.formats.csv import CsvLayout
 from ddbio.formats.csv.header import DELIMITER_NAMES, Head, listed, read_head
 from ddbio.formats.documents.detect import Detected, detect
-from ddbio.formats.documents.layout import OBJECTS, PAGES, REQUESTS
+from ddbio.formats.documents.layout import REQUESTS
 from ddbio.formats.dynamodb_json import looks_typed
 from ddbio.formats.encoding import BYTE_ORDER_MARK, check_encoding
 from ddbio.formats.foreign import SIGNATURE_BYTES, check_not_foreign
@@ -221,13 +221,12 @@ class _Recognition:
             )
         if self._auto and found.typed:
             format, why = "dynamodb-json", "as all values of the first record carry types"
-        kind = found.layout.kind if found.layout is not None else OBJECTS
-        if kind == REQUESTS:
+        if found.layout is not None and found.layout.kind == REQUESTS:
             format, why = "write-requests", "as its members are lists of requests"
         if found.records:
             self._note(format, why)
         if found.layout is not None:
-            self._layouts[_words(kind, found)].append(_name(file))
+            self._layouts[found.words].append(_name(file))
         return Source(file, FormatSpec(format, layout=found.layout))
 
     def _of_rejects(self, file: SourceFile, head: bytes) -> Source:
@@ -346,14 +345,6 @@ def _suffix(uri: str) -> str:
 
 def _begins_as_json(head: bytes) -> bool:
     return head.lstrip(FIRST_BLANKS).startswith((b"{", b"["))
-
-
-def _words(kind: str, found: Detected) -> str:
-    if kind == PAGES:
-        return "the items in answers to Scan or Query"
-    if kind == REQUESTS:
-        return "write requests"
-    return "a JSON array" if found.is_array else "JSON objects over several lines, or several on a line"
 
 
 def _has_requests(format: FormatSpec) -> bool:

@@ -166,7 +166,7 @@ class ImportLane:
                 self._rest = run
                 return
             if has_long_records or not await self._import_whole(run):
-                await self._import_each(run, has_long_records)
+                await self._import_each(records, at, at + len(run), has_long_records)
             at += len(run)
 
     async def _import_rest(self) -> None:
@@ -227,7 +227,7 @@ class ImportLane:
         here.lines += len(run)
         here.offset += sum(map(len, run)) + len(run)
 
-    async def _import_each(self, run: Sequence[bytes], has_long_records: bool) -> None:
+    async def _import_each(self, records: Sequence[bytes], begin: int, end: int, has_long_records: bool) -> None:
         format, mode, pending, here = self._format, self._work.mode, self._pending, self._here
         parse, line_end, one_unit_bytes, is_one_unit = (
             format.parse,
@@ -236,7 +236,7 @@ class ImportLane:
             _is_one_unit(format),
         )
         key_of, units_of, new_write, offer = mode.key_of, mode.units_of, mode.new_write, pending.offer
-        for record in run:
+        for number, record in enumerate(records[begin:end], begin):
             if not record or record.isspace():
                 here.blank += 1
                 here.pass_by(record, self._format.line_end)
@@ -244,7 +244,7 @@ class ImportLane:
             try:
                 attributes = parse(record)
                 if self._inside:
-                    raise _is_a_part()
+                    _check_not_inside(records, number)
                 key = key_of(attributes)
                 units = units_of(attributes, len(record) <= one_unit_bytes or is_one_unit(record))
             except RecordError as error:
@@ -253,6 +253,7 @@ class ImportLane:
             write = new_write(here.offset, here.lines, key, record, attributes, units)
             while not offer(write):
                 await self._flush()  # the position is still in front of this record
+            self._inside = False
             here.read += 1
             here.offset += len(record) + 1
             here.lines += record.count(line_end) + 1 if has_long_records else 1
@@ -261,7 +262,8 @@ class ImportLane:
         """The same where a record becomes any number of items: all of them are written, or it is rejected."""
         pending, here = self._pending, self._here
         here.offset = offset
-        for record in self._format.split(block):
+        records = self._format.split(block)
+        for place, record in enumerate(records):
             if not record or record.isspace():
                 here.blank += 1
                 here.pass_by(record, self._format.line_end)
@@ -269,7 +271,7 @@ class ImportLane:
             try:
                 attributes = self._format.parse(record)
                 if self._inside:
-                    raise _is_a_part()
+                    _check_not_inside(records, place)
                 writes = [self._new_write(record, item) for item in transform(attributes)]
             except RecordError as error:
                 await self._reject(record, error)
@@ -278,6 +280,7 @@ class ImportLane:
                 while not pending.offer(write):
                     # In front of a record the position may be clean, between its items it is not.
                     await (self._send_pending() if number else self._flush())
+            self._inside = False
             here.read += 1
             here.added += max(0, len(writes) - 1)
             here.dropped += not writes
@@ -484,10 +487,14 @@ def _is_one_unit(format: Format) -> Callable[[bytes], bool]:
     return format.is_one_unit if isinstance(format, JsonText) else lambda _: False
 
 
-def _is_a_part() -> RecordError:
-    return RecordError(
-        "part-of-record", "this line is inside of something that begins before it, and that is no record"
-    )
+def _check_not_inside(records: Sequence[bytes], number: int) -> None:
+    """Raise RecordError for an object that may be a part of another: unless the next line begins with an object. No
+    value inside another one is followed by that, so the line before was only cut off."""
+    following = next((text for record in records[number + 1 :] if (text := record.lstrip())), b"")
+    if not following.startswith(b"{"):
+        raise RecordError(
+            "part-of-record", "this line is inside of something that begins before it, and that is no record"
+        )
 
 
 def _not_sent() -> AbortError:

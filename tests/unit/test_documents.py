@@ -46,9 +46,9 @@ def found(data: bytes, layout: DocumentLayout = OBJECTS, piece_bytes: int = 1 <<
         pieces = [finder.feed(data[at : at + piece_bytes]) for at in range(0, len(data), piece_bytes)]
         for records in (records for piece in [*pieces, finder.finish()] for records in piece):
             for number, text in enumerate(records.texts):
-                code = records.faults.get(number, ("", ""))[0]
+                fault = records.faults.get(number)
                 size = len(text) + records.left_out
-                yield Found(text, records.offsets[number], records.lines[number], code, size)
+                yield Found(text, records.offsets[number], records.lines[number], fault.code if fault else "", size)
 
     return list(scanned())
 

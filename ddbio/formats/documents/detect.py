@@ -34,6 +34,17 @@ class Detected:
     is_array: bool = False
     foreign: str = ""
 
+    @property
+    def words(self) -> str:
+        """What it is read as."""
+        if self.layout is None:
+            return "one object a line"
+        if self.layout.kind == PAGES:
+            return "the items in answers to Scan or Query"
+        if self.layout.kind == REQUESTS:
+            return "write requests"
+        return "a JSON array" if self.is_array else "JSON objects over several lines, or several on a line"
+
 
 @dataclass(slots=True)
 class _Reading:
@@ -71,7 +82,8 @@ def detect(head: bytes, keys: Sequence[str], tables: Sequence[str], *, whole: bo
     if not (whole or long or lines.good or documents.good) or (layout.kind == REQUESTS and not (whole or long)):
         return None
     better = documents.good > lines.good and not (lines.begins_good and documents.bad)
-    if better or (not lines.good and (is_array or layout.kind != OBJECTS)):
+    clean = whole and lines.bad and not documents.bad and documents.good == lines.good
+    if better or clean or (not lines.good and (is_array or layout.kind != OBJECTS)):
         return Detected(layout, _is_typed(documents), is_array=is_array, foreign=documents.foreign)
     return Detected(typed=_is_typed(lines))
 
@@ -125,8 +137,8 @@ def _scanned(text: bytes, layout: DocumentLayout, whole: bool) -> _Reading:
     reading = _Reading()
     for record, fault in _records(text, layout, whole):
         reading.count(None if fault else _object(record))
-        if fault and fault[0] == "other-table":
-            reading.foreign = reading.foreign or fault[1]
+        if fault and fault.code == "other-table":
+            reading.foreign = reading.foreign or fault.message
     return reading
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-Fault = tuple[str, str]  # a code and a message, as in RecordError
+from ddbio.errors import RecordError
+
+Fault = RecordError
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from itertools import accumulate
 
 import msgspec
 
+from ddbio.errors import RecordError
 from ddbio.formats.documents import tokens
 from ddbio.formats.documents.layout import OBJECTS, WRAPPERS, DocumentLayout
 from ddbio.formats.documents.records import Fault, Records
@@ -221,7 +222,7 @@ class Scanner:
         if found is None or found.end() == len(window.text):
             if not self._final and tokens.UNFINISHED_MEMBER.match(window.text, window.at):
                 return False
-            return self._begin(_STOPS[inside], ("bad-page", "this is no member of a page"))
+            return self._begin(_STOPS[inside], RecordError("bad-page", "this is no member of a page"))
         name, first = _name_of(found[1]), window.text[found.end()]
         if first == OPEN_ARRAY and self._layout.holds_records(name):
             window.at, self._had_items = found.end(), True
@@ -241,9 +242,11 @@ class Scanner:
         """A member that does not belong here. Where no records came before it, the object may be something else
         altogether, and all that is left of it goes with the member."""
         if self._layout.tables and is_array:
-            fault = ("other-table", f"these requests are for table {name!r}, and -t is {self._layout.tables[0]!r}")
+            fault = RecordError(
+                "other-table", f"these requests are for table {name!r}, and -t is {self._layout.tables[0]!r}"
+            )
             return self._begin(b",}", fault)
-        fault = ("bad-page", f"{name!r} is no member of a page of items or requests")
+        fault = RecordError("bad-page", f"{name!r} is no member of a page of items or requests")
         return self._begin(b",}" if self._had_items else b"}", fault)
 
     # -- one value
@@ -320,4 +323,4 @@ def _name_of(text: bytes) -> str:
 
 
 def _breaks_off(what: str) -> Fault:
-    return "truncated", f"the file ends inside this {what}: the rest of it is missing"
+    return RecordError("truncated", f"the file ends inside this {what}: the rest of it is missing")
