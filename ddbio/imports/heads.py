@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ddbio.errors import TransferError
 from ddbio.formats.documents.detect import Detected
+from ddbio.formats.framing import FIRST_BLANKS
 from ddbio.imports.feed import ReadRange
 from ddbio.imports.unpacking import FileStream, packed_as
 from ddbio.storage import SourceFile
@@ -30,6 +31,11 @@ class Beginning:
     def is_long(self) -> bool:
         """Whether nobody looks at more of it."""
         return self._damaged or len(self.text) >= LONG_HEAD_BYTES
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether the file has no record at all."""
+        return self.is_whole and not self.text.lstrip(FIRST_BLANKS)
 
     def grow(self) -> None:
         """Read more of it: eight times what was read, or of a stream what comes next."""

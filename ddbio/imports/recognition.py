@@ -28,7 +28,7 @@ from ddbio.formats.csv.header import DELIMITER_NAMES, Head, listed, read_head
 from ddbio.formats.documents.detect import Detected, detect
 from ddbio.formats.documents.layout import REQUESTS
 from ddbio.formats.dynamodb_json import looks_typed
-from ddbio.formats.encoding import BYTE_ORDER_MARK, check_encoding
+from ddbio.formats.encoding import check_encoding
 from ddbio.formats.foreign import SIGNATURE_BYTES, check_not_foreign
 from ddbio.formats.framing import FIRST_BLANKS
 from ddbio.formats.json_lines import decode_object
@@ -208,7 +208,7 @@ class _Recognition:
         if beginning.detected is not None and format != "csv":
             return self._json(file, beginning.detected, format, why)
         if format == "csv":
-            return self._csv(file, head, why)
+            return self._csv(file, beginning, why)
         if format == "parquet":
             return self._parquet(file, why)
         self._note(format, why)
@@ -265,8 +265,9 @@ class _Recognition:
             ) from None
         return "csv", f'as the first row of "{name}" has the keys of the table'
 
-    def _csv(self, file: SourceFile, head: bytes, why: str) -> Source:
-        if _is_all_blank(file, head):
+    def _csv(self, file: SourceFile, beginning: Beginning, why: str) -> Source:
+        head = beginning.text
+        if beginning.is_blank:
             return Source(file, FormatSpec("csv", CsvLayout()), len(head))
         layout, start, trimmed = self._layout(file, head)
         if trimmed is not None:
@@ -306,12 +307,6 @@ class _Recognition:
 
 def _name(file: SourceFile) -> str:
     return file.uri.rpartition("/")[2]
-
-
-def _is_all_blank(file: SourceFile, head: bytes) -> bool:
-    """Whether a file of text has no record at all. head: its beginning, unpacked."""
-    whole = not file.is_stream and len(head) < HEAD_BYTES
-    return not head or (whole and not head.removeprefix(BYTE_ORDER_MARK).strip())
 
 
 def _has_rejects(file: SourceFile) -> bool:
