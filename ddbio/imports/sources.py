@@ -12,20 +12,24 @@ from dataclasses import dataclass, field
 from ddbio.errors import UsageError
 from ddbio.formats import FormatSpec
 from ddbio.layouts.native import NativeExport, doubts, in_order, read_export
-from ddbio.layouts.own import OLD_MANIFEST_NAME, read_manifest
+from ddbio.layouts.own import OLD_MANIFEST_NAME, find_manifests, read_manifest
 from ddbio.planning import Source
-from ddbio.storage import STDIN, SourceFile, Storages
-from ddbio.storage.names import PassedOver
+from ddbio.storage import STDIN, SourceFile, Storages, absolute
+from ddbio.storage.names import PassedOver, has_magic, without_compression
+
+_DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """files: those that belong to no export, standard input among them. exports: in their order. passed_over: files
-    that were met and are none of them."""
+    that were met and are none of them. empty_exports: folders of exports by this program that have no files, as their
+    table had no items."""
 
     files: tuple[SourceFile, ...]
     exports: tuple[NativeExport, ...]
     passed_over: PassedOver = field(default_factory=PassedOver)
+    empty_exports: tuple[str, ...] = ()
 
     def all_files(self) -> list[SourceFile]:
         return [*self.files, *(file for export in self.exports for file, _ in export.files)]
@@ -36,6 +40,7 @@ class Found:
     def folders(self) -> Iterator[str]:
         """Where the manifest of one of this program's exports may lie."""
         yield from (export.uri.rstrip("/") for export in self.exports)
+        yield from self.empty_exports
         yield from dict.fromkeys(folder for file in self.all_files() if (folder := file.uri.rpartition("/")[0]))
 
     @property
@@ -74,16 +79,27 @@ def find_sources(uris: Sequence[str], suffixes: tuple[str, ...], storages: Stora
     files: dict[str, SourceFile] = {}
     exports: dict[str, NativeExport] = {}
     passed_over = PassedOver()
+    empty_exports = []
     for uri in dict.fromkeys(uris):
         export = read_export(uri, storages) if uri != STDIN else None
         if export is not None:
             exports[export.uri] = export
+        elif uri != STDIN and _is_empty_export(uri, storages):
+            empty_exports.append(absolute(uri).rstrip("/"))
         else:
             found = storages.list_files(uri, suffixes, passed_over)
             files.update((file.uri, file) for file in found if not _is_old_manifest(file, uri, storages))
     of_exports = {file.uri for export in exports.values() for file, _ in export.files}
     rest = tuple(file for file in files.values() if file.uri not in of_exports)
-    return Found(rest, tuple(in_order(list(exports.values()))), passed_over)
+    return Found(rest, tuple(in_order(list(exports.values()))), passed_over, tuple(empty_exports))
+
+
+def _is_empty_export(uri: str, storages: Storages) -> bool:
+    """Whether `uri` is the folder of an export by this program of a table without items."""
+    if has_magic(uri) or without_compression(uri).lower().endswith(_DATA_SUFFIXES):
+        return False  # of no folder: nobody needs to look
+    manifests = find_manifests(absolute(uri).rstrip("/"), storages.of(uri))
+    return bool(manifests) and not any(manifest.files for manifest in manifests.values())
 
 
 def _is_old_manifest(file: SourceFile, source: str, storages: Storages) -> bool:

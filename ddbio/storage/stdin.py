@@ -47,7 +47,9 @@ class StandardInput:
             while len(self._beginning) < stop and b"\n" not in self._beginning and not self._ended:
                 self._beginning += self._take(_PIECE_BYTES)
         elif self._is_looked_at and start == len(self._beginning):
-            self._beginning += self._take(stop - start)
+            more = self._take(stop - start)
+            self._beginning += more
+            return more
         if start < len(self._beginning):
             return self._beginning[start:stop]
         self._beginning = b""

@@ -106,7 +106,7 @@ def oracle(data: bytes, record: Found) -> Any:
     return json.JSONDecoder().raw_decode(data[record.offset :].decode())[0]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(documents(), st.integers(1, 40), st.booleans())
 def test_exactly_the_records_are_found(
     document: tuple[list[Any], bytes, DocumentLayout], piece_bytes: int, mark: bool
@@ -123,7 +123,7 @@ def test_exactly_the_records_are_found(
     assert found(data, layout) == all_found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(documents(), st.integers(1, 40), st.randoms(use_true_random=False))
 def test_of_what_is_damaged_no_part_is_a_record_and_nothing_is_silently_lost(
     document: tuple[list[Any], bytes, DocumentLayout], piece_bytes: int, random: random.Random
@@ -157,7 +157,7 @@ def parsed(record: Found) -> dict[str, Any] | None:
     return value if type(value) is dict and not record.fault else None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(documents(), st.booleans())
 def test_what_a_file_is_said_to_be_finds_the_records(
     document: tuple[list[Any], bytes, DocumentLayout], mark: bool

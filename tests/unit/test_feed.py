@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,25 @@ def test_a_file_is_read_ahead_in_pieces() -> None:
     assert b"".join(file_pieces(file_of(data), read)) == data
     assert len(reads) == 3
     assert list(prefetched([], 2)) == []
+
+
+def _range_of(stdin: StandardInput, _file: SourceFile, start: int, stop: int) -> bytes:
+    return stdin.read_range(start, stop)
+
+
+def test_all_that_was_looked_at_of_standard_input_is_read() -> None:
+    """However much that was: also where it was looked at to its end."""
+    data = os.urandom(40_000).hex().encode()
+    for looks in (1, 2, 9):
+        reader, writer = os.pipe()
+        os.write(writer, data[:50_000])
+        os.close(writer)
+        stdin, seen = StandardInput(reader), 0
+        for _ in range(looks):
+            seen += len(stdin.read_range(seen, seen + 20_000))
+        pieces = stream_pieces(SourceFile("-", 0, ""), partial(_range_of, stdin))
+        assert b"".join(pieces) == data[:50_000]
+        os.close(reader)
 
 
 def test_standard_input_comes_as_it_comes() -> None:
