@@ -8,6 +8,7 @@ let an engine work what is left of them, keep the books.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from ddbio.dynamodb.table import TableInfo
 from ddbio.engines.engine import Engine, StopFlag
 from ddbio.errors import DdbioError, TransferError
 from ddbio.imports.blueprint import Target, check_options, choose_target
+from ddbio.imports.held import check_items, verify_checksums
 from ddbio.imports.job import DEFAULT_IMPORT_LANES, ImportJob
 from ddbio.imports.modes import check_mode
 from ddbio.imports.recognition import Recognised, recognise, source_suffixes
@@ -80,7 +82,13 @@ def import_table(
         session = Session(options.aws, (options.table, *options.more_tables))
         found = session.find(options.table) if options.create_table else session.describe(options.table)
         storages = Storages(session.aws, session.keys)
-        sought = find_sources(options.sources, source_suffixes(options.format), storages)
+        sought = find_sources(
+            options.sources,
+            source_suffixes(options.format),
+            storages,
+            verify=options.verify,
+            allow_unfinished=options.allow_unfinished,
+        )
         options = replace(options, mode=sought.mode(options.mode), journal=options.journal and not sought.has_stdin)
         check_options(options)  # again, for the sources may have changed the mode
         files = sought.all_files()
@@ -88,6 +96,7 @@ def import_table(
         more = tuple(session.describe(name) for name in options.more_tables)
         asked = together((target.table, *more)) if more else target.table
         run = Run.begin(options, session, asked, "WCU", DEFAULT_IMPORT_LANES, progress, engine, stop)
+        _verify(options, sought, storages, run.progress)
         recognised = recognise(sought.files, options, target.table, storages.read_range, ColumnTypes(storages.of).of)
         options = replace(options, mode=recognised.mode(options.mode))
         check_options(options)  # once more, for the files may have changed the mode
@@ -129,6 +138,7 @@ def _import(
     error = error or why_incomplete(run, accounts, plan)
     before = _lines_before(rejects, plan, accounts)
     error = _finish_rejects(rejects, before, error)
+    error = error or check_items(sought.own, lambda: _read_by_file(plan, journal))
     where, error = _publish(rejects, place, storages, error, keep=options.journal)
     if isinstance(error, TooManyRejectsError):
         error = limit.error(accounts.total, where or "")  # with all that was settled until the last worker stopped
@@ -139,6 +149,25 @@ def _import(
     return ImportResult(
         **outcome(accounts, error, plan.units), cap=run.cap, rejects=where, reject_kinds=rejects.kinds(before)
     )
+
+
+def _verify(options: ImportOptions, sought: Found, storages: Storages, progress: Progress) -> None:
+    if not options.verify:
+        progress.say("Exports among the sources are not verified (--no-verify)")
+    elif options.verify_checksums:
+        size_bytes = sum(file.size_bytes for export in sought.own for file, _ in export.files)
+        progress.say(f"Verifying checksums first (--verify-checksums): {size_bytes:,} bytes are read twice")
+        count = verify_checksums(sought.own, storages)
+        progress.say(f"{count:,} file{'s have' if count != 1 else ' has'} the checksum of the manifest")
+
+
+def _read_by_file(plan: Plan, journal: Journal) -> Counter[str]:
+    """The records that were read of each file, by its uri."""
+    read, counted = journal.read_by_unit(), Counter[str]()
+    for unit in plan.units:
+        if isinstance(unit, SliceUnit | ChunkUnit):
+            counted[unit.file.uri] += read.get(unit.number, 0)
+    return counted
 
 
 def make_table(target: Target, session: Session, progress: Progress) -> TableInfo:

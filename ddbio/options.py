@@ -106,6 +106,9 @@ class ImportOptions(TransferOptions):
         an export's manifest beside the source; with_indexes: and with its indexes.
     more_tables: that the transform may send items to, by `(table, item)`; they share the capacity.
     mode: `put`; `insert`, which never overwrites; or `delete`, what the records name (`ddbio.imports.modes`).
+    verify: hold the exports of this program among the sources to their manifests: names and sizes of the files before
+        anything is moved, the number of items afterwards. verify_checksums: and, before, the checksum of every file.
+        allow_unfinished: take what an export left that is not finished.
     max_errors: stop when more records than that are rejected (`"100"`), or more than that share of those read
         (`"5%"`, of 1,000 at least); None for no limit.
     format: may also be `auto`: what each file's name and its first bytes say. See `ddbio.imports.recognition`.
@@ -119,6 +122,9 @@ class ImportOptions(TransferOptions):
     more_tables: tuple[str, ...] = ()
     with_indexes: bool = False
     max_errors: str | None = None
+    verify: bool = True
+    verify_checksums: bool = False
+    allow_unfinished: bool = False
     format: str = AUTO
     csv: CsvOptions = field(default_factory=CsvOptions)
 
@@ -173,6 +179,7 @@ class ExportOptions(TransferOptions):
 IMMATERIAL = {
     *("table", "sources", "destination", "aws", "processes", "capacity", "over_provisioned", "lanes"),
     *("give_up_after_s", "journal", "state_dir", "fresh", "report", "max_errors", "if_exists"),
+    *("verify", "verify_checksums", "allow_unfinished"),
     *("create_table", "key", "with_indexes"),  # the table is there by then
 }
 

@@ -157,6 +157,10 @@ class Journal:
                 missing.append(report)
         return missing
 
+    def read_by_unit(self) -> dict[int, int]:
+        """How many records of each unit were read, in all runs."""
+        return {number: entry.tally.read for number, entry in read_entries(self._database)}
+
     def settled(self) -> dict[int, Cursor]:
         """The cursor at the end of each unit that earlier runs finished."""
         return {number: each.cursor for number, each in self._entries.items() if each.done and each.cursor}

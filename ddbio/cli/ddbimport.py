@@ -94,6 +94,16 @@ def parser() -> Parser:
         metavar="PLACE",
         help="where rejected records go, a file or s3://bucket/key (default: NAME.rejects.jsonl)",
     )
+    group = parser.add_argument_group("exports by DDBExport.py as sources")
+    group.add_argument("--no-verify", action="store_true", help="do not hold an export to its manifest")
+    group.add_argument(
+        "--verify-checksums",
+        action="store_true",
+        help="first read every file of an export for its SHA-256; the files are read twice",
+    )
+    group.add_argument(
+        "--allow-unfinished", action="store_true", help="import the finished files of an export that is not finished"
+    )
     parser.add_argument(
         "--max-errors",
         metavar="N",
@@ -116,6 +126,9 @@ def options_of(argv: Sequence[str] | None) -> ImportOptions:
         key=given.key,
         with_indexes=given.with_indexes,
         max_errors=given.max_errors,
+        verify=not given.no_verify,
+        verify_checksums=given.verify_checksums,
+        allow_unfinished=given.allow_unfinished,
         csv=formatting.csv_options(given),
     )
 

@@ -1,6 +1,7 @@
 """What only an import needs: from the bytes of a source to the items of a table, in the order of the way.
 
 sources       what is imported, and in which order
+held          own exports as sources, held to their manifests
 recognition   which format each file has, and what its head says
 feed          what the parent reads for the workers: large compressed files, standard input
 ahead         makes what an iterable gives in a thread of its own

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ddbio.errors import UsageError
 from ddbio.formats import FormatSpec
+from ddbio.imports.held import OwnExport, read_own_export, refuse_unfinished
 from ddbio.layouts.native import NativeExport, doubts, in_order, read_export
 from ddbio.layouts.own import OLD_MANIFEST_NAME, find_manifests, read_manifest
 from ddbio.planning import Source
@@ -22,14 +23,15 @@ _DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """files: those that belong to no export, standard input among them. exports: in their order. passed_over: files
-    that were met and are none of them. empty_exports: folders of exports by this program that have no files, as their
-    table had no items."""
+    """files: those that belong to no export by DynamoDB, standard input among them. exports: in their order.
+    passed_over: files that were met and are none of them. own: exports by this program; `files` has theirs.
+    empty_exports: folders of exports by this program that have no files, as their table had no items."""
 
     files: tuple[SourceFile, ...]
     exports: tuple[NativeExport, ...]
     passed_over: PassedOver = field(default_factory=PassedOver)
     empty_exports: tuple[str, ...] = ()
+    own: tuple[OwnExport, ...] = ()
 
     def all_files(self) -> list[SourceFile]:
         return [*self.files, *(file for export in self.exports for file, _ in export.files)]
@@ -74,24 +76,44 @@ class Found:
         return [list(sources), *([*_sources_of(export)] for export in self.exports)]
 
 
-def find_sources(uris: Sequence[str], suffixes: tuple[str, ...], storages: Storages) -> Found:
-    """Raises UsageError where a source is missing, nothing matches, or an export is not what it should be."""
+def find_sources(
+    uris: Sequence[str],
+    suffixes: tuple[str, ...],
+    storages: Storages,
+    *,
+    verify: bool = True,
+    allow_unfinished: bool = False,
+) -> Found:
+    """verify: hold this program's exports to their manifests. allow_unfinished: take what an unfinished one left.
+
+    Raises UsageError where a source is missing, nothing matches, or an export is not what it should be.
+    """
     files: dict[str, SourceFile] = {}
+    own: dict[str, OwnExport] = {}
     exports: dict[str, NativeExport] = {}
     passed_over = PassedOver()
     empty_exports = []
     for uri in dict.fromkeys(uris):
         export = read_export(uri, storages) if uri != STDIN else None
+        ours = read_own_export(uri, suffixes, storages) if verify and export is None and uri != STDIN else None
         if export is not None:
             exports[export.uri] = export
+        elif ours is not None:
+            own[ours.uri] = ours
+            files.update((file.uri, file) for file, _ in ours.files)
+            if not ours.files:
+                empty_exports.append(absolute(uri).rstrip("/"))
         elif uri != STDIN and _is_empty_export(uri, storages):
             empty_exports.append(absolute(uri).rstrip("/"))
         else:
             found = storages.list_files(uri, suffixes, passed_over)
             files.update((file.uri, file) for file in found if not _is_old_manifest(file, uri, storages))
+    if not allow_unfinished:
+        refuse_unfinished(passed_over)
     of_exports = {file.uri for export in exports.values() for file, _ in export.files}
     rest = tuple(file for file in files.values() if file.uri not in of_exports)
-    return Found(rest, tuple(in_order(list(exports.values()))), passed_over, tuple(empty_exports))
+    in_turn = tuple(in_order(list(exports.values())))
+    return Found(rest, in_turn, passed_over, tuple(empty_exports), tuple(own.values()))
 
 
 def _is_empty_export(uri: str, storages: Storages) -> bool:

@@ -154,7 +154,7 @@ def write_items(path: Path, items: Iterable[Item], format: str = "json") -> Path
 
 def data_files(folder: Path) -> list[Path]:
     """All that is in an export but its manifest, hidden names too."""
-    return sorted(path for path in folder.iterdir() if path.name != MANIFEST)
+    return sorted(path for path in folder.iterdir() if path.name not in (MANIFEST, "manifest.json"))
 
 
 def read_items(folder: Path, format: str = "json") -> Iterator[Item]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ import pyarrow.parquet
 import pytest
 
 from ddbio.simulator import Simulator
-from tests.e2e.conftest import Run, Start
-from tests.e2e.items import plain_items
+from tests.e2e.conftest import Run, Start, assert_holds
+from tests.e2e.items import data_files, plain_items
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
@@ -79,3 +80,85 @@ def test_a_finished_file_that_changes_while_the_export_runs(
     data = manifest.parent / "data" if native else manifest.parent
     files = {path.name: path.stat().st_size for path in data.iterdir() if path != manifest}
     assert {each["name"]: each["bytes"] for each in listed} == files
+
+
+def lose_one(folder: Path) -> Path:
+    victim = data_files(folder)[1]
+    victim.unlink()
+    return victim
+
+
+def shorten_one(folder: Path) -> Path:
+    victim = data_files(folder)[1]
+    shorten(victim)
+    return victim
+
+
+def add_one(folder: Path) -> Path:
+    (folder / "other.json").write_text('{"id":"other"}\n')
+    return folder / "other.json"
+
+
+def damage_one(folder: Path) -> Path:
+    victim = data_files(folder)[1]
+    victim.write_bytes(victim.read_bytes().replace(b"item", b"itum", 1))
+    return victim
+
+
+def join_two_lines(folder: Path) -> Path:
+    """The size stays, and a record is lost."""
+    victim = data_files(folder)[1]
+    victim.write_bytes(victim.read_bytes().replace(b"\n", b" ", 1))
+    return victim
+
+
+@pytest.mark.parametrize("old_name", [False, True])
+def test_an_export_is_held_to_its_manifest(
+    run_export: Run, run_import: Run, simulator: Simulator, tmp_path: Path, old_name: bool
+) -> None:
+    items = plain_items(300)
+    simulator.create_table("Orders", "id:S").put_items(items)
+    copy = simulator.create_table("Copy", "id:S")
+    assert run_export("-t", "Orders", "-d", "whole", "--segments", 4).code == 0
+    if old_name:
+        (tmp_path / "whole" / "_manifest.json").rename(tmp_path / "whole" / "manifest.json")
+    harms: list[tuple[Callable[[Path], Path], tuple[str, ...]]] = [
+        (lose_one, ()),
+        (shorten_one, ()),
+        (add_one, ()),
+        (damage_one, ("--verify-checksums",)),
+    ]
+    for number, (harm, options) in enumerate(harms):
+        shutil.copytree(tmp_path / "whole", tmp_path / f"in{number}")
+        victim = harm(tmp_path / f"in{number}")
+        run_import("-t", "Copy", "-s", f"in{number}", *options).assert_error(2, victim.name, "--no-verify")
+    assert copy.item_count() == 0, "nothing was moved"
+    accepted = run_import("-t", "Copy", "-s", "in1", "--no-verify")
+    assert any("not verified (--no-verify)" in line for line in accepted.log), accepted.err
+    assert run_import("-t", "Copy", "-s", "whole", "--verify-checksums").code == 0
+    assert_holds(simulator, "Copy", items)
+
+
+def test_another_number_of_items_than_the_manifest_says(
+    run_export: Run, run_import: Run, simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.create_table("Orders", "id:S").put_items(plain_items(300))
+    simulator.create_table("Copy", "id:S")
+    assert run_export("-t", "Orders", "-d", "out", "--segments", 4).code == 0
+    victim = join_two_lines(tmp_path / "out")
+    run_import("-t", "Copy", "-s", "out").assert_error(3, victim.name, "items, and its manifest says", "--no-verify")
+    run_import("-t", "Copy", "-s", "out").assert_error(3, victim.name)
+    assert run_import("-t", "Copy", "-s", "out", "--no-verify").code == 1
+
+
+def test_the_place_of_an_unfinished_export(
+    run_export: Run, run_import: Run, simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.create_table("Orders", "id:S").put_items(plain_items(100))
+    simulator.create_table("Copy", "id:S")
+    assert run_export("-t", "Orders", "-d", "out", "--segments", 2).code == 0
+    (tmp_path / "out" / "_manifest.json").unlink()
+    last = data_files(tmp_path / "out")[-1]
+    last.rename(last.with_name(f".{last.name}.part"))
+    run_import("-t", "Copy", "-s", "out").assert_error(2, "not finished", "--allow-unfinished")
+    assert run_import("-t", "Copy", "-s", "out", "--allow-unfinished").code == 0

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ddbio.books.accounts import Result
+from ddbio.cap.caps import Cap
+from ddbio.cli.arguments import consumption
 from ddbio.progress import LINE_EVERY_S, LogProgress
 from ddbio.units import Tally
 from tests.unit.support import Clock
@@ -57,3 +60,17 @@ def test_without_a_total_that_can_be_believed_there_is_no_share(total: float, am
     log.start(total, "items", 10.0)
     log.after(25.0, amount, Tally(read=50, units=25.0))
     assert log.lines == ["50 items, 2 items/s, 1 of 10 units/s"]
+
+
+def test_units_that_the_service_did_not_report_are_called_estimated() -> None:
+    log = Log()
+    log.start(0, "items", 10.0)
+    log.after(20.0, 50, Tally(read=40, units=40.0, estimated=10.0))
+    assert log.lines == ["40 items, 2 items/s, about 2 of 10 units/s"]
+    cap = Cap(10.0, "-c", "WCU")
+    said = consumption(Result(Tally(units=40.0, estimated=10.0), 20.0, None), cap)
+    assert said == (
+        "20.0 s, about 40.0 WCU consumed (10.0 of them estimated, not reported by the service), "
+        "about 2.0 WCU/s (cap 10)"
+    )
+    assert "about" not in consumption(Result(Tally(units=40.0), 20.0, None), cap)
