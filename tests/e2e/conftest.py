@@ -256,6 +256,13 @@ def many(tmp_path: Path) -> list[Item]:
     return items
 
 
+def make_old(simulator: Simulator, table: str) -> None:
+    """Let the table be an hour old. Whether a new one exists is asked again for a minute: parts of the service may not
+    know it yet."""
+    made = simulator.service.database.table(table)
+    simulator.call(lambda: setattr(made, "created_s", made.created_s - 3600))
+
+
 def assert_holds(simulator: Simulator, table: str, items: list[Item]) -> None:
     """The table has exactly these items."""
     assert contents(simulator.table(table).items()) == contents(items)

@@ -18,7 +18,7 @@ import pytest
 from ddbio.simulator import FaultPlan, Simulator, TableView, administration
 from ddbio.simulator.descriptions import describe
 from ddbio.simulator.faults import stall
-from tests.e2e.conftest import Completed, Run, Running, Start, assert_holds
+from tests.e2e.conftest import Completed, Run, Running, Start, assert_holds, make_old
 from tests.e2e.items import (
     MANIFEST,
     Item,
@@ -459,6 +459,7 @@ def test_a_folder_that_is_taken_away(start_export: Start, simulator: Simulator, 
 def test_a_table_that_is_deleted(start_export: Start, simulator: Simulator, tmp_path: Path) -> None:
     items = plain_items(800, padding=10_000)
     fill(simulator, items)
+    make_old(simulator, "Orders")
     slow_pages(simulator)
     with start_export("-t", "Orders", "-d", "out", "-s", 1, "--segments", 2, "-p", 2) as command:
         command.until(is_writing(tmp_path / "out"))

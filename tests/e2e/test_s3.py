@@ -21,7 +21,7 @@ import pytest
 
 from ddbio.simulator import FaultPlan, Simulator
 from ddbio.simulator.faults import stall
-from tests.e2e.conftest import Completed, Run, Start, assert_holds, descendants, is_alive, wait_until
+from tests.e2e.conftest import Completed, Run, Start, assert_holds, descendants, is_alive, make_old, wait_until
 from tests.e2e.items import (
     MANIFEST,
     Item,
@@ -348,6 +348,7 @@ def test_a_prefix_beside_it_does_not_count(run_export: Run, table: Simulator, bu
 def large_table(simulator: Simulator) -> Simulator:
     """Two segments of some 18 MB each, which come in pages of 1 MB, with a pause before each."""
     simulator.create_table("Orders", "id:S").put_items(plain_items(360, padding=100_000))
+    make_old(simulator, "Orders")
     simulator.faults = FaultPlan(itertools.repeat(stall(0.15)), operations=["Scan"])
     return simulator
 
