@@ -292,7 +292,7 @@ def test_what_an_export_may_find_in_its_place(
     (out / "notes.txt").write_text("mine")
     run_export(*EXPORT).assert_one_line_error(2, "notes.txt", "did not write")
     (out / "notes.txt").unlink()
-    done = run_export(*EXPORT, "--if-exists", "resume", "-p", 1)
+    done = run_export(*EXPORT, "--if-exists", "resume")
     assert (done.code, resumed(done)) == (0, True), done.err
     run_export(*EXPORT, "--if-exists", "resume").assert_one_line_error(2, "no unfinished export")
     run_export(*EXPORT).assert_one_line_error(2, "is not empty", "--if-exists overwrite")
