@@ -264,8 +264,7 @@ def many(tmp_path: Path) -> list[Item]:
 
 
 def make_old(simulator: Simulator, table: str) -> None:
-    """Let the table be an hour old. Whether a new one exists is asked again for a minute: parts of the service may not
-    know it yet."""
+    """Let the table be an hour old: a command asks again for a minute whether a new one exists."""
     made = simulator.service.database.table(table)
     simulator.call(lambda: setattr(made, "created_s", made.created_s - 3600))
 

@@ -31,7 +31,7 @@ from ddbio.simulator.faults import (
 )
 from tests.certificates import Certificates
 from tests.conftest import AWS_ENVIRONMENT
-from tests.e2e.conftest import Run, Start, assert_holds
+from tests.e2e.conftest import Run, Start, assert_holds, make_old
 from tests.e2e.front import forwarding
 from tests.e2e.items import Item, contents, plain_items, read_items
 
@@ -165,6 +165,7 @@ def test_an_import_into_a_table_that_is_deleted_meanwhile(
     start_import: Start, simulator: Simulator, orders: list[Item]
 ) -> None:
     table = simulator.create_table("Orders", "id:S")
+    make_old(simulator, "Orders")
     simulator.faults = FaultPlan(latency_s=0.05)
     with start_import("-t", "Orders", "-s", "orders.json", "-p", 1, "--lanes", 1) as command:
         command.until(lambda: table.item_count() >= 100)
@@ -180,6 +181,7 @@ def test_an_export_of_a_table_that_is_deleted_meanwhile(
     start_export: Start, simulator: Simulator, tmp_path: Path
 ) -> None:
     simulator.create_table("Orders", "id:S").put_items(plain_items(2000, padding=900))
+    make_old(simulator, "Orders")
     simulator.faults = FaultPlan(latency_s=0.05)
     with start_export("-t", "Orders", "-d", "out", "-c", 100, "--segments", 4) as command:
         command.until(lambda: simulator.table("Orders").consumed("read") > 20)
