@@ -141,8 +141,8 @@ def test_of_what_is_damaged_no_part_is_a_record_and_nothing_is_silently_lost(
 
 
 def damaged(data: bytes, random: random.Random) -> bytes:
-    """A file that lacks a closing bracket, or has a word where a number was."""
-    places = [at for at, byte in enumerate(data) if byte in b"]}" or chr(byte).isdigit()]
+    """A file that lacks a quote or a closing bracket, or has a word where a number was."""
+    places = [at for at, byte in enumerate(data) if byte in b'"]}' or chr(byte).isdigit()]
     if not places:
         return data
     at = random.choice(places)
@@ -185,10 +185,11 @@ def test_what_a_file_is_said_to_be_finds_the_records(
         (b'[{"a":nope},{"b":1}]', OBJECTS, ['{"a":nope}', '{"b":1}']),
         (b'[{"a":1} {"b":1},,\n{"c":1},]', OBJECTS, ['{"a":1}', '{"b":1}', '{"c":1}']),
         (b'[{"a":1}] junk\n{"b":1}', OBJECTS, ['{"a":1}', "junk", '{"b":1}']),
-        (b'[{"a":1}]]{"b":1}}', OBJECTS, ['{"a":1}', "]", '{"b":1}', "}"]),
-        (b'[{"a":[1},{"b":1}]', OBJECTS, ['{"a":[1}', '{"b":1}']),
-        (b'[{"a":{"inner":1},{"b":1}]{"c":1}', OBJECTS, ['{"a":{"inner":1},{"b":1}', '{"c":1}']),
-        (b'[{"a":1},"c":{"inner":1},{"b":1}]', OBJECTS, ['{"a":1}', '"c":{"inner":1}', '{"b":1}']),
+        (b'[{"a":1}]]{"b":1}}', OBJECTS, ['{"a":1}', ']{"b":1}} bad-json']),
+        (b'[{"a":[1},{"b":1}]', OBJECTS, ['{"a":[1},{"b":1}] bad-json']),
+        (b'[{"a":{"inner":1},{"b":1}]{"c":1}', OBJECTS, ['{"a":{"inner":1},{"b":1}]{"c":1} bad-json']),
+        (b'[{"a":[1},{"b":1}]\n{"c":1}', OBJECTS, ['{"a":[1},{"b":1}] bad-json', '{"c":1}']),
+        (b'[{"a":1},"c":{"inner":1},{"b":1}]', OBJECTS, ['{"a":1}', '"c":{"inner":1},{"b":1}] bad-json']),
         (b'{"a":1}\n{"b":"\n{"c":1}\n{"d":1}', OBJECTS, ['{"a":1}', '{"b":"\n{"c":1}', '{"d":1}']),
         (b'[{"a":1},{"b":', OBJECTS, ['{"a":1}', '{"b": truncated']),
         (b'[{"a":1},', OBJECTS, ['{"a":1}', "[ truncated"]),
@@ -203,7 +204,7 @@ def test_what_a_file_is_said_to_be_finds_the_records(
         (b'{"UnprocessedItems":{"Orders":[{"a":1}]},"ConsumedCapacity":[{"inner":1}]}', REQUESTS, ['{"a":1}']),
         (b'{"a":1}' * 3, OBJECTS, ['{"a":1}'] * 3),
     ],
-    ids=range(21),
+    ids=range(22),
 )
 def test_what_is_no_record_is_given_out_to_be_rejected(
     data: bytes, layout: DocumentLayout, records: list[str]

@@ -27,7 +27,7 @@ from ddbio.formats.documents import tokens
 from ddbio.formats.documents.layout import OBJECTS, WRAPPERS, DocumentLayout
 from ddbio.formats.documents.records import Fault, Records
 from ddbio.formats.documents.tokens import CLOSE_ARRAY, CLOSE_OBJECT, OPEN_ARRAY, OPEN_OBJECT, QUOTE
-from ddbio.formats.documents.values import Value
+from ddbio.formats.documents.values import Lost, Value
 from ddbio.formats.documents.window import Window
 
 RECORD_LIMIT_BYTES = 16 * 1024 * 1024  # no request is longer
@@ -53,11 +53,12 @@ class Scanner:
         self._window = Window()
         self._inside = [TOP]
         self._opened: list[tuple[int, int, bytes]] = []  # where each container was: offset, line, bracket
-        self._value: Value | None = None  # whose end is being looked for
+        self._value: Value | Lost | None = None  # whose end is being looked for
         self._fault: Fault | None = None  # of that
         self._passed_over = False  # it is no record
         self._place = (0, 0)  # of that: offset, line
         self._left_out = 0
+        self._is_cut = False  # some of it is not held any more
         self._had_items = False  # in the innermost page
         self._final = False
         self._no_boundary = self._no_bulk = False  # in what is held at the moment
@@ -145,6 +146,8 @@ class Scanner:
         found = tokens.OBJECT.match(window.text, window.at)
         if found is None:
             return self._begin(None)
+        if not _is_certain(window.text[window.at : found.end()]):
+            return self._lose()
         self._add(found.end())
         if following := tokens.NEXT_ELEMENT.match(window.text, found.end() - 1):
             self._next_element = following[0]
@@ -197,6 +200,8 @@ class Scanner:
             self._no_boundary = True
         if len(text) - window.at < HELD_BYTES:
             found = tokens.OBJECT.match(text, window.at)
+            if found is not None and not _is_certain(text[window.at : found.end()]):
+                return self._lose()
             if found is not None:
                 self._add(found.end())
                 return True
@@ -209,7 +214,7 @@ class Scanner:
         window = self._window
         found = tokens.OBJECT.match(window.text, window.at, stop)
         end = found.end() if found else Value(window.at).end(window.text[:stop])
-        self._add(stop if end is None else end)
+        self._add(end if end is not None and _is_certain(window.text[window.at : end]) else stop)
         return True
 
     # -- what stands in pages
@@ -258,7 +263,7 @@ class Scanner:
         self._place = window.offset_of(window.at), window.line_of(window.at)
         return True
 
-    def _go_on(self, value: Value) -> bool:
+    def _go_on(self, value: Value | Lost) -> bool:
         window = self._window
         end = value.end(window.text)
         if end is None:
@@ -269,10 +274,28 @@ class Scanner:
             if value.is_open:
                 self._fault, self._passed_over = _breaks_off("record"), False
                 self._opened.clear()
+        elif self._is_lost(value, window.text[window.at : end]):
+            return self._lose()
         if not self._passed_over:
             self._add_value(window.text[window.at : end])
         window.at = end
-        self._value, self._fault, self._passed_over, self._left_out = None, None, False, 0
+        self._value, self._fault = None, None
+        self._passed_over, self._left_out, self._is_cut = False, 0, False
+        return True
+
+    def _is_lost(self, value: Value | Lost, text: bytes) -> bool:
+        """Whether it is not known what the text after it belongs to: it is neither JSON nor a word."""
+        if isinstance(value, Lost) or self._is_cut:
+            return False
+        return not _is_certain(b"{%b}" % text if self._inside[-1] in (ENVELOPE, WRAPPED) else text)
+
+    def _lose(self) -> bool:
+        window = self._window
+        if self._value is None:
+            self._place = window.offset_of(window.at), window.line_of(window.at)
+        self._value, self._fault, self._passed_over = Lost(window.at), _lost(), False
+        self._inside, self._had_items = [TOP], False
+        self._opened.clear()
         return True
 
     def _add_value(self, text: bytes) -> None:
@@ -284,7 +307,7 @@ class Scanner:
         self._found.left_out = self._left_out + len(text) - KEPT_BYTES
         self._flush()
 
-    def _trim(self, value: Value) -> None:
+    def _trim(self, value: Value | Lost) -> None:
         """Of what is too long to be a record, and of what is passed over, no more is held than its beginning."""
         window = self._window
         kept = 0 if self._passed_over else KEPT_BYTES
@@ -294,6 +317,7 @@ class Scanner:
         if dropped > 0:
             window.cut(window.at + kept, dropped)
             value.move(dropped)
+            self._is_cut = True
             self._left_out += dropped * (not self._passed_over)
 
     def _add(self, end: int) -> None:
@@ -313,6 +337,17 @@ def _is_value(text: bytes) -> bool:
     except _INVALID:
         return False
     return True
+
+
+def _is_certain(text: bytes) -> bool:
+    """Whether a text is a JSON value but for words in it: then there is no doubt where it ends."""
+    return _is_value(text) or _is_value(tokens.BARE_WORD.sub(lambda found: found[1] or b"0", text))
+
+
+def _lost() -> Fault:
+    return RecordError(
+        "bad-json", "its quotes or brackets do not match; all up to where a record certainly begins is here"
+    )
 
 
 def _name_of(text: bytes) -> str:

@@ -34,6 +34,9 @@ UNFINISHED_MEMBER = _compiled(rb'"[^"\\]*(?:\\.[^"\\]*){0,200}\\?(?:"%b*(?::%b*)
 
 # Between two values at the top level, where no value inside another one can begin.
 BOUNDARY = _compiled(rb"[}\]](?:[ \t\r]|\xef\xbb\xbf)*\n%b*(?=[{\[])" % _BLANK)
+# The same where the brackets are not known any more: a line that begins with a bracket, and no value inside another.
+NEW_BEGINNING = _compiled(rb"[^\s,:\[\xbf]%b*\n%b*(?=[{\[])" % (_BLANK, _BLANK))
+BARE_WORD = _compiled(rb'("[^"\\]*(?:\\.[^"\\]*)*")|[A-Za-z0-9_.+-]+')
 # From the end of an element to the first name of the next: this seldom stands inside an element.
 NEXT_ELEMENT = _compiled(rb'\}(%b*,%b*)\{\s*"[^"\\]{0,100}"' % (_BLANK, _BLANK))
 

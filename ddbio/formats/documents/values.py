@@ -19,6 +19,26 @@ _OPENING = {CLOSE_OBJECT: OPEN_OBJECT, CLOSE_ARRAY: OPEN_ARRAY}
 _LOOK_BACK_BYTES = 256
 
 
+class Lost:
+    """All that follows something whose end is not known: up to a line that certainly begins something new."""
+
+    is_open = False
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def move(self, by: int) -> None:
+        self.at -= by
+
+    def end(self, text: bytes) -> int | None:
+        """See `Value.end`."""
+        found = tokens.NEW_BEGINNING.search(text, self.at)
+        if found is not None:
+            return found.start() + 1
+        self.at = max(self.at, len(text) - _LOOK_BACK_BYTES)
+        return None
+
+
 class Value:
     """An object, or, with `stops`, something that should not be there.
 
