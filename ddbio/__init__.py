@@ -40,6 +40,7 @@ what is moved
     policy        the IAM policy that a command needs
     equality      when two items are the same to DynamoDB
     transforms    what becomes of an item on its way
+    user_function  the function of --transform: tried, then loaded
     names         what becomes of the names of attributes by `--rename` and its like
     capacity      sizes and capacity units
     formats       what a record looks like, one module a format

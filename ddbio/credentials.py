@@ -8,12 +8,13 @@ newest keys it was handed.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ddbio.errors import on_one_line
+from ddbio.errors import UsageError, on_one_line
 
 ASK_EVERY_S = 1.0  # the provider answers from memory until its keys are about to end
 LONGEST_PAUSE_S = 60.0  # between two attempts of a provider that fails
@@ -35,6 +36,34 @@ class Keys:
 
     def __repr__(self) -> str:
         return f"Keys({self.access_key[:4]}..., secret hidden)"
+
+
+_FILES = ("shared-credentials-file", "config-file")  # botocore's names of the providers that read profiles
+
+
+def check_keys(keys: Keys, method: str, profile: str) -> None:
+    """Raise UsageError for a key that cannot be one: it names where the key is from, and not the key.
+
+    method: botocore's name of the provider. profile: the one in use.
+    """
+    parts = (
+        ("aws_access_key_id", keys.access_key),
+        ("aws_secret_access_key", keys.secret_key),
+        ("aws_session_token", keys.token),
+    )
+    for name, value in parts:
+        if value is not None and not (value.isascii() and value.isprintable() and " " not in value):
+            raise UsageError(
+                f"{_origin(name, method, profile)} has a blank, a line end or another character that no key has",
+                "set it again without that (the value is not shown)",
+            )
+
+
+def _origin(name: str, method: str, profile: str) -> str:
+    if method == "env":
+        old = name == "aws_session_token" and "AWS_SESSION_TOKEN" not in os.environ
+        return "AWS_SECURITY_TOKEN" if old else name.upper()  # botocore still reads the old name, too
+    return f'{name} of the profile "{profile}"' if method in _FILES else f'{name} of the provider "{method}"'
 
 
 KeysProvider = Callable[[], Keys]

@@ -11,6 +11,7 @@ from typing import Any
 from ddbio.books.accounts import Accounts, verdict
 from ddbio.books.journal import Journal
 from ddbio.books.others import others_at_work
+from ddbio.books.standstill import Standstill
 from ddbio.books.state import known_state_root
 from ddbio.cap.caps import Cap, choose_cap
 from ddbio.cap.following import Caps, CapThread, Caretaker
@@ -27,7 +28,7 @@ from ddbio.options import TransferOptions, material
 from ddbio.planning import Plan, Remainder
 from ddbio.progress import Progress, QuietProgress
 from ddbio.transforms import fingerprint
-from ddbio.units import Lull, Notice, Tally, UnitReport
+from ddbio.units import Event, Lull, Tally, Tick, Trouble, UnitReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ def transfer(
         return accounts, books.over
     _name_others(run, journal)
     with _shared_memory(run, left, journal, index_caps) as (governor, recorder):
+        books.rate = lambda: governor.rates()[0]
         try:
             _run_engine(run, job, left, governor, index_caps, recorder, books)
             error = books.over
@@ -195,7 +197,7 @@ def _run_engine(
 
 def why_incomplete(run: Run, accounts: Accounts, plan: Plan) -> DdbioError | None:
     """Why not all units of the job are done, after a run that came to its end; None when they are."""
-    return verdict(accounts, len(plan.units), stopped=run.stop.requests > 0, partly_planned=not plan.complete)
+    return verdict(accounts, plan.units, stopped=run.stop.requests > 0, partly_planned=not plan.complete)
 
 
 class _Books:
@@ -215,11 +217,18 @@ class _Books:
         self._on_report = on_report
         self._limit = limit
         self._said: set[str] = set()
+        self._standstill = Standstill(run.progress.say, run.options.give_up_after_s)
         self.over: DdbioError | None = None  # why the job should not go on
+        self.rate: Callable[[], float] = lambda: run.cap.units_per_s  # the cap in force, units per second
 
-    def take(self, event: UnitReport | Notice | Lull) -> None:
+    def take(self, event: Event) -> None:
         if isinstance(event, UnitReport):
             self._enter(event)
+        elif isinstance(event, Tick):
+            self._standstill.look()
+        elif isinstance(event, Trouble):
+            self._standstill.trouble(event.reason)
+            self._standstill.look()
         elif isinstance(event, Lull):
             self._journal.commit(self._accounts.seconds())
         elif event.text not in self._said:  # many workers may notice the same thing
@@ -230,6 +239,9 @@ class _Books:
         amount = self._on_report(report)  # first: a reject that could not be written down is not booked as one
         self._journal.enter(report)
         self._accounts.enter(report)
+        if report.done or report.tally.settles():
+            self._standstill.success()
+        self._run.progress.cap_in_force(self.rate())
         self._run.progress.update(amount, self._accounts.tally)
         self.check_limit()
         if (self.over or isinstance(report.error, AbortError)) and not self._run.stop.requests:

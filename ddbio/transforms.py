@@ -2,24 +2,19 @@
 
 The function gets an item as Python values (str, Decimal, bytes, bool, None, list, dict, and sets of str, Decimal or
 bytes) and returns one: an item, a list of items, or None to leave it out. Where there are several tables, an item
-may be `(table, item)`. The function is loaded once in each worker; the parent loads it first, so that a file that
-cannot be loaded is found before anything is moved. What it raises is the matter of the one item. The key of an item
-to delete, in a stream of changes, is renamed and no more.
+may be `(table, item)`. The function is loaded once in each worker; the parent tries it first, so that a file that
+cannot be loaded is found before anything is moved (`ddbio.user_function`). Whatever it raises rejects the one item,
+even if it is SystemExit. The key of an item to delete, in a stream of changes, is renamed and no more.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import importlib
-import importlib.util
-import sys
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from types import ModuleType, TracebackType
 from typing import Any
 
 import msgspec
@@ -39,8 +34,7 @@ from ddbio.items import (
 )
 from ddbio.names import NO_CHANGES, NameChanges
 from ddbio.options import TransferOptions
-
-_HOW = "write FILE.py:FUNCTION, or MODULE:FUNCTION for one that can be imported"
+from ddbio.user_function import absolute, as_text, checked_function, is_interrupt, line_in_function, load_function
 
 Transform = Callable[[AttributeMap], "list[AttributeMap]"]  # raises RecordError
 
@@ -64,13 +58,13 @@ def transform_of(options: TransferOptions) -> TransformSpec | None:
     if not (options.transform or options.rename or options.drop or options.assign):
         return None
     spec = TransformSpec(
-        function=_absolute(options.transform) if options.transform else None,
+        function=absolute(options.transform) if options.transform else None,
         rename=dict(_pair("--rename", text) for text in options.rename),
         drop=frozenset(name.strip() for name in ",".join(options.drop).split(",") if name.strip()),
         sets={name: _value(text) for name, text in (_pair("--set", text) for text in options.assign)},
     )
     if spec.function is not None:
-        load_function(spec.function)
+        checked_function(spec.function)
     return spec
 
 
@@ -127,79 +121,19 @@ def _changed(attributes: AttributeMap, spec: TransformSpec) -> AttributeMap:
     return {**kept, **renamed, **spec.sets}
 
 
-# --------------------------------------------------------------------------- the user's function
-
-
-def _absolute(text: str) -> str:
-    path, colon, name = text.rpartition(":")
-    if not (path and colon and name):
-        raise UsageError(f"--transform {text!r} names no function", _HOW)
-    return f"{Path(path).absolute()}:{name}" if path.endswith(".py") else text
-
-
-def load_function(text: str) -> Callable[[Any], Any]:
-    """The function. Raises UsageError with what is wrong with its module, and the line."""
-    path, _, name = text.rpartition(":")
-    try:
-        module = _load_file(Path(path)) if path.endswith(".py") else _load_module(path)
-    except Exception as error:
-        where = _line_of(error, path)
-        raise UsageError(f"--transform: {path} cannot be loaded: {_spoken(error)}{where}", "mend it first") from None
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise UsageError(f"--transform: {path} has no function {name!r}", _HOW)
-    return function  # type: ignore[no-any-return]
-
-
-def _load_file(path: Path) -> ModuleType:
-    name = f"ddbio_transform_{path.stem}"
-    if name in sys.modules and getattr(sys.modules[name], "__file__", None) == str(path):
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def _load_module(name: str) -> ModuleType:
-    if "" not in sys.path:
-        sys.path.append("")  # the current folder, as with `python -m`
-    return importlib.import_module(name)
-
-
-def _spoken(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
-
-
-def _line_of(error: BaseException, path: str) -> str:
-    if isinstance(error, SyntaxError):
-        return ""  # its text has it
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    return f" (line {lines[-1]})" if lines else ""
-
-
 def _called(function: Callable[[Any], Any], attributes: AttributeMap) -> list[AttributeMap]:
     item = {name: to_python(value) for name, value in attributes.items()}
     try:
         returned = function(item)
-    except Exception as error:
-        raise RecordError("transform-failed", f"{_spoken(error)}{_place(error.__traceback__, function)}") from None
-    items = returned if type(returned) is list else [] if returned is None else [returned]
-    return [_typed_item(each) for each in items]
-
-
-def _place(trace: TracebackType | None, function: Callable[[Any], Any]) -> str:
-    """The line of the function's own file in which it was raised."""
-    file = getattr(getattr(function, "__code__", None), "co_filename", None)
-    lines = [frame.lineno for frame in traceback.extract_tb(trace) if frame.filename == file]
-    return f" (line {lines[-1]} of {Path(str(file)).name})" if lines else ""
+        items = returned if type(returned) is list else [] if returned is None else [returned]
+        return [_typed_item(each) for each in items]
+    except RecordError:
+        raise
+    except BaseException as error:  # sys.exit, too: the process is not the function's to end
+        if is_interrupt(error):
+            raise
+        where = line_in_function(error.__traceback__, function)
+        raise RecordError("transform-failed", f"{as_text(error)}{where}") from None
 
 
 def _typed_item(item: Any) -> AttributeMap:

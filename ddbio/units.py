@@ -198,6 +198,10 @@ class Tally:
         if count:
             self.reasons[reason] = self.reasons.get(reason, 0) + count
 
+    def settles(self) -> bool:
+        """Whether any item was settled or any page received: retries and refusals are no progress."""
+        return bool(self.read or self.written or self.rejected or self.skipped or self.replaced or self.units)
+
     def unsettled(self) -> int:
         """Records read whose fate no count tells; 0 in the accounts of a finished run."""
         settled = self.written + self.rejected + self.replaced + self.skipped + self.left_out + self.dropped
@@ -266,4 +270,16 @@ class Lull:
     """All that has happened so far was told: a good moment to write it down."""
 
 
-Event = UnitReport | Notice | Lull  # what an engine yields
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why requests fail at the moment, while nothing succeeds. reason: in the words of the service."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Nothing happened for a moment, though there is work in hand."""
+
+
+Event = UnitReport | Notice | Lull | Trouble | Tick  # what an engine yields

@@ -6,5 +6,6 @@ database  the SQLite file they are in
 remains   the files of an unfinished job, found and removed without reading them
 state     where they are kept: a folder for each job
 others    other jobs that work on the same table at the moment
+standstill  a job in which nothing succeeds says why
 report    what a run came to, for programs
 """

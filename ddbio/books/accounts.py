@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ddbio.errors import EXIT_FAILED, EXIT_OK, EXIT_REJECTED, AbortError, DdbioError, Stopped, UsageError
-from ddbio.units import Cursor, Tally, Unit, UnitReport
+from ddbio.errors import (
+    EXIT_FAILED,
+    EXIT_OK,
+    EXIT_REJECTED,
+    AbortError,
+    DdbioError,
+    InternalError,
+    Stopped,
+    UsageError,
+)
+from ddbio.units import ChunkUnit, Cursor, SegmentUnit, SliceUnit, Tally, Unit, UnitReport
 
 GO_ON = "run the same command again to go on from here"
 KEPT = "what is done is kept"
@@ -114,24 +123,44 @@ def _resumable(error: DdbioError) -> DdbioError:
     return error.reworded(error.message, f"{error.hint}; {advice}" if error.hint else advice)
 
 
-def verdict(accounts: Accounts, units: int, *, stopped: bool, partly_planned: bool = False) -> DdbioError | None:
+def verdict(
+    accounts: Accounts, units: Sequence[Unit], *, stopped: bool, partly_planned: bool = False
+) -> DdbioError | None:
     """Why a job is not complete after a run; None when it is.
 
-    units: how many were planned. partly_planned: there would have been more.
+    units: those that were planned. partly_planned: there would have been more.
     """
     aborted = next((error for error in accounts.failed.values() if isinstance(error, AbortError)), None)
     if aborted is not None:
         return aborted
-    unfinished = partly_planned or len(accounts.settled) < units
+    unfinished = partly_planned or len(accounts.settled) < len(units)
     if stopped and unfinished:
         return Stopped(
-            f"stopped after {len(accounts.settled):,} of {'more than ' * partly_planned}{units:,} units of work",
+            f"stopped after {_extent(accounts, units, partly_planned=partly_planned)}",
             "what was in flight is settled",
         )
     if accounts.failed:
-        first = next(iter(accounts.failed.values()))
-        more = f" (and {len(accounts.failed) - 1:,} more units of work failed)" if len(accounts.failed) > 1 else ""
+        faults = [error for error in accounts.failed.values() if isinstance(error, InternalError)]
+        first = next(iter(faults or accounts.failed.values()))  # one of ours decides on the exit code
+        others = len(accounts.failed) - 1
+        more = f" (and {others:,} more failure{'s' * (others != 1)} of the kind in the report)" if others else ""
         return first.reworded(first.message + more, first.hint)
     if unfinished:
-        return AbortError(f"{units - len(accounts.settled):,} units of work were not done")
+        return AbortError(f"the work ended after {_extent(accounts, units, partly_planned=partly_planned)}")
     return None
+
+
+def _extent(accounts: Accounts, units: Sequence[Unit], *, partly_planned: bool) -> str:
+    """How much of a job is done, in words that a user has for it."""
+    if any(isinstance(unit, SegmentUnit) for unit in units):
+        return f"{len(accounts.settled):,} of {len(units):,} segments"
+    total = sum(map(_source_bytes, units))
+    if partly_planned or not total:
+        return f"{accounts.total.read:,} records"
+    return f"{min(accounts.total.bytes / total, 1.0):.0%} of the source"
+
+
+def _source_bytes(unit: Unit) -> int:
+    if isinstance(unit, SliceUnit):
+        return unit.stop - unit.start
+    return unit.bytes if isinstance(unit, ChunkUnit) else 0

@@ -143,7 +143,9 @@ class Journal:
         """The units of the plan that are not done, to be gone on with from their cursors."""
         if plan.complete:
             if self.noted("units", len(plan.units)) != len(plan.units) and self._settled_anything():
-                raise UsageError("the unfinished job was cut into units of work by another version of ddbio", FRESH)
+                raise UsageError(
+                    "the unfinished job was begun by another version of ddbio, which divided it otherwise", FRESH
+                )
             self.note(units=len(plan.units))
         return Remainder(plan, self._go_on)
 

@@ -174,7 +174,8 @@ class Pacer:
             if self._capped and (unused < 0 or not in_vain):
                 self._allowance[budget] += unused
             self._consumed[budget] += consumed[budget] if answered else 0.0
-        if now_s - self._told_s > TELL_EVERY_S:
+        # What was consumed before a request that nobody answered is no progress at the time of its timeout.
+        if answered and now_s - self._told_s > TELL_EVERY_S:
             self._tell(self._nothing)
         if self._room is not None and not self._room.done():
             self._room.set_result(None)

@@ -211,6 +211,7 @@ def transfer_options(given: argparse.Namespace) -> dict[str, Any]:
             s3_endpoint_url=given.s3_endpoint_url,
             s3_put_args=s3_put_args(given),
             s3_call_args=_given(given, ("RequestPayer", "ExpectedBucketOwner")),
+            longest_wait_s=given.give_up_after,
         ),
         "processes": given.processes,
         "capacity": given.capacity,

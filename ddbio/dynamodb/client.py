@@ -34,6 +34,8 @@ BACKOFF_BASE_S = 0.05  # DynamoDB answers in single milliseconds: this is "soon"
 BACKOFF_LIMIT_S = 10.0
 DEFAULT_GIVE_UP_AFTER_S = 600.0
 NEW_TABLE_PATIENCE_S = 60.0
+SHORTEST_TIMEOUT_S = 2.0  # for the last attempt before the job gives up
+TELL_AFTER_S = 5.0  # without success; a single failure is no news
 
 
 def backoff_s(attempt: int, draw: Callable[[], float] = random.random) -> float:
@@ -64,7 +66,8 @@ class DataClient:
 
     tally: where requests, units, throttles and retries are counted; the lane reads and resets it.
     table: what the requests are about, for messages.
-    say: takes a sentence for the user about why the table throttles.
+    say: takes a sentence for the user about why the table throttles. trouble: takes the reason of a failure, while
+        nothing of the job succeeds.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class DataClient:
         self._pacer = pacer
         self._sleep = sleep
         self._say = say
+        self.trouble: Callable[[str], None] = lambda reason: None
         self._table = table
         self._awaited = awaited or Awaited()
         self._policy = policy
@@ -109,6 +113,8 @@ class DataClient:
         may_be_applied = False
         while True:
             claim = await self._pacer.acquire(estimate)
+            if self._failing_since_s is None:
+                self._failing_since_s = self._clock()  # a request that is never answered fails from its start on
             self.tally.requests += 1
             try:
                 reply = await self._attempt_once(operation, body)
@@ -128,13 +134,15 @@ class DataClient:
                 await self.pause(str(failure), failure.hint)
             else:
                 left_over = operation.left_over(reply)
-                told = operation.consumed(reply)
-                if told is None:
+                reported = operation.consumed(reply)
+                if reported is None:
                     self.tally.estimated += sum(estimate)
-                self.consumed = told or estimate
+                self.consumed = reported or estimate
                 if not left_over:  # else: 200, but perhaps nothing was done; see `left_unprocessed`
                     self._succeeded()
-                self._pacer.settle(claim, self.consumed, in_vain=left_over)
+                # An answer that leaves items over and does not say what it consumed is no sign of progress.
+                answered = bool(reported) or not left_over
+                self._pacer.settle(claim, self.consumed, in_vain=left_over, answered=answered)
                 self.tally.units += sum(self.consumed)
                 return reply
 
@@ -143,13 +151,18 @@ class DataClient:
         now_s = self._clock()
         if self._failing_since_s is None:
             self._failing_since_s = now_s
-        elif now_s - max(self._failing_since_s, self._pacer.progress_s()) > self._policy.give_up_after_s:
+        failing_s = now_s - max(self._failing_since_s, self._pacer.progress_s())
+        left_s = self._policy.give_up_after_s - failing_s
+        if failing_s > TELL_AFTER_S:
+            self.trouble(reason)
+        if left_s <= 0:
             raise AbortError(
                 f"no request succeeded for {self._policy.give_up_after_s:.0f} s ({reason})",
                 hint or "run the same command again when the service answers",
             )
-        wait_s = backoff_s(self._attempt)
+        wait_s = min(backoff_s(self._attempt), left_s)
         self._attempt += 1
+        self._connection.hurry(max(left_s - wait_s, SHORTEST_TIMEOUT_S))
         await self._sleep(wait_s)
 
     def left_unprocessed(self, count: int, sent: int) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ddbio.credentials import Keys
+from ddbio.credentials import Keys, check_keys
 from ddbio.errors import UsageError, on_one_line
 from ddbio.redaction import remember
 
@@ -55,14 +55,16 @@ class KeySource:
         """
         with _explained(self._profile):
             frozen = self._credentials.get_frozen_credentials()
-        remember(frozen.secret_key, frozen.token)
-        return Keys(
+        remember(frozen.access_key, frozen.secret_key, frozen.token)
+        keys = Keys(
             frozen.access_key,
             frozen.secret_key,
             frozen.token,
             ends=getattr(self._credentials, "_expiry_time", None),
             renewal_failure="" if self._failure is None else explain(self._failure, self._profile).message,
         )
+        check_keys(keys, str(self._credentials.method), self._profile)
+        return keys
 
     def _watch_renewals(self, credentials: Any) -> None:
         """botocore swallows a failure while the keys are good for some minutes more, and the user should know."""

@@ -28,7 +28,8 @@ from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.table import TableArn, TableInfo, check_table_name, region_of_arns
 from ddbio.dynamodb.wire import Connection, Endpoint
 from ddbio.errors import DdbioError, TransferError, UsageError
-from ddbio.options import AwsSettings
+from ddbio.options import AwsSettings, patience
+from ddbio.redaction import hide
 from ddbio.tls import configured_bundle
 
 if TYPE_CHECKING:
@@ -66,8 +67,13 @@ class DataPlane:
         ssl_context, addresses = endpoint.ssl_context(), Addresses()
 
         def new_client() -> DataClient:
-            connection = Connection(endpoint, ssl_context, timeout_s=self.request_timeout_s, addresses=addresses)
-            return DataClient(
+            connection = Connection(
+                endpoint,
+                ssl_context,
+                timeout_s=min(self.request_timeout_s, self.policy.give_up_after_s),
+                addresses=addresses,
+            )
+            client = DataClient(
                 connection,
                 signer,
                 context.pacer,
@@ -77,6 +83,8 @@ class DataPlane:
                 awaited=context.awaited,
                 policy=self.policy,
             )
+            client.trouble = context.trouble
+            return client
 
         return new_client
 
@@ -105,9 +113,7 @@ class Session:
                 "dynamodb",
                 endpoint_url=settings.endpoint_url,
                 config=Config(
-                    retries={"mode": "standard", "total_max_attempts": 4},
-                    connect_timeout=_CONTROL_PLANE_TIMEOUT_S,
-                    read_timeout=_CONTROL_PLANE_TIMEOUT_S,
+                    **patience(settings.longest_wait_s, 4, _CONTROL_PLANE_TIMEOUT_S, _CONTROL_PLANE_TIMEOUT_S),
                     user_agent_extra=f"ddbio/{__version__}",
                 ),
             )
@@ -266,7 +272,9 @@ def _translated(what: str) -> Iterator[None]:
     except botocore.EndpointConnectionError as exc:
         raise TransferError(f"{what}: {exc}", "check --region, --endpoint-url and the network") from None
     except ValueError as exc:  # also botocore's InvalidRegionError: no request was made of such settings
-        raise UsageError(f"{what}: {exc}", "check --region, and --endpoint-url: http(s)://host[:port]") from None
+        raise UsageError(
+            f"{what}: {hide(str(exc))}", "check --region, and --endpoint-url: http(s)://host[:port]"
+        ) from None
     except botocore.BotoCoreError as exc:
         raise TransferError(f"{what}: {exc}", "check --region, --endpoint-url and the network") from None
 

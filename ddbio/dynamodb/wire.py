@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import socket
 import ssl
 import weakref
@@ -134,6 +135,9 @@ class Connection(asyncio.BufferedProtocol):
         self._addresses = addresses or Addresses()
         self._ssl_context = ssl_context
         self._timeout_s = timeout_s
+        self._waits_s = timeout_s  # of the request under way
+        self._next_waits_s = math.inf
+        self._connect_timeout_s = min(CONNECT_TIMEOUT_S, timeout_s)
         self._request_line = "POST / HTTP/1.1\r\n"
         if endpoint.proxy_url is not None and not endpoint.tls:
             target = f"{endpoint.url.rstrip('/')}/"
@@ -169,9 +173,10 @@ class Connection(asyncio.BufferedProtocol):
         self._request_id = b""
         head = f"{self._request_line}{headers}Content-Length: {len(body)}\r\nAccept-Encoding: identity\r\n\r\n"
         self._transport.write(head.encode() + body)
-        self._due_s = loop.time() + self._timeout_s
+        self._waits_s, self._next_waits_s = min(self._timeout_s, self._next_waits_s), math.inf
+        self._due_s = loop.time() + self._waits_s
         if self._timer is None:
-            self._timer = loop.call_later(self._timeout_s, self._look_at_clock)
+            self._timer = loop.call_later(self._waits_s, self._look_at_clock)
         try:
             response: Response = await answer
             return response
@@ -179,6 +184,13 @@ class Connection(asyncio.BufferedProtocol):
             self._answer, self._used_s = None, loop.time()
             if not answer.done() or answer.cancelled():
                 self.close()  # abandoned half-way: whatever comes in would be taken for the next answer
+
+    def hurry(self, timeout_s: float) -> None:
+        """Let the next request wait no longer than this for its answer."""
+        self._next_waits_s = timeout_s
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def close(self) -> None:
         if self._transport is not None:
@@ -197,7 +209,7 @@ class Connection(asyncio.BufferedProtocol):
             sock, address = await self._addresses.connect(*via)
             await self._greet(sock, address)
         except asyncio.TimeoutError:
-            raise WireError("connect", f"no connection within {CONNECT_TIMEOUT_S:.0f} s", sent=False) from None
+            raise WireError("connect", f"no connection within {self._connect_timeout_s:.0f} s", sent=False) from None
         except proxy.ProxyError as exc:
             raise WireError("proxy", str(exc), sent=False, hint=exc.hint) from None
         except ssl.SSLCertVerificationError as exc:
@@ -212,7 +224,7 @@ class Connection(asyncio.BufferedProtocol):
     async def _greet(self, sock: socket.socket, address: Address) -> None:
         """Tunnel and TLS. An address that accepts connections and fails at these is avoided like a dead one."""
         try:
-            await asyncio.wait_for(self._open(sock), CONNECT_TIMEOUT_S)
+            await asyncio.wait_for(self._open(sock), min(self._connect_timeout_s, self._next_waits_s))
         except (asyncio.TimeoutError, OSError):
             self._addresses.avoid(address)
             raise
@@ -337,7 +349,7 @@ class Connection(asyncio.BufferedProtocol):
         if left_s > 0:
             self._timer = loop.call_later(left_s, self._look_at_clock)
         else:
-            self._fail("timeout", f"no complete answer within {self._timeout_s:.0f} s")
+            self._fail("timeout", f"no complete answer within {self._waits_s:.0f} s")
 
     def _fail(self, kind: str, detail: str) -> None:
         self.close()

@@ -34,6 +34,7 @@ async def run_lanes(job: Job, context: WorkerContext, next_unit: NextUnit) -> No
 class _Lanes:
     def __init__(self, job: Job, context: WorkerContext, next_unit: NextUnit) -> None:
         self._work = job.open(context)
+        context.opened()
         self._most = job.lanes
         self._context = context
         self._next_unit = next_unit

@@ -34,11 +34,22 @@ from typing import Any
 from ddbio.cap.governor import Governor
 from ddbio.credentials import Keys, NewestKeys
 from ddbio.engines.engine import HUNGRY_S, Events, StopFlag
-from ddbio.engines.pool_worker import PARENT_DECIDES, Begun, Crashed, Finish, Stop, WorkerArguments, worker_main
+from ddbio.engines.pool_worker import (
+    PARENT_DECIDES,
+    Begun,
+    Crashed,
+    Finish,
+    Opened,
+    Refused,
+    Stop,
+    WorkerArguments,
+    worker_main,
+)
 from ddbio.engines.recorder import Recorder
 from ddbio.engines.worker import Job
-from ddbio.errors import PermanentAbortError, PermanentError, UsageError
-from ddbio.units import Cursor, Event, Lull, Notice, Tally, Unit, UnitReport
+from ddbio.errors import InternalError, PermanentAbortError, PermanentError, UsageError
+from ddbio.redaction import hide
+from ddbio.units import Cursor, Event, Lull, Notice, Tally, Tick, Trouble, Unit, UnitReport
 
 DEATHS_OF_A_UNIT = 3
 DEATHS_IN_VAIN = 6  # in a row, without any unit of the job getting further: something is wrong with all of them
@@ -67,7 +78,8 @@ class _Worker:
     pipe: Connection
     in_hand: dict[int, _InHand] = field(default_factory=dict)
     begun: int = 0  # of those
-    crash: str = ""  # what it said before it went down by itself
+    crash: InternalError | None = None  # the fault of ours by which it ended
+    opened: bool = False
     finishing: bool = False
 
 
@@ -120,6 +132,7 @@ class _Pool:
         self._deaths_in_vain = 0
         self._deaths_by = {True: 0, False: 0}  # by whether the worker was killed from outside
         self._most_in_hand = job.lanes + max(2, job.lanes // 4)
+        self._opens_together = getattr(job, "transform", None) is not None
         self._next_number = 0
         self._wanted = 1
         self._workers: list[_Worker] = []
@@ -148,6 +161,8 @@ class _Pool:
                 yield event
             if told:
                 yield Lull()
+            elif any(worker.in_hand for worker in self._workers):
+                yield Tick()
             yield from self._renew_keys()
             yield from self._obey_stop()
             if self._stop_sent_s is None:
@@ -178,9 +193,13 @@ class _Pool:
         elif isinstance(message, Begun):
             worker.in_hand[message.unit].begun = True
             worker.begun += 1
+        elif isinstance(message, Opened):
+            worker.opened = True
+        elif isinstance(message, Refused):
+            raise message.error
         elif isinstance(message, Crashed):
-            worker.crash = message.text
-        elif isinstance(message, Notice):
+            worker.crash = message.error
+        elif isinstance(message, Notice | Trouble):
             yield message
 
     def _note_progress(self, worker: _Worker, report: UnitReport) -> None:
@@ -201,6 +220,8 @@ class _Pool:
     def _hand_out(self) -> None:
         """Give units to whoever has the fewest, until all have enough; suspects to idle workers, each alone."""
         self._hungry = False
+        if not self._all_open():
+            return
         while (worker := self._with_room()) is not None:
             unit = self._returned.popleft() if self._returned else self._next_planned()
             if unit is None:
@@ -209,6 +230,13 @@ class _Pool:
         for worker in self._workers:
             if self._suspects and not worker.in_hand and not worker.finishing:
                 self._give(worker, self._suspects.popleft())
+
+    def _all_open(self) -> bool:
+        """Whether work may begin: a job with code of the user's is first opened by every worker, so that if one of
+        them refuses, nothing was moved."""
+        if self._opens_together and all(worker.opened for worker in self._workers):
+            self._opens_together = False
+        return not self._opens_together
 
     def _next_planned(self) -> Unit | None:
         """The next unit of the plan, if there is one at the moment."""
@@ -288,7 +316,7 @@ class _Pool:
         self._check_deaths(worker)
         self._deaths_in_vain += 1
         if self._deaths_in_vain >= max(DEATHS_IN_VAIN, 3 * len(self._workers)):
-            raise PermanentAbortError(
+            raise worker.crash or PermanentAbortError(
                 f"{self._deaths_in_vain} workers in a row ended without getting any further: the last one "
                 f"{_how_it_ended(worker)}",
                 "if memory is short, use fewer processes with -p",
@@ -303,7 +331,7 @@ class _Pool:
             cause = (
                 "if memory is short, use fewer processes with -p" if killed else "this is a fault of ddbio: report it"
             )
-            raise PermanentAbortError(
+            raise worker.crash or PermanentAbortError(
                 f"{self._deaths_by[killed]} workers of this run ended: the last one {_how_it_ended(worker)}", cause
             )
 
@@ -323,7 +351,7 @@ class _Pool:
                 queue = self._suspects if self._is_suspect(number) else self._returned
                 queue.append(replace(held.unit, cursor=held.cursor, before=held.tally))  # type: ignore[arg-type]
             else:
-                error = PermanentError(
+                error = worker.crash or PermanentError(
                     f"{held.unit.describe()} was given up: {DEATHS_OF_A_UNIT} workers died on it, "
                     f"the last one {_how_it_ended(worker)}",
                     "the rest of the job went on; if memory is short, use fewer processes with -p",
@@ -378,8 +406,8 @@ class _Pool:
 
 def _how_it_ended(worker: _Worker) -> str:
     code = worker.process.exitcode
-    if worker.crash:
-        return f"failed ({worker.crash})"
+    if worker.crash is not None:
+        return f"failed by an error in ddbio ({hide(worker.crash.message)})"
     if code is not None and code < 0:
         name = signal.Signals(-code).name
         return f"was killed by {name}" + (" (out of memory?)" if -code == signal.SIGKILL else "")

@@ -18,12 +18,14 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from typing import Any
 
 from ddbio.cap.governor import Governor
 from ddbio.credentials import Keys
 from ddbio.engines.lanes import run_lanes
 from ddbio.engines.recorder import Recorder, Seat
 from ddbio.engines.worker import Job, WorkerContext, new_event_loop
+from ddbio.errors import DdbioError, InternalError
 from ddbio.units import Event, Unit
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
@@ -64,10 +66,22 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class Crashed:
-    """Worker to parent, before it goes down by a fault of its own: what it was."""
+class Opened:
+    """Worker to parent: the job is open there."""
 
-    text: str
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Worker to parent, before it ends: why the job cannot be opened there, and so not at all."""
+
+    error: DdbioError
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """Worker to parent, before it ends by a fault of its own: what it was."""
+
+    error: InternalError
 
 
 def worker_main(pipe: Connection, arguments: WorkerArguments) -> None:
@@ -80,11 +94,19 @@ def worker_main(pipe: Connection, arguments: WorkerArguments) -> None:
     _keep_freed_memory()
     try:
         _PipeWorker(pipe, arguments).run()
-    except Exception as exc:  # a fault of ours: the parent names it, returns the units and goes on without us
-        if os.environ.get("DDBIO_DEBUG"):
-            traceback.print_exc()
-        _send(pipe, Crashed(f"{type(exc).__name__}: {exc}"))
+    except DdbioError as error:  # those of single units are reported by their lanes: this one is about the job
+        _send(pipe, Refused(error))
         os._exit(EXIT_CRASHED)
+    except BaseException as error:
+        _crash(pipe, error)
+
+
+def _crash(pipe: Connection, error: BaseException) -> None:
+    """End by a fault of ours: the parent names it, returns the units and continues without this worker."""
+    if os.environ.get("DDBIO_DEBUG"):
+        traceback.print_exception(error)
+    _send(pipe, Crashed(InternalError.of(error)))
+    os._exit(EXIT_CRASHED)
 
 
 def _name_process(title: str) -> None:
@@ -141,13 +163,21 @@ class _PipeWorker:
             keys=lambda: self._keys,
             report=self._report,
             share=1 / arguments.workers,
+            opened=lambda: _send(pipe, Opened()),
             seats=_seats(arguments),
         )
 
     def run(self) -> None:
         asyncio.set_event_loop(self._loop)
+        self._loop.set_exception_handler(self._callback_failed)
         threading.Thread(target=self._read_pipe, name="pipe", daemon=True).start()
         self._loop.run_until_complete(run_lanes(self._job, self._context, self._next_unit))
+
+    def _callback_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A callback that failed has left something undone; other complaints of the loop are about what is over."""
+        error = context.get("exception")
+        if "handle" in context and error is not None:
+            _crash(self._pipe, error)
 
     def _read_pipe(self) -> None:
         while True:
@@ -155,6 +185,9 @@ class _PipeWorker:
                 message = self._pipe.recv()
             except (EOFError, OSError):
                 os._exit(EXIT_PARENT_GONE)
+            except Exception as error:  # what came cannot be read: without this the worker would hear nothing more
+                self._loop.call_soon_threadsafe(_crash, self._pipe, error)
+                return
             self._loop.call_soon_threadsafe(self._take, message)
 
     def _take(self, message: object) -> None:

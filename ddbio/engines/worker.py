@@ -10,6 +10,7 @@ used. All that a lane needs of the world around it is in `WorkerContext`, suppli
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,10 +22,12 @@ from ddbio.cap.pacer import Pacer
 from ddbio.cap.page_pacer import PagePacer
 from ddbio.credentials import KeysProvider
 from ddbio.engines.recorder import Seat
-from ddbio.units import Event, Notice, Unit
+from ddbio.units import Event, Notice, Trouble, Unit
 
 REPORT_INTERVAL_S = 0.5  # how often a lane tells how far it is; without a recorder, what is repeated after a death
 RECORDED_INTERVAL_S = 1.0  # with one: only who watches the progress waits for it
+
+TROUBLE_EVERY_S = 1.0
 
 
 class StopRequested(Exception):  # noqa: N818 - control flow, not a fault
@@ -75,6 +78,7 @@ class WorkerContext:
     keys: the newest AWS keys the parent handed over.
     report: takes a report, or a notice for the user, to the parent; may be called from the event loop only.
     share: of the job's rate that this worker is expected to spend.
+    opened: called when the job is open here, before any unit is worked.
     seats: in the recorder, one for each lane; none where only reports count.
     """
 
@@ -84,10 +88,12 @@ class WorkerContext:
     sleep: Sleeper = field(default_factory=Sleeper)
     clock: Callable[[], float] = time.monotonic
     share: float = 1.0
+    opened: Callable[[], None] = lambda: None
     seats: Iterator[Seat] = field(default_factory=lambda: iter(()))
     pacer: Pacing = field(init=False)
     awaited: Awaited = field(default_factory=Awaited)
     _said: set[str] = field(default_factory=set)
+    _troubled_s: float = -math.inf
 
     def __post_init__(self) -> None:
         self.pacer = Pacer(self.governor, self.sleep, self.clock, share=self.share)
@@ -101,6 +107,12 @@ class WorkerContext:
         if sentence not in self._said:
             self._said.add(sentence)
             self.report(Notice(sentence))
+
+    def trouble(self, reason: str) -> None:
+        """Tell the parent why requests fail; many lanes may say so at once, one of them is heard."""
+        if self.clock() - self._troubled_s >= TROUBLE_EVERY_S:
+            self._troubled_s = self.clock()
+            self.report(Trouble(reason))
 
 
 class Lane(Protocol):

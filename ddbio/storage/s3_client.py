@@ -22,15 +22,13 @@ from botocore.session import Session
 
 from ddbio.credentials import KeysProvider
 from ddbio.errors import DdbioError, TransferError, UsageError
-from ddbio.options import AwsSettings
+from ddbio.options import AwsSettings, patience
 from ddbio.storage.s3_errors import fault_code, garbage, translate
 from ddbio.tls import CaBundle, configured_bundle
 
+_ATTEMPTS, _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 6, 10, 60
 _CONFIG = Config(
-    retries={"mode": "standard", "total_max_attempts": 6},
     max_pool_connections=64,  # one for each lane of a worker; more would queue, not fail
-    connect_timeout=10,
-    read_timeout=60,
     tcp_keepalive=True,  # NAT gateways forget a connection that idles between two parts
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
@@ -154,12 +152,16 @@ class S3Client:
 
 
 def _build(settings: AwsSettings, keys: KeysProvider | None) -> Any:
+    timeouts = patience(settings.longest_wait_s, _ATTEMPTS, _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S)
     try:
         session = Session(profile=settings.profile)
         if keys is not None:
             session.register_component("credential_provider", _KeysResolver(keys))
         client = session.create_client(
-            "s3", region_name=settings.region, endpoint_url=settings.s3_endpoint_url, config=_CONFIG
+            "s3",
+            region_name=settings.region,
+            endpoint_url=settings.s3_endpoint_url,
+            config=_CONFIG.merge(Config(**timeouts)),
         )
     except (BotoCoreError, ValueError) as error:  # a malformed endpoint is a bare ValueError
         raise UsageError(f"S3 cannot be used: {error}", "check the profile, region and endpoint") from error

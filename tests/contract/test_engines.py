@@ -19,11 +19,12 @@ from ddbio.credentials import Keys
 from ddbio.engines.engine import Engine, StopFlag, run_inline
 from ddbio.engines.pool import run_processes
 from ddbio.engines.recorder import Recorder
-from ddbio.errors import AbortError, TransferError
-from ddbio.units import Event, Notice, UnitReport
+from ddbio.errors import AbortError, InternalError, TransferError, UsageError
+from ddbio.units import Event, ImportCursor, Notice, UnitReport
 from tests.contract.toy_job import (
     ABORT,
     CRASH,
+    CRASH_LATE,
     DIE_ALWAYS,
     DIE_ONCE,
     FAIL,
@@ -56,10 +57,10 @@ def keys() -> Keys:
 
 
 def events(
-    engine: Engine, governor: SharedGovernor, folder: Path, *behaviours: int, step_s: float = 0.0
+    engine: Engine, governor: SharedGovernor, folder: Path, *behaviours: int, step_s: float = 0.0, size: int = 4
 ) -> Iterator[Event]:
     job = ToyJob(str(folder), step_s=step_s)
-    return engine(job, units(*behaviours), governor=governor, keys=keys, stop=StopFlag())
+    return engine(job, units(*behaviours, size=size), governor=governor, keys=keys, stop=StopFlag())
 
 
 def book(happened: list[Event]) -> Accounts:
@@ -173,10 +174,31 @@ def test_a_unit_that_kills_three_workers_is_given_up_by_name(governor: SharedGov
 
 
 def test_workers_that_only_ever_die_end_the_run(governor: SharedGovernor, tmp_path: Path) -> None:
-    with pytest.raises(
-        AbortError, match=r"in a row ended without getting any further.*RuntimeError: a fault of ours"
-    ):
+    with pytest.raises(InternalError, match="RuntimeError: a fault of ours") as raised:
         book(list(events(run_processes(2), governor, tmp_path, *[CRASH] * 40)))
+    assert "_act" in raised.value.trace
+    assert workers_of_this_test() == set()
+
+
+def test_a_fault_of_ours_in_one_unit_fails_that_unit_and_keeps_its_cursor(
+    governor: SharedGovernor, tmp_path: Path
+) -> None:
+    happened = list(events(run_processes(2), governor, tmp_path, WORK, WORK, CRASH_LATE, WORK))
+    (failed,) = [each for each in happened if isinstance(each, UnitReport) and each.error is not None]
+    assert (failed.unit, type(failed.error)) == (2, InternalError)
+    assert isinstance(failed.cursor, ImportCursor) and failed.cursor.offset == 2
+    done = {each.unit for each in happened if isinstance(each, UnitReport) and each.done}
+    assert done == {0, 1, 3}
+
+
+def test_a_job_that_one_worker_cannot_open_moves_nothing(governor: SharedGovernor, tmp_path: Path) -> None:
+    """The user's code may refuse in one worker alone: then none has begun."""
+    job = ToyJob(str(tmp_path), transform="refused by the third")
+    running = run_processes(3)(job, units(*[WORK] * 9), governor=governor, keys=keys, stop=StopFlag())
+    seen: list[Event] = []
+    with pytest.raises(UsageError, match="cannot be loaded"):
+        seen.extend(running)
+    assert not [each for each in seen if isinstance(each, UnitReport)]
     assert workers_of_this_test() == set()
 
 

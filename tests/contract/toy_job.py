@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ddbio.engines.worker import WorkerContext
-from ddbio.errors import AbortError, TransferError
+from ddbio.errors import AbortError, TransferError, UsageError
 from ddbio.storage import SourceFile
 from ddbio.units import ImportCursor, SliceUnit, Tally, Unit, UnitReport
 
-WORK, DIE_ONCE, DIE_ALWAYS, FAIL, ABORT, CRASH, RECORD, REPORT_THEN_RECORD, STUMBLE = range(9)
+WORK, DIE_ONCE, DIE_ALWAYS, FAIL, ABORT, CRASH, RECORD, REPORT_THEN_RECORD, STUMBLE, CRASH_LATE = range(10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class ToyJob:
     folder: str
     lanes: int = 3
     step_s: float = 0.0
+    transform: str | None = None  # one that the third worker to open the job cannot load
 
     def open(self, context: WorkerContext) -> ToyWork:
         return ToyWork(self, context)
@@ -31,6 +34,17 @@ class ToyWork:
     def __init__(self, job: ToyJob, context: WorkerContext) -> None:
         self.job = job
         self.context = context
+        if job.transform is not None:
+            self._refuse_third()
+
+    def _refuse_third(self) -> None:
+        for number in range(3):
+            with suppress(FileExistsError):
+                (Path(self.job.folder) / f"opened-{number}").touch(exist_ok=False)
+                if number == 2:
+                    time.sleep(0.3)  # the others could have done much meanwhile
+                    raise UsageError("--transform: it cannot be loaded")
+                return
 
     def lane(self) -> ToyLane:
         return ToyLane(self)
@@ -87,7 +101,7 @@ class ToyLane:
             raise TransferError(f"unit {number} cannot be worked")
         if behaviour == ABORT:
             raise AbortError("nothing can be worked")
-        if behaviour == CRASH:
+        if behaviour == CRASH or (behaviour == CRASH_LATE and step == 2):
             raise RuntimeError("a fault of ours")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ddbio.simulator import Simulator
-from tests.e2e.conftest import CHECKOUT, EXPORT, IMPORT, Commands, Run, assert_holds
+from tests.e2e.conftest import CHECKOUT, EXPORT, IMPORT, Commands, Completed, Run, assert_holds
 from tests.e2e.customize import patch_module, signal_on_import
 from tests.e2e.items import Item, plain_items
 
@@ -211,3 +211,102 @@ def test_an_unforeseen_exception_in_the_thread_that_changes_the_cap(
     del environment["PYTHONPATH"]
     assert run_import(*command).code == 0
     assert_holds(slow, "Orders", many)
+
+
+# --------------------------------------------------------------------------- keys that cannot be keys
+
+PARTS = {
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7",
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI",
+    "AWS_SESSION_TOKEN": "FwoGZXIvYXdzE",
+}
+
+
+def assert_nowhere(secrets: dict[str, str], done: Completed, *folders: Path) -> None:
+    """None of the secrets is in what was said, or in a file that was left."""
+    files = [
+        path for folder in folders for path in folder.rglob("*") if path.is_file() and path.name != "credentials"
+    ]
+    for text in [done.out.encode(), done.err.encode(), *(path.read_bytes() for path in files)]:
+        for secret in secrets.values():
+            assert secret.encode() not in text, text
+
+
+@pytest.mark.parametrize("bad", list(PARTS))
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", " ", " x", "\tx", "\u00a0"])
+def test_a_key_with_a_blank_or_a_line_end(
+    commands: Commands, simulator: Simulator, environment: Environment, tmp_path: Path, bad: str, end: str
+) -> None:
+    """Refused before the first request, by the name of the variable."""
+    environment.update(PARTS, DDBIO_DEBUG="1", **{bad: PARTS[bad] + end})
+    (tmp_path / "orders.json").write_text('{"id": "a"}\n')
+    places = (tmp_path, Path(environment["HOME"]), Path(environment["TMPDIR"]))
+    done = commands.run(IMPORT, "-t", "Orders", "-s", "orders.json", "--report", "r.json")
+    done.assert_one_line_error(2, f"{bad} has a blank, a line end or another character")
+    assert json.loads((tmp_path / "r.json").read_text())["exit_code"] == 2
+    assert_nowhere(PARTS, done, *places)
+    assert simulator.requests() == {}
+
+
+def test_a_key_of_a_profile_with_a_blank(
+    commands: Commands, simulator: Simulator, environment: Environment, tmp_path: Path
+) -> None:
+    for name in PARTS:
+        environment.pop(name, None)
+    environment["AWS_SHARED_CREDENTIALS_FILE"] = str(tmp_path / "credentials")
+    for bad in PARTS:
+        values = {name.lower(): PARTS[name] + (" x" if name == bad else "") for name in PARTS}
+        lines = [f"{name} = {value}" for name, value in values.items()]
+        (tmp_path / "credentials").write_text("\n".join(["[nightly]", *lines, ""]))
+        done = commands.run(EXPORT, "-t", "Orders", "-d", "out", "--profile", "nightly", "--report", "r.json")
+        done.assert_one_line_error(2, f'{bad.lower()} of the profile "nightly" has a blank')
+        assert_nowhere(PARTS, done, tmp_path, Path(environment["HOME"]))
+    assert simulator.requests() == {}
+
+
+# --------------------------------------------------------------------------- faults in a worker, and the user's code
+
+
+def test_an_unforeseen_exception_in_the_workers(
+    run_import: Run, simulator: Simulator, orders: list[Item], environment: Environment, tmp_path: Path
+) -> None:
+    """Everything else of the job is done; what the fault kept from being done is left for the same command."""
+    simulator.create_table("Orders", "id:S")
+    fault = """
+        class RecordReader(RecordReader):
+            def __init__(self, *arguments, **options):
+                raise LookupError("odd")
+    """
+    patch_module(environment, tmp_path / "custom", "ddbio.imports.reader", fault)
+    done = run_import("-t", "Orders", "-s", "orders.json", "-p", 2)
+    file = crash_file(environment)
+    assert (done.code, "Traceback" in done.err) == (70, False), done.err
+    assert (
+        f"DDBImport.py: internal error: LookupError: odd; please report it with {file}" in done.err.splitlines()[-1]
+    )
+    assert "failed by an error in ddbio (LookupError: odd)" in done.err
+    assert "in __init__" in file.read_text()
+    del environment["PYTHONPATH"]
+    assert run_import("-t", "Orders", "-s", "orders.json", "-p", 2).code == 0
+    assert_holds(simulator, "Orders", orders)
+
+
+def test_a_transform_that_ends_the_program(
+    run_import: Run, run_export: Run, simulator: Simulator, orders: list[Item], tmp_path: Path
+) -> None:
+    """As it is loaded, in the parent or only in a worker: nothing is moved. For an item: that is rejected."""
+    simulator.create_table("Orders", "id:S")
+    ends = "import sys, multiprocessing\n{when}sys.exit(0)\ndef f(item):\n    return item\n"
+    (tmp_path / "parent.py").write_text(ends.format(when=""))
+    (tmp_path / "worker.py").write_text(ends.format(when="if multiprocessing.parent_process(): "))
+    for name in ("parent", "worker"):
+        for run, rest in ((run_import, ("-s", "orders.json")), (run_export, ("-d", "out"))):
+            done = run("-t", "Orders", *rest, "-p", 2, "--transform", f"{name}.py:f")
+            done.assert_error(2, "--transform f:", f"{name}.py cannot be loaded: SystemExit: 0 (line 2)")
+        assert (simulator.table("Orders").item_count(), simulator.requests().get("BatchWriteItem", 0)) == (0, 0)
+    (tmp_path / "item.py").write_text(
+        "import sys\ndef f(item):\n    return item if item['n'] != 7 else sys.exit(0)\n"
+    )
+    done = run_import("-t", "Orders", "-s", "orders.json", "-p", 2, "--transform", "item.py:f")
+    assert (done.code, done.counts["written"], done.counts["rejected"]) == (1, 999, 1), done.err
+    assert "SystemExit: 0 (line 3 of item.py)" in (tmp_path / "orders.rejects.jsonl").read_text()

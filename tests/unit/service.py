@@ -72,6 +72,8 @@ class FakeConnection:
     act: Act
     closed: int = 0
 
+    def hurry(self, timeout_s: float) -> None: ...
+
     async def request(self, headers: str, body: bytes) -> Response:
         target = next(line.partition(": ")[2] for line in headers.split("\r\n") if line.startswith("X-Amz-Target"))
         answer = self.act(target.rpartition(".")[2], json.loads(body), len(body))

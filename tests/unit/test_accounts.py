@@ -8,13 +8,15 @@ from ddbio.books.accounts import Accounts, Result, outcome, verdict
 from ddbio.errors import (
     AbortError,
     DdbioError,
+    InternalError,
     PermanentAbortError,
     PermanentError,
     Stopped,
     TransferError,
     UsageError,
 )
-from ddbio.units import ExportCursor, ImportCursor, Tally, UnitReport
+from ddbio.storage import SourceFile
+from ddbio.units import ExportCursor, ImportCursor, SegmentUnit, SliceUnit, Tally, Unit, UnitReport
 from tests.unit.support import Clock
 
 AT_END = ImportCursor(100, 10)
@@ -57,7 +59,7 @@ def test_a_unit_is_settled_when_it_is_done_and_not_before() -> None:
 
 def test_a_segment_without_items_is_settled() -> None:
     accounts = books(UnitReport(0, ExportCursor(None, 0, None, 0), Tally(), done=True))
-    assert verdict(accounts, 1, stopped=False) is None
+    assert verdict(accounts, slices(1), stopped=False) is None
 
 
 def test_time_is_counted_from_the_beginning() -> None:
@@ -70,37 +72,58 @@ def test_time_is_counted_from_the_beginning() -> None:
 # --------------------------------------------------------------------------- the verdict
 
 
+def slices(number: int) -> list[Unit]:
+    """Units of 100 bytes each."""
+    return [SliceUnit(n, SourceFile("orders.json", 100 * number, ""), 100 * n, 100 * n + 100) for n in range(number)]
+
+
+def test_a_fault_of_ours_decides_on_the_exit_code() -> None:
+    fault = InternalError("ValueError: odd", "", "the trace", "a line")
+    error = verdict(books(failed(1, FAILURE), failed(0, fault)), slices(3), stopped=False)
+    assert isinstance(error, InternalError)
+    assert (error.exit_code, error.trace) == (70, "the trace")
+
+
 @pytest.mark.parametrize("stopped", [False, True])
 def test_a_run_of_which_every_unit_is_done_is_complete(stopped: bool) -> None:
-    assert verdict(books(done(0), done(1)), 2, stopped=stopped) is None
-    assert verdict(books(), 0, stopped=stopped) is None
+    assert verdict(books(done(0), done(1)), slices(2), stopped=stopped) is None
+    assert verdict(books(), [], stopped=stopped) is None
 
 
 def test_a_run_that_was_stopped_says_how_far_it_came() -> None:
-    assert verdict(books(done(0)), 1, stopped=False) is None
-    assert verdict(books(done(0)), 1, stopped=False, partly_planned=True) is not None
-    error = verdict(books(done(0)), 3, stopped=True)
+    assert verdict(books(done(0)), slices(1), stopped=False) is None
+    assert verdict(books(done(0)), slices(1), stopped=False, partly_planned=True) is not None
+    error = verdict(books(done(0)), slices(3), stopped=True)
     assert isinstance(error, Stopped)
-    assert error.message == "stopped after 1 of 3 units of work"
+    assert error.message == "stopped after 0% of the source"
+    segments = [SegmentUnit(number, number, 3) for number in range(3)]
+    error = verdict(books(done(0)), segments, stopped=True)
+    assert error is not None and error.message == "stopped after 1 of 3 segments"
+    accounts = books(done(0))
+    accounts.total.bytes, accounts.total.read = 150, 1234
+    error = verdict(accounts, slices(3), stopped=True)
+    assert error is not None and error.message == "stopped after 50% of the source"
+    error = verdict(accounts, slices(1), stopped=True, partly_planned=True)
+    assert isinstance(error, Stopped) and error.message == "stopped after 1,234 records"
     assert error.exit_code == 130
 
 
 def test_the_first_failure_is_named_and_the_others_are_counted() -> None:
-    error = verdict(books(failed(1, FAILURE)), 2, stopped=False)
+    error = verdict(books(failed(1, FAILURE)), slices(2), stopped=False)
     assert (type(error), str(error)) == (TransferError, "orders.json cannot be read; look at the disk")
-    error = verdict(books(failed(1, FAILURE), failed(0, TransferError("other")), done(2)), 3, stopped=False)
-    assert str(error) == "orders.json cannot be read (and 1 more units of work failed); look at the disk"
+    error = verdict(books(failed(1, FAILURE), failed(0, TransferError("other")), done(2)), slices(3), stopped=False)
+    assert str(error) == "orders.json cannot be read (and 1 more failure of the kind in the report); look at the disk"
 
 
 def test_an_abort_is_the_reason_whatever_else_happened() -> None:
-    assert verdict(books(failed(1, FAILURE), failed(0, ABORT)), 3, stopped=False) is ABORT
-    assert verdict(books(done(1), failed(0, ABORT)), 3, stopped=True) is ABORT
+    assert verdict(books(failed(1, FAILURE), failed(0, ABORT)), slices(3), stopped=False) is ABORT
+    assert verdict(books(done(1), failed(0, ABORT)), slices(3), stopped=True) is ABORT
 
 
 def test_units_nobody_reported_are_not_taken_for_done() -> None:
-    error = verdict(books(done(0)), 3, stopped=False)
+    error = verdict(books(done(0)), slices(3), stopped=False)
     assert error is not None
-    assert error.message == "2 units of work were not done"
+    assert error.message == "the work ended after 0% of the source"
     assert error.exit_code == 3
 
 
@@ -148,7 +171,7 @@ def test_only_a_failure_that_repeating_may_cure_advises_to_repeat(error: DdbioEr
 
 @pytest.mark.parametrize("kind", [PermanentError, PermanentAbortError])
 def test_the_verdict_keeps_what_repeating_cannot_cure(kind: type[DdbioError]) -> None:
-    error = verdict(books(failed(1, kind("no")), failed(2, kind("no"))), 3, stopped=False)
+    error = verdict(books(failed(1, kind("no")), failed(2, kind("no"))), slices(3), stopped=False)
     assert isinstance(error, kind)
     assert not error.repeatable
 

@@ -450,6 +450,50 @@ def test_an_answer_that_left_everything_undone_is_no_success(
         run(keep_sending())
 
 
+def test_a_request_that_is_never_answered_fails_from_its_start_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No timeout and no pause outlasts the patience by more than two seconds."""
+    monkeypatch.setattr("ddbio.dynamodb.client.backoff_s", lambda attempt: 10.0)
+    for patience_s in (5.0, 31.0, 60.0):
+        lane = Lane(*[cut()] * 9, give_up_after_s=patience_s)
+        began_s, waits = lane.clock.now_s, [min(30.0, patience_s)]
+        monkeypatch.setattr(lane.connection, "hurry", lambda timeout_s, waits=waits: waits.append(timeout_s))
+        attempt = lane.client._attempt_once
+
+        async def slow(operation: Any, body: bytes, attempt: Any = attempt, lane: Lane = lane, w: Any = waits) -> Any:
+            lane.clock.now_s += min(30.0, w[-1])
+            return await attempt(operation, body)
+
+        monkeypatch.setattr(lane.client, "_attempt_once", slow)
+        with pytest.raises(AbortError, match=f"no request succeeded for {patience_s:.0f} s"):
+            lane.call()
+        assert patience_s <= lane.clock.now_s - began_s <= patience_s + 2.0
+
+
+def test_all_left_over_and_no_word_of_consumption_is_no_progress() -> None:
+    """Else a table that takes nothing would be asked for ever."""
+    unprocessed = {"Orders": [{"PutRequest": {"Item": {"id": {"S": "a"}}}}]}
+    lane = Lane(reply(UnprocessedItems=unprocessed))
+    answered: list[bool] = []
+    settle = lane.client._pacer.settle
+
+    def noting(*arguments: Any, answered_so: list[bool] = answered, **options: Any) -> None:
+        answered_so.append(options.get("answered", True))
+        settle(*arguments, **options)
+
+    lane.client._pacer.settle = noting  # type: ignore[method-assign]
+    run(lane.client.call(batch_write_operation(BUDGETS), b"{}", ESTIMATE))
+    assert answered == [False]
+
+
+def test_trouble_is_told_when_nothing_succeeds_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ddbio.dynamodb.client.backoff_s", lambda attempt: 2.0)
+    lane = Lane(*[refusal("ThrottlingException", "slow down")] * 6, DONE)
+    told: list[str] = []
+    lane.client.trouble = told.append
+    lane.call()
+    assert told == ["ThrottlingException: slow down"] * 3  # of six, those after more than 5 s
+
+
 def test_a_success_in_between_begins_the_count_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ddbio.dynamodb.client.backoff_s", lambda attempt: 25.0)
     lane = Lane(cut(), cut(), DONE, cut(), cut(), DONE, give_up_after_s=60)

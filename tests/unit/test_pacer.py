@@ -209,3 +209,22 @@ def test_unprocessed_items_soon_after_others_or_after_throttling_cut_the_rate(be
     (rate,) = governor.rates()
     pacer.left_unprocessed()
     assert governor.rates()[0] < rate
+
+
+def test_consumption_that_is_reported_with_a_timeout_is_no_progress_at_that_time() -> None:
+    """Else a service that hangs would be waited for twice as long as was asked for."""
+    clock = Clock()
+    governor = LocalGovernor(UNCAPPED, clock=clock)
+    pacer = Pacer(governor, clock.sleep, clock)
+
+    async def story() -> None:
+        claim = await pacer.acquire((5.0,))
+        clock.now_s += 0.01
+        pacer.settle(claim, (5.0,))
+        claim = await pacer.acquire((5.0,))
+        clock.now_s += 30.0
+        pacer.settle(claim, (5.0,), answered=False)
+
+    began_s = clock.now_s
+    asyncio.run(story())
+    assert governor.progress_s() <= began_s + 0.01

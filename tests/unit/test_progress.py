@@ -7,7 +7,7 @@ import pytest
 from ddbio.books.accounts import Result
 from ddbio.cap.caps import Cap
 from ddbio.cli.arguments import consumption
-from ddbio.progress import LINE_EVERY_S, LogProgress
+from ddbio.progress import LINE_EVERY_S, WINDOW_S, LogProgress, line_of
 from ddbio.units import Tally
 from tests.unit.support import Clock
 
@@ -74,3 +74,51 @@ def test_units_that_the_service_did_not_report_are_called_estimated() -> None:
         "about 2.0 WCU/s (cap 10)"
     )
     assert "about" not in consumption(Result(Tally(units=40.0), 20.0, None), cap)
+
+
+def test_the_rates_are_those_of_the_last_seconds() -> None:
+    """A run that was fast for an hour and is slow now is slow; so is the time that it says is left."""
+    log = Log()
+    log.start(1_000_000, "items", float("inf"))
+    tally = Tally()
+    for speed, seconds in ((1000, 100), (10, 40)):
+        for _ in range(seconds):
+            tally.read += speed
+            tally.units += speed / 2
+            log.after(1.0, speed, tally)
+    assert WINDOW_S == 10.0
+    assert log.lines[4] == "10% done: 100,000 items, 1,000 items/s, 500 units/s, 0:15:00 left"
+    assert log.lines[-1] == "10% done: 100,400 items, 10 items/s, 5 units/s, 1 day, 0:59:20 left"
+
+
+def test_the_cap_is_the_one_in_force() -> None:
+    log = Log()
+    log.start(0, "items", 500.0)
+    log.cap_in_force(320.0)
+    log.after(20.0, 100, Tally(read=100, units=6000.0))
+    assert log.lines == ["100 items, 5 items/s, 300 of 320 units/s"]
+
+
+PARTS = {
+    "share": "42%",
+    "amount": "1,234.5 of 2,939.3 MB",
+    "item rate": "12,345 items/s",
+    "unit rate": "9,876 of 10,000 units/s",
+    "rejected": "12 rejected",
+    "throttled": "345 throttled",
+    "left": "0:12:34 left",
+}
+
+
+@pytest.mark.parametrize("columns", range(1, 140))
+def test_a_bar_has_whole_parts_that_fit(columns: int) -> None:
+    line = line_of(PARTS, columns)
+    assert len(line) <= columns
+    assert set(filter(None, line.split(", "))) <= {*", ".join(PARTS.values()).split(", ")}
+
+
+def test_a_bar_of_60_columns_says_what_matters() -> None:
+    assert line_of(PARTS, 59) == "42%, 12,345 items/s, 9,876 of 10,000 units/s, 0:12:34 left"
+    assert line_of(PARTS, 200) == ", ".join(
+        PARTS[name] for name in ("share", "amount", "item rate", "unit rate", "rejected", "throttled", "left")
+    )

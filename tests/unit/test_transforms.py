@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,73 @@ def function(folder: Path, body: str, name: str = "shape") -> str:
     path = folder / f"{name}.py"
     path.write_text(f"from decimal import Decimal\n\ndef {name}(item):\n    {body}\n")
     return f"{path}:{name}"
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("import sys; sys.exit(0)", "cannot be loaded: SystemExit: 0 (line 1)"),
+        ("raise SystemExit", "cannot be loaded: SystemExit (line 1)"),
+        ("import os; os._exit(0)", "cannot be loaded: it ends the process (exit code 0)"),
+        ("import os; os.abort()", "cannot be loaded: it ends the process (signal 6)"),
+        ("raise KeyboardInterrupt", "cannot be loaded: KeyboardInterrupt (line 1)"),
+        ("raise GeneratorExit", "cannot be loaded: GeneratorExit"),
+        ("import asyncio; raise asyncio.CancelledError", "cannot be loaded: CancelledError"),
+        ("def again():\n    again()\nagain()", "cannot be loaded: RecursionError"),
+        ("import no_such_module", "cannot be loaded: ModuleNotFoundError"),
+        ("def (:", "cannot be loaded: SyntaxError"),
+        ("class Odd(Exception):\n    def __str__(self):\n        1 / 0\nraise Odd", "cannot be loaded: Odd (line 4)"),
+        ("def __getattr__(name):\n    raise SystemExit(name)", "cannot be loaded: SystemExit: "),
+        ("import sys; print('noise'); sys.stderr.write('noise')", "has no function 'f'"),
+        ("f = 1", "has no function 'f'"),
+    ],
+)
+def test_whatever_a_module_does_as_it_loads(tmp_path: Path, body: str, says: str) -> None:
+    path = tmp_path / "odd.py"
+    path.write_text(f"{body}\n")
+    with pytest.raises(UsageError) as refused:
+        transform_of(options(transform=f"{path}:f"))
+    assert says in str(refused.value) and str(path) in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_module_that_behaves_only_where_it_is_tried(tmp_path: Path) -> None:
+    path = tmp_path / "sly.py"
+    path.write_text("import sys\nif 'pytest' in sys.modules: sys.exit(0)\ndef f(item): return item\n")
+    with pytest.raises(UsageError, match=r"--transform f: .*sly.py cannot be loaded: SystemExit: 0 \(line 2\)"):
+        transform_of(options(transform=f"{path}:f"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "import sys; sys.exit(0)",
+        "raise GeneratorExit",
+        "import asyncio; raise asyncio.CancelledError",
+        "raise OSError",
+    ],
+)
+def test_an_item_that_the_function_ends_the_program_for_is_rejected(tmp_path: Path, body: str) -> None:
+    with pytest.raises(RecordError) as rejected:
+        made(transform=function(tmp_path, body))
+    assert rejected.value.code == "transform-failed" and "(line 4 of shape.py)" in rejected.value.message
+
+
+def test_an_interrupt_is_the_users_where_it_can_be(tmp_path: Path) -> None:
+    """Workers ignore SIGINT: what is raised there is the function's own."""
+    with pytest.raises(KeyboardInterrupt):
+        made(transform=function(tmp_path, "raise KeyboardInterrupt"))
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(RecordError, match="KeyboardInterrupt"):
+            made(transform=function(tmp_path, "raise KeyboardInterrupt", "other"))
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_value_that_fails_as_it_is_looked_at_rejects_the_item(tmp_path: Path) -> None:
+    body = "class Odd(dict):\n        def items(self): raise LookupError('odd')\n    return Odd(item)"
+    with pytest.raises(RecordError, match="LookupError: odd"):
+        made(transform=function(tmp_path, body))
 
 
 def test_nothing_asked_for_is_no_transform() -> None:
