@@ -75,6 +75,7 @@ IMPORT: Rules = {
     "--key": _CREATE,
     "--with-indexes": _CREATE,
     **dict.fromkeys(("--columns", "--delimiter", "--csv-types", "--infer-types", "--empty"), _CSV_SOURCE),
+    **dict.fromkeys(("--csv-null", "--csv-escape", "--keep-blanks"), _CSV_SOURCE),
     **dict.fromkeys(_S3_OBJECTS, _REJECTS_TO_S3),
     "--s3-endpoint-url": _IMPORT_USES_S3,
 }

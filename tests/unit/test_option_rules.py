@@ -51,6 +51,9 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--csv-types": (["a:N"], ["--format", "csv"]),
         "--infer-types": ([], ["--format", "csv"]),
         "--empty": (["null"], ["--format", "auto"]),
+        "--csv-null": (["NULL"], []),
+        "--csv-escape": (["\\"], []),
+        "--keep-blanks": ([], []),
         "--s3-sse": (["AES256"], ["--rejects", "s3://b/k"]),
         "--s3-sse-kms-key-id": (["k"], ["--rejects", "s3://b/k"]),
         "--s3-storage-class": (["GLACIER"], ["--rejects", "s3://b/k"]),
@@ -81,7 +84,16 @@ IN_VAIN = {
     "--compress": ["--format", "parquet"],
     **{
         option: ["--format", "json"]
-        for option in ("--columns", "--delimiter", "--csv-types", "--infer-types", "--empty")
+        for option in (
+            "--columns",
+            "--delimiter",
+            "--csv-types",
+            "--infer-types",
+            "--empty",
+            "--csv-null",
+            "--csv-escape",
+            "--keep-blanks",
+        )
     },
 }
 
@@ -115,7 +127,7 @@ def test_an_option_of_one_value_that_is_given_twice(name: str) -> None:
         "import": {"--source", "--table", "--rename", "--drop", "--set"},
         "export": {"--rename", "--drop", "--set"},
     }
-    values = {"int": "5", "positive_int": "5", "percent": "5%", "delimiter": ";", "types": "a:N"}
+    values = {"int": "5", "positive_int": "5", "percent": "5%", "delimiter": ";", "escape": "|", "types": "a:N"}
     for action in parser._actions:
         option = action.option_strings[-1]
         if action.nargs == 0:
