@@ -61,6 +61,7 @@ _PLACEHOLDERS = Rule(
 _CREATE = Rule(lambda given: given.create_table, "with --create-table", "add --create-table, or leave it out")
 
 _S3_OBJECTS = ("--s3-sse", "--s3-sse-kms-key-id", "--s3-storage-class", "--s3-acl")
+_S3_CALLS = ("--s3-request-payer", "--s3-expected-bucket-owner")
 _EVERY_RUN: Rules = dict.fromkeys(
     (
         *("--table", "--region", "--processes", "--capacity", "--format", "--profile", "--endpoint-url", "--lanes"),
@@ -77,7 +78,7 @@ IMPORT: Rules = {
     **dict.fromkeys(("--columns", "--delimiter", "--csv-types", "--infer-types", "--empty"), _CSV_SOURCE),
     **dict.fromkeys(("--csv-null", "--csv-escape", "--keep-blanks"), _CSV_SOURCE),
     **dict.fromkeys(_S3_OBJECTS, _REJECTS_TO_S3),
-    "--s3-endpoint-url": _IMPORT_USES_S3,
+    **dict.fromkeys(("--s3-endpoint-url", *_S3_CALLS), _IMPORT_USES_S3),
 }
 
 EXPORT: Rules = {
@@ -93,7 +94,7 @@ EXPORT: Rules = {
     "--names": _PLACEHOLDERS,
     "--seed": _needs("--sample"),
     **dict.fromkeys(_S3_OBJECTS, _EXPORT_TO_S3),
-    "--s3-endpoint-url": _EXPORT_TO_S3,
+    **dict.fromkeys(("--s3-endpoint-url", *_S3_CALLS), _EXPORT_TO_S3),
 }
 
 GENERATE: Rules = dict.fromkeys(("--count", "--file", "--dataset", "--format", "--keys", "--item-size", "--seed"))

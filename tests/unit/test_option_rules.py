@@ -59,6 +59,8 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--s3-storage-class": (["GLACIER"], ["--rejects", "s3://b/k"]),
         "--s3-acl": (["private"], ["--rejects", "s3://b/k"]),
         "--s3-endpoint-url": (["http://h"], ["-s", "s3://b/k"]),
+        "--s3-request-payer": (["requester"], ["-s", "s3://b/k"]),
+        "--s3-expected-bucket-owner": (["123456789012"], ["-s", "s3://b/k"]),
     },
     "export": {
         "--over-provisioned": ([], ["-c", "50%"]),
@@ -75,6 +77,8 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--s3-storage-class": (["GLACIER"], ["-d", "s3://b/k"]),
         "--s3-acl": (["private"], ["-d", "s3://b/k"]),
         "--s3-endpoint-url": (["http://h"], ["-d", "s3://b/k"]),
+        "--s3-request-payer": (["requester"], ["-d", "s3://b/k"]),
+        "--s3-expected-bucket-owner": (["123456789012"], ["-d", "s3://b/k"]),
     },
     "generate": {},
 }
@@ -127,7 +131,15 @@ def test_an_option_of_one_value_that_is_given_twice(name: str) -> None:
         "import": {"--source", "--table", "--rename", "--drop", "--set"},
         "export": {"--rename", "--drop", "--set"},
     }
-    values = {"int": "5", "positive_int": "5", "percent": "5%", "delimiter": ";", "escape": "|", "types": "a:N"}
+    values = {
+        "int": "5",
+        "positive_int": "5",
+        "percent": "5%",
+        "delimiter": ";",
+        "account_id": "123456789012",
+        "escape": "|",
+        "types": "a:N",
+    }
     for action in parser._actions:
         option = action.option_strings[-1]
         if action.nargs == 0:
