@@ -73,6 +73,8 @@ _TRANSFER: Rules = {**_EVERY_RUN, "--over-provisioned": _needs("--capacity")}
 IMPORT: Rules = {
     **_TRANSFER,
     **dict.fromkeys(("--source", "--mode", "--create-table", "--rejects", "--max-errors")),
+    **dict.fromkeys(("--allow-unfinished", "--no-verify")),
+    "--verify-checksums": Rule(lambda given: not given.no_verify, "without --no-verify", "leave out one of them"),
     "--key": _CREATE,
     "--with-indexes": _CREATE,
     **dict.fromkeys(("--columns", "--delimiter", "--csv-types", "--infer-types", "--empty"), _CSV_SOURCE),

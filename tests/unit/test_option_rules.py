@@ -54,6 +54,7 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--csv-null": (["NULL"], []),
         "--csv-escape": (["\\"], []),
         "--keep-blanks": ([], []),
+        "--verify-checksums": ([], []),
         "--s3-sse": (["AES256"], ["--rejects", "s3://b/k"]),
         "--s3-sse-kms-key-id": (["k"], ["--rejects", "s3://b/k"]),
         "--s3-storage-class": (["GLACIER"], ["--rejects", "s3://b/k"]),
@@ -86,6 +87,7 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
 IN_VAIN = {
     **{option: ["-d", "-"] for option in ("--size", "--if-exists")},
     "--compress": ["--format", "parquet"],
+    "--verify-checksums": ["--no-verify"],
     **{
         option: ["--format", "json"]
         for option in (
