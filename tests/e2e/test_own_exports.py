@@ -105,10 +105,11 @@ def damage_one(folder: Path) -> Path:
     return victim
 
 
-def join_two_lines(folder: Path) -> Path:
+def blank_one_line(folder: Path) -> Path:
     """The size stays, and a record is lost."""
     victim = data_files(folder)[1]
-    victim.write_bytes(victim.read_bytes().replace(b"\n", b" ", 1))
+    first, rest = victim.read_bytes().split(b"\n", 1)
+    victim.write_bytes(b" " * len(first) + b"\n" + rest)
     return victim
 
 
@@ -145,10 +146,10 @@ def test_another_number_of_items_than_the_manifest_says(
     simulator.create_table("Orders", "id:S").put_items(plain_items(300))
     simulator.create_table("Copy", "id:S")
     assert run_export("-t", "Orders", "-d", "out", "--segments", 4).code == 0
-    victim = join_two_lines(tmp_path / "out")
+    victim = blank_one_line(tmp_path / "out")
     run_import("-t", "Copy", "-s", "out").assert_error(3, victim.name, "items, and its manifest says", "--no-verify")
     run_import("-t", "Copy", "-s", "out").assert_error(3, victim.name)
-    assert run_import("-t", "Copy", "-s", "out", "--no-verify").code == 1
+    assert run_import("-t", "Copy", "-s", "out", "--no-verify").code == 0
 
 
 def test_the_place_of_an_unfinished_export(
