@@ -1,0 +1,28 @@
+"""What is mutated, which tests must notice, and which mutants may live."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Target(NamedTuple):
+    """module: its path. only: the class to mutate; empty for all of the module. tests: below tests/unit."""
+
+    module: str
+    tests: tuple[str, ...]
+    only: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.module}:{self.only}" if self.only else self.module
+
+
+TARGETS = (
+    Target("ddbio/imports/position.py", ("test_counters.py",)),
+    Target("ddbio/books/accounts.py", ("test_accounts.py",)),
+    Target("ddbio/engines/recorder.py", ("test_recorder.py", "test_counters.py")),
+    Target("ddbio/imports/estimates.py", ("test_estimates.py",)),
+    Target("ddbio/units.py", ("test_accounts.py", "test_counters.py"), only="Tally"),
+    Target("ddbio/transfer.py", ("test_effect_order.py",), only="_Books"),
+    Target("ddbio/exports/destination.py", ("test_effect_order.py", "test_destination.py"), only="Destination"),
+)
