@@ -1,7 +1,8 @@
 """Which certificates servers are verified against: botocore's rules, for the data plane and for S3 alike.
 
 In order: `AWS_CA_BUNDLE` or `ca_bundle` of the profile, `REQUESTS_CA_BUNDLE`, botocore's own bundle. A file that is
-missing or holds no certificates is an error: going without it would be another rule than the user's.
+missing or holds no certificates is an error: going without it would be another rule than the user's. So is a setting
+without a name in it: some versions of botocore take it for an order not to verify at all.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ class CaBundle(NamedTuple):
         except OSError as exc:
             self._refuse(exc.strerror or str(exc))
 
+    def check_name(self) -> None:
+        """Raises UsageError if the setting is blank."""
+        if not self.path.strip():
+            self._refuse("that is no name of a file")
+
     def _refuse(self, reason: str) -> None:
         raise UsageError(
             f'the CA bundle "{self.path}" cannot be used: {reason}',
@@ -36,12 +42,25 @@ class CaBundle(NamedTuple):
 
 
 def configured_bundle(core: Any) -> CaBundle | None:
-    """The bundle that a botocore session (`core`) verifies against; None for botocore's own."""
+    """The bundle that a botocore session (`core`) is to verify against; None for botocore's own.
+
+    Raises UsageError for a blank setting. Call it before the session makes any client: those of the providers of keys
+    take the same setting.
+    """
     path = core.get_config_variable("ca_bundle")
-    if path is not None:
-        return CaBundle(path, "AWS_CA_BUNDLE" if "AWS_CA_BUNDLE" in os.environ else "ca_bundle of the profile")
-    path = os.environ.get("REQUESTS_CA_BUNDLE")
-    return None if path is None else CaBundle(path, "REQUESTS_CA_BUNDLE")
+    setting = "AWS_CA_BUNDLE" if "AWS_CA_BUNDLE" in os.environ else "ca_bundle of the profile"
+    if path is None:
+        path, setting = os.environ.get("REQUESTS_CA_BUNDLE"), "REQUESTS_CA_BUNDLE"
+    if path is None:
+        return None
+    bundle = CaBundle(path, setting)
+    bundle.check_name()
+    return bundle
+
+
+def verify_argument(bundle: CaBundle | None) -> str | bool:
+    """`verify` of a client of botocore: never False, and never left to the environment."""
+    return True if bundle is None else bundle.path
 
 
 def verifying_context(ca_bundle: str | None) -> ssl.SSLContext:

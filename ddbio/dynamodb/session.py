@@ -30,7 +30,7 @@ from ddbio.dynamodb.wire import Connection, Endpoint
 from ddbio.errors import DdbioError, TransferError, UsageError
 from ddbio.options import AwsSettings, patience
 from ddbio.redaction import hide
-from ddbio.tls import configured_bundle
+from ddbio.tls import configured_bundle, verify_argument
 
 if TYPE_CHECKING:
     from ddbio.engines.worker import WorkerContext
@@ -107,11 +107,13 @@ class Session:
             region = region_of_arns(arns, settings.region) or os.environ.get("AWS_REGION")
             session = boto3.Session(profile_name=settings.profile, region_name=region)
             self._core = session._session  # boto3 has no public door to its botocore session
+            self._ca_bundle = configured_bundle(self._core)
             self._check_partitions(arns)
             self._key_source = KeySource(session)
             self._client = session.client(
                 "dynamodb",
                 endpoint_url=settings.endpoint_url,
+                verify=verify_argument(self._ca_bundle),
                 config=Config(
                     **patience(settings.longest_wait_s, 4, _CONTROL_PLANE_TIMEOUT_S, _CONTROL_PLANE_TIMEOUT_S),
                     user_agent_extra=f"ddbio/{__version__}",
@@ -145,7 +147,7 @@ class Session:
         and the proxy botocore would use."""
         from botocore.httpsession import get_cert_path
 
-        reached, bundle = self._reached[table.address], configured_bundle(self._core)
+        reached, bundle = self._reached[table.address], self._ca_bundle
         endpoint = Endpoint(
             url=reached.url,
             region=reached.region,
@@ -212,7 +214,7 @@ class Session:
         """Raises UsageError for an endpoint, a proxy or a CA bundle that the data plane cannot use."""
         check_endpoint_url(self.endpoint_url)
         proxy_of(self.endpoint_url)
-        bundle = configured_bundle(self._core)
+        bundle = self._ca_bundle
         if bundle is not None and self.endpoint_url.lower().startswith("https:"):
             bundle.check()
 

@@ -10,17 +10,17 @@ from ddbio.units import ImportCursor, ImportUnit, Tally
 class Position(msgspec.Struct, gc=False):
     """How far a lane is in its unit, and what was counted of it up to there, by whoever did it."""
 
-    offset: int = 0  # of the next record
-    lines: int = 0  # line ends before it, from the unit's start
-    read: int = 0
-    written: int = 0
-    rejected: int = 0
-    replaced: int = 0
-    skipped: int = 0
-    deleted: int = 0
-    blank: int = 0
-    added: int = 0
-    dropped: int = 0
+    offset: int  # of the next record
+    lines: int  # line ends before it, from the unit's start
+    read: int
+    written: int
+    rejected: int
+    replaced: int
+    skipped: int
+    deleted: int
+    blank: int
+    added: int
+    dropped: int
 
     @classmethod
     def of(cls, unit: ImportUnit) -> Position:

@@ -64,7 +64,8 @@ class ImportLane:
         self._unit: ImportUnit
         self._format: Format
         self._small_puts: SmallPuts
-        self._here = self._clean = Position()
+        self._here: Position
+        self._clean: Position
         self._reported = Tally()  # all that was counted of the unit up to the last report
         self._report_due_s = 0.0
         self._seat = next(work.context.seats, None)

@@ -24,7 +24,7 @@ from ddbio.credentials import KeysProvider
 from ddbio.errors import DdbioError, TransferError, UsageError
 from ddbio.options import AwsSettings, patience
 from ddbio.storage.s3_errors import fault_code, garbage, translate
-from ddbio.tls import CaBundle, configured_bundle
+from ddbio.tls import CaBundle, configured_bundle, verify_argument
 
 _ATTEMPTS, _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 6, 10, 60
 _CONFIG = Config(
@@ -155,18 +155,20 @@ def _build(settings: AwsSettings, keys: KeysProvider | None) -> Any:
     timeouts = patience(settings.longest_wait_s, _ATTEMPTS, _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S)
     try:
         session = Session(profile=settings.profile)
+        bundle = configured_bundle(session)
         if keys is not None:
             session.register_component("credential_provider", _KeysResolver(keys))
         client = session.create_client(
             "s3",
             region_name=settings.region,
             endpoint_url=settings.s3_endpoint_url,
+            verify=verify_argument(bundle),
             config=_CONFIG.merge(Config(**timeouts)),
         )
     except (BotoCoreError, ValueError) as error:  # a malformed endpoint is a bare ValueError
         raise UsageError(f"S3 cannot be used: {error}", "check the profile, region and endpoint") from error
     if client.meta.endpoint_url.lower().startswith("https:"):
-        _trust_tls(client, configured_bundle(session))
+        _trust_tls(client, bundle)
     return client
 
 

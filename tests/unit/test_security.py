@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ddbio.credentials import Keys
+from ddbio.dynamodb import session as session_module
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.wire import Endpoint
 from ddbio.errors import DdbioError, UsageError, on_one_line
@@ -20,9 +21,11 @@ from ddbio.imports.reject_place import choose_rejects_place
 from ddbio.options import AwsSettings
 from ddbio.simulator import Simulator
 from ddbio.simulator.__main__ import main
-from ddbio.storage import Storages
+from ddbio.storage import Storages, s3_client
 from ddbio.storage.local import LocalStorage
 from ddbio.storage.names import check_output_name
+from ddbio.storage.s3_client import S3Client
+from ddbio.tls import CaBundle
 from tests.unit.wiretap import TABLE, Wiretap
 
 PACKAGE = Path(__file__).parents[2] / "ddbio"
@@ -112,6 +115,37 @@ def test_no_setting_of_the_environment_turns_verification_off(
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert len(context.get_ca_certs()) > 50
     assert session._client._endpoint.http_session._verify is True
+
+
+@pytest.mark.parametrize("name", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+@pytest.mark.parametrize("value", ["", " "])
+def test_a_blank_ca_bundle_is_refused_before_anybody_is_asked(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch, aws_environment: dict[str, str]
+) -> None:
+    """Also if the endpoint is reached by http and needs none: the providers of keys ask STS and SSO by https. Some
+    versions of botocore take a blank setting for an order not to verify."""
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr(session_module, "KeySource", None)  # to ask for keys would be a TypeError
+    here = "http://127.0.0.1:9"
+    with pytest.raises(UsageError, match=f'the CA bundle "{value}" cannot be used: .*{name}'):
+        Session(AwsSettings(region="eu-west-1", endpoint_url=here))
+    with pytest.raises(UsageError, match=f'the CA bundle "{value}" cannot be used: .*{name}'):
+        S3Client(AwsSettings(region="eu-west-1", s3_endpoint_url=here), None)._built()
+
+
+@pytest.mark.parametrize("bundle", [None, CaBundle("/bundle.pem", "AWS_CA_BUNDLE")])
+def test_every_client_is_told_to_verify(
+    bundle: CaBundle | None, monkeypatch: pytest.MonkeyPatch, aws_environment: dict[str, str]
+) -> None:
+    """So that nothing that botocore reads elsewhere can turn it off."""
+    for module in (session_module, s3_client):
+        monkeypatch.setattr(module, "configured_bundle", lambda core: bundle)
+    monkeypatch.setattr(Session, "_check_endpoint", lambda self: None)
+    monkeypatch.setattr(s3_client, "_trust_tls", lambda client, bundle: None)
+    monkeypatch.setattr("botocore.endpoint.EndpointCreator._get_verify_value", lambda self, verify: verify)
+    aws = AwsSettings(region="eu-west-1")
+    for client in (Session(aws)._client, s3_client.S3Client(aws, None)._built()):
+        assert client._endpoint.http_session._verify == ("/bundle.pem" if bundle else True)
 
 
 def test_a_ca_bundle_that_cannot_be_read_is_no_reason_to_go_without() -> None:
