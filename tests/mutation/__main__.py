@@ -98,10 +98,12 @@ def _is_within(target: Target, mutation: Any) -> bool:
 
 
 def shown(diff: str) -> str:
-    """The lines of a diff, on one: `old -> new`."""
+    """The changed lines of a diff, without their comments, on one: `old -> new`."""
     lines = [line for line in diff.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
-    old, new = ("; ".join(line[1:].strip() for line in lines if line[0] == sign) for sign in "-+")
-    return f"{old} -> {new}"
+    old, new = (
+        "; ".join(line[1:].partition("  # ")[0].strip() for line in lines if line[0] == sign) for sign in "-+"
+    )
+    return f"{old} is swapped with its neighbour" if old == new else f"{old} -> {new}"
 
 
 class Work:
@@ -169,9 +171,8 @@ def judged(outcome: Outcome) -> int:
     unlisted = sorted(set(outcome.survivors) - listed)
     print("\n".join(["", *(unlisted or ["every survivor is listed in docs/testing.md"])]))
     left_out = f", {outcome.left_out} left out for lack of time" if outcome.left_out else ""
-    print(
-        f"{outcome.killed} mutants killed, {len(outcome.survivors)} survived, {len(unlisted)} of them unlisted{left_out}"
-    )
+    survived = f"{len(outcome.survivors)} survived, {len(unlisted)} of them unlisted"
+    print(f"{outcome.killed} mutants killed, {survived}{left_out}")
     return 1 if unlisted else 0
 
 

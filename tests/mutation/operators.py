@@ -44,6 +44,33 @@ def _kind(node: Any) -> str:
     return "store" if target.type == "atom_expr" else ""
 
 
+def _type(field: Any) -> str:
+    return str(field.children[0].children[1].children[1].get_code().strip())
+
+
+def _is_declared(node: Any) -> bool:
+    """Whether it is part of a decorator, the head of a class, or the call of `field`: how, not what."""
+    inner, parent = node, node.parent
+    while parent is not None:
+        if parent.type == "decorator" or (parent.type == "classdef" and inner is not parent.children[-1]):
+            return True
+        if parent.type == "atom_expr" and parent.get_first_leaf().value == "field":
+            return True
+        inner, parent = parent, parent.parent
+    return False
+
+
+def _of_code(operator: type[Operator]) -> type[Operator]:
+    """A mutation of cosmic-ray's that leaves declarations as they are."""
+
+    class OfCode(operator):  # type: ignore[misc, valid-type]
+        def mutation_positions(self, node: Any) -> Positions:
+            if not _is_declared(node):
+                yield from super().mutation_positions(node)
+
+    return OfCode
+
+
 class RemoveEffect(Operator):  # type: ignore[misc]
     """Leave out a statement that has an effect."""
 
@@ -52,9 +79,7 @@ class RemoveEffect(Operator):  # type: ignore[misc]
             yield node.children[0].start_pos, node.children[0].end_pos
 
     def mutate(self, node: Any, index: int) -> Any:
-        node.children[0] = parso.python.tree.Keyword(
-            "pass", node.children[0].start_pos, node.get_first_leaf().prefix
-        )
+        node.children[0] = parso.python.tree.Keyword("pass", node.children[0].start_pos, node.get_first_leaf().prefix)
         return node
 
     @classmethod
@@ -63,7 +88,7 @@ class RemoveEffect(Operator):  # type: ignore[misc]
 
 
 class SwapEffects(Operator):  # type: ignore[misc]
-    """Swap two adjoining statements that have effects, or two adjoining fields of a class."""
+    """Swap two adjoining statements that have effects, or two adjoining fields of the same type."""
 
     def mutation_positions(self, node: Any) -> Positions:
         for at in self._pairs(node):
@@ -81,8 +106,9 @@ class SwapEffects(Operator):  # type: ignore[misc]
     def _pairs(node: Any) -> Iterator[int]:
         lines = node.children if node.type in ("suite", "file_input") else []
         for at in range(len(lines) - 1):
-            kinds = {_kind(lines[at]), _kind(lines[at + 1])}
-            if kinds == {"field"} or kinds <= {"call", "change"}:
+            first, second = lines[at], lines[at + 1]
+            kinds = {_kind(first), _kind(second)}
+            if kinds <= {"call", "change"} or (kinds == {"field"} and _type(first) == _type(second)):
                 yield at
 
     @classmethod
@@ -100,5 +126,5 @@ class Mutations:
         return iter((*_OURS, *_OF_COSMIC_RAY))
 
     def __getitem__(self, name: str) -> type[Operator]:
-        found: type[Operator] = _OURS[name] if name in _OURS else OperatorProvider()[name]
+        found: type[Operator] = _OURS[name] if name in _OURS else _of_code(OperatorProvider()[name])
         return found
