@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -147,7 +146,7 @@ def _hint(error: Exception, profile: str) -> str:
     for kinds, hint in hints:
         if isinstance(error, kinds):
             return hint
-    if isinstance(error, subprocess.SubprocessError | ValueError | KeyError) or _is_of_process(error):
+    if isinstance(error, ValueError | KeyError) or _is_of_process(error):
         return f"run the credential_process of the {of_profile} by hand and see what it prints"
     return "renew the keys, or check --profile and the role of the instance"
 
