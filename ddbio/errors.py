@@ -2,7 +2,8 @@
 
     DdbioError                 a message for a person: what, where; and a hint: what to do next
      |- UsageError        2    the command as given cannot work: an option, a source, a table, a permission.
-     |                         Found before anything is moved; change the command or the setup.
+     |   |                     Found before anything is moved; change the command or the setup.
+     |   '- NotFoundError 2    what the command names is not there.
      |- TransferError     3    the work failed after it began, or the service could not be reached: run again.
      |   |- AbortError    3    nothing else of the run can succeed either (no answer for minutes): it ends.
      |   |- PermanentError 3   one unit fails however often it is tried: its source is damaged, a request is refused.
@@ -70,6 +71,10 @@ class UsageError(DdbioError):
 
     exit_code = EXIT_USAGE
     repeatable = False
+
+
+class NotFoundError(UsageError):
+    """A file, folder, object or bucket that is named is not there; not one that may not be looked at."""
 
 
 class TransferError(DdbioError):

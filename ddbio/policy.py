@@ -62,9 +62,12 @@ def _of_import(options: ImportOptions, scope: Scope) -> Iterator[dict[str, Any]]
     actions += ["dynamodb:PutItem"] if options.mode == "insert" else ["dynamodb:BatchWriteItem"]
     actions += ["dynamodb:CreateTable"] * options.create_table
     yield _allow("Table", actions, tables)
-    yield from _reading([_split(source) for source in options.sources if source.startswith("s3://")], scope)
-    if options.rejects is not None and options.rejects.startswith("s3://"):
-        yield from _writing(*_split(options.rejects), options, scope, "Rejects", ["s3:AbortMultipartUpload"])
+    sources = [_split(source) for source in options.sources if source.startswith("s3://")]
+    rejects = [_split(place) for place in [options.rejects or ""] if place.startswith("s3://")]
+    yield from _reading(sources, rejects, scope)
+    for bucket, key in rejects:
+        yield from _listing_uploads(bucket, scope)
+        yield from _writing(bucket, key, options, scope, "Rejects", ["s3:AbortMultipartUpload"])
 
 
 def _of_export(options: ExportOptions, scope: Scope) -> Iterator[dict[str, Any]]:
@@ -78,16 +81,17 @@ def _of_export(options: ExportOptions, scope: Scope) -> Iterator[dict[str, Any]]
         bucket, prefix = _split(options.destination)
         folder = f"{prefix.rstrip('/')}/" if prefix else ""
         yield from _listing([(bucket, folder)], scope)
-        if not _is_express(bucket):
-            # No condition on a prefix: this action has none.
-            yield _allow("ListUploads", ["s3:ListBucketMultipartUploads"], [scope.bucket(bucket)])
+        yield from _listing_uploads(bucket, scope)
         more = ["s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
         yield from _writing(bucket, f"{folder}*", options, scope, "Objects", more)
 
 
-def _reading(sources: list[tuple[str, str]], scope: Scope) -> Iterator[dict[str, Any]]:
+def _reading(
+    sources: list[tuple[str, str]], rejects: list[tuple[str, str]], scope: Scope
+) -> Iterator[dict[str, Any]]:
     places = list(dict.fromkeys((bucket, _before_glob(prefix)) for bucket, prefix in sources))
-    yield from _listing(places, scope)
+    folders = [(bucket, key.rpartition("/")[0] + "/" * ("/" in key)) for bucket, key in rejects]
+    yield from _listing([*places, *folders], scope)
     objects = [f"{scope.bucket(bucket)}/{prefix}*" for bucket, prefix in places if not _is_express(bucket)]
     if objects:
         yield _allow("Sources", ["s3:GetObject"], objects)
@@ -103,6 +107,12 @@ def _listing(places: list[tuple[str, str]], scope: Scope) -> Iterator[dict[str, 
         prefixes = [f"{prefix}*" for each, prefix in places if each == bucket]
         condition = {} if "*" in prefixes else {"Condition": {"StringLike": {"s3:prefix": prefixes}}}
         yield _allow(sid, ["s3:ListBucket"], [scope.bucket(bucket)], **condition)
+
+
+def _listing_uploads(bucket: str, scope: Scope) -> Iterator[dict[str, Any]]:
+    if not _is_express(bucket):
+        # No condition on a prefix: this action has none.
+        yield _allow("ListUploads", ["s3:ListBucketMultipartUploads"], [scope.bucket(bucket)])
 
 
 def _writing(

@@ -106,7 +106,7 @@ def upload(path: Path, uri: str, storages: Storages) -> None:
         finally:
             output.abort()
     except (OSError, DdbioError) as error:
-        said = error.message if isinstance(error, DdbioError) else error.strerror
+        said = str(error) if isinstance(error, DdbioError) else error.strerror
         raise TransferError(
             f'the rejects could not be uploaded to "{uri}": {said}',
             f"they are in {path}; run the same command again to try it once more",

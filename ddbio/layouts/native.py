@@ -19,14 +19,14 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import msgspec
 
-from ddbio.errors import UsageError
+from ddbio.errors import NotFoundError, UsageError
+from ddbio.layouts.own import find_file
 from ddbio.storage import SourceFile, Storages, absolute, join
 from ddbio.storage.names import has_magic, without_compression
 from ddbio.units import Expected
@@ -137,10 +137,7 @@ def _entries(folder: str, storages: Storages) -> Iterator[_Entry]:
 
 
 def _find(uri: str, storages: Storages) -> SourceFile | None:
-    files: list[SourceFile] = []
-    with suppress(UsageError):  # there is none
-        files = storages.of(uri).list_files(uri, ())
-    return files[0] if len(files) == 1 and files[0].uri.endswith(uri.rpartition("/")[2]) else None
+    return find_file(uri, storages.of(uri))
 
 
 def _read_verified(file: SourceFile, storages: Storages) -> bytes:
@@ -167,20 +164,25 @@ def _located(
 ) -> Iterator[tuple[SourceFile, Expected]]:
     """Each data file, as it is in the first place that has it."""
     listed: dict[str, dict[str, SourceFile]] = {}
+    refused: dict[str, UsageError] = {}  # places that may not be listed; a file may be in another
 
     def find(uri: str) -> SourceFile | None:
         parent = uri.rpartition("/")[0] + "/"
         if parent not in listed:
             listed[parent] = {}
-            with suppress(UsageError):  # no such place
+            try:
                 listed[parent] = {file.uri: file for file in storages.of(parent).list_files(parent, ("",))}
+            except NotFoundError:
+                pass
+            except UsageError as error:
+                refused[parent] = error
         return listed[parent].get(uri)
 
     for entry in entries:
         places = _places(entry.data_file_s3_key, folder, prefix)
         file = next(filter(None, map(find, places)), None)
         if file is None:
-            raise UsageError(
+            raise next(iter(refused.values()), None) or UsageError(
                 f'the data file "{entry.data_file_s3_key}" of the export "{folder}" is not there', _COPY_AGAIN
             )
         yield file, Expected(entry.md5_checksum, entry.item_count)

@@ -29,7 +29,7 @@ import msgspec
 import orjson
 
 from ddbio import __version__
-from ddbio.errors import UsageError
+from ddbio.errors import NotFoundError
 from ddbio.options import CSV_TYPES
 from ddbio.storage import SourceFile, Storage, join
 from ddbio.units import ExportedFile, Tally
@@ -180,9 +180,9 @@ class ColumnTypes:
 
 
 def find_file(uri: str, storage: Storage) -> SourceFile | None:
-    """The file or object of exactly this uri, if there is one."""
+    """The file or object of exactly this uri, if there is one. Raises UsageError if it may not be looked at."""
     files: list[SourceFile] = []
-    with suppress(UsageError):  # there is none
+    with suppress(NotFoundError):
         files = storage.list_files(uri, ())
     name = uri.rpartition("/")[2]
     return files[0] if len(files) == 1 and files[0].uri.endswith(f"/{name}") else None

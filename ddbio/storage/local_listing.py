@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
-from ddbio.errors import UsageError
+from ddbio.errors import NotFoundError, UsageError
 from ddbio.storage import SourceFile
 from ddbio.storage.names import (
     Glob,
@@ -176,12 +176,12 @@ def unreadable(path: Path, error: OSError) -> UsageError:
     """A UsageError that says why `path` cannot be read."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         what = "is a link to nothing" if path.is_symlink() else "does not exist"
-        return UsageError(f'"{path}" {what}', "check the path")
+        return NotFoundError(f'"{path}" {what}', "check the path")
     return UsageError(f'"{path}" cannot be read: {error.strerror or error}', "check its permissions")
 
 
-def _nothing_matched(path: Path, suffixes: tuple[str, ...]) -> UsageError:
+def _nothing_matched(path: Path, suffixes: tuple[str, ...]) -> NotFoundError:
     if path.is_dir():
         what = f'no file below "{path}" ends in {spoken_list(suffixes)}'
-        return UsageError(what, "name a file itself to take it whatever its name")
-    return UsageError(f'nothing matches "{path}"', "check the pattern; quote it so that the shell leaves it alone")
+        return NotFoundError(what, "name a file itself to take it whatever its name")
+    return NotFoundError(f'nothing matches "{path}"', "check the pattern; quote it so that the shell leaves it alone")

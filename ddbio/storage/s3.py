@@ -7,19 +7,19 @@ Listing, writing and the door to botocore have modules of their own: `s3_listing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 from botocore.exceptions import BotoCoreError
 
 from ddbio.credentials import KeysProvider
-from ddbio.errors import DdbioError, TransferError
+from ddbio.errors import DdbioError, TransferError, UsageError
 from ddbio.options import AwsSettings
 from ddbio.storage import SourceFile, join
 from ddbio.storage.names import PassedOver, check_output_name
 from ddbio.storage.s3_client import S3Client
-from ddbio.storage.s3_errors import changed, translate, upload_gone
+from ddbio.storage.s3_errors import changed, fault_code, translate, upload_gone
 from ddbio.storage.s3_listing import find_object, first_below, list_objects, sizes_below
 from ddbio.storage.s3_output import S3Output, part_bytes_for, put_object, reopen_output
 from ddbio.storage.s3_upload import MultipartUpload, list_uploads
@@ -27,6 +27,17 @@ from ddbio.storage.s3_uris import parse_uri
 
 # botocore repeats a request that fails, but not a body that breaks off while it is read.
 _BODY_TRIES = 5
+
+
+@contextmanager
+def _if_supported() -> Iterator[None]:
+    """For listing uploads: without the permission nobody would know what an export left behind, and S3 bills it. Any
+    other failure passes: some S3-compatible stores cannot list uploads, and a resumed run looks again."""
+    try:
+        yield
+    except DdbioError as error:
+        if fault_code(error) == "AccessDenied":
+            raise
 
 
 class S3Storage:
@@ -52,6 +63,9 @@ class S3Storage:
     def prepare_destination(self, uri: str) -> None:
         # Not HeadBucket: a policy may permit to list this prefix alone.
         self.occupant(uri)
+        bucket, prefix = parse_uri(join(uri, ""))
+        with suppress(StopIteration), _if_supported():
+            next(list_uploads(self._client, bucket, prefix, UsageError))
 
     def occupant(self, uri: str) -> str | None:
         bucket, prefix = parse_uri(join(uri, ""))
@@ -78,7 +92,7 @@ class S3Storage:
     def discard_unfinished(self, uri: str, ours: Callable[[str], object], keep: Sequence[dict[str, Any]]) -> None:
         bucket, prefix = parse_uri(join(uri, ""))
         kept = {state["upload_id"] for state in keep}
-        with suppress(DdbioError):
+        with _if_supported():
             for key, upload_id in list_uploads(self._client, bucket, prefix):
                 if upload_id not in kept and ours(key[len(prefix) :]):
                     MultipartUpload(self._client, bucket, key, upload_id).abort()

@@ -40,8 +40,10 @@ _FRESH = "leave the objects alone while they are read, and start over with --fre
 
 _ACTIONS = {
     "list_objects_v2": Action("list", "s3:ListBucket"),
+    "list_multipart_uploads": Action("list the unfinished uploads below", "s3:ListBucketMultipartUploads"),
     "head_object": Action("read", "s3:GetObject"),
     "get_object": Action("read", "s3:GetObject"),
+    "delete_object": Action("delete", "s3:DeleteObject"),
     "list_parts": Action("go on with the upload of", "s3:ListMultipartUploadParts"),
     "abort_multipart_upload": Action("abort the upload of", "s3:AbortMultipartUpload"),
 }

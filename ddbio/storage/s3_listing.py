@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ddbio.errors import DdbioError, UsageError
+from ddbio.errors import DdbioError, NotFoundError, UsageError
 from ddbio.storage import SourceFile
 from ddbio.storage.names import Glob, PassedOver, has_magic, is_data_path, spoken_list
 from ddbio.storage.s3_client import S3Client
@@ -31,7 +31,7 @@ def list_objects(
     """See `Storage.list_files`."""
     passed_over = passed_over or PassedOver()
     bucket, key = parse_uri(uri)
-    if key and not key.endswith("/") and (named := find_object(client, bucket, key, UsageError)):
+    if key and not key.endswith("/") and (named := _named(client, bucket, key)):
         return [named]
     files = list(
         _glob(client, bucket, key, suffixes, passed_over)
@@ -46,16 +46,29 @@ def list_objects(
 def find_object(client: S3Client, bucket: str, key: str, kind: type[DdbioError]) -> SourceFile | None:
     """The object of exactly this key, if there is one. Reading one object needs no permission to list.
 
-    Raises `kind` when S3 cannot be asked.
+    Raises `kind` if S3 does not say.
     """
     try:
         head = client.call("head_object", uri_of(bucket, key), kind, Bucket=bucket, Key=key)
     except DdbioError as error:
-        # 403 is also the answer to a missing key for who may not list; the listing then says which it is.
-        if fault_code(error) not in ("NoSuchKey", "AccessDenied"):
+        if fault_code(error) != "NoSuchKey":
             raise
         return None
     return SourceFile(uri_of(bucket, key), head["ContentLength"], head["ETag"])
+
+
+def _named(client: S3Client, bucket: str, key: str) -> SourceFile | None:
+    """The object of exactly this key, if there is one. Raises UsageError if there is one that may not be read."""
+    try:
+        return find_object(client, bucket, key, UsageError)
+    except UsageError as error:
+        # 403 is also the answer to a missing key for credentials that may not list; the listing says which it is.
+        if fault_code(error) != "AccessDenied":
+            raise
+        first = next(_keys(client, bucket, key, MaxKeys=1), None)
+        if first is not None and not first[1]:
+            raise
+        return None
 
 
 def first_below(client: S3Client, bucket: str, prefix: str) -> str | None:
@@ -120,10 +133,10 @@ def _pages(client: S3Client, bucket: str, prefix: str, **options: Any) -> Iterat
         token = {"ContinuationToken": page["NextContinuationToken"]}
 
 
-def _nothing_matched(uri: str, key: str, suffixes: tuple[str, ...]) -> UsageError:
+def _nothing_matched(uri: str, key: str, suffixes: tuple[str, ...]) -> NotFoundError:
     if has_magic(key):
-        return UsageError(f'no object matches "{uri}"', "check the pattern, and quote it for the shell")
+        return NotFoundError(f'no object matches "{uri}"', "check the pattern, and quote it for the shell")
     hint = "name an object itself to take it whatever its suffix"
     if key and not key.endswith("/"):
         hint += f'; for all keys that begin so write "{uri}*"'
-    return UsageError(f'no object below "{uri}" ends in {spoken_list(suffixes)}', hint)
+    return NotFoundError(f'no object below "{uri}" ends in {spoken_list(suffixes)}', hint)

@@ -127,13 +127,13 @@ class MultipartUpload:
         return f"{base64_of(hashlib.sha256(digests).digest())}-{len(self.parts)}"
 
     def exists(self) -> bool:
-        """Whether the upload can go on. True also where that may not be asked: the next part will tell."""
+        """Whether the upload can be resumed. Raises TransferError if S3 does not say, for want of permission too."""
         try:
             self._call("list_parts", MaxParts=1)
         except TransferError as error:
-            if fault_code(error) not in ("NoSuchUpload", "AccessDenied"):
+            if fault_code(error) != "NoSuchUpload":
                 raise
-            return fault_code(error) == "AccessDenied"
+            return False
         return True
 
     def abort(self) -> None:
@@ -151,16 +151,21 @@ class MultipartUpload:
     def _is_visible(self, composite: str) -> bool:
         try:
             head = self._client.call("head_object", self.where, ChecksumMode="ENABLED", **self._target)
-        except TransferError:
+        except TransferError as error:
+            if fault_code(error) == "AccessDenied":  # neither there nor not there
+                raise
             return False
         return _agree(head.get("ChecksumSHA256", ""), composite)
 
 
-def list_uploads(client: S3Client, bucket: str, prefix: str) -> Iterator[tuple[str, str]]:
-    """(key, upload id) of each upload below `prefix` that is neither complete nor aborted."""
+def list_uploads(
+    client: S3Client, bucket: str, prefix: str, kind: type[DdbioError] = TransferError
+) -> Iterator[tuple[str, str]]:
+    """(key, upload id) of each upload below `prefix` that is neither complete nor aborted. Raises a `kind`."""
     marker: dict[str, Any] = {}
     while True:
-        page = client.call("list_multipart_uploads", uri_of(bucket, prefix), Bucket=bucket, Prefix=prefix, **marker)
+        where = uri_of(bucket, prefix)
+        page = client.call("list_multipart_uploads", where, kind, Bucket=bucket, Prefix=prefix, **marker)
         yield from [(each["Key"], each["UploadId"]) for each in page.get("Uploads", ())]
         # Some stores mark the key alone: the next page then begins with the next key.
         next_of = {"KeyMarker": page.get("NextKeyMarker"), "UploadIdMarker": page.get("NextUploadIdMarker")}

@@ -182,6 +182,7 @@ def test_an_export_that_is_replaced_is_read_and_deleted(jobs: Jobs, action: str)
     policy = policy_for("export", words)
     assert jobs.run("export", words, policy).code == 0
     done = jobs.run("export", words, without(policy, action))
-    done.assert_error(2, action)
+    assert done.code in (2, 3), done.err
+    assert action in done.err.splitlines()[-1]
     done = jobs.run("export", words, policy)
     assert done.code == 0, done.err

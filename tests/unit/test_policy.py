@@ -48,6 +48,14 @@ def test_an_import_from_s3_lists_and_reads_what_it_imports() -> None:
     assert named["Sources"]["Resource"] == ["arn:aws:s3:::a/in/2026-*", "arn:aws:s3:::b/*", "arn:aws:s3:::a/more/*"]
 
 
+def test_rejects_on_s3_want_their_folder_listed() -> None:
+    named = statements("import", "-s", "orders.json", "--rejects", "s3://a/rejected/r.jsonl")
+    assert named["List"]["Condition"] == {"StringLike": {"s3:prefix": ["rejected/*"]}}
+    assert named["ListUploads"]["Resource"] == ["arn:aws:s3:::a"]
+    assert (named["Rejects"]["Resource"], "Sources" in named) == (["arn:aws:s3:::a/rejected/r.jsonl"], False)
+    assert "Condition" not in statements("import", "-s", "orders.json", "--rejects", "s3://a/r.jsonl")["List"]
+
+
 def test_an_export_to_s3_may_be_resumed_and_replaced() -> None:
     named = statements("export", "-d", "s3://a/out")
     assert named["Table"]["Action"] == ["dynamodb:DescribeTable", "dynamodb:Scan"]

@@ -81,6 +81,11 @@ class FakeS3:
         echo = {"ChecksumSHA256": params["ChecksumSHA256"]} if "ChecksumSHA256" in params else {}
         return {"ETag": f'"{md5(bytes(params["Body"]))}"', **echo}
 
+    def _list_objects_v2(self, **_: Any) -> dict[str, Any]:
+        return {"IsTruncated": False}
+
+    _list_multipart_uploads = _list_objects_v2
+
     def _list_parts(self, **params: Any) -> dict[str, Any]:
         self._upload(params)
         return {}

@@ -13,7 +13,7 @@ from botocore.exceptions import ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddbio.errors import TransferError
+from ddbio.errors import TransferError, UsageError
 from ddbio.options import AwsSettings
 from ddbio.storage import s3_client
 from ddbio.storage.s3 import S3Storage
@@ -275,10 +275,31 @@ def test_abort_never_raises(storage: S3Storage, fake: FakeS3) -> None:
     assert fake.uploads == {}
 
 
-def test_who_may_not_list_parts_can_still_go_on(storage: S3Storage, fake: FakeS3) -> None:
-    state = with_parts(storage, 1).state()
+def test_a_refusal_is_neither_there_nor_gone(storage: S3Storage, fake: FakeS3) -> None:
+    """What S3 refuses to say is not taken for an answer: the error names the permission."""
+    output = with_parts(storage, 1)
+    state = output.state()
     fake.faults["list_parts"] = [client_error("AccessDenied", "ListParts")]
-    assert storage.reopen(state).durable_bytes == len(PART)
+    with pytest.raises(TransferError, match="s3:ListMultipartUploadParts"):
+        storage.reopen(state)
+    fake.faults["complete_multipart_upload"] = [client_error("NoSuchUpload", "CompleteMultipartUpload")]
+    fake.faults["head_object"] = [client_error("AccessDenied", "HeadObject")]
+    with pytest.raises(TransferError, match="s3:GetObject"):
+        output.finish()
+
+
+def test_a_destination_whose_uploads_may_not_be_listed_is_refused(storage: S3Storage, fake: FakeS3) -> None:
+    fake.faults["list_multipart_uploads"] = [client_error("AccessDenied", "ListMultipartUploads")] * 2
+    with pytest.raises(UsageError, match="s3:ListBucketMultipartUploads"):
+        storage.prepare_destination("s3://bucket/out/")
+    with pytest.raises(TransferError, match="s3:ListBucketMultipartUploads"):
+        storage.discard_unfinished("s3://bucket/out/", lambda name: True, [])
+
+
+def test_a_store_that_cannot_list_uploads_is_as_good(storage: S3Storage, fake: FakeS3) -> None:
+    fake.faults["list_multipart_uploads"] = [client_error("NotImplemented", "ListMultipartUploads")] * 2
+    storage.prepare_destination("s3://bucket/out/")
+    storage.discard_unfinished("s3://bucket/out/", lambda name: True, [])
 
 
 def test_reopening_is_not_taken_for_loss_when_s3_is_away(storage: S3Storage, fake: FakeS3) -> None:

@@ -14,7 +14,7 @@ from botocore.exceptions import EndpointConnectionError, IncompleteReadError, Re
 from botocore.response import StreamingBody
 
 from ddbio.credentials import Keys
-from ddbio.errors import TransferError, UsageError
+from ddbio.errors import NotFoundError, TransferError, UsageError
 from ddbio.options import AwsSettings
 from ddbio.storage import SourceFile, s3_client
 from ddbio.storage.s3 import S3Storage
@@ -314,13 +314,15 @@ def test_a_body_is_hashed_for_the_signature_only_where_nothing_else_protects_it(
 
 
 def test_a_prefix_is_all_that_a_destination_needs_to_list(no_settings: None) -> None:
-    """A policy with a condition on `s3:prefix` permits no HeadBucket and no other listing."""
+    """A policy with a condition on `s3:prefix` permits no HeadBucket and no other listing of objects."""
     recorded = Recorded(AwsSettings(region="eu-west-1"))
     recorded.storage.prepare_destination("s3://bkt/team/out")
     recorded.storage.close()
-    [request] = recorded.requests
-    assert request.method == "GET"
-    assert parse_qs(urlsplit(request.url).query)["prefix"] == ["team/out/"]
+    objects, uploads = recorded.requests
+    for request in (objects, uploads):
+        assert request.method == "GET"
+        assert parse_qs(urlsplit(request.url).query)["prefix"] == ["team/out/"]
+    assert "uploads" in urlsplit(uploads.url).query
 
 
 @pytest.mark.parametrize(
@@ -346,3 +348,15 @@ def test_an_endpoint_nobody_listens_on(storage: S3Storage, fake: FakeS3) -> None
     fake.faults["list_objects_v2"] = [EndpointConnectionError(endpoint_url="http://127.0.0.1:9")]
     with pytest.raises(TransferError, match=r"could not be reached to list .*127\.0\.0\.1:9"):
         storage.prepare_destination("s3://bkt/x")
+
+
+@pytest.mark.parametrize(("there", "permission"), [(True, "s3:GetObject"), (False, None)])
+def test_an_object_that_may_not_be_read_is_not_taken_for_one_that_is_missing(
+    storage: S3Storage, fake: FakeS3, monkeypatch: pytest.MonkeyPatch, there: bool, permission: str | None
+) -> None:
+    fake.faults["head_object"] = [client_error("403", "HeadObject")]
+    found = [{"Key": "in/_manifest.json", "Size": 3, "ETag": '"e"'}] if there else []
+    monkeypatch.setattr(fake, "_list_objects_v2", lambda **_: {"IsTruncated": False, "Contents": found})
+    with pytest.raises(UsageError, match=permission or "no object below") as error:
+        storage.list_files("s3://bkt/in/_manifest.json", ())
+    assert isinstance(error.value, NotFoundError) is not there
