@@ -37,6 +37,7 @@ def assert_ending(done: subprocess.CompletedProcess[str], *codes: int) -> None:
 
 
 @needs_full
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_streams_that_take_nothing(environment: Environment, tmp_path: Path, unbuffered: str) -> None:
     """--help and --version need no service, so every stream can be tried; the rest is `test_of_a_transfer`."""
@@ -53,6 +54,7 @@ def test_streams_that_take_nothing(environment: Environment, tmp_path: Path, unb
 
 
 @needs_full
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_streams_of_a_transfer_that_take_nothing(
     environment: Environment, simulator: Simulator, orders: list[Item], tmp_path: Path, unbuffered: str
@@ -202,7 +204,7 @@ def test_an_unforeseen_exception_in_the_thread_that_changes_the_cap(
 ) -> None:
     """A cap that no longer changes may be far too high: the run ends, and the same command resumes it."""
     fault = "def _now():\n    raise LookupError('odd')\n"
-    patch_module(environment, tmp_path / "custom", "ddbio.transfer", fault)
+    patch_module(environment, tmp_path / "custom", "ddbio.cap.following", fault)
     command = ("-t", "Orders", "-s", "orders.json", "-p", 1, "--lanes", 1, "-c", "2000,00:00=2001")
     done = run_import(*command)
     assert (done.code, "Traceback" in done.err) == (70, False), done.err
