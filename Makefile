@@ -1,12 +1,13 @@
 # Everything works from a fresh clone: each target makes .venv first (scripts/setup).
 
-.PHONY: check check-full lint test lock format bench bench-full bench-governor demo setup
+.PHONY: check check-full lint test mutate lock format bench bench-full bench-governor demo setup
 
 check: lint test
 
-# All that CI does.
+# All that CI does, and the mutation run: docs/testing.md.
 check-full:
 	@.ci/run
+	@scripts/mutate
 
 setup:
 	@scripts/setup
@@ -16,6 +17,9 @@ lint:
 
 test:
 	@scripts/test
+
+mutate:
+	@scripts/mutate
 
 # Exact versions of everything for development and CI: docs/development.md.
 lock:

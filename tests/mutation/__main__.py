@@ -4,13 +4,14 @@
     scripts/mutate ddbio/units.py:Tally     only some, by the beginning of their names
 
 The exit code is 1 if a mutant survives that docs/testing.md does not list with a reason. After 20 minutes no further
-mutant is tried, and the last line says how many that left out; they are tried in random order.
+mutant is tried, and the last line says how many that left out; the mutants are tried in random order.
 """
 
 from __future__ import annotations
 
 import os
 import queue
+import random
 import re
 import shutil
 import subprocess
@@ -160,7 +161,9 @@ def main(names: Sequence[str]) -> int:
     began_s = time.monotonic()
     for copy in copies:
         prepare(copy, targets)
-    work = Work([each for target in targets for each in mutants_of(target)], time.monotonic() - began_s)
+    mutants = [each for target in targets for each in mutants_of(target)]
+    random.shuffle(mutants)
+    work = Work(mutants, time.monotonic() - began_s)
     with ThreadPoolExecutor(len(copies)) as workers:
         list(workers.map(work.run_in, copies))
     return judged(work.outcome)

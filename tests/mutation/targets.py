@@ -18,11 +18,15 @@ class Target(NamedTuple):
 
 
 TARGETS = (
-    Target("ddbio/imports/position.py", ("test_counters.py",)),
+    Target("ddbio/imports/position.py", ("test_position.py", "test_counters.py")),
     Target("ddbio/books/accounts.py", ("test_accounts.py",)),
     Target("ddbio/engines/recorder.py", ("test_recorder.py", "test_counters.py")),
     Target("ddbio/imports/estimates.py", ("test_estimates.py",)),
-    Target("ddbio/units.py", ("test_accounts.py", "test_counters.py"), only="Tally"),
+    Target("ddbio/units.py", ("test_accounts.py", "test_recorder.py", "test_counters.py"), only="Tally"),
     Target("ddbio/transfer.py", ("test_effect_order.py",), only="_Books"),
-    Target("ddbio/exports/destination.py", ("test_effect_order.py", "test_destination.py"), only="Destination"),
+    Target(
+        "ddbio/exports/destination.py",
+        ("test_destination.py", "test_effect_order.py", "test_export_order.py"),
+        only="Destination",
+    ),
 )

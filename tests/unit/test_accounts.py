@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ddbio.books.accounts import Accounts, Result, outcome, verdict
+from ddbio.books.accounts import Accounts, Past, Result, outcome, verdict
 from ddbio.errors import (
     AbortError,
     DdbioError,
@@ -67,6 +67,30 @@ def test_time_is_counted_from_the_beginning() -> None:
     accounts = Accounts(clock=clock)
     clock.now_s += 12.5
     assert accounts.seconds() == 12.5
+
+
+def test_the_total_is_of_all_runs_and_the_tally_of_this_one() -> None:
+    accounts = Accounts(Past(Tally(read=5, written=5), seconds=2.0, runs=1), clock=(clock := Clock()))
+    accounts.enter(done(0, read=3, written=2, rejected=1))
+    clock.now_s += 1.5
+    assert (accounts.tally.read, accounts.tally.rejected) == (3, 1)
+    assert (accounts.total.read, accounts.total.written, accounts.past.tally.read) == (8, 7, 5)
+    assert outcome(accounts, None, [])["seconds"] == 3.5
+
+
+def test_the_first_run_has_no_past() -> None:
+    assert Accounts().past == Result(Tally(), 1.0, None).past == Past(Tally(), seconds=0.0, runs=0)
+
+
+def test_a_unit_that_failed_and_was_then_done_did_not_fail() -> None:
+    accounts = books(failed(0, FAILURE), done(0))
+    assert (accounts.failed, set(accounts.settled)) == ({}, {0})
+
+
+def test_failures_are_named_with_the_units_they_happened_to() -> None:
+    units = slices(3)
+    assert outcome(books(done(0), done(2)), None, units)["failures"] == ()
+    assert outcome(books(failed(1, FAILURE)), None, units)["failures"] == (f"{units[1].describe()}: {FAILURE}",)
 
 
 # --------------------------------------------------------------------------- the verdict
@@ -174,6 +198,10 @@ def test_the_verdict_keeps_what_repeating_cannot_cure(kind: type[DdbioError]) ->
     error = verdict(books(failed(1, kind("no")), failed(2, kind("no"))), slices(3), stopped=False)
     assert isinstance(error, kind)
     assert not error.repeatable
+
+
+def test_units_per_second_of_a_short_time() -> None:
+    assert Result(Tally(units=4.0), 0.5, None).units_per_s == 8.0
 
 
 def test_units_per_second_of_no_time_are_none() -> None:

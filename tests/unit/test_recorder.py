@@ -132,6 +132,11 @@ def test_a_place_tells_what_was_settled_since() -> None:
     assert place(300).since(None, Tally()) == UnitReport(1, ImportCursor(300, 30), Tally(read=30, written=30))
 
 
+def test_what_was_spent_before_the_first_record_was_settled_is_told() -> None:
+    spent = Tally(requests=3, throttled=3)
+    assert Place(1, False, ImportCursor(0, 0), spent).since(None, Tally()) == UnitReport(1, ImportCursor(0, 0), spent)
+
+
 @pytest.mark.parametrize("offset", [300, 400])
 def test_a_place_that_is_no_further_tells_nothing(offset: int) -> None:
     assert place(300).since(*known(offset)) is None
@@ -203,6 +208,14 @@ def used(recorder: Recorder) -> tuple[Path, list[Place]]:
 def test_a_file_that_is_whole_tells_all(used: tuple[Path, list[Place]]) -> None:
     path, places = used
     assert left_places(path) == places
+
+
+def test_the_last_slot_of_the_file_counts_too(recorder: Recorder) -> None:
+    seat = recorder.seat(2, LANES - 1)
+    places = [write(seat, 0, 100), write(seat, 0, 200)]
+    seat.next_unit()
+    places += [write(seat, 1, 300), write(seat, 1, 400)]
+    assert recorder.places() == left_places(recorder.path) == places
 
 
 @given(data=st.data())

@@ -72,7 +72,7 @@ class FakeS3:
         return {}
 
     def _create_multipart_upload(self, **_: Any) -> dict[str, Any]:
-        upload_id = f"upload-{len(self.uploads)}"
+        upload_id = f"upload-{self.made.count('create_multipart_upload') - 1}"  # never that of another one
         self.uploads[upload_id] = {}
         return {"UploadId": upload_id}
 
