@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ddbio.engines.recorder import RECORDED
 from ddbio.engines.worker import WorkerContext
 from ddbio.errors import AbortError, TransferError, UsageError
 from ddbio.storage import SourceFile
@@ -89,7 +90,8 @@ class ToyLane:
         if at == unit.start:
             settled = unit.stop - 1
             self._seat.next_unit()
-            self._seat.write(unit.number, 0, settled, 0, settled, settled, *[0] * 8, float(settled), 0, 0, 0)
+            tally = Tally(read=settled, written=settled, units=float(settled))
+            self._seat.write(unit.number, 0, settled, 0, *(getattr(tally, name) for name in RECORDED))
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _act(self, behaviour: int, number: int, step: int) -> None:
