@@ -1,7 +1,7 @@
 """Whole transfers by the library, on every server: what goes in comes out again.
 
-The rule is AWS's: an item that the service stores comes back equal, whoever reads it. Where a server cannot store
-what DynamoDB stores, the item's attribute stands in `LIMITS`, with the reason, and is left out there and only there.
+The rule is AWS's: an item that the service stores comes back equal, whoever reads it. Every server here
+keeps every kind of item of `tests.e2e.items.AWKWARD`.
 """
 
 from __future__ import annotations
@@ -21,23 +21,8 @@ from ddbio.exporter import ExportResult, export_table
 from ddbio.importer import ImportResult, import_table
 from ddbio.options import AwsSettings, ExportOptions, ImportOptions
 from ddbio.simulator import Simulator
-from tests.e2e.items import AWKWARD, Item, as_json, contents, plain_items, read_items, rich_items, write_items
+from tests.e2e.items import Item, as_json, contents, plain_items, read_items, rich_items, write_items
 from tests.endpoints import REGION, Endpoint
-
-# server -> attributes of `tests.e2e.items.AWKWARD` that it cannot keep, and why
-LIMITS: dict[str, dict[str, str]] = {
-    "simulator": {},
-    "moto": {"map": "a member without a name is taken for an attribute value, and the answer is garbled"},
-    "dynamodb-local": {"map": "it refuses a member without a name: Empty attribute name"},
-    "dynoxide": {},
-    "dynalite": {},
-}
-
-
-def items_for(endpoint: Endpoint, count: int) -> list[Item]:
-    """Items of all types, as far as the server can keep them."""
-    left_out = LIMITS[endpoint.name]
-    return [{name: value for name, value in item.items() if name not in left_out} for item in rich_items(count)]
 
 
 class Tables:
@@ -63,13 +48,6 @@ class Tables:
     def items(self, table: str) -> list[Item]:
         pages = self._client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
         return [{name: with_text(value) for name, value in item.items()} for page in pages for item in page["Items"]]
-
-    def holds(self, table: str, items: list[Item]) -> bool:
-        """Whether these are its items; not if boto3 cannot even read the answer."""
-        try:
-            return contents(self.items(table)) == contents(items)
-        except AttributeError:
-            return False
 
     def delete(self) -> None:
         for name in self.made:
@@ -147,11 +125,11 @@ def test_a_table_with_all_types_comes_back_equal(
     tables: Tables, aws: AwsSettings, tmp_path: Path, format: str
 ) -> None:
     count = 500 if format == "json" else 100
-    there_and_back(tables, aws, tmp_path, items_for(tables.endpoint, count), format, run_inline)
+    there_and_back(tables, aws, tmp_path, rich_items(count), format, run_inline)
 
 
 def test_worker_processes_do_the_same(tables: Tables, aws: AwsSettings, tmp_path: Path) -> None:
-    there_and_back(tables, aws, tmp_path, items_for(tables.endpoint, 200), "json", run_processes(2))
+    there_and_back(tables, aws, tmp_path, rich_items(200), "json", run_processes(2))
 
 
 def test_pages_that_hold_many_segments_and_files(tables: Tables, aws: AwsSettings, tmp_path: Path) -> None:
@@ -191,7 +169,7 @@ def test_equal_keys_in_different_batches_are_one_item(tables: Tables, aws: AwsSe
 
 def test_inserts_and_deletes(tables: Tables, aws: AwsSettings, tmp_path: Path) -> None:
     table, rejects = tables.create(), tmp_path / "rejects.jsonl"
-    items = items_for(tables.endpoint, 60)
+    items = rich_items(60)
     older = [{"id": item["id"], "older": {"BOOL": True}} for item in items[:20]]
     write_items(tmp_path / "older.json", older)
     write_items(tmp_path / "in.json", items)
@@ -318,25 +296,6 @@ def test_bad_records_harm_nobody(tables: Tables, aws: AwsSettings, tmp_path: Pat
     assert {name: (each["line"], each["record"]) for name, each in told.items()} == {
         name: (12, bad) for name, bad in BAD.items()
     }
-
-
-def test_what_a_server_cannot_keep_harms_nobody_and_is_not_taken_for_written(
-    tables: Tables, aws: AwsSettings, tmp_path: Path
-) -> None:
-    """What is in `LIMITS` is real. A record that only the server refuses is found among the 25 of its batch."""
-    good = plain_items(24)
-    for name in LIMITS[tables.endpoint.name]:
-        table = tables.create()
-        poor: Item = {"id": {"S": "poor"}, name: AWKWARD[name]}
-        write_items(tmp_path / "in.json", [*good[:11], poor, *good[11:]])
-        result = do_import(aws, table, tmp_path / "in.json", tmp_path / "rejects.jsonl")
-        assert result.tally.read == 25 == result.tally.written + result.tally.rejected
-        if result.tally.rejected:
-            assert contents(tables.items(table)) == contents(good)
-            (told,) = rejects_in(tmp_path)
-            assert (told["line"], told["message"]) == (12, told["message"].strip())
-        else:  # it said yes, and has something else
-            assert not tables.holds(table, [*good, poor])
 
 
 def write_lines(path: Path, lines: list[str]) -> None:

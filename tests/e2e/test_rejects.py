@@ -149,7 +149,7 @@ def test_a_full_disk_under_the_rejects(run_import: Run, simulator: Simulator, tm
     def small_files() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
-    done = run_import("-t", "Orders", "-s", "orders.json", preexec_fn=small_files)
+    done = run_import("-t", "Orders", "-s", "orders.json", "--lanes", 4, preexec_fn=small_files)
     done.assert_error(3, "cannot write the rejects file orders.rejects.jsonl", "--rejects")
 
 
