@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import socketserver
 import threading
@@ -16,6 +18,8 @@ from tests.e2e.conftest import Run
 from tests.e2e.items import Item
 
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/Orders"
+
+NO_FILE = os.strerror(errno.ENOENT)
 
 
 class _Refusing(BaseHTTPRequestHandler):
@@ -75,7 +79,11 @@ def test_s3_is_asked_in_the_tables_region(
         (["-t", ARN.replace("eu-west-1", "cn-north-1")], {}, ["aws-cn"]),
         (["-t", "Orders", "--endpoint-url", "http://127.0.0.1:1/a/path"], {}, ["has a path (/a/path)"]),
         (["-t", "Orders"], {"AWS_ENDPOINT_URL": "http://127.0.0.1:1/?a=b"}, ["has a query", "AWS_ENDPOINT_URL"]),
-        (["-t", "Orders"], {"AWS_CA_BUNDLE": "missing.pem"}, ['"missing.pem"', "No such file", "AWS_CA_BUNDLE"]),
+        (
+            ["-t", "Orders"],
+            {"AWS_CA_BUNDLE": "missing.pem"},
+            ['"missing.pem"', os.strerror(errno.ENOENT), "AWS_CA_BUNDLE"],
+        ),
         (["-t", "Orders"], {"REQUESTS_CA_BUNDLE": "orders.json"}, ["no certificates in PEM", "REQUESTS_CA_BUNDLE"]),
     ],
     ids=range(6),

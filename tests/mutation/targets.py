@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 
 class Target(NamedTuple):
-    """module: its path. only: the class to mutate; empty for all of the module. tests: below tests/unit."""
+    """module: its path. only: the class to mutate; empty for all of the module. tests: below tests/unit, as
+    pytest names them."""
 
     module: str
     tests: tuple[str, ...]
@@ -16,6 +17,8 @@ class Target(NamedTuple):
     def name(self) -> str:
         return f"{self.module}:{self.only}" if self.only else self.module
 
+
+COMPLETION = "test_export_order.py::test_an_export_is_complete_only_after_all_else_happened"
 
 TARGETS = (
     Target("ddbio/imports/position.py", ("test_position.py", "test_counters.py")),
