@@ -263,7 +263,7 @@ def test_a_worker_is_killed_in_mid_export(
     start_export: Start, slow: Simulator, large: list[Item], tmp_path: Path, size: int
 ) -> None:
     """Each item is there exactly once: `contents` refuses an item that is there twice."""
-    options = ("-t", "Orders", "-d", "out", "-p", 2, "--lanes", 1, "--segments", 2, "-s", size, "-c", 200)
+    options = ("-t", "Orders", "-d", "out", "-p", 2, "--lanes", 1, "--segments", 2, "-s", size, "-c", 100)
     with start_export(*options) as command:
         command.until(lambda: slow.requests().get("Scan", 0) > 2 and len(command.workers()) == 2)
         time.sleep(0.6)  # past a report, so that another worker goes on from a cursor

@@ -82,7 +82,9 @@ def test_what_cannot_be_the_name_of_a_table(run_export: Run, table: Simulator, n
 def test_no_permission_to_describe_the_table(run_either: Run, table: Simulator) -> None:
     message = "User: arn:aws:iam::1:user/x is not authorized to perform: dynamodb:DescribeTable"
     table.faults = FaultPlan([Fault(error="AccessDeniedException", message=message)], operations={"DescribeTable"})
-    run_either("-t", "Orders").assert_one_line_error(2, "AccessDeniedException", "dynamodb:DescribeTable", "IAM")
+    run_either("-t", "Orders").assert_one_line_error(
+        2, "AccessDeniedException", "dynamodb:DescribeTable", "iam-policy"
+    )
 
 
 # --------------------------------------------------------------------------- credentials, region, endpoint
