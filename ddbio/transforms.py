@@ -95,10 +95,14 @@ def open_transform(spec: TransformSpec | None) -> Transform | None:
     return transform
 
 
+_FORMS = {"--rename": "OLD=NEW", "--set": "NAME=VALUE"}
+_EXAMPLES = {"--rename": "old=new", "--set": "imported=true"}
+
+
 def _pair(option: str, text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals and (value or option == "--set")):
-        raise UsageError(f"{option} {text!r} is not NAME=VALUE", f"write it like {option} old=new")
+        raise UsageError(f"{option} {text!r} is not {_FORMS[option]}", f"write it like {option} {_EXAMPLES[option]}")
     return name, value
 
 

@@ -38,7 +38,7 @@ from ddbio.formats.write_requests import is_request
 from ddbio.imports.feed import ReadRange
 from ddbio.imports.heads import Beginning
 from ddbio.imports.unpacking import MAGIC_BYTES, packed_as
-from ddbio.options import AUTO, ImportOptions
+from ddbio.options import AUTO, CsvOptions, ImportOptions
 from ddbio.planning import MIN_UNIT_BYTES, Source
 from ddbio.storage import SourceFile
 from ddbio.storage.names import REJECTS_SUFFIX, without_compression
@@ -141,6 +141,9 @@ class _Recognition:
             )
 
     def _check_types(self, sources: Sequence[Source]) -> None:
+        if sources and self._options.csv != CsvOptions() and not any(_is_csv(each) for each in sources):
+            why = "the options of CSV change nothing: no source is CSV"
+            raise UsageError(why, "leave them out, or add --format csv")
         columns = {name for each in sources for name in getattr(each.format.settings, "columns", ())}
         if not columns and all(each.format.name == "csv" for each in sources):
             return  # files without anything in them
@@ -340,6 +343,12 @@ def _suffix(uri: str) -> str:
 
 def _begins_as_json(head: bytes) -> bool:
     return head.lstrip(FIRST_BLANKS).startswith((b"{", b"["))
+
+
+def _is_csv(source: Source) -> bool:
+    """Whether it is CSV, or the rejects of CSV."""
+    inner = source.format.settings
+    return (inner.name if isinstance(inner, FormatSpec) else source.format.name) == "csv"
 
 
 def _has_requests(format: FormatSpec) -> bool:

@@ -133,9 +133,9 @@ def test_simple_changes(asked: dict[str, Any], expected: AttributeMap) -> None:
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ({"rename": ("n",)}, "--rename 'n' is not NAME=VALUE"),
+        ({"rename": ("n",)}, "--rename 'n' is not OLD=NEW; write it like --rename old=new"),
         ({"rename": ("n=",)}, "--rename 'n=' is not"),
-        ({"assign": ("=5",)}, "--set '=5' is not"),
+        ({"assign": ("=5",)}, "--set '=5' is not NAME=VALUE; write it like --set imported=true"),
         ({"assign": ("v=1e999",)}, "--set: 1e999"),
         ({"transform": "shape.py"}, "names no function"),
         ({"transform": "/nonexistent/shape.py:f"}, "cannot be loaded: FileNotFoundError"),
