@@ -273,7 +273,7 @@ def test_a_dead_first_address_stalls_nothing(monkeypatch: pytest.MonkeyPatch, wa
 
 def clients(endpoint: Endpoint) -> list[Any]:
     context: Any = SimpleNamespace(
-        keys=lambda: Keys("AKIA", "secret"), pacer=None, sleep=None, say=print, awaited=Awaited()
+        keys=lambda: Keys("AKIA", "secret"), pacer=None, sleep=None, say=print, awaited=Awaited(), trouble=None
     )
     new_client = DataPlane(endpoint).open(context, "Orders")
     return [new_client() for _ in range(LANES)]

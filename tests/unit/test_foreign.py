@@ -8,6 +8,7 @@ import lzma
 import sqlite3
 import tarfile
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow
@@ -46,9 +47,9 @@ def tarred() -> bytes:
 
 
 def database() -> bytes:
-    connection = sqlite3.connect(":memory:")
-    connection.execute("CREATE TABLE a (b)")
-    return connection.serialize() if hasattr(connection, "serialize") else b"SQLite format 3\0"
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("CREATE TABLE a (b)")
+        return connection.serialize() if hasattr(connection, "serialize") else b"SQLite format 3\0"
 
 
 FILES: dict[str, tuple[bytes, str, str]] = {
