@@ -291,3 +291,45 @@ def test_a_request_puts_or_deletes() -> None:
         with pytest.raises(RecordError) as caught:
             parse(record)
         assert caught.value.code == "bad-request"
+
+
+# --------------------------------------------------------------------------- a comma that is missing
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 7, 1 << 18])
+@pytest.mark.parametrize(
+    ("layout", "is_array", "indent"),
+    [(OBJECTS, True, 0), (OBJECTS, True, 2), (PAGES, False, 0), (PAGES, False, 2), (OBJECTS, False, 2)],
+)
+def test_a_missing_comma_inside_a_record_costs_that_record_and_gives_no_part_of_it_out(
+    layout: DocumentLayout, is_array: bool, indent: int, piece_bytes: int
+) -> None:
+    inner = {"inner": [{"inner": 1}, "x", {"inner": 2}, {"inner": 3}]}
+    records = [{"id": "0"}, {"id": "1", "a": [inner, inner, 5, inner]}, {"id": "2"}]
+    if layout is PAGES:
+        text = json.dumps({"Items": records, "Count": 3}, indent=indent)
+    elif is_array:
+        text = json.dumps(records, indent=indent)
+    else:
+        text = "\n".join(json.dumps(record, indent=indent) for record in records)
+    first, last = text.index('"inner"'), text.rindex('"inner"')
+    commas = [at for at in range(first, last) if text[at : at + 2] == ",\n"]
+    assert len(commas) > 10
+    for at in commas:
+        data = (text[:at] + text[at + 1 :]).encode()
+        assert [bool(_value(each.text)) for each in found(data, layout, piece_bytes)] == [True, False, True]
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 7, 1 << 18])
+def test_a_record_that_is_cut_off_ends_where_a_line_is_not_indented_deeper(piece_bytes: int) -> None:
+    data = b'{"id": "0"}\n{"id": "1", "a": [\n  {"inner": 1}\n  {"inner": 2\n' + MARK + b'{"id": "2"}\n{"id": "3"}\n'
+    good = [value for each in found(data, piece_bytes=piece_bytes) if (value := _value(each.text))]
+    assert good == [{"id": "0"}, {"id": "3"}]
+
+
+def _value(text: bytes) -> dict[str, Any] | None:
+    try:
+        value: dict[str, Any] = json.loads(text)
+    except ValueError:
+        return None
+    return value

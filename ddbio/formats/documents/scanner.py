@@ -7,7 +7,8 @@ whoever reads it rejects it, so that nothing is lost silently.
 **Why no part of a record is ever taken for one.** The containers around the records are followed one by one; an
 object is a record where all of them are known and none is a record itself. Where one is broken, all up to its end
 belongs to it. In JSON a value inside another one comes after `[`, `,` or `:`: so at the top level, an object that
-begins a line after a closing bracket is a new record, whatever was before it.
+begins a line after a closing bracket is a new record, whatever was before it. If a comma may be missing there, its
+line must also be indented no deeper than that of the broken record.
 
 **How it is fast.** What begins and ends like the elements of an array is given as an array by itself to a parser that
 makes no values; if that is valid JSON, those are its elements. At the top level the line ends between closing and
@@ -17,6 +18,7 @@ counting brackets (`values.Value`), which goes on where a piece ended.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import accumulate
 
@@ -57,6 +59,8 @@ class Scanner:
         self._fault: Fault | None = None  # of that
         self._passed_over = False  # it is no record
         self._place = (0, 0)  # of that: offset, line
+        self._indent = 0  # of the line on which what comes next begins, in bytes
+        self._is_between = True  # two values, at the end of what is held
         self._left_out = 0
         self._is_cut = False  # some of it is not held any more
         self._had_items = False  # in the innermost page
@@ -99,15 +103,23 @@ class Scanner:
         if self._value is not None:
             return self._go_on(self._value)
         window = self._window
-        window.at = _end_of(tokens.SEPARATORS.match(window.text, window.at))
-        if window.at == len(window.text):
-            return False
-        if not self._final and tokens.PART_OF_MARK.match(window.text, window.at):
+        self._pass_separators()
+        if self._is_between:
             return False
         byte = window.text[window.at]
         if self._inside[-1] in (ENVELOPE, WRAPPED):
             return self._member(byte)
         return self._element(byte)
+
+    def _pass_separators(self) -> None:
+        window = self._window
+        end = _end_of(tokens.SEPARATORS.match(window.text, window.at))
+        gap = window.text[window.at : end]
+        if self._is_between or b"\n" in gap:
+            self._indent = tokens.indent_after(gap, self._indent)
+        window.at = end
+        is_mark = not self._final and tokens.PART_OF_MARK.match(window.text, end) is not None
+        self._is_between = is_mark or end == len(window.text)
 
     # -- what stands in arrays and at the top level
 
@@ -191,10 +203,13 @@ class Scanner:
         if not self._no_boundary:
             for boundary in tokens.BOUNDARY.finditer(text, window.at):
                 stop = boundary.start() + 1
+                indent = tokens.indent_after(boundary[0])
                 if not _is_value(text[window.at : stop]):
+                    if indent > self._indent:  # it may be inside the record, after a comma that is missing
+                        continue
                     return self._one_or_broken(stop)
                 self._add(stop)
-                window.at = boundary.end()
+                window.at, self._indent = boundary.end(), indent
                 if text[window.at] == OPEN_ARRAY:
                     return True
             self._no_boundary = True
@@ -293,7 +308,7 @@ class Scanner:
         window = self._window
         if self._value is None:
             self._place = window.offset_of(window.at), window.line_of(window.at)
-        self._value, self._fault, self._passed_over = Lost(window.at), _lost(), False
+        self._value, self._fault, self._passed_over = Lost(window.at, self._indent), _lost(), False
         self._inside, self._had_items = [TOP], False
         self._opened.clear()
         return True
@@ -340,8 +355,13 @@ def _is_value(text: bytes) -> bool:
 
 
 def _is_certain(text: bytes) -> bool:
-    """Whether a text is a JSON value but for words in it: then there is no doubt where it ends."""
-    return _is_value(text) or _is_value(tokens.BARE_WORD.sub(lambda found: found[1] or b"0", text))
+    """Whether a text is a JSON value but for words in it, and commas that are missing at the ends of lines: then there
+    is no doubt where it ends."""
+    return _is_value(text) or _is_value(tokens.LOOSE_TOKEN.sub(_mended, text))
+
+
+def _mended(token: re.Match[bytes]) -> bytes:
+    return (b"0" if token["word"] else token["other"]) + (b"," if token["gap"] else b"")
 
 
 def _lost() -> Fault:

@@ -36,10 +36,26 @@ UNFINISHED_MEMBER = _compiled(rb'"[^"\\]*(?:\\.[^"\\]*){0,200}\\?(?:"%b*(?::%b*)
 BOUNDARY = _compiled(rb"[}\]](?:[ \t\r]|\xef\xbb\xbf)*\n%b*(?=[{\[])" % _BLANK)
 # The same where the brackets are not known any more: a line that begins with a bracket, and no value inside another.
 NEW_BEGINNING = _compiled(rb"[^\s,:\[\xbf]%b*\n%b*(?=[{\[])" % (_BLANK, _BLANK))
-BARE_WORD = _compiled(rb'("[^"\\]*(?:\\.[^"\\]*)*")|[A-Za-z0-9_.+-]+')
+# A string, word or closing bracket, and the end of its line if a value begins the next one.
+LOOSE_TOKEN = _compiled(
+    rb'(?:(?P<other>"[^"\\]*(?:\\.[^"\\]*)*"|[}\]])|(?P<word>[A-Za-z0-9_.+-]+))'
+    rb'(?P<gap>[ \t\r]*\n\s*(?=["{\[A-Za-z0-9_.+-]))?'
+)
 # From the end of an element to the first name of the next: this seldom stands inside an element.
 NEXT_ELEMENT = _compiled(rb'\}(%b*,%b*)\{\s*"[^"\\]{0,100}"' % (_BLANK, _BLANK))
 
 TO_BRACKET = _compiled(rb'[^"{}\[\]]*(?:%b[^"{}\[\]]*){0,500}' % _STRING)
 TO_BRACKET_OR_END = _compiled(rb'[^"{}\[\],\n]*(?:%b[^"{}\[\],\n]*){0,500}' % _STRING)
 IN_STRING = _compiled(rb'[^"\\]*(?:\\.[^"\\]*){0,500}')
+
+
+_MARK = b"\xef\xbb\xbf"
+
+
+def indent_after(gap: bytes, before: int = 0) -> int:
+    """How deep the line is indented on which `gap` ends, in bytes. gap: what stands between two values.
+
+    before: how deep it was before `gap`, if no line ends there.
+    """
+    _, line_end, blanks = gap.replace(_MARK, b"").rpartition(b"\n")
+    return len(blanks) + (0 if line_end else before)

@@ -20,21 +20,25 @@ _LOOK_BACK_BYTES = 256
 
 
 class Lost:
-    """All that follows something whose end is not known: up to a line that certainly begins something new."""
+    """All that follows something whose end is not known: up to a line that certainly begins something new.
+
+    indent: of the line on which it begins. What is inside of it is indented deeper, and may lack the comma before it.
+    """
 
     is_open = False
 
-    def __init__(self, at: int) -> None:
+    def __init__(self, at: int, indent: int) -> None:
         self.at = at
+        self._indent = indent
 
     def move(self, by: int) -> None:
         self.at -= by
 
     def end(self, text: bytes) -> int | None:
         """See `Value.end`."""
-        found = tokens.NEW_BEGINNING.search(text, self.at)
-        if found is not None:
-            return found.start() + 1
+        for found in tokens.NEW_BEGINNING.finditer(text, self.at):
+            if tokens.indent_after(found[0]) <= self._indent:
+                return found.start() + 1
         self.at = max(self.at, len(text) - _LOOK_BACK_BYTES)
         return None
 
