@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ddbio.errors import TransferError, UsageError
+from ddbio.errors import PermanentError, TransferError, UsageError
 from ddbio.layouts.own import ANY_OWN_FILE, MANIFEST_NAMES, ListedFile, find_file, read_manifest
 from ddbio.storage import SourceFile, Storages, absolute, join
 from ddbio.storage.names import PassedOver, has_magic
@@ -134,7 +134,7 @@ def check_items(exports: Iterable[OwnExport], read: Callable[[], Counter[str]]) 
     counted = read() if pairs else Counter[str]()
     for file, listed in pairs:
         if counted[file.uri] != listed.items:
-            return TransferError(
+            return PermanentError(
                 f'"{file.uri}" had {counted[file.uri]:,} items, and its manifest says {listed.items:,}; they were '
                 "imported all the same",
                 _AFTERWARDS,

@@ -355,8 +355,9 @@ def _is_value(text: bytes) -> bool:
 
 
 def _is_certain(text: bytes) -> bool:
-    """Whether a text is a JSON value but for words in it, and commas that are missing at the ends of lines: then there
-    is no doubt where it ends."""
+    """Whether a text is a JSON value but for words in it, and commas that are missing at the ends of lines.
+
+    Then there is no doubt where it ends."""
     return _is_value(text) or _is_value(tokens.LOOSE_TOKEN.sub(_mended, text))
 
 
