@@ -2,7 +2,8 @@
 
 Before anything is moved, files that are missing, shortened or beside those it lists are named, and with
 `--verify-checksums` each file is read for its SHA-256. Afterwards the items that were read of each file are counted.
-A folder with hidden `.part` files and no manifest is the place of an unfinished export, and refused.
+A folder or prefix with parts and no manifest is the place of an unfinished export, and refused: on disk the parts are
+hidden `.part` files, on S3 uploads that were begun.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from ddbio.errors import PermanentError, TransferError, UsageError
 from ddbio.layouts.own import ANY_OWN_FILE, MANIFEST_NAMES, ListedFile, find_file, read_manifest
 from ddbio.storage import SourceFile, Storages, absolute, join
-from ddbio.storage.names import PassedOver, has_magic
+from ddbio.storage.names import has_magic
 
 _READ_BYTES = 1 << 20
 _FILES_AT_ONCE = 8
@@ -49,6 +50,11 @@ def read_own_export(source: str, suffixes: tuple[str, ...], storages: Storages) 
     folder = folder if name in MANIFEST_NAMES else absolute(source).rstrip("/")
     if has_magic(folder) or ANY_OWN_FILE.fullmatch(name):
         return None
+    return own_export_in(folder, suffixes, storages)
+
+
+def own_export_in(folder: str, suffixes: tuple[str, ...], storages: Storages) -> OwnExport | None:
+    """The same of a folder, which is given without a slash at its end."""
     storage = storages.of(folder)
     for manifest_name in MANIFEST_NAMES:
         file = find_file(join(folder, manifest_name), storage)
@@ -91,15 +97,25 @@ def _refuse_others(known: set[str], folder: str, suffixes: tuple[str, ...], stor
             )
 
 
-def refuse_unfinished(passed_over: PassedOver) -> None:
-    """Raise UsageError where a folder that was listed has hidden parts of an export."""
-    for uri in passed_over.names:
+def refuse_unfinished(hidden: Iterable[str], uploads: Iterable[str], finished: Collection[str]) -> None:
+    """Raise UsageError for the first of these uris that is a part of an unfinished export.
+
+    hidden: files that were passed over. uploads: those begun. finished: folders of exports that have a manifest.
+    """
+    for uri in hidden:
         name = uri.rpartition("/")[2]
-        if name.startswith(".") and name.endswith(".part") and ANY_OWN_FILE.fullmatch(name[1 : -len(".part")]):
-            raise UsageError(
-                f'"{uri}" is a part of an export that is not finished: there is no manifest',
-                "finish the export with its command, or import what is there with --allow-unfinished",
-            )
+        is_part = name.startswith(".") and name.endswith(".part")
+        _refuse_part(uri, name[1 : -len(".part")] if is_part else "", finished)
+    for uri in uploads:
+        _refuse_part(uri, uri.rpartition("/")[2], finished)
+
+
+def _refuse_part(uri: str, name: str, finished: Collection[str]) -> None:
+    if ANY_OWN_FILE.fullmatch(name) and not any(uri.startswith(join(folder, "")) for folder in finished):
+        raise UsageError(
+            f'"{uri}" is a part of an export that is not finished: there is no manifest',
+            "finish the export with its command, or import what is there with --allow-unfinished",
+        )
 
 
 def verify_checksums(exports: Iterable[OwnExport], storages: Storages) -> int:

@@ -62,7 +62,8 @@ class _Entry(msgspec.Struct, rename="camel"):
 @dataclass(frozen=True, slots=True)
 class NativeExport:
     """One export. files: those with items, each with what must be in it. begins, ends: ISO 8601; of a full export the
-    same moment, empty where its summary does not say."""
+    same moment, empty where its summary does not say. places: all uris that its data files may have, with those of
+    files without items."""
 
     uri: str
     incremental: bool
@@ -71,6 +72,7 @@ class NativeExport:
     table_arn: str
     items: int
     files: tuple[tuple[SourceFile, Expected], ...]
+    places: frozenset[str] = frozenset()
 
     def describe(self) -> str:
         kind = f"incremental, {self.begins} to {self.ends}" if self.incremental else f"full, {self.ends}"
@@ -86,8 +88,11 @@ def read_export(source: str, storages: Storages) -> NativeExport | None:
     if has_magic(folder) or without_compression(folder).lower().endswith(_DATA_SUFFIXES):
         return None
     summary_file = _find(join(folder, SUMMARY_NAME), storages)
-    if summary_file is None:
-        return None
+    return None if summary_file is None else read_summary(summary_file, storages)
+
+
+def read_summary(summary_file: SourceFile, storages: Storages) -> NativeExport:
+    """The export of this `manifest-summary.json`. Raises UsageError as `read_export` does."""
     folder = summary_file.uri.removesuffix(SUMMARY_NAME)
     summary = _decoded(summary_file.uri, _read_verified(summary_file, storages), _Summary)
     if summary.output_format != "DYNAMODB_JSON":
@@ -103,12 +108,13 @@ def read_export(source: str, storages: Storages) -> NativeExport | None:
             f"{summary.item_count:,}",
             _COPY_AGAIN,
         )
-    entries = [entry for entry in entries if entry.item_count]
-    files = _located(entries, folder, summary.s3_prefix or "", storages)
+    prefix = summary.s3_prefix or ""
+    places = frozenset(uri for entry in entries for uri in _places(entry.data_file_s3_key, folder, prefix))
+    files = tuple(_located([entry for entry in entries if entry.item_count], folder, prefix, storages))
     incremental = summary.export_type == "INCREMENTAL_EXPORT" or summary.export_from_time is not None
     ends = (summary.export_to_time if incremental else summary.export_time) or ""
     begins = (summary.export_from_time if incremental else ends) or ""
-    return NativeExport(folder, incremental, begins, ends, summary.table_arn, items, tuple(files))
+    return NativeExport(folder, incremental, begins, ends, summary.table_arn, items, files, places)
 
 
 def in_order(exports: Sequence[NativeExport]) -> list[NativeExport]:

@@ -117,10 +117,16 @@ class Storage(Protocol):
         """What `uri` names, sorted by uri: a file; a folder or prefix (recursive, names ending in one of
         `suffixes`); a glob. A file named outright is taken whatever its suffix.
 
-        passed_over: gets the files that are left out.
+        passed_over: gets the files that are left out, and the manifests that are met.
 
-        Raises UsageError when it does not exist, cannot be read, or nothing matches; TransferError when the
-        service could not be reached.
+        Raises UsageError when it does not exist or cannot be read, NotFoundError when nothing matches;
+        TransferError when the service could not be reached.
+        """
+
+    def list_unfinished(self, uri: str) -> list[str]:
+        """The uris of unfinished outputs in the folders that `uri` names which are no files that `list_files` meets.
+
+        As far as that is permitted: without the permission to list them there are none. Never raises.
         """
 
     def read_range(self, file: SourceFile, start: int, stop: int) -> bytes:

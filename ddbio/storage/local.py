@@ -39,6 +39,9 @@ class LocalStorage:
     ) -> list[SourceFile]:
         return list_local(uri, suffixes, passed_over)
 
+    def list_unfinished(self, uri: str) -> list[str]:
+        return []  # they are files, of hidden names
+
     def read_range(self, file: SourceFile, start: int, stop: int) -> bytes:
         stop = min(stop, file.size_bytes)
         try:

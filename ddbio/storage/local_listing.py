@@ -125,6 +125,7 @@ class _Listing:
             for name in not_entered:
                 self._pass_over(parent / name)
             for name in names:
+                self._passed_over.meet(f"{parent}/{name}")
                 if is_data_file(name, self._suffixes):
                     yield parent / name
                 else:

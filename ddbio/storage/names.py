@@ -27,6 +27,8 @@ Parts = tuple[str, ...]
 
 # The first is ours; the others lie beside the data folder of a native export.
 MANIFEST_NAMES = ("_manifest.json", "manifest-summary.json", "manifest-files.json")
+# What makes a folder an export: ours, by its old name too, and DynamoDB's.
+EXPORT_MANIFESTS = ("_manifest.json", "manifest.json", "manifest-summary.json")
 REJECTS_SUFFIX = ".rejects.jsonl"
 COMPRESSED_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
 
@@ -77,9 +79,29 @@ SHOWN_NAMES = 3  # of the files that were passed over
 
 @dataclass(slots=True)
 class PassedOver:
-    """The files that listings left out: names to show by uri. Manifests are not counted: they are read."""
+    """What listings came across.
+
+    names: the files that they left out, names to show by uri. Manifests are not counted: they are read.
+    manifests: uris of files that are manifests of exports by their names, in folders whose files were all looked at
+        (not those where a wildcard chooses files).
+    own_files: for each such folder with files named as exports by this program name theirs, the uri of one.
+    """
 
     names: dict[str, str] = field(default_factory=dict)
+    manifests: set[str] = field(default_factory=set)
+    own_files: dict[str, str] = field(default_factory=dict)
+
+    def meet(self, uri: str, below: Parts = ()) -> None:
+        """A file of a folder whose files are all looked at. below: the path to it from the folder that was listed;
+        what is in a folder that is passed over does not count."""
+        folder, _, name = uri.rpartition("/")
+        known = name in EXPORT_MANIFESTS
+        if not (known or _OWN_FILE.fullmatch(name)) or is_hidden(name) or any(map(is_passed_over, below[:-1])):
+            return
+        if known:
+            self.manifests.add(uri)
+        else:
+            self.own_files.setdefault(folder, uri)
 
     def add(self, uri: str, name: str) -> None:
         """name: of the file below what was listed."""
@@ -146,6 +168,10 @@ class Glob:
     def reaches(self, parts: Parts) -> bool:
         """Whether the glob matches the file at `parts`, or a folder above it, if names that are passed over count."""
         return any(rest or not self.folders_only for rest in _rests(self.parts, parts, matches_any_name))
+
+    def inside(self, parts: Parts) -> Parts:
+        """The path of the file at `parts` from the folder that the glob matches, if it is in one; else ()."""
+        return next((rest for rest in _rests(self.parts, parts) if rest), ())
 
     def takes_file(self, name: str) -> bool:
         """Whether a file called `name` that the glob matches to its end is one to read."""

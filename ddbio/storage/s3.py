@@ -20,7 +20,7 @@ from ddbio.storage import SourceFile, join
 from ddbio.storage.names import PassedOver, check_output_name
 from ddbio.storage.s3_client import S3Client
 from ddbio.storage.s3_errors import changed, fault_code, translate, upload_gone
-from ddbio.storage.s3_listing import find_object, first_below, list_objects, sizes_below
+from ddbio.storage.s3_listing import find_object, first_below, list_objects, list_unfinished, sizes_below
 from ddbio.storage.s3_output import S3Output, part_bytes_for, put_object, reopen_output
 from ddbio.storage.s3_upload import MultipartUpload, list_uploads
 from ddbio.storage.s3_uris import parse_uri
@@ -55,6 +55,11 @@ class S3Storage:
         self, uri: str, suffixes: tuple[str, ...], passed_over: PassedOver | None = None
     ) -> list[SourceFile]:
         return list_objects(self._client, uri, suffixes, passed_over)
+
+    def list_unfinished(self, uri: str) -> list[str]:
+        with suppress(DdbioError):  # an import is often not permitted to ask
+            return list(list_unfinished(self._client, uri))
+        return []
 
     def read_range(self, file: SourceFile, start: int, stop: int) -> bytes:
         stop = min(stop, file.size_bytes)

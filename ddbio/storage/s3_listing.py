@@ -22,6 +22,7 @@ from ddbio.storage import SourceFile
 from ddbio.storage.names import Glob, PassedOver, has_magic, is_data_path, spoken_list
 from ddbio.storage.s3_client import S3Client
 from ddbio.storage.s3_errors import fault_code
+from ddbio.storage.s3_upload import list_uploads
 from ddbio.storage.s3_uris import parse_uri, uri_of
 
 
@@ -81,12 +82,23 @@ def sizes_below(client: S3Client, bucket: str, prefix: str) -> dict[str, int]:
     return {rest: file.size_bytes for file, rest in _keys(client, bucket, prefix) if rest}
 
 
+def list_unfinished(client: S3Client, uri: str) -> Iterator[str]:
+    """See `Storage.list_unfinished`: uploads that were begun, in the folders that `uri` names. Raises DdbioError."""
+    bucket, key = parse_uri(uri)
+    glob = Glob.parse(key) if has_magic(key) else None
+    prefix = glob.prefix if glob else key if not key or key.endswith("/") else f"{key}/"
+    for begun, _ in list_uploads(client, bucket, prefix):
+        if glob is None or glob.inside(tuple(begun[len(glob.root) :].split("/"))):
+            yield uri_of(bucket, begun)
+
+
 def _below(
     client: S3Client, bucket: str, key: str, suffixes: tuple[str, ...], passed_over: PassedOver
 ) -> Iterator[SourceFile]:
     folder = key if not key or key.endswith("/") else f"{key}/"
     empty = True
     for file, rest in _keys(client, bucket, folder):
+        passed_over.meet(file.uri, tuple(rest.split("/")))
         if is_data_path(rest.split("/"), suffixes):
             empty = False
             yield file
@@ -108,6 +120,8 @@ def _glob(
     for file, rest in _keys(client, bucket, glob.prefix):
         below_root = glob.prefix[len(glob.root) :] + rest
         parts = tuple(below_root.split("/"))
+        if inside := glob.inside(parts):
+            passed_over.meet(file.uri, inside)
         if glob.takes(parts, suffixes):
             yield file
         elif glob.reaches(parts):

@@ -236,6 +236,42 @@ def header(request: dict[str, Any], name: str) -> str:
     return next(str(value) for key, value in request["headers"].items() if key.lower() == name)
 
 
+def test_exports_below_a_prefix(
+    run_export: Run, run_import: Run, table: Simulator, bucket: Bucket, s3: Endpoint
+) -> None:
+    items, place = plain_items(50), f"s3://{bucket.name}"
+    table.create_table("Copy", "id:S")
+    table.table("Orders").put_items(items)
+    assert run_export("-t", "Orders", "-d", f"{place}/all/a", "--segments", 2).code == 0
+    for number in range(30):
+        bucket.put(f"all/a/.more/{number}/x.json", b"{}")
+    with recorded(s3) as requests:
+        done = run_import("-t", "Copy", "-s", f"{place}/all")
+    assert done.code == 0, done.err
+    assert_holds(table, "Copy", items)
+    assert len([each for each in requests if "list-type=2" in each["url"]]) < 20, "not one for each folder"
+    bucket.put("all/loose.json", plain_items(1))
+    run_import("-t", "Copy", "-s", f"{place}/all").assert_error(2, "all/loose.json", "all/a", "--no-verify")
+    bucket.client.delete_object(Bucket=bucket.name, Key="all/loose.json")
+    assert run_export("-t", "Orders", "-d", f"{place}/all/b").code == 0
+    for source in ("/all", "", "/*", "/all/*/"):
+        run_import("-t", "Copy", "-s", place + source).assert_error(2, "all/a", "all/b", "no increments")
+
+
+def test_the_place_of_an_unfinished_export(run_import: Run, table: Simulator, bucket: Bucket) -> None:
+    begun = {"Bucket": bucket.name, "Key": "out/Orders-0001-00000.json"}
+    upload = bucket.client.create_multipart_upload(**begun)["UploadId"]
+    source = ("-t", "Orders", "-s", f"s3://{bucket.name}/out")
+    run_import(*source).assert_error(2, begun["Key"], "not finished", "--allow-unfinished")
+    bucket.put("out/Orders-0000-00000.json", plain_items(3))
+    run_import(*source).assert_error(2, begun["Key"], "not finished", "--allow-unfinished")
+    assert table.table("Orders").item_count() == 0
+    assert run_import(*source, "--allow-unfinished", "--fresh").code == 0
+    bucket.client.abort_multipart_upload(**begun, UploadId=upload)
+    done = run_import(*source, "--fresh")
+    assert done.code == 0 and any("its folder has no manifest" in line for line in done.log), done.err
+
+
 # --------------------------------------------------------------------------- export
 
 

@@ -130,6 +130,37 @@ def test_what_is_passed_over_is_counted_and_named(filled: Place, storage: Storag
         assert names == set(expected.split()), pattern
 
 
+MET = [
+    ("", "_manifest.json 2024-02/deep/_manifest.json"),
+    ("/2024-02/", "2024-02/deep/_manifest.json"),
+    ("/2024-0?", "2024-02/deep/_manifest.json"),
+    ("/**/deep", "2024-02/deep/_manifest.json"),
+    ("/2024-02/deep/*.json", ""),
+    ("/2024-02/deep/_manifest.json", ""),
+]
+
+
+def test_manifests_are_met_in_folders_and_not_where_a_wildcard_chooses(filled: Place, storage: Storage) -> None:
+    filled.put("_temporary/_manifest.json", b"{}")
+    for pattern, expected in MET:
+        met = PassedOver()
+        storage.list_files(filled.uri + pattern, SUFFIXES, met)
+        assert {uri.removeprefix(f"{filled.uri}/") for uri in met.manifests} == set(expected.split()), pattern
+
+
+def test_uploads_that_were_begun_are_unfinished_outputs(place: Place, storage: Storage) -> None:
+    place.put("a/b.json", b"{}")
+    output = storage.create(f"{place.uri}/a/", "Orders-0000-00000.json", 1 << 30)
+    output.write(b"x" * place.many_parts_bytes)
+    expected = [f"{place.uri}/a/Orders-0000-00000.json"] if storage.remote else []  # on disk it is a hidden file
+    for below in ("", "/", "/a", "/*", "/a*/"):
+        assert storage.list_unfinished(place.uri + below) == expected, below
+    for below in ("/b", "/a/*.json"):
+        assert storage.list_unfinished(place.uri + below) == [], below
+    output.abort()
+    assert storage.list_unfinished(place.uri) == []
+
+
 def test_a_file_is_described_as_it_is(place: Place, storage: Storage) -> None:
     uri = place.put("a.json", b"12345")
     [file] = storage.list_files(uri, SUFFIXES)
