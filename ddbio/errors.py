@@ -4,6 +4,7 @@
      |- UsageError        2    the command as given cannot work: an option, a source, a table, a permission.
      |   |                     Found before anything is moved; change the command or the setup.
      |   '- NotFoundError 2    what the command names is not there.
+     |       '- NothingMatchedError 2   a folder or pattern has no files of the kind that is read.
      |- TransferError     3    the work failed after it began, or the service could not be reached: run again.
      |   |- AbortError    3    nothing else of the run can succeed either (no answer for minutes): it ends.
      |   |- PermanentError 3   one unit fails however often it is tried: its source is damaged, a request is refused.
@@ -75,6 +76,10 @@ class UsageError(DdbioError):
 
 class NotFoundError(UsageError):
     """A file, folder, object or bucket that is named is not there; not one that may not be looked at."""
+
+
+class NothingMatchedError(NotFoundError):
+    """A folder, prefix or pattern was looked at to its end and has no files of the kind that is read."""
 
 
 class TransferError(DdbioError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ddbio.errors import NotFoundError, UsageError
+from ddbio.errors import NothingMatchedError, UsageError
 from ddbio.formats import FormatSpec
 from ddbio.imports.held import OwnExport, own_export_in, read_own_export, refuse_unfinished
 from ddbio.layouts.native import NativeExport, doubts, in_order, read_export
@@ -155,7 +155,7 @@ class _Search:
         nothing, files = None, list[SourceFile]()
         try:
             files = self._storages.list_files(uri, self._suffixes, met)
-        except NotFoundError as error:  # but there may be exports without items, or unfinished ones
+        except NothingMatchedError as error:  # but there may be exports without items, or unfinished ones
             nothing = error
         below = exports_below(uri, met.manifests, self._storages)
         self._refuse_unfinished(uri, files, met, below)

@@ -119,7 +119,7 @@ class Storage(Protocol):
 
         passed_over: gets the files that are left out, and the manifests that are met.
 
-        Raises UsageError when it does not exist or cannot be read, NotFoundError when nothing matches;
+        Raises UsageError when it does not exist or cannot be read, NothingMatchedError when nothing matches;
         TransferError when the service could not be reached.
         """
 

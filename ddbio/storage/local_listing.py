@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
-from ddbio.errors import NotFoundError, UsageError
+from ddbio.errors import NotFoundError, NothingMatchedError, UsageError
 from ddbio.storage import SourceFile
 from ddbio.storage.names import (
     Glob,
@@ -181,8 +181,10 @@ def unreadable(path: Path, error: OSError) -> UsageError:
     return UsageError(f'"{path}" cannot be read: {error.strerror or error}', "check its permissions")
 
 
-def _nothing_matched(path: Path, suffixes: tuple[str, ...]) -> NotFoundError:
+def _nothing_matched(path: Path, suffixes: tuple[str, ...]) -> NothingMatchedError:
     if path.is_dir():
         what = f'no file below "{path}" ends in {spoken_list(suffixes)}'
-        return NotFoundError(what, "name a file itself to take it whatever its name")
-    return NotFoundError(f'nothing matches "{path}"', "check the pattern; quote it so that the shell leaves it alone")
+        return NothingMatchedError(what, "name a file itself to take it whatever its name")
+    return NothingMatchedError(
+        f'nothing matches "{path}"', "check the pattern; quote it so that the shell leaves it alone"
+    )

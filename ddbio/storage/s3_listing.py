@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ddbio.errors import DdbioError, NotFoundError, UsageError
+from ddbio.errors import DdbioError, NothingMatchedError, UsageError
 from ddbio.storage import SourceFile
 from ddbio.storage.names import Glob, PassedOver, has_magic, is_data_path, spoken_list
 from ddbio.storage.s3_client import S3Client
@@ -147,10 +147,10 @@ def _pages(client: S3Client, bucket: str, prefix: str, **options: Any) -> Iterat
         token = {"ContinuationToken": page["NextContinuationToken"]}
 
 
-def _nothing_matched(uri: str, key: str, suffixes: tuple[str, ...]) -> NotFoundError:
+def _nothing_matched(uri: str, key: str, suffixes: tuple[str, ...]) -> NothingMatchedError:
     if has_magic(key):
-        return NotFoundError(f'no object matches "{uri}"', "check the pattern, and quote it for the shell")
+        return NothingMatchedError(f'no object matches "{uri}"', "check the pattern, and quote it for the shell")
     hint = "name an object itself to take it whatever its suffix"
     if key and not key.endswith("/"):
         hint += f'; for all keys that begin so write "{uri}*"'
-    return NotFoundError(f'no object below "{uri}" ends in {spoken_list(suffixes)}', hint)
+    return NothingMatchedError(f'no object below "{uri}" ends in {spoken_list(suffixes)}', hint)
