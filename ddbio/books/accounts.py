@@ -19,7 +19,7 @@ from ddbio.errors import (
 )
 from ddbio.units import ChunkUnit, Cursor, SegmentUnit, SliceUnit, Tally, Unit, UnitReport
 
-GO_ON = "run the same command again to go on from here"
+GO_ON = "run the same command again to resume"
 KEPT = "what is done is kept"
 
 

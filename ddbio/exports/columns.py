@@ -21,8 +21,7 @@ from ddbio.options import CSV_TYPES, STDOUT, ExportOptions
 WITH_COLUMNS = ("csv", "parquet")
 
 _SAID_OF = {
-    "csv": "CSV keeps text: the manifest has the types; an empty cell may be an empty string, a null, or no "
-    "attribute",
+    "csv": "CSV is text, without types{}; an empty cell may be an empty string, a null, or no attribute",
     "parquet": "Parquet keeps types by column, lists and maps as JSON text; in columns of one type a null comes back "
     "as no attribute",
 }
@@ -53,7 +52,7 @@ def choose_format(
     """The format with its columns, and what to say of them. look: a survey of the table, which costs units."""
     if options.format not in WITH_COLUMNS:
         return FormatSpec(options.format), []
-    columns, remarks = _named(options, table) or journal.noted("columns"), [_SAID_OF[options.format]]
+    columns, remarks = _named(options, table) or journal.noted("columns"), [_remark(options)]
     if columns is None:
         found = look()
         types = {name: found.types_of(name) - {"NULL"} for name in in_order(found.names(), table)}
@@ -67,6 +66,11 @@ def choose_format(
     return _spec(options, columns), [*remarks, *_untyped_sentence(options, columns)]
 
 
+def _remark(options: ExportOptions) -> str:
+    """What the format does not keep. Only a folder or prefix gets a manifest."""
+    return _SAID_OF[options.format].format("" if options.destination == STDOUT else " (the manifest has them)")
+
+
 def _spec(options: ExportOptions, columns: Sequence[Column]) -> FormatSpec:
     if options.format == "parquet":
         return FormatSpec("parquet", ParquetLayout(tuple(columns), options.numbers))
@@ -77,9 +81,7 @@ def announcement(options: ExportOptions, table: TableInfo, journal: Journal) -> 
     """What is to be said before a survey; None where there will be none."""
     if options.format not in WITH_COLUMNS or _is_named(options) or journal.noted("columns") is not None:
         return None
-    return (
-        f"Looking for the attributes of table {table.name} first, for which it is read twice; --columns spares that"
-    )
+    return f"Table {table.name} is read twice, the first time to find its attributes; --columns avoids that"
 
 
 def _is_named(options: ExportOptions) -> bool:

@@ -54,7 +54,7 @@ def choose_target(
 
     table: None where there is none. folders: in which the manifest of an export may lie.
 
-    Raises UsageError where nothing tells the keys, or they are not those of the table that is there.
+    Raises UsageError if the keys are unknown, or they are not those of the table that is there.
     """
     if not options.create_table:
         assert table is not None
@@ -63,9 +63,9 @@ def choose_target(
     if table is None:
         if description is None:
             raise UsageError(
-                f'nothing tells the keys of table "{options.table}": there is no {MANIFEST_NAME} of an export beside '
-                "the source",
-                "add --key NAME:TYPE[,NAME:TYPE]; types: S, N, B (a native export does not tell the keys either)",
+                f'the keys of table "{options.table}", which is to be made, are unknown: no {MANIFEST_NAME} of an '
+                "export is beside the source",
+                "add --key NAME:TYPE[,NAME:TYPE]; types: S, N, B (DynamoDB's own exports do not contain the keys)",
             )
         request = create_request(options.table, description, indexes=options.with_indexes)
         return Target(TableInfo.of(request), request, origin, _vector_indexes(options, description))

@@ -263,8 +263,8 @@ class _Recognition:
             self._layout(file, head)
         except UsageError:
             raise UsageError(
-                f'what format "{file.uri}" has, neither its name nor its first bytes tell',
-                f"say it with --format ({', '.join(FORMATS)})",
+                f'the format of "{file.uri}" is clear neither from its name nor from its first bytes',
+                f"name it with --format ({', '.join(FORMATS)})",
             ) from None
         return "csv", f'as the first row of "{name}" has the keys of the table'
 
@@ -309,7 +309,7 @@ class _Recognition:
 
 
 def _name(file: SourceFile) -> str:
-    return file.uri.rpartition("/")[2]
+    return "standard input" if file.is_stream else file.uri.rpartition("/")[2]
 
 
 def _has_rejects(file: SourceFile) -> bool:

@@ -54,7 +54,7 @@ class ErrorLimit:
         """total: of all reports, when nobody works any more."""
         return TooManyRejectsError(
             f"{total.rejected:,} of the {total.read:,} records read so far were rejected: more than --max-errors",
-            f'they are in "{rejects}"; run the same command again with another --max-errors to go on from here',
+            f'they are in "{rejects}"; run the same command again with another --max-errors to resume',
         )
 
     @contextmanager

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 
+from ddbio.simulator.administration import TABLE_NAME
 from ddbio.simulator.database import UNLIMITED, Database, Rates
 from ddbio.simulator.embedded import is_loopback, listen, new_event_loop, shut_down, url_of
 from ddbio.simulator.schema import KeySchema, TableSchema
@@ -71,6 +72,12 @@ def _create(service: Service, options: argparse.Namespace) -> None:
     service.database.create(schema, {"": rates}, provisioned, service.now_s())
 
 
+def _table(name: str) -> str:
+    if not TABLE_NAME.fullmatch(name):
+        raise argparse.ArgumentTypeError(f"{name!r} is not 3 to 255 letters, digits and the characters _ . -")
+    return name
+
+
 def _key(text: str) -> KeySchema:
     key = KeySchema.parse(*text.split(","))
     if not (len(key.names) <= 2 and set(key.types) <= {"S", "N", "B"} and all(key.names)):
@@ -85,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: any that is free)")
     parser.add_argument("--allow-remote", action="store_true", help="listen on an address other machines can reach")
-    parser.add_argument("--table", help="make this table")
+    parser.add_argument("--table", type=_table, help="make this table")
     parser.add_argument(
         "--key", type=_key, default="id:S", metavar="NAME:TYPE[,NAME:TYPE]", help="its keys (default: %(default)s)"
     )

@@ -15,7 +15,7 @@ from ddbio.simulator.requests import decode, table_name
 from ddbio.simulator.schema import IndexSchema, KeyAttribute, KeySchema, TableSchema
 from ddbio.simulator.tables import Table, encode_json
 
-_TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
+TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
 _KEY_ROLES = ("HASH", "RANGE")
 _MAX_LISTED = 100
 
@@ -164,7 +164,7 @@ def _named_table(database: Database, body: bytes) -> Table:
 
 
 def _schema(request: CreateTableRequest) -> TableSchema:
-    if not _TABLE_NAME.fullmatch(request.table_name):
+    if not TABLE_NAME.fullmatch(request.table_name):
         raise invalid(
             f"1 validation error detected: Value '{request.table_name}' at 'tableName' failed to satisfy "
             "constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"

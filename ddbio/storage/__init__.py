@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ddbio.credentials import KeysProvider
 from ddbio.errors import UsageError
 from ddbio.options import AwsSettings
+from ddbio.storage.s3_uris import parse_uri
 
 if TYPE_CHECKING:
     from ddbio.storage.names import PassedOver
@@ -276,7 +277,12 @@ def _scheme(uri: str) -> str:
 
 
 def absolute(uri: str) -> str:
-    """The same place by a name that does not depend on the working directory."""
+    """The same place by a name that does not depend on the working directory.
+
+    Raises UsageError for an S3 URI without a bucket: `join` would make a bucket of the name that it appends.
+    """
+    if _scheme(uri) == "s3":
+        parse_uri(uri)
     return os.path.abspath(uri) if _scheme(uri) == "" and uri != STDIN else uri  # noqa: PTH100 - links stay as they are
 
 

@@ -289,7 +289,7 @@ def test_create_table_makes_nothing_that_cannot_work(
     simulator.create_table("Numeric", "id:N")
     command = ("-s", "orders.json", "--create-table", "--key", "id:S")
     run_import("-t", "Numeric", *command).assert_one_line_error(2, "exists with the key id:N", "--key has id:S")
-    run_import("-t", "New", *command[:3]).assert_one_line_error(2, "nothing tells the keys", "--key")
+    run_import("-t", "New", *command[:3]).assert_one_line_error(2, "the keys of table", "are unknown", "--key")
     run_import("-t", "New", *command, "-s", "missing").assert_one_line_error(2, "missing")
     run_import("-t", "New", *command, "-c", "50%").assert_one_line_error(2, "50%")
     assert "CreateTable" not in simulator.requests()

@@ -138,7 +138,7 @@ def test_a_large_array_is_cut_into_chunks_and_comes_from_standard_input_too(
     ) as command:  # fmt: skip
         done = command.wait()
     assert (done.code, done.counts["read"], done.counts["written"]) == (0, 4000, 4000), done.err
-    assert '"-" is read as the items in answers to Scan or Query' in done.log
+    assert '"standard input" is read as the items in answers to Scan or Query' in done.log
     assert_holds(table, "Copies", items)
 
 

@@ -101,7 +101,7 @@ def test_an_import_that_was_stopped_goes_on(
         command.until(lambda: slow.table("Orders").item_count() > 1000)
         command.signal(number)
         stopped = command.wait(20)
-    stopped.assert_error(130, "stopped", "run the same command again to go on from here")
+    stopped.assert_error(130, "stopped", "run the same command again to resume")
     done = run_import(*IMPORT)
     assert done.code == 0, done.err
     assert resumed(done)

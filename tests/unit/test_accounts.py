@@ -178,10 +178,10 @@ def test_the_exit_code_says_what_happened(tally: Tally, error: DdbioError | None
 @pytest.mark.parametrize(
     ("error", "hint"),
     [
-        (TransferError("the disk is full", "make room"), "make room; run the same command again to go on from here"),
-        (TransferError("lost"), "run the same command again to go on from here"),
+        (TransferError("the disk is full", "make room"), "make room; run the same command again to resume"),
+        (TransferError("lost"), "run the same command again to resume"),
         (AbortError("no answer", "run the same command again later"), "run the same command again later"),
-        (Stopped("stopped"), "run the same command again to go on from here"),
+        (Stopped("stopped"), "run the same command again to resume"),
         (PermanentError("damaged", "put a whole copy there"), "put a whole copy there; what is done is kept"),
         (PermanentAbortError("denied"), "what is done is kept"),
         (UsageError("no such table", "name another"), "name another"),

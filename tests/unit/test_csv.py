@@ -88,6 +88,7 @@ DIALECTS = st.sampled_from([("\r", ""), ("\n", "\\"), ("\r", "\\")])
 
 @given(OTHER_TEXTS, DIALECTS, st.lists(st.integers(1, 9), min_size=1, max_size=40))
 @example(b'a\\"b,"c\\"\n"\n', ("\n", "\\"), [3, 1, 1, 2])
+@example(b"\\\n", ("\n", "\\"), [1])  # the escaped line end belongs to the record
 def test_records_end_in_carriage_returns_and_not_at_what_is_escaped(
     text: bytes, dialect: tuple[str, str], sizes: list[int]
 ) -> None:
@@ -105,7 +106,8 @@ def test_records_end_in_carriage_returns_and_not_at_what_is_escaped(
     assert text in (whole, whole + line_end) or (text, records) == (b"", [])
     if not unclosed:
         cuts = [0, *ends, *([len(text)] * (bool(text) and len(text) not in ends))]
-        assert records == [text[one:two].removesuffix(line_end) for one, two in pairwise(cuts)]
+        pieces = [(text[one:two], two in ends) for one, two in pairwise(cuts)]
+        assert records == [piece.removesuffix(line_end) if ended else piece for piece, ended in pieces]
 
 
 def test_a_quote_that_is_not_closed_harms_its_own_line_only() -> None:
@@ -372,6 +374,9 @@ def test_columns_may_be_given_for_files_without_a_header() -> None:
             {},
             "lacks 'id', a key of the table; its columns are 'name', 'x'; a file without a header needs",
         ),
+        ("x,Id\n", {}, "its columns are 'x', 'Id'; add --rename Id=id"),
+        ("I D,x\n", {}, "its columns are 'I D', 'x'; a file without"),
+        ("Id,id2\n", {"columns": ("Id", "id2")}, "its columns are 'Id', 'id2'"),
         (" id,x\n", {"keep_blanks": True}, "lacks 'id', a key of the table; its columns are ' id', 'x'"),
         ("id,na\rme\n1,x\n", {}, "has a carriage return (CR) inside a name"),
         ("id,na\rme\r\n1,x\r\n", {}, "has a carriage return (CR) inside a name"),

@@ -122,8 +122,8 @@ def test_every_file_of_json_speaks_for_itself_and_every_header_is_read() -> None
 @pytest.mark.parametrize(
     ("contents", "options", "message"),
     [
-        ({"data.txt": b"hello\n"}, {}, 'what format "data.txt" has'),
-        ({"data.parq": b"\x00\xff\xfe"}, {}, "say it with --format (json, dynamodb-json, csv"),
+        ({"data.txt": b"hello\n"}, {}, 'the format of "data.txt" is clear neither'),
+        ({"data.parq": b"\x00\xff\xfe"}, {}, "name it with --format (json, dynamodb-json, csv"),
         ({"a.csv": b"x,y\n"}, {}, "lacks 'id'"),
         ({"x.rejects.jsonl": ROW_REJECT}, {"format": "csv"}, "rows of CSV without their header"),
         ({"a.csv": ROWS}, {"csv": CsvOptions(types=(("ag", "N"),))}, "--csv-types names 'ag', and no file"),

@@ -11,6 +11,7 @@ user keeps them. Names are held against the table's keys as they will be once `-
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -167,10 +168,18 @@ def _check_columns(
     if twice:
         raise UsageError(f"{what} has {twice[0]!r} twice", "an item has every attribute once")
     if missing := changes.missing(keys, columns):
-        hint = "" if options.columns is not None else "; a file without a header needs --columns"
+        hint = "" if options.columns is not None else _missing_key_hint(missing[0], columns)
         raise UsageError(
             f"{what} lacks {missing[0]!r}, a key of the table", f"its columns are {listed(columns)}{hint}"
         )
+
+
+def _missing_key_hint(key: str, columns: Sequence[str]) -> str:
+    """What to do: rename the column whose name differs only in case, if there is one."""
+    alike = next((name for name in columns if name.casefold() == key.casefold()), None)
+    if alike is None:
+        return "; a file without a header needs --columns"
+    return f"; add --rename {shlex.quote(f'{alike}={key}')}"
 
 
 def listed(columns: Sequence[str]) -> str:
