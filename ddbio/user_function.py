@@ -12,8 +12,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
@@ -24,6 +26,8 @@ HOW = "write FILE.py:FUNCTION, or MODULE:FUNCTION for one that can be imported"
 _FIX = "fix the file first"
 _LONGEST = 300  # characters of what an exception says
 _TRIAL = "import sys; sys.path[:] = {path!r}; from ddbio.user_function import trial; trial({text!r}, {pipe})"
+
+_loaded: list[str] = []  # in this process
 
 
 def absolute(text: str) -> str:
@@ -54,6 +58,7 @@ def load_function(text: str) -> Callable[[Any], Any]:
         raise UsageError(
             f"--transform {name}: {path} cannot be loaded: {as_text(error)}{_line_of(error, path)}", _FIX
         ) from None
+    _loaded.append(text)
     if not callable(function):
         raise UsageError(f"--transform: {path} has no function {name!r}", HOW)
     return function  # type: ignore[no-any-return]
@@ -62,6 +67,17 @@ def load_function(text: str) -> Callable[[Any], Any]:
 def is_interrupt(error: BaseException) -> bool:
     """Whether it is the user's Ctrl-C: workers ignore that, so there the function raised it itself."""
     return isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) != signal.SIG_IGN
+
+
+def end_threads(code: int) -> None:
+    """End this process if threads still run that the user's code may have begun: Python would wait for them."""
+    others = [each for each in threading.enumerate() if not each.daemon and each is not threading.main_thread()]
+    if not (_loaded and others):
+        return
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
 
 
 # --------------------------------------------------------------------------- the trial

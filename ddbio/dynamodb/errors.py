@@ -82,10 +82,13 @@ class ThrottlingReason(msgspec.Struct, frozen=True):
     resource: str = ""
 
 
-class _Body(msgspec.Struct):
+class _Names(msgspec.Struct):
     type_: str | None = msgspec.field(name="__type", default="")
     message: str | None = ""
     Message: str | None = ""
+
+
+class _Body(_Names):
     # The service spells the key one way for one exception and another way for the next.
     ThrottlingReasons: list[ThrottlingReason] | None = []
     throttlingReasons: list[ThrottlingReason] | None = []  # noqa: N815
@@ -93,6 +96,7 @@ class _Body(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Body).decode
+_decode_names = msgspec.json.Decoder(_Names).decode
 
 
 class ServiceError(Exception):
@@ -159,7 +163,7 @@ def _clock_hint(ahead_s: float) -> str:
 def parse_error(status: int, body: bytes, request_id: str = "") -> ServiceError:
     """The error in an answer whose status is not 200; understands bodies that are not DynamoDB's, too."""
     try:
-        parsed = _decode(body)
+        parsed = _parsed(body)
     except (msgspec.MsgspecError, ValueError):
         beginning = " ".join(body[:300].decode("utf-8", "replace").split())  # a proxy's page has many lines
         return ServiceError(f"HTTP {status}", beginning, status, request_id=request_id)
@@ -167,6 +171,15 @@ def parse_error(status: int, body: bytes, request_id: str = "") -> ServiceError:
     reasons = tuple(parsed.ThrottlingReasons or parsed.throttlingReasons or ())
     message = parsed.message or parsed.Message or ""
     return ServiceError(name, message, status, reasons, item=parsed.Item, request_id=request_id)
+
+
+def _parsed(body: bytes) -> _Body:
+    """Details of another form than we know do not hide what the error is."""
+    try:
+        return _decode(body)
+    except msgspec.ValidationError:
+        names = _decode_names(body)
+        return _Body(names.type_, names.message, names.Message)
 
 
 def hint_for(error: ServiceError, operation: str) -> str:

@@ -25,8 +25,9 @@ from ddbio.credentials import Keys
 from ddbio.engines.lanes import run_lanes
 from ddbio.engines.recorder import Recorder, Seat
 from ddbio.engines.worker import Job, WorkerContext, new_event_loop
-from ddbio.errors import DdbioError, InternalError
+from ddbio.errors import EXIT_OK, DdbioError, InternalError
 from ddbio.units import Event, Unit
+from ddbio.user_function import end_threads
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 _FROM_KERNEL_BYTES = 32 * 1024 * 1024  # smaller blocks are kept for the next time
@@ -99,6 +100,7 @@ def worker_main(pipe: Connection, arguments: WorkerArguments) -> None:
         os._exit(EXIT_CRASHED)
     except BaseException as error:
         _crash(pipe, error)
+    end_threads(EXIT_OK)
 
 
 def _crash(pipe: Connection, error: BaseException) -> None:

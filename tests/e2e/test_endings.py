@@ -312,3 +312,19 @@ def test_a_transform_that_ends_the_program(
     done = run_import("-t", "Orders", "-s", "orders.json", "-p", 2, "--transform", "item.py:f")
     assert (done.code, done.counts["written"], done.counts["rejected"]) == (1, 999, 1), done.err
     assert "SystemExit: 0 (line 3 of item.py)" in (tmp_path / "orders.rejects.jsonl").read_text()
+
+
+def test_threads_of_the_users_module_are_not_waited_for(
+    run_import: Run, simulator: Simulator, orders: list[Item], tmp_path: Path
+) -> None:
+    """One that it began while it loaded, in the parent and in every worker, and one for an item."""
+    simulator.create_table("Orders", "id:S")
+    (tmp_path / "threads.py").write_text(
+        "import threading, time\n"
+        "begin = lambda: threading.Thread(target=time.sleep, args=(600,)).start()\n"
+        "begin()\n"
+        "def f(item):\n    return item if item['n'] != 7 else begin() or item\n"
+    )
+    done = run_import("-t", "Orders", "-s", "orders.json", "-p", 2, "--transform", "threads.py:f", timeout_s=30)
+    assert (done.code, done.counts["written"]) == (0, 1000), done.err
+    assert_holds(simulator, "Orders", orders)

@@ -154,3 +154,10 @@ def test_a_request_that_arrived_late_is_no_wrong_clock() -> None:
     assert error.came_late(arrived_s + 2) and error.came_late(arrived_s - 2)
     assert not error.came_late(arrived_s - 20 * 60)
     assert not parse_error(400, body(__type="x#InvalidSignatureException", message="no")).came_late(arrived_s)
+
+
+@pytest.mark.parametrize("rest", [{"ThrottlingReasons": "odd"}, {"throttlingReasons": [REASON, 5]}, {"Item": 5}])
+def test_an_error_whose_details_have_another_form_is_still_known_by_its_name(rest: dict[str, Any]) -> None:
+    error = parse_error(400, body(__type="x#ThrottlingException", message="slow down", **rest))
+    assert (error.name, error.message, error.kind) == ("ThrottlingException", "slow down", Kind.THROTTLED)
+    assert (error.reasons, error.item) == ((), None)
