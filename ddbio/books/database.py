@@ -17,7 +17,7 @@ from ddbio.units import COUNTS, Cursor, ExportCursor, Tally
 
 APPLICATION_ID = 0x64646269  # "ddbi": says that the file is ours
 FRESH = "with --fresh it is started over"
-VERSION = 2  # of the schema, and of the way units are cut from a plan
+VERSION = 3  # of the schema, and of the way units are cut from a plan
 
 # What is counted of records; the rest is about bytes and requests.
 _OF_RECORDS = sorted({*COUNTS} - {"blank", "bytes", "units", "requests", "throttled", "retries"})
@@ -36,7 +36,7 @@ SCHEMA = f"""
     );
     CREATE TABLE files (
         name TEXT PRIMARY KEY, segment INTEGER NOT NULL, items INTEGER NOT NULL, size_bytes INTEGER NOT NULL,
-        checksum TEXT NOT NULL
+        checksum TEXT NOT NULL, part_bytes TEXT NOT NULL
     ) WITHOUT ROWID;
     CREATE TABLE reasons (reason TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
     PRAGMA application_id = {APPLICATION_ID};

@@ -183,14 +183,19 @@ class Journal:
         self._write(ENTER, [(report.unit, kind, text, report.done, *counts)])
         if report.files:
             files = ((each.file.name, each.segment, each.items, *_written(each.file)) for each in report.files)
-            self._write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", files)
+            self._write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", files)
         if report.tally.reasons:
             self._write(BLAME, report.tally.reasons.items())
 
     def files(self) -> list[ExportedFile]:
         """The files that are finished, by name."""
-        rows = self._database.execute("SELECT segment, name, size_bytes, checksum, items FROM files ORDER BY name")
-        return [ExportedFile(segment, WrittenFile(*file), items) for segment, *file, items in rows]
+        columns = "segment, items, name, size_bytes, checksum, part_bytes"
+        return [
+            ExportedFile(segment, WrittenFile(name, size, checksum, tuple(msgspec.json.decode(parts))), items)
+            for segment, items, name, size, checksum, parts in self._database.execute(
+                f"SELECT {columns} FROM files ORDER BY name"
+            )
+        ]
 
     def commit(self, seconds: float) -> None:
         """Write down what was entered. seconds: how long this run takes so far."""
@@ -355,8 +360,8 @@ def _loaded(folder: JobFolder, *, recover: bool) -> Journal:
     return journal
 
 
-def _written(file: WrittenFile) -> tuple[int, str]:
-    return file.size_bytes, file.checksum
+def _written(file: WrittenFile) -> tuple[int, str, str]:
+    return file.size_bytes, file.checksum, msgspec.json.encode(file.part_bytes).decode()
 
 
 def _spoken(value: Any) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import accumulate
 
 from ddbio.errors import PermanentError, TransferError, UsageError
 from ddbio.layouts.own import ANY_OWN_FILE, MANIFEST_NAMES, ListedFile, find_file, read_manifest
@@ -131,17 +132,49 @@ def verify_checksums(exports: Iterable[OwnExport], storages: Storages) -> int:
 
 
 def _checksum(file: SourceFile, listed: ListedFile, storages: Storages) -> str:
+    """Of the file as it is, in the form that the manifest has. Raises UsageError if that cannot be computed."""
     kind = listed.checksum.partition(":")[0]
-    if kind not in ("sha256", "md5"):
+    if kind == "sha256":
+        return f"sha256:{_digest(hashlib.sha256(), file, 0, file.size_bytes, storages).hex()}"
+    if kind == "md5":
+        md5 = hashlib.md5(usedforsecurity=False)
+        return f"md5:{_base64(_digest(md5, file, 0, file.size_bytes, storages))}"
+    if kind == "sha256-composite":
+        return f"{kind}:{_composite(file, listed, storages)}"
+    raise UsageError(
+        f'the checksum of "{file.uri}" in its manifest is "{listed.checksum}", which is none that can be verified',
+        "leave --verify-checksums out",
+    )
+
+
+def _composite(file: SourceFile, listed: ListedFile, storages: Storages) -> str:
+    """S3's checksum of an object that was uploaded in parts: that of the checksums of the parts."""
+    sizes = listed.part_bytes
+    if not sizes:
         raise UsageError(
-            f'the checksum of "{file.uri}" is that of an upload in parts, which cannot be computed from the file',
+            f'the checksum of "{file.uri}" is that of an upload in parts, and its manifest, of an earlier version, '
+            "does not have the sizes of its parts",
             "leave --verify-checksums out; S3 verified it when it was uploaded",
         )
-    digest = hashlib.sha256() if kind == "sha256" else hashlib.md5(usedforsecurity=False)
-    for at in range(0, file.size_bytes, _READ_BYTES):
-        digest.update(storages.read_range(file, at, min(at + _READ_BYTES, file.size_bytes)))
-    text = digest.hexdigest() if kind == "sha256" else base64.b64encode(digest.digest()).decode()
-    return f"{kind}:{text}"
+    if min(sizes) < 1 or sum(sizes) != file.size_bytes:
+        raise UsageError(
+            f'"{file.uri}" has {file.size_bytes:,} bytes, and its manifest says that its parts have {sum(sizes):,}',
+            _COPY_AGAIN,
+        )
+    whole = hashlib.sha256()
+    for stop, size in zip(accumulate(sizes), sizes, strict=True):
+        whole.update(_digest(hashlib.sha256(), file, stop - size, stop, storages))
+    return f"{_base64(whole.digest())}-{len(sizes)}"
+
+
+def _digest(digest: hashlib._Hash, file: SourceFile, start: int, stop: int, storages: Storages) -> bytes:
+    for at in range(start, stop, _READ_BYTES):
+        digest.update(storages.read_range(file, at, min(at + _READ_BYTES, stop)))
+    return digest.digest()
+
+
+def _base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()
 
 
 def check_items(exports: Iterable[OwnExport], read: Callable[[], Counter[str]]) -> TransferError | None:

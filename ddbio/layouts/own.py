@@ -13,6 +13,7 @@
   data. Exports made before that have it as `manifest.json`, which is still understood.
 - `table` has the table's keys, in every layout. `columns` is there for CSV and Parquet; a type is one of
   `ddbio.options.CSV_TYPES`, and missing if the export was not told it.
+- A file that was uploaded to S3 in parts has `"part_bytes": [8388608, 1234]`: its checksum depends on their sizes.
 - An export of a part of the table has `"subset": {"filter": "...", "limit": 10}`, whatever was asked for.
 """
 
@@ -49,12 +50,13 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class ListedFile(msgspec.Struct, frozen=True):
-    """A finished file. checksum: as in `ddbio.storage.WrittenFile`."""
+    """A finished file. checksum, part_bytes: as in `ddbio.storage.WrittenFile`."""
 
     name: str
     items: int
     size_bytes: int = msgspec.field(name="bytes")
     checksum: str = ""
+    part_bytes: tuple[int, ...] = ()
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -127,6 +129,7 @@ def _entry(each: ExportedFile) -> dict[str, Any]:
         "items": each.items,
         "bytes": each.file.size_bytes,
         "checksum": each.file.checksum,
+        **({"part_bytes": each.file.part_bytes} if each.file.part_bytes else {}),
     }
 
 

@@ -66,11 +66,13 @@ class WrittenFile:
     checksum: `sha256:<hex>` of the whole content, on disk and for an object put in one request; for an object
         uploaded in parts the composite form S3 itself reports, `sha256-composite:<base64>-<parts>`: the SHA-256 of
         the concatenated SHA-256 digests of the parts.
+    part_bytes: the sizes of those parts, which the checksum depends on.
     """
 
     name: str
     size_bytes: int
     checksum: str
+    part_bytes: tuple[int, ...] = ()
 
 
 class Output(Protocol):

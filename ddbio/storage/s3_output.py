@@ -75,8 +75,9 @@ class S3Output:
         self._check_open()
         size_bytes = self.written_bytes
         checksum = self._complete() if self._upload else self._put_whole()
+        part_bytes = tuple(part.size_bytes for part in self._upload.parts) if self._upload else ()
         self._close()
-        return WrittenFile(self._key.rpartition("/")[2], size_bytes, checksum)
+        return WrittenFile(self._key.rpartition("/")[2], size_bytes, checksum, part_bytes)
 
     def abort(self) -> None:
         if self._open and self._upload:

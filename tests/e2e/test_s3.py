@@ -299,6 +299,10 @@ def assert_true_manifest(bucket: Bucket, prefix: str) -> dict[str, Any]:
         assert (each["items"], each["bytes"]) == (data.count(b"\n"), len(data))
         assert each["segment"] == int(each["name"][-15:-11])
         assert each["checksum"] == checksum_of(bucket, prefix + each["name"], data)
+        assert sum(each.get("part_bytes", [len(data)])) == len(data)
+        assert len(each.get("part_bytes", [])) == int(
+            each["checksum"].partition("-composite")[2].rpartition("-")[2] or 0
+        )
     assert found["items"] == sum(each["items"] for each in found["files"])
     assert found["bytes"] == sum(map(len, objects.values()))
     return found
@@ -348,6 +352,24 @@ def test_files_larger_than_a_part_are_streamed_in_parts(
     bodies = [int(header(each, "content-length")) for each in requests if each["method"] == "PUT"]
     assert max(bodies) < PART_BYTES + 2 * MIB, "a part is what one lane holds in memory"
     assert all(header(each, "x-amz-checksum-sha256") for each in requests if each["method"] == "PUT")
+
+
+def test_checksums_of_uploads_in_parts_are_verified(
+    run_export: Run, run_import: Run, simulator: Simulator, bucket: Bucket
+) -> None:
+    items = plain_items(260, padding=100_000)
+    simulator.create_table("Orders", "id:S").put_items(items)
+    simulator.create_table("Copy", "id:S")
+    where = f"s3://{bucket.name}/out"
+    assert run_export("-t", "Orders", "-d", where, "-s", 40, "--segments", 1, "--lanes", 1).code == 0
+    data = bucket.objects("out/")["Orders-0000-00000.json"]
+    bucket.put("out/Orders-0000-00000.json", data.replace(b"xxxx", b"xxyx", 1) if b"xxxx" in data else data[::-1])
+    done = run_import("-t", "Copy", "-s", where, "--verify-checksums")
+    done.assert_error(2, "Orders-0000-00000.json", "has the checksum sha256-composite:")
+    assert simulator.table("Copy").item_count() == 0
+    bucket.put("out/Orders-0000-00000.json", data)  # in one piece: the parts are those of the manifest
+    assert run_import("-t", "Copy", "-s", where, "--verify-checksums").code == 0
+    assert_holds(simulator, "Copy", items)
 
 
 def test_an_empty_table_is_a_manifest(run_export: Run, table: Simulator, bucket: Bucket) -> None:

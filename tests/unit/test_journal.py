@@ -117,8 +117,10 @@ def test_files_and_cursors_of_an_export(root: Path) -> None:
     file = ExportedFile(3, WrittenFile("Orders-0003-00000.json", 99, "sha256:0"), 10)
     cursor = ExportCursor('{"id":{"S":"x"}}', 1, {"path": "/out/x", "durable_bytes": 5, "sha256": "0"}, 2, (1, 2), 12)
     begun(root, UnitReport(3, cursor, Tally(read=12, written=10), files=(file,)))
+    parts = ExportedFile(4, WrittenFile("Orders-0004-00000.json", 99, "sha256-composite:x-2", (90, 9)), 10)
+    begun(root, UnitReport(4, None, Tally(read=10, written=10), files=(parts,)))
     with opened(root) as journal:
-        assert (journal.files(), journal.cursors()) == ([file], [cursor])
+        assert (journal.files(), journal.cursors()) == ([file, parts], [cursor])
 
 
 def test_a_finished_job_has_no_journal(root: Path) -> None:

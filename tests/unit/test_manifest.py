@@ -72,6 +72,12 @@ def test_files_are_listed_by_name() -> None:
     ]
 
 
+def test_a_file_that_was_uploaded_in_parts_has_their_sizes() -> None:
+    file = WrittenFile("Orders-0000-00000.json", 30, "sha256-composite:x-2", (20, 10))
+    (listed,) = made(files=[ExportedFile(0, file, 1)])["files"]
+    assert (listed["checksum"], listed["part_bytes"]) == ("sha256-composite:x-2", [20, 10])
+
+
 def test_an_empty_table_has_no_files() -> None:
     content = made(files=[], tally=Tally())
     assert (content["items"], content["bytes"], content["files"]) == (0, 0, [])

@@ -61,6 +61,7 @@ def test_a_large_output(place: Place) -> None:
     file = written(place, content)
     assert place.get(NAME) == content
     assert file.size_bytes == len(content)
+    assert sum(file.part_bytes) == (len(content) if place.storage().remote else 0)
     assert place.everything() == {NAME}
 
 
