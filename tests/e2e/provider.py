@@ -55,8 +55,8 @@ class Provider(ThreadingHTTPServer):
                 "Code": "Success",
                 "Type": "AWS-HMAC",
                 "AccessKeyId": self.issued[-1],
-                "SecretAccessKey": f"secret of {self.issued[-1]}",
-                "Token": f"token of {self.issued[-1]}",
+                "SecretAccessKey": f"secret-of-{self.issued[-1]}",
+                "Token": f"token-of-{self.issued[-1]}",
                 "LastUpdated": f"{now:%Y-%m-%dT%H:%M:%SZ}",
                 "Expiration": f"{expiration:%Y-%m-%dT%H:%M:%SZ}",
             }

@@ -129,7 +129,7 @@ def test_of_keys_that_are_renewed(
     simulator.faults = FaultPlan(latency_s=0.02)
     done = run_import("-t", "Orders", "-s", "orders.json", "-p", 1, "--lanes", 1)
     assert (done.code, len(provider.issued) > 2) == (1, True), done.err
-    assert_said_nothing(done, *left, secrets=("secret of ASIA", "token of ASIA", "authorization-for-the-provider"))
+    assert_said_nothing(done, *left, secrets=("secret-of-ASIA", "token-of-ASIA", "authorization-for-the-provider"))
 
 
 def test_of_the_password_of_a_proxy(
