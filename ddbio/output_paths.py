@@ -86,6 +86,8 @@ def _unwritable(path: Path, what: str) -> str:
     if path.exists() and not path.is_file():
         return f"is not a file that {what} can be written to"
     folder = path.resolve().parent
+    if path.resolve().is_symlink():  # Python 3.13 no longer raises RuntimeError for a loop
+        return f"cannot be written: {os.strerror(errno.ELOOP)}"
     if not folder.is_dir():
         return f'cannot be written: there is no folder "{folder}"'
     allowed = os.access(folder, os.W_OK | os.X_OK) and (not path.exists() or os.access(path, os.W_OK))

@@ -133,7 +133,10 @@ def _hint(error: Exception, profile: str) -> str:
     login = f"aws sso login --profile {profile}"
     hints: list[tuple[tuple[type[Exception], ...], str]] = [
         ((botocore.SSOError, botocore.TokenRetrievalError), f"log in: {login}"),
-        ((botocore.LoginError,), f"log in: aws login --profile {profile}"),
+        (
+            (getattr(botocore, "LoginError", botocore.SSOError),),
+            f"log in: aws login --profile {profile}",
+        ),  # since 1.41
         ((botocore.ConfigParseError, botocore.ConfigNotFound), "put the file right"),
         ((botocore.InvalidConfigError, botocore.UnknownCredentialError), f"put the {of_profile} right"),
         ((botocore.PartialCredentialsError,), "give both the access key and the secret key"),
