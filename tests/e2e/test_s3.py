@@ -372,6 +372,68 @@ def test_checksums_of_uploads_in_parts_are_verified(
     assert_holds(simulator, "Copy", items)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--compress", "gzip"),
+        ("--compress", "zstd"),
+        ("--format", "csv", "--columns", "id,n:N"),
+        ("--format", "parquet", "--columns", "id,n:N"),
+    ],
+    ids=lambda options: options[1],
+)
+@pytest.mark.parametrize("remote", [False, True], ids=["disk", "s3"])
+def test_exports_of_every_format_are_held_to_their_manifests(
+    run_export: Run,
+    run_import: Run,
+    simulator: Simulator,
+    bucket: Bucket,
+    tmp_path: Path,
+    options: tuple[str, ...],
+    remote: bool,
+) -> None:
+    items = [{"id": {"S": f"item {n}"}, "n": {"N": str(n)}} for n in range(90)]
+    simulator.create_table("Orders", "id:S").put_items(items)
+    copy = simulator.create_table("Copy", "id:S")
+    where = f"s3://{bucket.name}/out" if remote else str(tmp_path / "out")
+    assert run_export("-t", "Orders", "-d", where, "--segments", 3, *options).code == 0
+
+    def put(name: str, data: bytes) -> None:
+        if remote:
+            bucket.put(f"out/{name}", data)
+        else:
+            (tmp_path / "out" / name).write_bytes(data)
+
+    def got() -> dict[str, bytes]:
+        found = bucket.objects("out/").items() if remote else ()
+        return dict(found) or {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+
+    whole = got()
+    name = next(each["name"] for each in json.loads(whole[MANIFEST])["files"] if each["items"])
+    command = ("-t", "Copy", "-s", where)
+    put(name, whole[name][:-1])
+    run_import(*command).assert_error(2, name, "bytes, and its manifest says", "--no-verify")
+    put(name, whole[name][:-1] + b"?")
+    run_import(*command, "--verify-checksums").assert_error(2, name, "has the checksum sha256:")
+    put(name, whole[name])
+    put(f"other-{name}", whole[name])
+    run_import(*command).assert_error(2, f"other-{name}", "does not list")
+    if remote:
+        bucket.client.delete_object(Bucket=bucket.name, Key=f"out/other-{name}")
+    else:
+        (tmp_path / "out" / f"other-{name}").unlink()
+    assert copy.item_count() == 0, "nothing was moved"
+    manifest = json.loads(whole[MANIFEST])
+    for each in manifest["files"]:
+        each["items"] += each["name"] == name
+    put(MANIFEST, json.dumps(manifest).encode())
+    run_import(*command).assert_error(3, name, "items, and its manifest says")
+    put(MANIFEST, whole[MANIFEST])
+    done = run_import(*command, "--verify-checksums", "--fresh")
+    assert (done.code, done.counts["written"]) == (0, 90), done.err
+    assert_holds(simulator, "Copy", items)
+
+
 def test_an_empty_table_is_a_manifest(run_export: Run, table: Simulator, bucket: Bucket) -> None:
     done = run_export("-t", "Orders", "-d", f"s3://{bucket.name}/out")
     assert (done.code, done.out.splitlines()[0]) == (0, "0 read, 0 exported to 0 files of 0 bytes")
