@@ -236,6 +236,14 @@ def header(request: dict[str, Any], name: str) -> str:
     return next(str(value) for key, value in request["headers"].items() if key.lower() == name)
 
 
+def test_json_that_is_not_one_object_a_line(imported: Any, bucket: Bucket) -> None:
+    first, second, third = plain_items(1200, 0), plain_items(1200, 1200), plain_items(10, 2400)
+    bucket.put("in/array.json", f"[{','.join(map(as_json, first))}]".encode())
+    bucket.put("in/scan.json", json.dumps({"Items": second, "Count": 1200, "ScannedCount": 1200}, indent=4).encode())
+    bucket.put("in/several-lines.json", "\n".join(f"{{\n{as_json(item)[1:]}" for item in third).encode())
+    assert imported("s3://BUCKET/in/") == list(range(2410))
+
+
 def test_exports_below_a_prefix(
     run_export: Run, run_import: Run, table: Simulator, bucket: Bucket, s3: Endpoint
 ) -> None:

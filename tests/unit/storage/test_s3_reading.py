@@ -360,3 +360,11 @@ def test_an_object_that_may_not_be_read_is_not_taken_for_one_that_is_missing(
     with pytest.raises(UsageError, match=permission or "no object below") as error:
         storage.list_files("s3://bkt/in/_manifest.json", ())
     assert isinstance(error.value, NotFoundError) is not there
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "NotImplemented"])
+def test_uploads_that_may_not_be_listed_are_none(fake: FakeS3, storage: S3Storage, code: str) -> None:
+    """The policy of an import does not permit it."""
+    fake.faults["list_multipart_uploads"] = [client_error(code, "ListMultipartUploads")] * 9
+    assert storage.list_unfinished("s3://bkt/in/") == []
+    assert [name for name, _ in fake.calls].count("list_multipart_uploads") == 1
