@@ -59,6 +59,10 @@ class NumberText(str):
     __slots__ = ()
 
 
+class UnknownTypeError(ValueError):
+    """The service sent a value of a type that is not known here."""
+
+
 class AttributeValue(msgspec.Struct, gc=False):
     """One typed value as DynamoDB sends it: exactly one field is set."""
 
@@ -316,7 +320,7 @@ def _plain_tagged(value: AttributeValue) -> dict[str, Any]:
         return {"$NS": [json_number(member) for member in value.NS]}
     if value.BS is not None:
         return {"$BS": value.BS}
-    raise ValueError("an attribute value without a known type")
+    raise UnknownTypeError("an attribute value without a known type")
 
 
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)

@@ -211,10 +211,11 @@ class Budgets:
                 bucket.start(ticket)
         return longest_s
 
-    def settle(self, now_s: float, returned: Units, consumed: Units) -> None:
+    def settle(self, now_s: float, returned: Units, consumed: Units, *, progress: bool | None = None) -> None:
+        """progress: whether the job got on; None if what was consumed says so."""
         for bucket, back, used in zip(self.buckets, returned, consumed, strict=True):
             bucket.settle(now_s, back, used)
-        if any(consumed):
+        if any(consumed) if progress is None else progress:
             self.progress_s = max(self.progress_s, now_s)
 
     def throttled(self, now_s: float, budget: int | None, *, hot: bool) -> None:

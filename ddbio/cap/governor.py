@@ -45,7 +45,7 @@ class Governor(Protocol):
 
     def reserve(self, costs: Units) -> Units: ...
     def wait_s(self, tickets: Units) -> float: ...
-    def settle(self, returned: Units, consumed: Units) -> None: ...
+    def settle(self, returned: Units, consumed: Units, *, progress: bool | None = None) -> None: ...
 
     def reserve_page(self, units: float) -> float: ...
     def start_page(self, ticket: float, most: float) -> PageStart:
@@ -74,7 +74,7 @@ class Pacing(Protocol):
 
     def settle(self, claim: Any, consumed: Units, *, in_vain: bool = False, answered: bool = True) -> None: ...
     def throttled(self, budget: int | None, *, hot: bool = False) -> None: ...
-    def left_unprocessed(self) -> None: ...
+    def left_unprocessed(self, *, partly: bool) -> None: ...
     def request_units(self) -> Units: ...
     def progress_s(self) -> float: ...
 
@@ -93,8 +93,8 @@ class LocalGovernor:
     def wait_s(self, tickets: Units) -> float:
         return self._budgets.wait_s(self._clock(), tickets)
 
-    def settle(self, returned: Units, consumed: Units) -> None:
-        self._budgets.settle(self._clock(), returned, consumed)
+    def settle(self, returned: Units, consumed: Units, *, progress: bool | None = None) -> None:
+        self._budgets.settle(self._clock(), returned, consumed, progress=progress)
 
     def reserve_page(self, units: float) -> float:
         return PageBudget(self._budgets, self._window).reserve(self._clock(), units)
@@ -172,8 +172,8 @@ class SharedGovernor:
     def wait_s(self, tickets: Units) -> float:
         return self._locked(lambda budgets: budgets.wait_s(self._clock(), tickets))
 
-    def settle(self, returned: Units, consumed: Units) -> None:
-        self._locked(lambda budgets: budgets.settle(self._clock(), returned, consumed))
+    def settle(self, returned: Units, consumed: Units, *, progress: bool | None = None) -> None:
+        self._locked(lambda budgets: budgets.settle(self._clock(), returned, consumed, progress=progress))
 
     def reserve_page(self, units: float) -> float:
         return self._locked(lambda budgets: PageBudget(budgets, self._window).reserve(self._clock(), units))

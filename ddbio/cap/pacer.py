@@ -109,6 +109,7 @@ class Pacer:
         self._granted_s = 0.0
         self._consumed = list(self._nothing)  # not yet told to the governor
         self._told_s = clock()
+        self._progressed = False  # since it was told
         self._unexplained_s = -math.inf  # when the table last throttled, or left items unprocessed
         self._under_way = UnderWay(len(self._budgets), clock())
         self._most_under_way = list(self._nothing)
@@ -174,6 +175,7 @@ class Pacer:
             if self._capped and (unused < 0 or not in_vain):
                 self._allowance[budget] += unused
             self._consumed[budget] += consumed[budget] if answered else 0.0
+        self._progressed |= answered and not in_vain and any(consumed)
         # What was consumed before a request that nobody answered is no progress at the time of its timeout.
         if answered and now_s - self._told_s > TELL_EVERY_S:
             self._tell(self._nothing)
@@ -186,13 +188,17 @@ class Pacer:
         self._tell(self._nothing)
         self._governor.throttled(budget, hot=hot)
 
-    def left_unprocessed(self) -> None:
+    def left_unprocessed(self, *, partly: bool) -> None:
         """The table left items unprocessed, and the service does not say why: it lacks capacity, or failed inside.
 
         The first such answer after a while is taken for a failure and cuts no rate; a table that lacks capacity
         gives the next one at once.
+
+        partly: others of the request were processed; if none was, the job does not get on, whatever the service says
+        it consumed.
         """
         now_s = self._clock()
+        self._progressed |= partly
         if now_s - self._unexplained_s < UNEXPLAINED_WITHIN_S:
             self.throttled(None)
         self._unexplained_s = now_s
@@ -286,6 +292,7 @@ class Pacer:
                 self._allowance[budget] -= unused[budget]
 
     def _tell(self, returned: Units) -> None:
-        self._governor.settle(returned, tuple(self._consumed))
+        self._governor.settle(returned, tuple(self._consumed), progress=self._progressed)
+        self._progressed = False
         self._consumed = list(self._nothing)
         self._told_s = self._clock()

@@ -82,6 +82,6 @@ class PagePacer:
     def throttled(self, budget: int | None, *, hot: bool = False) -> None:
         self._governor.throttled(budget, hot=hot)
 
-    def left_unprocessed(self) -> None:
+    def left_unprocessed(self, *, partly: bool) -> None:
         """Of a page the service never says that."""
         self.throttled(None)

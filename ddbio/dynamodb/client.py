@@ -171,7 +171,7 @@ class DataClient:
             self._succeeded()
         self.tally.throttled += count
         self.tally.blame("unprocessed items", count)
-        self._pacer.left_unprocessed()
+        self._pacer.left_unprocessed(partly=count < sent)
 
     def close(self) -> None:
         self._connection.close()

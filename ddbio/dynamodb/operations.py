@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 import orjson
@@ -33,14 +33,17 @@ class Operation(Generic[Reply]):
     left_over: Callable[[Reply], bool] = lambda _: False
 
 
+NonNegative = Annotated[float, msgspec.Meta(ge=0)]
+
+
 class Amount(msgspec.Struct, gc=False):
-    CapacityUnits: float = 0.0
+    CapacityUnits: NonNegative = 0.0
 
 
 class ConsumedCapacity(msgspec.Struct, gc=False):
     """CapacityUnits: of the operation, all indexes included. The parts are there with `INDEXES`."""
 
-    CapacityUnits: float | None = None
+    CapacityUnits: NonNegative | None = None
     GlobalSecondaryIndexes: dict[str, Amount] = {}
 
 
@@ -250,7 +253,14 @@ def scan_operation(page_items: Any, alike: Alike | None = None) -> Operation[Sca
     decode = _scan_decoder(page_items)
     if alike is not None:
         decode = _NarrowingDecoder(decode, alike).decode
-    return Operation("DynamoDB_20120810.Scan", ("",), decode, _of_page)
+
+    def decode_whole(body: bytes | memoryview) -> ScanReply:
+        reply = decode(body)
+        if reply.Count != len(reply.Items):
+            raise ValueError(f"Count is {reply.Count}, and there are {len(reply.Items)} items")
+        return reply
+
+    return Operation("DynamoDB_20120810.Scan", ("",), decode_whole, _of_page)
 
 
 def _scan_decoder(page_items: Any) -> Callable[[bytes | memoryview], ScanReply]:

@@ -25,7 +25,7 @@ from ddbio.exports.page_stream import PageStream
 from ddbio.exports.segment_files import ColumnFiles, SegmentFiles
 from ddbio.exports.subset import WHOLE, Subset
 from ddbio.formats import Columnar, Format, FormatSpec, get_format
-from ddbio.items import Addressed, AttributeMap
+from ddbio.items import Addressed, AttributeMap, UnknownTypeError
 from ddbio.options import STDOUT, AwsSettings
 from ddbio.storage import open_storage
 from ddbio.transforms import Transform, TransformSpec, open_transform
@@ -158,6 +158,25 @@ class PageSize:
         self._deviation_bytes += self._WEIGHT * (abs(off_bytes) - self._deviation_bytes)
 
 
+class KeyCircle:
+    """Finds out that a scan goes in a circle, by Brent's algorithm: it remembers one key, and a later one each time
+    the scan has come twice as far. A circle of n pages is found within 3 n, with the memory of one key.
+    """
+
+    def __init__(self) -> None:
+        self._key = ""
+        self._pages, self._most = 0, 1
+
+    def closes(self, key: str) -> bool:
+        """Whether the scan has been at this key before; called with the key after each page."""
+        if key == self._key:
+            return True
+        self._pages += 1
+        if self._pages == self._most:
+            self._key, self._pages, self._most = key, 0, 2 * self._most
+        return False
+
+
 class ExportLane:
     """Works one segment at a time."""
 
@@ -166,6 +185,7 @@ class ExportLane:
         self._context = work.context
         self._client: DataClient = work.new_client()
         self._quota = work.job.subset.quota
+        self._keys = KeyCircle()
 
     async def close(self) -> None:
         self._client.close()
@@ -173,6 +193,7 @@ class ExportLane:
     async def work(self, unit: Unit) -> None:
         assert isinstance(unit, SegmentUnit)
         files = self._work.new_files(unit)
+        self._keys = KeyCircle()
         key = unit.cursor.last_key if unit.cursor is not None else None
         if self._quota is not None:
             self._quota.begin(unit.number, unit.cursor.items if unit.cursor is not None else 0)
@@ -219,10 +240,10 @@ class ExportLane:
         except ServiceError as error:
             raise PermanentError(f"{unit.describe()} of table {job.table}: {error}", error.hint) from None
         next_key = reply.next_key()
-        if next_key is not None and key is not None and _is_same(next_key, key):
+        if next_key is not None and (self._keys.closes(next_key) or (key is not None and _is_same(next_key, key))):
             raise PermanentError(
-                f"{unit.describe()} of table {job.table}: the service says to continue at the key this page "
-                "began from, and the scan would never end",
+                f"{unit.describe()} of table {job.table}: the service says to continue at a key that was scanned "
+                "already, and the scan would never end",
                 "check --endpoint-url",
             )
         items = reply.Items
@@ -236,7 +257,11 @@ class ExportLane:
         if self._work.transform is not None:
             items = self._transformed(items, self._work.transform, unit, files.aside)
         if items:
-            await files.write_page(items)
+            try:
+                await files.write_page(items)
+            except UnknownTypeError as error:
+                message = f"{unit.describe()} of table {job.table}: the service sent {error}"
+                raise PermanentError(message, "check --endpoint-url; a newer ddbio may know the type") from None
         return None if cut else next_key
 
     def _transformed(

@@ -55,7 +55,7 @@ class RecordingPacer:
     def throttled(self, budget: int | None, *, hot: bool = False) -> None:
         self.throttles.append((budget, hot))
 
-    def left_unprocessed(self) -> None:
+    def left_unprocessed(self, *, partly: bool) -> None:
         self.unprocessed += 1
 
     def request_units(self) -> tuple[float, ...]:

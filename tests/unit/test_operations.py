@@ -111,6 +111,7 @@ def test_what_a_batch_consumed_is_told_by_budget(
         b'{"UnprocessedItems":{"T":[{"DeleteRequest":{}}]}}',
         b'{"UnprocessedItems":{"T":[{"PutRequest":{"Item":"\xff"}}]}}',
         b'{"ConsumedCapacity":[{"CapacityUnits":"many"}]}',
+        b'{"ConsumedCapacity":[{"CapacityUnits":-15}]}',
     ],
 )
 def test_what_is_no_answer_is_told_by_the_decoder(body: bytes) -> None:
@@ -207,7 +208,13 @@ def test_a_page_is_decoded_for_the_format_that_renders_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b'{"Items":{}}', b'{"Items":[{"id":"a"}]}', b'{"Items":[{"id":{"S":1}}]}', b'{"Items":[]}']
+    "body",
+    [
+        *(b"", b"{}", b'{"Items":{}}', b'{"Items":[{"id":"a"}]}', b'{"Items":[{"id":{"S":1}}]}', b'{"Items":[]}'),
+        b'{"Items":[{"id":{"S":"a"}}],"Count":5}',
+        b'{"Items":[{"id":{"S":"a"}}],"Count":0}',
+        b'{"Items":[],"Count":0,"ConsumedCapacity":{"CapacityUnits":-1}}',
+    ],
 )
 def test_what_is_no_page_is_told_by_the_decoder(body: bytes) -> None:
     with pytest.raises((msgspec.MsgspecError, ValueError)):

@@ -194,7 +194,7 @@ def test_unprocessed_items_that_come_alone_cut_no_rate() -> None:
     governor = LocalGovernor(1000, clock=clock)
     pacer = Pacer(governor, clock.sleep, clock)
     for _ in range(5):
-        pacer.left_unprocessed()
+        pacer.left_unprocessed(partly=True)
         clock.now_s += UNEXPLAINED_WITHIN_S
     assert governor.rates() == (1000,)
 
@@ -204,10 +204,10 @@ def test_unprocessed_items_soon_after_others_or_after_throttling_cut_the_rate(be
     clock = Clock()
     governor = LocalGovernor(1000, clock=clock)
     pacer = Pacer(governor, clock.sleep, clock)
-    pacer.left_unprocessed() if before == "left_unprocessed" else pacer.throttled(0)
+    pacer.left_unprocessed(partly=True) if before == "left_unprocessed" else pacer.throttled(0)
     clock.now_s += UNEXPLAINED_WITHIN_S / 2
     (rate,) = governor.rates()
-    pacer.left_unprocessed()
+    pacer.left_unprocessed(partly=True)
     assert governor.rates()[0] < rate
 
 
@@ -228,3 +228,20 @@ def test_consumption_that_is_reported_with_a_timeout_is_no_progress_at_that_time
     began_s = clock.now_s
     asyncio.run(story())
     assert governor.progress_s() <= began_s + 0.01
+
+
+@pytest.mark.parametrize("partly", [True, False])
+def test_a_request_that_comes_back_whole_is_no_progress_whatever_it_consumed(partly: bool) -> None:
+    clock = Clock()
+    governor = LocalGovernor(1000, clock=clock)
+    pacer = Pacer(governor, clock.sleep, clock)
+    acquire_all(pacer, [1])
+    clock.now_s += 5
+    pacer.throttled(0)
+    before_s = pacer.progress_s()
+    for _ in range(20):
+        clock.now_s += 1
+        asyncio.run(pacer.acquire((25.0,)))
+        pacer.settle((25.0,), (25.0,), in_vain=True)
+        pacer.left_unprocessed(partly=partly)
+    assert (pacer.progress_s() > before_s) is partly

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from ddbio.dynamodb.wire import Response, WireError
 from ddbio.engines.worker import StopRequested
-from ddbio.errors import AbortError, TransferError
+from ddbio.errors import AbortError, PermanentError, TransferError
 from ddbio.exports.quota import SharedQuota
-from ddbio.exports.scanner import FIRST_LIMIT, ExportJob, ExportLane, ExportWork, PageSize
+from ddbio.exports.scanner import FIRST_LIMIT, ExportJob, ExportLane, ExportWork, KeyCircle, PageSize
 from ddbio.exports.segment_files import SegmentFiles
 from ddbio.exports.subset import WHOLE, Subset
 from ddbio.formats import FormatSpec
@@ -478,6 +478,32 @@ def test_a_scan_that_is_sent_in_a_circle_ends_with_an_error(again: str) -> None:
         export.work()
     assert len(export.table.requests) == 2
     assert sum(report.tally.read for report in export.reports) == 1, "the items of that page do not count"
+
+
+@pytest.mark.parametrize("length", [2, 3, 5, 8])
+def test_a_scan_that_is_sent_in_a_longer_circle_ends_too(length: int) -> None:
+    pages = [
+        Response(
+            200, b'{"Items":[{"id":{"N":"9"}}],"Count":1,"LastEvaluatedKey":{"id":{"N":"%d"}}}' % (number % length)
+        )
+        for number in range(10 * length)
+    ]
+    export = Export(Table([[item(1)]], script=list(pages)))
+    with pytest.raises(TransferError, match=r"segment 7 of .*would never end"):
+        export.work()
+    assert len(export.table.requests) <= 3 * length
+
+
+@given(st.lists(st.integers(), unique=True, max_size=200))
+def test_keys_that_do_not_repeat_are_no_circle(keys: list[int]) -> None:
+    circle = KeyCircle()
+    assert not any(circle.closes(str(key)) for key in keys)
+
+
+def test_a_value_of_an_unknown_type_is_the_services_fault() -> None:
+    page = b'{"Items":[{"id":{"Q":"a"}}],"Count":1}'
+    with pytest.raises(PermanentError, match="the service sent an attribute value without a known type"):
+        Export(Table([[item(1)]], script=[Response(200, page)])).work()
 
 
 def test_a_segment_is_scanned_to_its_end() -> None:
