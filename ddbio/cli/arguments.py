@@ -258,11 +258,11 @@ def consumption(result: Result, cap: Cap) -> str:
 
 
 def this_run(result: Result) -> list[str]:
-    """Where a job took several runs, what the last one did of it."""
+    """What the last run of a job did, if there were several."""
     if not result.past.runs:
         return []
     tally, seconds = result.tally.minus(result.past.tally), result.seconds - result.past.seconds
     return [
-        f"of that in this run, number {result.past.runs + 1} of the job: {tally.read:,}; in {seconds:.1f} s, "
-        f"{tally.units:,.1f} consumed"
+        f"{tally.read:,} of them in this run (run {result.past.runs + 1} of the job), which took {seconds:.1f} s and "
+        f"consumed {tally.units:,.1f}"
     ]
