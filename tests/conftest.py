@@ -19,10 +19,9 @@ NOWHERE = "/nonexistent"
 FULLER = {
     "contract": {"test_expressions", "test_readers", "test_transfer"},
     "e2e": {
-        *("test_chaos", "test_credentials", "test_csv_export", "test_endings", "test_export_caps"),
-        *("test_machine_faults", "test_parquet", "test_policies"),
-        "test_rejects",
-        *("test_s3", "test_secrets", "test_sources", "test_stdout"),
+        *("test_aws", "test_chaos", "test_credentials", "test_csv_export", "test_endings", "test_export_caps"),
+        *("test_json_documents", "test_machine_faults", "test_own_exports", "test_parquet", "test_policies"),
+        *("test_rejects", "test_report", "test_s3", "test_secrets", "test_sources", "test_stdout"),
     },
 }
 
@@ -56,9 +55,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return ByServer(config, log) if config.getoption("dist") == "load" else None
 
 
-@pytest.fixture(scope="session", autouse=True)
-def heeded_signals() -> None:
-    """Commands that a test starts heed Ctrl-C, though this run may be one that a shell put into the background."""
+def pytest_runtest_setup() -> None:
+    """Commands that a test starts heed Ctrl-C, though a shell may have put this run into the background, and though a
+    test before may have called a command as a function, which ignores signals at its end."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -73,9 +73,10 @@ def test_the_manifest_of_an_earlier_version_is_no_data(run_import: Run, simulato
     simulator.create_table("Orders", "id:S")
     write(tmp_path / "in", {"a.json": '{"id":"a"}', "sub/manifest.json": json.dumps(OLD_MANIFEST)})
     for source in ("in", "in/**/*.json"):
-        done = run_import("-t", "Orders", "-s", source)
+        done = run_import("-t", "Orders", "-s", source, "--no-verify")
         assert (done.code, done.counts["read"], ids(simulator)) == (0, 1, ["a"]), done.err
         assert not [each for each in done.log if "passed over" in each]
+    run_import("-t", "Orders", "-s", "in").assert_one_line_error(2, "a.json", "--no-verify")
 
 
 def test_a_table_whose_name_begins_with_an_underscore_comes_back(
