@@ -169,6 +169,7 @@ def test_few_open_files(run_import: Run, run_export: Run, simulator: Simulator, 
     items = plain_items(5000, padding=900)
     write_items(tmp_path / "orders.json", items)
     simulator.create_table("Orders", "id:S")
+    simulator.faults = FaultPlan(latency_s=0.05)  # a worker opens connections while it waits for answers
     command = ("-t", "Orders", "-s", "orders.json", "-p", 1, "--lanes", 64)
     done = run_import(*command, preexec_fn=lambda: limit_open_files(40, 40))
     done.assert_error(3, "Too many open files", "--lanes", "ulimit -n")
