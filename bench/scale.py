@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.sink import description
-from ddbio.cap.governor import LocalGovernor
-from ddbio.cap.pacer import Pacer
 from ddbio.dynamodb.client import backoff_s
-from ddbio.dynamodb.table import TableInfo
-from ddbio.planning import segment_count, segment_units
-from ddbio.units import SegmentUnit
+from ddbio.messages import SegmentUnit
+from ddbio.rate.governor import LocalGovernor
+from ddbio.rate.pacer import Pacer
+from ddbio.sources.segments import segment_count, segment_units
+from ddbio.values.table import TableInfo
 
 WORKERS = (1, 4, 16, 64, 96, 256)
 SECONDS = 20.0  # of simulated time

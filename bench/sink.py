@@ -26,7 +26,7 @@ from pathlib import Path
 
 from bench.certificates import server_context
 from bench.shapes import PAGE_ITEMS, SHAPES, page
-from ddbio.engines.worker import new_event_loop
+from ddbio.flow.context import new_event_loop
 
 TABLE = "Orders"
 KEYS = ("hash", "range")  # of GenerateTestData's items

@@ -4,55 +4,31 @@
     result = import_table(ImportOptions(table="Orders", sources=("orders.json",), capacity="500"))
 
 The names in `__all__` are the public API. They are loaded when they are first used, so that `import ddbio` costs
-nothing. Behind them, a line for every module and package:
+nothing. Behind them are the packages, each of which imports only those below it (docs/architecture.md):
 
-the stories, each to be read from top to bottom
-    importer      files into a table
-    exporter      a table into files
-    generator     test data, as fast as a disk takes it
-    demo          `python -m ddbio.demo`: the main job without AWS
+cli           argv to options, results to text, errors to one line and an exit code
+verbs         what a user can ask for, one module a verb
+job           a run from its beginning to its end: caps, counts, journal, report, progress
+engines       who works: one process, or a pool of them
+flow          what a lane does with one unit of work
+sources       where records and items come from, and how they are cut into units
+steps         what happens to items on their way: transforms, limits
+sinks         where they go: writes to a table, files, standard output, the rejects file
+dynamodb      the service: signing, requests, retries
+layouts       how the files of an export lie, and the manifests beside them
+formats       what a record looks like, one package or module a format
+storage       where bytes come from and go to: disk, S3
+rate          the cap: token buckets in shared memory, and who waits for them
+options       what can be asked for, as plain data
+messages      all that crosses between processes
+values        items, keys, tables, capacity units
+system        the machine and the process
+aws           settings and credentials of AWS
+errors        every error, and its exit code
+version       the version
 
-for people
-    cli           argv to options, results to text, errors to one line and an exit code
-    options       what can be asked for
-    errors        every error, and its exit code
-    progress      what is shown while it works
-    terminal      the standard streams, and what to do if they fail
-    redaction     keeps secrets out of what is written about faults
-
-what the stories are made of
-    planning      cuts a job into units
-    transfer      what import and export have in common: the engine is run, the books are kept
-    imports       what only an import needs: sources, records, batches, rejects
-    exports       what only an export needs: pages, files, which part of a table
-    engines       who does the work: the processes, the workers and their lanes
-    books         what a run may claim, and the journal it is taken up again from
-    output_paths  where a file beside the data may be written
-    scratch       temporary folders that a killed run does not leave behind
-    cap           one token bucket for all processes
-    machine       what this process may use of the machine
-
-what is moved
-    units         all that crosses between parent and workers: units of work, cursors, reports
-    items         plain values on one side, typed attribute values on the other
-    shape         what the items of a table have in common, so that many are decoded as fast as one
-    keys          what makes two items one, and what is no key
-    policy        the IAM policy that a command needs
-    equality      when two items are the same to DynamoDB
-    transforms    what becomes of an item on its way
-    user_function  the function of --transform: tried, then loaded
-    names         what becomes of the names of attributes by `--rename` and its like
-    capacity      sizes and capacity units
-    formats       what a record looks like, one module a format
-    layouts       how the files of an export lie, and the manifests beside them
-    storage       where bytes come from and go to: disk, S3
-    dynamodb      the service: signing, requests, retries, table descriptions
-    credentials   AWS keys as plain data, and who owns them
-    tls           which certificates servers are verified against
-    testdata      the columns that test data is made of
-
-without AWS
-    simulator     a DynamoDB on a loopback port, with exact capacity, throttling and faults on demand
+simulator     a DynamoDB on a loopback port, with exact capacity, throttling and faults on demand
+demo          `python -m ddbio.demo`: the main job without AWS
 """
 
 from __future__ import annotations
@@ -60,13 +36,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from ddbio.errors import DdbioError, Stopped, TransferError, UsageError
-    from ddbio.exporter import export_table
-    from ddbio.importer import import_table
-    from ddbio.options import AwsSettings, ExportOptions, ImportOptions
+from ddbio.version import __version__ as __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from ddbio.aws.settings import AwsSettings
+    from ddbio.errors import DdbioError, Stopped, TransferError, UsageError
+    from ddbio.options import ExportOptions, ImportOptions
+    from ddbio.verbs.export_table import export_table
+    from ddbio.verbs.import_table import import_table
 
 __all__ = [
     "AwsSettings",
@@ -83,8 +60,8 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("AwsSettings", "ExportOptions", "ImportOptions"), "ddbio.options"),
     **dict.fromkeys(("DdbioError", "Stopped", "TransferError", "UsageError"), "ddbio.errors"),
-    "export_table": "ddbio.exporter",
-    "import_table": "ddbio.importer",
+    "export_table": "ddbio.verbs.export_table",
+    "import_table": "ddbio.verbs.import_table",
 }
 
 

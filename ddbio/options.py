@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ddbio.aws.settings import AwsSettings
 from ddbio.errors import UsageError
 
 MEGABYTE = 1_000_000  # of `-s`: the megabyte of disks and of S3's bill
@@ -16,36 +16,6 @@ AUTO = "auto"  # the format of an import that is found out
 CSV_TYPES = ("S", "N", "B", "BOOL", "SS", "NS", "BS", "L", "M", "JSON")  # of a column
 NUMBERS = ("string", "decimal")  # in Parquet
 EMPTY_CELLS = ("drop", "null", "string")
-
-
-@dataclass(frozen=True, slots=True)
-class AwsSettings:
-    """How to reach AWS. What is None is found the way botocore finds it (environment, profile, metadata).
-
-    s3_put_args: extra arguments of every object written, by their names in S3's API (`ServerSideEncryption`,
-        `SSEKMSKeyId`, `StorageClass`, `ACL`).
-    s3_call_args: extra arguments of every call of S3 that takes them (`RequestPayer`, `ExpectedBucketOwner`).
-    longest_wait_s: for an answer of S3 or of DynamoDB's control plane, with all repetitions.
-    """
-
-    region: str | None = None
-    profile: str | None = None
-    endpoint_url: str | None = None  # DynamoDB's endpoint
-    s3_endpoint_url: str | None = None
-    s3_put_args: Mapping[str, str] = field(default_factory=dict)
-    s3_call_args: Mapping[str, str] = field(default_factory=dict)
-    longest_wait_s: float = 600.0
-
-
-def patience(longest_wait_s: float, attempts: int, connect_s: float, read_s: float) -> dict[str, Any]:
-    """Of botocore's Config: at most so many attempts with these timeouts, and fewer and shorter ones if together they
-    could take longer than `longest_wait_s`."""
-    fit = max(1, min(attempts, int(longest_wait_s // max(connect_s, read_s))))
-    return {
-        "retries": {"mode": "standard", "total_max_attempts": fit},
-        "connect_timeout": min(connect_s, longest_wait_s),
-        "read_timeout": min(read_s, longest_wait_s),
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +48,15 @@ class TransferOptions:
     table: by name or ARN.
     processes: workers; None for one a CPU this process may use.
     capacity: units per second (`"500"`), a share of what the table has (`"60%"`), a time table
-        (`"1000,20:00=20000"`); None for what the table has. See `ddbio.cap.caps`.
+        (`"1000,20:00=20000"`); None for what the table has. See `ddbio.rate.caps`.
     over_provisioned: allow a capacity above what a provisioned table has.
     format: a key of `ddbio.formats.FORMATS`.
     lanes: connections a worker keeps busy; None for the default.
     rename, drop, assign: of every item: `old=new`, names to leave out, `name=value`. transform: then a function of
-        the user's, `file.py:function`. See `ddbio.transforms`.
+        the user's, `file.py:function`. See `ddbio.steps.transform`.
     give_up_after_s: without any success of the whole job for so long, it stops.
     journal: keep what the same call needs to go on where this one ended; without it nobody can.
-    state_dir: where that is kept; None for the usual place (`ddbio.books.state`).
+    state_dir: where that is kept; None for the usual place (`ddbio.job.state`).
     fresh: start over where an earlier run left the job unfinished.
     report: path of a report on the run, as JSON; None for one beside the journal.
     """
@@ -118,13 +88,13 @@ class ImportOptions(TransferOptions):
     create_table: make the table, on-demand, where there is none: with the keys of `key`, such as `id:S,at:N`, or of
         an export's manifest beside the source; with_indexes: and with its indexes.
     more_tables: that the transform may send items to, by `(table, item)`; they share the capacity.
-    mode: `put`; `insert`, which never overwrites; or `delete`, what the records name (`ddbio.imports.modes`).
+    mode: `put`; `insert`, which never overwrites; or `delete`, what the records name (`ddbio.sinks.table_writes`).
     verify: hold the exports of this program among the sources to their manifests: names and sizes of the files before
         anything is moved, the number of items afterwards. verify_checksums: and, before, the checksum of every file.
         allow_unfinished: take what an export left that is not finished.
     max_errors: stop when more records than that are rejected (`"100"`), or more than that share of those read
         (`"5%"`, of 1,000 at least); None for no limit.
-    format: may also be `auto`: what each file's name and its first bytes say. See `ddbio.imports.recognition`.
+    format: may also be `auto`: what each file's name and its first bytes say. See `ddbio.sources.detect`.
     """
 
     sources: tuple[str, ...]
@@ -160,7 +130,7 @@ class ExportOptions(TransferOptions):
     columns: of a format that has some, in this order, for Parquet with types as in `age:N`; None for all attributes,
         to find which the table is read twice. numbers: in Parquet, `string` or `decimal`.
     attributes: of each item, as in `id,address.city,tags[0]`; None for all. filter, values: a FilterExpression and
-        the JSON object of its values; names: that of what `#short` names stand for. See `ddbio.exports.expressions`.
+        the JSON object of its values; names: that of what `#short` names stand for. See `ddbio.sources.expressions`.
     index: scan this secondary index instead of the table.
     limit: export so many items, or all where there are fewer. sample: scan so many percent of the segments, the same
         ones for the same `seed`.

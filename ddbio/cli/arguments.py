@@ -8,15 +8,15 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ddbio.aws.settings import AwsSettings
 from ddbio.cli.parsing import Parser
 from ddbio.cli.run import positive_int
 from ddbio.errors import UsageError
-from ddbio.options import AwsSettings
 
 if TYPE_CHECKING:
-    from ddbio.books.accounts import Result
-    from ddbio.cap.caps import Cap
-    from ddbio.units import Tally
+    from ddbio.job.accounts import Result
+    from ddbio.messages import Tally
+    from ddbio.rate.caps import Cap
 
 
 def new_parser(description: str, examples: str, **settings: Any) -> Parser:

@@ -11,10 +11,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ddbio import __version__
-from ddbio.books.state import state_root
+from ddbio.aws.redaction import hide
 from ddbio.errors import DdbioError, InternalError
-from ddbio.redaction import hide
+from ddbio.job.state import state_root
+from ddbio.version import __version__
 
 
 def report_crash(error: InternalError, state_dir: str | None) -> str:

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ddbio.cli import arguments, formatting, option_rules
+from ddbio.cli import arguments, csv_options, option_rules
 from ddbio.cli.parsing import Parser
 from ddbio.cli.run import Command, positive_int, run, signals_held
-from ddbio.exports.compression import COMPRESSIONS
 from ddbio.formats import FORMATS
+from ddbio.formats.compression import COMPRESSIONS
 from ddbio.options import DEFAULT_FILE_MEGABYTES, NUMBERS, STDOUT, ExportOptions
 
 if TYPE_CHECKING:
-    from ddbio.exporter import ExportResult
+    from ddbio.verbs.export_table import ExportResult
 
 SUBSET = ("attributes", "filter", "values", "names", "index", "limit", "sample", "seed")
 PROGRAM = "DDBExport.py"
@@ -93,7 +93,7 @@ def parser() -> Parser:
     )
     parser.add_argument(
         "--columns",
-        type=formatting.names,
+        type=csv_options.names,
         metavar="NAMES",
         help="columns of CSV, a,b:N,c, or of Parquet, a:S,b:N (default: all attributes there are, to find which the "
         "table is read twice)",
@@ -155,7 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.state_dir = options.state_dir
         with signals_held():
             from ddbio.cli.running import perform
-            from ddbio.exporter import export_table
+            from ddbio.verbs.export_table import export_table
 
         to_stdout = options.destination == STDOUT
         return perform(command, partial(export_table, options), summary, options, data_on_stdout=to_stdout)

@@ -19,10 +19,10 @@ from ddbio.cli import option_rules
 from ddbio.cli.parsing import Parser
 from ddbio.cli.run import Command, invocation, positive_int, run, signals_held
 from ddbio.errors import EXIT_OK, Stopped, TransferError, UsageError
-from ddbio.terminal import stderr, tell
+from ddbio.system.terminal import stderr, tell
 
 if TYPE_CHECKING:
-    from ddbio.testdata import DataSpec
+    from ddbio.verbs.datasets import DataSpec
 
 PROGRAM = "GenerateTestData.py"
 STDOUT = "-"
@@ -95,7 +95,7 @@ def build_parser() -> Parser:
 def write_data(command: Command, options: argparse.Namespace) -> int:
     with signals_held():  # here, so that --help answers at once
         from ddbio.cli.interrupts import interrupt_on_signals
-        from ddbio.generator import generate
+        from ddbio.verbs.generate import generate
 
         interrupt_on_signals(command)
     blocks = generate(spec_of(options))  # before the file is opened: a size that cannot be overwrites nothing
@@ -120,7 +120,7 @@ def write_data(command: Command, options: argparse.Namespace) -> int:
 
 
 def spec_of(options: argparse.Namespace) -> DataSpec:
-    from ddbio.testdata import DataSpec
+    from ddbio.verbs.datasets import DataSpec
 
     return DataSpec(
         count=options.count,

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ddbio.cli import arguments, formatting, option_rules
+from ddbio.cli import arguments, csv_options, option_rules
 from ddbio.cli.parsing import Parser
 from ddbio.cli.run import Command, run, signals_held
 from ddbio.formats import FORMATS
 from ddbio.options import AUTO, ImportOptions
 
 if TYPE_CHECKING:
-    from ddbio.importer import ImportResult
+    from ddbio.verbs.import_table import ImportResult
 
 PROGRAM = "DDBImport.py"
 
@@ -109,7 +109,7 @@ def parser() -> Parser:
         metavar="N",
         help="stop when more records than N are rejected, or more than N%% of those read (default: no limit)",
     )
-    formatting.add_csv_import_options(parser)
+    csv_options.add_csv_import_options(parser)
     arguments.add_s3_options(parser)
     return parser
 
@@ -129,7 +129,7 @@ def options_of(argv: Sequence[str] | None) -> ImportOptions:
         verify=not given.no_verify,
         verify_checksums=given.verify_checksums,
         allow_unfinished=given.allow_unfinished,
-        csv=formatting.csv_options(given),
+        csv=csv_options.csv_options(given),
     )
 
 
@@ -139,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.state_dir = options.state_dir
         with signals_held():
             from ddbio.cli.running import perform
-            from ddbio.importer import import_table
+            from ddbio.verbs.import_table import import_table
 
         return perform(command, partial(import_table, options), summary, options)
 

@@ -12,8 +12,8 @@ from ddbio.cli import ddbexport, ddbimport
 from ddbio.cli.run import run
 from ddbio.errors import EXIT_OK, UsageError
 from ddbio.options import ExportOptions, ImportOptions, TransferOptions
-from ddbio.policy import Scope, policy_of
-from ddbio.terminal import write_out
+from ddbio.system.terminal import write_out
+from ddbio.verbs.iam_policy import Scope, policy_of
 
 OPTIONS_OF: dict[str, Callable[[Sequence[str]], ImportOptions | ExportOptions]] = {
     "import": ddbimport.options_of,

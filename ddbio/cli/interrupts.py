@@ -16,7 +16,7 @@ from ddbio.cli.run import Command
 from ddbio.cli.start import ENDING, end_at_once
 
 if TYPE_CHECKING:
-    from ddbio.engines.engine import StopFlag
+    from ddbio.system.stop import StopFlag
 
 _AGAIN_AFTER_S = 0.01
 
@@ -27,7 +27,7 @@ def stop_on_signals(command: Command) -> StopFlag:
     While no engine is at work there is nothing to settle: they end the command right away. After its work, a first
     one comes too late to stop anything, and must not make a finished job look unfinished.
     """
-    from ddbio.engines.engine import StopFlag
+    from ddbio.system.stop import StopFlag
 
     stop = StopFlag()
 

@@ -7,10 +7,10 @@ import importlib
 import sys
 from dataclasses import dataclass
 
-from ddbio import __version__
 from ddbio.cli.run import run
 from ddbio.errors import EXIT_OK, UsageError
-from ddbio.terminal import write_out
+from ddbio.system.terminal import write_out
+from ddbio.version import __version__
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from ddbio import __version__
 from ddbio.cli.option_rules import Rule
 from ddbio.errors import UsageError
-from ddbio.terminal import write_out
+from ddbio.system.terminal import write_out
+from ddbio.version import __version__
 
 _LONG_OPTION = re.compile(r"--[A-Za-z][\w-]*")
 _SEE_HELP = "--help lists the options"

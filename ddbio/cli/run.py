@@ -3,7 +3,7 @@
 - A `DdbioError` is one line on stderr, `program: error: message; hint`, and its own exit code. No traceback.
 - Ctrl-C and SIGTERM are 130. A command that has something to settle first catches them and raises `Stopped`.
 - A reader that goes away (`| head -1`) ends a command quietly with 141, as it ends `seq` or `yes`.
-- Words that could not be written, on either stream, are 3 (`ddbio.terminal`).
+- Words that could not be written, on either stream, are 3 (`ddbio.system.terminal`).
 - Any other exception is a fault of ddbio: 70, one line, and the traceback in a file (`ddbio.cli.crash`).
 """
 
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from ddbio.cli.start import ENDING, program_name
 from ddbio.errors import EXIT_OK, DdbioError, InternalError, Stopped
-from ddbio.terminal import (
+from ddbio.system.terminal import (
     EXIT_BROKEN_PIPE,
     exit_code,
     open_closed_streams,

@@ -10,15 +10,15 @@ from typing import TypeVar
 
 import boto3  # noqa: F401 - for the session to find: while this module is loaded, signals are held
 
-from ddbio.books.accounts import Result
 from ddbio.cli.interrupts import stop_on_signals
 from ddbio.cli.run import Command, fail
 from ddbio.cli.start import ENDING
 from ddbio.errors import EXIT_REJECTED, DdbioError, TransferError
-from ddbio.machine import allow_open_files
+from ddbio.job.accounts import Result
+from ddbio.job.progress import BarProgress, LogProgress, Progress
 from ddbio.options import STDOUT, TransferOptions
-from ddbio.progress import BarProgress, LogProgress, Progress
-from ddbio.terminal import stderr, tell, write_out
+from ddbio.system.machine import allow_open_files
+from ddbio.system.terminal import stderr, tell, write_out
 
 SomeResult = TypeVar("SomeResult", bound=Result)
 

@@ -64,7 +64,7 @@ def _start(module: str) -> int:
         sys.stderr.write(f"{program_name()}: error: {problem}\n")
         return EXIT_USAGE
     code: int = importlib.import_module(module).main()
-    from ddbio.user_function import end_threads
+    from ddbio.system.user_function import end_threads
 
     end_threads(code)
     return code

@@ -16,17 +16,17 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ddbio.cap.awaited import Awaited
-from ddbio.cap.buckets import Units
-from ddbio.cap.governor import Pacing
-from ddbio.capacity import item_size_bytes, write_units
 from ddbio.dynamodb.errors import UNKNOWN_KEYS, Kind, ServiceError, hint_for, parse_error
 from ddbio.dynamodb.operations import Operation
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.throttling import explain
 from ddbio.dynamodb.wire import Connection, WireError
 from ddbio.errors import AbortError, PermanentAbortError
-from ddbio.units import Tally
+from ddbio.messages import Tally
+from ddbio.rate.awaited import Awaited
+from ddbio.rate.buckets import Units
+from ddbio.rate.governor import Pacing
+from ddbio.values.capacity import item_size_bytes, write_units
 
 Reply = TypeVar("Reply")
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ddbio.cap.caps import Cap
-from ddbio.dynamodb.table import TableInfo
+from ddbio.rate.caps import Cap
+from ddbio.values.table import TableInfo
 
 _MEMBERS = {"WCU": ("WriteUnitsPerSecond", "write"), "RCU": ("ReadUnitsPerSecond", "read")}
 

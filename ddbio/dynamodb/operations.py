@@ -9,9 +9,9 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 import orjson
 
-from ddbio.cap.buckets import Units
-from ddbio.items import AttributeMap
-from ddbio.shape import Alike
+from ddbio.rate.buckets import Units
+from ddbio.values.items import AttributeMap
+from ddbio.values.row_schema import Alike
 
 Reply = TypeVar("Reply")
 

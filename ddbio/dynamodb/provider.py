@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ddbio.credentials import Keys, check_keys
+from ddbio.aws.credentials import Keys, check_keys
+from ddbio.aws.redaction import remember
 from ddbio.errors import UsageError, on_one_line
-from ddbio.redaction import remember
 
 if TYPE_CHECKING:
     import boto3

@@ -11,29 +11,28 @@ import os
 import platform
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from ddbio import __version__
-from ddbio.credentials import Keys
+from ddbio.aws.credentials import Keys, KeysProvider
+from ddbio.aws.redaction import hide
+from ddbio.aws.settings import AwsSettings, patience
+from ddbio.aws.tls import configured_bundle, verify_argument
 from ddbio.dynamodb.addresses import Addresses
 from ddbio.dynamodb.client import DEFAULT_GIVE_UP_AFTER_S, DEFAULT_POLICY, DataClient, RetryPolicy
 from ddbio.dynamodb.endpoints import Reached, RequestWatch, check_endpoint_url, proxy_of
 from ddbio.dynamodb.errors import botocore_error, hint_for
 from ddbio.dynamodb.provider import KeySource
 from ddbio.dynamodb.signing import Signer
-from ddbio.dynamodb.table import TableArn, TableInfo, check_table_name, region_of_arns
 from ddbio.dynamodb.wire import Connection, Endpoint
 from ddbio.errors import DdbioError, TransferError, UsageError
-from ddbio.options import AwsSettings, patience
-from ddbio.redaction import hide
-from ddbio.tls import configured_bundle, verify_argument
-
-if TYPE_CHECKING:
-    from ddbio.engines.worker import WorkerContext
+from ddbio.rate.awaited import Awaited
+from ddbio.rate.governor import Pacing
+from ddbio.values.table import TableArn, TableInfo, check_table_name, region_of_arns
+from ddbio.version import __version__
 
 _CONTROL_PLANE_TIMEOUT_S = 10
 CREATION_PATIENCE_S = 600.0  # for a new table to become ACTIVE; seconds is usual, with indexes a minute
@@ -43,6 +42,26 @@ _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
 
 class _NoSuchTableError(UsageError):
     pass
+
+
+class LaneContext(Protocol):
+    """What the clients of a worker share with its lanes; see `ddbio.flow.context.WorkerContext`."""
+
+    @property
+    def keys(self) -> KeysProvider: ...
+
+    @property
+    def pacer(self) -> Pacing: ...
+
+    @property
+    def sleep(self) -> Callable[[float], Awaitable[None]]: ...
+
+    @property
+    def awaited(self) -> Awaited: ...
+
+    def say(self, sentence: str) -> None: ...
+
+    def trouble(self, reason: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +76,7 @@ class DataPlane:
     user_agent: str = ""
     request_timeout_s: float = 30.0
 
-    def open(self, context: WorkerContext, table: str) -> Callable[[], DataClient]:
+    def open(self, context: LaneContext, table: str) -> Callable[[], DataClient]:
         """A function that makes one client a lane; the lanes share the signer, the TLS context and the addresses.
 
         table: what the requests are about, for messages.

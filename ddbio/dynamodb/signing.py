@@ -12,7 +12,7 @@ import hmac
 import time
 from collections.abc import Callable
 
-from ddbio.credentials import Keys, KeysProvider
+from ddbio.aws.credentials import Keys, KeysProvider
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _PADS = (0x36, 0x5C)

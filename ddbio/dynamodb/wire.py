@@ -25,9 +25,9 @@ from urllib.parse import urlsplit
 
 import httptools
 
+from ddbio.aws.tls import verifying_context
 from ddbio.dynamodb import proxy
 from ddbio.dynamodb.addresses import Address, Addresses
-from ddbio.tls import verifying_context
 
 try:
     from isal.isal_zlib import crc32  # 13 times as fast

@@ -1,9 +1,7 @@
-"""Who does the work: the seam between a job and what runs it, and the processes behind it.
+"""Who works: the seam between a job and what runs it, and the processes behind it.
 
 engine       the seam between a job and what runs it; the engine of one process
 pool         the engine of many processes: starts, feeds, watches and ends them
 pool_worker  what runs in a worker process around its event loop
-worker       what a worker's lanes need around them
 lanes        the lanes of a worker, as many as help
-recorder     what each lane has settled, in memory that outlives its process
 """

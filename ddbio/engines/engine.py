@@ -20,35 +20,19 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
-from ddbio.cap.governor import Governor
-from ddbio.credentials import Keys
+from ddbio.aws.credentials import Keys
 from ddbio.engines.lanes import run_lanes
-from ddbio.engines.recorder import Recorder
-from ddbio.engines.worker import Job, WorkerContext, new_event_loop
-from ddbio.units import Event, Lull, Unit
+from ddbio.flow.checkpoint import Recorder
+from ddbio.flow.context import Job, WorkerContext, new_event_loop
+from ddbio.messages import Event, Lull, Unit
+from ddbio.rate.governor import Governor
+from ddbio.system.stop import StopFlag
 
 Events = Generator[Event, None, None]  # when it is closed, nobody works any more
 
 HUNGRY_S = 0.01  # how soon to look again where there was no unit at the moment
-
-
-@dataclass(slots=True)
-class StopFlag:
-    """How often the user asked to stop: once means orderly, twice at once. Signal handlers only count here.
-
-    heeded: whether an engine is at work that looks at it.
-    finishing: whether what is left of the run takes a moment only, and is better not interrupted.
-    """
-
-    requests: int = 0
-    heeded: bool = False
-    finishing: bool = False
-
-    def ask(self) -> None:
-        self.requests += 1
 
 
 class Engine(Protocol):

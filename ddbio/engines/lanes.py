@@ -14,9 +14,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from ddbio.engines.worker import Job, Lane, StopRequested, WorkerContext
 from ddbio.errors import DdbioError
-from ddbio.units import Tally, Unit, UnitReport
+from ddbio.flow.context import Job, Lane, StopRequested, WorkerContext
+from ddbio.messages import Tally, Unit, UnitReport
 
 NextUnit = Callable[[], Awaitable["Unit | None"]]
 

@@ -31,9 +31,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from ddbio.cap.governor import Governor
-from ddbio.credentials import Keys, NewestKeys
-from ddbio.engines.engine import HUNGRY_S, Events, StopFlag
+from ddbio.aws.credentials import Keys, NewestKeys
+from ddbio.aws.redaction import hide
+from ddbio.engines.engine import HUNGRY_S, Events
 from ddbio.engines.pool_worker import (
     PARENT_DECIDES,
     Begun,
@@ -45,11 +45,12 @@ from ddbio.engines.pool_worker import (
     WorkerArguments,
     worker_main,
 )
-from ddbio.engines.recorder import Recorder
-from ddbio.engines.worker import Job
 from ddbio.errors import InternalError, PermanentAbortError, PermanentError, UsageError
-from ddbio.redaction import hide
-from ddbio.units import Cursor, Event, Lull, Notice, Tally, Tick, Trouble, Unit, UnitReport
+from ddbio.flow.checkpoint import Recorder
+from ddbio.flow.context import Job
+from ddbio.messages import Cursor, Event, Lull, Notice, Tally, Tick, Trouble, Unit, UnitReport
+from ddbio.rate.governor import Governor
+from ddbio.system.stop import StopFlag
 
 DEATHS_OF_A_UNIT = 3
 DEATHS_IN_VAIN = 6  # in a row, without any unit of the job getting further: something is wrong with all of them

@@ -1,4 +1,4 @@
-"""The child side of the process engine: what runs in a worker process around `ddbio.engines.worker`.
+"""The child side of the process engine: what runs in a worker process around `ddbio.flow.context`.
 
 A thread reads the pipe all the time, so the parent never blocks on a busy worker, and when the pipe ends, because
 the parent is gone however it went, the process exits at once.
@@ -20,14 +20,14 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-from ddbio.cap.governor import Governor
-from ddbio.credentials import Keys
+from ddbio.aws.credentials import Keys
 from ddbio.engines.lanes import run_lanes
-from ddbio.engines.recorder import Recorder, Seat
-from ddbio.engines.worker import Job, WorkerContext, new_event_loop
 from ddbio.errors import EXIT_OK, DdbioError, InternalError
-from ddbio.units import Event, Unit
-from ddbio.user_function import end_threads
+from ddbio.flow.checkpoint import Recorder, Seat
+from ddbio.flow.context import Job, WorkerContext, new_event_loop
+from ddbio.messages import Event, Unit
+from ddbio.rate.governor import Governor
+from ddbio.system.user_function import end_threads
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 _FROM_KERNEL_BYTES = 32 * 1024 * 1024  # smaller blocks are kept for the next time

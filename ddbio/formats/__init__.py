@@ -9,17 +9,16 @@ and travels with the units; `get_format` makes the format of it. Adding a format
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
 from ddbio.errors import UsageError
+from ddbio.messages.format_spec import FormatSpec
 
 if TYPE_CHECKING:  # the commands' --help asks this module for the names, and should not wait for decoders
-    from ddbio.formats.documents import DocumentLayout
-    from ddbio.items import AttributeMap
-    from ddbio.shape import Alike, Values
+    from ddbio.values.items import AttributeMap
+    from ddbio.values.row_schema import Alike, Values
 
 
 class Format(Protocol):
@@ -82,21 +81,6 @@ class Encoder(Protocol):
 
     def finish(self) -> bytes: ...
 
-
-@dataclass(frozen=True, slots=True)
-class FormatSpec:
-    """Which format, and what this job, or this file, was told of it. Plain data: picklable, hashable.
-
-    settings: what the format's class is made with; None for a format that needs nothing.
-    layout: how the records stand in a file of JSON that is not one object a line; the format's class does not see it.
-    """
-
-    name: str
-    settings: Hashable = None
-    layout: DocumentLayout | None = None
-
-
-JSON = FormatSpec("json")
 
 FORMATS = {
     "json": "ddbio.formats.json_lines:JsonLines",

@@ -14,7 +14,7 @@ import msgspec
 from ddbio.errors import RecordError
 from ddbio.formats.framing import JsonText
 from ddbio.formats.json_lines import ONE_UNIT_BYTES, decode_object
-from ddbio.items import AttributeMap, check_base64, check_names, check_number, check_set, deeper, normal_number
+from ddbio.values.items import AttributeMap, check_base64, check_names, check_number, check_set, deeper, normal_number
 
 
 def _text(payload: Any, _depth: int = 0) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ddbio.capacity import WRITE_UNIT_BYTES
+from ddbio.values.capacity import WRITE_UNIT_BYTES
 
 _BEFORE_A_VALUE_INSIDE = b"[,:"
 FIRST_BLANKS = b"\xef\xbb\xbf \t\r\n"  # that may stand before a record, where files were joined

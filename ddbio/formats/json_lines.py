@@ -1,6 +1,6 @@
 """`json`: one plain JSON object a line, readable by Athena, Glue, DuckDB and people. The default.
 
-What JSON cannot say is tagged (see `ddbio.items`), so the format is lossless both ways.
+What JSON cannot say is tagged (see `ddbio.values.items`), so the format is lossless both ways.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ddbio.formats.encoding import BYTE_ORDER_MARK
 from ddbio.formats.framing import FIRST_BLANKS, JsonText
 from ddbio.formats.json_pages import Item, JsonPages
 from ddbio.formats.json_rows import JsonRows
-from ddbio.items import MAX_DEPTH, AttributeMap, NumberText, not_finite, to_attributes
-from ddbio.shape import Alike, Values
+from ddbio.values.items import MAX_DEPTH, AttributeMap, NumberText, not_finite, to_attributes
+from ddbio.values.row_schema import Alike, Values
 
 # float_hook is called with the text of a number, before it could lose a digit; integers of any size stay exact.
 decode = msgspec.json.Decoder(float_hook=NumberText).decode

@@ -1,4 +1,4 @@
-"""Pages of a table to lines of json, by the shape that their items have (`ddbio.shape`).
+"""Pages of a table to lines of json, by the shape that their items have (`ddbio.values.row_schema`).
 
 A page is first tried as rows, structs made for the shape. Where it does not fit, it is decoded as any items are, and
 the shape learns from it.
@@ -16,8 +16,8 @@ import msgspec
 import orjson
 from msgspec import UNSET
 
-from ddbio.items import AttributeValue, json_number, plain_value, to_plain
-from ddbio.shape import ANY, Shape, field_name, line_type, row_type
+from ddbio.values.items import AttributeValue, json_number, plain_value, to_plain
+from ddbio.values.row_schema import ANY, Shape, field_name, line_type, row_type
 
 _encode_lines = msgspec.json.Encoder().encode_lines  # a page at once: a call for each item costs four times as much
 

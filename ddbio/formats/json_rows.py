@@ -1,4 +1,4 @@
-"""Records of json to values, by the shape that they have (`ddbio.shape`).
+"""Records of json to values, by the shape that they have (`ddbio.values.row_schema`).
 
 Records that fit are decoded to structs made for the shape; the first that do not fit are what it learns from. What is
 no item at all is nobody's business here: `JsonLines.parse` says what is wrong with it.
@@ -15,8 +15,8 @@ from msgspec import UNSET
 from msgspec.structs import astuple
 
 from ddbio.errors import RecordError
-from ddbio.items import NumberText, to_value
-from ddbio.shape import ANY, INTEGER, Layout, Shape, Values, row_type
+from ddbio.values.items import NumberText, to_value
+from ddbio.values.row_schema import ANY, INTEGER, Layout, Shape, Values, row_type
 
 _KINDS: dict[type, str] = {str: "S", int: INTEGER}
 # What msgspec can tell to be an integer that DynamoDB keeps; larger ones are looked at one by one.

@@ -15,10 +15,11 @@ from typing import Any
 import msgspec
 
 from ddbio.errors import RecordError
-from ddbio.formats import FormatSpec, get_format
+from ddbio.formats import get_format
 from ddbio.formats.csv import Csv, CsvLayout
 from ddbio.formats.framing import Lines
-from ddbio.items import AttributeMap
+from ddbio.messages.format_spec import FormatSpec
+from ddbio.values.items import AttributeMap
 
 
 class Rejected(msgspec.Struct, omit_defaults=True):

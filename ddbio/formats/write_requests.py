@@ -9,7 +9,7 @@ from ddbio.errors import RecordError
 from ddbio.formats.dynamodb_json import checked
 from ddbio.formats.framing import Lines
 from ddbio.formats.json_lines import ONE_UNIT_BYTES, decode_object
-from ddbio.items import AttributeMap, Deletion
+from ddbio.values.items import AttributeMap, Deletion
 
 _MEMBERS = {"PutRequest": "Item", "DeleteRequest": "Key"}
 

@@ -1,6 +1,7 @@
-"""How the files of an export lie, and the manifests beside them: what exports write and imports read.
+"""How the files of an export lie, and the manifests beside them.
 
-own     this program's exports: `_manifest.json`
-nested  exports below a folder, and which of them an import takes
-native  DynamoDB's own exports to S3, and what `--native-layout` writes
+own         the manifest of this program
+native      exports by DynamoDB itself, as sources
+native_out  an export in the layout of DynamoDB's own
+nested      exports in folders below a source
 """

@@ -27,9 +27,10 @@ import msgspec
 
 from ddbio.errors import NotFoundError, UsageError
 from ddbio.layouts.own import find_file
-from ddbio.storage import SourceFile, Storages, absolute, join
+from ddbio.messages import Expected
+from ddbio.messages.files import SourceFile
+from ddbio.storage import Storages, absolute, join
 from ddbio.storage.names import has_magic, without_compression
-from ddbio.units import Expected
 
 SUMMARY_NAME = "manifest-summary.json"
 FILES_NAME = "manifest-files.json"

@@ -18,7 +18,8 @@ from itertools import islice
 from ddbio.errors import UsageError
 from ddbio.layouts.native import SUMMARY_NAME, NativeExport, doubts, in_order, read_summary
 from ddbio.layouts.own import MANIFEST_NAMES, find_file, read_manifest
-from ddbio.storage import SourceFile, Storages, join
+from ddbio.messages.files import SourceFile
+from ddbio.storage import Storages, join
 
 _MOST_NAMED = 10
 

@@ -29,11 +29,12 @@ from typing import Any
 import msgspec
 import orjson
 
-from ddbio import __version__
 from ddbio.errors import NotFoundError
+from ddbio.messages import ExportedFile, Tally
+from ddbio.messages.files import SourceFile
 from ddbio.options import CSV_TYPES
-from ddbio.storage import SourceFile, Storage, join
-from ddbio.units import ExportedFile, Tally
+from ddbio.storage import Storage, join
+from ddbio.version import __version__
 
 MANIFEST_NAME = "_manifest.json"
 OLD_MANIFEST_NAME = "manifest.json"

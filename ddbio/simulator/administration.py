@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from ddbio.capacity import SecondaryIndex
 from ddbio.simulator.database import UNLIMITED, Database, Rates, current_rates, set_rates
 from ddbio.simulator.descriptions import describe
 from ddbio.simulator.errors import ServiceError, invalid, invalid_value, unsupported
 from ddbio.simulator.requests import decode, table_name
 from ddbio.simulator.schema import IndexSchema, KeyAttribute, KeySchema, TableSchema
 from ddbio.simulator.tables import Table, encode_json
+from ddbio.values.capacity import SecondaryIndex
 
 TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
 _KEY_ROLES = ("HASH", "RANGE")

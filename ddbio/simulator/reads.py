@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from ddbio.capacity import get_read_units, page_read_units
 from ddbio.simulator.consumed import Consumption
 from ddbio.simulator.database import Database
 from ddbio.simulator.errors import invalid, unsupported
@@ -19,6 +18,7 @@ from ddbio.simulator.segments import EVERYTHING, HashRange, hash_of, range_of
 from ddbio.simulator.store import Key
 from ddbio.simulator.tables import Table, decode_item, encode_json
 from ddbio.simulator.values import Item, check_item
+from ddbio.values.capacity import get_read_units, page_read_units
 
 _MAX_SEGMENTS = 1_000_000  # API reference, Scan
 _NO_LIMIT = 1 << 62

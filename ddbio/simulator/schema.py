@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ddbio.capacity import (
+from ddbio.simulator.errors import invalid, invalid_value
+from ddbio.simulator.store import Key
+from ddbio.simulator.values import Item, Value
+from ddbio.values.capacity import (
     MAX_PARTITION_KEY_BYTES,
     MAX_SORT_KEY_BYTES,
     Attributes,
     SecondaryIndex,
     value_size_bytes,
 )
-from ddbio.simulator.errors import invalid, invalid_value
-from ddbio.simulator.store import Key
-from ddbio.simulator.values import Item, Value
 
 _MISMATCH = "The provided key element does not match the schema"
 _EMPTY_KEY = (

@@ -12,7 +12,13 @@ from typing import Any
 
 import msgspec
 
-from ddbio.capacity import (
+from ddbio.simulator.errors import ServiceError, invalid
+from ddbio.simulator.schema import IndexSchema, TableSchema
+from ddbio.simulator.segments import HashRange, hash_of, range_number
+from ddbio.simulator.store import ItemStore, Key, Page, Row
+from ddbio.simulator.throughput import Refusal, TableThroughput
+from ddbio.simulator.values import Item, check_item
+from ddbio.values.capacity import (
     MAX_ITEM_BYTES,
     MAX_PAGE_BYTES,
     Attributes,
@@ -20,12 +26,6 @@ from ddbio.capacity import (
     item_size_bytes,
     write_units,
 )
-from ddbio.simulator.errors import ServiceError, invalid
-from ddbio.simulator.schema import IndexSchema, TableSchema
-from ddbio.simulator.segments import HashRange, hash_of, range_number
-from ddbio.simulator.store import ItemStore, Key, Page, Row
-from ddbio.simulator.throughput import Refusal, TableThroughput
-from ddbio.simulator.values import Item, check_item
 
 encode_json = msgspec.json.encode
 decode_item = msgspec.json.Decoder(dict[str, dict[str, Any]]).decode

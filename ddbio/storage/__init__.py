@@ -21,12 +21,12 @@ import os
 import re
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ddbio.credentials import KeysProvider
+from ddbio.aws.credentials import KeysProvider
+from ddbio.aws.settings import AwsSettings
 from ddbio.errors import UsageError
-from ddbio.options import AwsSettings
+from ddbio.messages.files import STDIN, SourceFile, WrittenFile
 from ddbio.storage.s3_uris import parse_uri
 
 if TYPE_CHECKING:
@@ -34,45 +34,6 @@ if TYPE_CHECKING:
     from ddbio.storage.stdin import StandardInput
 
 __all__ = ["Output", "SourceFile", "Storage", "Storages", "WrittenFile", "absolute", "join", "open_storage"]
-
-
-STDIN = "-"  # as a uri
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A file or object to read, as it was when it was listed.
-
-    uri: absolute path, or `s3://bucket/key`.
-    size_bytes: its size at that moment.
-    version: changes when the content does (an ETag; for local files inode, size and modification time).
-    """
-
-    uri: str
-    size_bytes: int
-    version: str
-
-    @property
-    def is_stream(self) -> bool:
-        """Whether it can only be read from its beginning to its end, once, and nobody knows its size."""
-        return self.uri == STDIN
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenFile:
-    """A finished output file.
-
-    name: its path relative to the destination (`Orders-0000-00000.json`).
-    checksum: `sha256:<hex>` of the whole content, on disk and for an object put in one request; for an object
-        uploaded in parts the composite form S3 itself reports, `sha256-composite:<base64>-<parts>`: the SHA-256 of
-        the concatenated SHA-256 digests of the parts.
-    part_bytes: the sizes of those parts, which the checksum depends on.
-    """
-
-    name: str
-    size_bytes: int
-    checksum: str
-    part_bytes: tuple[int, ...] = ()
 
 
 class Output(Protocol):

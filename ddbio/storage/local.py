@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ddbio.errors import PermanentError, TransferError, UsageError
-from ddbio.storage import SourceFile
+from ddbio.messages.files import SourceFile
 from ddbio.storage.local_listing import list_local, local_path, version_of
 from ddbio.storage.local_output import LocalOutput, create_local, finished_name, part_path, reopen_local
 from ddbio.storage.names import PassedOver, check_output_name, is_hidden

@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from ddbio.errors import NotFoundError, NothingMatchedError, UsageError
-from ddbio.storage import SourceFile
+from ddbio.messages.files import SourceFile
 from ddbio.storage.names import (
     Glob,
     PassedOver,

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ddbio.errors import PermanentError, TransferError
-from ddbio.storage import WrittenFile
+from ddbio.messages.files import WrittenFile
 from ddbio.storage.names import check_output_name
 
 if TYPE_CHECKING:

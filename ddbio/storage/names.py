@@ -6,7 +6,7 @@
   data even if its table's name begins with an underscore.
 - Inside a folder the files that are written beside the data are passed over: manifests and rejects. Naming one
   outright, or by a glob that ends in its name, takes it. Whether a `manifest.json` is one, its content says
-  (`ddbio.imports.sources`).
+  (`ddbio.sources.find`).
 - A glob is matched component by component: `*`, `?` and `[..]` stay inside one, `**` spans any number of them. What
   it matches is taken whatever its suffix, as after the shell's own expansion; a folder it matches is walked, and
   in there the suffixes count again.

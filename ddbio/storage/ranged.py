@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 
-from ddbio.storage import SourceFile
+from ddbio.messages.files import SourceFile
 
 
 class RangedFile(io.RawIOBase):

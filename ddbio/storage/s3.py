@@ -13,10 +13,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError
 
-from ddbio.credentials import KeysProvider
+from ddbio.aws.credentials import KeysProvider
+from ddbio.aws.settings import AwsSettings
 from ddbio.errors import DdbioError, TransferError, UsageError
-from ddbio.options import AwsSettings
-from ddbio.storage import SourceFile, join
+from ddbio.messages.files import SourceFile
+from ddbio.storage import join
 from ddbio.storage.names import PassedOver, check_output_name
 from ddbio.storage.s3_client import S3Client
 from ddbio.storage.s3_errors import changed, fault_code, translate, upload_gone

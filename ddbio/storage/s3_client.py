@@ -20,11 +20,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
-from ddbio.credentials import KeysProvider
+from ddbio.aws.credentials import KeysProvider
+from ddbio.aws.settings import AwsSettings, patience
+from ddbio.aws.tls import CaBundle, configured_bundle, verify_argument
 from ddbio.errors import DdbioError, TransferError, UsageError
-from ddbio.options import AwsSettings, patience
 from ddbio.storage.s3_errors import fault_code, garbage, translate
-from ddbio.tls import CaBundle, configured_bundle, verify_argument
 
 _ATTEMPTS, _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 6, 10, 60
 _CONFIG = Config(

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ddbio.errors import DdbioError, NothingMatchedError, UsageError
-from ddbio.storage import SourceFile
+from ddbio.messages.files import SourceFile
 from ddbio.storage.names import Glob, PassedOver, has_magic, is_data_path, spoken_list
 from ddbio.storage.s3_client import S3Client
 from ddbio.storage.s3_errors import fault_code

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ddbio.errors import DdbioError
-from ddbio.storage import WrittenFile
+from ddbio.messages.files import WrittenFile
 from ddbio.storage.s3_client import S3Client, base64_of
 from ddbio.storage.s3_errors import upload_gone
 from ddbio.storage.s3_upload import MultipartUpload, Part, damaged

@@ -13,7 +13,7 @@ import sys
 import time
 
 from ddbio.errors import TransferError, UsageError
-from ddbio.storage import STDIN, SourceFile
+from ddbio.messages.files import STDIN, SourceFile
 
 _PIECE_BYTES = 64 * 1024
 _PATIENCE_S = 0.2  # for more, so that a slow stream does not become pieces of a record each

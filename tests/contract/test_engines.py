@@ -13,14 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from ddbio.books.accounts import Accounts
-from ddbio.cap.governor import UNCAPPED, SharedGovernor
-from ddbio.credentials import Keys
-from ddbio.engines.engine import Engine, StopFlag, run_inline
+from ddbio.aws.credentials import Keys
+from ddbio.engines.engine import Engine, run_inline
 from ddbio.engines.pool import run_processes
-from ddbio.engines.recorder import Recorder
 from ddbio.errors import AbortError, InternalError, TransferError, UsageError
-from ddbio.units import Event, ImportCursor, Notice, UnitReport
+from ddbio.flow.checkpoint import Recorder
+from ddbio.job.accounts import Accounts
+from ddbio.messages import Event, ImportCursor, Notice, UnitReport
+from ddbio.rate.governor import UNCAPPED, SharedGovernor
+from ddbio.system.stop import StopFlag
 from tests.contract.toy_job import (
     ABORT,
     CRASH,
@@ -223,7 +224,7 @@ def test_no_worker_outlives_the_engine(governor: SharedGovernor, tmp_path: Path)
 def test_newer_keys_reach_the_workers(
     governor: SharedGovernor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ddbio.credentials.ASK_EVERY_S", 0.01)
+    monkeypatch.setattr("ddbio.aws.credentials.ASK_EVERY_S", 0.01)
     asked: list[int] = []
 
     def rotating() -> Keys:
@@ -238,11 +239,11 @@ def test_newer_keys_reach_the_workers(
 ORPHANS = """
 import sys
 from pathlib import Path
-from ddbio.credentials import Keys
+from ddbio.aws.credentials import Keys
 from ddbio.engines.engine import StopFlag
-from ddbio.cap.governor import UNCAPPED, SharedGovernor
+from ddbio.rate.governor import UNCAPPED, SharedGovernor
 from ddbio.engines.pool import run_processes
-from ddbio.engines.recorder import Recorder
+from ddbio.flow.checkpoint import Recorder
 from tests.contract.toy_job import WORK, ToyJob, units
 if __name__ == "__main__":
     governor = SharedGovernor.create(UNCAPPED)

@@ -19,12 +19,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
+from ddbio.aws.settings import AwsSettings
 from ddbio.engines.engine import run_inline
-from ddbio.exporter import export_table
-from ddbio.exports.columns import in_order
-from ddbio.importer import import_table
-from ddbio.options import AwsSettings, CsvOptions, ExportOptions, ImportOptions
+from ddbio.options import CsvOptions, ExportOptions, ImportOptions
 from ddbio.simulator import Simulator
+from ddbio.verbs.columns import in_order
+from ddbio.verbs.export_table import export_table
+from ddbio.verbs.import_table import import_table
 from tests.e2e.items import AWKWARD, Item, contents
 from tests.unit.support import ITEMS, TEXTS, numbers, table
 

@@ -15,12 +15,13 @@ from typing import Any
 
 import pytest
 
+from ddbio.aws.settings import AwsSettings
 from ddbio.engines.engine import Engine, run_inline
 from ddbio.engines.pool import run_processes
-from ddbio.exporter import ExportResult, export_table
-from ddbio.importer import ImportResult, import_table
-from ddbio.options import AwsSettings, ExportOptions, ImportOptions
+from ddbio.options import ExportOptions, ImportOptions
 from ddbio.simulator import Simulator
+from ddbio.verbs.export_table import ExportResult, export_table
+from ddbio.verbs.import_table import ImportResult, import_table
 from tests.e2e.items import Item, as_json, contents, plain_items, read_items, rich_items, write_items
 from tests.endpoints import REGION, Endpoint
 

@@ -9,11 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ddbio.engines.recorder import RECORDED
-from ddbio.engines.worker import WorkerContext
 from ddbio.errors import AbortError, TransferError, UsageError
-from ddbio.storage import SourceFile
-from ddbio.units import ImportCursor, SliceUnit, Tally, Unit, UnitReport
+from ddbio.flow.checkpoint import RECORDED
+from ddbio.flow.context import WorkerContext
+from ddbio.messages import ImportCursor, SliceUnit, Tally, Unit, UnitReport
+from ddbio.messages.files import SourceFile
 
 WORK, DIE_ONCE, DIE_ALWAYS, FAIL, ABORT, CRASH, RECORD, REPORT_THEN_RECORD, STUMBLE, CRASH_LATE = range(10)
 

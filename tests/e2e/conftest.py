@@ -25,8 +25,8 @@ from typing import Any
 
 import pytest
 
-from ddbio.machine import usable_cpus
 from ddbio.simulator import FaultPlan, Simulator
+from ddbio.system.machine import usable_cpus
 from tests.conftest import AWS_ENVIRONMENT, running
 from tests.e2e.items import Item, contents, plain_items, write_items
 from tests.endpoints import Endpoint, Registry

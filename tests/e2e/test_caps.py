@@ -151,9 +151,9 @@ class SetClock(datetime.datetime):
 if __name__ == "__main__":
     script, sys.argv = sys.argv[1], sys.argv[1:]
     sys.path.insert(0, script.rpartition("/")[0])
-    import ddbio.cap.caps, ddbio.cap.following
+    import ddbio.rate.caps, ddbio.rate.following
 
-    ddbio.cap.caps.datetime = ddbio.cap.following.datetime = types.SimpleNamespace(
+    ddbio.rate.caps.datetime = ddbio.rate.following.datetime = types.SimpleNamespace(
         datetime=SetClock, timedelta=datetime.timedelta
     )
     runpy.run_path(script, run_name="__main__")
@@ -187,9 +187,9 @@ import runpy, sys
 if __name__ == "__main__":
     script, sys.argv = sys.argv[1], sys.argv[1:]
     sys.path.insert(0, script.rpartition("/")[0])
-    import ddbio.cap.following
+    import ddbio.rate.following
 
-    ddbio.cap.following.LOOK_EVERY_S = 0.3
+    ddbio.rate.following.LOOK_EVERY_S = 0.3
     runpy.run_path(script, run_name="__main__")
 """
 

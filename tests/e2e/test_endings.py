@@ -101,10 +101,17 @@ ENTRIES = {
     "ddbimport.py": ["-m", "ddbio.cli.ddbimport"],
 }
 MODULES = {
-    "DDBImport.py": ["ddbio", "ddbio.cli", "ddbio.cli.start", "ddbio.cli.ddbimport", "boto3", "ddbio.importer"],
-    "DDBExport.py": ["ddbio", "argparse", "ddbio.cli.ddbexport", "botocore.session", "ddbio.exporter"],
-    "GenerateTestData.py": ["ddbio", "ddbio.cli.start", "ddbio.cli.ddbgenerate", "ddbio.generator"],
-    "ddbimport.py": ["ddbio.cli.ddbimport", "ddbio.options", "ddbio.importer"],
+    "DDBImport.py": [
+        "ddbio",
+        "ddbio.cli",
+        "ddbio.cli.start",
+        "ddbio.cli.ddbimport",
+        "boto3",
+        "ddbio.verbs.import_table",
+    ],
+    "DDBExport.py": ["ddbio", "argparse", "ddbio.cli.ddbexport", "botocore.session", "ddbio.verbs.export_table"],
+    "GenerateTestData.py": ["ddbio", "ddbio.cli.start", "ddbio.cli.ddbgenerate", "ddbio.verbs.generate"],
+    "ddbimport.py": ["ddbio.cli.ddbimport", "ddbio.options", "ddbio.verbs.import_table"],
 }
 ARGUMENTS = {"GenerateTestData.py": ["-c", "1", "-f", "x"], "DDBExport.py": ["-t", "Orders", "-d", "out"]}
 
@@ -170,11 +177,16 @@ def test_an_unforeseen_exception_in_the_parent(
         "import": (
             IMPORT,
             ("-t", "Orders", "-s", "orders.json", "--report", "r.json"),
-            "ddbio.importer",
+            "ddbio.verbs.import_table",
             "_finish_rejects",
         ),
-        "export": (EXPORT, ("-t", "Orders", "-d", "out", "--report", "r.json"), "ddbio.exporter", "_complete"),
-        "generate": (GENERATE, ("-c", 5, "-f", "x"), "ddbio.generator", "generate"),
+        "export": (
+            EXPORT,
+            ("-t", "Orders", "-d", "out", "--report", "r.json"),
+            "ddbio.verbs.export_table",
+            "_complete",
+        ),
+        "generate": (GENERATE, ("-c", 5, "-f", "x"), "ddbio.verbs.generate", "generate"),
     }[direction]
     fault = f"""
         def {patch}(*arguments, **options):
@@ -204,7 +216,7 @@ def test_an_unforeseen_exception_in_the_thread_that_changes_the_cap(
 ) -> None:
     """A cap that no longer changes may be far too high: the run ends, and the same command resumes it."""
     fault = "def _now():\n    raise LookupError('odd')\n"
-    patch_module(environment, tmp_path / "custom", "ddbio.cap.following", fault)
+    patch_module(environment, tmp_path / "custom", "ddbio.rate.following", fault)
     command = ("-t", "Orders", "-s", "orders.json", "-p", 1, "--lanes", 1, "-c", "2000,00:00=2001")
     done = run_import(*command)
     assert (done.code, "Traceback" in done.err) == (70, False), done.err
@@ -279,7 +291,7 @@ def test_an_unforeseen_exception_in_the_workers(
             def __init__(self, *arguments, **options):
                 raise LookupError("odd")
     """
-    patch_module(environment, tmp_path / "custom", "ddbio.imports.reader", fault)
+    patch_module(environment, tmp_path / "custom", "ddbio.sources.reader", fault)
     done = run_import("-t", "Orders", "-s", "orders.json", "-p", 2)
     file = crash_file(environment)
     assert (done.code, "Traceback" in done.err) == (70, False), done.err

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from ddbio import import_table
+from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb import session
 from ddbio.engines.engine import run_inline
-from ddbio.options import AwsSettings, ImportOptions
+from ddbio.options import ImportOptions
 from ddbio.simulator import Fault, FaultPlan, Simulator
 from ddbio.simulator.faults import (
     BAD_CRC,

@@ -186,5 +186,5 @@ def test_the_examples_of_the_help_run_as_they_stand(tmp_path: Path) -> None:
 def test_help_answers_without_importing_the_heavy_things() -> None:
     listing = "import sys, ddbio.cli.ddbgenerate; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True)
-    heavy = {"ddbio.generator", "tqdm", "boto3", "botocore", "asyncio", "msgspec", "orjson"}
+    heavy = {"ddbio.verbs.generate", "tqdm", "boto3", "botocore", "asyncio", "msgspec", "orjson"}
     assert heavy.isdisjoint(done.stdout.split())

@@ -16,8 +16,8 @@ import pytest
 
 import ddbio
 from ddbio.cli import ddbexport, ddbgenerate, ddbimport
-from ddbio.exports.scanner import DEFAULT_EXPORT_LANES
-from ddbio.imports.job import DEFAULT_IMPORT_LANES
+from ddbio.flow.export_lane import DEFAULT_EXPORT_LANES
+from ddbio.flow.import_job import DEFAULT_IMPORT_LANES
 from ddbio.simulator import Simulator
 from tests.e2e.conftest import CHECKOUT, Commands
 from tests.e2e.items import plain_items, write_items

@@ -16,7 +16,7 @@ import boto3
 import pytest
 
 from ddbio.cli.iam_policy import OPTIONS_OF
-from ddbio.policy import Scope, policy_of
+from ddbio.verbs.iam_policy import Scope, policy_of
 from tests.conftest import AWS_ENVIRONMENT
 from tests.e2e.conftest import EXPORT, IMPORT, Commands, Completed
 from tests.endpoints.dynamodb import moto

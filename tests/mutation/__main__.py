@@ -1,7 +1,7 @@
 """Mutates the targets, each mutant in a copy of this tree, and prints those that no test noticed.
 
     scripts/mutate                          all targets
-    scripts/mutate ddbio/units.py:Tally     only some, by the beginning of their names
+    scripts/mutate ddbio/messages.py:Tally     only some, by the beginning of their names
 
 The exit code is 1 if a mutant survives that docs/testing.md does not list with a reason. After 20 minutes no further
 mutant is tried, and the last line says how many that left out; the mutants are tried in random order.

@@ -21,14 +21,14 @@ class Target(NamedTuple):
 COMPLETION = "test_export_order.py::test_an_export_is_complete_only_after_all_else_happened"
 
 TARGETS = (
-    Target("ddbio/imports/position.py", ("test_position.py", "test_counters.py")),
-    Target("ddbio/books/accounts.py", ("test_accounts.py",)),
-    Target("ddbio/engines/recorder.py", ("test_recorder.py", "test_counters.py")),
-    Target("ddbio/imports/estimates.py", ("test_estimates.py",)),
-    Target("ddbio/units.py", ("test_accounts.py", "test_recorder.py", "test_counters.py"), only="Tally"),
-    Target("ddbio/transfer.py", ("test_effect_order.py",), only="_Books"),
+    Target("ddbio/flow/position.py", ("test_position.py", "test_counters.py")),
+    Target("ddbio/job/accounts.py", ("test_accounts.py",)),
+    Target("ddbio/flow/checkpoint.py", ("test_recorder.py", "test_counters.py")),
+    Target("ddbio/sinks/estimates.py", ("test_estimates.py",)),
+    Target("ddbio/messages.py", ("test_accounts.py", "test_recorder.py", "test_counters.py"), only="Tally"),
+    Target("ddbio/job/transfer.py", ("test_effect_order.py",), only="_Books"),
     Target(
-        "ddbio/exports/destination.py",
+        "ddbio/sinks/destination.py",
         ("test_destination.py", "test_effect_order.py", "test_export_order.py"),
         only="Destination",
     ),

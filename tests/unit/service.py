@@ -16,13 +16,13 @@ from unittest import mock
 
 import orjson
 
-from ddbio.cap.governor import LocalGovernor
-from ddbio.credentials import Keys
+from ddbio.aws.credentials import Keys
 from ddbio.dynamodb.session import DataPlane
 from ddbio.dynamodb.wire import Endpoint, Response, WireError
-from ddbio.engines.worker import WorkerContext
-from ddbio.items import AttributeMap
-from ddbio.units import Event
+from ddbio.flow.context import WorkerContext
+from ddbio.messages import Event
+from ddbio.rate.governor import LocalGovernor
+from ddbio.values.items import AttributeMap
 from tests.unit.support import Clock, FakeSleep
 
 DATA_PLANE = DataPlane(Endpoint("http://localhost:1", "eu-west-1"))
@@ -31,7 +31,7 @@ Act = Callable[[str, dict[str, Any], int], "Response | Exception"]  # operation,
 
 
 class RecordingPacer:
-    """Stands for `ddbio.cap.pacer.Pacer`: nobody waits, everything is noted."""
+    """Stands for `ddbio.rate.pacer.Pacer`: nobody waits, everything is noted."""
 
     def __init__(self) -> None:
         self.acquired: list[tuple[float, ...]] = []

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import uvloop
 from hypothesis import strategies as st
 
-from ddbio.dynamodb.table import TableInfo
-from ddbio.engines.worker import StopRequested
-from ddbio.items import AttributeMap
+from ddbio.flow.context import StopRequested
+from ddbio.values.items import AttributeMap
+from ddbio.values.table import TableInfo
 
 Result = TypeVar("Result")
 
@@ -58,7 +58,7 @@ class Clock:
 
 
 class FakeSleep:
-    """Stands for `ddbio.engines.worker.Sleeper`: no time passes, but on its clock; remembers the waits.
+    """Stands for `ddbio.flow.context.Sleeper`: no time passes, but on its clock; remembers the waits.
 
     stop_after: raise StopRequested at the sleep or check of that number.
     """

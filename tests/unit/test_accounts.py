@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from ddbio.books.accounts import Accounts, Past, Result, outcome, verdict
 from ddbio.errors import (
     AbortError,
     DdbioError,
@@ -15,8 +14,9 @@ from ddbio.errors import (
     TransferError,
     UsageError,
 )
-from ddbio.storage import SourceFile
-from ddbio.units import ExportCursor, ImportCursor, SegmentUnit, SliceUnit, Tally, Unit, UnitReport
+from ddbio.job.accounts import Accounts, Past, Result, outcome, verdict
+from ddbio.messages import ExportCursor, ImportCursor, SegmentUnit, SliceUnit, Tally, Unit, UnitReport
+from ddbio.messages.files import SourceFile
 from tests.unit.support import Clock
 
 AT_END = ImportCursor(100, 10)

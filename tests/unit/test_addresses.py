@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddbio.cap.awaited import Awaited
-from ddbio.credentials import Keys
+from ddbio.aws.credentials import Keys
 from ddbio.dynamodb import addresses, wire
 from ddbio.dynamodb.addresses import Address, Addresses, in_turn, interleaved
 from ddbio.dynamodb.session import DataPlane
 from ddbio.dynamodb.wire import Endpoint
+from ddbio.rate.awaited import Awaited
 from tests.unit.peer import Peer, listening, ok
 from tests.unit.support import run
 

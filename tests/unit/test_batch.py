@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddbio.capacity import MAX_BATCH_WRITES
-from ddbio.imports.batch import LIMIT_BYTES, Batch, Write
+from ddbio.sinks.batch import LIMIT_BYTES, Batch, Write
+from ddbio.values.capacity import MAX_BATCH_WRITES
 
 
 def put(number: int, *, units: int = 1, size: int = 10, key: str | None = None) -> Write:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddbio.cap.buckets import BURST_S, CUT_AT_LEAST, CUT_AT_MOST, NO_TICKET, UNCAPPED, Budgets, TokenBucket
+from ddbio.rate.buckets import BURST_S, CUT_AT_LEAST, CUT_AT_MOST, NO_TICKET, UNCAPPED, Budgets, TokenBucket
 
 
 @pytest.mark.parametrize(

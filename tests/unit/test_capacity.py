@@ -1,4 +1,4 @@
-"""Sizes and units against values computed by hand from the rules in `ddbio.capacity`."""
+"""Sizes and units against values computed by hand from the rules in `ddbio.values.capacity`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddbio.capacity import (
+from ddbio.values.capacity import (
     MAX_PAGE_BYTES,
     SecondaryIndex,
     get_read_units,

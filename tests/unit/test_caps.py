@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ddbio.cap.caps import Cap, choose_cap
 from ddbio.errors import UsageError
+from ddbio.rate.caps import Cap, choose_cap
 from tests.unit.support import table
 
 PROVISIONED = table(

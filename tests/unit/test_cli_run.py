@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from ddbio import redaction, terminal
+from ddbio.aws import redaction
 from ddbio.cli.run import Command, invocation, positive_int, run
 from ddbio.errors import DdbioError, InternalError, Stopped, TransferError, UsageError
+from ddbio.system import terminal
 
 
 @pytest.fixture(autouse=True)

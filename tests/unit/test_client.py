@@ -11,14 +11,14 @@ from botocore.retries import standard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddbio.credentials import Keys
+from ddbio.aws.credentials import Keys
 from ddbio.dynamodb.client import BACKOFF_BASE_S, BACKOFF_LIMIT_S, DataClient, RetryPolicy, backoff_s
 from ddbio.dynamodb.errors import Kind, ServiceError
 from ddbio.dynamodb.operations import BatchWriteReply, batch_write_operation, insert_operation
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.wire import Response, WireError
-from ddbio.engines.worker import StopRequested
 from ddbio.errors import AbortError
+from ddbio.flow.context import StopRequested
 from tests.unit.service import FakeConnection, RecordingPacer, cut, refusal, reply
 from tests.unit.support import Clock, FakeSleep, run
 

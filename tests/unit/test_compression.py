@@ -14,8 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ddbio.errors import UsageError
-from ddbio.exports import compression
-from ddbio.exports.compression import COMPRESSIONS, fit, get_compression
+from ddbio.formats import compression
+from ddbio.formats.compression import COMPRESSIONS, fit, get_compression
 from ddbio.formats.json_lines import JsonLines
 
 

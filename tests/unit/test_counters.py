@@ -10,18 +10,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from ddbio.books.accounts import Accounts
-from ddbio.books.journal import open_journal
+from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.wire import Response, WireError
-from ddbio.engines.recorder import RECORDED, Recorder
-from ddbio.imports.job import ImportJob, ImportWork
-from ddbio.imports.position import Position
-from ddbio.imports.reader import RecordReader
-from ddbio.imports.writer import ImportLane
-from ddbio.options import AwsSettings, TransferOptions
-from ddbio.planning import Plan
-from ddbio.transforms import TransformSpec
-from ddbio.units import COUNTS, SliceUnit, Tally, UnitReport
+from ddbio.flow.checkpoint import RECORDED, Recorder
+from ddbio.flow.import_job import ImportJob, ImportWork
+from ddbio.flow.import_lane import ImportLane
+from ddbio.flow.position import Position
+from ddbio.job.accounts import Accounts
+from ddbio.job.journal import open_journal
+from ddbio.messages import COUNTS, SliceUnit, Tally, UnitReport
+from ddbio.options import TransferOptions
+from ddbio.sources.plan import Plan
+from ddbio.sources.reader import RecordReader
+from ddbio.steps.transform import TransformSpec
 from tests.unit.service import DATA_PLANE, FakeTable, cut, refusal, served_by, worker_context
 from tests.unit.support import Clock, FakeSleep, run, table
 from tests.unit.test_writer import Killed, Source, records

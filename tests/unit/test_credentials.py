@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from ddbio.credentials import ASK_EVERY_S, LONGEST_PAUSE_S, Keys, NewestKeys
+from ddbio.aws.credentials import ASK_EVERY_S, LONGEST_PAUSE_S, Keys, NewestKeys
 
 ENDS = datetime(2026, 11, 30, 12, tzinfo=timezone.utc)
 OLD, NEW = Keys("AKIDOLD", "secret", ends=ENDS), Keys("AKIDNEW", "secret", ends=ENDS)

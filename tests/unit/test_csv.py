@@ -11,18 +11,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ddbio.capacity import item_size_bytes
 from ddbio.errors import RecordError, UsageError
-from ddbio.formats import FormatSpec, get_format
+from ddbio.formats import get_format
 from ddbio.formats.csv import Csv, CsvLayout, rendered_rows
 from ddbio.formats.csv.cells import INFER, READERS
 from ddbio.formats.csv.header import read_head
-from ddbio.items import AttributeValue
-from ddbio.names import NO_CHANGES, NameChanges
+from ddbio.messages import SliceUnit
+from ddbio.messages.files import SourceFile
+from ddbio.messages.format_spec import FormatSpec
 from ddbio.options import CSV_TYPES, CsvOptions
-from ddbio.planning import Source, plan_slices
-from ddbio.storage import SourceFile
-from ddbio.units import SliceUnit
+from ddbio.sources.cutting import Source, plan_slices
+from ddbio.values.capacity import item_size_bytes
+from ddbio.values.items import AttributeValue
+from ddbio.values.names import NO_CHANGES, NameChanges
 
 # --------------------------------------------------------------------------- where records end
 
@@ -145,7 +146,7 @@ def test_units_begin_and_end_with_records(text: bytes, size: int, start: int) ->
 
 
 def test_units_of_a_broken_record_go_on_behind_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ddbio.planning.BROKEN_RECORD_BYTES", 100)
+    monkeypatch.setattr("ddbio.sources.cutting.BROKEN_RECORD_BYTES", 100)
     good = b"".join(b"%03d,x\n" % number for number in range(100))
     content = good + b'bad,"x\n' + good
     units = planned(content, 50)

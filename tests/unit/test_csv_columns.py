@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.errors import AbortError
-from ddbio.exports.columns import _csv_type
 from ddbio.formats.csv import Csv, CsvLayout
 from ddbio.formats.csv.header import read_head
-from ddbio.items import AttributeMap, AttributeValue
 from ddbio.options import CsvOptions
+from ddbio.values.items import AttributeMap, AttributeValue
+from ddbio.verbs.columns import _csv_type
 from tests.unit.support import ITEMS, same_item
 
 

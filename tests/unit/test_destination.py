@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from ddbio.errors import TransferError, UsageError
-from ddbio.exports.destination import Destination
-from ddbio.storage import WrittenFile
+from ddbio.messages import ExportCursor, ExportedFile
+from ddbio.messages.files import WrittenFile
+from ddbio.sinks.destination import Destination
 from ddbio.storage.local import LocalStorage
-from ddbio.units import ExportCursor, ExportedFile
 
 MINE = "Orders-0000-00000.json"
 

@@ -15,13 +15,13 @@ from botocore import xform_name
 import ddbio
 from ddbio.cli import iam_policy
 from ddbio.errors import EXIT_FAILED, EXIT_INTERNAL, EXIT_OK, EXIT_REJECTED, EXIT_STOPPED, EXIT_USAGE
-from ddbio.exports.scanner import DEFAULT_EXPORT_LANES
+from ddbio.flow.export_lane import DEFAULT_EXPORT_LANES
+from ddbio.flow.import_job import DEFAULT_IMPORT_LANES
 from ddbio.formats import FORMATS, get_format
 from ddbio.formats.rejected import Rejected, read_rejected
-from ddbio.imports.job import DEFAULT_IMPORT_LANES
 from ddbio.options import AUTO
-from ddbio.policy import Scope, policy_of
-from ddbio.terminal import EXIT_BROKEN_PIPE
+from ddbio.system.terminal import EXIT_BROKEN_PIPE
+from ddbio.verbs.iam_policy import Scope, policy_of
 
 CHECKOUT = Path(__file__).parents[2]
 PACKAGE = CHECKOUT / "ddbio"

@@ -16,13 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddbio.errors import RecordError
-from ddbio.formats import FormatSpec, get_format
+from ddbio.formats import get_format
 from ddbio.formats.documents import DocumentLayout, Scanner, scanner
 from ddbio.formats.documents.detect import detect
-from ddbio.imports.document_blocks import DocumentBlocks
-from ddbio.imports.places import PlaceBook
-from ddbio.items import Deletion
-from ddbio.units import Reject
+from ddbio.messages import Reject
+from ddbio.messages.format_spec import FormatSpec
+from ddbio.sources.document_blocks import DocumentBlocks
+from ddbio.sources.record_places import PlaceBook
+from ddbio.values.items import Deletion
 
 MARK = b"\xef\xbb\xbf"
 OBJECTS, PAGES = DocumentLayout(), DocumentLayout("pages")

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ddbio.capacity import item_size_bytes
 from ddbio.errors import RecordError
 from ddbio.formats import get_format
 from ddbio.formats.dynamodb_json import DynamoDBJson
-from ddbio.items import AttributeMap
+from ddbio.values.capacity import item_size_bytes
+from ddbio.values.items import AttributeMap
 from tests.unit.support import ITEMS, SCALARS
 
 FORMAT = DynamoDBJson()

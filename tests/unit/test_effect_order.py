@@ -14,20 +14,20 @@ from typing import Any
 
 import pytest
 
-from ddbio.books.journal import Journal, open_journal
-from ddbio.cap.caps import choose_cap
-from ddbio.engines.engine import StopFlag
 from ddbio.errors import DdbioError, TransferError, UsageError
-from ddbio.exports.destination import Destination
+from ddbio.job.journal import Journal, open_journal
+from ddbio.job.progress import QuietProgress
+from ddbio.job.transfer import Run, transfer
 from ddbio.layouts.own import MANIFEST_NAME
+from ddbio.messages import ImportCursor, Lull, Reject, SegmentUnit, Tally, UnitReport
 from ddbio.options import TransferOptions
-from ddbio.planning import Plan
-from ddbio.progress import QuietProgress
+from ddbio.rate.caps import choose_cap
+from ddbio.sinks.destination import Destination
+from ddbio.sources.plan import Plan
 from ddbio.storage import local_output
 from ddbio.storage.local import LocalStorage
 from ddbio.storage.local_output import LocalOutput, create_local, part_path, reopen_local
-from ddbio.transfer import Run, transfer
-from ddbio.units import ImportCursor, Lull, Reject, SegmentUnit, Tally, UnitReport
+from ddbio.system.stop import StopFlag
 from tests.unit.support import table
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ddbio.equality import same_item
+from ddbio.values.equality import same_item
 
 SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"N": "1.0"}, {"N": "1"}),

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddbio.dynamodb.table import TableInfo
-from ddbio.imports.estimates import WriteEstimates
+from ddbio.sinks.estimates import WriteEstimates
+from ddbio.values.table import TableInfo
 
 
 def described(*, provisioned: bool = True, local: bool = False, projection: str = "KEYS_ONLY") -> TableInfo:

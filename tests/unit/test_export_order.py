@@ -12,24 +12,26 @@ from typing import Any
 
 import pytest
 
-from ddbio import exporter
-from ddbio.books import journal as journal_module
-from ddbio.books.journal import open_journal
-from ddbio.cap.caps import choose_cap
-from ddbio.engines.engine import StopFlag
+from ddbio.aws.settings import AwsSettings
 from ddbio.errors import TransferError
-from ddbio.exporter import ExportResult
-from ddbio.exports.segment_files import SegmentFiles
-from ddbio.exports.subset import WHOLE
-from ddbio.formats import JSON, get_format
+from ddbio.formats import get_format
+from ddbio.job import journal as journal_module
+from ddbio.job.journal import open_journal
+from ddbio.job.progress import QuietProgress
+from ddbio.job.transfer import Run
 from ddbio.layouts.own import MANIFEST_NAME
-from ddbio.options import AwsSettings, ExportOptions
-from ddbio.progress import QuietProgress
+from ddbio.messages import ExportCursor, ExportedFile, Lull, SegmentUnit, Tally, UnitReport
+from ddbio.messages.format_spec import JSON
+from ddbio.options import ExportOptions
+from ddbio.rate.caps import choose_cap
+from ddbio.sinks.segment_files import SegmentFiles
+from ddbio.sources.subset import WHOLE
 from ddbio.storage import s3, s3_client
 from ddbio.storage.local import LocalStorage
 from ddbio.storage.s3 import S3Storage
-from ddbio.transfer import Run
-from ddbio.units import ExportCursor, ExportedFile, Lull, SegmentUnit, Tally, UnitReport
+from ddbio.system.stop import StopFlag
+from ddbio.verbs import export_table
+from ddbio.verbs.export_table import ExportResult
 from tests.unit.storage.fake_s3 import OPERATIONS, FakeS3, client_error
 from tests.unit.support import table
 from tests.unit.test_effect_order import Failing
@@ -55,7 +57,7 @@ class Export:
     def run(self, monkeypatch: pytest.MonkeyPatch, fails_at: int | None) -> tuple[ExportResult, list[str]]:
         """The result, and the steps that were taken after the files were written."""
         storage = Failing(LocalStorage(), [], None)
-        monkeypatch.setattr(exporter, "open_storage", lambda *_: storage)
+        monkeypatch.setattr(export_table, "open_storage", lambda *_: storage)
         options = ExportOptions(table="Orders", destination=str(self.folder), state_dir=str(self.root / "state"))
         with open_journal("export", "Orders", ["here"], options) as journal:
 
@@ -68,8 +70,8 @@ class Export:
                 "write_small",
                 lambda *args: (self.completes.append(journal.complete), write_small(*args))[1],
             )
-            monkeypatch.setattr(exporter, "why_incomplete", guard)
-            result = exporter._export(self._run(options), options, WHOLE, journal)
+            monkeypatch.setattr(export_table, "why_incomplete", guard)
+            result = export_table._export(self._run(options), options, WHOLE, journal)
             monkeypatch.setattr(LocalStorage, "write_small", write_small)
         return result, storage.calls
 

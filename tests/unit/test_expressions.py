@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.errors import UsageError
-from ddbio.exports.expressions import (
+from ddbio.simulator.expressions import Placeholders as Defined
+from ddbio.simulator.expressions import condition_of, projection_of
+from ddbio.sources.expressions import (
     Placeholders,
     filter_expression,
     parse_names,
@@ -17,8 +19,6 @@ from ddbio.exports.expressions import (
     projection_expression,
     top_names,
 )
-from ddbio.simulator.expressions import Placeholders as Defined
-from ddbio.simulator.expressions import condition_of, projection_of
 
 TEN: Any = {"N": "10"}
 

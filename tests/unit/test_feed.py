@@ -18,14 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.errors import TransferError, UsageError
-from ddbio.formats import FormatSpec
-from ddbio.imports.ahead import Ahead, prefetched
-from ddbio.imports.feed import FILES_AT_ONCE, Stream, evenly, file_pieces, in_turns, stream_pieces
-from ddbio.imports.reader import RecordReader
-from ddbio.planning import Source, plan_slices
-from ddbio.storage import SourceFile
+from ddbio.messages import ChunkUnit, Expected, ImportCursor, SliceUnit
+from ddbio.messages.files import SourceFile
+from ddbio.messages.format_spec import FormatSpec
+from ddbio.sources.cutting import Source, plan_slices
+from ddbio.sources.prefetch import Ahead, prefetched
+from ddbio.sources.reader import RecordReader
+from ddbio.sources.stream import FILES_AT_ONCE, Stream, evenly, file_pieces, in_turns, stream_pieces
 from ddbio.storage.stdin import StandardInput
-from ddbio.units import ChunkUnit, Expected, ImportCursor, SliceUnit
 from tests.unit.support import run
 
 JSON = FormatSpec("json")

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from ddbio.cap import following
-from ddbio.cap.buckets import UNCAPPED
-from ddbio.cap.caps import choose_cap
-from ddbio.cap.following import Caps, CapThread, Caretaker
 from ddbio.errors import TransferError
+from ddbio.rate import following
+from ddbio.rate.buckets import UNCAPPED
+from ddbio.rate.caps import choose_cap
+from ddbio.rate.following import Caps, CapThread, Caretaker
 from tests.unit.support import table
 
 NOON = datetime.datetime(2030, 1, 1, 12)

@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddbio import generator
-from ddbio.capacity import item_size_bytes
 from ddbio.cli.ddbgenerate import build_parser
 from ddbio.errors import UsageError
-from ddbio.generator import FORMATS, generate
-from ddbio.testdata import DATASETS, KEYS, SKEWED_KEYS, SORTED_RUN_ITEMS, DataSpec
+from ddbio.values.capacity import item_size_bytes
+from ddbio.verbs import generate as generator
+from ddbio.verbs.datasets import DATASETS, KEYS, SKEWED_KEYS, SORTED_RUN_ITEMS, DataSpec
+from ddbio.verbs.generate import FORMATS, generate
 
 LOADER_COLUMNS = ["id", "timestamp", "category", "user_name", "email", "amount", "status", "description"]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from ddbio.cap.governor import Governor, LocalGovernor, SharedGovernor
 from ddbio.errors import TransferError
+from ddbio.rate.governor import Governor, LocalGovernor, SharedGovernor
 
 
 class Clock:
@@ -115,7 +115,7 @@ def test_a_full_temporary_folder_is_said_and_not_met_later(monkeypatch: pytest.M
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("ddbio.cap.governor.open", full, raising=False)
+    monkeypatch.setattr("ddbio.rate.governor.open", full, raising=False)
     with pytest.raises(TransferError, match="set TMPDIR"):
         SharedGovernor.create(1)
     assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.errors import RecordError
-from ddbio.items import (
+from ddbio.values.items import (
     NumberText,
     check_base64,
     check_number,

@@ -11,19 +11,12 @@ from typing import Any
 
 import pytest
 
-from ddbio.books.journal import Journal, open_journal
 from ddbio.errors import TransferError, UsageError
+from ddbio.job.journal import Journal, open_journal
+from ddbio.messages import ExportCursor, ExportedFile, ImportCursor, SegmentUnit, Tally, UnitReport
+from ddbio.messages.files import SourceFile, WrittenFile
 from ddbio.options import TransferOptions
-from ddbio.planning import Plan
-from ddbio.storage import SourceFile, WrittenFile
-from ddbio.units import (
-    ExportCursor,
-    ExportedFile,
-    ImportCursor,
-    SegmentUnit,
-    Tally,
-    UnitReport,
-)
+from ddbio.sources.plan import Plan
 
 FACTS = {"format": "json", "segments": None}
 SOURCES = [SourceFile("/a.json", 10, "1"), SourceFile("/b.json", 20, "2")]

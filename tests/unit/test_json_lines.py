@@ -12,12 +12,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ddbio.capacity import item_size_bytes
 from ddbio.errors import RecordError
 from ddbio.formats import get_format
 from ddbio.formats.framing import most_item_bytes
 from ddbio.formats.json_lines import ONE_UNIT_BYTES, JsonLines
-from ddbio.items import AttributeMap
+from ddbio.values.capacity import item_size_bytes
+from ddbio.values.items import AttributeMap
 from tests.unit.support import ITEMS, nested, same_item
 
 FORMAT = JsonLines()

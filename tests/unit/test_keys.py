@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.errors import RecordError
-from ddbio.items import check_base64
-from ddbio.keys import key_checker
+from ddbio.values.items import check_base64
+from ddbio.values.keys import key_checker
 from tests.unit.support import numbers, table
 
 STRING_KEY = key_checker(table({"id": "S"}))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ddbio import machine
+from ddbio.system import machine
 
 
 @pytest.fixture

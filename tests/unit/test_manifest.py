@@ -11,8 +11,8 @@ from dateutil.tz import tzlocal, tzoffset
 
 from ddbio import __version__
 from ddbio.layouts.own import Description, manifest
-from ddbio.storage import WrittenFile
-from ddbio.units import ExportedFile, Tally
+from ddbio.messages import ExportedFile, Tally
+from ddbio.messages.files import WrittenFile
 
 BEGAN = datetime.datetime(2026, 11, 21, 12, 0, 0, 250_000, tzinfo=datetime.timezone.utc)
 FILES = [

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from ddbio.aws.settings import AwsSettings
 from ddbio.errors import RecordError, UsageError
 from ddbio.formats.incremental import IncrementalExport
-from ddbio.items import Deletion
 from ddbio.layouts.native import NativeExport, doubts, in_order, read_export
-from ddbio.options import AwsSettings
 from ddbio.storage import Storages
+from ddbio.values.items import Deletion
 from tests.native_exports import change, write_export
 
 ITEMS = [[{"Item": {"id": {"S": f"{file}-{n}"}}} for n in range(3 + file)] for file in range(2)]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ddbio.cap.caps import Cap, choose_cap
 from ddbio.dynamodb.notices import table_notices
+from ddbio.rate.caps import Cap, choose_cap
 from tests.unit.support import table
 
 WARM = {"WarmThroughput": {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000, "Status": "ACTIVE"}}

@@ -22,8 +22,8 @@ from ddbio.dynamodb.operations import (
 )
 from ddbio.formats.dynamodb_json import DynamoDBJson
 from ddbio.formats.json_lines import JsonLines
-from ddbio.imports.spread import SpreadReply
-from ddbio.items import AttributeMap
+from ddbio.sinks.multi_table import SpreadReply
+from ddbio.values.items import AttributeMap
 from tests.unit.support import ITEMS
 
 BATCH_WRITE = batch_write_operation(("",))

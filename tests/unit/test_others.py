@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ddbio.books.others import others_at_work
-from ddbio.books.state import JobFolder, job_name
+from ddbio.job.others import others_at_work
+from ddbio.job.state import JobFolder, job_name
 
 
 def test_only_running_jobs_on_that_table_count(tmp_path: Path) -> None:

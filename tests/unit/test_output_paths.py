@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ddbio.aws.settings import AwsSettings
 from ddbio.errors import UsageError
-from ddbio.imports.reject_place import choose_rejects_place
-from ddbio.options import AwsSettings
-from ddbio.output_paths import Protected, check_output_path
+from ddbio.sinks.reject_place import choose_rejects_place
 from ddbio.storage import Storages
+from ddbio.storage.output_paths import Protected, check_output_path
 
 SUFFIXES = (".json", ".jsonl", ".csv")
 

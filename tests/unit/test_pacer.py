@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddbio.cap.buckets import UNCAPPED
-from ddbio.cap.governor import LocalGovernor
-from ddbio.cap.pacer import UNDER_WAY_S, UNEXPLAINED_WITHIN_S, Pacer
-from ddbio.engines.worker import Sleeper, StopRequested
+from ddbio.flow.context import Sleeper, StopRequested
+from ddbio.rate.buckets import UNCAPPED
+from ddbio.rate.governor import LocalGovernor
+from ddbio.rate.pacer import UNDER_WAY_S, UNEXPLAINED_WITHIN_S, Pacer
 
 
 class Clock:

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddbio.cap.buckets import UNCAPPED
-from ddbio.cap.governor import LocalGovernor
-from ddbio.cap.page_pacer import PagePacer
-from ddbio.cap.window import CELL_S, Window
-from ddbio.capacity import MAX_PAGE_BYTES, page_read_units
-from ddbio.engines.worker import Sleeper, StopRequested
-from ddbio.exports.scanner import PageSize, most_page_units
+from ddbio.flow.context import Sleeper, StopRequested
+from ddbio.flow.export_lane import PageSize, most_page_units
+from ddbio.rate.buckets import UNCAPPED
+from ddbio.rate.governor import LocalGovernor
+from ddbio.rate.page_pacer import PagePacer
+from ddbio.rate.window import CELL_S, Window
+from ddbio.values.capacity import MAX_PAGE_BYTES, page_read_units
 from tests.unit.simulated import SimulatedLoop, run_simulated
 
 Log = list[tuple[float, float]]  # (second, units)

@@ -11,20 +11,21 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from ddbio.aws.settings import AwsSettings
 from ddbio.errors import AbortError, RecordError
-from ddbio.exports.scanner import ExportJob
-from ddbio.exports.segment_files import ColumnFiles
-from ddbio.formats import FormatSpec, get_format
+from ddbio.flow.export_lane import ExportJob
+from ddbio.formats import get_format
 from ddbio.formats.parquet import ParquetLayout
 from ddbio.formats.parquet.reading import lines_of_row_group, row_groups
 from ddbio.formats.parquet.writing import ColumnsWriter
-from ddbio.imports.reader import RecordReader
-from ddbio.items import AttributeValue
-from ddbio.options import AwsSettings
-from ddbio.storage import SourceFile
+from ddbio.messages import ExportCursor, ImportCursor, SegmentUnit, SliceUnit
+from ddbio.messages.files import SourceFile
+from ddbio.messages.format_spec import FormatSpec
+from ddbio.sinks.segment_files import ColumnFiles
+from ddbio.sources.reader import RecordReader
 from ddbio.storage.local import LocalStorage
 from ddbio.storage.ranged import RangedFile
-from ddbio.units import ExportCursor, ImportCursor, SegmentUnit, SliceUnit
+from ddbio.values.items import AttributeValue
 from tests.unit.service import DATA_PLANE
 from tests.unit.support import run
 from tests.unit.test_reader import MemoryStorage

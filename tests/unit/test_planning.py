@@ -10,22 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddbio.formats import FormatSpec
-from ddbio.planning import (
-    MAX_SEGMENTS,
-    MAX_UNITS,
-    MIB,
-    MIN_SEGMENT_BYTES,
-    MIN_UNIT_BYTES,
-    SEGMENT_BYTES,
-    UNIT_BYTES,
-    Source,
-    plan_slices,
-    segment_count,
-    segment_units,
-    unit_bytes,
-)
-from ddbio.storage import SourceFile
+from ddbio.messages.files import SourceFile
+from ddbio.messages.format_spec import FormatSpec
+from ddbio.sources.cutting import MAX_UNITS, MIB, MIN_UNIT_BYTES, UNIT_BYTES, Source, plan_slices, unit_bytes
+from ddbio.sources.segments import MAX_SEGMENTS, MIN_SEGMENT_BYTES, SEGMENT_BYTES, segment_count, segment_units
 from tests.unit.support import table
 
 KIB = 1024

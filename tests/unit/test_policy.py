@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ddbio.cli import iam_policy
-from ddbio.policy import Scope, policy_of
+from ddbio.verbs.iam_policy import Scope, policy_of
 
 SCOPE = Scope("aws", "us-east-1", "123456789012")
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/Orders"

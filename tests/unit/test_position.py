@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ddbio.imports.position import Position
-from ddbio.storage import SourceFile
-from ddbio.units import ImportCursor, SliceUnit, Tally
+from ddbio.flow.position import Position
+from ddbio.messages import ImportCursor, SliceUnit, Tally
+from ddbio.messages.files import SourceFile
 
 FILE = SourceFile("orders.json", 1000, "")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from ddbio.books.accounts import Result
-from ddbio.cap.caps import Cap
 from ddbio.cli.arguments import consumption
-from ddbio.progress import LINE_EVERY_S, WINDOW_S, LogProgress, line_of
-from ddbio.units import Tally
+from ddbio.job.accounts import Result
+from ddbio.job.progress import LINE_EVERY_S, WINDOW_S, LogProgress, line_of
+from ddbio.messages import Tally
+from ddbio.rate.caps import Cap
 from tests.unit.support import Clock
 
 

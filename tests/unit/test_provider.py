@@ -12,10 +12,10 @@ from pathlib import Path
 import boto3
 import pytest
 
+from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.provider import KeySource
 from ddbio.dynamodb.session import Session
 from ddbio.errors import UsageError
-from ddbio.options import AwsSettings
 
 SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"
 EXPIRED = json.dumps(

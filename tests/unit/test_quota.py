@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.errors import TransferError
-from ddbio.exports.quota import SharedQuota
+from ddbio.steps.limit import SharedQuota
 
 
 @contextmanager

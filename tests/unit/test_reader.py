@@ -12,13 +12,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ddbio.formats.json_lines import JsonLines
-from ddbio.imports import blocks as blocks_module
-from ddbio.imports import reader as reader_module
-from ddbio.imports.blocks import BYTE_ORDER_MARK, KEPT_BYTES, Block
-from ddbio.imports.reader import LOOK_BACK_BYTES, RecordReader
-from ddbio.imports.unpacking import packed_as
-from ddbio.storage import SourceFile
-from ddbio.units import ImportCursor, SliceUnit
+from ddbio.messages import ImportCursor, SliceUnit
+from ddbio.messages.block import Block
+from ddbio.messages.files import SourceFile
+from ddbio.sources import blocks as blocks_module
+from ddbio.sources import reader as reader_module
+from ddbio.sources.blocks import BYTE_ORDER_MARK, KEPT_BYTES
+from ddbio.sources.reader import LOOK_BACK_BYTES, RecordReader
+from ddbio.sources.unpacking import packed_as
 from tests.unit.support import run
 
 Line = tuple[int, bytes]

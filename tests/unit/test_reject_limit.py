@@ -5,8 +5,8 @@ from __future__ import annotations
 import multiprocessing
 from pathlib import Path
 
-from ddbio.imports.reject_limit import ErrorLimit, RejectCount, TooManyRejectsError
-from ddbio.units import Tally
+from ddbio.messages import Tally
+from ddbio.steps.reject_limit import ErrorLimit, RejectCount, TooManyRejectsError
 
 
 def test_a_number_is_held_by_all_who_share_the_count(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ddbio.errors import TransferError, UsageError
-from ddbio.imports.reject_place import RejectsPlace, choose_rejects_place, upload
-from ddbio.storage import SourceFile
+from ddbio.messages.files import SourceFile
+from ddbio.sinks.reject_place import RejectsPlace, choose_rejects_place, upload
 
 
 class Bucket:

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.errors import RecordError
-from ddbio.formats import JSON, FormatSpec, get_format, of_rejects
+from ddbio.formats import get_format, of_rejects
 from ddbio.formats.rejected import read_rejected
-from ddbio.imports.rejects import RejectsFile
-from ddbio.units import Reject
+from ddbio.messages import Reject
+from ddbio.messages.format_spec import JSON, FormatSpec
+from ddbio.sinks.rejects import RejectsFile
 
 DDB_JSON = FormatSpec("dynamodb-json")
 PLACE = {"source": "orders.json", "offset": 7, "line": 2, "code": "missing-key", "message": "no key"}

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.errors import TransferError
-from ddbio.imports.rejects import RejectsFile, lines_before
-from ddbio.storage import SourceFile
-from ddbio.units import ImportCursor, Reject, SliceUnit
+from ddbio.messages import ImportCursor, Reject, SliceUnit
+from ddbio.messages.files import SourceFile
+from ddbio.sinks.rejects import RejectsFile, lines_before
 
 ONE, TWO = SourceFile("one.json", 300, "1"), SourceFile("two.json", 100, "1")
 UNITS = [

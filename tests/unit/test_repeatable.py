@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from ddbio.errors import DdbioError, TransferError
-from ddbio.storage import SourceFile
+from ddbio.messages.files import SourceFile
 from ddbio.storage.local import LocalStorage
 from ddbio.storage.s3_errors import changed, translate, upload_gone
 

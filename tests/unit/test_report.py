@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from ddbio.books.accounts import Past, Result
-from ddbio.books.report import check_report_path, reported
-from ddbio.books.state import state_root
+from ddbio.aws.settings import AwsSettings
 from ddbio.errors import DdbioError, Stopped, TransferError, UsageError
-from ddbio.imports.reject_limit import ErrorLimit
-from ddbio.options import AwsSettings, ImportOptions
-from ddbio.output_paths import Protected
-from ddbio.units import Tally
+from ddbio.job.accounts import Past, Result
+from ddbio.job.report import check_report_path, reported
+from ddbio.job.state import state_root
+from ddbio.messages import Tally
+from ddbio.options import ImportOptions
+from ddbio.steps.reject_limit import ErrorLimit
+from ddbio.storage.output_paths import Protected
 
 
 def options(path: Path, **others: Any) -> ImportOptions:

@@ -14,20 +14,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.wire import Response, WireError
-from ddbio.engines.worker import StopRequested
 from ddbio.errors import AbortError, PermanentError, TransferError
-from ddbio.exports.quota import SharedQuota
-from ddbio.exports.scanner import FIRST_LIMIT, ExportJob, ExportLane, ExportWork, KeyCircle, PageSize
-from ddbio.exports.segment_files import SegmentFiles
-from ddbio.exports.subset import WHOLE, Subset
-from ddbio.formats import FormatSpec
+from ddbio.flow.context import StopRequested
+from ddbio.flow.export_lane import FIRST_LIMIT, ExportJob, ExportLane, ExportWork, KeyCircle, PageSize
 from ddbio.formats.json_lines import JsonLines
-from ddbio.options import AwsSettings
-from ddbio.storage import WrittenFile
+from ddbio.messages import ExportCursor, ExportedFile, SegmentUnit, Tally, UnitReport
+from ddbio.messages.files import WrittenFile
+from ddbio.messages.format_spec import FormatSpec
+from ddbio.sinks.segment_files import SegmentFiles
+from ddbio.sources.subset import WHOLE, Subset
+from ddbio.steps.limit import SharedQuota
+from ddbio.steps.transform import TransformSpec
 from ddbio.storage.local import LocalStorage
-from ddbio.transforms import TransformSpec
-from ddbio.units import ExportCursor, ExportedFile, SegmentUnit, Tally, UnitReport
 from tests.unit.service import DATA_PLANE, cut, refusal, reply, served_by, worker_context
 from tests.unit.support import Clock, FakeSleep, run
 from tests.unit.test_compression import unpacked

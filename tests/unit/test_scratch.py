@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from ddbio.cap.governor import SharedGovernor
 from ddbio.errors import TransferError
-from ddbio.scratch import PREFIX, Scratch, sweep
+from ddbio.rate.governor import SharedGovernor
+from ddbio.system.scratch import PREFIX, Scratch, sweep
 
 KILLED = """
 import os, signal
-from ddbio.cap.governor import SharedGovernor
+from ddbio.rate.governor import SharedGovernor
 SharedGovernor.create(10)
 os.kill(os.getpid(), signal.SIGKILL)
 """

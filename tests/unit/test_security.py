@@ -12,20 +12,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ddbio.credentials import Keys
+from ddbio.aws.credentials import Keys
+from ddbio.aws.settings import AwsSettings
+from ddbio.aws.tls import CaBundle
 from ddbio.dynamodb import session as session_module
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.wire import Endpoint
 from ddbio.errors import DdbioError, UsageError, on_one_line
-from ddbio.imports.reject_place import choose_rejects_place
-from ddbio.options import AwsSettings
 from ddbio.simulator import Simulator
 from ddbio.simulator.__main__ import main
+from ddbio.sinks.reject_place import choose_rejects_place
 from ddbio.storage import Storages, s3_client
 from ddbio.storage.local import LocalStorage
 from ddbio.storage.names import check_output_name
 from ddbio.storage.s3_client import S3Client
-from ddbio.tls import CaBundle
 from tests.unit.wiretap import TABLE, Wiretap
 
 PACKAGE = Path(__file__).parents[2] / "ddbio"
@@ -73,7 +73,7 @@ def test_nothing_is_evaluated_or_run_by_a_shell() -> None:
     assert {each for each in calls if each[1] in ("eval", "exec", "compile", "__import__")} == set()
     assert {each for each in imported() if each[1].partition(".")[0] in ("subprocess", "pty", "commands")} <= {
         ("demo.py", "subprocess"),  # its own commands, as lists of words
-        ("user_function.py", "subprocess"),  # this Python, to try whether the user's own code loads
+        ("system/user_function.py", "subprocess"),  # this Python, to try whether the user's own code loads
     }
     assert {node.arg for _, node in nodes() if isinstance(node, ast.keyword)} & {"shell"} == set()
 

@@ -18,9 +18,9 @@ from botocore.httpsession import get_cert_path
 from botocore.loaders import Loader
 from botocore.session import get_session
 
+from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.session import Session
 from ddbio.errors import TransferError, UsageError
-from ddbio.options import AwsSettings
 from tests.unit.wiretap import TABLE, Wiretap
 
 ACCOUNT = "123456789012"

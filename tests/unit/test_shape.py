@@ -15,12 +15,13 @@ from msgspec import UNSET
 
 from ddbio.dynamodb.operations import ScanReply, scan_operation
 from ddbio.errors import RecordError
-from ddbio.formats import Format, FormatSpec, get_format
+from ddbio.formats import Format, get_format
 from ddbio.formats.csv import Csv, CsvLayout
 from ddbio.formats.csv.cells import INFER, READERS
 from ddbio.formats.json_lines import JsonLines
-from ddbio.items import AttributeMap
-from ddbio.shape import ANY, INTEGER, MOST_NAMES, Shape, Values
+from ddbio.messages.format_spec import FormatSpec
+from ddbio.values.items import AttributeMap
+from ddbio.values.row_schema import ANY, INTEGER, MOST_NAMES, Shape, Values
 from tests.unit.support import ITEMS, same_item
 
 # --------------------------------------------------------------------------- the shape

@@ -12,7 +12,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddbio.credentials import Keys
+from ddbio.aws.credentials import Keys
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.wire import Endpoint
 from tests.unit.support import Clock

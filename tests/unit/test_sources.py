@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from ddbio.aws.settings import AwsSettings
 from ddbio.errors import UsageError
-from ddbio.imports.sources import Found, find_sources
-from ddbio.options import AwsSettings
+from ddbio.sources.find import Found, find_sources
 from ddbio.storage import Storages
 from tests.native_exports import write_export
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ddbio.books.standstill import Standstill
-from ddbio.units import Tally
+from ddbio.job.standstill import Standstill
+from ddbio.messages import Tally
 from tests.unit.support import Clock
 
 

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from ddbio.books.journal import Journal, open_journal
-from ddbio.engines.recorder import RECORDED as RECORDED_NAMES
 from ddbio.errors import DdbioError, UsageError
+from ddbio.flow.checkpoint import RECORDED as RECORDED_NAMES
+from ddbio.job.journal import Journal, open_journal
+from ddbio.messages import ImportCursor, SegmentUnit, Tally, UnitReport
+from ddbio.messages.files import SourceFile
 from ddbio.options import TransferOptions
-from ddbio.planning import Plan
-from ddbio.storage import SourceFile
-from ddbio.units import ImportCursor, SegmentUnit, Tally, UnitReport
+from ddbio.sources.plan import Plan
 
 FACTS = {"format": "json"}
 SOURCES = [SourceFile("/a.json", 10_000, "1")]

@@ -8,8 +8,8 @@ from typing import Any
 import botocore.session
 import pytest
 
-from ddbio.dynamodb.table import _UNUSABLE, KeyAttribute, TableInfo, check_table_name
 from ddbio.errors import UsageError
+from ddbio.values.table import _UNUSABLE, KeyAttribute, TableInfo, check_table_name
 from tests.unit.support import table
 
 PROVISIONED = {"ReadCapacityUnits": 50, "WriteCapacityUnits": 100}

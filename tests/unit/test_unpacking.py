@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ddbio.errors import TransferError
-from ddbio.imports import unpacking
-from ddbio.imports.unpacking import PIECE_BYTES, FileStream, packed_as
+from ddbio.sources import unpacking
+from ddbio.sources.unpacking import PIECE_BYTES, FileStream, packed_as
 
 PACKED = {
     "gzip": lambda data: gzip.compress(data, 1),

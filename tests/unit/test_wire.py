@@ -21,10 +21,10 @@ from botocore.httpsession import create_urllib3_context
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ddbio.aws.tls import verifying_context
 from ddbio.dynamodb import wire
 from ddbio.dynamodb.addresses import Address, Addresses
 from ddbio.dynamodb.wire import Connection, Endpoint, Response, WireError
-from ddbio.tls import verifying_context
 from tests.certificates import Certificates
 from tests.unit.peer import CUT, HANG, Peer, Proxy, chunked, listening, ok
 from tests.unit.support import LOOPS, run

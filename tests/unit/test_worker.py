@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from ddbio.cap.governor import LocalGovernor
-from ddbio.credentials import Keys
+from ddbio.aws.credentials import Keys
 from ddbio.engines.lanes import run_lanes
-from ddbio.engines.worker import Sleeper, StopRequested, WorkerContext, new_event_loop
 from ddbio.errors import AbortError, DdbioError, TransferError
-from ddbio.units import Event, Notice, SegmentUnit, Tally, Unit, UnitReport
+from ddbio.flow.context import Sleeper, StopRequested, WorkerContext, new_event_loop
+from ddbio.messages import Event, Notice, SegmentUnit, Tally, Unit, UnitReport
+from ddbio.rate.governor import LocalGovernor
 from tests.unit.simulated import SimulatedLoop, run_simulated
 from tests.unit.support import LOOPS, run
 

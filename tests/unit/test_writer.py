@@ -14,21 +14,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddbio.dynamodb.table import TableInfo
+from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.wire import Response, WireError
-from ddbio.engines.worker import StopRequested
 from ddbio.errors import AbortError, TransferError
+from ddbio.flow.context import StopRequested
+from ddbio.flow.import_job import ImportJob, ImportWork
+from ddbio.flow.import_lane import ImportLane
 from ddbio.formats import Format
 from ddbio.formats.json_lines import JsonLines
-from ddbio.imports.job import ImportJob, ImportWork
-from ddbio.imports.reader import RecordReader
-from ddbio.imports.small_puts import SmallPuts
-from ddbio.imports.writer import ImportLane
-from ddbio.items import AttributeMap, Deletion
-from ddbio.options import AwsSettings
-from ddbio.storage import SourceFile
-from ddbio.transforms import TransformSpec
-from ddbio.units import ImportCursor, Reject, SliceUnit, Tally, UnitReport
+from ddbio.messages import ImportCursor, Reject, SliceUnit, Tally, UnitReport
+from ddbio.messages.files import SourceFile
+from ddbio.sinks.fast_batch import SmallPuts
+from ddbio.sources.reader import RecordReader
+from ddbio.steps.transform import TransformSpec
+from ddbio.values.items import AttributeMap, Deletion
+from ddbio.values.table import TableInfo
 from tests.unit.service import DATA_PLANE, FakeTable, cut, refusal, reply, served_by, worker_context
 from tests.unit.support import Clock, FakeSleep, run, table
 
@@ -227,7 +227,7 @@ def test_numeric_keys_are_found_again_however_they_are_spelled() -> None:
 
 
 def test_bodies_over_the_limit_are_sent_in_parts() -> None:
-    with mock.patch("ddbio.imports.writer.MAX_REQUEST_BYTES", 400):
+    with mock.patch("ddbio.flow.import_lane.MAX_REQUEST_BYTES", 400):
         job = imported(records(*range(25)))
     assert max(job.target.body_bytes) <= 400
     assert job.values == values(*range(25))
@@ -244,7 +244,7 @@ def test_large_records_do_not_wait_for_a_batch_of_25() -> None:
 def test_the_last_records_of_a_block_go_with_the_next_one() -> None:
     quick = mock.Mock(wraps=SmallPuts._any)
     with (
-        mock.patch("ddbio.imports.reader.LOCAL_BLOCK_BYTES", 200),  # about ten records
+        mock.patch("ddbio.sources.reader.LOCAL_BLOCK_BYTES", 200),  # about ten records
         mock.patch.object(SmallPuts, "prepare", lambda self, run: quick(self, run)),
     ):
         job = imported(records(*range(60)))

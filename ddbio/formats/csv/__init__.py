@@ -21,8 +21,8 @@ from ddbio.errors import RecordError
 from ddbio.formats.csv.cells import INFER, READERS, TEXT, UNTYPED, cell_writer, number_text
 from ddbio.formats.csv.quoting import EndFinder, Splitter
 from ddbio.formats.csv.rows import NUL, NUL_STAND_IN, TAKES_NUL, RowParser
-from ddbio.items import AttributeMap, AttributeValue
-from ddbio.shape import ANY, Layout, Values
+from ddbio.values.items import AttributeMap, AttributeValue
+from ddbio.values.row_schema import ANY, Layout, Values
 
 UNIT_BYTES = 1024  # of an item that is one write unit
 _SCALARS = {TEXT, INFER, "N", "B"}  # which count no more bytes in an item than in a row, with a delimiter

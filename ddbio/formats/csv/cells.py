@@ -10,7 +10,14 @@ import msgspec
 
 from ddbio.errors import AbortError, RecordError
 from ddbio.formats.json_lines import decode_value
-from ddbio.items import MAX_SIGNIFICANT_DIGITS, AttributeValue, check_base64, check_number, plain_value, to_value
+from ddbio.values.items import (
+    MAX_SIGNIFICANT_DIGITS,
+    AttributeValue,
+    check_base64,
+    check_number,
+    plain_value,
+    to_value,
+)
 
 Reader = Callable[[str], dict[str, Any]]
 

@@ -20,8 +20,8 @@ from ddbio.formats.csv import Csv, CsvLayout
 from ddbio.formats.csv.cells import INFER, TEXT
 from ddbio.formats.csv.rows import are_quoted
 from ddbio.formats.encoding import BYTE_ORDER_MARK, check_encoding
-from ddbio.names import NO_CHANGES, NameChanges
 from ddbio.options import CsvOptions
+from ddbio.values.names import NO_CHANGES, NameChanges
 
 _BLANK_LINES = re.compile(rb"\s*[\r\n]")
 _QUOTED = re.compile(rb'"[^"]*"')

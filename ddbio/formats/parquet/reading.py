@@ -14,7 +14,7 @@ import pyarrow.parquet
 
 from ddbio.errors import PermanentError, RecordError
 from ddbio.formats.parquet import TYPE_KEY
-from ddbio.items import check_number
+from ddbio.values.items import check_number
 
 BATCH_ROWS = 1000  # in memory as values at once
 _BUFFER_BYTES = 1024 * 1024

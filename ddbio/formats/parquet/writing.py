@@ -14,7 +14,7 @@ import pyarrow.parquet
 
 from ddbio.errors import PermanentAbortError
 from ddbio.formats.parquet import TYPE_KEY, ParquetLayout
-from ddbio.items import AttributeValue, plain_value
+from ddbio.values.items import AttributeValue, plain_value
 
 ROW_GROUP_BYTES = 8 * 1024 * 1024  # of values, before compression: each lane holds one
 DECIMAL_DIGITS, DECIMAL_SCALE = 38, 9

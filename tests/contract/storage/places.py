@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path
 from typing import Any, Protocol
 
-from ddbio.options import AwsSettings
+from ddbio.aws.settings import AwsSettings
 from ddbio.storage import Storage, open_storage
 
 

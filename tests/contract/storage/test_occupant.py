@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ddbio.options import AwsSettings
+from ddbio.aws.settings import AwsSettings
 from ddbio.storage import open_storage
 from tests.contract.storage.places import Place, S3Place
 

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ddbio.errors import TransferError
-from ddbio.storage import SourceFile, Storage
+from ddbio.messages.files import SourceFile
+from ddbio.storage import Storage
 from tests.contract.storage.places import Place
 
 CONTENT = random.Random(7).randbytes(5_000)

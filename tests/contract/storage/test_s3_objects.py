@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from ddbio.credentials import Keys
+from ddbio.aws.credentials import Keys
+from ddbio.aws.settings import AwsSettings
 from ddbio.errors import TransferError, UsageError
-from ddbio.options import AwsSettings
 from ddbio.storage import open_storage
 from ddbio.storage.s3 import S3Storage
 from ddbio.storage.s3_client import S3Client

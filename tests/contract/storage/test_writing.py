@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ddbio.errors import TransferError, UsageError
-from ddbio.storage import Output, WrittenFile
+from ddbio.messages.files import WrittenFile
+from ddbio.storage import Output
 from tests.contract.storage.places import Place
 
 NAME = "Orders-0000-00000.json"

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from ddbio.aws.settings import AwsSettings
 from ddbio.errors import UsageError
-from ddbio.options import AwsSettings
 from ddbio.storage import join, open_storage
 from ddbio.storage.local import LocalStorage
 from ddbio.storage.s3 import S3Storage

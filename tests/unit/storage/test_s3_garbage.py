@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from botocore.config import Config
 
-from ddbio.credentials import Keys
+from ddbio.aws.credentials import Keys
+from ddbio.aws.settings import AwsSettings
 from ddbio.errors import TransferError
-from ddbio.options import AwsSettings
 from ddbio.storage import s3_client
 from ddbio.storage.s3 import S3Storage
 from ddbio.storage.s3_output import MIN_PART_BYTES

@@ -13,8 +13,8 @@ from botocore.exceptions import ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ddbio.aws.settings import AwsSettings
 from ddbio.errors import TransferError, UsageError
-from ddbio.options import AwsSettings
 from ddbio.storage import s3_client
 from ddbio.storage.s3 import S3Storage
 from ddbio.storage.s3_output import MIN_PART_BYTES, PLANNED_PARTS, S3Output, part_bytes_for

@@ -13,10 +13,11 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import EndpointConnectionError, IncompleteReadError, ReadTimeoutError
 from botocore.response import StreamingBody
 
-from ddbio.credentials import Keys
+from ddbio.aws.credentials import Keys
+from ddbio.aws.settings import AwsSettings
 from ddbio.errors import NotFoundError, TransferError, UsageError
-from ddbio.options import AwsSettings
-from ddbio.storage import SourceFile, s3_client
+from ddbio.messages.files import SourceFile
+from ddbio.storage import s3_client
 from ddbio.storage.s3 import S3Storage
 from ddbio.storage.s3_output import MIN_PART_BYTES
 from ddbio.storage.s3_uris import parse_uri, uri_of

@@ -1,0 +1,194 @@
+"""The recorder: what each lane has settled, in memory that outlives its process.
+
+A report crosses a pipe and is too dear for every batch. So each lane has a *seat* in a small file that all processes
+of the job map, and writes there, in about a microsecond, what a report would say now. Whoever goes on after a death,
+the parent for a worker or the next run for the parent, reads it: at most the last batch of each lane is done again.
+
+Rules:
+
+- A place says all that was counted of a unit since its beginning, not what was added. So it can be compared with
+  what is known otherwise, and nothing is counted twice however often it is looked at.
+- It counts only where it is further than what is known *and* all rejects it counts are known: those travel in reports
+  alone. A lane with rejects that are not reported does not write its place.
+- A seat holds the last states of the lane's unit and those of the unit before it, whose last report may still have
+  been on its way. Each is written beside the older one, with a checksum: a process that is killed while it writes
+  leaves the older one.
+- A worker holds a lock on the file as long as it lives: who has waited for the lock knows that nobody writes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import struct
+import time
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ddbio.errors import TransferError, UsageError
+from ddbio.messages import Cursor, ImportCursor, Tally, UnitReport
+
+ORPHANS_PATIENCE_S = 10.0  # for the workers of a killed parent to see that it is gone: they do within milliseconds
+
+# The counts that an import keeps, in the order in which `Seat.write` takes them: a lane's position, then the rest.
+RECORDED = (
+    *("read", "written", "rejected", "replaced", "skipped", "deleted", "blank", "added", "dropped"),
+    *("bytes", "units", "estimated", "requests", "throttled", "retries"),
+)
+_STATE = struct.Struct("=4q" + "".join("d" if name in ("units", "estimated") else "q" for name in RECORDED))
+_CHECKSUM = struct.Struct("=I")
+_SLOT_BYTES = 160
+_SLOTS = 4  # two for each of the last two units
+_SEAT_BYTES = _SLOT_BYTES * _SLOTS
+assert _STATE.size + _CHECKSUM.size <= _SLOT_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a lane was in a unit, and all that was counted of the unit up to there."""
+
+    unit: int
+    done: bool
+    cursor: ImportCursor
+    tally: Tally
+
+    def since(self, cursor: Cursor | None, tally: Tally) -> UnitReport | None:
+        """What the place tells beyond what is known: a unit's cursor and what was counted up to it. None for nothing,
+        or where rejects are missing that it counts."""
+        known = cursor.offset if isinstance(cursor, ImportCursor) else -1
+        if self.tally.rejected != tally.rejected or (self.cursor.offset <= known and not self.done):
+            return None
+        return UnitReport(self.unit, self.cursor, self.tally.minus(tally), done=self.done)
+
+
+class Seat:
+    """A lane's own part of the memory."""
+
+    def __init__(self, memory: mmap.mmap, at: int) -> None:
+        self._memory = memory
+        self._at = at
+        self._slot = 0
+
+    def next_unit(self) -> None:
+        """Keep what was written last: it is another unit's from now on."""
+        self._slot ^= 2
+
+    def write(self, *state: float) -> None:
+        """unit, done, offset and lines of the cursor, then the counts of `RECORDED`."""
+        data = _STATE.pack(*state)
+        self._slot ^= 1
+        at = self._at + self._slot * _SLOT_BYTES
+        self._memory[at : at + len(data) + 4] = data + _CHECKSUM.pack(zlib.crc32(data))
+
+
+class Recorder:
+    """The memory of all lanes of a run. Crosses to a worker by pickle: only the path does.
+
+    path: of the file; it must be there. lanes: of each worker.
+    """
+
+    def __init__(self, path: Path, lanes: int) -> None:
+        self.path = path
+        self.lanes = lanes
+        self._file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self._size = os.fstat(self._file).st_size
+        self._memory = mmap.mmap(self._file, self._size)
+
+    @classmethod
+    def create(cls, path: Path, workers: int, lanes: int) -> Recorder:
+        """A new one for so many workers at once. The creator calls `close` and `unlink`."""
+        try:
+            with open(path, "wb", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as file:
+                for _ in range(workers):  # real blocks: a store into a hole of a full disk is a SIGBUS
+                    file.write(bytes(lanes * _SEAT_BYTES))
+        except OSError as error:
+            with suppress(OSError):
+                path.unlink()
+            raise TransferError(
+                f'cannot make "{path}": {error.strerror}', "make room, or give another place with --state-dir"
+            ) from None
+        return cls(path, lanes)
+
+    def __reduce__(self) -> tuple[type[Recorder], tuple[Path, int]]:
+        return (Recorder, (self.path, self.lanes))
+
+    def attend(self) -> None:
+        """Called by a worker before it works: holds the lock until the process ends.
+
+        Raises FileNotFoundError where the run is over: somebody waited for its workers, and this one was not up yet.
+        """
+        fcntl.flock(self._file, fcntl.LOCK_SH)
+        if self.path.stat().st_ino != os.fstat(self._file).st_ino:
+            raise FileNotFoundError(self.path)
+
+    def seat(self, worker: int, lane: int) -> Seat:
+        return Seat(self._memory, (worker * self.lanes + lane) * _SEAT_BYTES)
+
+    def places(self, worker: int | None = None) -> list[Place]:
+        """What is recorded, of one worker or of all, in the order of their offsets."""
+        seats_bytes = self.lanes * _SEAT_BYTES
+        start, stop = (0, self._size) if worker is None else (worker * seats_bytes, (worker + 1) * seats_bytes)
+        return sorted(self._read(range(start, stop, _SLOT_BYTES)), key=_by_offset)
+
+    def _read(self, slots: Iterable[int]) -> Iterator[Place]:
+        return _places_in(self._memory, slots)
+
+    def close(self) -> None:
+        self._memory.close()
+        os.close(self._file)
+
+    def unlink(self) -> None:
+        with suppress(OSError):
+            self.path.unlink()
+
+
+def left_places(path: Path, patience_s: float = ORPHANS_PATIENCE_S) -> list[Place]:
+    """What the recorder of a killed run holds, in the order of offsets, once the workers of that run have ended.
+
+    Whatever the file is now: of one that was cut short, overwritten or is no file, only slots with a true checksum
+    count, and what they do not hold is done again. Raises UsageError if workers do not end in time.
+    """
+    try:
+        file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return []
+    with os.fdopen(file, "rb") as opened:
+        _wait_for_workers(file, patience_s)
+        try:
+            content = opened.read() or b""  # None: a pipe without anything in it
+        except OSError:
+            return []
+    slots = range(0, len(content) - _SLOT_BYTES + 1, _SLOT_BYTES)
+    return sorted(_places_in(content, slots), key=_by_offset)
+
+
+def _places_in(memory: mmap.mmap | bytes, slots: Iterable[int]) -> Iterator[Place]:
+    for at in slots:
+        data = memory[at : at + _STATE.size]
+        (checksum,) = _CHECKSUM.unpack_from(memory, at + _STATE.size)
+        if checksum == zlib.crc32(data) and any(data):
+            unit, done, offset, lines, *counts = _STATE.unpack(data)
+            tally = Tally(**dict(zip(RECORDED, counts, strict=True)))
+            yield Place(unit, bool(done), ImportCursor(offset, lines), tally)
+
+
+def _by_offset(place: Place) -> tuple[int, bool]:
+    return place.cursor.offset, place.done
+
+
+def _wait_for_workers(file: int, patience_s: float) -> None:
+    """Return when no worker has a lock on the file any more."""
+    deadline_s = time.monotonic() + patience_s
+    while True:
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        if time.monotonic() > deadline_s:
+            raise UsageError(
+                "workers of an earlier run of this job are still alive", 'end them; `ps` shows "ddbio worker"'
+            )
+        time.sleep(0.02)

@@ -1,0 +1,13 @@
+"""A run from its beginning to its end: what it may claim, and what outlives it.
+
+transfer    runs the engine and enters what it reports
+accounts    what a run may claim
+journal     what the same command resumes from
+database    the SQLite file of the journal
+remains     the files of an unfinished job, found and removed without reading them
+state       where they are kept: a folder for each job
+others      other jobs that work on the same table at the moment
+standstill  a job in which nothing succeeds says why
+report      the result of a run, for programs
+progress    what is shown while it works
+"""

@@ -1,0 +1,368 @@
+"""The journal of a job: what the same command needs to go on where a run ended, however it ended.
+
+It is a SQLite file with one writer, the parent, in the job's folder (`ddbio.job.state`). It holds
+
+- the *facts*: what the job is (options, table, sources). A command that differs in one of them is another job, and is
+  refused with the difference named rather than mixed into this one;
+- the *plan*: what the units are cut by. Units are cut again from it, not stored;
+- of each unit that was touched its cursor and what was counted up to there; the finished files of an export;
+- what else must survive: the rejects file and how much of it counts, the time all runs took.
+
+Rules:
+
+- Reports are entered as they arrive and written down together, when the engine has told all it knows. What was not
+  yet written down when the parent is killed is done again, which is harmless; it is never claimed.
+- Values are JSON of declared types. Nothing here can run code that somebody put into the file.
+- A finished job has no journal: the same command then is a new job.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from ddbio.errors import DdbioError, UsageError
+from ddbio.flow.checkpoint import Place, Recorder, left_places
+from ddbio.job.accounts import Past
+from ddbio.job.database import (
+    APPLICATION_ID,
+    BLAME,
+    ENTER,
+    FRESH,
+    SCHEMA,
+    VERSION,
+    Entry,
+    close_database,
+    connected,
+    read_entries,
+    writing_down,
+)
+from ddbio.job.remains import PLACES, places_files, remove_file, remove_journal, remove_places
+from ddbio.job.state import JobFolder, job_name, state_root
+from ddbio.messages import COUNTS, Cursor, ExportedFile, Tally, Unit, UnitReport
+from ddbio.messages.files import SourceFile, WrittenFile
+from ddbio.options import TransferOptions
+from ddbio.sources.plan import Plan, Remainder
+from ddbio.system.scratch import Scratch, sweep
+
+Facts = Mapping[str, Any]  # JSON values by what they are called in messages
+
+
+class Journal:
+    """See the module's docstring. Made by `open_journal`.
+
+    resumed: whether it was there: the run goes on with an unfinished job.
+    damaged: whether an unfinished job was there that is started over because its journal tells nothing.
+    complete: set at the end of a job that is finished. past: what earlier runs came to.
+    before_commit: called before anything is written down: makes safe what the journal is about to count on.
+    """
+
+    def __init__(self, folder: JobFolder, database: sqlite3.Connection) -> None:
+        self.folder = folder
+        self._database = database
+        self._writing = False
+        self.resumed = self.damaged = False
+        self.complete = False
+        self.past = Past()
+        self.before_commit: Callable[[], None] = lambda: None
+        self._begun = False
+        self._entries: dict[int, Entry] = {}
+
+    # -- the job
+
+    def begin(self, facts: Facts, sources: Sequence[SourceFile], plan: Facts) -> None:
+        """Begin the job, or make sure that this command is the one that began it.
+
+        plan: of a job that is new. Raises UsageError with the difference where another command began the job.
+        """
+        if not self.verify(facts, sources):
+            self.forget()
+        if not self.resumed:
+            self._create(facts, sources, plan)
+
+    def verify(self, facts: Facts, sources: Sequence[SourceFile]) -> bool:
+        """Whether this command goes on with the job that is there, if one is. False for another command if the job
+        moved nothing: `forget` it.
+
+        Raises UsageError with the difference if the job moved anything.
+        """
+        difference = self._difference(facts, sources) if self.resumed else ""
+        if difference and self._settled_anything():
+            raise UsageError(f"the unfinished job cannot go on: {difference}", f"make it as it was; {FRESH}")
+        return not difference
+
+    def forget(self) -> None:
+        """Remove whatever is left of an unfinished job: from now on the job is new. Reads nothing of it."""
+        self.let_go()
+        remove_journal(self.folder.path)
+        self._database = connected(self.folder.journal)
+        self.resumed = self._begun = self._writing = False
+        self.past, self._entries = Past(), {}
+
+    def _settled_anything(self) -> bool:
+        return any(each.settled_anything for each in self._entries.values())
+
+    def cursors(self) -> list[Cursor]:
+        """Where the units go on that earlier runs began and did not finish."""
+        return [each.cursor for each in self._entries.values() if each.cursor and not each.done]
+
+    def _create(self, facts: Facts, sources: Sequence[SourceFile], plan: Facts) -> None:
+        rows = ((file.uri, file.size_bytes, file.version) for file in sources)
+        remove_places(self.folder.path)  # of a job whose journal was lost: they are not this one's
+        self._begun = True
+        with writing_down():
+            self._database.executescript(f"BEGIN; {SCHEMA}")
+            self._database.executemany("INSERT INTO sources VALUES (?, ?, ?)", rows)
+        self._writing = True
+        self.note(facts=facts, plan=plan)
+        self.commit(0.0)
+
+    def note(self, **values: Any) -> None:
+        """Keep something under a name, until `noted` asks for it; written down with the next commit."""
+        rows = [(name, msgspec.json.encode(value).decode()) for name, value in values.items()]
+        self._write("INSERT OR REPLACE INTO job VALUES (?, ?)", rows)
+
+    def noted(self, name: str, default: Any = None, type: Any = Any) -> Any:
+        row = self._database.execute("SELECT value FROM job WHERE name = ?", (name,)).fetchone()
+        return default if row is None else msgspec.json.decode(row[0], type=type)
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        plan: dict[str, Any] = self.noted("plan")
+        return plan
+
+    # -- units
+
+    def left(self, plan: Plan) -> Remainder:
+        """The units of the plan that are not done, to be gone on with from their cursors."""
+        if plan.complete:
+            if self.noted("units", len(plan.units)) != len(plan.units) and self._settled_anything():
+                raise UsageError(
+                    "the unfinished job was begun by another version of ddbio, which divided it otherwise", FRESH
+                )
+            self.note(units=len(plan.units))
+        return Remainder(plan, self._go_on)
+
+    def recover(self, places: Iterable[Place]) -> list[UnitReport]:
+        """Enter what the lanes had settled and nobody heard of; the reports that were missing."""
+        missing = []
+        for place in places:
+            known = self._entry(place.unit)
+            if not known.done and (report := place.since(known.cursor, known.tally)) is not None:
+                self.enter(report)
+                missing.append(report)
+        return missing
+
+    def read_by_unit(self) -> dict[int, int]:
+        """How many records of each unit were read, in all runs."""
+        return {number: entry.tally.read for number, entry in read_entries(self._database)}
+
+    def settled(self) -> dict[int, Cursor]:
+        """The cursor at the end of each unit that earlier runs finished."""
+        return {number: each.cursor for number, each in self._entries.items() if each.done and each.cursor}
+
+    def _go_on(self, unit: Unit) -> Unit | None:
+        entry = self._entries.get(unit.number)
+        if entry is None:
+            return unit
+        return None if entry.done else replace(unit, cursor=entry.cursor, before=entry.tally)  # type: ignore[arg-type]
+
+    # -- what happens
+
+    def enter(self, report: UnitReport) -> None:
+        """Enter a report; written down with the next commit."""
+        cursor = report.cursor
+        kind, text = (None, None) if cursor is None else (type(cursor).__name__, msgspec.json.encode(cursor).decode())
+        counts = [getattr(report.tally, name) for name in COUNTS]
+        self._write(ENTER, [(report.unit, kind, text, report.done, *counts)])
+        if report.files:
+            files = ((each.file.name, each.segment, each.items, *_written(each.file)) for each in report.files)
+            self._write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", files)
+        if report.tally.reasons:
+            self._write(BLAME, report.tally.reasons.items())
+
+    def files(self) -> list[ExportedFile]:
+        """The files that are finished, by name."""
+        columns = "segment, items, name, size_bytes, checksum, part_bytes"
+        return [
+            ExportedFile(segment, WrittenFile(name, size, checksum, tuple(msgspec.json.decode(parts))), items)
+            for segment, items, name, size, checksum, parts in self._database.execute(
+                f"SELECT {columns} FROM files ORDER BY name"
+            )
+        ]
+
+    def commit(self, seconds: float) -> None:
+        """Write down what was entered. seconds: how long this run takes so far."""
+        if self._writing:
+            self.before_commit()
+            if seconds:
+                self.note(seconds=self.past.seconds + seconds, runs=self.past.runs + 1)
+            with writing_down():
+                self._database.execute("COMMIT")
+            self._writing = False
+
+    def _write(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        with writing_down():
+            if not self._writing:
+                self._database.execute("BEGIN")
+                self._writing = True
+            self._database.executemany(statement, rows)
+
+    # -- what was
+
+    def exists(self) -> bool:
+        """Whether there is the journal of a job, which this one may or may not be able to read."""
+        return bool(self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+
+    def let_go(self) -> None:
+        """Close it, and leave it where it is."""
+        close_database(self._database)
+
+    def load(self, *, recover: bool = True) -> None:
+        """Read what earlier runs left. recover: and what their workers had settled and not reported.
+
+        Raises UsageError, or what reading it raises, when it cannot be made sense of.
+        """
+        (application,) = self._database.execute("PRAGMA application_id").fetchone()
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        if (application, version) != (APPLICATION_ID, VERSION):
+            raise UsageError("its journal is not one that this version of ddbio can read", FRESH)
+        (problem,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
+        if problem != "ok":
+            raise sqlite3.DatabaseError(problem)
+        self.past = Past(seconds=self.noted("seconds", 0.0, float), runs=self.noted("runs", 0, int))
+        for name in ("facts", "plan"):
+            self.noted(name, type=dict[str, Any])
+        self.noted("rejects", type=list[Any] | None)
+        if recover:
+            self._recover_all()
+        self._entries = dict(read_entries(self._database))
+        tally = Tally(reasons=dict(self._database.execute("SELECT reason, count FROM reasons")))
+        for entry in self._entries.values():
+            tally.add(entry.tally)
+        self.past = replace(self.past, tally=tally)
+        self.files()
+        self.resumed = self._begun = True
+
+    def _recover_all(self) -> None:
+        """See how far the workers of a killed parent came."""
+        for path in places_files(self.folder.path):
+            places = left_places(path)  # of any: it waits for the workers
+            if path.name == self.noted("places"):
+                self.recover(places)
+                self.commit(0.0)
+            remove_file(path)
+
+    def new_recorder(self, workers: int, lanes: int) -> Recorder:
+        """For this run."""
+        path = self.folder.path / f"{PLACES}{secrets.token_hex(4)}"
+        self.note(places=path.name)  # those of no other job are ever counted
+        self.commit(0.0)
+        return Recorder.create(path, workers, lanes)
+
+    def _entry(self, number: int) -> Entry:
+        return next(
+            (entry for _, entry in read_entries(self._database, "WHERE number = ?", number)),
+            Entry(None, Tally(), False),
+        )
+
+    def _difference(self, facts: Facts, sources: Iterable[SourceFile]) -> str:
+        """How this command differs from the one that began the job; empty where it does not."""
+        then = self.noted("facts")
+        for name in {**then, **facts}:
+            now = facts.get(name)
+            if then.get(name) != msgspec.json.decode(msgspec.json.encode(now)):
+                return f"{name} was {_spoken(then.get(name))} and is {_spoken(now)}"
+        was = {uri: (size, version) for uri, size, version in self._database.execute("SELECT * FROM sources")}
+        for file in sources:
+            if file.uri not in was:
+                return f'"{file.uri}" is new among the sources'
+            if was.pop(file.uri) != (file.size_bytes, file.version):
+                return f'"{file.uri}" has changed'
+        return f'"{next(iter(was))}" is gone' if was else ""
+
+    def close(self) -> None:
+        """Let go of it. The journal of a job that is complete, or was never begun, is removed."""
+        if self.complete:
+            with suppress(DdbioError):
+                self.note(complete=True)  # whatever becomes of the file: from here on the same command is a new job
+                self.commit(0.0)
+        self.let_go()
+        if self.complete or not self._begun:
+            with suppress(DdbioError):
+                remove_journal(self.folder.path)
+
+
+@contextmanager
+def open_journal(verb: str, table: str, identity: Sequence[str], options: TransferOptions) -> Iterator[Journal]:
+    """The journal of a job: the one an unfinished job has, or one for a job that is still to `begin`.
+
+    identity: what makes two jobs one, beside the verb and the table.
+    Raises UsageError where another process works on the job, or its journal cannot be used.
+    """
+    with _job_folder(job_name(verb, table, identity), options) as folder:
+        journal = _opened(folder, fresh=options.fresh)
+        try:
+            yield journal
+        finally:
+            journal.close()
+
+
+@contextmanager
+def _job_folder(name: str, options: TransferOptions) -> Iterator[JobFolder]:
+    sweep()  # also for a command that will be refused
+    scratch = None if options.journal else Scratch.create()
+    try:
+        folder = JobFolder.claim(state_root(options.state_dir) if scratch is None else scratch.path, name)
+        try:
+            yield folder
+        finally:
+            folder.close()
+    finally:
+        if scratch is not None:
+            scratch.remove()
+
+
+def _opened(folder: JobFolder, *, fresh: bool) -> Journal:
+    try:
+        return _loaded(folder, recover=not fresh)
+    except UsageError:
+        if not fresh:
+            raise
+    remove_journal(folder.path)  # it tells nothing
+    journal = _loaded(folder, recover=False)
+    journal.damaged = True
+    return journal
+
+
+def _loaded(folder: JobFolder, *, recover: bool) -> Journal:
+    path = folder.journal
+    journal = Journal(folder, connected(path))
+    try:
+        if journal.exists():
+            journal.load(recover=recover)
+            if journal.noted("complete", False):
+                journal.forget()
+        elif any(places_files(folder.path)):  # they are made after the journal, which is lost
+            journal.damaged = True
+    except (sqlite3.Error, msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
+        journal.let_go()
+        raise UsageError(f'the journal "{path}" of this job is damaged: {error}', FRESH) from None
+    except UsageError as error:
+        journal.let_go()
+        raise UsageError(f'this job is unfinished, but {error.message}: "{path}"', error.hint) from None
+    return journal
+
+
+def _written(file: WrittenFile) -> tuple[int, str, str]:
+    return file.size_bytes, file.checksum, msgspec.json.encode(file.part_bytes).decode()
+
+
+def _spoken(value: Any) -> str:
+    return "not there" if value is None else msgspec.json.encode(value).decode()

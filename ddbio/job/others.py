@@ -1,0 +1,45 @@
+"""Other jobs of this user that work on the same table at the moment. Each job has a cap of its own."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from ddbio.job.state import DIGEST_CHARACTERS, LOCK
+
+
+def others_at_work(root: Path, name: str) -> list[int]:
+    """Process ids of the jobs with the same verb on a table of the same name, in whatever region.
+
+    root: where the folders of all jobs are. name: of this job's folder.
+    """
+    return sorted(_pids(root, name))
+
+
+def _pids(root: Path, name: str) -> Iterator[int]:
+    verb_and_table = name[:-DIGEST_CHARACTERS]
+    with suppress(OSError):
+        for folder in root.iterdir():
+            if folder.name[:-DIGEST_CHARACTERS] == verb_and_table and folder.name != name:
+                with suppress(OSError, ValueError):
+                    pid = int((folder / LOCK).read_text("ascii"))
+                    if pid > 0 and _is_alive(pid) and _is_locked(folder / LOCK):
+                        yield pid
+
+
+def _is_alive(pid: int) -> bool:
+    """Asked first: whoever takes the lock to try it, for however short a time, keeps a job that begins from it."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+def _is_locked(path: Path) -> bool:
+    with path.open() as lock, suppress(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    return True

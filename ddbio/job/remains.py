@@ -1,0 +1,42 @@
+"""The files of an unfinished job in its folder, found and removed without reading them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ddbio.errors import UsageError
+from ddbio.flow.checkpoint import left_places
+
+PLACES = "places-"  # how the name of a recorder's file begins
+_JOURNAL = ("journal.sqlite-wal", "journal.sqlite-journal", "journal.sqlite")  # in this order: a journal without its
+# write-ahead log is one that is older, while a log without its journal would become part of the next one
+
+
+def places_files(folder: Path) -> Iterator[Path]:
+    """The files of recorders, of whatever runs."""
+    return iter(sorted(folder.glob(f"{PLACES}*")))
+
+
+def remove_places(folder: Path) -> None:
+    """Remove the files of recorders. Raises UsageError if workers of an earlier run do not end."""
+    for path in places_files(folder):
+        left_places(path)  # waits for the workers
+        remove_file(path)
+
+
+def remove_journal(folder: Path) -> None:
+    """Forget the job, once nobody works on it any more."""
+    remove_places(folder)
+    for name in _JOURNAL:
+        remove_file(folder / name)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file of a job, if it is there. Raises UsageError."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f'cannot remove "{path}": {error.strerror}', "remove it yourself, or give another place with --state-dir"
+        ) from None

@@ -1,0 +1,235 @@
+"""The report of a run: what was asked for and what came of it, as JSON for programs. Every run ends with one, also
+one that failed.
+
+{
+  "version": 1, "tool": "ddbio 0.1.0", "command": "import", "exit_code": 1,
+  "error": null | {"message": "...", "hint": "..."}, "failures": ["<unit>: <message>", ...],
+  "table": {"name", "arn", "region", "endpoint"}, "cap": {"units_per_s": 500.0 | null, "kind": "WCU", "origin": "-c"},
+  "counts": {"read", "written", "rejected", "replaced", "blank", "bytes", "units", "estimated" of those units because
+             the service did not report them, "requests", "throttled", "retries"},
+  "reasons": {"<why something was throttled or repeated>": count}, "this_run": {counts and reasons of this run alone},
+  "timing": {"began", "ended", "seconds": this run's, "seconds_of_all_runs", "runs"},
+  "options": {...}, "versions": {"ddbio", "python", "boto3", "botocore", "platform"}, and what only one command has:
+  "rejects": path | null, "rejects_by_code": {code: {"count", "first": {"source", "offset", "line", "message"}}}
+  for an import; "files", "manifest" for an export
+}
+
+Counts are of the whole job, all its runs. There are no secrets in it: no keys, and no password of a URL.
+
+A report never changes what a run came to: where it may not be written is found out before anything is moved
+(`check_report_path`), and one that cannot be written all the same is a warning of the result.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+import os
+import platform
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+
+from ddbio.aws.redaction import hide
+from ddbio.errors import DdbioError, InternalError, Stopped, TransferError, UsageError
+from ddbio.job.accounts import Result
+from ddbio.job.state import JobFolder
+from ddbio.job.transfer import Run
+from ddbio.messages import COUNTS, Tally
+from ddbio.options import STDOUT, TransferOptions
+from ddbio.storage import absolute
+from ddbio.storage.names import REJECTS_SUFFIX
+from ddbio.storage.output_paths import Protected, check_output_path
+from ddbio.version import __version__
+
+SomeResult = TypeVar("SomeResult", bound=Result)
+
+_BEGINNING = b'{\n  "version": 1,\n  "tool": "ddbio '
+_ELSEWHERE = "give another place with --report"
+_USERINFO = re.compile(r"(?<=://)[^/@]*@")
+
+
+Taker = Callable[[bytes], object]
+
+
+def check_report_path(options: TransferOptions, protected: Protected, rejects: str | None = None) -> None:
+    """Raise UsageError if the report must not be written where it was asked for. rejects: where those were asked for.
+
+    Beside what `check_output_path` refuses: a file that is there and is no report is not overwritten.
+    """
+    asked = options.report
+    if asked is None:
+        _check_own_place(options, protected)
+        return
+    if asked == STDOUT:
+        return
+    if "://" in asked or asked.endswith(REJECTS_SUFFIX) or (rejects and absolute(rejects) == absolute(asked)):
+        what = "is no path" if "://" in asked else "is where rejects go"
+        raise UsageError(f'a report cannot be written to "{asked}": it {what}', _ELSEWHERE)
+    check_output_path(Path(asked), "a report", "--report", protected)
+    if not _is_report(Path(asked)):
+        raise UsageError(f'"{asked}" is there and is no report: it is not overwritten', _ELSEWHERE)
+
+
+def _check_own_place(options: TransferOptions, protected: Protected) -> None:
+    """The folder of a job holds its report: where sources are, the next import would take it for one."""
+    if not options.journal or protected.state is None:
+        return
+    if why := dataclasses.replace(protected, state=None).why_not(protected.state / "job" / "report.json"):
+        raise UsageError(f"the report in the folder of this job's state {why}", "give another place with --state-dir")
+
+
+def _is_report(path: Path) -> bool:
+    """Whether nothing is lost if the file is overwritten: it is not there, empty, or an earlier report."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(len(_BEGINNING))
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise UsageError(f'"{path}" cannot be read: {error.strerror}', _ELSEWHERE) from None
+    return beginning in (b"", _BEGINNING)
+
+
+class Report:
+    """Filled in as a run gets to know things. Written at its end.
+
+    take: gets the report where it was asked for on standard output.
+    """
+
+    def __init__(self, command: str, options: TransferOptions, take: Taker | None = None) -> None:
+        self._command = command
+        self._options = options
+        self._began = _now()
+        self._take = (take or _print) if options.report == STDOUT else None
+        self._path = Path(options.report) if options.report and self._take is None else None
+        self._facts: dict[str, Any] = {}
+        self._result: Result | None = None
+
+    def begin(self, run: Run, folder: JobFolder | None) -> None:
+        """The run has found its job."""
+        if self._options.report is None and self._options.journal and folder:  # else that folder is about to go
+            self._path = folder.report
+        where = {"region": run.session.region, "endpoint": _without_passwords(run.session.endpoint_url)}
+        arn = run.table.description.get("TableArn")
+        self._facts["table"] = {"name": run.table.name, "arn": arn, **where}
+        limit = None if math.isinf(run.cap.units_per_s) else run.cap.units_per_s
+        self._facts["cap"] = {"units_per_s": limit, "kind": run.cap.kind, "origin": run.cap.origin}
+
+    def end(self, result: SomeResult, **facts: Any) -> SomeResult:
+        """The run has come to an end: write it down. facts: what only its command has to tell.
+
+        Returns the result, with a warning if the report could not be written.
+        """
+        self._result = result
+        self._facts.update(facts)
+        try:
+            self.write(None)
+        except TransferError as error:
+            return dataclasses.replace(result, warnings=(*result.warnings, str(error)))
+        return result
+
+    def write(self, error: DdbioError | None) -> None:
+        """Raises TransferError where it cannot be written."""
+        if self._take is not None:
+            self._take(self.content(error))
+        elif self._path is not None:
+            self._write_file(self._path, self.content(error))
+
+    def _write_file(self, path: Path, content: bytes) -> None:
+        part = path.with_name(f".{path.name}.part")
+        try:
+            target = path.resolve()  # a link stays a link
+            part = target.with_name(f".{target.name}.part")
+            with open(part, "wb", opener=_private) as file:
+                file.write(content)
+            part.replace(target)
+        except OSError as failure:
+            with suppress(OSError):
+                part.unlink()
+            raise TransferError(
+                f'cannot write the report "{path}": {failure.strerror}',
+                "what the run came to is not affected by that",
+            ) from None
+
+    def content(self, error: DdbioError | None) -> bytes:
+        """error: what ended a run that came to no result."""
+        result = self._result or Result(Tally(), 0.0, error)
+        error = result.error
+        run_tally = result.tally.minus(result.past.tally)
+        values = {
+            "version": 1,
+            "tool": f"ddbio {__version__}",
+            "command": self._command,
+            "exit_code": result.exit_code,
+            "error": None if error is None else {"message": hide(error.message), "hint": hide(error.hint)},
+            "failures": result.failures,
+            **self._facts,
+            "counts": _counts(result.tally),
+            "reasons": result.tally.reasons,
+            "this_run": {**_counts(run_tally), "reasons": run_tally.reasons},
+            "timing": {
+                "began": self._began,
+                "ended": _now(),
+                "seconds": result.seconds - result.past.seconds,
+                "seconds_of_all_runs": result.seconds,
+                "runs": result.past.runs + 1,
+            },
+            "options": _without_passwords(dataclasses.asdict(self._options)),
+            "versions": _versions(),
+        }
+        return orjson.dumps(values, None, orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+
+
+@contextmanager
+def reported(command: str, options: TransferOptions, take: Taker | None = None) -> Iterator[Report]:
+    """A run that is reported whatever comes of it, also where it does not come to its `end`. take: see `Report`."""
+    report = Report(command, options, take)
+    try:
+        yield report
+    except (Exception, KeyboardInterrupt) as error:  # a fault of ddbio is reported, too
+        with suppress(TransferError):  # what ended the run is what must be heard
+            report.write(_as_ours(error))
+        raise
+
+
+def _as_ours(error: BaseException) -> DdbioError:
+    if isinstance(error, KeyboardInterrupt):
+        return Stopped("stopped")
+    return error if isinstance(error, DdbioError) else InternalError.of(error)
+
+
+def _counts(tally: Tally) -> dict[str, float]:
+    return {name: getattr(tally, name) for name in COUNTS}
+
+
+def _without_passwords(value: Any) -> Any:
+    """The same with `http://user:password@host` as `http://host`."""
+    if isinstance(value, dict):
+        return {name: _without_passwords(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_passwords(each) for each in value]
+    return _USERINFO.sub("", value) if isinstance(value, str) else value
+
+
+def _versions() -> dict[str, str | None]:
+    loaded = {name: getattr(sys.modules.get(name), "__version__", None) for name in ("boto3", "botocore")}
+    return {"ddbio": __version__, "python": platform.python_version(), **loaded, "platform": platform.platform()}
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+
+
+def _print(content: bytes) -> None:
+    sys.stdout.write(content.decode())
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,115 @@
+"""An export in the layout of DynamoDB's own, `--native-layout`: what reads those reads this.
+
+    <destination>/AWSDynamoDB/<export>/data/<Table>-<segment>-<file>.json.gz   all that DynamoDB's import must see
+    <destination>/AWSDynamoDB/<export>/manifest-files.json, manifest-summary.json, each with its .checksum
+    <destination>/AWSDynamoDB/<export>/_manifest.json                          this program's own
+
+- Data lie apart from all else, because an import into DynamoDB takes every object below its prefix for data.
+- One gzip member an object, one `{"Item": ...}` a line.
+- The manifests say nothing that is not so: there is no export of that ARN, and no ETag that anybody was told.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import hashlib
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import orjson
+
+from ddbio.errors import UsageError
+from ddbio.layouts.native import FILES_NAME, SUMMARY_NAME
+from ddbio.messages import ExportedFile
+from ddbio.options import STDOUT, ExportOptions
+from ddbio.storage import join
+from ddbio.values.table import TableInfo
+
+_VERSION = "2020-06-30"  # of full exports
+_FORMATS, _COMPRESSIONS = ("json", "dynamodb-json"), ("none", "gzip")  # the defaults, and what is meant
+
+
+def as_native(options: ExportOptions) -> ExportOptions:
+    """The options with what the layout implies. Raises UsageError for what it excludes."""
+    if not options.native_layout:
+        return options
+    if options.destination == STDOUT:
+        raise UsageError("--native-layout is a layout of files", "name a folder or s3://bucket/prefix with -d")
+    if options.format not in _FORMATS or options.compress not in _COMPRESSIONS:
+        raise UsageError(
+            "--native-layout is dynamodb-json, compressed with gzip", "leave --format and --compress out"
+        )
+    return replace(options, format="dynamodb-json", compress="gzip")
+
+
+def new_export_id(now: datetime.datetime) -> str:
+    """A name in the manner of DynamoDB's: milliseconds, and something that nobody else has."""
+    return f"{int(now.timestamp() * 1000):014d}-{secrets.token_hex(4)}"
+
+
+def folder_of(destination: str, export_id: str) -> str:
+    return join(join(destination, "AWSDynamoDB"), export_id)
+
+
+def data_folder_of(destination: str, export_id: str) -> str:
+    return join(folder_of(destination, export_id), "data")
+
+
+def manifests(
+    destination: str, export_id: str, table: TableInfo, began: datetime.datetime, files: Sequence[ExportedFile]
+) -> Iterator[tuple[str, bytes]]:
+    """Names and contents, in the order in which to write them: the summary, last, says that all is there."""
+    bucket, prefix = _bucket_and_prefix(destination)
+    below = f"{prefix}/" if prefix else ""
+    folder = f"{below}AWSDynamoDB/{export_id}"
+    entries = [
+        {
+            "itemCount": each.items,
+            "md5Checksum": each.file.checksum.removeprefix("md5:"),
+            "dataFileS3Key": f"{folder}/data/{each.file.name}",
+        }
+        for each in files
+    ]
+    yield from _with_checksum(
+        FILES_NAME, b"".join(orjson.dumps(entry, None, orjson.OPT_APPEND_NEWLINE) for entry in entries)
+    )
+    now = datetime.datetime.now(datetime.timezone.utc)
+    summary = {
+        "version": _VERSION,
+        "exportArn": None,
+        "startTime": _time(began),
+        "endTime": _time(now),
+        "tableArn": table.description.get("TableArn"),
+        "tableId": table.description.get("TableId"),
+        "exportTime": _time(began),
+        "s3Bucket": bucket,
+        "s3Prefix": prefix or None,
+        "s3SseAlgorithm": None,
+        "s3SseKmsKeyId": None,
+        "manifestFilesS3Key": f"{folder}/{FILES_NAME}",
+        "billedSizeBytes": 0,
+        "itemCount": sum(each.items for each in files),
+        "outputFormat": "DYNAMODB_JSON",
+        "exportType": "FULL_EXPORT",
+    }
+    yield from _with_checksum(SUMMARY_NAME, orjson.dumps(summary))
+
+
+def _with_checksum(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
+    digest = hashlib.md5(content, usedforsecurity=False).digest()
+    yield f"{name.removesuffix('.json')}.checksum", base64.b64encode(digest)
+    yield name, content
+
+
+def _bucket_and_prefix(destination: str) -> tuple[str | None, str]:
+    """Of a folder on disk, keys are relative to it, as if it were a bucket."""
+    if not destination.lower().startswith("s3://"):
+        return None, ""
+    bucket, _, prefix = destination[len("s3://") :].partition("/")
+    return bucket, prefix.rstrip("/")
+
+
+def _time(when: datetime.datetime) -> str:
+    return when.astimezone(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,289 @@
+"""All that crosses the boundary between parent and worker: units of work, cursors, reports.
+
+A **unit** is a piece of work that any worker of any engine can do alone; a **cursor** says how far it is settled; a
+**report** is the only way back. Everything here is small, frozen and picklable; no clients, no handles.
+
+Accounting rule: reports carry *differences* since the unit's previous report, so their sum is what happened, whoever
+did it and however often a unit changed hands. For every import
+`read + added == written + replaced + rejected + skipped + dropped`, for every export
+`read + added == written + left_out + dropped`.
+
+files        files to read, and files that were written
+format_spec  which format a file has
+block        whole records
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from ddbio.errors import DdbioError
+from ddbio.messages.block import Block
+from ddbio.messages.files import SourceFile, WrittenFile
+from ddbio.messages.format_spec import JSON, FormatSpec
+
+Key = str  # a LastEvaluatedKey as the JSON text the service sent: it goes back as it came
+
+
+@dataclass(frozen=True, slots=True)
+class SliceUnit:
+    """Import: the records of a file that begin in bytes [start, stop).
+
+    A record that begins before `stop` and ends after it belongs to this unit, whole; so units can be cut anywhere
+    without reading the file. A format that cannot tell where a record begins (`Format.cut_anywhere`) is cut exactly
+    between records.
+
+    packed: the file is compressed, and the unit is all of it. Offsets are then those in what comes out; `stop` is the
+        file's size as it is stored.
+    expected: verified where the unit is the whole file.
+    """
+
+    number: int
+    file: SourceFile
+    start: int
+    stop: int
+    cursor: ImportCursor | None = None  # set when the unit goes on after a crash or a stop
+    before: Tally | None = None  # what was counted of it up to the cursor
+    format: FormatSpec = JSON  # of this file
+    packed: bool = False
+    expected: Expected | None = None
+    head_lines: int = 0  # lines in front of it that belong to no unit: a header's
+
+    def describe(self) -> str:
+        return f"{self.file.uri}, bytes {self.start:,} to {self.stop:,}"
+
+    def source_bytes(self, offset: int) -> int:
+        """How much of the source is settled when all before `offset` is."""
+        return min(offset, self.stop) - (0 if self.packed else self.start)
+
+    def without_data(self) -> SliceUnit:
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What somebody wrote down of a file. md5: of its bytes as they are stored, base64; None where only the number of
+    items, one a line, was written down."""
+
+    md5: str | None
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkUnit:
+    """Import: records that the parent read, and their bytes.
+
+    block: its offset is that in what comes out of the file where that is compressed.
+    bytes: of the file as it is stored, for which the chunk stands.
+    error: why the file cannot be read on; the unit fails with it.
+    """
+
+    number: int
+    file: SourceFile
+    block: Block
+    bytes: int
+    cursor: ImportCursor | None = None
+    before: Tally | None = None
+    format: FormatSpec = JSON
+    error: DdbioError | None = None
+    head_lines: int = 0
+
+    @property
+    def start(self) -> int:
+        return self.block.offset
+
+    @property
+    def stop(self) -> int:
+        return self.block.offset + len(self.block.data) + self.block.left_out
+
+    def describe(self) -> str:
+        return f"{self.file.uri}, bytes {self.start:,} to {self.stop:,} of what is in it"
+
+    def source_bytes(self, offset: int) -> int:
+        """How much of the source is settled when all before `offset` is."""
+        return self.bytes if offset >= self.stop else self.bytes * (offset - self.start) // (self.stop - self.start)
+
+    def without_data(self) -> ChunkUnit:
+        """For the books; it cannot be worked any more."""
+        return replace(self, block=Block(self.start, b"", self.stop - self.start))
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentUnit:
+    """Export: one segment of a parallel Scan, written to files of its own."""
+
+    number: int
+    segment: int
+    total_segments: int
+    cursor: ExportCursor | None = None
+    before: Tally | None = None
+
+    def describe(self) -> str:
+        return f"segment {self.segment} of {self.total_segments}"
+
+
+ImportUnit = SliceUnit | ChunkUnit
+Unit = ImportUnit | SegmentUnit
+
+
+@dataclass(frozen=True, slots=True)
+class ImportCursor:
+    """Every record of the unit before byte `offset` of the file is settled: written, replaced, rejected or blank.
+
+    lines: line ends before `offset`, counted from the unit's start.
+    """
+
+    offset: int
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportCursor:
+    """Every item up to `last_key` is durable in the unit's files.
+
+    last_key: where the Scan goes on; None at its end.
+    files_done: how many files of the segment are complete.
+    output: `Output.state()` of the file being written, and its items so far; None between files.
+    packer: `Packer.state` of that file.
+    items: in all of the unit's files.
+    """
+
+    last_key: Key | None
+    files_done: int
+    output: dict[str, Any] | None
+    output_items: int
+    packer: tuple[int, ...] = ()
+    items: int = 0
+
+
+Cursor = ImportCursor | ExportCursor
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of what happened. Adds up field by field."""
+
+    read: int = 0  # records read from a source, items read from a table
+    written: int = 0  # items the service confirmed, items in finished files
+    rejected: int = 0  # records in the rejects file
+    skipped: int = 0  # records not inserted because the table had an item of their key
+    added: int = 0  # items beyond the first that a transform made of one
+    dropped: int = 0  # records and items that a transform left out
+    left_out: int = 0  # items read that an export leaves out: by its filter, or beyond its limit
+    deleted: int = 0  # of those written: confirmed deletes
+    replaced: int = 0  # records superseded by a later one with the same key in the same batch
+    blank: int = 0  # empty lines: no records, counted apart
+    bytes: int = 0  # of source settled, of finished files
+    units: float = 0.0  # capacity units consumed
+    estimated: float = 0.0  # of those units: what the service did not report
+    requests: int = 0  # sent, with those that failed
+    throttled: int = 0  # requests refused, and items sent back, for lack of capacity
+    retries: int = 0  # requests repeated for another reason
+    reasons: dict[str, int] = field(default_factory=dict)  # what was throttled and repeated, by the name of its cause
+
+    def add(self, other: Tally) -> None:
+        for each in COUNTS:
+            setattr(self, each, getattr(self, each) + getattr(other, each))
+        for reason, count in other.reasons.items():
+            self.blame(reason, count)
+
+    def minus(self, other: Tally) -> Tally:
+        """What was counted since `other`."""
+        since = Tally(*(getattr(self, each) - getattr(other, each) for each in COUNTS))
+        for reason, count in self.reasons.items():
+            since.blame(reason, count - other.reasons.get(reason, 0))
+        return since
+
+    def copy(self) -> Tally:
+        return self.minus(Tally())
+
+    def blame(self, reason: str, count: int = 1) -> None:
+        if count:
+            self.reasons[reason] = self.reasons.get(reason, 0) + count
+
+    def settles(self) -> bool:
+        """Whether any item was settled or any page received: retries and refusals are no progress."""
+        return bool(self.read or self.written or self.rejected or self.skipped or self.replaced or self.units)
+
+    def unsettled(self) -> int:
+        """Records read whose fate no count tells; 0 in the accounts of a finished run."""
+        settled = self.written + self.rejected + self.replaced + self.skipped + self.left_out + self.dropped
+        return self.read + self.added - settled
+
+
+COUNTS = tuple(each.name for each in fields(Tally) if each.name != "reasons")
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that was not imported, and why."""
+
+    source: str
+    offset: int  # of the record's first byte in the source
+    unit: int
+    line: int  # from 1, counted from the start of the unit
+    code: str
+    message: str
+    record: bytes
+    record_bytes: int | None = None  # how long it is, where `record` is only its beginning
+    format: FormatSpec = JSON  # of the source
+    line_in_file: int | None = None  # from 1, where it is known already
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFile:
+    """A finished file of an export, and the items in it."""
+
+    segment: int
+    file: WrittenFile
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnitReport:
+    """What a worker tells of a unit; several in the course of a unit, the last with `done` or `error`.
+
+    tally: what was settled since the previous report of this unit.
+    cursor: how far the unit is settled; where it would go on.
+    page: of an export to standard output, the bytes of the items between the previous cursor and this one.
+    error: why the unit cannot go on. The cursor still holds.
+    attributes: names and types seen for the first time, by a survey.
+    """
+
+    unit: int
+    cursor: Cursor | None
+    tally: Tally
+    rejects: tuple[Reject, ...] = ()
+    files: tuple[ExportedFile, ...] = ()
+    page: bytes = b""
+    done: bool = False
+    error: DdbioError | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence for the user about the run itself: a worker that died, an index that is starved."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lull:
+    """All that has happened so far was told: a good moment to write it down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why requests fail at the moment, while nothing succeeds. reason: in the words of the service."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Nothing happened for a moment, though there is work in hand."""
+
+
+Event = UnitReport | Notice | Lull | Trouble | Tick  # what an engine yields

@@ -1,0 +1,138 @@
+"""Changes the caps of a run while it works: at the times of day that `-c` names, and as the table changes.
+
+Auto scaling moves what a table has. A cap that came from the table, or that is a percentage of it, follows within
+`LOOK_EVERY_S`, up and down, and so do the budgets of its indexes. A number given with `-c` stays what it is.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ddbio.errors import DdbioError
+from ddbio.rate.buckets import UNCAPPED
+from ddbio.rate.caps import Cap, CapChange
+
+LOOK_EVERY_S = 60.0  # auto scaling acts on minutes
+_LONGEST_SLEEP_S = 60.0  # between two looks at the clock on the wall, which may be set
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Of the table, and of the indexes with write capacity of their own: units per second by name."""
+
+    table: Cap
+    indexes: Mapping[str, float]
+
+
+class CanSetCaps(Protocol):
+    def set_cap(self, cap: float, budget: int = 0) -> None: ...
+
+
+class Caretaker:
+    """What is in force, and what changes it. Not thread-safe.
+
+    caps: what the run began with; the indexes in the order of their budgets.
+    look: the caps as they would be chosen now; None if nothing of them comes from the table. Raises DdbioError.
+    """
+
+    def __init__(
+        self, caps: Caps, governor: CanSetCaps, say: Callable[[str], None], look: Callable[[], Caps] | None
+    ) -> None:
+        self._caps = caps
+        self._names = tuple(caps.indexes)
+        self._governor = governor
+        self._say = say
+        self._look = look
+        self._since = caps.table.chosen_at  # changes up to then have been made
+        self._change: CapChange | None = None  # the last of them
+
+    @property
+    def is_needed(self) -> bool:
+        return self._look is not None or bool(self._caps.table.changes)
+
+    def due_at(self) -> datetime.datetime | None:
+        """Local time of the next change by `-c`, counted from the last one: a clock that was set, or a machine that
+        slept, makes it late but loses none."""
+        change = self._caps.table.next_change(self._since)
+        return change.next_after(self._since) if change else None
+
+    def make_due_changes(self, now: datetime.datetime) -> None:
+        while (due_at := self.due_at()) is not None and due_at <= now:
+            change = self._caps.table.next_change(self._since)
+            assert change is not None
+            self._since, self._change = due_at, change
+            self._governor.set_cap(change.units_per_s)
+            self._say(f"Cap: {change.units_per_s:,.10g} {self._caps.table.kind} from now on (-c)")
+
+    def follow(self) -> None:
+        """Look at the table, and take over what has changed. If it cannot be looked at now, it will be later."""
+        if self._look is None:
+            return
+        with suppress(DdbioError):
+            self._take_over(self._look())
+
+    def _take_over(self, newest: Caps) -> None:
+        before_units, before = self._units_in_force(), self._caps
+        self._caps = Caps(newest.table, {name: newest.indexes.get(name, UNCAPPED) for name in self._names})
+        units_per_s = self._units_in_force()
+        if units_per_s != before_units:
+            self._governor.set_cap(units_per_s)
+            self._say(f"Cap changed: {replace(newest.table, units_per_s=units_per_s, changes=())}")
+        for budget, name in enumerate(self._names, 1):
+            units_per_s = self._caps.indexes[name]
+            if units_per_s != before.indexes[name]:
+                self._governor.set_cap(units_per_s, budget)
+                has = "no cap" if math.isinf(units_per_s) else f"{units_per_s:,.0f} WCU (its provisioned units)"
+                self._say(f"Cap of index {name} changed: {has}")
+
+    def _units_in_force(self) -> float:
+        changes = self._caps.table.changes
+        of_change = [each.units_per_s for each in changes if self._change and each.at == self._change.at]
+        return of_change[0] if of_change else self._caps.table.units_per_s
+
+
+class CapThread:
+    """Runs a caretaker in a thread of its own until `end`.
+
+    on_failure: called with what went wrong, for the cap would stay as it is, and nobody would know.
+    """
+
+    def __init__(self, caretaker: Caretaker, on_failure: Callable[[Exception], None]) -> None:
+        self._caretaker = caretaker
+        self._on_failure = on_failure
+        self._ended = threading.Event()
+        self._look_at_s = time.monotonic() + LOOK_EVERY_S
+        self._thread = threading.Thread(target=self._run, name="caps", daemon=True)
+        if caretaker.is_needed:
+            self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            while not self._ended.wait(self._seconds_left()):
+                self._caretaker.make_due_changes(_now())
+                if time.monotonic() >= self._look_at_s:
+                    self._look_at_s = time.monotonic() + LOOK_EVERY_S
+                    self._caretaker.follow()
+        except Exception as error:
+            self._on_failure(error)
+
+    def _seconds_left(self) -> float:
+        due_at = self._caretaker.due_at()
+        until_change_s = math.inf if due_at is None else (due_at - _now()).total_seconds()
+        return max(0.0, min(until_change_s, self._look_at_s - time.monotonic(), _LONGEST_SLEEP_S))
+
+    def end(self) -> None:
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now()  # local time is what `-c` means

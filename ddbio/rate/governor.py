@@ -1,0 +1,230 @@
+"""The governor: keeps the whole job, all its workers, under a cap of capacity units per second.
+
+A job has one or more **budgets**: its table, and on a provisioned table each global index, which has capacity of its
+own. Amounts are tuples, one number a budget, the table first. Protocol of use, by a lane of any worker of any engine
+(`ddbio.rate.pacer` does it for them):
+
+1. `reserve(costs)` before the request: takes a place in the queue, first come first served, and returns tickets;
+2. `wait_s(tickets)`: 0 when the request may go now, else how long to sleep before asking again. Nobody sleeps inside
+   a lock, and a rate that changes meanwhile counts at once;
+3. `settle(returned, consumed)` after the answer: gives back what was reserved and not used (unprocessed items),
+   charges (a negative return) what was under-estimated;
+4. `throttled(budget)` when the table says it gives less than the cap: the effective rate is cut, once an interval and
+   not once a worker, and feels its way back to the cap.
+
+Pages of a scan cost what their answer says, and have methods of their own: `reserve_page`, `start_page` until it says
+that the page starts, `settle_page`. They hold the first budget to the rules of `ddbio.rate.window`.
+
+`LocalGovernor` is a governor in this process, `SharedGovernor` one in shared memory for all processes of a job; the
+arithmetic of both is `ddbio.rate.buckets`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import struct
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from ddbio.rate.buckets import UNCAPPED, Budgets, TokenBucket, Units
+from ddbio.rate.window import PageBudget, PageCost, PageStart, Window
+from ddbio.system.scratch import Scratch, no_room
+
+Answer = TypeVar("Answer")
+
+_NUMBER_BYTES = 8  # a double
+_ROOM_BYTES = 16_384  # of the shared file to begin with: more than a table with all the indexes it may have needs
+
+
+class Governor(Protocol):
+    """What an engine supplies and a worker uses. See the module's docstring for the protocol of use."""
+
+    def reserve(self, costs: Units) -> Units: ...
+    def wait_s(self, tickets: Units) -> float: ...
+    def settle(self, returned: Units, consumed: Units, *, progress: bool | None = None) -> None: ...
+
+    def reserve_page(self, units: float) -> float: ...
+    def start_page(self, ticket: float, most: float) -> PageStart:
+        """most: the most that the page can cost."""
+
+    def settle_page(self, page: PageCost) -> None: ...
+
+    def throttled(self, budget: int | None, *, hot: bool = False) -> None:
+        """budget: which one was short; None where the service did not say. hot: only a range of keys is."""
+
+    def set_cap(self, cap: float, budget: int = 0) -> None:
+        """The cap of a budget from now on; the first is the table's."""
+
+    def rates(self) -> Units:
+        """Units per second in force for each budget, as of the last change; takes no lock."""
+
+    def progress_s(self) -> float:
+        """When anything of the job was last consumed, on the governor's clock; takes no lock."""
+
+
+class Pacing(Protocol):
+    """A worker's side of it, as those see it who send requests: `Pacer`, and `PagePacer` for pages."""
+
+    async def acquire(self, costs: Units) -> Any:
+        """Return when a request that probably costs this may start; what `settle` wants to have back."""
+
+    def settle(self, claim: Any, consumed: Units, *, in_vain: bool = False, answered: bool = True) -> None: ...
+    def throttled(self, budget: int | None, *, hot: bool = False) -> None: ...
+    def left_unprocessed(self, *, partly: bool) -> None: ...
+    def request_units(self) -> Units: ...
+    def progress_s(self) -> float: ...
+
+
+class LocalGovernor:
+    """A governor for one process: the inline engine, tests, one executor of a cluster with its share of the cap."""
+
+    def __init__(self, *caps: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._budgets = Budgets.of(caps or (UNCAPPED,), clock())
+        self._window = Window([0.0] * Window.FIELDS)
+
+    def reserve(self, costs: Units) -> Units:
+        return self._budgets.reserve(self._clock(), costs)
+
+    def wait_s(self, tickets: Units) -> float:
+        return self._budgets.wait_s(self._clock(), tickets)
+
+    def settle(self, returned: Units, consumed: Units, *, progress: bool | None = None) -> None:
+        self._budgets.settle(self._clock(), returned, consumed, progress=progress)
+
+    def reserve_page(self, units: float) -> float:
+        return PageBudget(self._budgets, self._window).reserve(self._clock(), units)
+
+    def start_page(self, ticket: float, most: float) -> PageStart:
+        return PageBudget(self._budgets, self._window).start(self._clock(), ticket, most)
+
+    def settle_page(self, page: PageCost) -> None:
+        PageBudget(self._budgets, self._window).settle(self._clock(), page)
+
+    def throttled(self, budget: int | None, *, hot: bool = False) -> None:
+        self._budgets.throttled(self._clock(), budget, hot=hot)
+
+    def set_cap(self, cap: float, budget: int = 0) -> None:
+        self._budgets.buckets[budget].set_cap(self._clock(), cap)
+
+    def rates(self) -> Units:
+        return self._budgets.rates()
+
+    def progress_s(self) -> float:
+        return self._budgets.progress_s
+
+
+class SharedGovernor:
+    """A governor for all processes of a job: the budgets live in a small file that each process maps.
+
+    The lock is `flock` on a file description of the process's own: the kernel releases it when the process dies, at
+    whatever instruction. (`multiprocessing.Lock` is a semaphore without an owner: killed holders keep it for ever.)
+    A new state is written beside the old one and takes effect by one aligned store, so that a process killed while
+    it writes leaves the old state whole.
+
+    Crosses to a worker by pickle: only the path does, the worker opens its own description.
+    """
+
+    _INDEX = struct.Struct("=q")  # of the newest state, at the start of the file; the two slots follow
+    _SLOTS_AT = 64
+
+    def __init__(self, path: Path, budgets: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.path = path
+        self.budgets = budgets
+        self._scratch: Scratch | None = None  # of the creator
+        self._clock = clock
+        self._fields = struct.Struct(f"={len(TokenBucket.FIELDS) * budgets + len(Budgets.SHARED_FIELDS)}d")
+        self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        window_at = self._SLOTS_AT + 2 * self._fields.size
+        size = window_at + Window.FIELDS * _NUMBER_BYTES
+        if os.fstat(self._file).st_size < size:
+            os.ftruncate(self._file, size)
+        self._memory = mmap.mmap(self._file, size)
+        self._cells = memoryview(self._memory)[window_at:].cast("d")
+        self._window = Window(self._cells)
+
+    @classmethod
+    def create(cls, *caps: float, clock: Callable[[], float] = time.monotonic) -> SharedGovernor:
+        """Make the shared state of a new job. The creator calls `close` and `unlink` at the job's end."""
+        scratch = Scratch.create()
+        path = scratch.path / "governor"
+        try:
+            with open(path, "wb", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as file:
+                file.write(bytes(_ROOM_BYTES))  # real blocks: a store into a hole of a full disk is a SIGBUS
+        except OSError as error:
+            scratch.remove()
+            raise no_room(error) from None
+        governor = cls(path, len(caps), clock)
+        governor._scratch = scratch
+        governor._store(Budgets.of(caps, clock()).values())
+        return governor
+
+    def __reduce__(self) -> tuple[type[SharedGovernor], tuple[Path, int]]:
+        return (SharedGovernor, (self.path, self.budgets))
+
+    def reserve(self, costs: Units) -> Units:
+        return self._locked(lambda budgets: budgets.reserve(self._clock(), costs))
+
+    def wait_s(self, tickets: Units) -> float:
+        return self._locked(lambda budgets: budgets.wait_s(self._clock(), tickets))
+
+    def settle(self, returned: Units, consumed: Units, *, progress: bool | None = None) -> None:
+        self._locked(lambda budgets: budgets.settle(self._clock(), returned, consumed, progress=progress))
+
+    def reserve_page(self, units: float) -> float:
+        return self._locked(lambda budgets: PageBudget(budgets, self._window).reserve(self._clock(), units))
+
+    def start_page(self, ticket: float, most: float) -> PageStart:
+        return self._locked(lambda budgets: PageBudget(budgets, self._window).start(self._clock(), ticket, most))
+
+    def settle_page(self, page: PageCost) -> None:
+        self._locked(lambda budgets: PageBudget(budgets, self._window).settle(self._clock(), page))
+
+    def throttled(self, budget: int | None, *, hot: bool = False) -> None:
+        self._locked(lambda budgets: budgets.throttled(self._clock(), budget, hot=hot))
+
+    def set_cap(self, cap: float, budget: int = 0) -> None:
+        self._locked(lambda budgets: budgets.buckets[budget].set_cap(self._clock(), cap))
+
+    def rates(self) -> Units:
+        values, width = self._load(), len(TokenBucket.FIELDS)
+        return tuple([values[TokenBucket.RATE_AT + number * width] for number in range(self.budgets)])
+
+    def progress_s(self) -> float:
+        return self._load()[Budgets.PROGRESS_AT]
+
+    def _locked(self, change: Callable[[Budgets], Answer]) -> Answer:
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            budgets = Budgets.from_values(self._load())
+            answer = change(budgets)
+            self._store(budgets.values())
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+        return answer
+
+    def _load(self) -> Sequence[float]:
+        (index,) = self._INDEX.unpack_from(self._memory, 0)
+        return self._fields.unpack_from(self._memory, self._slot_at(index))
+
+    def _store(self, values: Sequence[float]) -> None:
+        (index,) = self._INDEX.unpack_from(self._memory, 0)
+        self._fields.pack_into(self._memory, self._slot_at(index + 1), *values)
+        self._INDEX.pack_into(self._memory, 0, index + 1)
+
+    def _slot_at(self, index: int) -> int:
+        return self._SLOTS_AT + (index % 2) * self._fields.size
+
+    def close(self) -> None:
+        self._cells.release()
+        self._memory.close()
+        os.close(self._file)
+
+    def unlink(self) -> None:
+        """Called by the creator alone."""
+        if self._scratch is not None:
+            self._scratch.remove()

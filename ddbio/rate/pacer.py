@@ -1,0 +1,298 @@
+"""The lanes' side of the governor inside an event loop: asks, sleeps, asks again. One a worker.
+
+- Lanes are served in the order they came. The first of those who wait *leads*: it alone asks the governor and sleeps;
+  when it is served, all behind it that can be served too go at once, and the next one leads.
+- At high rates (`GRANT_FROM`) a lock for every request would cost too much: the leader reserves for a few requests at
+  once (`GRANT_S` of the rate): the lanes then take from this *allowance*. An allowance that is not used soon goes
+  back, so that it cannot pile up.
+- What is under way is bounded too (`UNDER_WAY_S`). A service that is held up answers nothing for a while and then
+  everything at once: without the bound it would get, in that moment, all that the cap allowed meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from ddbio.rate.buckets import Units
+from ddbio.rate.governor import Governor
+
+# Units per second: from here on locks cost more than many workers that are a little late together.
+GRANT_FROM = 50_000
+GRANT_S = 0.005  # of the rate: what a worker then reserves at once for its next requests
+KEEP_GRANT_S = 0.05  # how long it may keep it
+RATES_FOR_S = 0.005  # how long a look at the rates serves
+LOOK_AGAIN_S = 0.5  # the longest sleep: a rate that was cut may have recovered
+TELL_EVERY_S = 0.1  # how often it tells what was consumed
+REQUEST_S = 0.2  # of the rate: the most that one request should cost, so that small caps are spent in small steps
+UNDER_WAY_S = 0.01  # of the rate: the most that may be under way, or
+UNDER_WAY_LATENCIES = 1.5  # what the rate needs to be under way while a request takes as long as it lately does
+UNEXPLAINED_WITHIN_S = 5.0  # unprocessed items that come twice in this time are for lack of capacity
+LATENCY_OVER_S = 1.0  # half-life of that measure: longer than a hitch of the service, short against a job
+
+
+class UnderWay:
+    """The requests of a worker that are not answered yet, and how long they take. Time is passed in.
+
+    latency_s: mean time of a request under way, lately; by Little's law, so that no request needs a time of its own.
+    """
+
+    def __init__(self, budgets: int, now_s: float) -> None:
+        self.units = [0.0] * budgets
+        self._requests = 0
+        self._request_seconds = 0.0
+        self._answered = 0.0
+        self._now_s = self._halved_s = now_s
+
+    @property
+    def latency_s(self) -> float:
+        return self._request_seconds / self._answered if self._answered else 0.0
+
+    def begin(self, now_s: float, costs: Units) -> None:
+        self._pass(now_s)
+        self._requests += 1
+        for budget, units in enumerate(costs):
+            self.units[budget] += units
+
+    def end(self, now_s: float, costs: Units) -> None:
+        self._pass(now_s)
+        self._requests -= 1
+        self._answered += 1
+        for budget, units in enumerate(costs):
+            self.units[budget] = self.units[budget] - units if self._requests else 0.0  # no rounding is left over
+
+    def _pass(self, now_s: float) -> None:
+        self._request_seconds += self._requests * (now_s - self._now_s)
+        self._now_s = now_s
+        if now_s - self._halved_s > LATENCY_OVER_S:
+            self._halved_s = now_s
+            self._request_seconds /= 2
+            self._answered /= 2
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A lane in the queue. turn: True when it is served, False when it is its turn to lead."""
+
+    costs: Units
+    turn: asyncio.Future[bool]
+
+
+class Pacer:
+    """sleep: awaited with seconds; injected, like the clock, so that tests tick by hand.
+
+    share: of the job's rate that this worker is expected to spend: 1 / workers.
+    """
+
+    def __init__(
+        self,
+        governor: Governor,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        share: float = 1.0,
+    ) -> None:
+        self._governor = governor
+        self._sleep = sleep
+        self._clock = clock
+        self._share = share
+        self._queue: deque[_Waiting] = deque()
+        self._led = False  # somebody leads
+        self._room: asyncio.Future[None] | None = None  # the leader waits for an answer to a request under way
+        self._budgets = range(len(governor.rates()))
+        self._nothing = (0.0,) * len(self._budgets)
+        self._allowance = list(self._nothing)
+        self._granted_s = 0.0
+        self._consumed = list(self._nothing)  # not yet told to the governor
+        self._told_s = clock()
+        self._progressed = False  # since it was told
+        self._unexplained_s = -math.inf  # when the table last throttled, or left items unprocessed
+        self._under_way = UnderWay(len(self._budgets), clock())
+        self._most_under_way = list(self._nothing)
+        self._rates: Units
+        self._capped: bool
+        self._look(clock())
+
+    def rates(self) -> Units:
+        """Units per second in force, at most a few milliseconds old: looked at several times a request."""
+        now_s = self._clock()
+        if now_s - self._rates_at_s > RATES_FOR_S:
+            self._look(now_s)
+        return self._rates
+
+    def _look(self, now_s: float) -> None:
+        self._rates, self._rates_at_s = self._governor.rates(), now_s
+        self._capped = min(self._rates) < math.inf
+        seconds = self._share * max(UNDER_WAY_S, UNDER_WAY_LATENCIES * self._under_way.latency_s)
+        self._most_under_way = [rate * seconds for rate in self._rates]
+
+    def request_units(self) -> Units:
+        """The most that one request should cost, by budget; a single item may cost more."""
+        return tuple([rate * REQUEST_S for rate in self.rates()])
+
+    def progress_s(self) -> float:
+        """When anything of the job was last consumed."""
+        return self._governor.progress_s()
+
+    async def acquire(self, costs: Units) -> Units:
+        """Return when `costs` may be consumed. One `settle` follows each return, with what was returned."""
+        now_s = self._clock()
+        if now_s - self._rates_at_s > RATES_FOR_S:
+            self._look(now_s)
+        if self._led:
+            if await self._wait_for_turn(costs):
+                return costs
+        else:
+            if self._capped and now_s - self._granted_s > KEEP_GRANT_S:
+                self._give_back()
+            if self._may_go(costs):
+                self._go(costs)
+                return costs
+        self._led = True
+        try:
+            while not self._may_go(costs):
+                await (self._wait_for_room() if self._suffices(costs) else self._ask(costs))
+            self._go(costs)
+        finally:
+            self._pass_on()
+        return costs
+
+    def settle(self, estimated: Units, consumed: Units, *, in_vain: bool = False, answered: bool = True) -> None:
+        """After the answer: what was estimated for the request, and what it consumed.
+
+        in_vain: it was refused, whole or in part, for lack of capacity. What it did not consume is then spent all the
+        same: given back, it would be sent again at once, and a table at its limit would refuse most of what it gets.
+        answered: nobody said what was consumed; it is charged, and no sign that the job gets on.
+        """
+        now_s = self._clock()
+        self._under_way.end(now_s, estimated)
+        for budget in self._budgets:
+            unused = estimated[budget] - consumed[budget]
+            if self._capped and (unused < 0 or not in_vain):
+                self._allowance[budget] += unused
+            self._consumed[budget] += consumed[budget] if answered else 0.0
+        self._progressed |= answered and not in_vain and any(consumed)
+        # What was consumed before a request that nobody answered is no progress at the time of its timeout.
+        if answered and now_s - self._told_s > TELL_EVERY_S:
+            self._tell(self._nothing)
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    def throttled(self, budget: int | None, *, hot: bool = False) -> None:
+        """The table gives less than is asked of it."""
+        self._unexplained_s = self._clock()
+        self._tell(self._nothing)
+        self._governor.throttled(budget, hot=hot)
+
+    def left_unprocessed(self, *, partly: bool) -> None:
+        """The table left items unprocessed, and the service does not say why: it lacks capacity, or failed inside.
+
+        The first such answer after a while is taken for a failure and cuts no rate; a table that lacks capacity
+        gives the next one at once.
+
+        partly: others of the request were processed; if none was, the job does not get on, whatever the service says
+        it consumed.
+        """
+        now_s = self._clock()
+        self._progressed |= partly
+        if now_s - self._unexplained_s < UNEXPLAINED_WITHIN_S:
+            self.throttled(None)
+        self._unexplained_s = now_s
+
+    # -- whose turn it is
+
+    async def _wait_for_turn(self, costs: Units) -> bool:
+        """Whether it was served in the end; else it leads now."""
+        waiting = _Waiting(costs, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        try:
+            return await waiting.turn
+        except asyncio.CancelledError:
+            if waiting.turn.done() and not waiting.turn.cancelled():  # its turn came, and it is not there any more
+                if waiting.turn.result():
+                    self.settle(costs, self._nothing)
+                else:
+                    self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        """The leader is done: serve those behind it who can go, and let the next one lead."""
+        self._led = False
+        while self._queue:
+            waiting = self._queue.popleft()
+            if waiting.turn.done():  # cancelled
+                continue
+            self._led = not self._may_go(waiting.costs)
+            if not self._led:
+                self._go(waiting.costs)
+            waiting.turn.set_result(not self._led)
+            if self._led:
+                return
+
+    async def _wait_for_room(self) -> None:
+        self._room = asyncio.get_running_loop().create_future()
+        try:
+            await self._room
+        finally:
+            self._room = None
+        self.rates()
+
+    def _may_go(self, costs: Units) -> bool:
+        return not self._capped or (self._suffices(costs) and self._has_room(costs))
+
+    def _go(self, costs: Units) -> None:
+        if self._capped:
+            for budget in self._budgets:
+                self._allowance[budget] -= costs[budget]
+        self._under_way.begin(self._clock(), costs)
+
+    def _suffices(self, costs: Units) -> bool:
+        for budget in self._budgets:  # noqa: SIM110 - a generator costs three times as much, once a request
+            if self._allowance[budget] < costs[budget]:
+                return False
+        return True
+
+    def _has_room(self, costs: Units) -> bool:
+        under_way, most = self._under_way.units, self._most_under_way
+        for budget in self._budgets:  # a budget with nothing under way takes any request
+            if under_way[budget] > 0 and most[budget] < under_way[budget] + costs[budget] > under_way[budget]:
+                return False
+        return True
+
+    # -- the governor
+
+    async def _ask(self, costs: Units) -> None:
+        rates = self.rates()
+        asked = tuple([self._amount(budget, costs[budget], rates[budget]) for budget in self._budgets])
+        tickets = self._governor.reserve(asked)
+        while (wait_s := self._governor.wait_s(tickets)) > 0:
+            await self._sleep(min(wait_s, LOOK_AGAIN_S))
+        for budget in self._budgets:
+            self._allowance[budget] += asked[budget]
+        self._granted_s = self._clock()
+
+    def _amount(self, budget: int, cost: float, rate: float) -> float:
+        lacking = cost - self._allowance[budget]
+        if lacking <= 0:
+            return 0.0
+        if not GRANT_FROM <= rate < math.inf:
+            return lacking
+        # Not more than the worker spends in that time: what hundreds of workers hold would be a second of the cap.
+        return max(lacking, rate * min(GRANT_S, KEEP_GRANT_S * self._share))
+
+    def _give_back(self) -> None:
+        unused = tuple([max(0.0, amount) for amount in self._allowance])
+        if any(unused):
+            self._tell(unused)
+            for budget in self._budgets:
+                self._allowance[budget] -= unused[budget]
+
+    def _tell(self, returned: Units) -> None:
+        self._governor.settle(returned, tuple(self._consumed), progress=self._progressed)
+        self._progressed = False
+        self._consumed = list(self._nothing)
+        self._told_s = self._clock()

@@ -1,0 +1,88 @@
+"""The lanes' side of the governor for pages, whose cost is known from their answer alone (`ddbio.rate.window`).
+
+One a worker, in the place of `ddbio.rate.pacer.Pacer`. A page costs milliseconds of CPU and the governor
+microseconds: every page asks for itself, and what it did cost is settled with its answer, so that all workers know
+it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from ddbio.rate.buckets import Units
+from ddbio.rate.governor import Governor
+from ddbio.rate.pacer import REQUEST_S
+from ddbio.rate.window import PageCost
+
+LOOK_AGAIN_S = 0.02  # the longest sleep: a page of another worker may turn out to cost less than was reserved
+NEAR_S = 0.01  # a service that usually answers within that: its pages simply count from their answer
+KNOWN_AFTER = 5  # answers: the first ones come late, over new connections
+SLOWER_BY, SLOWER_BY_S = 0.05, 0.0001  # how fast the usual latency follows answers that take longer, each one
+
+
+class Page(NamedTuple):
+    """A page that has started. most, reserved: units; nothing without a cap."""
+
+    started_s: float
+    most: float
+    reserved: float
+
+
+class PagePacer:
+    """most_units: the most that one page can cost. sleep, clock: injected; the clock is the governor's.
+
+    One budget: the table's, or that of the index that is scanned.
+    """
+
+    def __init__(
+        self,
+        governor: Governor,
+        most_units: float,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._governor = governor
+        self._most_units = most_units
+        self._sleep = sleep
+        self._clock = clock
+        self._turn = asyncio.Lock()  # served in the order they came; the first asks the governor
+        self._usual_s = math.inf  # how long answers take at least, lately
+        self._answers = 0
+
+    def request_units(self) -> Units:
+        """The most that a page should cost; one may turn out to cost more."""
+        return tuple([rate * REQUEST_S for rate in self._governor.rates()])
+
+    def progress_s(self) -> float:
+        """When anything of the job was last consumed."""
+        return self._governor.progress_s()
+
+    async def acquire(self, costs: Units) -> Page:
+        """Return when a page that is expected to cost this may start. One `settle` follows each return."""
+        if math.isinf(self._governor.rates()[0]):
+            return Page(self._clock(), 0.0, 0.0)
+        async with self._turn:
+            ticket = self._governor.reserve_page(costs[0])
+            while (start := self._governor.start_page(ticket, self._most_units)).wait_s > 0:
+                await self._sleep(min(start.wait_s, LOOK_AGAIN_S))
+        return Page(start.started_s, self._most_units, costs[0])
+
+    def settle(self, page: Page, consumed: Units, *, in_vain: bool = False, answered: bool = True) -> None:
+        """As in `Pacer.settle`."""
+        latency_s = self._clock() - page.started_s
+        far_s = max(0.0, self._usual_s - NEAR_S) if self._answers > KNOWN_AFTER else 0.0
+        cost = PageCost(page.started_s, page.most, page.reserved, far_s, sum(consumed), in_vain, answered)
+        self._governor.settle_page(cost)
+        self._answers += 1
+        self._usual_s = min(latency_s, self._usual_s * (1 + SLOWER_BY) + SLOWER_BY_S)
+
+    def throttled(self, budget: int | None, *, hot: bool = False) -> None:
+        self._governor.throttled(budget, hot=hot)
+
+    def left_unprocessed(self, *, partly: bool) -> None:
+        """Of a page the service never says that."""
+        self.throttled(None)

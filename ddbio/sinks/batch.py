@@ -1,0 +1,104 @@
+"""What waits to be written by a lane: an ordered batch of writes, one of a key, within the limits of one request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from ddbio.values.capacity import MAX_BATCH_WRITES
+from ddbio.values.keys import ItemKey
+
+LIMIT_BYTES = 4 * 1024 * 1024  # of records: a batch of large items is sent before it fills the memory
+
+
+class Write(msgspec.Struct, gc=False):
+    """A record on its way into the table.
+
+    item: the item to put, as it stands in a request; where `deletes`, the key of the item to delete. Text, because
+        the dicts it is made of are costly to keep: they would fall out of the CPU's cache before they are freed.
+    units: write units it will probably consume, by budget.
+    replaces: the earlier record of the same key whose place it took.
+    """
+
+    offset: int
+    line: int
+    key: ItemKey
+    record: bytes
+    item: bytes
+    units: tuple[int, ...]
+    deletes: bool = False
+    replaces: Write | None = None
+
+
+class Batch:
+    """Writes in the order of their records. A later one replaces an earlier one of the same key.
+
+    most_writes: how many fit in one request.
+    most_units: how many units of the table one request should cost; asked for each time, for a cap may change.
+    """
+
+    def __init__(self, most_units: Callable[[], float], most_writes: int = MAX_BATCH_WRITES) -> None:
+        self._most_units = most_units
+        self._most_writes = most_writes
+        self._writes: dict[ItemKey, Write] = {}
+        self._bytes = 0
+        self._units = 0
+        self._limit_units = most_units()
+        self.replaced = 0  # writes that a later one of the same key took the place of, since the batch was made
+
+    def __len__(self) -> int:
+        return len(self._writes)
+
+    @property
+    def room(self) -> int:
+        """How many more writes fit, if they are small."""
+        return max(0, self._most_writes - len(self._writes))
+
+    def takes_whole(self, units: int) -> bool:
+        """Whether as many writes as fit may be a request that costs so much, and nothing is pending."""
+        if self._writes:
+            return False
+        self._limit_units = self._most_units()
+        return units <= self._limit_units
+
+    def writes(self) -> list[Write]:
+        return list(self._writes.values())
+
+    def offer(self, write: Write) -> bool:
+        """Add `write` if there is room for it, in place of an earlier one of its key; an empty batch takes any."""
+        writes, size, units = self._writes, self._bytes + len(write.record), self._units + write.units[0]
+        if writes and (len(writes) >= self._most_writes or size > LIMIT_BYTES or units > self._limit_units):
+            return False
+        self._bytes, self._units = size, units
+        if write.key in writes:
+            write.replaces = self._remove(write.key)
+            self.replaced += 1
+        writes[write.key] = write
+        return True
+
+    def settle(self, writes: Iterable[Write]) -> None:
+        """These are written or rejected: they leave the batch."""
+        for write in writes:
+            self._remove(write.key)
+        self._limit_units = self._most_units()
+
+    def reject(self, write: Write) -> None:
+        """The service refuses this one: it leaves the batch, and what it had replaced comes back."""
+        self._remove(write.key)
+        if write.replaces is not None:
+            self.replaced -= 1
+            self._writes[write.key] = write.replaces
+            self._bytes += len(write.replaces.record)
+            self._units += write.replaces.units[0]
+
+    def clear(self) -> None:
+        self._writes.clear()
+        self._bytes = self._units = 0
+        self._limit_units = self._most_units()
+
+    def _remove(self, key: ItemKey) -> Write:
+        write = self._writes.pop(key)
+        self._bytes -= len(write.record)
+        self._units -= write.units[0]
+        return write

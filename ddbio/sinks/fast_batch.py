@@ -1,0 +1,160 @@
+"""The usual case of an import, done in one go: a whole batch of small records, all of them puts, no key twice.
+
+What is not usual (a blank line, a record that is refused, a key that comes twice, a large item) is for the lane to do
+record by record (`ddbio.flow.import_lane`). Here there is nothing to do for a record but to decode it, to look at its
+key and to encode it; and where records are alike, not even that is done for each alone (`ddbio.values.row_schema`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import UNSET
+
+from ddbio.dynamodb.operations import encode_item, put_requests
+from ddbio.errors import RecordError
+from ddbio.formats import Format, Tabular
+from ddbio.formats.framing import JsonText
+from ddbio.values.capacity import MAX_SORT_KEY_BYTES
+from ddbio.values.items import AttributeMap, normal_number
+from ddbio.values.keys import ItemKey
+from ddbio.values.row_schema import ANY, INTEGER, Layout, Values
+from ddbio.values.table import TableInfo
+
+_encode_lines = msgspec.json.Encoder().encode_lines
+_LAYOUTS = 64  # that are kept in mind
+_LETTERS = {"S": "S", "N": "N", INTEGER: "N", ANY: ""}  # the type that values of a kind are of
+_PLACES = {"S": b'{"S":%b}', "N": b'{"N":%b}', INTEGER: b'{"N":"%b"}', ANY: b"%b"}  # of the JSON of a value
+_TYPED: dict[str, Callable[[Any], Any]] = {
+    "S": lambda text: {"S": text},
+    "N": lambda text: {"N": text},
+    INTEGER: lambda number: {"N": str(number)},
+}
+
+
+class Puts(NamedTuple):
+    """requests: as `batch_body` takes them.
+
+    entries: how many of the items each index has an entry of, in the order of `TableInfo.indexes`.
+    """
+
+    requests: bytes
+    entries: tuple[int, ...]
+
+
+class SmallPuts:
+    """Of records of one format into one table. Shared by the lanes of a worker.
+
+    key_of: as of the write mode.
+    """
+
+    def __init__(self, table: TableInfo, format: Format, key_of: Callable[[AttributeMap], ItemKey]) -> None:
+        self._table = table
+        self._format = format
+        self._key_of = key_of
+        keys = (*table.key, *table.index_keys)
+        # Binary keys have several spellings. And sizes are not looked at: no key of so small a record is too long.
+        plain = all(part.type != "B" for part in keys) and format.one_unit_bytes <= MAX_SORT_KEY_BYTES
+        self._tabular = format if plain and isinstance(format, Tabular) else None
+        self._plan_of = lru_cache(_LAYOUTS)(lambda layout: _Plan(layout, table))
+
+    def prepare(self, records: Sequence[bytes]) -> Puts | None:
+        """Records of one write unit each; None where all is not usual."""
+        if not self._are_one_unit(records):
+            return None
+        puts = self._alike(records) if self._tabular is not None else None
+        return puts if puts is not None else self._any(records)
+
+    def _alike(self, records: Sequence[bytes]) -> Puts | None:
+        assert self._tabular is not None
+        values = self._tabular.values(records)
+        if values is None:
+            return None
+        plan = self._plan_of(values.layout)
+        return plan.puts(values, len(records)) if plan.possible else None
+
+    def _are_one_unit(self, records: Sequence[bytes]) -> bool:
+        longest_bytes = max(map(len, records))
+        if longest_bytes <= self._format.one_unit_bytes:
+            return True
+        return isinstance(self._format, JsonText) and all(map(self._format.is_one_unit, records))
+
+    def _any(self, records: Sequence[bytes]) -> Puts | None:
+        if not all(records) or any(map(bytes.isspace, records)):
+            return None
+        try:
+            parsed = list(map(self._format.parse, records))
+            keys = list(map(self._key_of, parsed))
+        except RecordError:
+            return None
+        if len(set(keys)) < len(keys):
+            return None
+        entries = [sum([index.entry(item) is not None for item in parsed]) for index in self._table.indexes]
+        return Puts(put_requests(map(encode_item, parsed)), tuple(entries))
+
+
+class _Plan:
+    """How to make puts of values of one layout. possible: whether that can be done at all."""
+
+    def __init__(self, layout: Layout, table: TableInfo) -> None:
+        self._layout = layout
+        place_of = {name: place for place, name in enumerate(layout.names)}
+        self._keys = [place_of[part.name] for part in table.key if part.name in place_of]
+        self._entry_keys = [[place_of.get(name) for name in index.key_names] for index in table.indexes]
+        parts = {part.name: part for part in (*table.index_keys, *table.key) if part.name in place_of}
+        self._texts = [place_of[name] for name, part in parts.items() if part.type == "S"]
+        self.possible = len(self._keys) == len(table.key) and all(
+            _LETTERS[layout.kinds[place_of[part.name]]] == part.type for part in parts.values()
+        )
+        self._template = lru_cache(2)(partial(_template, layout))
+
+    def puts(self, values: Values, count: int) -> Puts | None:
+        """None where a key is empty or missing, or comes twice."""
+        if any("" in values.of(place) for place in self._texts):
+            return None
+        keys = [values.of(place) for place in self._keys]
+        if values.missing and any(UNSET in key for key in keys):
+            return None
+        if len(set(zip(*map(self._identities, self._keys, keys), strict=True))) < count:
+            return None
+        entries = tuple([self._entries(places, values, count) for places in self._entry_keys])
+        if values.missing:
+            return Puts(put_requests(map(encode_item, self._items(values))), entries)
+        cells = _encode_lines(values.cells).split(b"\n")
+        cells.pop()
+        return Puts(self._template(count) % tuple(cells), entries)
+
+    def _identities(self, place: int, values: list[Any]) -> Iterable[Any]:
+        """What tells these keys apart: numbers are the same that are spelt in different ways."""
+        if self._layout.kinds[place] != "N":
+            return values
+        return map(int if "".join(values).isdigit() else normal_number, values)
+
+    def _entries(self, places: Sequence[int | None], values: Values, count: int) -> int:
+        """How many of the items an index has an entry of."""
+        there = [values.of(place) for place in places if place is not None]
+        if len(there) < len(places):
+            return 0
+        return sum([UNSET not in parts for parts in zip(*there, strict=True)]) if values.missing else count
+
+    def _items(self, values: Values) -> Iterator[AttributeMap]:
+        """The items one by one, where something is missing."""
+        for place, kind in enumerate(self._layout.kinds):
+            if kind in _TYPED:
+                values.convert(place, _TYPED[kind])
+        names, cells = self._layout.names, values.cells
+        for at in range(0, len(cells), len(names)):
+            named = zip(names, cells[at : at + len(names)], strict=True)
+            yield {name: value for name, value in named if value is not UNSET}
+
+
+def _template(layout: Layout, count: int) -> bytes:
+    """So many puts, in which a place is left for each value's JSON."""
+    members = [
+        b"%b:%b" % (msgspec.json.encode(name).replace(b"%", b"%%"), _PLACES[kind])
+        for name, kind in zip(layout.names, layout.kinds, strict=True)
+    ]
+    return put_requests([b"{%b}" % b",".join(members)] * count)

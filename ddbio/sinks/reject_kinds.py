@@ -1,0 +1,88 @@
+"""The rejects of a job by their code: how many there are, and the first one, for the summary and the report.
+
+The first is the one that comes first in the sources, by their names and offsets, whichever worker found it. All of it
+is taken from the lines of the rejects file: what that file has is what is counted, also after a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ddbio.messages.files import STDIN
+
+LINE_IN_UNIT = "line_in_unit"  # of a line of the rejects file, only until that is finished
+MESSAGE_CHARACTERS = 200  # of the first one's message
+
+Lines = Mapping[tuple[str, int], int]  # lines of a source before each unit, see `lines_before`
+
+
+@dataclass(frozen=True, slots=True)
+class RejectKind:
+    """The rejects of one code.
+
+    source, offset, line, message: of the first one. line: from 1; None if it is not known.
+    """
+
+    code: str
+    count: int
+    source: str
+    offset: int
+    line: int | None
+    message: str
+
+    def describe(self) -> str:
+        """`missing-key 20,000, first: orders.json line 1: the key 'id' is missing`."""
+        name = "standard input" if self.source == STDIN else self.source.rpartition("/")[2]
+        place = f"byte {self.offset}" if self.line is None else f"line {self.line}"
+        return f"{self.code} {self.count:,}, first: {name} {place}: {self.message}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Of the report: `{"count": 2, "first": {"source", "offset", "line", "message"}}`."""
+        first = asdict(self)
+        del first["code"]
+        return {"count": first.pop("count"), "first": first}
+
+
+class RejectKinds:
+    """Counts the lines of a rejects file."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._first: dict[str, dict[str, Any]] = {}
+
+    def add(self, entry: dict[str, Any]) -> None:
+        """entry: a line of the file, finished or not."""
+        code = entry["code"]
+        self._counts[code] = self._counts.get(code, 0) + 1
+        if code not in self._first or _place(entry) < _place(self._first[code]):
+            self._first[code] = {name: value for name, value in entry.items() if name not in _CONTENT}
+
+    def named(self, before: Lines) -> tuple[RejectKind, ...]:
+        """Most frequent first."""
+        kinds = [self._kind(code, count, before) for code, count in self._counts.items()]
+        return tuple(sorted(kinds, key=lambda kind: (-kind.count, kind.code)))
+
+    def _kind(self, code: str, count: int, before: Lines) -> RejectKind:
+        first = self._first[code]
+        line, message = line_of(first, before), " ".join(first["message"].split())
+        if len(message) > MESSAGE_CHARACTERS:
+            message = f"{message[:MESSAGE_CHARACTERS]}..."
+        return RejectKind(code, count, first["source"], first["offset"], line, message)
+
+
+_CONTENT = {"record", "record_base64", "csv"}
+
+
+def _place(entry: dict[str, Any]) -> tuple[str, int]:
+    return entry["source"], entry["offset"]
+
+
+def line_of(entry: Mapping[str, Any], before: Lines) -> int | None:
+    """The line of a reject in its source, if that is known."""
+    if entry["line"] is not None or LINE_IN_UNIT not in entry:
+        line: int | None = entry["line"]
+        return line
+    start = before.get((entry["source"], entry["unit"]))
+    return None if start is None else start + int(entry[LINE_IN_UNIT])

@@ -1,0 +1,119 @@
+"""Where the rejects of an import go: a file of the current folder, the file or the object that the user names.
+
+An object is written when the run ends, whichever way. Until then the rejects are in a file. It stays where the upload
+fails and where the job is unfinished: the next run of the same command goes on with it, and replaces the object.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from ddbio.errors import DdbioError, TransferError, UsageError
+from ddbio.messages.files import STDIN, SourceFile
+from ddbio.storage import Storages
+from ddbio.storage.names import REJECTS_SUFFIX
+from ddbio.storage.output_paths import Protected, check_output_path
+
+MAX_STEM_BYTES = 200  # of the 255 that file systems allow
+_UPLOAD_BYTES = 1024 * 1024
+_ELSEWHERE = "give another place with --rejects"
+
+
+@dataclass(frozen=True, slots=True)
+class RejectsPlace:
+    """path: the file. ours: whether we chose its name, and may choose another where it is taken meanwhile.
+    uri: the object that it becomes at the end; empty for none."""
+
+    path: Path
+    ours: bool = False
+    uri: str = ""
+
+
+def choose_rejects_place(
+    asked: str | None,
+    sources: Iterable[str],
+    files: Sequence[SourceFile],
+    storages: Storages,
+    protected: Protected = Protected(),  # noqa: B008 - frozen
+) -> RejectsPlace:
+    """As asked, else in the current folder, under the name of the first source and never over a file that is there.
+
+    Raises UsageError, before anything is moved, for a place that `check_output_path` refuses.
+    """
+    stem = stem_of(next(iter(sources)))
+    if asked is not None and asked.lower().startswith("s3://"):
+        uri = f"{asked}{stem}{REJECTS_SUFFIX}" if asked.endswith("/") else asked
+        return RejectsPlace(next(free_paths(stem)), ours=True, uri=_check_object(uri, files, storages, protected))
+    path = next(free_paths(stem)) if asked is None else Path(asked)
+    check_output_path(path, "rejects", "--rejects", protected if asked else Protected(), files if asked else ())
+    return RejectsPlace(path, ours=asked is None)
+
+
+def stem_of(source: str) -> str:
+    """A name for a file of this folder, made of the last part of a path or of a key that anybody may have named."""
+    if source == STDIN:
+        return "stdin"
+    name = source.rstrip("/").rpartition("/")[2].removesuffix(REJECTS_SUFFIX).split(".")[0]
+    plain = "".join("_" if each in '*?[]:\\"' or not each.isprintable() else each for each in name)
+    return plain.lstrip("-").encode()[:MAX_STEM_BYTES].decode(errors="ignore") or "import"
+
+
+def free_paths(stem: str, folder: Path = Path()) -> Iterator[Path]:
+    """Names at which nothing is."""
+    stems = (stem if number == 1 else f"{stem}.{number}" for number in count(1))
+    return (path for path in (folder / f"{each}{REJECTS_SUFFIX}" for each in stems) if not os.path.lexists(path))
+
+
+def next_free(path: Path) -> Path:
+    """Another name for a file that is called so and was made by somebody else meanwhile."""
+    return next(free_paths(stem_of(path.name), path.parent))
+
+
+def _check_object(uri: str, files: Iterable[SourceFile], storages: Storages, protected: Protected) -> str:
+    is_source = any(file.uri == uri for file in files)
+    if why := "is one of the sources: it would be overwritten" if is_source else protected.why_not_object(uri):
+        raise UsageError(f'"{uri}" {why}', _ELSEWHERE)
+    folder, name = _split(uri)
+    if not name:
+        raise UsageError(f'"{uri}" is a bucket', "give s3://bucket/key, or s3://bucket/prefix/")
+    storages.of(uri).prepare_destination(folder)
+    return uri
+
+
+def _split(uri: str) -> tuple[str, str]:
+    """The bucket or prefix, and the last part of the key."""
+    bucket, _, key = uri[len("s3://") :].partition("/")
+    prefix, slash, name = key.rpartition("/")
+    return f"s3://{bucket}/{prefix}{slash}", name
+
+
+def upload(path: Path, uri: str, storages: Storages) -> None:
+    """Make the file that object. Raises TransferError, with the file left as it is."""
+    folder, name = _split(uri)
+    try:
+        storage = storages.of(uri)
+        storage.discard_unfinished(folder, name.__eq__, ())  # an upload that an earlier run began and was killed in
+        output = storage.create(folder, name, path.stat().st_size)
+        try:
+            with path.open("rb") as file:
+                while data := file.read(_UPLOAD_BYTES):
+                    output.write(data)
+            output.finish()
+        finally:
+            output.abort()
+    except (OSError, DdbioError) as error:
+        said = str(error) if isinstance(error, DdbioError) else error.strerror
+        raise TransferError(
+            f'the rejects could not be uploaded to "{uri}": {said}',
+            f"they are in {path}; run the same command again to try it once more",
+        ) from None
+
+
+def discard(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()

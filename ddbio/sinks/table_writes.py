@@ -1,0 +1,180 @@
+"""What a record does to the table: put an item, insert it, delete it, or whichever of them the record says.
+
+A mode turns a record into a `Write` and writes into a request. What is the same for all of them, batches, positions,
+rejects and what is pending, is the lane's.
+
+    put      BatchWriteItem; an item replaces what has its key
+    delete   BatchWriteItem; a record names the item, and may be the whole of it
+    changes  BatchWriteItem; a record whose attributes are a `Deletion` deletes, every other puts
+    insert   PutItem, one a request, on the condition that the key is free: nothing is ever replaced
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from ddbio.dynamodb.operations import (
+    Operation,
+    batch_body,
+    batch_write_body,
+    batch_write_operation,
+    encode_item,
+    insert_body,
+    insert_operation,
+)
+from ddbio.errors import UsageError
+from ddbio.sinks.batch import Write
+from ddbio.sinks.estimates import WriteEstimates
+from ddbio.values.capacity import MAX_BATCH_WRITES, item_size_bytes, write_units
+from ddbio.values.items import AttributeMap, Deletion
+from ddbio.values.keys import ItemKey, key_checker
+from ddbio.values.table import TableInfo
+
+KeyOf = Callable[[AttributeMap], ItemKey]
+UnitsOf = Callable[[AttributeMap, bool], tuple[int, ...]]
+
+
+class WriteMode(Protocol):
+    """Of one table; one a worker, shared by its lanes.
+
+    most_writes: how many fit in one request.
+    key_of: the identity of the item a record is about. Raises RecordError.
+    operation: its answers say what was left `unprocessed()`.
+    units_of: what writing it consumes, by budget; see `WriteEstimates.of_put`. Raises RecordError.
+    body_of_puts: what `batch_body` makes of puts; None where a record may be something else than
+        a put into the one table.
+    new_write: called with the fields of `Write` up to `units`, and the attributes in the place of `item`.
+    """
+
+    most_writes: int
+    operation: Operation[Any]
+    estimates: WriteEstimates
+    key_of: KeyOf
+    units_of: UnitsOf
+    new_write: Callable[..., Write]
+    body_of_puts: Callable[[bytes], bytes] | None
+
+    def body(self, writes: Sequence[Write]) -> bytes:
+        """The request of these writes."""
+
+    def condition_units(self, writes: Sequence[Write]) -> float:
+        """Units of the table the request consumes where its condition does not hold."""
+
+    def deletes(self, writes: Sequence[Write]) -> int:
+        """How many of them are deletes."""
+
+
+def new_put(
+    offset: int, line: int, key: ItemKey, record: bytes, attributes: AttributeMap, units: tuple[int, ...]
+) -> Write:
+    return Write(offset, line, key, record, encode_item(attributes), units)
+
+
+class Puts:
+    """The mode of nearly every import: nothing on its way may cost more than it must."""
+
+    most_writes = MAX_BATCH_WRITES
+
+    def __init__(self, table: TableInfo) -> None:
+        budgets = table.write_budgets()
+        self.address = table.address
+        self.by_index = len(budgets) > 1
+        self.operation: Operation[Any] = batch_write_operation(budgets)
+        self.estimates = WriteEstimates(table)
+        self.key_of: KeyOf = key_checker(table)
+        self.units_of: UnitsOf = self.estimates.of_put
+        self.new_write: Callable[..., Write] = new_put
+        self.body_of_puts: Callable[[bytes], bytes] | None = self._body_of_puts
+
+    def body(self, writes: Sequence[Write]) -> bytes:
+        return batch_write_body(self.address, [write.item for write in writes], by_index=self.by_index)
+
+    def _body_of_puts(self, requests: bytes) -> bytes:
+        return batch_body(self.address, requests, by_index=self.by_index)
+
+    def condition_units(self, writes: Sequence[Write]) -> float:
+        return 0.0
+
+    def deletes(self, writes: Sequence[Write]) -> int:
+        return 0
+
+
+class Inserts(Puts):
+    """No batch takes a condition: one request an item."""
+
+    most_writes = 1
+
+    def __init__(self, table: TableInfo) -> None:
+        super().__init__(table)
+        self._key_name = table.key[0].name
+        self.body_of_puts = None
+        self.operation = insert_operation(table.write_budgets())
+
+    def body(self, writes: Sequence[Write]) -> bytes:
+        return insert_body(self.address, writes[0].item, self._key_name, by_index=self.by_index)
+
+    def condition_units(self, writes: Sequence[Write]) -> float:
+        return write_units(item_size_bytes(msgspec.json.decode(writes[0].item)))
+
+
+class Changes(Puts):
+    """Puts and deletes in one stream, as each record says."""
+
+    def __init__(self, table: TableInfo) -> None:
+        super().__init__(table)
+        self.estimates = WriteEstimates(table, deletes=True)
+        self.units_of = self._units
+        self.new_write = self._new_write
+        self.body_of_puts = None
+
+    def _units(self, attributes: AttributeMap, small: bool) -> tuple[int, ...]:
+        estimates = self.estimates
+        return (estimates.of_delete if type(attributes) is Deletion else estimates.of_put)(attributes, small)
+
+    def _new_write(
+        self, offset: int, line: int, key: ItemKey, record: bytes, attributes: AttributeMap, units: tuple[int, ...]
+    ) -> Write:
+        deletes = type(attributes) is Deletion
+        return Write(offset, line, key, record, encode_item(attributes), units, deletes)
+
+    def body(self, writes: Sequence[Write]) -> bytes:
+        puts = [write.item for write in writes if not write.deletes]
+        deletes = [write.item for write in writes if write.deletes]
+        return batch_write_body(self.address, puts, deletes, by_index=self.by_index)
+
+    def deletes(self, writes: Sequence[Write]) -> int:
+        return sum([write.deletes for write in writes])
+
+
+class Deletes(Changes):
+    """Every record deletes the item that has its key."""
+
+    def __init__(self, table: TableInfo) -> None:
+        super().__init__(table)
+        self._key_names = tuple(part.name for part in table.key)
+        self.key_of = key_checker(table, index_keys=False)
+        self.units_of = self.estimates.of_delete
+
+    def _new_write(
+        self, offset: int, line: int, key: ItemKey, record: bytes, attributes: AttributeMap, units: tuple[int, ...]
+    ) -> Write:
+        named = {name: attributes[name] for name in self._key_names}
+        return Write(offset, line, key, record, encode_item(named), units, True)
+
+
+MODES: dict[str, Callable[[TableInfo], WriteMode]] = {
+    "put": Puts,
+    "insert": Inserts,
+    "delete": Deletes,
+    "changes": Changes,
+}
+
+
+def check_mode(name: str) -> str:
+    """The name itself. Raises UsageError where there is no such mode."""
+    if name not in MODES:
+        raise UsageError(f"there is no mode {name!r}", f"choose one of {', '.join(MODES)}")
+    return name

@@ -1,0 +1,59 @@
+"""Pieces of a file of JSON that is not one object a line in, blocks of one record a line out.
+
+Offsets in the blocks count the bytes of these lines; `Block.places` has those in the file. Line ends inside a record
+become blanks of another kind, so that every reader of lines can read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ddbio.formats import get_format
+from ddbio.formats.documents import DocumentLayout, Records, Scanner
+from ddbio.messages.block import Block
+from ddbio.messages.format_spec import FormatSpec
+from ddbio.sources.blocks import Blocks
+from ddbio.sources.record_places import Places, compact
+
+
+class DocumentBlocks:
+    """See `Blocks`. done: the offset before which blocks are not wanted; it is where a record begins."""
+
+    def __init__(self, layout: DocumentLayout, done: int = 0) -> None:
+        self._scanner = Scanner(layout)
+        self._offset = 0
+        self._done = done
+
+    def feed(self, piece: bytes) -> Iterator[Block]:
+        for records in self._scanner.feed(piece):
+            yield from self._wanted(self._block(records))
+
+    def finish(self) -> Iterator[Block]:
+        for records in self._scanner.finish():
+            yield from self._wanted(self._block(records))
+
+    def _block(self, records: Records) -> Block:
+        places = Places.of(self._offset, records)
+        data = b"\n".join(compact(records))
+        block = Block(self._offset, data if records.left_out else data + b"\n", records.left_out, places=places)
+        self._offset += len(block.data) + block.left_out
+        return block
+
+    def _wanted(self, block: Block) -> Iterator[Block]:
+        skip = self._done - block.offset
+        if skip <= 0:
+            yield block
+        elif skip < len(block.data) and not block.left_out:
+            yield block._replace(offset=self._done, data=block.data[skip:])
+
+
+def blocks_of(spec: FormatSpec, start: int, before: bytes = b"") -> Blocks | DocumentBlocks:
+    """Makes blocks of a file of that format, of which all before `start` is done.
+
+    Feed it a file that is not one record a line from its beginning, any other from `start` on.
+    """
+    if spec.layout is not None:
+        assert isinstance(spec.layout, DocumentLayout)
+        return DocumentBlocks(spec.layout, start)
+    format = get_format(spec)
+    return Blocks(start, format.end_finder(), format.line_end, before)

@@ -1,0 +1,155 @@
+"""What a user writes to choose a part of a table becomes DynamoDB expressions in which no name can be mistaken.
+
+Every name of an attribute is replaced by a placeholder, so that none of the 573 reserved words matters; values never
+stand in an expression, they have names of their own. Only the tokens are looked at here: whether they make sense is
+for the service to say, which is asked before anything is moved.
+
+    --filter "price > :p AND begins_with(sku, :s)" --values '{"p": 10, "s": "x"}'
+    price > :p AND begins_with(sku, :s)   ->   #n0 > :p AND begins_with(#n1, :s)
+
+A name with other characters than letters, digits and underscores is written `#short`, and `--names` tells what it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ddbio.errors import RecordError, UsageError
+from ddbio.formats.json_lines import decode_object
+from ddbio.values.items import AttributeMap, to_attributes
+
+FUNCTIONS = ("attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains", "size")
+_KEYWORDS = ("AND", "OR", "NOT", "BETWEEN", "IN")
+_TOKEN = re.compile(r"\s*(<=|>=|<>|[=<>(),.\[\]]|#\w+|:\w+|[0-9]+|[^\W\d]\w*)")
+_HOW_TO_NAME = 'write it #short, and what it stands for with --names \'{"short": "the whole name"}\''
+
+
+class Placeholders:
+    """The names and values of the expressions of one request.
+
+    names: by placeholder. values: attribute values by name, without the colon. aliases: what `--names` says.
+    """
+
+    def __init__(self, values: AttributeMap | None = None, aliases: Mapping[str, str] | None = None) -> None:
+        self.names: dict[str, str] = {}
+        self.values = values or {}
+        self._aliases = aliases or {}
+        self._unused = {*self.values}
+
+    def of_name(self, token: str) -> str:
+        """The placeholder of a name, or of what a `#short` stands for."""
+        name = token
+        if token.startswith("#"):
+            if token[1:] not in self._aliases:
+                raise UsageError(f"nothing tells what {token} stands for", _HOW_TO_NAME)
+            name = self._aliases[token[1:]]
+        known = next((mark for mark, each in self.names.items() if each == name), None)
+        if known is None:
+            known = f"#n{len(self.names)}"
+            self.names[known] = name
+        return known
+
+    def of_value(self, token: str) -> str:
+        if token[1:] not in self.values:
+            raise UsageError(f"--filter has {token}, and --values has no {token[1:]!r}", "add it to --values")
+        self._unused.discard(token[1:])
+        return token
+
+    def check_all_used(self) -> None:
+        """Raise UsageError for a value that no expression has: probably a slip in its name."""
+        if self._unused:
+            name = min(self._unused)
+            raise UsageError(f"--values has {name!r}, and --filter has no :{name}", "leave it out, or use it")
+
+    def spoken(self, text: str) -> str:
+        """What the service says, in the user's names."""
+        for mark, name in reversed(self.names.items()):  # #n10 before #n1
+            text = text.replace(mark, name)
+        return text
+
+
+def filter_expression(text: str, placeholders: Placeholders) -> str:
+    """The FilterExpression of `--filter`. Raises UsageError for what cannot be one."""
+    tokens = list(_tokens(text, "--filter"))
+    return " ".join(
+        _filter_token(token, before, after, placeholders)
+        for before, token, after in zip(["", *tokens], tokens, [*tokens[1:], ""], strict=False)
+    )
+
+
+def _filter_token(token: str, before: str, after: str, placeholders: Placeholders) -> str:
+    if token.startswith(":"):
+        return placeholders.of_value(token)
+    if token.upper() in _KEYWORDS:
+        return token.upper()
+    if token.isdigit() and before != "[":
+        raise UsageError(
+            f"--filter compares with {token}", f"write :name there, and --values '{{\"name\": {token}}}'"
+        )
+    if not _is_name(token):
+        return token
+    if after != "(":
+        return placeholders.of_name(token)
+    if token not in FUNCTIONS:
+        raise UsageError(f"--filter: there is no function {token}", f"there are {', '.join(FUNCTIONS)}")
+    return token
+
+
+def projection_expression(text: str, placeholders: Placeholders) -> str:
+    """The ProjectionExpression of `--attributes`. Raises UsageError for what cannot be one."""
+    tokens = list(_tokens(text, "--attributes"))
+    for before, token in zip([",", *tokens], [*tokens, ","], strict=True):
+        if token == before == "," or (token[0] in ":=<>("):
+            raise UsageError(f"--attributes {text!r} is no list of attributes", "write it like id,city.zip,tags[0]")
+    return "".join(placeholders.of_name(token) if _is_name(token) else token for token in tokens)
+
+
+def top_names(text: str, aliases: Mapping[str, str]) -> set[str]:
+    """The attributes that the paths of `--attributes` begin with."""
+    tokens = list(_tokens(text, "--attributes"))
+    firsts = [token for before, token in zip([",", *tokens], tokens, strict=False) if before == ","]
+    return {aliases.get(token[1:], token) if token.startswith("#") else token for token in firsts}
+
+
+def _is_name(token: str) -> bool:
+    return token.startswith("#") or not (token.isdigit() or re.fullmatch(r"[^\w#]+", token))
+
+
+def _tokens(text: str, option: str) -> Iterator[str]:
+    at, end = 0, len(text.rstrip())
+    while at < end:
+        found = _TOKEN.match(text, at)
+        if found is None:
+            raise _stray(text[at:].lstrip(), option)
+        yield found[1]
+        at = found.end()
+
+
+def _stray(rest: str, option: str) -> UsageError:
+    if rest[0] in "'\"":
+        return UsageError(
+            f"{option} has a quote before {rest[1:20]!r}: values do not stand in an expression",
+            'write :name there, and --values \'{"name": "text"}\'',
+        )
+    return UsageError(f"{option} has {rest[0]!r}, which is no part of a name without a #", _HOW_TO_NAME)
+
+
+def parse_values(text: str) -> AttributeMap:
+    """The values of `--values`, JSON as in `json` files; a colon before a name may stand there or not."""
+    try:
+        return to_attributes({name.removeprefix(":"): value for name, value in decode_object(text.encode()).items()})
+    except RecordError as error:
+        raise UsageError(f"--values: {error}", 'write it like {"p": 10, "s": "text"}') from None
+
+
+def parse_names(text: str) -> dict[str, str]:
+    """The aliases of `--names`, JSON; a # before one may stand there or not."""
+    try:
+        names: dict[str, Any] = decode_object(text.encode())
+    except RecordError as error:
+        raise UsageError(f"--names: {error}", 'write it like {"short": "the whole name"}') from None
+    if not all(type(name) is str and name for name in names.values()):
+        raise UsageError("--names: what a name stands for is a text", 'write it like {"short": "the whole name"}')
+    return {short.removeprefix("#"): name for short, name in names.items()}

@@ -1,0 +1,208 @@
+"""What is imported, and in which order: the sources a user names become files, each once.
+
+Files in any number of places are one phase. Exports by DynamoDB itself are a phase each, in the order of their times,
+because a change must not be written before what it changes: none begins before all of the one before it is settled.
+A source that is no export itself may have exports below it (`ddbio.layouts.nested`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ddbio.errors import NothingMatchedError, UsageError
+from ddbio.layouts.native import NativeExport, doubts, in_order, read_export
+from ddbio.layouts.nested import Below, exports_below, refuse_data_beside
+from ddbio.layouts.own import OLD_MANIFEST_NAME, find_manifests, read_manifest
+from ddbio.messages.files import STDIN, SourceFile
+from ddbio.messages.format_spec import FormatSpec
+from ddbio.sources.cutting import Source
+from ddbio.sources.manifest_check import OwnExport, own_export_in, read_own_export, refuse_unfinished
+from ddbio.storage import Storages, absolute
+from ddbio.storage.names import PassedOver, has_magic, without_compression
+
+_DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """files: those that belong to no export by DynamoDB, standard input among them. exports: in their order.
+    passed_over: files that were met and are none of them. own: exports by this program; `files` has theirs.
+    empty_exports: folders of exports by this program that have no files, as their table had no items.
+    unlisted: files named like those of an export by this program, one of each folder without a manifest."""
+
+    files: tuple[SourceFile, ...]
+    exports: tuple[NativeExport, ...]
+    passed_over: PassedOver = field(default_factory=PassedOver)
+    empty_exports: tuple[str, ...] = ()
+    own: tuple[OwnExport, ...] = ()
+    unlisted: tuple[str, ...] = ()
+
+    def all_files(self) -> list[SourceFile]:
+        return [*self.files, *(file for export in self.exports for file, _ in export.files)]
+
+    def total_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.all_files())
+
+    def folders(self) -> Iterator[str]:
+        """Where the manifest of one of this program's exports may lie."""
+        yield from (export.uri.rstrip("/") for export in self.exports)
+        yield from self.empty_exports
+        yield from dict.fromkeys(folder for file in self.all_files() if (folder := file.uri.rpartition("/")[0]))
+
+    @property
+    def has_stdin(self) -> bool:
+        return any(file.is_stream for file in self.files)
+
+    def describe(self) -> str:
+        """`2 files (1,234 bytes)`."""
+        files = [file for file in self.all_files() if not file.is_stream]
+        size = f"{len(files):,} file{'s' * (len(files) != 1)} ({sum(file.size_bytes for file in files):,} bytes)"
+        return " and ".join(["standard input"] * self.has_stdin + [size] * bool(files or not self.has_stdin))
+
+    def remarks(self) -> Iterator[str]:
+        """What the user should know of the exports, and of what is not imported."""
+        yield from map("Sources: {}".format, self.passed_over.describe({file.uri for file in self.all_files()}))
+        if self.unlisted:
+            yield (
+                f'Sources: "{self.unlisted[0]}" is named like a file of an export, but its folder has no manifest: '
+                "whether the export was finished is not known"
+            )
+        yield from (export.describe() for export in self.exports)
+        yield from doubts(self.exports)
+
+    def mode(self, asked: str) -> str:
+        """How to write. Raises UsageError where the exports cannot be written as asked."""
+        if not any(export.incremental for export in self.exports):
+            return asked
+        if asked not in ("put", "changes"):
+            raise UsageError(
+                f"an incremental export puts and deletes: it does not go with --mode {asked}", "leave --mode out"
+            )
+        return "changes"
+
+    def phases(self, sources: Sequence[Source]) -> list[list[Source]]:
+        """All that is to be read. sources: how to read `files`."""
+        return [list(sources), *([*_sources_of(export)] for export in self.exports)]
+
+
+def find_sources(
+    uris: Sequence[str],
+    suffixes: tuple[str, ...],
+    storages: Storages,
+    *,
+    verify: bool = True,
+    allow_unfinished: bool = False,
+) -> Found:
+    """verify: hold this program's exports to their manifests. allow_unfinished: take what an unfinished one left.
+
+    Raises UsageError where a source is missing, nothing matches, or an export is not what it should be.
+    """
+    search = _Search(suffixes, storages, verify, allow_unfinished)
+    for uri in dict.fromkeys(uris):
+        search.add(uri)
+    return search.found()
+
+
+class _Search:
+    """What the sources are, as far as they were looked at."""
+
+    def __init__(self, suffixes: tuple[str, ...], storages: Storages, verify: bool, allow_unfinished: bool) -> None:
+        self._suffixes = suffixes
+        self._storages = storages
+        self._verify = verify
+        self._allow_unfinished = allow_unfinished
+        self._files: dict[str, SourceFile] = {}
+        self._exports: dict[str, NativeExport] = {}
+        self._own: dict[str, OwnExport] = {}
+        self._empty_exports: list[str] = []
+        self._passed_over = PassedOver()
+        self._unlisted: list[str] = []
+
+    def found(self) -> Found:
+        of_exports = {file.uri for export in self._exports.values() for file, _ in export.files}
+        return Found(
+            tuple(file for file in self._files.values() if file.uri not in of_exports),
+            tuple(in_order(list(self._exports.values()))),
+            self._passed_over,
+            tuple(self._empty_exports),
+            tuple(self._own.values()),
+            tuple(self._unlisted),
+        )
+
+    def add(self, uri: str) -> None:
+        if uri == STDIN:
+            self._add_files(self._storages.list_files(uri, self._suffixes))
+        elif (export := read_export(uri, self._storages)) is not None:
+            self._exports[export.uri] = export
+        elif self._verify and (own := read_own_export(uri, self._suffixes, self._storages)) is not None:
+            self._add_own(own)
+        elif not self._verify and _is_empty_export(uri, self._storages):
+            self._empty_exports.append(absolute(uri).rstrip("/"))
+        else:
+            self._add_listed(uri)
+
+    def _add_files(self, files: Iterable[SourceFile]) -> None:
+        self._files.update((file.uri, file) for file in files)
+
+    def _add_own(self, own: OwnExport) -> None:
+        self._own[own.uri] = own
+        self._add_files(file for file, _ in own.files)
+        if not own.files:
+            self._empty_exports.append(own.uri.rpartition("/")[0])
+
+    def _add_listed(self, uri: str) -> None:
+        met = PassedOver()
+        nothing, files = None, list[SourceFile]()
+        try:
+            files = self._storages.list_files(uri, self._suffixes, met)
+        except NothingMatchedError as error:  # but there may be exports without items, or unfinished ones
+            nothing = error
+        below = exports_below(uri, met.manifests, self._storages)
+        self._refuse_unfinished(uri, files, met, below)
+        if below.native or (below.own and self._verify):
+            self._add_below(uri, files, met, below)
+        elif nothing is not None:
+            raise nothing
+        else:
+            self._add_files(file for file in files if not _is_old_manifest(file, uri, self._storages))
+            if not self._allow_unfinished:
+                self._unlisted += [file for folder, file in met.own_files.items() if folder != below.own]
+        self._passed_over.names.update(met.names)
+
+    def _refuse_unfinished(self, uri: str, files: Sequence[SourceFile], met: PassedOver, below: Below) -> None:
+        if self._allow_unfinished:
+            return
+        is_spelled = [file.uri for file in files] == [absolute(uri)]
+        uploads = [] if is_spelled else self._storages.of(uri).list_unfinished(uri)
+        refuse_unfinished(met.names, uploads, below.folders())
+
+    def _add_below(self, uri: str, files: Sequence[SourceFile], met: PassedOver, below: Below) -> None:
+        """Exports below a source. What lies in their folders beside the data is theirs, and not passed over."""
+        refuse_data_beside(uri, below, [file for file in files if not _is_old_manifest(file, uri, self._storages)])
+        self._exports.update((export.uri, export) for export in below.native)
+        if below.own and (own := own_export_in(below.own, self._suffixes, self._storages)) is not None:
+            self._add_own(own)
+        met.names = {file: name for file, name in met.names.items() if not below.has(file)}
+
+
+def _is_empty_export(uri: str, storages: Storages) -> bool:
+    """Whether `uri` is the folder of an export by this program of a table without items."""
+    if has_magic(uri) or without_compression(uri).lower().endswith(_DATA_SUFFIXES):
+        return False  # of no folder: nobody needs to look
+    manifests = find_manifests(absolute(uri).rstrip("/"), storages.of(uri))
+    return bool(manifests) and not any(manifest.files for manifest in manifests.values())
+
+
+def _is_old_manifest(file: SourceFile, source: str, storages: Storages) -> bool:
+    """Whether a `manifest.json` that a folder or a glob has is what this program once wrote beside the data: its
+    content says that. One that is spelled is taken for data."""
+    if file.uri.rpartition("/")[2] != OLD_MANIFEST_NAME or source.endswith(OLD_MANIFEST_NAME):
+        return False
+    return read_manifest(file, storages.of(file.uri)) is not None
+
+
+def _sources_of(export: NativeExport) -> Iterator[Source]:
+    format = FormatSpec("incremental" if export.incremental else "dynamodb-json")
+    for file, expected in export.files:
+        yield Source(file, format, packed=True, expected=expected)

@@ -1,0 +1,110 @@
+"""`--max-errors`: how many records may be rejected.
+
+The parent stops the job when the sum of all reports is over the limit. A number is also held by the workers: each
+lane adds the rejects that it has just reported to a count that all of them share, and a worker that sees the count
+over the limit waits for the parent to stop the run. So a job rejects at most a batch a lane more than was allowed,
+however fast the records come.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ddbio.errors import AbortError, TransferError, UsageError
+from ddbio.messages import Tally
+
+ENOUGH_TO_JUDGE = 1000  # records read before a share of them is looked at
+_FILE_NAME = "rejected"
+
+
+class TooManyRejectsError(AbortError):
+    """More records were rejected than the user allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorLimit:
+    """How many records may be rejected. share: of those read, once there are enough to judge by."""
+
+    most: float = math.inf
+    share: float = 1.0
+
+    @classmethod
+    def parse(cls, text: str | None) -> ErrorLimit:
+        """`"100"` or `"5%"`. Raises UsageError for what is neither."""
+        if text is None:
+            return cls()
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)%|(\d+)", text, re.ASCII)
+        if match is None or float(match[1] or 0) > 100:
+            raise UsageError(f"--max-errors {text} is neither a number nor a share", "give it like 100 or 2.5%")
+        return cls(share=float(match[1]) / 100) if match[1] else cls(most=int(match[2]))
+
+    def passed(self, total: Tally, rejects: str) -> TooManyRejectsError | None:
+        """Why an import should not go on, if it should not. rejects: where the rejected records are."""
+        allowed = min(self.most, self.share * total.read if total.read >= ENOUGH_TO_JUDGE else math.inf)
+        return self.error(total, rejects) if total.rejected > allowed else None
+
+    @staticmethod
+    def error(total: Tally, rejects: str) -> TooManyRejectsError:
+        """total: of all reports, when nobody works any more."""
+        return TooManyRejectsError(
+            f"{total.rejected:,} of the {total.read:,} records read so far were rejected: more than --max-errors",
+            f'they are in "{rejects}"; run the same command again with another --max-errors to resume',
+        )
+
+    @contextmanager
+    def shared_count(self, folder: Path, before: int) -> Iterator[RejectCount | None]:
+        """For the workers of a run; None if the limit is no number. folder: private to the job. before: records that
+        earlier runs rejected. Raises TransferError."""
+        if math.isinf(self.most):
+            yield None
+            return
+        count = RejectCount(folder / _FILE_NAME, int(self.most) - before)
+        count.create()
+        try:
+            yield count
+        finally:
+            count.remove()
+
+
+@dataclass(frozen=True, slots=True)
+class RejectCount:
+    """A number that the processes of a job add to. It is the length of a file, a byte for each: an append is atomic,
+    and a process that is killed leaves neither a lock nor half of a number.
+
+    most: how many rejects are allowed.
+    """
+
+    path: Path
+    most: int
+
+    def create(self) -> None:
+        self.remove()  # a run that was killed left it
+        try:
+            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise TransferError(
+                f'cannot make "{self.path}": {error.strerror}', "make room, or give another place with --state-dir"
+            ) from None
+
+    def remove(self) -> None:
+        with suppress(OSError):
+            self.path.unlink()
+
+    def passed_with(self, rejects: int) -> bool:
+        """Add so many rejects that were reported; whether there are more than allowed now."""
+        try:
+            fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        except OSError:
+            return False  # the run is over
+        try:
+            with suppress(OSError):  # a full disk: the parent's own count still holds the limit
+                os.write(fd, bytes(rejects))
+            return os.fstat(fd).st_size > self.most
+        finally:
+            os.close(fd)

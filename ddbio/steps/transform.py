@@ -1,0 +1,227 @@
+"""What becomes of an item on its way: `--rename`, `--drop`, `--set`, and then a function of the user's own.
+
+The function gets an item as Python values (str, Decimal, bytes, bool, None, list, dict, and sets of str, Decimal or
+bytes) and returns one: an item, a list of items, or None to leave it out. Where there are several tables, an item
+may be `(table, item)`. The function is loaded once in each worker; the parent tries it first, so that a file that
+cannot be loaded is found before anything is moved (`ddbio.system.user_function`). Whatever it raises rejects the one
+item, even if it is SystemExit. The key of an item to delete, in a stream of changes, is renamed and no more.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ddbio.errors import RecordError, UsageError
+from ddbio.formats.json_lines import decode as decode_json
+from ddbio.options import TransferOptions
+from ddbio.system.user_function import (
+    absolute,
+    as_text,
+    checked_function,
+    is_interrupt,
+    line_in_function,
+    load_function,
+)
+from ddbio.values.items import (
+    Addressed,
+    AttributeMap,
+    Deletion,
+    check_names,
+    check_number,
+    check_set,
+    deeper,
+    normal_number,
+    to_value,
+)
+from ddbio.values.names import NO_CHANGES, NameChanges
+
+Transform = Callable[[AttributeMap], "list[AttributeMap]"]  # raises RecordError
+
+
+@dataclass(frozen=True, slots=True)
+class TransformSpec:
+    """What to do with every item, as plain data.
+
+    function: `/path/module.py:function`, or `module:function`. rename: new names by old ones. sets: typed values.
+    """
+
+    function: str | None
+    rename: Mapping[str, str]
+    drop: frozenset[str]
+    sets: AttributeMap
+
+
+def transform_of(options: TransferOptions) -> TransformSpec | None:
+    """What the options ask for; None where that is nothing. Raises UsageError, also where the function cannot be
+    loaded."""
+    if not (options.transform or options.rename or options.drop or options.assign):
+        return None
+    spec = TransformSpec(
+        function=absolute(options.transform) if options.transform else None,
+        rename=dict(_pair("--rename", text) for text in options.rename),
+        drop=frozenset(name.strip() for name in ",".join(options.drop).split(",") if name.strip()),
+        sets={name: _value(text) for name, text in (_pair("--set", text) for text in options.assign)},
+    )
+    if spec.function is not None:
+        checked_function(spec.function)
+    return spec
+
+
+def name_changes(options: TransferOptions) -> NameChanges:
+    """What the options do to the names of attributes. Raises UsageError."""
+    spec = transform_of(options)
+    return NO_CHANGES if spec is None else NameChanges(spec.rename, spec.sets, spec.function is not None)
+
+
+def fingerprint(options: TransferOptions) -> str | None:
+    """Changes when the file of the function does: another function makes another job."""
+    path = options.transform.rpartition(":")[0] if options.transform else ""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path.endswith(".py") else None
+
+
+def open_transform(spec: TransformSpec | None) -> Transform | None:
+    """The transform itself, in the process that is to use it."""
+    if spec is None:
+        return None
+    function = load_function(spec.function) if spec.function is not None else None
+
+    def transform(attributes: AttributeMap) -> list[AttributeMap]:
+        if type(attributes) is Deletion:
+            return [Deletion({spec.rename.get(name, name): value for name, value in attributes.items()})]
+        changed = _changed(attributes, spec)
+        return [changed] if function is None else _called(function, changed)
+
+    return transform
+
+
+_FORMS = {"--rename": "OLD=NEW", "--set": "NAME=VALUE"}
+_EXAMPLES = {"--rename": "old=new", "--set": "imported=true"}
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and (value or option == "--set")):
+        raise UsageError(f"{option} {text!r} is not {_FORMS[option]}", f"write it like {option} {_EXAMPLES[option]}")
+    return name, value
+
+
+def _value(text: str) -> dict[str, Any]:
+    """A value as JSON, or where it is none, as a string."""
+    try:
+        value = decode_json(text.encode())
+    except (msgspec.DecodeError, ValueError):  # before msgspec 0.21 the one is no case of the other
+        return {"S": text}
+    try:
+        return to_value(value)
+    except RecordError as error:
+        raise UsageError(f"--set: {error}", "write a string in quotes: name='\"text\"'") from None
+
+
+def _changed(attributes: AttributeMap, spec: TransformSpec) -> AttributeMap:
+    rename, gone = spec.rename, spec.drop
+    kept = {name: value for name, value in attributes.items() if name not in rename and name not in gone}
+    renamed = {rename[name]: value for name, value in attributes.items() if name in rename and name not in gone}
+    return {**kept, **renamed, **spec.sets}
+
+
+def _called(function: Callable[[Any], Any], attributes: AttributeMap) -> list[AttributeMap]:
+    item = {name: to_python(value) for name, value in attributes.items()}
+    try:
+        returned = function(item)
+        items = returned if type(returned) is list else [] if returned is None else [returned]
+        return [_typed_item(each) for each in items]
+    except RecordError:
+        raise
+    except BaseException as error:  # sys.exit, too: the process is not the function's to end
+        if is_interrupt(error):
+            raise
+        where = line_in_function(error.__traceback__, function)
+        raise RecordError("transform-failed", f"{as_text(error)}{where}") from None
+
+
+def _typed_item(item: Any) -> AttributeMap:
+    if type(item) is tuple and len(item) == 2 and isinstance(item[0], str):
+        return Addressed(_typed_item(item[1]), item[0])
+    if not isinstance(item, dict):
+        raise RecordError("transform-failed", f"the function returned a {type(item).__name__}, not an item (dict)")
+    return _typed_map(item, 0)
+
+
+# --------------------------------------------------------------------------- Python values
+
+
+def to_python(value: Mapping[str, Any]) -> Any:
+    """An attribute value as a Python value."""
+    ((letter, payload),) = value.items()
+    return _PYTHON[letter](payload)
+
+
+_PYTHON: dict[str, Callable[[Any], Any]] = {
+    "S": lambda payload: payload,
+    "N": Decimal,
+    "B": base64.b64decode,
+    "BOOL": lambda payload: payload,
+    "NULL": lambda _: None,
+    "SS": set,
+    "NS": lambda payload: set(map(Decimal, payload)),
+    "BS": lambda payload: set(map(base64.b64decode, payload)),
+    "L": lambda payload: list(map(to_python, payload)),
+    "M": lambda payload: {name: to_python(value) for name, value in payload.items()},
+}
+
+
+def to_typed(value: Any, depth: int = 0) -> dict[str, Any]:
+    """The attribute value of a Python value. Raises RecordError for what DynamoDB cannot store."""
+    for types, typed in _TYPED:
+        if isinstance(value, types):
+            return typed(value, depth)
+    raise RecordError("bad-type", f"a value of type {type(value).__name__} cannot be stored")
+
+
+def _typed_map(value: Mapping[Any, Any], depth: int) -> AttributeMap:
+    if not all(isinstance(name, str) for name in value):
+        raise RecordError("bad-type", "the names of attributes must be strings")
+    check_names(value)
+    return {name: to_typed(each, depth) for name, each in value.items()}
+
+
+def _typed_list(value: Any, depth: int) -> dict[str, Any]:
+    depth = deeper(depth)
+    return {"L": [to_typed(element, depth) for element in value]}
+
+
+def _number(value: Any) -> str:
+    return check_number(repr(value) if isinstance(value, float) else str(value))
+
+
+def _binary(value: Any) -> str:
+    return base64.b64encode(value).decode()
+
+
+def _typed_set(value: Any, _depth: int) -> dict[str, Any]:
+    for letter, types, member in (("SS", str, str), ("NS", (int, float, Decimal), _number), ("BS", bytes, _binary)):
+        if all(isinstance(each, types) and not isinstance(each, bool) for each in value):
+            members = [member(each) for each in value]
+            check_set(members, normal_number if letter == "NS" else str)
+            return {letter: members}
+    raise RecordError("bad-type", "the members of a set must be all strings, all numbers or all bytes")
+
+
+_TYPED: tuple[tuple[Any, Callable[[Any, int], dict[str, Any]]], ...] = (
+    (str, lambda value, _: {"S": str(value)}),
+    (bool, lambda value, _: {"BOOL": value}),
+    ((int, Decimal, float), lambda value, _: {"N": _number(value)}),
+    (type(None), lambda _, __: {"NULL": True}),
+    (Mapping, lambda value, depth: {"M": _typed_map(value, deeper(depth))}),
+    ((list, tuple), _typed_list),
+    ((set, frozenset), _typed_set),
+    ((bytes, bytearray, memoryview), lambda value, _: {"B": _binary(value)}),
+)

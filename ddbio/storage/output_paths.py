@@ -1,0 +1,132 @@
+"""Where a run may write a file that the user names beside the data: its rejects, its report.
+
+All of it is checked before anything is moved, so that a mistyped name harms nothing:
+
+- The folder exists and can be written to; at the path there is a regular file or nothing.
+- The file is not a source, by whatever name: links are followed.
+- No later command would take it for data: an import from the same sources, or one from the export being written.
+- It is not in the folder of a job's state.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ddbio.errors import UsageError
+from ddbio.messages.files import STDIN, SourceFile
+from ddbio.storage import absolute
+from ddbio.storage.local_listing import local_path
+from ddbio.storage.names import Glob, has_magic, is_data_path, is_hidden
+
+_A_SOURCE = "is one of the sources: it would be overwritten"
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """What a file beside the data must not harm.
+
+    sources: of an import, as the user named them; suffixes: of the files that are taken from a folder.
+    destination: of an export; empty for none. state: the folder in which the folders of all jobs are; None for none.
+    """
+
+    sources: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = ()
+    destination: str = ""
+    state: Path | None = None
+
+    def why_not(self, path: Path) -> str:
+        """What is wrong with writing to `path`; empty if nothing is."""
+        names = {str(path.absolute()), str(path.resolve())}
+        if any(_same_file(path, source) for source in self.sources):
+            return _A_SOURCE
+        for source in self.sources:
+            if any(_takes(source, name, self.suffixes) for name in names):
+                return f'would be taken for a source by the next import from "{source}"'
+        if self.destination and any(map(self._in_destination, names)):
+            return "is inside the destination: it would be taken for a file of the export"
+        if self.state is not None and self.state.resolve() in path.resolve().parent.parents:
+            return "is inside the folder of a job's state"
+        return ""
+
+    def why_not_object(self, uri: str) -> str:
+        """The same for `s3://bucket/key`."""
+        for source in self.sources:
+            if _takes(source, uri, self.suffixes):
+                return f'would be taken for a source by the next import from "{source}"'
+        return ""
+
+    def _in_destination(self, name: str) -> bool:
+        return any(
+            name.startswith(f"{folder}/") and not any(map(is_hidden, name[len(folder) + 1 :].split("/")))
+            for folder in _spellings(self.destination)
+        )
+
+
+def check_output_path(
+    path: Path, what: str, option: str, protected: Protected, files: Iterable[SourceFile] = ()
+) -> None:
+    """Raise UsageError if `what` must not be written to `path`. option: that names another place.
+
+    files: the sources that were found, in which `path` may be found under another name.
+    """
+    try:
+        why = _unwritable(path, what) or protected.why_not(path)
+        if not why and any(_same_file(path, file.uri) for file in files):
+            why = _A_SOURCE
+    except (OSError, RuntimeError, ValueError) as error:  # a name that is too long, a loop of links, a NUL
+        why = f"cannot be written: {getattr(error, 'strerror', None) or error}"
+    if why:
+        raise UsageError(f'"{path}" {why}', f"give another place with {option}")
+
+
+def _unwritable(path: Path, what: str) -> str:
+    if path.exists() and not path.is_file():
+        return f"is not a file that {what} can be written to"
+    folder = path.resolve().parent
+    if path.resolve().is_symlink():  # Python 3.13 no longer raises RuntimeError for a loop
+        return f"cannot be written: {os.strerror(errno.ELOOP)}"
+    if not folder.is_dir():
+        return f'cannot be written: there is no folder "{folder}"'
+    allowed = os.access(folder, os.W_OK | os.X_OK) and (not path.exists() or os.access(path, os.W_OK))
+    return "" if allowed else f"cannot be written: {os.strerror(errno.EACCES)}"
+
+
+def _is_local(uri: str) -> bool:
+    return uri != STDIN and ("://" not in uri or uri.lower().startswith("file://"))
+
+
+def _same_file(path: Path, source: str) -> bool:
+    """Whether both are one file, by whatever names, links of both kinds included."""
+    if not _is_local(source):
+        return False
+    other = local_path(source)
+    try:
+        return path.samefile(other) and other.is_file()
+    except OSError:
+        return path.resolve() == other.resolve()
+
+
+def _takes(source: str, name: str, suffixes: tuple[str, ...]) -> bool:
+    """Whether an import from `source` takes the file `name`, an absolute path or a URI."""
+    for spelling in _spellings(source):
+        if has_magic(spelling) and not (_is_local(source) and os.path.lexists(spelling)):
+            glob = Glob.parse(spelling)
+            if name.startswith(glob.root) and glob.takes(tuple(name[len(glob.root) :].split("/")), suffixes):
+                return True
+        elif name.startswith(f"{spelling}/") and is_data_path(name[len(spelling) + 1 :].split("/"), suffixes):
+            return True
+    return False
+
+
+def _spellings(uri: str) -> Iterator[str]:
+    """The absolute names of a place, without a slash at the end; of a local one also that without links."""
+    if uri == STDIN:
+        return
+    path = local_path(uri) if _is_local(uri) else None
+    yield (absolute(uri) if path is None else str(path)).rstrip("/")
+    if path is not None and not has_magic(str(path)):
+        yield str(path.resolve())

@@ -1,0 +1,177 @@
+"""The table that an import makes where there is none: `--create-table`.
+
+Its keys come from `--key`, or from the manifest of an export that lies beside the files to import; its indexes from a
+manifest alone. It is on-demand: what capacity the old table had says nothing about a load. A table that is there
+already is left as it is, but must have the same keys.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from ddbio.dynamodb.session import Session
+from ddbio.errors import UsageError
+from ddbio.layouts.own import MANIFEST_NAME, find_manifests
+from ddbio.options import ImportOptions
+from ddbio.storage import Storage, join, open_storage
+from ddbio.values.table import KeyAttribute, TableInfo
+
+_FOLDERS = 100  # in which a manifest is looked for; a source of more has one in the first, or none
+_ROLES = ("HASH", "RANGE")
+_KEY_PART = re.compile(r"(.+):([SNB])", re.DOTALL)
+_INDEXES = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The table to import into.
+
+    table: as it is, or as it will be once `request`, a CreateTable, is done. not_made: indexes of the table it is
+    modelled on that are asked for and not made.
+    """
+
+    table: TableInfo
+    request: dict[str, Any] | None = None
+    origin: str = ""
+    not_made: str = ""
+
+    def describe(self) -> str:
+        """What is made, and why so."""
+        key, indexes = _spoken(self.table.key), [index.name for index in self.table.indexes]
+        with_indexes = f" with the index{'es' * (len(indexes) != 1)} {', '.join(indexes)}" if indexes else ""
+        left = f"; {self.not_made} of that table are not made: make them by hand" if self.not_made else ""
+        return f"Making table {self.table.name}, on-demand, key {key}{with_indexes} ({self.origin}){left}"
+
+
+def choose_target(
+    options: ImportOptions, table: TableInfo | None, folders: Iterable[str], session: Session
+) -> Target:
+    """The table that is there, or the one to make.
+
+    table: None where there is none. folders: in which the manifest of an export may lie.
+
+    Raises UsageError if the keys are unknown, or they are not those of the table that is there.
+    """
+    if not options.create_table:
+        assert table is not None
+        return Target(table)
+    description, origin = _wanted(options, folders, session)
+    if table is None:
+        if description is None:
+            raise UsageError(
+                f'the keys of table "{options.table}", which is to be made, are unknown: no {MANIFEST_NAME} of an '
+                "export is beside the source",
+                "add --key NAME:TYPE[,NAME:TYPE]; types: S, N, B (DynamoDB's own exports do not contain the keys)",
+            )
+        request = create_request(options.table, description, indexes=options.with_indexes)
+        return Target(TableInfo.of(request), request, origin, _vector_indexes(options, description))
+    if description is not None:
+        _check_keys(table, description, origin)
+    return Target(table)
+
+
+def _vector_indexes(options: ImportOptions, description: dict[str, Any]) -> str:
+    names = [str(index.get("IndexName")) for index in description.get("VectorIndexes") or ()]
+    return f"the vector indexes {', '.join(names)}" if options.with_indexes and names else ""
+
+
+def check_options(options: ImportOptions) -> None:
+    """Raise UsageError for options of `--create-table` that do not go together."""
+    if (options.key or options.with_indexes) and not options.create_table:
+        name = "--key" if options.key else "--with-indexes"
+        raise UsageError(f"{name} says how to make the table", "add --create-table")
+    if options.key and options.with_indexes:
+        raise UsageError("--key tells no indexes", "leave out --key to make the table as the manifest has it")
+    if options.create_table and options.mode == "delete":
+        raise UsageError("there is nothing to delete in a table that is made first", "leave out --create-table")
+    if options.more_tables and (options.create_table or options.mode != "put" or not options.transform):
+        raise UsageError(
+            "several tables need a --transform that says which item is for which, and take nothing but puts",
+            "name one table with -t, or leave out --create-table, --mode and sources with deletes",
+        )
+    if options.create_table and options.table.startswith("arn:"):
+        raise UsageError("a table is made by name, not by ARN", "give its name and --region")
+
+
+# --------------------------------------------------------------------------- what it should be like
+
+
+def _wanted(options: ImportOptions, folders: Iterable[str], session: Session) -> tuple[dict[str, Any] | None, str]:
+    """Keys (and indexes) in the form of a table description, and where they are from."""
+    if options.key is not None:
+        return parse_key(options.key), "--key"
+    for folder in islice(dict.fromkeys(folders), _FOLDERS):
+        storage = open_storage(folder, session.aws, session.keys)
+        try:
+            found = _table_in_manifest(storage, folder)
+        finally:
+            storage.close()
+        if found is not None:
+            return found
+    return None, ""
+
+
+def parse_key(text: str) -> dict[str, Any]:
+    """`id:S` or `id:S,at:N` in the form of a table description. Raises UsageError."""
+    parts = [_KEY_PART.fullmatch(part.strip()) for part in text.split(",")]
+    names = [part[1] for part in parts if part is not None]
+    if None in parts or len(parts) > len(_ROLES) or len(set(names)) != len(names):
+        raise UsageError(f"--key {text!r} is no key", "write NAME:TYPE, or NAME:TYPE,NAME:TYPE; types are S, N and B")
+    letters = [part[2] for part in parts if part is not None]
+    return {
+        "AttributeDefinitions": [
+            {"AttributeName": name, "AttributeType": letter} for name, letter in zip(names, letters, strict=True)
+        ],
+        "KeySchema": [{"AttributeName": name, "KeyType": role} for name, role in zip(names, _ROLES, strict=False)],
+    }
+
+
+def _table_in_manifest(storage: Storage, folder: str) -> tuple[dict[str, Any], str] | None:
+    """The table that the manifest in this folder describes, and where that is. A file of another program is none."""
+    for name, manifest in find_manifests(folder, storage).items():
+        uri = join(folder, name)
+        try:
+            create_request("any", manifest.table, indexes=True)  # whether all is there that is needed
+        except (KeyError, TypeError):
+            raise UsageError(
+                f'"{uri}" does not describe a table as an export of this program does', "add --key, or move it away"
+            ) from None
+        return manifest.table, uri
+    return None
+
+
+# --------------------------------------------------------------------------- CreateTable
+
+
+def create_request(name: str, description: dict[str, Any], *, indexes: bool) -> dict[str, Any]:
+    """A CreateTable of a table with the keys of the one described, on-demand; with its indexes if so asked."""
+    members: dict[str, Any] = {"TableName": name, "KeySchema": description["KeySchema"]}
+    for kind in _INDEXES:
+        if indexes and description.get(kind):
+            members[kind] = [
+                {member: index[member] for member in ("IndexName", "KeySchema", "Projection")}
+                for index in description[kind]
+            ]
+    schemas = [members["KeySchema"], *(index["KeySchema"] for kind in _INDEXES for index in members.get(kind, ()))]
+    used = {part["AttributeName"] for schema in schemas for part in schema}
+    members["AttributeDefinitions"] = [
+        definition for definition in description["AttributeDefinitions"] if definition["AttributeName"] in used
+    ]
+    return {**members, "BillingMode": "PAY_PER_REQUEST"}
+
+
+def _check_keys(table: TableInfo, description: dict[str, Any], origin: str) -> None:
+    wanted = TableInfo.of(create_request(table.name, description, indexes=False)).key
+    if wanted != table.key:
+        raise UsageError(
+            f'table "{table.name}" exists with the key {_spoken(table.key)}, and {origin} has {_spoken(wanted)}',
+            "import into another table, or leave out --create-table to use this one as it is",
+        )
+
+
+def _spoken(key: tuple[KeyAttribute, ...]) -> str:
+    return ",".join(f"{part.name}:{part.type}" for part in key)
