@@ -31,15 +31,12 @@ from pathlib import Path
 
 from ddbio.errors import TransferError, UsageError
 from ddbio.messages import Cursor, ImportCursor, Tally, UnitReport
+from ddbio.messages.counts import COUNTS, RECORDED
 
 ORPHANS_PATIENCE_S = 10.0  # for the workers of a killed parent to see that it is gone: they do within milliseconds
 
-# The counts that an import keeps, in the order in which `Seat.write` takes them: a lane's position, then the rest.
-RECORDED = (
-    *("read", "written", "rejected", "replaced", "skipped", "deleted", "blank", "added", "dropped"),
-    *("bytes", "units", "estimated", "requests", "throttled", "retries"),
-)
-_STATE = struct.Struct("=4q" + "".join("d" if name in ("units", "estimated") else "q" for name in RECORDED))
+_KINDS = [each.kind for name in RECORDED for each in COUNTS if each.name == name]
+_STATE = struct.Struct("=4q" + "".join("d" if kind is float else "q" for kind in _KINDS))
 _CHECKSUM = struct.Struct("=I")
 _SLOT_BYTES = 160
 _SLOTS = 4  # two for each of the last two units

@@ -13,14 +13,12 @@ from typing import get_args
 import msgspec
 
 from ddbio.errors import TransferError, UsageError
-from ddbio.messages import COUNTS, Cursor, ExportCursor, Tally
+from ddbio.messages import Cursor, ExportCursor, Tally
+from ddbio.messages.counts import NAMES
 
 APPLICATION_ID = 0x64646269  # "ddbi": says that the file is ours
 FRESH = "with --fresh it is started over"
-VERSION = 3  # of the schema, and of the way units are cut from a plan
-
-# What is counted of records; the rest is about bytes and requests.
-_OF_RECORDS = sorted({*COUNTS} - {"blank", "bytes", "units", "requests", "throttled", "retries"})
+VERSION = 4  # of the schema, and of the way units are cut from a plan
 
 SCHEMA = f"""
     DROP TABLE IF EXISTS job;
@@ -32,7 +30,7 @@ SCHEMA = f"""
     CREATE TABLE sources (uri TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, version TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE units (
         number INTEGER PRIMARY KEY, kind TEXT, cursor TEXT, done INTEGER NOT NULL,
-        {", ".join(f"{name} NUMERIC NOT NULL" for name in COUNTS)}
+        {", ".join(f"{name} NUMERIC NOT NULL" for name in NAMES)}
     );
     CREATE TABLE files (
         name TEXT PRIMARY KEY, segment INTEGER NOT NULL, items INTEGER NOT NULL, size_bytes INTEGER NOT NULL,
@@ -43,11 +41,11 @@ SCHEMA = f"""
     PRAGMA user_version = {VERSION};
 """
 ENTER = f"""
-    INSERT INTO units (number, kind, cursor, done, {", ".join(COUNTS)})
-    VALUES (?, ?, ?, ?, {", ".join("?" * len(COUNTS))})
+    INSERT INTO units (number, kind, cursor, done, {", ".join(NAMES)})
+    VALUES (?, ?, ?, ?, {", ".join("?" * len(NAMES))})
     ON CONFLICT (number) DO UPDATE SET
         kind = coalesce(excluded.kind, kind), cursor = coalesce(excluded.cursor, cursor), done = excluded.done,
-        {", ".join(f"{name} = {name} + excluded.{name}" for name in COUNTS)}
+        {", ".join(f"{name} = {name} + excluded.{name}" for name in NAMES)}
 """
 BLAME = "INSERT INTO reasons VALUES (?, ?) ON CONFLICT (reason) DO UPDATE SET count = count + excluded.count"
 _CURSORS: dict[str, type] = {each.__name__: each for each in get_args(Cursor)}
@@ -65,12 +63,12 @@ class Entry:
     def settled_anything(self) -> bool:
         """Whether anything of the unit was moved, or is in a file or an upload that goes on."""
         exported = isinstance(self.cursor, ExportCursor) and self.cursor != ExportCursor(None, 0, None, 0)
-        return exported or any(getattr(self.tally, name) for name in _OF_RECORDS)
+        return exported or self.tally.moves()
 
 
 def read_entries(database: sqlite3.Connection, which: str = "", *values: int) -> Iterator[tuple[int, Entry]]:
     """The entries of all units, or of those `which` selects, by the unit's number."""
-    columns = ", ".join(COUNTS)
+    columns = ", ".join(NAMES)
     rows = database.execute(f"SELECT number, kind, cursor, done, {columns} FROM units {which}", values)
     for number, kind, text, done, *counts in rows:
         cursor = None if kind is None else msgspec.json.decode(text, type=_CURSORS[kind])

@@ -45,7 +45,8 @@ from ddbio.job.database import (
 )
 from ddbio.job.remains import PLACES, places_files, remove_file, remove_journal, remove_places
 from ddbio.job.state import JobFolder, job_name, state_root
-from ddbio.messages import COUNTS, Cursor, ExportedFile, Tally, Unit, UnitReport
+from ddbio.messages import Cursor, ExportedFile, Tally, Unit, UnitReport
+from ddbio.messages.counts import NAMES
 from ddbio.messages.files import SourceFile, WrittenFile
 from ddbio.options import TransferOptions
 from ddbio.sources.plan import Plan, Remainder
@@ -179,7 +180,7 @@ class Journal:
         """Enter a report; written down with the next commit."""
         cursor = report.cursor
         kind, text = (None, None) if cursor is None else (type(cursor).__name__, msgspec.json.encode(cursor).decode())
-        counts = [getattr(report.tally, name) for name in COUNTS]
+        counts = [getattr(report.tally, name) for name in NAMES]
         self._write(ENTER, [(report.unit, kind, text, report.done, *counts)])
         if report.files:
             files = ((each.file.name, each.segment, each.items, *_written(each.file)) for each in report.files)

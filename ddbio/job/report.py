@@ -5,8 +5,7 @@ one that failed.
   "version": 1, "tool": "ddbio 0.1.0", "command": "import", "exit_code": 1,
   "error": null | {"message": "...", "hint": "..."}, "failures": ["<unit>: <message>", ...],
   "table": {"name", "arn", "region", "endpoint"}, "cap": {"units_per_s": 500.0 | null, "kind": "WCU", "origin": "-c"},
-  "counts": {"read", "written", "rejected", "replaced", "blank", "bytes", "units", "estimated" of those units because
-             the service did not report them, "requests", "throttled", "retries"},
+  "counts": {<each count of `ddbio.messages.counts`>: number},
   "reasons": {"<why something was throttled or repeated>": count}, "this_run": {counts and reasons of this run alone},
   "timing": {"began", "ended", "seconds": this run's, "seconds_of_all_runs", "runs"},
   "options": {...}, "versions": {"ddbio", "python", "boto3", "botocore", "platform"}, and what only one command has:
@@ -41,7 +40,7 @@ from ddbio.errors import DdbioError, InternalError, Stopped, TransferError, Usag
 from ddbio.job.accounts import Result
 from ddbio.job.state import JobFolder
 from ddbio.job.transfer import Run
-from ddbio.messages import COUNTS, Tally
+from ddbio.messages.counts import NAMES, Tally
 from ddbio.options import STDOUT, TransferOptions
 from ddbio.storage import absolute
 from ddbio.storage.names import REJECTS_SUFFIX
@@ -206,7 +205,7 @@ def _as_ours(error: BaseException) -> DdbioError:
 
 
 def _counts(tally: Tally) -> dict[str, float]:
-    return {name: getattr(tally, name) for name in COUNTS}
+    return {name: getattr(tally, name) for name in NAMES}
 
 
 def _without_passwords(value: Any) -> Any:

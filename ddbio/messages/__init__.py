@@ -4,10 +4,9 @@ A **unit** is a piece of work that any worker of any engine can do alone; a **cu
 **report** is the only way back. Everything here is small, frozen and picklable; no clients, no handles.
 
 Accounting rule: reports carry *differences* since the unit's previous report, so their sum is what happened, whoever
-did it and however often a unit changed hands. For every import
-`read + added == written + replaced + rejected + skipped + dropped`, for every export
-`read + added == written + left_out + dropped`.
+did it and however often a unit changed hands. `ddbio.messages.counts` has the equation that holds for each verb.
 
+counts       what is counted, each count declared once
 files        files to read, and files that were written
 format_spec  which format a file has
 block        whole records
@@ -15,11 +14,12 @@ block        whole records
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ddbio.errors import DdbioError
 from ddbio.messages.block import Block
+from ddbio.messages.counts import Tally as Tally
 from ddbio.messages.files import SourceFile, WrittenFile
 from ddbio.messages.format_spec import JSON, FormatSpec
 
@@ -158,61 +158,6 @@ class ExportCursor:
 
 
 Cursor = ImportCursor | ExportCursor
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts of what happened. Adds up field by field."""
-
-    read: int = 0  # records read from a source, items read from a table
-    written: int = 0  # items the service confirmed, items in finished files
-    rejected: int = 0  # records in the rejects file
-    skipped: int = 0  # records not inserted because the table had an item of their key
-    added: int = 0  # items beyond the first that a transform made of one
-    dropped: int = 0  # records and items that a transform left out
-    left_out: int = 0  # items read that an export leaves out: by its filter, or beyond its limit
-    deleted: int = 0  # of those written: confirmed deletes
-    replaced: int = 0  # records superseded by a later one with the same key in the same batch
-    blank: int = 0  # empty lines: no records, counted apart
-    bytes: int = 0  # of source settled, of finished files
-    units: float = 0.0  # capacity units consumed
-    estimated: float = 0.0  # of those units: what the service did not report
-    requests: int = 0  # sent, with those that failed
-    throttled: int = 0  # requests refused, and items sent back, for lack of capacity
-    retries: int = 0  # requests repeated for another reason
-    reasons: dict[str, int] = field(default_factory=dict)  # what was throttled and repeated, by the name of its cause
-
-    def add(self, other: Tally) -> None:
-        for each in COUNTS:
-            setattr(self, each, getattr(self, each) + getattr(other, each))
-        for reason, count in other.reasons.items():
-            self.blame(reason, count)
-
-    def minus(self, other: Tally) -> Tally:
-        """What was counted since `other`."""
-        since = Tally(*(getattr(self, each) - getattr(other, each) for each in COUNTS))
-        for reason, count in self.reasons.items():
-            since.blame(reason, count - other.reasons.get(reason, 0))
-        return since
-
-    def copy(self) -> Tally:
-        return self.minus(Tally())
-
-    def blame(self, reason: str, count: int = 1) -> None:
-        if count:
-            self.reasons[reason] = self.reasons.get(reason, 0) + count
-
-    def settles(self) -> bool:
-        """Whether any item was settled or any page received: retries and refusals are no progress."""
-        return bool(self.read or self.written or self.rejected or self.skipped or self.replaced or self.units)
-
-    def unsettled(self) -> int:
-        """Records read whose fate no count tells; 0 in the accounts of a finished run."""
-        settled = self.written + self.rejected + self.replaced + self.skipped + self.left_out + self.dropped
-        return self.read + self.added - settled
-
-
-COUNTS = tuple(each.name for each in fields(Tally) if each.name != "reasons")
 
 
 @dataclass(frozen=True, slots=True)

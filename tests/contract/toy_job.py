@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ddbio.errors import AbortError, TransferError, UsageError
-from ddbio.flow.checkpoint import RECORDED
 from ddbio.flow.context import WorkerContext
 from ddbio.messages import ImportCursor, SliceUnit, Tally, Unit, UnitReport
+from ddbio.messages.counts import RECORDED
 from ddbio.messages.files import SourceFile
 
 WORK, DIE_ONCE, DIE_ALWAYS, FAIL, ABORT, CRASH, RECORD, REPORT_THEN_RECORD, STUMBLE, CRASH_LATE = range(10)

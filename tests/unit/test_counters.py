@@ -7,18 +7,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.wire import Response, WireError
-from ddbio.flow.checkpoint import RECORDED, Recorder
+from ddbio.flow.checkpoint import Recorder
 from ddbio.flow.import_job import ImportJob, ImportWork
 from ddbio.flow.import_lane import ImportLane
-from ddbio.flow.position import Position
 from ddbio.job.accounts import Accounts
 from ddbio.job.journal import open_journal
-from ddbio.messages import COUNTS, SliceUnit, Tally, UnitReport
+from ddbio.messages import SliceUnit, Tally, UnitReport
+from ddbio.messages.counts import RECORDED
 from ddbio.options import TransferOptions
 from ddbio.sources.plan import Plan
 from ddbio.sources.reader import RecordReader
@@ -183,18 +182,3 @@ def test_no_counter_changes_through_a_death_at_any_request_and_a_resume(
             each: getattr(expected, each) for each in OF_RECORDS
         }, f"after a death before request {dies_before}"
         assert past.unsettled() == 0
-
-
-def test_a_position_takes_over_every_counter_under_its_own_name() -> None:
-    before = Tally(**{each: 100 + number for number, each in enumerate(COUNTS)})
-    position = Position.of(SliceUnit(0, Source(b"").unit().file, 0, 10, before=before))
-    assert {each: getattr(position, each) for each in Position.__struct_fields__[2:]} == {
-        each: getattr(before, each) for each in Position.__struct_fields__[2:]
-    }
-
-
-def test_a_position_is_written_to_shared_memory_in_the_order_in_which_it_is_read() -> None:
-    """`ImportLane` writes `astuple(position)`; `Recorder` reads by `RECORDED`."""
-    counters = Position.__struct_fields__[2:]
-    assert tuple(RECORDED[: len(counters)]) == tuple(counters)
-    assert msgspec.structs.astuple(Position(*range(11)))[2:] == tuple(range(2, 11))

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from ddbio.errors import DdbioError, UsageError
-from ddbio.flow.checkpoint import RECORDED as RECORDED_NAMES
 from ddbio.job.journal import Journal, open_journal
 from ddbio.messages import ImportCursor, SegmentUnit, Tally, UnitReport
+from ddbio.messages.counts import RECORDED as RECORDED_NAMES
 from ddbio.messages.files import SourceFile
 from ddbio.options import TransferOptions
 from ddbio.sources.plan import Plan

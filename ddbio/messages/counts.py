@@ -1,0 +1,151 @@
+"""The list of counts: each is declared once, as a field of `Tally`, with what it counts and where it belongs in the
+accounting equation.
+
+A position, the checkpoint, the journal's columns, the report and the table in docs/reliability.md are made from
+this list, or a test holds them to it (`tests/unit/test_counts.py`). A new count is one field here, a new version of
+the journal's schema, and a field of `ddbio.flow.position.Position` if an import lane counts it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from typing import TypeVar
+
+Number = TypeVar("Number", int, float)
+
+COUNT, EXPORT, IMPORT = "count", "export", "import"
+VERBS = (IMPORT, EXPORT, COUNT)
+
+
+class Side(Enum):
+    """Where a count belongs in the accounting equation: everything that came in went somewhere."""
+
+    IN = "in"  # records and items that came in
+    OUT = "out"  # where they went
+    PART = "part"  # a part of another count, in which it is contained
+    NONE = "none"  # of bytes, lines and requests
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What is known of a count. kind: int or float. meaning: what is counted, as a phrase.
+
+    verbs: for which it may be other than 0. of_lane: an import lane counts it record by record, in its position.
+    """
+
+    name: str
+    kind: type[int] | type[float]
+    meaning: str
+    side: Side
+    verbs: tuple[str, ...]
+    of_lane: bool
+
+    @property
+    def of_records(self) -> bool:
+        """Whether it counts records and items, and not bytes or requests."""
+        return self.side is not Side.NONE
+
+
+def _count(
+    zero: Number, meaning: str, side: Side = Side.NONE, verbs: tuple[str, ...] = VERBS, *, of_lane: bool = False
+) -> Number:
+    """A field of `Tally`."""
+    facts = {"kind": type(zero), "meaning": meaning, "side": side, "verbs": verbs, "of_lane": of_lane}
+    return field(default=zero, metadata=facts)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of what happened. Adds up field by field. reasons: what was throttled and repeated, by its cause."""
+
+    read: int = _count(0, "records read from a source, items read from a table", Side.IN, of_lane=True)
+    written: int = _count(
+        0,
+        "items that the service confirmed, items in finished files",
+        Side.OUT,
+        (IMPORT, EXPORT),
+        of_lane=True,
+    )
+    rejected: int = _count(0, "records in the rejects file", Side.OUT, (IMPORT,), of_lane=True)
+    replaced: int = _count(
+        0, "records superseded by a later one with the same key in the same batch", Side.OUT, (IMPORT,), of_lane=True
+    )
+    skipped: int = _count(
+        0,
+        "records that were not inserted because the table had an item with their key",
+        Side.OUT,
+        (IMPORT,),
+        of_lane=True,
+    )
+    deleted: int = _count(0, "of those written: confirmed deletes", Side.PART, (IMPORT,), of_lane=True)
+    blank: int = _count(0, "empty lines, which are no records", Side.NONE, (IMPORT,), of_lane=True)
+    added: int = _count(
+        0, "items beyond the first that a transform made of one", Side.IN, (IMPORT, EXPORT), of_lane=True
+    )
+    dropped: int = _count(
+        0, "records and items of which a transform made nothing", Side.OUT, (IMPORT, EXPORT), of_lane=True
+    )
+    left_out: int = _count(0, "items read that a filter or a limit leaves out", Side.OUT, (EXPORT, COUNT))
+    counted: int = _count(0, "items that were only counted", Side.OUT, (COUNT,))
+    bytes: int = _count(0, "bytes of source that are settled, bytes of finished files", Side.NONE, (IMPORT, EXPORT))
+    units: float = _count(0.0, "capacity units consumed")
+    estimated: float = _count(0.0, "of those units: not reported by the service, estimated")
+    requests: int = _count(0, "requests sent, with those that failed")
+    throttled: int = _count(0, "requests refused, and items sent back, for lack of capacity")
+    retries: int = _count(0, "requests repeated for another reason")
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def add(self, other: Tally) -> None:
+        for each in NAMES:
+            setattr(self, each, getattr(self, each) + getattr(other, each))
+        for reason, count in other.reasons.items():
+            self.blame(reason, count)
+
+    def minus(self, other: Tally) -> Tally:
+        """What was counted since `other`."""
+        since = Tally(*(getattr(self, each) - getattr(other, each) for each in NAMES))
+        for reason, count in self.reasons.items():
+            since.blame(reason, count - other.reasons.get(reason, 0))
+        return since
+
+    def copy(self) -> Tally:
+        return self.minus(Tally())
+
+    def blame(self, reason: str, count: int = 1) -> None:
+        if count:
+            self.reasons[reason] = self.reasons.get(reason, 0) + count
+
+    def settles(self) -> bool:
+        """Whether any item was settled or any page received: retries and refusals are no progress."""
+        return bool(self.units) or self.moves()
+
+    def moves(self) -> bool:
+        """Whether any record or item is counted."""
+        return any(getattr(self, each) for each in OF_RECORDS)
+
+    def unsettled(self) -> int:
+        """How many records came in that no count of the other side has; 0 in the accounts of a finished run."""
+        came, went = (sum(getattr(self, each) for each in names) for names in (_IN, _OUT))
+        return int(came - went)
+
+
+COUNTS = tuple(
+    Count(each.name, **each.metadata)
+    for each in fields(Tally)
+    if each.metadata  # the reasons have none
+)
+NAMES = tuple(each.name for each in COUNTS)
+OF_RECORDS = tuple(each.name for each in COUNTS if each.of_records)
+OF_LANE = tuple(each.name for each in COUNTS if each.of_lane)  # in the order of the fields of `Position`
+RECORDED = OF_LANE + tuple(each.name for each in COUNTS if IMPORT in each.verbs and not each.of_lane)
+_IN = tuple(each.name for each in COUNTS if each.side is Side.IN)
+_OUT = tuple(each.name for each in COUNTS if each.side is Side.OUT)
+
+
+def equation(verb: str) -> str:
+    """The accounting equation of a verb, such as `read == counted + left_out`."""
+    came, went = (
+        [each.name for each in COUNTS if each.side is side and verb in each.verbs] for side in (Side.IN, Side.OUT)
+    )
+    return f"{' + '.join(came)} == {' + '.join(went)}"

@@ -1,0 +1,118 @@
+"""The list of counts: everything that is kept by hand beside it agrees with it, in the code and in the documents."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ddbio.flow.position import Position
+from ddbio.job.database import SCHEMA
+from ddbio.messages import SliceUnit
+from ddbio.messages.counts import (
+    COUNT,
+    COUNTS,
+    EXPORT,
+    IMPORT,
+    NAMES,
+    OF_LANE,
+    OF_RECORDS,
+    RECORDED,
+    VERBS,
+    Side,
+    Tally,
+    equation,
+)
+from ddbio.messages.files import SourceFile
+
+CHECKOUT = Path(__file__).parents[2]
+TOTALS = re.compile(r"`(read(?: \+ added)? ==? written[^`]*)`")
+
+
+def test_every_count_is_declared_in_full() -> None:
+    for each in COUNTS:
+        assert each.meaning
+        assert {*each.verbs} <= {*VERBS}
+        assert each.verbs
+        assert getattr(Tally(), each.name) == 0
+        assert type(getattr(Tally(), each.name)) is each.kind
+
+
+def test_the_equations() -> None:
+    assert equation(IMPORT) == "read + added == written + rejected + replaced + skipped + dropped"
+    assert equation(EXPORT) == "read + added == written + dropped + left_out"
+    assert equation(COUNT) == "read == left_out + counted"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_count_is_unsettled_or_settles_by_its_side(name: str) -> None:
+    (side,) = (each.side for each in COUNTS if each.name == name)
+    assert Tally(**{name: 3}).unsettled() == {Side.IN: 3, Side.OUT: -3}.get(side, 0)
+    assert Tally(**{name: 3}).moves() == (name in OF_RECORDS)
+    assert Tally(**{name: 3}).settles() == (name in OF_RECORDS or name == "units")
+
+
+def test_a_unit_of_which_only_an_estimate_is_known_has_moved_nothing() -> None:
+    assert not Tally(requests=1, units=0.5, estimated=0.5).moves()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_count_adds_up_and_is_subtracted(name: str) -> None:
+    total = Tally(**{name: 5})
+    total.add(Tally(**{name: 2}))
+    assert total == Tally(**{name: 7})
+    assert total.minus(Tally(**{name: 3})) == Tally(**{name: 4})
+
+
+def test_a_position_has_the_counts_of_a_lane_in_their_order() -> None:
+    """`ImportLane` writes `astuple(position)`; the checkpoint is read by `RECORDED`."""
+    assert Position.__struct_fields__[2:] == OF_LANE
+    assert RECORDED[: len(OF_LANE)] == OF_LANE
+    assert msgspec.structs.astuple(Position(*range(11)))[2:] == tuple(range(2, 11))
+
+
+def test_a_position_takes_over_every_count_under_its_own_name() -> None:
+    before = Tally(**{each: 100 + number for number, each in enumerate(NAMES)})
+    position = Position.of(SliceUnit(0, SourceFile("/a.json", 10, "v"), 0, 10, before=before))
+    assert [getattr(position, each) for each in OF_LANE] == [getattr(before, each) for each in OF_LANE]
+
+
+def test_the_checkpoint_keeps_all_that_an_import_counts() -> None:
+    assert {*RECORDED} == {each.name for each in COUNTS if IMPORT in each.verbs}
+
+
+def test_the_journal_has_a_column_for_each_count() -> None:
+    database = sqlite3.connect(":memory:")
+    database.executescript(SCHEMA)
+    columns = [row[1] for row in database.execute("PRAGMA table_info(units)")]
+    database.close()
+    assert columns[-len(NAMES) :] == [*NAMES]
+
+
+def test_the_documents_have_a_row_for_each_count() -> None:
+    table = re.search(r"<!-- counts -->\n(.*?)\n\n", (CHECKOUT / "docs/reliability.md").read_text(), re.DOTALL)
+    assert table is not None
+    assert table.group(1) == documented()
+
+
+def documented() -> str:
+    rows = ["| count | what is counted | of | in the equation |", "|---|---|---|---|"]
+    sides = {Side.IN: "came in", Side.OUT: "went out", Side.PART: "", Side.NONE: ""}
+    for each in COUNTS:
+        rows.append(f"| `{each.name}` | {each.meaning} | {', '.join(each.verbs)} | {sides[each.side]} |")
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_documents_have_the_equation_of_each_verb(verb: str) -> None:
+    assert f"{verb}: `{equation(verb)}`" in (CHECKOUT / "docs/reliability.md").read_text()
+
+
+def test_no_document_has_another_equation() -> None:
+    right = {equation(verb) for verb in VERBS}
+    for path in (*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/*.md")):
+        wrong = {*TOTALS.findall(path.read_text())} - right
+        assert not wrong, f"{path.name}: {wrong}"
