@@ -18,6 +18,7 @@ The map, from the wire inwards:
     administration.py, descriptions.py                 CreateTable, DescribeTable, ...
     database.py     tables by name                     consumed.py     ConsumedCapacity
     tables.py       one table: prepare, price, apply   throughput.py   token buckets (pure)
+    capacity.py     sizes, units and limits, of its own
     schema.py       keys and indexes                   values.py       attribute values, checked and normalised
     store.py        items by key and in scan order     segments.py     the hash space
     paths.py        document paths

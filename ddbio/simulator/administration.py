@@ -13,7 +13,6 @@ from ddbio.simulator.errors import ServiceError, invalid, invalid_value, unsuppo
 from ddbio.simulator.requests import decode, table_name
 from ddbio.simulator.schema import IndexSchema, KeyAttribute, KeySchema, TableSchema
 from ddbio.simulator.tables import Table, encode_json
-from ddbio.values.capacity import SecondaryIndex
 
 TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
 _KEY_ROLES = ("HASH", "RANGE")
@@ -205,14 +204,14 @@ def _index(definition: IndexDefinition, table_keys: KeySchema, types: dict[str, 
         raise invalid_value(f"Unknown ProjectionType: {projection.projection_type}")
     if not is_global and keys.names[0] != table_keys.names[0]:
         raise invalid_value("Index KeySchema does not have the same leading hash key as table KeySchema")
-    entries = SecondaryIndex(
+    return IndexSchema(
         definition.index_name,
-        keys.names,
+        keys,
         table_keys.names,
-        projection.projection_type,  # type: ignore[arg-type]  # checked above
+        is_global,
+        projection.projection_type,
         tuple(projection.non_key_attributes),
     )
-    return IndexSchema(definition.index_name, keys, entries, is_global)
 
 
 def _rates(

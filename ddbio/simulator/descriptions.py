@@ -45,9 +45,9 @@ def describe(database: Database, table: Table, now_s: float) -> dict[str, Any]:
 
 def _describe_index(database: Database, table: Table, index: IndexSchema, status: str) -> dict[str, Any]:
     store = table.entries[index.name]
-    projection: dict[str, Any] = {"ProjectionType": index.entries.projection}
-    if index.entries.included_names:
-        projection["NonKeyAttributes"] = list(index.entries.included_names)
+    projection: dict[str, Any] = {"ProjectionType": index.projection}
+    if index.included_names:
+        projection["NonKeyAttributes"] = list(index.included_names)
     description: dict[str, Any] = {
         "IndexName": index.name,
         "KeySchema": _key_schema(index.keys),

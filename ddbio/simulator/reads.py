@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ddbio.simulator.capacity import MAX_SEGMENTS, read_units
 from ddbio.simulator.consumed import Consumption
 from ddbio.simulator.database import Database
 from ddbio.simulator.errors import invalid, unsupported
@@ -18,9 +19,7 @@ from ddbio.simulator.segments import EVERYTHING, HashRange, hash_of, range_of
 from ddbio.simulator.store import Key
 from ddbio.simulator.tables import Table, decode_item, encode_json
 from ddbio.simulator.values import Item, check_item
-from ddbio.values.capacity import get_read_units, page_read_units
 
-_MAX_SEGMENTS = 1_000_000  # API reference, Scan
 _NO_LIMIT = 1 << 62
 
 
@@ -37,7 +36,7 @@ def scan(database: Database, body: bytes, now_s: float) -> bytes:
     if refusal is not None:
         raise database.throttled({table.schema.name: [refusal]})
     page = table.page(request.index_name, span, start, request.limit or _NO_LIMIT)
-    units = page_read_units(page.size_bytes, request.consistent_read)
+    units = read_units(page.size_bytes, request.consistent_read)
     table.throughput.charge_read(request.index_name, units, partition, now_s)
     rows = shape(page.rows)
     members = [b'"Count":%d,"ScannedCount":%d' % (len(rows), len(page.rows))]
@@ -64,7 +63,7 @@ def get_item(database: Database, body: bytes, now_s: float) -> bytes:
     if refusal is not None:
         raise database.throttled({table.schema.name: [refusal]})
     row = table.items.rows.get(key)
-    units = get_read_units(row.size_bytes if row else 0, request.consistent_read)
+    units = read_units(row.size_bytes if row else 0, request.consistent_read)
     table.throughput.charge_read("", units, partition, now_s)
     reply: dict[str, Any] = {}
     if row is not None:
@@ -99,8 +98,8 @@ def _check_segments(segment: int | None, total_segments: int | None) -> None:
             "The TotalSegments parameter is required but was not present in the request "
             "when Segment parameter is present"
         )
-    if not 1 <= total_segments <= _MAX_SEGMENTS:
-        bound = "greater than or equal to 1" if total_segments < 1 else f"less than or equal to {_MAX_SEGMENTS}"
+    if not 1 <= total_segments <= MAX_SEGMENTS:
+        bound = "greater than or equal to 1" if total_segments < 1 else f"less than or equal to {MAX_SEGMENTS}"
         raise _out_of_range("totalSegments", total_segments, bound)
     if segment < 0:
         raise _out_of_range("segment", segment, "greater than or equal to 0")

@@ -9,16 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from ddbio.simulator.capacity import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES, Attributes, value_bytes
 from ddbio.simulator.errors import invalid, invalid_value
 from ddbio.simulator.store import Key
 from ddbio.simulator.values import Item, Value
-from ddbio.values.capacity import (
-    MAX_PARTITION_KEY_BYTES,
-    MAX_SORT_KEY_BYTES,
-    Attributes,
-    SecondaryIndex,
-    value_size_bytes,
-)
 
 _MISMATCH = "The provided key element does not match the schema"
 _EMPTY_KEY = (
@@ -119,24 +113,38 @@ class KeySchema:
         for attribute, text, (max_bytes, message) in zip(self.attributes, key, _KEY_LIMITS, strict=False):
             if not text:
                 raise invalid(_EMPTY_KEY.format(kind=_KINDS[attribute.type], name=attribute.name))
-            if value_size_bytes({attribute.type: text}) > max_bytes:
+            if value_bytes({attribute.type: text}) > max_bytes:
                 raise invalid_value(message)
 
 
 @dataclass(frozen=True, slots=True)
 class IndexSchema:
-    """One secondary index. entries: what of an item it holds, and so what it costs."""
+    """One secondary index.
+
+    table_key_names: every entry has them. included_names: the other attributes of an INCLUDE projection.
+    """
 
     name: str
     keys: KeySchema
-    entries: SecondaryIndex
+    table_key_names: tuple[str, ...]
     is_global: bool
+    projection: str = "ALL"
+    included_names: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, name: str, specs: Sequence[str], table_keys: KeySchema) -> IndexSchema:
         """A global index of all attributes, its keys as in `KeySchema.parse`."""
         keys = KeySchema.parse(*specs)
-        return cls(name, keys, SecondaryIndex(name, keys.names, table_keys.names), is_global=True)
+        return cls(name, keys, table_keys.names, is_global=True)
+
+    def entry(self, item: Item | None) -> Item | None:
+        """The attributes of an item that the index holds; None if there is no item or the item has no key for it."""
+        if item is None or not item.keys() >= set(self.keys.names):
+            return None
+        if self.projection == "ALL":
+            return item
+        held = {*self.keys.names, *self.table_key_names, *self.included_names}
+        return {name: value for name, value in item.items() if name in held}
 
     def check(self, item: Item) -> None:
         """Raise ServiceError when the item has an index key attribute that the index cannot take."""

@@ -17,12 +17,12 @@ from typing import NamedTuple, cast
 
 import httptools
 
+from ddbio.simulator.capacity import MAX_REQUEST_BYTES
 from ddbio.simulator.control import CONTROL_OPERATIONS
 from ddbio.simulator.database import Database
 from ddbio.simulator.errors import ServiceError
 from ddbio.simulator.faults import NO_FAULT, Fault, FaultPlan
 from ddbio.simulator.operations import execute
-from ddbio.values.capacity import MAX_REQUEST_BYTES
 
 _SERVICE = "DynamoDB_20120810"
 _CONTROL = "DdbioSimulator"

@@ -12,20 +12,13 @@ from typing import Any
 
 import msgspec
 
+from ddbio.simulator.capacity import MAX_ITEM_BYTES, MAX_PAGE_BYTES, Attributes, entry_units, item_bytes, write_units
 from ddbio.simulator.errors import ServiceError, invalid
 from ddbio.simulator.schema import IndexSchema, TableSchema
 from ddbio.simulator.segments import HashRange, hash_of, range_number
 from ddbio.simulator.store import ItemStore, Key, Page, Row
 from ddbio.simulator.throughput import Refusal, TableThroughput
 from ddbio.simulator.values import Item, check_item
-from ddbio.values.capacity import (
-    MAX_ITEM_BYTES,
-    MAX_PAGE_BYTES,
-    Attributes,
-    entry_write_units,
-    item_size_bytes,
-    write_units,
-)
 
 encode_json = msgspec.json.encode
 decode_item = msgspec.json.Decoder(dict[str, dict[str, Any]]).decode
@@ -86,7 +79,7 @@ class Table:
 
     def prepare_put(self, item: Item, key: Key) -> Write:
         """A put of an item that `check_item` has seen; raises ServiceError when it is too big or fits no index."""
-        size_bytes = item_size_bytes(item)
+        size_bytes = item_bytes(item)
         if size_bytes > MAX_ITEM_BYTES:
             raise invalid("Item size has exceeded the maximum allowed size")
         if self.entries:
@@ -119,7 +112,7 @@ class Table:
     def _units(self, write: Write) -> int:
         """Of the table: for the larger of the item before and after."""
         old = self.items.rows.get(write.key)
-        return write_units(write.size_bytes if old is None else max(write.size_bytes, old.size_bytes))
+        return write_units(write.size_bytes, 0 if old is None else old.size_bytes)
 
     def load(self, write: Write) -> None:
         """Apply a write outside of the service: nothing is charged."""
@@ -164,15 +157,15 @@ class Table:
         if change.old is not None:
             store.delete(self.index_key(change.index, change.old))
         if change.new is not None:
-            row = Row(encode_json(change.new), item_size_bytes(change.new))
+            row = Row(encode_json(change.new), item_bytes(change.new))
             store.put(self.index_key(change.index, change.new), row)
 
     def _entry_changes(self, write: Write) -> Sequence[EntryChange]:
         old_item = self.get(write.key)
         changes = []
         for index in self.schema.indexes:
-            old, new = index.entries.entry(old_item), index.entries.entry(write.item)
-            changes.append(EntryChange(index, old, new, entry_write_units(old, new, index.entries)))
+            old, new = index.entry(old_item), index.entry(write.item)
+            changes.append(EntryChange(index, old, new, entry_units(old, new, index.keys.names)))
         return changes
 
 

@@ -25,7 +25,7 @@ from typing import Literal
 
 import msgspec
 
-from ddbio.values.capacity import PARTITION_READ_UNITS_PER_S, PARTITION_WRITE_UNITS_PER_S
+from ddbio.simulator.capacity import PARTITION_READ_UNITS_PER_S, PARTITION_WRITE_UNITS_PER_S
 
 Access = Literal["read", "write"]
 Limit = Literal["provisioned", "on-demand", "key-range"]

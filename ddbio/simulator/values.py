@@ -16,8 +16,8 @@ from collections.abc import Callable
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from ddbio.simulator.capacity import MAX_NESTING_LEVELS
 from ddbio.simulator.errors import ServiceError, invalid, invalid_value
-from ddbio.values.capacity import MAX_NESTING_LEVELS
 
 if TYPE_CHECKING:
     Value = dict[str, Any]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ddbio.simulator.capacity import MAX_BATCH_WRITES
 from ddbio.simulator.consumed import Consumption
 from ddbio.simulator.database import Database
 from ddbio.simulator.errors import ServiceError, invalid, unsupported
@@ -24,7 +25,6 @@ from ddbio.simulator.requests import (
 from ddbio.simulator.tables import Cost, Table, Write, encode_json
 from ddbio.simulator.throughput import Refusal
 from ddbio.simulator.values import Item, check_item
-from ddbio.values.capacity import MAX_BATCH_WRITES
 
 
 def batch_write_item(database: Database, body: bytes, now_s: float) -> bytes:

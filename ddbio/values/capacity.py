@@ -33,9 +33,6 @@ MAX_BATCH_WRITES = 25  # API reference, BatchWriteItem: put and delete requests 
 MAX_REQUEST_BYTES = 16 * 1024 * 1024  # API reference, BatchWriteItem: one request as sent
 MAX_PARTITION_KEY_BYTES = 2048  # service quotas: partition key value
 MAX_SORT_KEY_BYTES = 1024  # service quotas: sort key value
-MAX_NESTING_LEVELS = 32  # service quotas; a value 32 levels deep is accepted, one 33 levels deep is not
-PARTITION_WRITE_UNITS_PER_S = 1000  # developer guide, "Partitions and data distribution"
-PARTITION_READ_UNITS_PER_S = 3000  # the same
 
 _CONTAINER_BYTES = 3  # a list or map costs this, and one byte an element
 _ELEMENT_BYTES = 1
@@ -78,11 +75,6 @@ def page_read_units(total_bytes: int, consistent: bool = False) -> float:
     return float(blocks) if consistent else blocks / 2
 
 
-def get_read_units(size_bytes: int, consistent: bool = False) -> float:
-    """Read units of reading one item by its key; 0 bytes for an item that does not exist costs the minimum."""
-    return page_read_units(size_bytes, consistent)
-
-
 @dataclass(frozen=True, slots=True)
 class SecondaryIndex:
     """What the cost of a secondary index depends on.
@@ -106,28 +98,6 @@ class SecondaryIndex:
             return item
         wanted = {*self.key_names, *self.table_key_names, *self.included_names}
         return {name: value for name, value in item.items() if name in wanted}
-
-
-def index_write_units(old_item: Attributes | None, new_item: Attributes | None, index: SecondaryIndex) -> int:
-    """Write units that changing `old_item` into `new_item` costs in one secondary index (None: no such item).
-
-    A new or removed entry costs its size, a changed index key a removal and a new entry, a changed projected
-    attribute the larger of both entries, and what the index does not see costs nothing. A global index charges
-    its own capacity, a local one its table's. Source: developer guide, "Provisioned throughput considerations
-    for global secondary indexes".
-    """
-    return entry_write_units(index.entry(old_item), index.entry(new_item), index)
-
-
-def entry_write_units(old: Attributes | None, new: Attributes | None, index: SecondaryIndex) -> int:
-    """`index_write_units` for who already has the two index entries."""
-    if old is None or new is None:
-        return sum(write_units(item_size_bytes(entry)) for entry in (old, new) if entry is not None)
-    if any(old[name] != new[name] for name in index.key_names):
-        return write_units(item_size_bytes(old)) + write_units(item_size_bytes(new))
-    if old == new:
-        return 0
-    return write_units(max(item_size_bytes(old), item_size_bytes(new)))
 
 
 def number_size_bytes(number: str) -> int:

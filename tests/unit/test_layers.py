@@ -85,6 +85,8 @@ def test_imports_point_down() -> None:
 def test_the_simulator_and_the_product_do_not_know_each_other() -> None:
     users = {_package(module) for module, imported in _arrows() if _package(imported) == "simulator"}
     assert users == {"simulator", "demo"}
+    used = {_package(imported) for module, imported in _arrows() if _package(module) == "simulator"}
+    assert used == {"simulator"}
 
 
 def test_the_drawing_shows_the_layers() -> None:
