@@ -7,6 +7,7 @@ DescribeTable by its client. What the workers need of it leaves as plain data, a
 from __future__ import annotations
 
 import base64
+import difflib
 import os
 import platform
 import re
@@ -42,6 +43,10 @@ _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
 
 class _NoSuchTableError(UsageError):
     pass
+
+
+class _UnreachableError(TransferError):
+    """No connection to the endpoint could be opened."""
 
 
 class LaneContext(Protocol):
@@ -223,11 +228,33 @@ class Session:
 
     def _describe(self, table: str) -> TableInfo:
         check_table_name(table)
-        with _translated(f'table "{table}" in {self.region}'):
+        with self._region_checked(), _translated(f'table "{table}" in {self.region}'):
             info = TableInfo.of(self._client.describe_table(TableName=table)["Table"], table)
         if self._watch.last is not None:
             self._reached[table] = self._watch.last
         return info
+
+    @contextmanager
+    def _region_checked(self) -> Iterator[None]:
+        """Where nothing answers, a region that botocore does not know is the likely reason: raise UsageError then.
+
+        A region that it does not know may be a new one, so it is looked at only afterwards.
+        """
+        try:
+            yield
+        except _UnreachableError:
+            regions = {
+                region
+                for partition in self._core.get_available_partitions()
+                for region in self._core.get_available_regions("dynamodb", partition_name=partition)
+            }
+            if self._settings.endpoint_url or self.region in regions:
+                raise
+            near = difflib.get_close_matches(self.region, sorted(regions), n=1)
+            hint = f"did you mean {near[0]}?" if near else "check --region"
+            raise UsageError(
+                f'there is no region "{self.region}": {self.endpoint_url} cannot be reached', hint
+            ) from None
 
     def _check_endpoint(self) -> None:
         """Raises UsageError for an endpoint, a proxy or a CA bundle that the data plane cannot use."""
@@ -291,7 +318,7 @@ def _translated(what: str) -> Iterator[None]:
     except (botocore.InvalidConfigError, botocore.EndpointProviderError, botocore.EndpointVariantError) as exc:
         raise UsageError(f"{what}: {exc}", "check the AWS_ variables of the environment and the profile") from None
     except botocore.EndpointConnectionError as exc:
-        raise TransferError(f"{what}: {exc}", "check --region, --endpoint-url and the network") from None
+        raise _UnreachableError(f"{what}: {exc}", "check --region, --endpoint-url and the network") from None
     except ValueError as exc:  # also botocore's InvalidRegionError: no request was made of such settings
         raise UsageError(
             f"{what}: {hide(str(exc))}", "check --region, and --endpoint-url: http(s)://host[:port]"

@@ -97,9 +97,18 @@ def foreign_kind(beginning: bytes) -> tuple[str, str] | None:
     return None
 
 
+_ZIPS_BY_NAME = {  # an archive whose first entry says nothing, or that was cut off before it
+    (".xlsx", ".xlsm", ".xlsb"): ("an Excel workbook", _SHEET),
+    (".ods",): ("an OpenDocument file", _SHEET),
+}
+
+
 def check_not_foreign(beginning: bytes, uri: str) -> None:
     """Raise UsageError for a file that is none of our formats. beginning: see `foreign_kind`."""
     found = foreign_kind(beginning)
+    if found is not None and beginning.startswith(_ZIP):
+        lower = uri.lower()
+        found = next((kind for suffixes, kind in _ZIPS_BY_NAME.items() if lower.endswith(suffixes)), found)
     if found is not None:
         name, advice = found
         raise UsageError(f'"{uri}" is {name}', advice.replace("FILE", uri))

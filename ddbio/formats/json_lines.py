@@ -76,7 +76,7 @@ def _said(exc: Exception, record: bytes) -> str:
         record.decode()
     except UnicodeDecodeError as error:
         return f"byte 0x{record[error.start]:02x} at offset {error.start} is not UTF-8"
-    return str(exc)
+    return str(exc).removeprefix("JSON is malformed: ")
 
 
 _KINDS: dict[type, str] = {

@@ -47,6 +47,8 @@ def choose_rejects_place(
     """
     stem = stem_of(next(iter(sources)))
     if asked is not None and asked.lower().startswith("s3://"):
+        if not asked[len("s3://") :].strip("/"):
+            raise UsageError(f'--rejects "{asked}" names no bucket', "give s3://bucket/key, or s3://bucket/prefix/")
         uri = f"{asked}{stem}{REJECTS_SUFFIX}" if asked.endswith("/") else asked
         return RejectsPlace(next(free_paths(stem)), ours=True, uri=_check_object(uri, files, storages, protected))
     path = next(free_paths(stem)) if asked is None else Path(asked)

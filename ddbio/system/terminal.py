@@ -32,6 +32,8 @@ class StandardError:
             sys.stderr.write(text)
         except OSError as error:
             self._lost(error)
+        except ValueError:  # closed by code of the user
+            self._lost(OSError(_CLOSED))
         return len(text)
 
     def flush(self) -> None:
@@ -40,9 +42,11 @@ class StandardError:
                 sys.stderr.flush()
         except OSError as error:
             self._lost(error)
+        except ValueError:
+            self._lost(OSError(_CLOSED))
 
     def isatty(self) -> bool:
-        return sys.stderr is not None and sys.stderr.isatty()
+        return sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty()
 
     def fileno(self) -> int:
         return sys.stderr.fileno()
@@ -76,6 +80,8 @@ def write_out(text: str) -> None:
         raise
     except OSError as error:
         raise TransferError(f"cannot write to standard output: {error.strerror}") from None
+    except ValueError:  # the stream is closed: the module of a --transform may do that to its own process
+        raise TransferError(f"cannot write to standard output: {_CLOSED}") from None
 
 
 def exit_code(code: int) -> int:

@@ -49,6 +49,8 @@ def checked_function(text: str) -> Callable[[Any], Any]:
 def load_function(text: str) -> Callable[[Any], Any]:
     """The function. Raises UsageError with what is wrong with its module, and the line."""
     path, _, name = text.rpartition(":")
+    if path.endswith(".py") and not Path(path).exists():
+        raise UsageError(f'--transform: there is no file "{path}"', HOW)
     try:
         module = _load_file(Path(path)) if path.endswith(".py") else _load_module(path)
         function = getattr(module, name, None)

@@ -34,6 +34,7 @@ _EXPONENT_RANGE = range(-130, 126)  # of the most significant digit: 1E-130 to 9
 _OUT_OF_RANGE = "is out of DynamoDB's range (1E-130 to 9.99...E+125)"
 # What the service takes; Python's Decimal takes more: 1_000, Infinity, spaces, the digits of all scripts.
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_WITH_COMMAS = re.compile(r"[-+]?[0-9.]{0,30},[0-9.,]{1,30}", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(?:s?nan[0-9]*|inf(?:inity)?)", re.IGNORECASE)
 
 
@@ -91,7 +92,8 @@ def check_number(text: str) -> str:
     if match is None:
         if _NOT_FINITE.fullmatch(text):
             raise not_finite(text)
-        raise RecordError("bad-number", f"{_short(text)!r} is not a number")
+        hint = "; numbers have a decimal point, and no commas" if _WITH_COMMAS.fullmatch(text) else ""
+        raise RecordError("bad-number", f"{_short(text)!r} is not a number{hint}")
     if len(text) <= MAX_SIGNIFICANT_DIGITS and match[1] is None:
         return text  # at most 38 digits and far inside the range
     try:

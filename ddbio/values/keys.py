@@ -97,10 +97,17 @@ def _check_index_keys(attributes: AttributeMap, table: TableInfo) -> None:
             _checked(attributes, attribute, "index key")
 
 
+def _like(name: str, attributes: AttributeMap) -> str:
+    """The attribute that probably is the key: its name differs only in case, or in blanks around it."""
+    wanted = name.strip().casefold()
+    found = next((each for each in attributes if each.strip().casefold() == wanted), None)
+    return "" if found is None else f"; {found!r} is there: --rename '{found}={name}' makes it the key"
+
+
 def _checked(attributes: AttributeMap, part: KeyAttribute, role: str) -> str:
     value = attributes.get(part.name)
     if value is None:
-        raise RecordError("missing-key", f"the {role} {part.name!r} is missing")
+        raise RecordError("missing-key", f"the {role} {part.name!r} is missing{_like(part.name, attributes)}")
     text = value.get(part.type)
     if text is None:
         letter = next(iter(value), "")

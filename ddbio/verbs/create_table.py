@@ -88,13 +88,25 @@ def check_options(options: ImportOptions) -> None:
         raise UsageError("--key tells no indexes", "leave out --key to make the table as the manifest has it")
     if options.create_table and options.mode == "delete":
         raise UsageError("there is nothing to delete in a table that is made first", "leave out --create-table")
-    if options.more_tables and (options.create_table or options.mode != "put" or not options.transform):
-        raise UsageError(
-            "several tables need a --transform that says which item is for which, and take nothing but puts",
-            "name one table with -t, or leave out --create-table, --mode and sources with deletes",
-        )
+    if options.more_tables:
+        _check_several_tables(options)
     if options.create_table and options.table.startswith("arn:"):
         raise UsageError("a table is made by name, not by ARN", "give its name and --region")
+
+
+def _check_several_tables(options: ImportOptions) -> None:
+    if not options.transform:
+        raise UsageError(
+            "several tables need a --transform whose function says which item is for which",
+            "name one table with -t, or add --transform FILE.py:FUNCTION that returns (table, item)",
+        )
+    if options.create_table:
+        raise UsageError("only a single table can be made", "leave out --create-table, or name one table with -t")
+    if options.mode != "put":
+        raise UsageError(
+            "several tables take nothing but puts",
+            "name one table with -t, or leave out --mode and sources with deletes",
+        )
 
 
 # --------------------------------------------------------------------------- what it should be like

@@ -53,6 +53,8 @@ from ddbio.values.table import TableInfo
 from ddbio.verbs.columns import announcement, check_columns, choose_format
 from ddbio.verbs.discover_columns import survey
 
+_EXPRESSION_HINT = """write it as DynamoDB does: --filter 'total > :min' --values '{":min": 5}'"""
+
 
 @dataclass(frozen=True, slots=True)
 class ExportResult(Result):
@@ -145,7 +147,7 @@ def _describe(session: Session, options: ExportOptions) -> tuple[TableInfo, Subs
         try:
             session.try_scan(options.table, subset.members)
         except UsageError as error:
-            raise UsageError(placeholders.spoken(error.message), error.hint) from None
+            raise UsageError(placeholders.spoken(error.message), error.hint or _EXPRESSION_HINT) from None
     return table.through(options.index) if options.index is not None else table, subset
 
 

@@ -345,7 +345,7 @@ def test_a_transform_that_cannot_be_loaded(run_import: Run, simulator: Simulator
     (tmp_path / "slip.py").write_text("def f(item)\n    return item\n")
     command = ("-t", "Orders", "-s", "in.json", "--transform")
     run_import(*command, "slip.py:f").assert_one_line_error(2, "SyntaxError", "line 1")
-    run_import(*command, "missing.py:f").assert_one_line_error(2, "missing.py", "FileNotFoundError")
+    run_import(*command, "missing.py:f").assert_one_line_error(2, "there is no file", "missing.py")
     assert simulator.requests() == {}
 
 
@@ -391,6 +391,8 @@ def test_one_source_into_three_tables_with_keys_of_their_own(
 def test_several_tables_need_to_be_told_apart(run_import: Run, simulator: Simulator, orders: list[Item]) -> None:
     simulator.create_table("Orders", "id:S")
     command = ("-t", "Orders", "-t", "Copies", "-s", "orders.json")
-    run_import(*command).assert_one_line_error(2, "several tables need a --transform")
+    run_import(*command).assert_one_line_error(2, "several tables need a --transform", "FILE.py:FUNCTION")
+    run_import(*command, "--transform", "json:loads", "--create-table").assert_one_line_error(2, "a single table")
+    run_import(*command, "--transform", "json:loads", "--mode", "insert").assert_one_line_error(2, "but puts")
     run_import(*command, "--transform", "json:loads").assert_one_line_error(2, "Copies", "does not exist")
     assert "BatchWriteItem" not in simulator.requests()

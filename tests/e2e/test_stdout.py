@@ -14,7 +14,7 @@ import zstandard
 
 from ddbio.simulator import FaultPlan, Simulator
 from tests.e2e.conftest import EXPORT, Commands, Run, Start
-from tests.e2e.items import READERS, Item, contents, plain_items, rich_items
+from tests.e2e.items import READERS, Item, contents, plain_items, rich_items, write_items
 
 KIB = 1024
 
@@ -117,3 +117,18 @@ def test_a_second_interrupt_ends_it_while_nobody_reads(commands: Commands, simul
         done = command.wait(10)
         pipe.close()
     done.assert_error(130, "what was written is not kept")
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_transform_that_closes_a_stream_is_no_internal_error(
+    run_import: Run, simulator: Simulator, tmp_path: Path, stream: str
+) -> None:
+    """Its module is loaded in the command's own process, too."""
+    simulator.create_table("Orders", "id:S")
+    write_items(tmp_path / "in.json", plain_items(5))
+    (tmp_path / "closing.py").write_text(f"import sys\nsys.{stream}.close()\ndef f(item):\n    return item\n")
+    done = run_import("-t", "Orders", "-s", "in.json", "--transform", "closing.py:f", "-p", 1)
+    assert done.code == 3
+    assert simulator.table("Orders").item_count() == 5
+    if stream == "stdout":
+        assert "cannot write to standard output: it is closed" in done.err

@@ -118,3 +118,11 @@ def test_data_is_never_taken_for_anything_else(beginning: str, text: str) -> Non
 
 def test_every_signature_is_short_enough_to_be_seen(tmp_path: Path) -> None:
     assert all(foreign_kind(content[:512]) for content, _, _ in FILES.values())
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.XLSX", "an Excel workbook"), ("a.ods", "an OpenDocument file")])
+def test_a_sheet_that_was_cut_off_is_known_by_its_name(name: str, kind: str) -> None:
+    with pytest.raises(UsageError, match=f"is {kind}"):
+        check_not_foreign(b"PK\x03\x04", name)
+    with pytest.raises(UsageError, match="is a zip archive"):
+        check_not_foreign(b"PK\x03\x04", "a.zip")

@@ -67,6 +67,8 @@ def test_numbers_the_service_stores_are_kept_as_they_are_written(text: str) -> N
     [
         ("", "'' is not a number"),
         (".", "is not a number"),
+        ("1,5", "'1,5' is not a number; numbers have a decimal point, and no commas"),
+        ("1,234.50", "have a decimal point, and no commas"),
         ("-", "is not a number"),
         ("E5", "is not a number"),
         ("1e", "is not a number"),

@@ -163,3 +163,12 @@ def test_index_keys_that_would_lose_a_batch_are_refused(attribute: dict[str, Any
 def test_the_table_key_is_checked_as_well_where_there_are_indexes() -> None:
     with pytest.raises(RecordError, match="the key 'id' is missing"):
         INDEXED({"city": {"S": "Rome"}})
+
+
+@pytest.mark.parametrize("name", ["ID", "Id", " id"])
+def test_a_missing_key_names_the_attribute_that_is_probably_meant(name: str) -> None:
+    with pytest.raises(RecordError) as error:
+        STRING_KEY({"x": {"S": "1"}, name: {"S": "a"}})
+    assert error.value.message == f"the key 'id' is missing; {name!r} is there: --rename '{name}=id' makes it the key"
+    with pytest.raises(RecordError, match=r"the key 'id' is missing$"):
+        STRING_KEY({"idx": {"S": "1"}})

@@ -130,6 +130,9 @@ def test_an_object_is_asked_for(asked: str, uri: str, folder: str, tmp_path: Pat
 
 
 def test_objects_that_will_not_do() -> None:
+    for asked in ("s3://", "s3:///"):
+        with pytest.raises(UsageError, match=f'--rejects "{asked}" names no bucket'):
+            chosen(asked, storages=Bucket())
     with pytest.raises(UsageError, match="is a bucket"):
         chosen("s3://bucket", storages=Bucket())
     with pytest.raises(UsageError, match="is one of the sources"):

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, EndpointConnectionError
 from botocore.httpsession import get_cert_path
 from botocore.loaders import Loader
 from botocore.session import get_session
@@ -353,3 +353,26 @@ def test_config_of_botocore_is_ours() -> None:
     assert Config().account_id_endpoint_mode is None
     client = session_of(region="eu-west-1")._client
     assert client.meta.config.account_id_endpoint_mode == "preferred"
+
+
+@pytest.mark.parametrize(
+    ("region", "error", "says"),
+    [
+        ("us-eats-1", UsageError, 'there is no region "us-eats-1"'),
+        ("us-east", UsageError, "did you mean us-east-"),
+        ("us-east-1", TransferError, "check --region, --endpoint-url and the network"),
+        ("cn-north-1", TransferError, "check --region"),
+    ],
+)
+def test_a_region_that_nobody_knows_is_named_if_nothing_answers(
+    region: str, error: type[Exception], says: str
+) -> None:
+    session = Session(AwsSettings(region=region), (TABLE,))
+
+    def refuse(**_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url=session.endpoint_url)
+
+    session._client.meta.events.register_first("before-send.dynamodb", refuse)
+    with pytest.raises(error) as refused:
+        session.describe("Orders")
+    assert says in str(refused.value)

@@ -138,7 +138,7 @@ def test_simple_changes(asked: dict[str, Any], expected: AttributeMap) -> None:
         ({"assign": ("=5",)}, "--set '=5' is not NAME=VALUE; write it like --set imported=true"),
         ({"assign": ("v=1e999",)}, "--set: 1e999"),
         ({"transform": "shape.py"}, "names no function"),
-        ({"transform": "/nonexistent/shape.py:f"}, "cannot be loaded: FileNotFoundError"),
+        ({"transform": "/nonexistent/shape.py:f"}, "there is no file"),
         ({"transform": "no_such_module:f"}, "cannot be loaded: ModuleNotFoundError"),
         ({"transform": "json:no_such_function"}, "json has no function 'no_such_function'"),
         ({"transform": "math:pi"}, "math has no function 'pi'"),
