@@ -21,7 +21,7 @@ FULLER = {
     "e2e": {
         *("test_aws", "test_chaos", "test_credentials", "test_csv_export", "test_endings", "test_export_caps"),
         *("test_json_documents", "test_machine_faults", "test_own_exports", "test_parquet", "test_policies"),
-        *("test_rejects", "test_report", "test_s3", "test_secrets", "test_sources", "test_stdout"),
+        *("test_rejects", "test_report", "test_s3", "test_secrets", "test_sources", "test_state_fuzz", "test_stdout"),
     },
 }
 
