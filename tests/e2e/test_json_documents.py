@@ -5,14 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ddbio.simulator import Simulator
-from tests.e2e.conftest import IMPORT, Commands, Run, assert_holds
+from tests.e2e.conftest import IMPORT, Commands, Run, Running, Start, assert_holds
 from tests.e2e.items import Item, plain_items
 
 
@@ -155,3 +157,54 @@ def test_empty_sources(commands: Commands, run_import: Run, run_export: Run, sim
     done = run_import("-t", "FromFolder", "-s", "out", "--create-table")
     assert (done.code, done.out.splitlines()[0]) == (0, "0 read, 0 written, 0 rejected"), done.err
     assert simulator.table("FromFolder").items() == []
+
+
+MEGABYTE = 1_000_000
+
+
+def write_array(path: Path, size_bytes: int) -> int:
+    """One JSON array on one line, of items of 4 KB with 1,000 different keys. Returns how many items it has."""
+    filler = "x" * 4000
+    count = size_bytes // 4040
+    with path.open("w") as file:
+        for number in range(count):
+            file.write(f'{"," if number else "["}{{"id":"item-{number % 1000:06d}","filler":"{filler}"}}')
+        file.write("]")
+    return count
+
+
+def peak_megabytes(command: Running) -> dict[str, float]:
+    """The largest resident memory so far of the command's parent, and of all its workers, while it still runs."""
+    peaks = {}
+    for pid in (command.pid, *command.workers()):
+        found = re.search(r"^VmHWM:\s+(\d+) kB", _status(pid), re.MULTILINE)
+        role = "parent" if pid == command.pid else "worker"
+        peaks[role] = max(peaks.get(role, 0.0), int(found[1]) * 1024 / MEGABYTE if found else 0.0)
+    return peaks
+
+
+def _status(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return ""
+
+
+def test_memory_does_not_grow_with_an_array_on_one_line(
+    start_import: Start, table: Simulator, tmp_path: Path
+) -> None:
+    peaks: dict[int, dict[str, float]] = {}
+    for size_bytes in (30 * MEGABYTE, 300 * MEGABYTE):
+        count = write_array(tmp_path / "array.json", size_bytes)
+        highest = {"parent": 0.0, "worker": 0.0}
+        with start_import("-t", "Orders", "-s", "array.json", "-p", 1) as command:
+            while command.process.poll() is None:
+                for role, megabytes in peak_megabytes(command).items():
+                    highest[role] = max(highest[role], megabytes)
+                time.sleep(0.02)
+            done = command.wait()
+        assert (done.code, done.counts["read"]) == (0, count), done.err
+        peaks[size_bytes] = highest
+    small, large = peaks.values()
+    # Ten times the file; what a short run has not filled yet, such as the pieces between threads, is within this.
+    assert large["parent"] < small["parent"] + 40 and large["worker"] < small["worker"] + 40, peaks
