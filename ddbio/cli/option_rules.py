@@ -7,8 +7,15 @@ the parsers, so that a new option has to be classified here.
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ddbio.formats import all_declarations, declaration_of
+from ddbio.options import AUTO
+
+if TYPE_CHECKING:
+    from ddbio.formats.declaration import Declaration
 
 _S3 = "s3://"
 _LEAVE_OUT = "leave it out"
@@ -24,7 +31,29 @@ class Rule:
     hint: str = _LEAVE_OUT
 
 
-Rules = Mapping[str, Rule | None]
+@dataclass(frozen=True, slots=True)
+class FormatRule:
+    """An option that not every format has. has_it: what a format says of it."""
+
+    has_it: Callable[[Declaration], bool]
+
+    def holds(self, given: Namespace) -> bool:
+        return given.format == AUTO or self.has_it(declaration_of(given.format))
+
+    @property
+    def only(self) -> str:
+        *labels, last = (each.label for each in self._formats())
+        return f"to {' and '.join([', '.join(labels), last] if labels else [last])}"
+
+    @property
+    def hint(self) -> str:
+        return f"add --format {next(self._formats()).name}, or leave it out"
+
+    def _formats(self) -> Iterator[Declaration]:
+        return filter(self.has_it, all_declarations())
+
+
+Rules = Mapping[str, Rule | FormatRule | None]
 
 
 def _needs(option: str) -> Rule:
@@ -33,14 +62,22 @@ def _needs(option: str) -> Rule:
     return Rule(lambda given: bool(getattr(given, dest)), f"with {option}", f"add {option}, or leave it out")
 
 
-def _of_format(*formats: str, what: str) -> Rule:
-    hint = f"add --format {formats[-1]}, or leave it out"
-    return Rule(lambda given: given.format in formats, f"to {what}", hint)
+def _of_import(option: str) -> FormatRule:
+    return FormatRule(lambda format: option in format.import_options)
+
+
+def _of_export(option: str) -> FormatRule:
+    return FormatRule(lambda format: option in format.export_options)
 
 
 _TO_FILES = Rule(lambda given: given.destination != "-", "to an export into files, not to standard output")
-_NOT_PARQUET = Rule(lambda given: given.format != "parquet", "to formats that are not compressed inside")
-_CSV_SOURCE = _of_format("auto", "csv", what="CSV")
+_NOT_COMPRESSED_INSIDE = Rule(
+    lambda given: not declaration_of(given.format).compressed_inside, "to formats that are not compressed inside"
+)
+_CSV_SOURCE = (
+    *("--columns", "--delimiter", "--csv-types", "--infer-types", "--empty"),
+    *("--csv-null", "--csv-escape", "--keep-blanks"),
+)
 _EXPORT_TO_S3 = Rule(
     lambda given: given.destination.startswith(_S3), "to an export to S3", "name an s3:// destination"
 )
@@ -77,8 +114,7 @@ IMPORT: Rules = {
     "--verify-checksums": Rule(lambda given: not given.no_verify, "without --no-verify", "leave out one of them"),
     "--key": _CREATE,
     "--with-indexes": _CREATE,
-    **dict.fromkeys(("--columns", "--delimiter", "--csv-types", "--infer-types", "--empty"), _CSV_SOURCE),
-    **dict.fromkeys(("--csv-null", "--csv-escape", "--keep-blanks"), _CSV_SOURCE),
+    **{option: _of_import(option) for option in _CSV_SOURCE},
     **dict.fromkeys(_S3_OBJECTS, _REJECTS_TO_S3),
     **dict.fromkeys(("--s3-endpoint-url", *_S3_CALLS), _IMPORT_USES_S3),
 }
@@ -89,9 +125,8 @@ EXPORT: Rules = {
     **dict.fromkeys(("--attributes", "--filter", "--index", "--limit", "--sample")),
     "--size": _TO_FILES,
     "--if-exists": _TO_FILES,
-    "--compress": _NOT_PARQUET,
-    "--columns": _of_format("parquet", "csv", what="CSV and Parquet"),
-    "--numbers": _of_format("parquet", what="Parquet"),
+    "--compress": _NOT_COMPRESSED_INSIDE,
+    **{option: _of_export(option) for option in ("--columns", "--numbers")},
     "--values": _needs("--filter"),
     "--names": _PLACEHOLDERS,
     "--seed": _needs("--sample"),

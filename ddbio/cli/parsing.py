@@ -10,10 +10,10 @@ import argparse
 import difflib
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from ddbio.cli.option_rules import Rule
+from ddbio.cli.option_rules import Rules
 from ddbio.errors import UsageError
 from ddbio.system.terminal import write_out
 from ddbio.version import __version__
@@ -28,7 +28,7 @@ class Parser(argparse.ArgumentParser):
     surplus_hint: what to do about a word that belongs to no option.
     """
 
-    def __init__(self, *, rules: Mapping[str, Rule | None], surplus_hint: str, **settings: Any) -> None:
+    def __init__(self, *, rules: Rules, surplus_hint: str, **settings: Any) -> None:
         self.rules = rules
         self.surplus_hint = surplus_hint
         super().__init__(

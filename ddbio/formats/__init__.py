@@ -1,22 +1,43 @@
-"""What a record looks like: one small protocol, one module a format.
+"""What a record looks like: one small protocol, one module or package a format, and the registry of them.
 
 A format turns the bytes of one record into an attribute map (import) and the items of one Scan page into bytes
 (export), and it knows where one record ends and the next begins. It knows nothing of files, units, tables or the
-network. What a job was told of a format (columns, types, a delimiter) stands in a `FormatSpec`, which is plain data
-and travels with the units; `get_format` makes the format of it. Adding a format is one module and one line in
+network. What a job was told of a format (columns, types, a delimiter) is in a `FormatSpec`, which is plain data
+and travels with the units; `get_format` makes the format of it. Adding a format is one package and one line in
 `FORMATS`; what `Tabular` and `alike` ask for may come later, as it only makes it faster.
+
+declaration           what a format says of itself: names of files, detection, columns, options
+json_declaration      the same of json and dynamodb-json
+json_lines            json: one plain object a line
+json_rows             json records of one shape, decoded together
+json_pages            json pages of one shape, rendered together
+dynamodb_json         dynamodb-json: typed values
+documents             JSON that is not one object a line
+csv                   rows of text
+parquet               columns, through pyarrow
+rejected              records in a rejects file
+rejected_declaration  how a rejects file is detected
+incremental           lines of incremental exports by DynamoDB
+write_requests        requests to BatchWriteItem
+framing               where records end, if every record is one line
+compression           gzip and zstd of files that are written
+encoding              texts that are not UTF-8
+foreign               files that are of no format
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
 from ddbio.errors import UsageError
 from ddbio.messages.format_spec import FormatSpec
+from ddbio.options import AUTO
 
 if TYPE_CHECKING:  # the commands' --help asks this module for the names, and should not wait for decoders
+    from ddbio.formats.declaration import Declaration
     from ddbio.values.items import AttributeMap
     from ddbio.values.row_schema import Alike, Values
 
@@ -29,7 +50,6 @@ class Format(Protocol):
     """
 
     suffix: str  # of the files an export writes, with the dot
-    source_suffixes: tuple[str, ...]  # of the files an import picks up in a folder
     page_items: Any  # the type to which msgspec decodes the `Items` of a Scan page for `render`
     alike: Alike | None  # the same for the items of one table, learned; None where that would be no faster
     line_end: bytes  # the byte that ends a record
@@ -82,31 +102,58 @@ class Encoder(Protocol):
     def finish(self) -> bytes: ...
 
 
-FORMATS = {
-    "json": "ddbio.formats.json_lines:JsonLines",
-    "dynamodb-json": "ddbio.formats.dynamodb_json:DynamoDBJson",
-    "csv": "ddbio.formats.csv:Csv",
-    "parquet": "ddbio.formats.parquet:Parquet",
+FORMATS = {  # the declaration of each; the order in which they are asked for a file whose name does not say
+    "json": "ddbio.formats.json_declaration:PLAIN",
+    "dynamodb-json": "ddbio.formats.json_declaration:TYPED",
+    "csv": "ddbio.formats.csv.declaration:CSV",
+    "parquet": "ddbio.formats.parquet.declaration:PARQUET",
 }
-_NOT_TO_ASK_FOR = {  # what a source is tells them
-    "rejected": "ddbio.formats.rejected:RejectedRecords",
+REJECTED = "rejected"
+_NOT_TO_ASK_FOR = {  # what a source is decides
+    REJECTED: "ddbio.formats.rejected_declaration:REJECTED",
     "incremental": "ddbio.formats.incremental:IncrementalExport",
     "write-requests": "ddbio.formats.write_requests:WriteRequests",
 }
 
 
-def of_rejects(spec: FormatSpec) -> FormatSpec:
-    """The format of a rejects file of records of that format."""
-    return FormatSpec("rejected", spec)
+def declaration_of(name: str) -> Declaration:
+    """What the format of that name says of itself. Raises UsageError for a name that is not in `FORMATS`."""
+    if name not in FORMATS and name != REJECTED:
+        raise UsageError(f"there is no format {name!r}", f"choose one of {', '.join(FORMATS)}")
+    return _registered(name)  # type: ignore[no-any-return]
+
+
+def all_declarations() -> Iterator[Declaration]:
+    """Those of all formats, in the order of `FORMATS`."""
+    return map(declaration_of, FORMATS)
+
+
+def data_suffixes(format: str = AUTO) -> tuple[str, ...]:
+    """Of the files that an import takes from a folder. format: the one that was asked for."""
+    if format == AUTO:
+        return tuple(suffix for each in all_declarations() for suffix in each.suffixes)
+    return declaration_of(format).folder_suffixes
 
 
 def get_format(spec: FormatSpec | str) -> Format:
     """The format of that name. Raises UsageError for a name that is not in `FORMATS`."""
     if isinstance(spec, str):
         spec = FormatSpec(spec)
-    place = FORMATS.get(spec.name) or _NOT_TO_ASK_FOR.get(spec.name)
+    found = _registered(spec.name)
+    if isinstance(found, type):
+        return found()  # type: ignore[no-any-return]
+    return declaration_of(spec.name).open(spec.settings)
+
+
+def record_format(spec: FormatSpec) -> FormatSpec:
+    """The format of the records; of a rejects file, that of those that are in its lines."""
+    return spec.settings if isinstance(spec.settings, FormatSpec) else spec
+
+
+@cache
+def _registered(name: str) -> Any:
+    place = FORMATS.get(name) or _NOT_TO_ASK_FOR.get(name)
     if place is None:
-        raise UsageError(f"there is no format {spec.name!r}", f"choose one of {', '.join(FORMATS)}")
+        return None
     module, _, attribute = place.partition(":")
-    format_class = getattr(import_module(module), attribute)
-    return format_class() if spec.settings is None else format_class(spec.settings)  # type: ignore[no-any-return]
+    return getattr(import_module(module), attribute)

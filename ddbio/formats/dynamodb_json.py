@@ -111,9 +111,7 @@ def checked(attributes: dict[str, Any], depth: int = 0) -> AttributeMap:
 
 class DynamoDBJson(JsonText):
     suffix = ".json"
-    source_suffixes = (".json", ".jsonl")
-    page_items = list[msgspec.Raw]
-    alike = None
+    page_items: Any = list[msgspec.Raw]
     one_unit_bytes = ONE_UNIT_BYTES
 
     def parse(self, record: bytes) -> AttributeMap:

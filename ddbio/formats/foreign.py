@@ -1,4 +1,5 @@
-"""Files that are none of our formats, by their first bytes: what they are, and what to do with them.
+"""Files that are none of our formats, or not of the one that was expected, by their first bytes: what they are, and
+what to do with them. Those of our own binary formats are known by what these declare.
 
 Each kind has a signature that no text in JSON or CSV begins with, or that only a binary file has (`_BINARY`).
 Sources: the formats' own specifications, and the `file` command's collection of them.
@@ -6,11 +7,13 @@ Sources: the formats' own specifications, and the `file` command's collection of
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 from ddbio.errors import UsageError
+from ddbio.formats import all_declarations
+from ddbio.formats.declaration import SIGNATURE_BYTES, Beginning
 
-SIGNATURE_BYTES = 512  # of a file, that are enough to tell: a tar archive shows itself at byte 257
 _BINARY = b"\0"  # no text has this byte
 
 
@@ -52,7 +55,6 @@ _KINDS = (
     _Kind("a Feather file", b"FEA1", _CONVERT, binary=True),
     _Kind("an Arrow stream", b"\xff\xff\xff\xff", _CONVERT),
     _Kind("an encrypted Parquet file", b"PARE", "decrypt it first", binary=True),
-    _Kind("a Parquet file", b"PAR1", "import it with --format parquet", binary=True),
     _Kind("an Ion file", b"\xe0\x01\0\xea", "export the table again as DynamoDB JSON, or convert it to JSON lines"),
     _Kind("an HDF5 file", b"\x89HDF\r\n\x1a\n", _CONVERT),
     _Kind("a NumPy file", b"\x93NUMPY", _CONVERT),
@@ -86,12 +88,22 @@ _IN_ZIP = (  # what the first entries of a zip archive say that it is
 )
 
 
+@cache
+def _own_kinds() -> tuple[_Kind, ...]:
+    """Of our own formats, those whose files are binary."""
+    return tuple(
+        _Kind(each.described, each.signature, f"import it with --format {each.name}", binary=True)
+        for each in all_declarations()
+        if each.signature
+    )
+
+
 def foreign_kind(beginning: bytes) -> tuple[str, str] | None:
     """What a file is, with its article, and what to do with it; None for what may be data. beginning: its first
     `SIGNATURE_BYTES`, or more."""
     if beginning.startswith(_ZIP):
         return next((kind.name, kind.advice) for kind in _IN_ZIP if kind.signature in beginning)
-    for kind in _KINDS:
+    for kind in (*_KINDS, *_own_kinds()):
         if beginning.startswith(kind.signature, kind.at) and (not kind.binary or _BINARY in beginning):
             return kind.name, kind.advice
     return None
@@ -112,3 +124,9 @@ def check_not_foreign(beginning: bytes, uri: str) -> None:
     if found is not None:
         name, advice = found
         raise UsageError(f'"{uri}" is {name}', advice.replace("FILE", uri))
+
+
+def check_stored(head: Beginning) -> None:
+    """The same for a file that could not be read as its name, or `--format`, says."""
+    with head.open() as file:
+        check_not_foreign(file.read(SIGNATURE_BYTES), head.file.uri)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ddbio.values.capacity import WRITE_UNIT_BYTES
+from ddbio.values.row_schema import Alike
 
 _BEFORE_A_VALUE_INSIDE = b"[,:"
 FIRST_BLANKS = b"\xef\xbb\xbf \t\r\n"  # that may stand before a record, where files were joined
@@ -33,6 +34,7 @@ class Lines:
     cut_anywhere = True
     line_end = b"\n"
     head = b""
+    alike: Alike | None = None
 
     def split(self, block: bytes) -> list[bytes]:
         records = block.split(b"\n")

@@ -18,9 +18,7 @@ from ddbio.values.items import AttributeMap, Deletion
 
 class IncrementalExport(Lines):
     suffix = ".json"
-    source_suffixes = (".json",)
     page_items: Any = None
-    alike = None
     one_unit_bytes = ONE_UNIT_BYTES
 
     def parse(self, record: bytes) -> AttributeMap:

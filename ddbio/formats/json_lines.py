@@ -96,7 +96,6 @@ ONE_UNIT_BYTES = 512
 
 class JsonLines(JsonText):
     suffix = ".json"
-    source_suffixes: tuple[str, ...] = (".json", ".jsonl")
     page_items: Any = list[Item]
     one_unit_bytes = ONE_UNIT_BYTES
 

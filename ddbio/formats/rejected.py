@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from ddbio.errors import RecordError
-from ddbio.formats import get_format
+from ddbio.formats import REJECTED, get_format
 from ddbio.formats.csv import Csv, CsvLayout
 from ddbio.formats.framing import Lines
 from ddbio.messages.format_spec import FormatSpec
@@ -66,6 +66,16 @@ def read_rejected(line: bytes) -> Rejected | None:
     return rejected if rejected.record is not None or rejected.record_base64 is not None else None
 
 
+def of_rejects(spec: FormatSpec) -> FormatSpec:
+    """The format of a rejects file of records of that format."""
+    return FormatSpec(REJECTED, spec)
+
+
+def header_of(spec: FormatSpec) -> dict[str, Any]:
+    """What a line of a rejects file says beside the record, so that the record can be read without its file."""
+    return {"csv": msgspec.to_builtins(spec.settings)} if isinstance(spec.settings, CsvLayout) else {}
+
+
 class RejectedRecords(Lines):
     """inner: the format of the records; rows of CSV bring what their header said."""
 
@@ -73,9 +83,7 @@ class RejectedRecords(Lines):
         self._format = get_format(inner)
         self._of_csv: Callable[[CsvLayout], Csv] = cache(Csv)
         self.suffix = self._format.suffix
-        self.source_suffixes = self._format.source_suffixes
         self.page_items = self._format.page_items
-        self.alike = None
         self.one_unit_bytes = self._format.one_unit_bytes  # a record is never longer than the line it is in
 
     def parse(self, record: bytes) -> AttributeMap:

@@ -30,9 +30,7 @@ def _content(value: dict[str, Any]) -> dict[str, Any] | None:
 
 class WriteRequests(Lines):
     suffix = ".json"
-    source_suffixes = (".json", ".jsonl")
     page_items: Any = None
-    alike = None
     one_unit_bytes = ONE_UNIT_BYTES
 
     def parse(self, record: bytes) -> AttributeMap:

@@ -26,15 +26,16 @@ from typing import Any
 import msgspec
 
 from ddbio.errors import NotFoundError, UsageError
+from ddbio.formats import data_suffixes
 from ddbio.layouts.own import find_file
 from ddbio.messages import Expected
 from ddbio.messages.files import SourceFile
+from ddbio.messages.format_spec import FormatSpec
 from ddbio.storage import Storages, absolute, join
 from ddbio.storage.names import has_magic, without_compression
 
 SUMMARY_NAME = "manifest-summary.json"
 FILES_NAME = "manifest-files.json"
-_DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")  # of no folder: nobody needs to look
 _CHECKSUM_SUFFIXES = (".checksum", ".md5")  # the documentation names the one, older exports have the other
 _COPY_AGAIN = "copy the export once more, or export again"
 
@@ -75,6 +76,10 @@ class NativeExport:
     files: tuple[tuple[SourceFile, Expected], ...]
     places: frozenset[str] = frozenset()
 
+    @property
+    def format(self) -> FormatSpec:
+        return FormatSpec("incremental" if self.incremental else "dynamodb-json")
+
     def describe(self) -> str:
         kind = f"incremental, {self.begins} to {self.ends}" if self.incremental else f"full, {self.ends}"
         return f"{self.uri} is an export of DynamoDB ({kind}): {self.items:,} items in {len(self.files):,} files"
@@ -86,7 +91,7 @@ def read_export(source: str, storages: Storages) -> NativeExport | None:
     Raises UsageError for one that is damaged, incomplete, or in a format that is not read.
     """
     folder = absolute(source).removesuffix(SUMMARY_NAME)
-    if has_magic(folder) or without_compression(folder).lower().endswith(_DATA_SUFFIXES):
+    if has_magic(folder) or without_compression(folder).lower().endswith(data_suffixes()):
         return None
     summary_file = _find(join(folder, SUMMARY_NAME), storages)
     return None if summary_file is None else read_summary(summary_file, storages)

@@ -26,8 +26,7 @@ import msgspec
 import orjson
 
 from ddbio.errors import TransferError, UsageError
-from ddbio.formats.csv import CsvLayout
-from ddbio.formats.rejected import read_rejected
+from ddbio.formats.rejected import header_of, read_rejected
 from ddbio.messages import ImportCursor, ImportUnit, Reject
 from ddbio.sinks.reject_kinds import LINE_IN_UNIT, Lines, RejectKind, RejectKinds, line_of
 from ddbio.sinks.reject_place import next_free
@@ -204,8 +203,7 @@ def _as_json(reject: Reject) -> dict[str, Any]:
     }
     if reject.record_bytes is not None:
         common["record_bytes"] = reject.record_bytes
-    if isinstance(layout := reject.format.settings, CsvLayout):
-        common["csv"] = msgspec.to_builtins(layout)
+    common.update(header_of(reject.format))
     try:
         return {**common, "record": reject.record.decode()}
     except UnicodeDecodeError:

@@ -11,17 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ddbio.errors import NothingMatchedError, UsageError
+from ddbio.formats import data_suffixes
 from ddbio.layouts.native import NativeExport, doubts, in_order, read_export
 from ddbio.layouts.nested import Below, exports_below, refuse_data_beside
 from ddbio.layouts.own import OLD_MANIFEST_NAME, find_manifests, read_manifest
 from ddbio.messages.files import STDIN, SourceFile
-from ddbio.messages.format_spec import FormatSpec
 from ddbio.sources.cutting import Source
 from ddbio.sources.manifest_check import OwnExport, own_export_in, read_own_export, refuse_unfinished
 from ddbio.storage import Storages, absolute
 from ddbio.storage.names import PassedOver, has_magic, without_compression
-
-_DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +186,7 @@ class _Search:
 
 def _is_empty_export(uri: str, storages: Storages) -> bool:
     """Whether `uri` is the folder of an export by this program of a table without items."""
-    if has_magic(uri) or without_compression(uri).lower().endswith(_DATA_SUFFIXES):
+    if has_magic(uri) or without_compression(uri).lower().endswith(data_suffixes()):
         return False  # of no folder: nobody needs to look
     manifests = find_manifests(absolute(uri).rstrip("/"), storages.of(uri))
     return bool(manifests) and not any(manifest.files for manifest in manifests.values())
@@ -203,6 +201,5 @@ def _is_old_manifest(file: SourceFile, source: str, storages: Storages) -> bool:
 
 
 def _sources_of(export: NativeExport) -> Iterator[Source]:
-    format = FormatSpec("incremental" if export.incremental else "dynamodb-json")
     for file, expected in export.files:
-        yield Source(file, format, packed=True, expected=expected)
+        yield Source(file, export.format, packed=True, expected=expected)

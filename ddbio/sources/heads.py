@@ -1,15 +1,17 @@
-"""The beginning of a file, unpacked if it is compressed, as much of it as its format needs to be recognised."""
+"""The beginning of a file, unpacked if it is compressed, as much of it as its format needs to be detected."""
 
 from __future__ import annotations
 
+from typing import BinaryIO, cast
+
 from ddbio.errors import TransferError
-from ddbio.formats.documents.detect import Detected
 from ddbio.formats.framing import FIRST_BLANKS
 from ddbio.messages.files import SourceFile
 from ddbio.sources.stream import ReadRange
 from ddbio.sources.unpacking import FileStream, packed_as
+from ddbio.storage.ranged import RangedFile
 
-HEAD_BYTES = 64 * 1024  # of a file that is recognised at once
+HEAD_BYTES = 64 * 1024  # of a file that is read at once
 LONG_HEAD_BYTES = 4 * 1024 * 1024  # of one whose first record is longer
 
 
@@ -21,11 +23,17 @@ class Beginning:
         self.text = b""
         self.is_whole = not (file.size_bytes or file.is_stream)
         self.packed_as: str | None = None
-        self.detected: Detected | None = None
         self._read = read
         self._stream = FileStream(file.uri)
         self._stored_bytes = 0
         self._damaged = False
+
+    @property
+    def name(self) -> str:
+        return "standard input" if self.file.is_stream else self.file.uri.rpartition("/")[2]
+
+    def open(self) -> BinaryIO:
+        return cast(BinaryIO, RangedFile(self.file, self._read))
 
     @property
     def is_long(self) -> bool:

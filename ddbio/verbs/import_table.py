@@ -18,6 +18,8 @@ from ddbio.dynamodb.session import Session
 from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError, TransferError
 from ddbio.flow.import_job import DEFAULT_IMPORT_LANES, ImportJob
+from ddbio.formats import data_suffixes
+from ddbio.formats.declaration import Known
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Journal, open_journal
 from ddbio.job.progress import Progress
@@ -34,12 +36,12 @@ from ddbio.sinks.reject_place import RejectsPlace, choose_rejects_place, discard
 from ddbio.sinks.rejects import RejectsFile, lines_before
 from ddbio.sinks.table_writes import check_mode
 from ddbio.sources.cutting import PLANNED_LANES, plan_phases, unit_bytes
-from ddbio.sources.detect import Recognised, recognise, source_suffixes
+from ddbio.sources.detect import Detected, detect
 from ddbio.sources.find import Found, find_sources
 from ddbio.sources.manifest_check import check_items, verify_checksums
 from ddbio.sources.plan import Plan, Remainder
 from ddbio.steps.reject_limit import ErrorLimit, TooManyRejectsError
-from ddbio.steps.transform import transform_of
+from ddbio.steps.transform import name_changes, transform_of
 from ddbio.storage import Storages, absolute
 from ddbio.storage.output_paths import Protected
 from ddbio.system.stop import StopFlag
@@ -74,7 +76,7 @@ def import_table(
     Raises UsageError before anything is moved, for what cannot work; TransferError where the service cannot be
     reached at all.
     """
-    protected = Protected(options.sources, source_suffixes(options.format), state=known_state_root(options.state_dir))
+    protected = Protected(options.sources, data_suffixes(options.format), state=known_state_root(options.state_dir))
     check_report_path(options, protected, options.rejects)
     with reported("import", options, take_report) as report:
         check_mode(options.mode)
@@ -86,7 +88,7 @@ def import_table(
         storages = Storages(session.aws, session.keys)
         sought = find_sources(
             options.sources,
-            source_suffixes(options.format),
+            data_suffixes(options.format),
             storages,
             verify=options.verify,
             allow_unfinished=options.allow_unfinished,
@@ -99,8 +101,8 @@ def import_table(
         asked = together((target.table, *more)) if more else target.table
         run = Run.begin(options, session, asked, "WCU", DEFAULT_IMPORT_LANES, progress, engine, stop)
         _verify(options, sought, storages, run.progress)
-        recognised = recognise(sought.files, options, target.table, storages.read_range, ColumnTypes(storages.of).of)
-        options = replace(options, mode=recognised.mode(options.mode))
+        detected = detect(sought.files, _known(options, target.table, storages), storages.read_range)
+        options = replace(options, mode=detected.mode(options.mode))
         check_options(options)  # once more, for the files may have changed the mode
         place = choose_rejects_place(options.rejects, options.sources, files, storages, protected)
         if more:
@@ -112,7 +114,7 @@ def import_table(
             report.begin(run, journal.folder if options.journal else None)
             if options.fresh:
                 journal.forget()
-            result = _import(run, options, sought, recognised, storages, place, limit, journal)
+            result = _import(run, options, sought, detected, storages, place, limit, journal)
             return report.end(
                 result,
                 rejects=result.rejects,
@@ -120,21 +122,26 @@ def import_table(
             )
 
 
+def _known(options: ImportOptions, table: TableInfo, storages: Storages) -> Known:
+    known = Known.of_table(table, options.format, options.csv, name_changes(options))
+    return replace(known, types_of=ColumnTypes(storages.of).of)
+
+
 def _import(
     run: Run,
     options: ImportOptions,
     sought: Found,
-    recognised: Recognised,
+    detected: Detected,
     storages: Storages,
     place: RejectsPlace,
     limit: ErrorLimit,
     journal: Journal,
 ) -> ImportResult:
-    plan = _plan(run, sought, recognised, storages, journal)
+    plan = _plan(run, sought, detected, storages, journal)
     rejects = _open_rejects(place, options, journal)
     journal.before_commit = rejects.sync
     left = journal.left(plan)
-    _announce(run, options, sought, recognised, left, journal)
+    _announce(run, options, sought, detected, left, journal)
     accounts, error = _work(run, options, left, rejects, limit, journal)
     plan.close()
     error = error or why_incomplete(run, accounts, plan)
@@ -205,15 +212,15 @@ def _open_rejects(place: RejectsPlace, options: ImportOptions, journal: Journal)
     return RejectsFile(place.path, ours=place.ours)
 
 
-def _plan(run: Run, sought: Found, recognised: Recognised, storages: Storages, journal: Journal) -> Plan:
+def _plan(run: Run, sought: Found, detected: Detected, storages: Storages, journal: Journal) -> Plan:
     """All units of the job, cut as the run that began it cut them."""
     size = unit_bytes(sought.total_bytes(), run.workers * min(run.lanes, PLANNED_LANES), run.cap.units_per_s)
     journal.begin(run.facts(), sought.all_files(), plan={"unit_bytes": size})
-    return plan_phases(sought.phases(recognised.sources), journal.plan["unit_bytes"], storages.read_range)
+    return plan_phases(sought.phases(detected.sources), journal.plan["unit_bytes"], storages.read_range)
 
 
 def _announce(
-    run: Run, options: ImportOptions, sought: Found, recognised: Recognised, left: Remainder, journal: Journal
+    run: Run, options: ImportOptions, sought: Found, detected: Detected, left: Remainder, journal: Journal
 ) -> None:
     total_bytes, done_bytes = sought.total_bytes(), journal.past.tally.bytes
     processes, (doing, way) = run.workers_for(left), _WORDS.get(options.mode, ("Importing", "into"))
@@ -225,7 +232,7 @@ def _announce(
         files_left = len({unit.file.uri for unit in left.known() if isinstance(unit, SliceUnit)})
         more = f", {files_left:,} file{'s' * (files_left != 1)} left" if left.is_known else ""
         run.progress.say(f"Resuming: {done_bytes / max(1, total_bytes):.0%} done{more}")
-    for remark in (*sought.remarks(), *recognised.remarks):
+    for remark in (*sought.remarks(), *detected.remarks):
         run.progress.say(remark)
     run.progress.say(f"Cap: {run.cap}")
     for notice in table_notices(run.table, run.cap):

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from ddbio.errors import AbortError
 from ddbio.formats.csv import Csv, CsvLayout
+from ddbio.formats.csv.declaration import CSV
 from ddbio.formats.csv.header import read_head
 from ddbio.options import CsvOptions
 from ddbio.values.items import AttributeMap, AttributeValue
-from ddbio.verbs.columns import _csv_type
 from tests.unit.support import ITEMS, same_item
 
 
@@ -23,7 +23,7 @@ def types_of(items: Sequence[AttributeMap]) -> dict[str, str]:
     """The columns as an export finds them."""
     names = sorted({name for item in items for name in item})
     letters = {name: {letter for item in items for letter in item.get(name, {})} - {"NULL"} for name in names}
-    return {name: _csv_type(letters[name]) for name in names}
+    return {name: CSV.columns.type_of(letters[name]) for name in names}
 
 
 def exported(items: Sequence[AttributeMap], types: dict[str, str]) -> bytes:

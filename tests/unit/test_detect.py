@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from ddbio.errors import UsageError
 from ddbio.formats import get_format
+from ddbio.formats.declaration import Known
 from ddbio.formats.documents import DocumentLayout
-from ddbio.messages.files import SourceFile
+from ddbio.messages.files import STDIN, SourceFile
 from ddbio.messages.format_spec import FormatSpec
-from ddbio.options import CsvOptions, ImportOptions
-from ddbio.sources.detect import Recognised, recognise
+from ddbio.options import AUTO, CsvOptions
+from ddbio.sources.detect import Detected, detect
 from ddbio.sources.heads import LONG_HEAD_BYTES
+from ddbio.values.names import NO_CHANGES
 from tests.unit.support import table
 
 TABLE = table({"id": "S", "at": "N"})
+NO_OPTIONS = CsvOptions()
 
 
 class Files:
@@ -34,14 +40,13 @@ class Files:
         self.looked_into.append(file.uri)
         return self.contents[file.uri][start:stop]
 
-    def recognised(self, **options: Any) -> Recognised:
+    def detected(self, format: str = AUTO, csv: CsvOptions = NO_OPTIONS) -> Detected:
         files = [SourceFile(uri, len(content), "1") for uri, content in self.contents.items()]
-        asked = ImportOptions(table="Orders", sources=("x",), **options)
-        return recognise(files, asked, TABLE, self.read_range)
+        return detect(files, Known.of_table(TABLE, format, csv, NO_CHANGES), self.read_range)
 
 
 def formats(contents: dict[str, bytes], **options: Any) -> dict[str, str]:
-    sources = Files(contents).recognised(**options).sources
+    sources = Files(contents).detected(**options).sources
     return {each.file.uri: inner_name(each.format) for each in sources}
 
 
@@ -97,7 +102,7 @@ def test_the_format_of_a_file(uri: str, content: bytes, format: str) -> None:
 
 def test_a_format_that_is_asked_for_is_not_questioned() -> None:
     files = Files({"a.csv": TYPED, "b.json": PLAIN, "c.json": b"[%b]" % PLAIN})
-    sources = files.recognised(format="dynamodb-json").sources
+    sources = files.detected(format="dynamodb-json").sources
     assert {each.format.name for each in sources} == {"dynamodb-json"}
     assert [each.format.layout for each in sources] == [None, None, DocumentLayout()]
 
@@ -106,16 +111,16 @@ def test_every_file_of_json_speaks_for_itself_and_every_header_is_read() -> None
     names = {f"{number}.json": TYPED for number in range(50)}
     blank = {"0-blank.json": b"\n\n\n", "plain.json": PLAIN}
     files = Files({"empty.json": b"", **blank, **names, "a.csv": b"id,at\n", "b.csv": b"x;id;at\n"})
-    recognised = files.recognised()
-    assert [each.file.uri for each in recognised.sources if each.format.name == "dynamodb-json"] == list(names)
+    detected = files.detected()
+    assert [each.file.uri for each in detected.sources if each.format.name == "dynamodb-json"] == list(names)
     assert sorted(files.looked_into) == sorted([*blank, *names, "a.csv", "b.csv"]), "one look is enough for each"
-    assert recognised.remarks == [
+    assert detected.remarks == [
         "Format: json, as names end in .json",
         "Format: dynamodb-json, as all values of the first record carry types",
         "Format: csv, 2 columns between commas, as names end in .csv; "
         "3 columns between semicolons, as names end in .csv",
     ]
-    one, two = (each for each in recognised.sources if each.format.name == "csv")
+    one, two = (each for each in detected.sources if each.format.name == "csv")
     assert (one.start, two.start) == (6, 8)
     assert one.format != two.format
 
@@ -140,7 +145,7 @@ def test_what_cannot_be_read_is_refused(contents: dict[str, bytes], options: dic
 def test_rows_in_a_rejects_file_are_read_by_the_columns_that_are_given() -> None:
     for format in ("auto", "csv"):
         files = Files({"x.rejects.jsonl": ROW_REJECT})
-        (source,) = files.recognised(format=format, csv=CsvOptions(columns=("id", "at"))).sources
+        (source,) = files.detected(format=format, csv=CsvOptions(columns=("id", "at"))).sources
         assert get_format(source.format).parse(ROW_REJECT) == {"id": {"S": "a"}, "at": {"N": "1"}}
         assert (source.start, get_format(source.format).cut_anywhere) == (0, True)
 
@@ -149,9 +154,9 @@ def test_rows_in_a_rejects_file_are_read_by_the_columns_that_are_given() -> None
 def test_a_file_of_csv_without_anything_in_it_has_no_header_and_no_rows(content: bytes) -> None:
     for uri in ("a.csv", "b.csv.gz"):
         files = Files({uri: content, "c.csv": ROWS})
-        sources = files.recognised(csv=CsvOptions(types=(("at", "N"),))).sources
+        sources = files.detected(csv=CsvOptions(types=(("at", "N"),))).sources
         assert [each.file.uri for each in sources] == [uri, "c.csv"]
-        alone = Files({uri: content}).recognised(csv=CsvOptions(types=(("at", "N"),))).sources
+        alone = Files({uri: content}).detected(csv=CsvOptions(types=(("at", "N"),))).sources
         assert get_format(alone[0].format).split(b"") == []
 
 
@@ -193,10 +198,10 @@ LONG = b'{"id": "%b", "at": 1}' % (b"x" * 100_000)
 )
 def test_json_that_is_not_one_object_a_line(content: bytes, name: str, layout: DocumentLayout, words: str) -> None:
     for uri in ("a.json", "a", "b.json.gz"):
-        recognised = Files({uri: gzip.compress(content, 1) if "gz" in uri else content}).recognised()
-        (source,) = recognised.sources
+        detected = Files({uri: gzip.compress(content, 1) if "gz" in uri else content}).detected()
+        (source,) = detected.sources
         assert (source.format.name, source.format.layout) == (name, layout)
-        assert f'"{uri}" is read as {words}' in recognised.remarks[-1]
+        assert f'"{uri}" is read as {words}' in detected.remarks[-1]
 
 
 @pytest.mark.parametrize(
@@ -219,13 +224,13 @@ def test_json_that_is_not_one_object_a_line(content: bytes, name: str, layout: D
     ],
 )
 def test_one_object_a_line_is_still_cut_anywhere(content: bytes) -> None:
-    (source,) = Files({"a.json": content}).recognised().sources
+    (source,) = Files({"a.json": content}).detected().sources
     assert source.format == FormatSpec("json")
 
 
 def test_files_that_are_read_alike_are_named_in_one_line() -> None:
     files = Files({"a.json": b"[]", "b.json": b"[]", "c.json": b"[]", "d.json": PLAIN})
-    assert files.recognised().remarks[1:] == ['"a.json" and 2 more files are read as a JSON array']
+    assert files.detected().remarks[1:] == ['"a.json" and 2 more files are read as a JSON array']
 
 
 def test_requests_for_another_table_are_refused() -> None:
@@ -240,18 +245,19 @@ def test_requests_name_the_table_by_its_name_or_its_arn() -> None:
     files = Files({"a.json": b'{"%b": [%b]}' % (arn.encode(), PUT)})
     listed = [SourceFile(uri, len(content), "1") for uri, content in files.contents.items()]
     named = replace(TABLE, description={"TableArn": arn})
-    (source,) = recognise(listed, ImportOptions(table=arn, sources=("x",)), named, files.read_range).sources
+    known = Known.of_table(named, AUTO, CsvOptions(), NO_CHANGES)
+    (source,) = detect(listed, known, files.read_range).sources
     assert source.format == FormatSpec("write-requests", layout=DocumentLayout("requests", ("Orders", arn)))
 
 
 def test_requests_put_and_delete() -> None:
-    requests = Files({"a.json": b'{"Orders": [%b]}' % DELETE}).recognised()
-    rejected = Files({"x.rejects.jsonl": orjson.dumps({**REJECT, "record": DELETE.decode()})}).recognised()
-    for recognised in (requests, rejected):
-        assert recognised.mode("put") == recognised.mode("changes") == "changes"
+    requests = Files({"a.json": b'{"Orders": [%b]}' % DELETE}).detected()
+    rejected = Files({"x.rejects.jsonl": orjson.dumps({**REJECT, "record": DELETE.decode()})}).detected()
+    for detected in (requests, rejected):
+        assert detected.mode("put") == detected.mode("changes") == "changes"
         with pytest.raises(UsageError, match="does not go with --mode insert"):
-            recognised.mode("insert")
-    assert Files({"a.json": PLAIN}).recognised().mode("insert") == "insert"
+            detected.mode("insert")
+    assert Files({"a.json": PLAIN}).detected().mode("insert") == "insert"
 
 
 @pytest.mark.parametrize("content", [PLAIN, b"[%b]" % PLAIN])
@@ -264,3 +270,14 @@ def test_other_encodings_are_refused_by_name(content: bytes) -> None:
 def test_what_the_first_readable_reject_is_counts() -> None:
     rejects = [orjson.dumps({**REJECT, "record": text}) for text in ("[", "{", TYPED.decode())]
     assert formats({"x.rejects.jsonl": b"\n".join(rejects)}) == {"x.rejects.jsonl": "dynamodb-json"}
+
+
+def test_parquet_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+    pyarrow.parquet.write_table(pyarrow.table({"id": ["a"], "at": ["1"]}), tmp_path / "x")
+    content = (tmp_path / "x").read_bytes()
+    detected = Files({"data": content, "empty.txt": gzip.compress(b"", mtime=0)}).detected()
+    assert detected.remarks == ['Format: parquet, as "data" begins with PAR1']
+    with pytest.raises(UsageError, match=r"is a Parquet file; import it with --format parquet"):
+        Files({"a.json": content}).detected()
+    with pytest.raises(UsageError, match=r"Parquet cannot be read from standard input"):
+        detect([SourceFile(STDIN, 0, "")], Known("parquet"), lambda *_: b"")

@@ -7,9 +7,10 @@ import sys
 import pytest
 
 from ddbio.cli import ddbexport, ddbgenerate, ddbimport
-from ddbio.cli.option_rules import EXPORT, GENERATE, IMPORT, Rules
+from ddbio.cli.option_rules import EXPORT, GENERATE, IMPORT, FormatRule, Rules
 from ddbio.cli.parsing import Parser
 from ddbio.errors import UsageError
+from ddbio.formats import all_declarations
 
 COMMANDS = {
     "import": (ddbimport.parser, IMPORT, ["-t", "Orders", "-s", "in"]),
@@ -200,3 +201,9 @@ def test_a_command_names_itself_as_it_was_called(called: str, monkeypatch: pytes
     name = called.rpartition("/")[2]
     assert text.startswith(f"usage: {name} ") and f"       {name} -r us-east-1" in text
     assert ("DDBImport.py" in text) == (name == "DDBImport.py")
+
+
+def test_options_of_formats_are_classified_as_such() -> None:
+    for each in all_declarations():
+        assert {option for option, rule in IMPORT.items() if isinstance(rule, FormatRule)} >= each.import_options
+        assert {option for option, rule in EXPORT.items() if isinstance(rule, FormatRule)} >= each.export_options

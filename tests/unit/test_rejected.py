@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.errors import RecordError
-from ddbio.formats import get_format, of_rejects
-from ddbio.formats.rejected import read_rejected
+from ddbio.formats import get_format
+from ddbio.formats.rejected import of_rejects, read_rejected
 from ddbio.messages import Reject
 from ddbio.messages.format_spec import JSON, FormatSpec
 from ddbio.sinks.rejects import RejectsFile

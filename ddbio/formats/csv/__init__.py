@@ -22,7 +22,7 @@ from ddbio.formats.csv.cells import INFER, READERS, TEXT, UNTYPED, cell_writer, 
 from ddbio.formats.csv.quoting import EndFinder, Splitter
 from ddbio.formats.csv.rows import NUL, NUL_STAND_IN, TAKES_NUL, RowParser
 from ddbio.values.items import AttributeMap, AttributeValue
-from ddbio.values.row_schema import ANY, Layout, Values
+from ddbio.values.row_schema import ANY, Alike, Layout, Values
 
 UNIT_BYTES = 1024  # of an item that is one write unit
 _SCALARS = {TEXT, INFER, "N", "B"}  # which count no more bytes in an item than in a row, with a delimiter
@@ -51,9 +51,8 @@ class CsvLayout:
 
 class Csv:
     suffix = ".csv"
-    source_suffixes = (".csv", ".tsv")
-    page_items = list[dict[str, AttributeValue]]
-    alike = None
+    page_items: Any = list[dict[str, AttributeValue]]
+    alike: Alike | None = None
     cut_anywhere = False
 
     def __init__(self, layout: CsvLayout | None = None) -> None:

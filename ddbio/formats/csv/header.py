@@ -19,6 +19,7 @@ from ddbio.errors import RecordError, UsageError
 from ddbio.formats.csv import Csv, CsvLayout
 from ddbio.formats.csv.cells import INFER, TEXT
 from ddbio.formats.csv.rows import are_quoted
+from ddbio.formats.declaration import named
 from ddbio.formats.encoding import BYTE_ORDER_MARK, check_encoding
 from ddbio.options import CsvOptions
 from ddbio.values.names import NO_CHANGES, NameChanges
@@ -170,7 +171,7 @@ def _check_columns(
     if missing := changes.missing(keys, columns):
         hint = "" if options.columns is not None else _missing_key_hint(missing[0], columns)
         raise UsageError(
-            f"{what} lacks {missing[0]!r}, a key of the table", f"its columns are {listed(columns)}{hint}"
+            f"{what} lacks {missing[0]!r}, a key of the table", f"its columns are {named(columns)}{hint}"
         )
 
 
@@ -180,8 +181,3 @@ def _missing_key_hint(key: str, columns: Sequence[str]) -> str:
     if alike is None:
         return "; a file without a header needs --columns"
     return f"; add --rename {shlex.quote(f'{alike}={key}')}"
-
-
-def listed(columns: Sequence[str]) -> str:
-    shown = ", ".join(f"'{name}'" for name in columns[:20])
-    return f"{shown}, ..." if len(columns) > 20 else shown

@@ -31,7 +31,6 @@ class ParquetLayout:
 
 class Parquet(JsonLines):
     suffix = ".parquet"
-    source_suffixes: tuple[str, ...] = (".parquet",)
     cut_anywhere = False
 
     def __init__(self, layout: ParquetLayout | None = None) -> None:
