@@ -10,6 +10,8 @@ import uuid
 from pathlib import Path
 from typing import Any, Protocol
 
+from botocore.handlers import add_expect_header
+
 from ddbio.aws.settings import AwsSettings
 from ddbio.storage import Storage, open_storage
 
@@ -80,6 +82,8 @@ class S3Place:
         self.settings = AwsSettings(region="us-east-1", s3_endpoint_url=client.meta.endpoint_url)
         self._storages: list[Storage] = []
         self.client = client
+        # botocore 1.37 takes SeaweedFS's answer to an empty object for a part of the "100 Continue" before it.
+        client.meta.events.unregister("before-call.s3", add_expect_header)
         with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
             self.client.create_bucket(Bucket=self.bucket)
         self._prefix = f"{uuid.uuid4().hex}/some prefix"
