@@ -10,42 +10,20 @@ from typing import Any
 
 import pytest
 
-from tests.endpoints import ACCESS_KEY, LAUNCHES, REGION, SECRET_KEY, Endpoint, Registry, Unavailable
+pytest.register_assert_rewrite("tests.support")  # before anything of it is imported
 
-NOWHERE = "/nonexistent"
-
-# The fuller checks: real commands against real servers, minutes of them. `scripts/test` leaves them out; .ci/run runs
-# them too, and so do `scripts/test -m fuller` and whoever names one.
-FULLER = {
-    "contract": {"test_expressions", "test_readers", "test_transfer"},
-    "e2e": {
-        *("test_aws", "test_chaos", "test_credentials", "test_csv_export", "test_endings", "test_export_caps"),
-        *("test_json_documents", "test_machine_faults", "test_own_exports", "test_parquet", "test_policies"),
-        *("test_rejects", "test_report", "test_s3", "test_secrets", "test_sources", "test_state_fuzz", "test_stdout"),
-    },
-}
-
-AWS_ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-    "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-    "AWS_DEFAULT_REGION": REGION,
-    "AWS_REGION": REGION,
-    "AWS_CONFIG_FILE": f"{NOWHERE}/config",
-    "AWS_SHARED_CREDENTIALS_FILE": f"{NOWHERE}/credentials",
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
+from tests.endpoints import LAUNCHES, Endpoint, Registry  # noqa: E402
+from tests.support.environment import AWS_ENVIRONMENT, running  # noqa: E402
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    asked_for_all = config.args == config.getini("testpaths") and not (
-        config.option.keyword or config.option.markexpr
-    )
-    fuller = [item for item in items if item.path.stem in FULLER.get(item.path.parent.name, ())]
-    for item in fuller:
-        item.add_marker("fuller")
-    if asked_for_all:
-        config.hook.pytest_deselected(items=fuller)
-        items[:] = [item for item in items if item not in set(fuller)]
+    """Leave out the fuller tests, which run real commands for minutes, unless some are asked for: by a path, `-k` or
+    `-m fuller`."""
+    if config.args != config.getini("testpaths") or config.option.keyword or config.option.markexpr:
+        return
+    fuller = {item for item in items if item.get_closest_marker("fuller")}
+    config.hook.pytest_deselected(items=list(fuller))
+    items[:] = [item for item in items if item not in fuller]
 
 
 @pytest.hookimpl(optionalhook=True)  # there only with xdist
@@ -83,14 +61,6 @@ def endpoints(aws_environment: dict[str, str]) -> Iterator[Registry]:
     """The servers of this test process."""
     with Registry() as registry:
         yield registry
-
-
-def running(registry: Registry, service: str, name: str) -> Endpoint:
-    try:
-        return registry.endpoint(service, name)
-    except Unavailable as reason:
-        give_up = pytest.fail if os.environ.get("DDBIO_REQUIRE_ENDPOINTS") == "1" else pytest.skip
-        give_up(f"{name} cannot be had here: {reason}")
 
 
 @pytest.fixture(params=list(LAUNCHES["dynamodb"]))

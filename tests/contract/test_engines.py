@@ -22,7 +22,7 @@ from ddbio.job.accounts import Accounts
 from ddbio.messages import Event, ImportCursor, Notice, UnitReport
 from ddbio.rate.governor import UNCAPPED, SharedGovernor
 from ddbio.system.stop import StopFlag
-from tests.contract.toy_job import (
+from tests.support.toy_job import (
     ABORT,
     CRASH,
     CRASH_LATE,
@@ -244,7 +244,7 @@ from ddbio.engines.engine import StopFlag
 from ddbio.rate.governor import UNCAPPED, SharedGovernor
 from ddbio.engines.pool import run_processes
 from ddbio.flow.checkpoint import Recorder
-from tests.contract.toy_job import WORK, ToyJob, units
+from tests.support.toy_job import WORK, ToyJob, units
 if __name__ == "__main__":
     governor = SharedGovernor.create(UNCAPPED)
     job = ToyJob(sys.argv[1], step_s=0.05)

@@ -15,6 +15,8 @@ from botocore.exceptions import ClientError
 
 from tests.endpoints import Endpoint
 
+pytestmark = pytest.mark.fuller
+
 Item = dict[str, dict[str, Any]]
 
 ITEMS: dict[str, Item] = {

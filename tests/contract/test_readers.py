@@ -26,8 +26,11 @@ from ddbio.simulator import Simulator
 from ddbio.verbs.columns import in_order
 from ddbio.verbs.export_table import export_table
 from ddbio.verbs.import_table import import_table
-from tests.e2e.items import AWKWARD, Item, contents
-from tests.unit.support import ITEMS, TEXTS, numbers, table
+from tests.support.items import AWKWARD, Item, contents
+from tests.support.strategies import ITEMS, TEXTS, numbers
+from tests.support.tables import table
+
+pytestmark = pytest.mark.fuller
 
 WAYS = [("json", "none"), ("dynamodb-json", "none"), ("json", "gzip"), ("json", "zstd"), ("dynamodb-json", "gzip")]
 

@@ -1,7 +1,7 @@
 """Whole transfers by the library, on every server: what goes in comes out again.
 
 The rule is AWS's: an item that the service stores comes back equal, whoever reads it. Every server here
-keeps every kind of item of `tests.e2e.items.AWKWARD`.
+keeps every kind of item of `tests.support.items.AWKWARD`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from ddbio.options import ExportOptions, ImportOptions
 from ddbio.simulator import Simulator
 from ddbio.verbs.export_table import ExportResult, export_table
 from ddbio.verbs.import_table import ImportResult, import_table
-from tests.e2e.items import Item, as_json, contents, plain_items, read_items, rich_items, write_items
 from tests.endpoints import REGION, Endpoint
+from tests.support.items import Item, as_json, contents, plain_items, read_items, rich_items, write_items
+
+pytestmark = pytest.mark.fuller
 
 
 class Tables:

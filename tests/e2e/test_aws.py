@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from ddbio.simulator import Simulator
-from tests.e2e.conftest import Run
-from tests.e2e.items import Item
+from tests.support.commands import Run
+from tests.support.items import Item
+
+pytestmark = pytest.mark.fuller
 
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/Orders"
 

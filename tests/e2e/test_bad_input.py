@@ -22,8 +22,8 @@ from ddbio.simulator import Simulator, writes
 from ddbio.simulator.errors import invalid
 from ddbio.simulator.values import Item as SimulatorItem
 from ddbio.simulator.values import check_item
-from tests.e2e.conftest import Run, assert_holds
-from tests.e2e.items import Item, as_json, plain_items, write_items
+from tests.support.commands import Run, assert_holds
+from tests.support.items import Item, as_json, plain_items, write_items
 
 MARK = b"\xef\xbb\xbf"
 

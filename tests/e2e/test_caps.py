@@ -14,9 +14,9 @@ import boto3
 import pytest
 
 from ddbio.simulator import Fault, FaultPlan, Simulator, TableView, ThroughputSettings
-from tests.e2e.conftest import IMPORT as IMPORT_SCRIPT
-from tests.e2e.conftest import Commands, Completed, Run, Start, assert_holds, with_slack
-from tests.e2e.items import Item, contents, plain_items, read_items, write_items
+from tests.support.commands import IMPORT as IMPORT_SCRIPT
+from tests.support.commands import Commands, Completed, Run, Start, assert_holds, with_slack
+from tests.support.items import Item, contents, plain_items, read_items, write_items
 
 NO_BURST = ThroughputSettings(burst_s=0, initial_burst_s=0)
 BATCH = 25  # units of a batch of small items

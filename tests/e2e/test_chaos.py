@@ -7,6 +7,8 @@ import pytest
 
 from bench.chaos import run_seed
 
+pytestmark = pytest.mark.fuller
+
 
 @pytest.mark.parametrize("seed", [1, 6])  # with faults of the service and without
 def test_nothing_is_lost_and_nothing_is_claimed(seed: int) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from ddbio.cli import ddbgenerate
 from ddbio.simulator import Simulator
-from tests.e2e.conftest import Run
-from tests.e2e.items import Item
+from tests.support.commands import Run
+from tests.support.items import Item
 
 
 def items_of(simulator: Simulator, table: str = "Orders") -> dict[str, Item]:

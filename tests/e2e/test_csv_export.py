@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from ddbio.simulator import Simulator
-from tests.e2e.conftest import Run, assert_holds
-from tests.e2e.items import Item, data_files
+from tests.support.commands import Run, assert_holds
+from tests.support.items import Item, data_files
+
+pytestmark = pytest.mark.fuller
 
 ITEMS: list[Item] = [
     {

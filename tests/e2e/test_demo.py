@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.e2e.conftest import CHECKOUT
+from tests.support.commands import CHECKOUT
 
 
 def run_demo(environment: dict[str, str], folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

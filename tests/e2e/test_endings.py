@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from ddbio.simulator import Simulator
-from tests.e2e.conftest import CHECKOUT, EXPORT, IMPORT, Commands, Completed, Run, assert_holds
-from tests.e2e.customize import patch_module, signal_on_import
-from tests.e2e.items import Item, plain_items
+from tests.support.commands import CHECKOUT, EXPORT, IMPORT, Commands, Completed, Run, assert_holds
+from tests.support.customize import patch_module, signal_on_import
+from tests.support.items import Item, plain_items
+
+pytestmark = pytest.mark.fuller
 
 GENERATE = CHECKOUT / "GenerateTestData.py"
 Environment = dict[str, str]

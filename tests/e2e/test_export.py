@@ -18,8 +18,8 @@ import pytest
 from ddbio.simulator import FaultPlan, Simulator, TableView, administration
 from ddbio.simulator.descriptions import describe
 from ddbio.simulator.faults import stall
-from tests.e2e.conftest import Completed, Run, Running, Start, assert_holds, make_old
-from tests.e2e.items import (
+from tests.support.commands import Completed, Run, Running, Start, assert_holds, make_old
+from tests.support.items import (
     MANIFEST,
     Item,
     contents,

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import running
-from tests.e2e.conftest import Run
-from tests.e2e.items import contents, read_items
 from tests.endpoints import Endpoint, Registry
 from tests.endpoints.counting import CountingProxy, counting
+from tests.support.commands import Run
+from tests.support.environment import running
+from tests.support.items import contents, read_items
+
+pytestmark = pytest.mark.fuller
 
 TABLE = "Varied"
 ITEMS = [

@@ -30,11 +30,11 @@ from ddbio.simulator.faults import (
     UNAVAILABLE,
     stall,
 )
-from tests.certificates import Certificates
-from tests.conftest import AWS_ENVIRONMENT
-from tests.e2e.conftest import Run, Start, assert_holds, make_old
-from tests.e2e.front import forwarding
-from tests.e2e.items import Item, contents, plain_items, read_items
+from tests.support.certificates import Certificates
+from tests.support.commands import Run, Start, assert_holds, make_old
+from tests.support.environment import AWS_ENVIRONMENT
+from tests.support.front import forwarding
+from tests.support.items import Item, contents, plain_items, read_items
 
 TRANSIENT = {
     "500": INTERNAL_ERROR,

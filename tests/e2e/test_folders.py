@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ddbio.simulator import Simulator
-from tests.e2e.conftest import Run
+from tests.support.commands import Run
 
 UNCOMMITTED = {
     "a.json": '{"id":"a"}',

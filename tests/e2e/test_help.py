@@ -19,9 +19,9 @@ from ddbio.cli import ddbexport, ddbgenerate, ddbimport
 from ddbio.flow.export_lane import DEFAULT_EXPORT_LANES
 from ddbio.flow.import_job import DEFAULT_IMPORT_LANES
 from ddbio.simulator import Simulator
-from tests.e2e.conftest import CHECKOUT, Commands
-from tests.e2e.items import plain_items, write_items
 from tests.endpoints import Endpoint
+from tests.support.commands import CHECKOUT, Commands
+from tests.support.items import plain_items, write_items
 
 PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "DDBImport.py": ddbimport.parser,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ddbio.simulator import Simulator, ThroughputSettings
-from tests.e2e.conftest import Run, assert_holds
-from tests.e2e.items import Item, as_json, contents, data_files, plain_items, read_items, rich_items, write_items
+from tests.support.commands import Run, assert_holds
+from tests.support.items import Item, as_json, contents, data_files, plain_items, read_items, rich_items, write_items
 
 SUMMARY = r"\d+\.\d s, {units} WCU consumed, [\d,.]+ WCU/s \(no cap\)"
 

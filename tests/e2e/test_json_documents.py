@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 from ddbio.simulator import Simulator
-from tests.e2e.conftest import IMPORT, Commands, Run, Running, Start, assert_holds
-from tests.e2e.items import Item, plain_items
+from tests.support.commands import IMPORT, Commands, Run, Running, Start, assert_holds
+from tests.support.items import Item, plain_items
+
+pytestmark = pytest.mark.fuller
 
 
 @pytest.fixture

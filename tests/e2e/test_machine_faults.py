@@ -18,9 +18,11 @@ from pathlib import Path
 import pytest
 
 from ddbio.simulator import FaultPlan, Simulator
-from tests.e2e.conftest import Run, Start, assert_holds, wait_until
-from tests.e2e.items import Item, contents, data_files, from_json, plain_items, read_items, write_items
 from tests.endpoints import Endpoint
+from tests.support.commands import Run, Start, assert_holds, wait_until
+from tests.support.items import Item, contents, data_files, from_json, plain_items, read_items, write_items
+
+pytestmark = pytest.mark.fuller
 
 
 class Disk:

@@ -13,8 +13,10 @@ import pyarrow.parquet
 import pytest
 
 from ddbio.simulator import Simulator
-from tests.e2e.conftest import Run, Start, assert_holds
-from tests.e2e.items import data_files, plain_items
+from tests.support.commands import Run, Start, assert_holds
+from tests.support.items import data_files, plain_items
+
+pytestmark = pytest.mark.fuller
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:

@@ -13,8 +13,10 @@ import pyarrow.parquet
 import pytest
 
 from ddbio.simulator import Simulator
-from tests.e2e.conftest import Run, assert_holds
-from tests.e2e.items import Item, plain_items, rich_items
+from tests.support.commands import Run, assert_holds
+from tests.support.items import Item, plain_items, rich_items
+
+pytestmark = pytest.mark.fuller
 
 ITEMS: list[Item] = [
     {

@@ -17,9 +17,11 @@ import pytest
 
 from ddbio.cli.iam_policy import OPTIONS_OF
 from ddbio.verbs.iam_policy import Scope, policy_of
-from tests.conftest import AWS_ENVIRONMENT
-from tests.e2e.conftest import EXPORT, IMPORT, Commands, Completed
 from tests.endpoints.dynamodb import moto
+from tests.support.commands import EXPORT, IMPORT, Commands, Completed
+from tests.support.environment import AWS_ENVIRONMENT
+
+pytestmark = pytest.mark.fuller
 
 REGION, ACCOUNT = AWS_ENVIRONMENT["AWS_REGION"], "123456789012"
 SCOPE = Scope("aws", REGION, ACCOUNT)

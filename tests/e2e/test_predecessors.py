@@ -15,8 +15,8 @@ import pytest
 
 from ddbio.simulator import FaultPlan, Simulator
 from ddbio.simulator.faults import stall
-from tests.e2e.conftest import CHECKOUT, Run, assert_holds
-from tests.e2e.items import Item, plain_items, write_items
+from tests.support.commands import CHECKOUT, Run, assert_holds
+from tests.support.items import Item, plain_items, write_items
 
 HELD = {
     # The export and import scripts on boto3 and multiprocessing.

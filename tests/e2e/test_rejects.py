@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from ddbio.simulator import Fault, FaultPlan, Simulator
-from tests.e2e.conftest import Run, Start, assert_holds
-from tests.e2e.items import Item, as_json, plain_items, write_items
 from tests.endpoints import Endpoint
+from tests.support.commands import Run, Start, assert_holds
+from tests.support.items import Item, as_json, plain_items, write_items
+
+pytestmark = pytest.mark.fuller
 
 
 def rejects_in(path: Path) -> list[dict[str, Any]]:

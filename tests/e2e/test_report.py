@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from ddbio.simulator import FaultPlan, Simulator
-from tests.e2e.conftest import Run, Start, assert_holds
-from tests.e2e.items import Item, contents, plain_items, read_items, write_items
+from tests.support.commands import Run, Start, assert_holds
+from tests.support.items import Item, contents, plain_items, read_items, write_items
+
+pytestmark = pytest.mark.fuller
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from ddbio.simulator import Fault, FaultPlan, Simulator
-from tests.e2e.conftest import Completed, Run, Running, Start, assert_holds, descendants, is_alive, wait_until
-from tests.e2e.items import MANIFEST, Item, as_json, contents, plain_items, read_items, write_items
+from tests.support.commands import Completed, Run, Running, Start, assert_holds, descendants, is_alive, wait_until
+from tests.support.items import MANIFEST, Item, as_json, contents, plain_items, read_items, write_items
 
 Signals = signal.Signals
 IMPORT = ("-t", "Orders", "-s", "orders.json", "-p", 2, "--lanes", 2)

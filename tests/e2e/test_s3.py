@@ -21,8 +21,9 @@ import pytest
 
 from ddbio.simulator import FaultPlan, Simulator
 from ddbio.simulator.faults import stall
-from tests.e2e.conftest import Completed, Run, Start, assert_holds, descendants, is_alive, make_old, wait_until
-from tests.e2e.items import (
+from tests.endpoints import Endpoint
+from tests.support.commands import Completed, Run, Start, assert_holds, descendants, is_alive, make_old, wait_until
+from tests.support.items import (
     MANIFEST,
     Item,
     as_json,
@@ -32,7 +33,8 @@ from tests.e2e.items import (
     plain_items,
     rich_items,
 )
-from tests.endpoints import Endpoint
+
+pytestmark = pytest.mark.fuller
 
 MEGABYTE = 1_000_000
 MIB = 1024 * 1024

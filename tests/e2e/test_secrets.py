@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from ddbio.simulator import Fault, FaultPlan, Simulator
-from tests.certificates import Certificates
-from tests.e2e.conftest import Completed, Run, Running, Start, descendants
-from tests.e2e.front import forwarding
-from tests.e2e.items import Item, plain_items, write_items
-from tests.e2e.provider import Provider, providing
+from tests.support.certificates import Certificates
+from tests.support.commands import Completed, Run, Running, Start, descendants
+from tests.support.front import forwarding
+from tests.support.items import Item, plain_items, write_items
+from tests.support.provider import Provider, providing
+
+pytestmark = pytest.mark.fuller
 
 Environment = dict[str, str]
 SECRET, TOKEN, PASSWORD = "wJalrXUtnFEMI-the-secret-key", "FwoGZXIvYXdzE-the-session-token", "pr0xy-passw0rd"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ddbio.simulator import FaultPlan, Simulator
-from tests.e2e.conftest import (
+from tests.support.commands import (
     Completed,
     Run,
     Running,
@@ -25,7 +25,7 @@ from tests.e2e.conftest import (
     wait_until,
     with_slack,
 )
-from tests.e2e.items import MANIFEST, Item, contents, plain_items, read_items, write_items
+from tests.support.items import MANIFEST, Item, contents, plain_items, read_items, write_items
 
 PROMPTLY_S = 5.0
 

@@ -17,10 +17,12 @@ import pytest
 import zstandard
 
 from ddbio.simulator import Simulator
-from tests.e2e.conftest import IMPORT, Commands, Completed, Run, Start, assert_holds
-from tests.e2e.items import MANIFEST, Item, as_json, contents, plain_items, rich_items
 from tests.endpoints import Endpoint
-from tests.native_exports import change, md5, write_export
+from tests.support.commands import IMPORT, Commands, Completed, Run, Start, assert_holds
+from tests.support.items import MANIFEST, Item, as_json, contents, plain_items, rich_items
+from tests.support.native_exports import change, md5, write_export
+
+pytestmark = pytest.mark.fuller
 
 KIB = 1024
 

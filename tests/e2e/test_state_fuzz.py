@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from ddbio.simulator import Simulator
-from tests.e2e.conftest import Completed, Run, Start, assert_holds
-from tests.e2e.items import Item, contents, read_items
 from tests.e2e.test_resume import IMPORT, jobs, kill, puts
+from tests.support.commands import Completed, Run, Start, assert_holds
+from tests.support.items import Item, contents, read_items
 
 pytestmark = pytest.mark.fuller
 

@@ -13,8 +13,10 @@ import pytest
 import zstandard
 
 from ddbio.simulator import FaultPlan, Simulator
-from tests.e2e.conftest import EXPORT, Commands, Run, Start
-from tests.e2e.items import READERS, Item, contents, plain_items, rich_items, write_items
+from tests.support.commands import EXPORT, Commands, Run, Start
+from tests.support.items import READERS, Item, contents, plain_items, rich_items, write_items
+
+pytestmark = pytest.mark.fuller
 
 KIB = 1024
 

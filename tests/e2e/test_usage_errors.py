@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from ddbio.simulator import Fault, FaultPlan, Simulator
-from tests.e2e.conftest import Completed, Run, Start, assert_holds
-from tests.e2e.items import MANIFEST, Item, contents, data_files, plain_items, read_items, write_items
 from tests.endpoints import Endpoint
+from tests.support.commands import Completed, Run, Start, assert_holds
+from tests.support.items import MANIFEST, Item, contents, data_files, plain_items, read_items, write_items
 
 Environment = dict[str, str]
 

@@ -17,7 +17,7 @@ from ddbio.errors import (
 from ddbio.job.accounts import Accounts, Past, Result, outcome, verdict
 from ddbio.messages import ExportCursor, ImportCursor, SegmentUnit, SliceUnit, Tally, Unit, UnitReport
 from ddbio.messages.files import SourceFile
-from tests.unit.support import Clock
+from tests.support.clock import Clock
 
 AT_END = ImportCursor(100, 10)
 FAILURE = TransferError("orders.json cannot be read", "look at the disk")

@@ -21,8 +21,8 @@ from ddbio.dynamodb.addresses import Address, Addresses, in_turn, interleaved
 from ddbio.dynamodb.session import DataPlane
 from ddbio.dynamodb.wire import Endpoint
 from ddbio.rate.awaited import Awaited
-from tests.unit.peer import Peer, listening, ok
-from tests.unit.support import run
+from tests.support.loops import run
+from tests.support.peer import Peer, listening, ok
 
 
 def v4(number: int) -> Address:

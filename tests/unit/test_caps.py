@@ -10,7 +10,7 @@ import pytest
 
 from ddbio.errors import UsageError
 from ddbio.rate.caps import Cap, choose_cap
-from tests.unit.support import table
+from tests.support.tables import table
 
 PROVISIONED = table(
     {"id": "S"}, BillingModeSummary={}, ProvisionedThroughput={"ReadCapacityUnits": 50, "WriteCapacityUnits": 1000}

@@ -19,8 +19,9 @@ from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.wire import Response, WireError
 from ddbio.errors import AbortError
 from ddbio.flow.context import StopRequested
-from tests.unit.service import FakeConnection, RecordingPacer, cut, refusal, reply
-from tests.unit.support import Clock, FakeSleep, run
+from tests.support.clock import Clock, FakeSleep
+from tests.support.loops import run
+from tests.support.service import FakeConnection, RecordingPacer, cut, refusal, reply
 
 BUDGETS = ("", "by-city")
 ESTIMATE = (25.0, 5.0)

@@ -22,8 +22,10 @@ from ddbio.options import TransferOptions
 from ddbio.sources.plan import Plan
 from ddbio.sources.reader import RecordReader
 from ddbio.steps.transform import TransformSpec
-from tests.unit.service import DATA_PLANE, FakeTable, cut, refusal, served_by, worker_context
-from tests.unit.support import Clock, FakeSleep, run, table
+from tests.support.clock import Clock, FakeSleep
+from tests.support.loops import run
+from tests.support.service import DATA_PLANE, FakeTable, cut, refusal, served_by, worker_context
+from tests.support.tables import table
 from tests.unit.test_writer import Killed, Source, records
 
 # What is the same however often a job was interrupted. Requests and units are not: a batch may be sent again.

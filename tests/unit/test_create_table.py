@@ -17,7 +17,7 @@ from ddbio.options import ImportOptions
 from ddbio.simulator import Simulator
 from ddbio.values.table import TableInfo
 from ddbio.verbs.create_table import Target, _vector_indexes, check_options, choose_target, create_request, parse_key
-from tests.unit.support import table
+from tests.support.tables import table
 
 LOCAL = {
     "IndexName": "byDay",

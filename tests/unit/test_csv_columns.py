@@ -16,7 +16,7 @@ from ddbio.formats.csv.declaration import CSV
 from ddbio.formats.csv.header import read_head
 from ddbio.options import CsvOptions
 from ddbio.values.items import AttributeMap, AttributeValue
-from tests.unit.support import ITEMS, same_item
+from tests.support.strategies import ITEMS, same_item
 
 
 def types_of(items: Sequence[AttributeMap]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from ddbio.options import AUTO, CsvOptions
 from ddbio.sources.detect import Detected, detect
 from ddbio.sources.heads import LONG_HEAD_BYTES
 from ddbio.values.names import NO_CHANGES
-from tests.unit.support import table
+from tests.support.tables import table
 
 TABLE = table({"id": "S", "at": "N"})
 NO_OPTIONS = CsvOptions()

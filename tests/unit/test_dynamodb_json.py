@@ -15,7 +15,7 @@ from ddbio.formats import get_format
 from ddbio.formats.dynamodb_json import DynamoDBJson
 from ddbio.values.capacity import item_size_bytes
 from ddbio.values.items import AttributeMap
-from tests.unit.support import ITEMS, SCALARS
+from tests.support.strategies import ITEMS, SCALARS
 
 FORMAT = DynamoDBJson()
 decode_page = msgspec.json.Decoder(FORMAT.page_items).decode

@@ -28,7 +28,7 @@ from ddbio.storage import local_output
 from ddbio.storage.local import LocalStorage
 from ddbio.storage.local_output import LocalOutput, create_local, part_path, reopen_local
 from ddbio.system.stop import StopFlag
-from tests.unit.support import table
+from tests.support.tables import table
 
 
 class Failing:

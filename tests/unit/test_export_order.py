@@ -32,8 +32,8 @@ from ddbio.storage.s3 import S3Storage
 from ddbio.system.stop import StopFlag
 from ddbio.verbs import export_table
 from ddbio.verbs.export_table import ExportResult
-from tests.unit.storage.fake_s3 import OPERATIONS, FakeS3, client_error
-from tests.unit.support import table
+from tests.support.fake_s3 import OPERATIONS, FakeS3, client_error
+from tests.support.tables import table
 from tests.unit.test_effect_order import Failing
 
 # --------------------------------------------------------------------------- completing an export

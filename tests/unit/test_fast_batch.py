@@ -18,7 +18,8 @@ from ddbio.sinks.fast_batch import SmallPuts
 from ddbio.values.items import AttributeMap
 from ddbio.values.keys import key_checker
 from ddbio.values.table import TableInfo
-from tests.unit.support import same_item, table
+from tests.support.strategies import same_item
+from tests.support.tables import table
 
 TABLES = [
     table({"id": "S"}),

@@ -26,7 +26,7 @@ from ddbio.sources.prefetch import Ahead, prefetched
 from ddbio.sources.reader import RecordReader
 from ddbio.sources.stream import FILES_AT_ONCE, Stream, evenly, file_pieces, in_turns, stream_pieces
 from ddbio.storage.stdin import StandardInput
-from tests.unit.support import run
+from tests.support.loops import run
 
 JSON = FormatSpec("json")
 LINES = [b'{"id": "%06d", "x": "%032x"}\n' % (number, hash((number, 1)) % 2**120) for number in range(6000)]

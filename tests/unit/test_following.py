@@ -13,7 +13,7 @@ from ddbio.rate import following
 from ddbio.rate.buckets import UNCAPPED
 from ddbio.rate.caps import choose_cap
 from ddbio.rate.following import Caps, CapThread, Caretaker
-from tests.unit.support import table
+from tests.support.tables import table
 
 NOON = datetime.datetime(2030, 1, 1, 12)
 TABLE = replace(table({"id": "S"}), provisioned=True, read_units=50.0, write_units=100.0)

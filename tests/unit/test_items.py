@@ -22,7 +22,7 @@ from ddbio.values.items import (
     to_attributes,
     to_value,
 )
-from tests.unit.support import nested, numbers
+from tests.support.strategies import nested, numbers
 
 DIGITS_38 = "9" * 38
 

@@ -18,7 +18,7 @@ from ddbio.formats.framing import most_item_bytes
 from ddbio.formats.json_lines import ONE_UNIT_BYTES, JsonLines
 from ddbio.values.capacity import item_size_bytes
 from ddbio.values.items import AttributeMap
-from tests.unit.support import ITEMS, nested, same_item
+from tests.support.strategies import ITEMS, nested, same_item
 
 FORMAT = JsonLines()
 decode_page = msgspec.json.Decoder(FORMAT.page_items).decode

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from ddbio.errors import RecordError
 from ddbio.values.items import check_base64
 from ddbio.values.keys import key_checker
-from tests.unit.support import numbers, table
+from tests.support.strategies import numbers
+from tests.support.tables import table
 
 STRING_KEY = key_checker(table({"id": "S"}))
 NUMBER_KEY = key_checker(table({"id": "N"}))

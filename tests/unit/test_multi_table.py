@@ -13,7 +13,7 @@ from ddbio.sinks.multi_table import SpreadPuts, together
 from ddbio.sinks.table_writes import new_put
 from ddbio.values.items import Addressed, AttributeMap
 from ddbio.values.table import TableInfo
-from tests.unit.support import table
+from tests.support.tables import table
 
 ORDERS = table({"id": "S"}, {"byDay": {"day": "S"}})
 DAYS = replace(table({"n": "N", "id": "S"}), name="Days", address="arn:aws:dynamodb:us-east-1:1:table/Days")

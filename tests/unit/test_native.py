@@ -16,7 +16,7 @@ from ddbio.formats.incremental import IncrementalExport
 from ddbio.layouts.native import NativeExport, doubts, in_order, read_export
 from ddbio.storage import Storages
 from ddbio.values.items import Deletion
-from tests.native_exports import change, write_export
+from tests.support.native_exports import change, write_export
 
 ITEMS = [[{"Item": {"id": {"S": f"{file}-{n}"}}} for n in range(3 + file)] for file in range(2)]
 

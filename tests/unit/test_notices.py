@@ -10,7 +10,7 @@ import pytest
 
 from ddbio.dynamodb.notices import table_notices
 from ddbio.rate.caps import Cap, choose_cap
-from tests.unit.support import table
+from tests.support.tables import table
 
 WARM = {"WarmThroughput": {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000, "Status": "ACTIVE"}}
 REPLICAS = {"Replicas": [{"RegionName": "us-west-2"}, {"RegionName": "eu-west-1"}]}

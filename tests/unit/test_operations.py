@@ -24,7 +24,7 @@ from ddbio.formats.dynamodb_json import DynamoDBJson
 from ddbio.formats.json_lines import JsonLines
 from ddbio.sinks.multi_table import SpreadReply
 from ddbio.values.items import AttributeMap
-from tests.unit.support import ITEMS
+from tests.support.strategies import ITEMS
 
 BATCH_WRITE = batch_write_operation(("",))
 SCAN = scan_operation(JsonLines.page_items)

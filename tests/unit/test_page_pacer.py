@@ -19,7 +19,7 @@ from ddbio.rate.governor import LocalGovernor
 from ddbio.rate.page_pacer import PagePacer
 from ddbio.rate.window import CELL_S, Window
 from ddbio.values.capacity import MAX_PAGE_BYTES, page_read_units
-from tests.unit.simulated import SimulatedLoop, run_simulated
+from tests.support.simulated import SimulatedLoop, run_simulated
 
 Log = list[tuple[float, float]]  # (second, units)
 Page = tuple[float, float, float]  # what it is expected to cost, what it does cost, and how long it takes

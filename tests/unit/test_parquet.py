@@ -26,8 +26,8 @@ from ddbio.sources.reader import RecordReader
 from ddbio.storage.local import LocalStorage
 from ddbio.storage.ranged import RangedFile
 from ddbio.values.items import AttributeValue
-from tests.unit.service import DATA_PLANE
-from tests.unit.support import run
+from tests.support.loops import run
+from tests.support.service import DATA_PLANE
 from tests.unit.test_reader import MemoryStorage
 
 LAYOUT = ParquetLayout((("id", "S"), ("n", "N")))

@@ -14,7 +14,7 @@ from ddbio.messages.files import SourceFile
 from ddbio.messages.format_spec import FormatSpec
 from ddbio.sources.cutting import MAX_UNITS, MIB, MIN_UNIT_BYTES, UNIT_BYTES, Source, plan_slices, unit_bytes
 from ddbio.sources.segments import MAX_SEGMENTS, MIN_SEGMENT_BYTES, SEGMENT_BYTES, segment_count, segment_units
-from tests.unit.support import table
+from tests.support.tables import table
 
 KIB = 1024
 JSON = FormatSpec("json")

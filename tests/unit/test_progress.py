@@ -9,7 +9,7 @@ from ddbio.job.accounts import Result
 from ddbio.job.progress import LINE_EVERY_S, WINDOW_S, LogProgress, line_of
 from ddbio.messages import Tally
 from ddbio.rate.caps import Cap
-from tests.unit.support import Clock
+from tests.support.clock import Clock
 
 
 class Log(LogProgress):

@@ -20,7 +20,7 @@ from ddbio.sources import reader as reader_module
 from ddbio.sources.blocks import BYTE_ORDER_MARK, KEPT_BYTES
 from ddbio.sources.reader import LOOK_BACK_BYTES, RecordReader
 from ddbio.sources.unpacking import packed_as
-from tests.unit.support import run
+from tests.support.loops import run
 
 Line = tuple[int, bytes]
 

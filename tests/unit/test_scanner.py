@@ -28,8 +28,9 @@ from ddbio.sources.subset import WHOLE, Subset
 from ddbio.steps.limit import SharedQuota
 from ddbio.steps.transform import TransformSpec
 from ddbio.storage.local import LocalStorage
-from tests.unit.service import DATA_PLANE, cut, refusal, reply, served_by, worker_context
-from tests.unit.support import Clock, FakeSleep, run
+from tests.support.clock import Clock, FakeSleep
+from tests.support.loops import run
+from tests.support.service import DATA_PLANE, cut, refusal, reply, served_by, worker_context
 from tests.unit.test_compression import unpacked
 
 MIB = 1024 * 1024

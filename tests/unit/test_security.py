@@ -26,7 +26,7 @@ from ddbio.storage import Storages, s3_client
 from ddbio.storage.local import LocalStorage
 from ddbio.storage.names import check_output_name
 from ddbio.storage.s3_client import S3Client
-from tests.unit.wiretap import TABLE, Wiretap
+from tests.support.wiretap import TABLE, Wiretap
 
 PACKAGE = Path(__file__).parents[2] / "ddbio"
 

@@ -21,7 +21,7 @@ from botocore.session import get_session
 from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.session import Session
 from ddbio.errors import TransferError, UsageError
-from tests.unit.wiretap import TABLE, Wiretap
+from tests.support.wiretap import TABLE, Wiretap
 
 ACCOUNT = "123456789012"
 LOADER = Loader()  # of botocore's data files; shared, because most of the time of a new client is spent in there

@@ -22,7 +22,7 @@ from ddbio.formats.json_lines import JsonLines
 from ddbio.messages.format_spec import FormatSpec
 from ddbio.values.items import AttributeMap
 from ddbio.values.row_schema import ANY, INTEGER, MOST_NAMES, Shape, Values
-from tests.unit.support import ITEMS, same_item
+from tests.support.strategies import ITEMS, same_item
 
 # --------------------------------------------------------------------------- the shape
 

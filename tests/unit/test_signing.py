@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ddbio.aws.credentials import Keys
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.wire import Endpoint
-from tests.unit.support import Clock
+from tests.support.clock import Clock
 
 UTC = datetime.timezone.utc
 NOON = datetime.datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC).timestamp()

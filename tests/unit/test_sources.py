@@ -13,7 +13,7 @@ from ddbio.aws.settings import AwsSettings
 from ddbio.errors import UsageError
 from ddbio.sources.find import Found, find_sources
 from ddbio.storage import Storages
-from tests.native_exports import write_export
+from tests.support.native_exports import write_export
 
 SUFFIXES = (".json", ".jsonl")
 ITEMS = [[{"Item": {"id": {"S": f"{file}-{n}"}}} for n in range(3)] for file in range(2)]

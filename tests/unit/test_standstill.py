@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ddbio.job.standstill import Standstill
 from ddbio.messages import Tally
-from tests.unit.support import Clock
+from tests.support.clock import Clock
 
 
 class Job:

@@ -10,7 +10,7 @@ import pytest
 
 from ddbio.errors import UsageError
 from ddbio.values.table import _UNUSABLE, KeyAttribute, TableInfo, check_table_name
-from tests.unit.support import table
+from tests.support.tables import table
 
 PROVISIONED = {"ReadCapacityUnits": 50, "WriteCapacityUnits": 100}
 NONE = {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0}

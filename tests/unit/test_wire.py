@@ -25,9 +25,9 @@ from ddbio.aws.tls import verifying_context
 from ddbio.dynamodb import wire
 from ddbio.dynamodb.addresses import Address, Addresses
 from ddbio.dynamodb.wire import Connection, Endpoint, Response, WireError
-from tests.certificates import Certificates
-from tests.unit.peer import CUT, HANG, Peer, Proxy, chunked, listening, ok
-from tests.unit.support import LOOPS, run
+from tests.support.certificates import Certificates
+from tests.support.loops import LOOPS, run
+from tests.support.peer import CUT, HANG, Peer, Proxy, chunked, listening, ok
 
 LARGE = random.Random(1).randbytes(1_200_000)
 HEADERS = "Host: localhost\r\nX-Amz-Target: DynamoDB_20120810.Scan\r\n"

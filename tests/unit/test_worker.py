@@ -18,8 +18,8 @@ from ddbio.errors import AbortError, DdbioError, TransferError
 from ddbio.flow.context import Sleeper, StopRequested, WorkerContext, new_event_loop
 from ddbio.messages import Event, Notice, SegmentUnit, Tally, Unit, UnitReport
 from ddbio.rate.governor import LocalGovernor
-from tests.unit.simulated import SimulatedLoop, run_simulated
-from tests.unit.support import LOOPS, run
+from tests.support.loops import LOOPS, run
+from tests.support.simulated import SimulatedLoop, run_simulated
 
 FOREVER_S = 3600.0
 

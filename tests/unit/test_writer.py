@@ -29,8 +29,10 @@ from ddbio.sources.reader import RecordReader
 from ddbio.steps.transform import TransformSpec
 from ddbio.values.items import AttributeMap, Deletion
 from ddbio.values.table import TableInfo
-from tests.unit.service import DATA_PLANE, FakeTable, cut, refusal, reply, served_by, worker_context
-from tests.unit.support import Clock, FakeSleep, run, table
+from tests.support.clock import Clock, FakeSleep
+from tests.support.loops import run
+from tests.support.service import DATA_PLANE, FakeTable, cut, refusal, reply, served_by, worker_context
+from tests.support.tables import table
 
 URI = "orders.json"
 

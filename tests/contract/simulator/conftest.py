@@ -11,16 +11,7 @@ import urllib3
 from botocore.config import Config
 
 from ddbio.simulator import Simulator, ThroughputSettings
-
-
-class Clock:
-    """Seconds that pass when the test says so."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
+from tests.support.clock import Clock
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 
 from ddbio.simulator import Simulator, ThroughputSettings
-from tests.contract.simulator.conftest import Clock
+from tests.support.clock import Clock
 
 KEYS = {
     "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],

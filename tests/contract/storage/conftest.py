@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import running
-from tests.contract.storage.places import LocalPlace, Place, S3Place
 from tests.endpoints import LAUNCHES, Registry
+from tests.support.environment import running
+from tests.support.places import LocalPlace, Place, S3Place
 
 S3_SERVERS = list(LAUNCHES["s3"])
 

@@ -7,7 +7,7 @@ import pytest
 from ddbio.errors import UsageError
 from ddbio.storage import Storage
 from ddbio.storage.names import PassedOver
-from tests.contract.storage.places import Place
+from tests.support.places import Place
 
 SUFFIXES = (".json", ".csv")
 

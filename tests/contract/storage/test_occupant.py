@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ddbio.aws.settings import AwsSettings
 from ddbio.storage import open_storage
-from tests.contract.storage.places import Place, S3Place
+from tests.support.places import Place, S3Place
 
 
 def test_an_empty_destination_has_no_occupant(place: Place) -> None:

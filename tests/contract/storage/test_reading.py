@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ddbio.errors import TransferError
 from ddbio.messages.files import SourceFile
 from ddbio.storage import Storage
-from tests.contract.storage.places import Place
+from tests.support.places import Place
 
 CONTENT = random.Random(7).randbytes(5_000)
 

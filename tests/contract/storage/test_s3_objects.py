@@ -18,10 +18,10 @@ from ddbio.errors import TransferError, UsageError
 from ddbio.storage import open_storage
 from ddbio.storage.s3 import S3Storage
 from ddbio.storage.s3_client import S3Client
-from tests.certificates import Certificates
-from tests.contract.storage.places import S3Place
-from tests.e2e.front import forwarding
 from tests.endpoints import ACCESS_KEY, SECRET_KEY
+from tests.support.certificates import Certificates
+from tests.support.front import forwarding
+from tests.support.places import S3Place
 
 CHUNK = b"0123456789" * 100_000
 PART_BYTES = 8 << 20

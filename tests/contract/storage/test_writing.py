@@ -12,7 +12,7 @@ import pytest
 from ddbio.errors import TransferError, UsageError
 from ddbio.messages.files import WrittenFile
 from ddbio.storage import Output
-from tests.contract.storage.places import Place
+from tests.support.places import Place
 
 NAME = "Orders-0000-00000.json"
 CHUNK_BYTES = 1_000_000

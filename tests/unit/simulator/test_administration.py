@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.simulator.account import Account, key_schema, provisioned
+from tests.support.account import Account, key_schema, provisioned
 
 ID = [{"AttributeName": "id", "AttributeType": "S"}]
 DAY = [{"AttributeName": "day", "AttributeType": "S"}]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ddbio.simulator.throughput import ThroughputSettings
-from tests.unit.simulator.account import Account, key_schema, order, provisioned, puts
+from tests.support.account import Account, key_schema, order, provisioned, puts
 
 KB = 1024
 STRICT = ThroughputSettings(burst_s=0)

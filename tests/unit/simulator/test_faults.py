@@ -19,7 +19,7 @@ from ddbio.simulator.faults import (
     stall,
 )
 from ddbio.simulator.server import Service
-from tests.unit.simulator.account import Account, order, puts
+from tests.support.account import Account, order, puts
 
 
 def test_a_plan_gives_each_request_its_fault_in_turn() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from ddbio.simulator.errors import ServiceError
 from ddbio.simulator.operations import execute
-from tests.unit.simulator.account import Account, key_schema, order, puts
+from tests.support.account import Account, key_schema, order, puts
 
 INVALID = "One or more parameter values were invalid: "
 MISMATCH = "The provided key element does not match the schema"

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from ddbio.errors import DdbioError, TransferError, UsageError
 from ddbio.storage.s3_errors import _BY_CODE, fault_code, translate
-from tests.unit.storage.fake_s3 import OPERATIONS, client_error
+from tests.support.fake_s3 import OPERATIONS, client_error
 
 WHERE = "s3://bkt/in/{a}.json"
 

@@ -18,7 +18,7 @@ from ddbio.errors import TransferError, UsageError
 from ddbio.storage import s3_client
 from ddbio.storage.s3 import S3Storage
 from ddbio.storage.s3_output import MIN_PART_BYTES, PLANNED_PARTS, S3Output, part_bytes_for
-from tests.unit.storage.fake_s3 import FakeS3, client_error, composite_of, multipart_etag
+from tests.support.fake_s3 import FakeS3, client_error, composite_of, multipart_etag
 
 URI = "s3://bkt/exports"
 KEY = "exports/a.json"

@@ -21,7 +21,7 @@ from ddbio.storage import s3_client
 from ddbio.storage.s3 import S3Storage
 from ddbio.storage.s3_output import MIN_PART_BYTES
 from ddbio.storage.s3_uris import parse_uri, uri_of
-from tests.unit.storage.fake_s3 import ETAG, FakeS3, client_error
+from tests.support.fake_s3 import ETAG, FakeS3, client_error
 
 POINT = "arn:aws:s3:eu-west-1:123456789012:accesspoint/orders"
 OUTPOST = "arn:aws:s3-outposts:eu-west-1:123456789012:outpost/op-1"

@@ -23,7 +23,7 @@ from ddbio.flow.context import WorkerContext
 from ddbio.messages import Event
 from ddbio.rate.governor import LocalGovernor
 from ddbio.values.items import AttributeMap
-from tests.unit.support import Clock, FakeSleep
+from tests.support.clock import Clock, FakeSleep
 
 DATA_PLANE = DataPlane(Endpoint("http://localhost:1", "eu-west-1"))
 

@@ -1,0 +1,25 @@
+"""What several tests share. Nothing here is a test, and nothing here imports one.
+
+Servers of other makers are in `tests.endpoints`. The map:
+
+account           a simulated account without HTTP
+certificates      certificate authorities and servers for TLS, made when needed
+clock             time that moves only when a test says so
+commands          the real commands as subprocesses
+customize         code of a test inside a command
+environment       the AWS environment of every test, and how it asks for a server
+fake_s3           a botocore S3 client in memory, failing on demand
+front             a TLS front and a proxy between a command and the service
+items             items for whole transfers, written and compared without ddbio
+loops             event loops of a test's own
+native_exports    exports by DynamoDB itself
+peer              a scripted HTTP peer
+places            places to run the storage contract against
+provider          a provider of AWS credentials
+service           a table behind the data plane's seam
+simulated         an event loop in simulated time
+strategies        hypothesis strategies for values and items
+tables            tables as DescribeTable gives them
+toy_job           a job without a network
+wiretap           a botocore client without a network
+"""
