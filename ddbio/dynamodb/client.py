@@ -20,7 +20,7 @@ from ddbio.dynamodb.errors import UNKNOWN_KEYS, Kind, ServiceError, hint_for, pa
 from ddbio.dynamodb.operations import Operation
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.throttling import explain
-from ddbio.dynamodb.wire import Connection, WireError
+from ddbio.dynamodb.wire import Exchange, WireError
 from ddbio.errors import AbortError, PermanentAbortError
 from ddbio.messages import Tally
 from ddbio.rate.awaited import Awaited
@@ -72,7 +72,7 @@ class DataClient:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: Exchange,
         signer: Signer,
         pacer: Pacing,
         *,

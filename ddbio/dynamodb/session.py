@@ -12,26 +12,23 @@ import os
 import platform
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Any, Protocol
+from typing import Any
 
-from ddbio.aws.credentials import Keys, KeysProvider
+from ddbio.aws.credentials import Keys
 from ddbio.aws.redaction import hide
 from ddbio.aws.settings import AwsSettings, patience
 from ddbio.aws.tls import configured_bundle, verify_argument
-from ddbio.dynamodb.addresses import Addresses
-from ddbio.dynamodb.client import DEFAULT_GIVE_UP_AFTER_S, DEFAULT_POLICY, DataClient, RetryPolicy
+from ddbio.dynamodb.client import DEFAULT_GIVE_UP_AFTER_S, RetryPolicy
+from ddbio.dynamodb.data_plane import DataPlane
 from ddbio.dynamodb.endpoints import Reached, RequestWatch, check_endpoint_url, proxy_of
 from ddbio.dynamodb.errors import botocore_error, hint_for
 from ddbio.dynamodb.provider import KeySource
-from ddbio.dynamodb.signing import Signer
-from ddbio.dynamodb.wire import Connection, Endpoint
+from ddbio.dynamodb.wire import Endpoint
 from ddbio.errors import DdbioError, TransferError, UsageError
-from ddbio.rate.awaited import Awaited
-from ddbio.rate.governor import Pacing
 from ddbio.values.table import TableArn, TableInfo, check_table_name, region_of_arns
 from ddbio.version import __version__
 
@@ -47,70 +44,6 @@ class _NoSuchTableError(UsageError):
 
 class _UnreachableError(TransferError):
     """No connection to the endpoint could be opened."""
-
-
-class LaneContext(Protocol):
-    """What the clients of a worker share with its lanes; see `ddbio.flow.context.WorkerContext`."""
-
-    @property
-    def keys(self) -> KeysProvider: ...
-
-    @property
-    def pacer(self) -> Pacing: ...
-
-    @property
-    def sleep(self) -> Callable[[float], Awaitable[None]]: ...
-
-    @property
-    def awaited(self) -> Awaited: ...
-
-    def say(self, sentence: str) -> None: ...
-
-    def trouble(self, reason: str) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class DataPlane:
-    """What a worker needs to talk to the data plane; picklable, holds no keys.
-
-    user_agent: what the requests call the program.
-    """
-
-    endpoint: Endpoint
-    policy: RetryPolicy = DEFAULT_POLICY
-    user_agent: str = ""
-    request_timeout_s: float = 30.0
-
-    def open(self, context: LaneContext, table: str) -> Callable[[], DataClient]:
-        """A function that makes one client a lane; the lanes share the signer, the TLS context and the addresses.
-
-        table: what the requests are about, for messages.
-        """
-        endpoint = self.endpoint
-        signer = Signer(context.keys, region=endpoint.region, host=endpoint.host_header, user_agent=self.user_agent)
-        ssl_context, addresses = endpoint.ssl_context(), Addresses()
-
-        def new_client() -> DataClient:
-            connection = Connection(
-                endpoint,
-                ssl_context,
-                timeout_s=min(self.request_timeout_s, self.policy.give_up_after_s),
-                addresses=addresses,
-            )
-            client = DataClient(
-                connection,
-                signer,
-                context.pacer,
-                sleep=context.sleep,
-                say=context.say,
-                table=table,
-                awaited=context.awaited,
-                policy=self.policy,
-            )
-            client.trouble = context.trouble
-            return client
-
-        return new_client
 
 
 class Session:

@@ -20,7 +20,7 @@ import socket
 import ssl
 import weakref
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import NamedTuple, Protocol, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -114,6 +114,18 @@ class Response(NamedTuple):
     status: int
     body: bytes | memoryview
     request_id: str = ""
+
+
+class Exchange(Protocol):
+    """One connection, one request at a time: `Connection`, and `ddbio.dynamodb.fake.FakeConnection` for tests."""
+
+    async def request(self, headers: str, body: bytes) -> Response:
+        """Send a request with these header lines and this body; the whole answer. Raises WireError."""
+
+    def hurry(self, timeout_s: float) -> None:
+        """Let the next request wait no longer than this for its answer."""
+
+    def close(self) -> None: ...
 
 
 class Connection(asyncio.BufferedProtocol):

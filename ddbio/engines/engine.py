@@ -1,33 +1,34 @@
-"""The engine seam: an engine is one function that works units and yields what happened.
+"""The engine seam: an engine works the units of a job, and yields what happened.
 
-    engine(job, units, *, governor, keys, stop, recorder) -> Iterator[Event]
+    with engine.open(job, needs) as running:
+        for event in running.work(units, stop):
+            ...
 
-- `job` is picklable and opens its clients where it runs; `units` can be worked in any order, by anyone. They are made
-  while they are worked; None among them stands for "no more at the moment".
-- The engine supplies the governor, so the cap is the engine's to divide: shared memory for processes on one
-  machine, a share of the cap for an executor of a cluster.
-- A recorder is memory that outlives a worker; an engine whose workers share none of it with the caller uses none, and
-  what a worker had not reported when it died is done again.
-- Unit reports are the only way back; a `Lull` between them says that all there was to tell was told. An engine ends
-  when every unit is done or failed, or when it was stopped.
+- `job` is picklable plain data and opens its clients where it runs; `units` can be worked in any order, by anyone.
+  They are made while they are worked; None among them stands for "no more at the moment".
+- The engine owns the environment of the job: the parent declares it in `Needs`; the engine makes it, hands it to its
+  workers, and removes it. So the cap is the engine's to divide: shared memory for processes on one machine, a share
+  of the cap for an executor of a cluster.
+- Unit reports are the only way back; a `Flushed` between them says that all that has happened was reported. The
+  events end when every unit is done or failed, or after a stop.
+- What lanes had settled and not yet reported when their worker died is in `settled`, if the engine has a checkpoint.
 
-`run_inline`, here, is a loop in this process: for tests, for small jobs, and for what a cluster's executor runs.
-`run_processes`, in `ddbio.engines.pool`, is the one the commands use.
+`InlineEngine` (`ddbio.engines.inline`) is a loop in this process, `ProcessEngine` (`ddbio.engines.pool`) the one that
+the commands use.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
-from ddbio.aws.credentials import Keys
-from ddbio.engines.lanes import run_lanes
-from ddbio.flow.checkpoint import Recorder
-from ddbio.flow.context import Job, WorkerContext, new_event_loop
-from ddbio.messages import Event, Lull, Unit
-from ddbio.rate.governor import Governor
+from ddbio.engines.environment import Environment, Needs
+from ddbio.flow.checkpoint import LaneState
+from ddbio.flow.context import Job
+from ddbio.messages import Event, Unit
+from ddbio.rate.buckets import Units
 from ddbio.system.stop import StopFlag
 
 Events = Generator[Event, None, None]  # when it is closed, nobody works any more
@@ -35,55 +36,47 @@ Events = Generator[Event, None, None]  # when it is closed, nobody works any mor
 HUNGRY_S = 0.01  # how soon to look again where there was no unit at the moment
 
 
+class Running(Protocol):
+    """A job that an engine has opened."""
+
+    def work(self, units: Iterable[Unit | None], stop: StopFlag) -> Events:
+        """Work the units. Once."""
+
+    def rates(self, role: str) -> Units:
+        """Units per second in force for each budget of a table."""
+
+    def set_cap(self, role: str, cap: float, budget: int = 0) -> None:
+        """The cap of a budget of a table from now on. May be called from another thread, one at a time."""
+
+    def settled(self) -> list[LaneState]:
+        """What lanes had settled, whether it was reported or not; once no lane works any more."""
+
+    def forget_settled(self) -> None:
+        """It is written down elsewhere: the next run need not look for it."""
+
+
 class Engine(Protocol):
-    def __call__(
-        self,
-        job: Job,
-        units: Iterable[Unit | None],
-        *,
-        governor: Governor,
-        keys: Callable[[], Keys],
-        stop: StopFlag,
-        recorder: Recorder | None = None,
-    ) -> Events: ...
+    def open(self, job: Job, needs: Needs) -> AbstractContextManager[Running]:
+        """Raises TransferError if there is no room for what the job needs."""
 
 
-def run_inline(
-    job: Job,
-    units: Iterable[Unit | None],
-    *,
-    governor: Governor,
-    keys: Callable[[], Keys],
-    stop: StopFlag,
-    recorder: Recorder | None = None,
-) -> Events:
-    """Work all units in this process, on an event loop that runs only while the caller waits for a report."""
-    loop = new_event_loop()
-    reports: deque[Event] = deque()
-    context = WorkerContext(governor=governor, keys=keys, report=reports.append)
-    waiting = iter(units)
+@dataclass(frozen=True, slots=True)
+class RunningHere:
+    """A job that is worked on this machine."""
 
-    async def next_unit() -> Unit | None:
-        for unit in waiting:
-            if unit is not None:
-                return unit
-            await context.sleep(HUNGRY_S)
-        return None
+    environment: Environment
+    work: Callable[[Iterable[Unit | None], StopFlag], Events]
 
-    lanes = loop.create_task(run_lanes(job, context, next_unit))
-    try:
-        while not lanes.done() or reports:
-            if reports:
-                while reports:
-                    yield reports.popleft()
-                yield Lull()
-            if stop.requests:
-                context.sleep.stop()
-            if not lanes.done():
-                loop.run_until_complete(asyncio.wait([lanes], timeout=0.05))
-        lanes.result()
-    finally:
-        lanes.cancel()
-        loop.run_until_complete(asyncio.gather(lanes, return_exceptions=True))
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()
+    def rates(self, role: str) -> Units:
+        return self.environment.governors[role].rates()
+
+    def set_cap(self, role: str, cap: float, budget: int = 0) -> None:
+        self.environment.governors[role].set_cap(cap, budget)
+
+    def settled(self) -> list[LaneState]:
+        checkpoint = self.environment.checkpoint
+        return checkpoint.states() if checkpoint is not None else []
+
+    def forget_settled(self) -> None:
+        if self.environment.checkpoint is not None:
+            self.environment.checkpoint.unlink()

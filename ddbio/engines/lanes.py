@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from ddbio.errors import DdbioError
-from ddbio.flow.context import Job, Lane, StopRequested, WorkerContext
+from ddbio.flow.context import Job, Lane, WorkerContext
+from ddbio.flow.sleeping import StopRequested
 from ddbio.messages import Tally, Unit, UnitReport
 
 NextUnit = Callable[[], Awaitable["Unit | None"]]

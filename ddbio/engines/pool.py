@@ -22,8 +22,8 @@ import multiprocessing
 import signal
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing import connection as mp_connection
 from multiprocessing import resource_tracker
@@ -31,14 +31,16 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from ddbio.aws.credentials import Keys, NewestKeys
 from ddbio.aws.redaction import hide
-from ddbio.engines.engine import HUNGRY_S, Events
+from ddbio.engines.engine import HUNGRY_S, Events, Running, RunningHere
+from ddbio.engines.environment import Environment, Needs, shared_environment
+from ddbio.engines.keyring import KeyRing
 from ddbio.engines.pool_worker import (
     PARENT_DECIDES,
     Begun,
     Crashed,
     Finish,
+    NewKeys,
     Opened,
     Refused,
     Stop,
@@ -46,10 +48,8 @@ from ddbio.engines.pool_worker import (
     worker_main,
 )
 from ddbio.errors import InternalError, PermanentAbortError, PermanentError, UsageError
-from ddbio.flow.checkpoint import Recorder
 from ddbio.flow.context import Job
-from ddbio.messages import Cursor, Event, Lull, Notice, Tally, Tick, Trouble, Unit, UnitReport
-from ddbio.rate.governor import Governor
+from ddbio.messages import Cursor, Event, Flushed, Notice, Tally, Tick, Trouble, Unit, UnitReport
 from ddbio.system.stop import StopFlag
 
 DEATHS_OF_A_UNIT = 3
@@ -74,7 +74,7 @@ class _InHand:
 @dataclass(slots=True)
 class _Worker:
     number: int
-    seat: int  # in the recorder; it is taken over by who takes its place
+    place: int  # among the workers: whose slots of the checkpoint it has; a worker that replaces it has the same
     process: BaseProcess
     pipe: Connection
     in_hand: dict[int, _InHand] = field(default_factory=dict)
@@ -84,26 +84,27 @@ class _Worker:
     finishing: bool = False
 
 
-def run_processes(workers: int) -> Callable[..., Events]:
-    """The engine with that many worker processes."""
+@dataclass(frozen=True, slots=True)
+class ProcessEngine:
+    """workers: how many processes."""
 
-    def engine(
-        job: Job,
-        units: Iterable[Unit | None],
-        *,
-        governor: Governor,
-        keys: Callable[[], Keys],
-        stop: StopFlag,
-        recorder: Recorder | None = None,
+    workers: int
+
+    @contextmanager
+    def open(self, job: Job, needs: Needs) -> Iterator[Running]:
+        with shared_environment(needs, self.workers, job.lanes) as environment:
+            yield RunningHere(environment, lambda units, stop: self._work(job, needs, environment, units, stop))
+
+    def _work(
+        self, job: Job, needs: Needs, environment: Environment, units: Iterable[Unit | None], stop: StopFlag
     ) -> Events:
-        pool = _Pool(job, units, governor, keys, stop, recorder)
+        keys = KeyRing({role: table.keys for role, table in needs.tables.items()})
+        pool = _Pool(job, units, environment, keys, stop)
         try:
-            pool.start(workers)
+            pool.start(self.workers)
             yield from pool.run()
         finally:
             pool.kill()
-
-    return engine
 
 
 class _Pool:
@@ -111,12 +112,11 @@ class _Pool:
         self,
         job: Job,
         units: Iterable[Unit | None],
-        governor: Governor,
-        keys: Callable[[], Keys],
+        environment: Environment,
+        keys: KeyRing,
         stop: StopFlag,
-        recorder: Recorder | None,
     ) -> None:
-        self._recorder = recorder
+        self._environment = environment
         self._context = multiprocessing.get_context("spawn")
         self._job = job
         self._plan = iter(units)
@@ -124,9 +124,7 @@ class _Pool:
         self._hungry = False  # there was none at the moment
         self._returned: deque[Unit] = deque()  # units of dead workers: worked next
         self._suspects: deque[Unit] = deque()  # units on which workers died again: worked last, each alone
-        self._governor = governor
-        self._newest_keys = NewestKeys(keys)
-        self._keys = self._newest_keys.current
+        self._keys = keys
         self._stop = stop
         self._stop_sent_s: float | None = None
         self._deaths: Counter[int] = Counter()
@@ -145,7 +143,7 @@ class _Pool:
         self._wanted = workers
         for number in range(workers):
             try:
-                self._workers.append(self._start(seat=number))
+                self._workers.append(self._start(place=number))
             except OSError as error:
                 raise UsageError(
                     f"only {number:,} of {workers:,} processes could be started: {error.strerror}",
@@ -161,7 +159,7 @@ class _Pool:
                 told = True
                 yield event
             if told:
-                yield Lull()
+                yield Flushed()
             elif any(worker.in_hand for worker in self._workers):
                 yield Tick()
             yield from self._renew_keys()
@@ -284,11 +282,13 @@ class _Pool:
 
     # -- workers
 
-    def _start(self, seat: int) -> _Worker:
+    def _start(self, place: int) -> _Worker:
         number = self._next_number
         self._next_number += 1
         ours, theirs = self._context.Pipe()
-        arguments = WorkerArguments(number, seat, self._wanted, self._job, self._governor, self._keys, self._recorder)
+        arguments = WorkerArguments(
+            number, place, self._wanted, self._job, self._environment, dict(self._keys.handed)
+        )
         process = self._context.Process(
             target=worker_main, args=(theirs, arguments), name=f"Worker_{number:04d}", daemon=True
         )
@@ -302,7 +302,7 @@ class _Pool:
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENT_DECIDES)
         theirs.close()
-        return _Worker(number, seat, process, ours)
+        return _Worker(number, place, process, ours)
 
     def _bury(self, worker: _Worker) -> Iterator[Event]:
         """A worker has ended: reap it, and where it left work behind, return that and replace it."""
@@ -322,7 +322,7 @@ class _Pool:
                 f"{_how_it_ended(worker)}",
                 "if memory is short, use fewer processes with -p",
             )
-        self._workers.append(self._start(worker.seat))
+        self._workers.append(self._start(worker.place))
 
     def _check_deaths(self, worker: _Worker) -> None:
         """End a run whose workers die again and again, though each gets further: it would take for ever."""
@@ -338,9 +338,10 @@ class _Pool:
 
     def _recover(self, worker: _Worker) -> Iterator[Event]:
         """What it had settled and not yet reported."""
-        for place in self._recorder.places(worker.seat) if self._recorder else ():
-            held = worker.in_hand.get(place.unit)
-            if held is not None and (report := place.since(held.cursor, held.tally)) is not None:
+        checkpoint = self._environment.checkpoint
+        for state in checkpoint.states(worker.place) if checkpoint else ():
+            held = worker.in_hand.get(state.unit)
+            if held is not None and (report := state.since(held.cursor, held.tally)) is not None:
                 self._note_progress(worker, report)
                 yield report
 
@@ -363,17 +364,15 @@ class _Pool:
     # -- keys and stopping
 
     def _renew_keys(self) -> Iterator[Event]:
-        for sentence in self._newest_keys.news():
+        for sentence in self._keys.news():
             yield Notice(sentence)
-        newest = self._newest_keys.current
-        if newest != self._keys:
-            self._keys = newest
+        for role, keys in self._keys.renewed():
             for worker in self._workers:
-                self._send(worker, self._keys)
+                self._send(worker, NewKeys(role, keys))
 
     def _with_key_failure(self, report: UnitReport) -> UnitReport:
         """A unit that failed while the keys could not be renewed failed, most likely, because of that."""
-        error, failure = report.error, self._newest_keys.failure
+        error, failure = report.error, self._keys.failure
         if error is None or not failure:
             return report
         message = f"{error.message}; the AWS keys could not be renewed: {failure}"
@@ -396,7 +395,7 @@ class _Pool:
 
     def kill(self) -> None:
         """End whatever still runs, at once, and reap it."""
-        self._newest_keys.end()
+        self._keys.end()
         for worker in self._workers:
             worker.process.kill()
         for worker in self._workers:

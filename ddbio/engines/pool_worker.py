@@ -15,18 +15,17 @@ import signal
 import threading
 import traceback
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
 from ddbio.aws.credentials import Keys
+from ddbio.engines.environment import Environment, worker_context
 from ddbio.engines.lanes import run_lanes
 from ddbio.errors import EXIT_OK, DdbioError, InternalError
-from ddbio.flow.checkpoint import Recorder, Seat
-from ddbio.flow.context import Job, WorkerContext, new_event_loop
+from ddbio.flow.context import Job, new_event_loop
 from ddbio.messages import Event, Unit
-from ddbio.rate.governor import Governor
 from ddbio.system.user_function import end_threads
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
@@ -38,15 +37,22 @@ EXIT_CRASHED = 71
 
 @dataclass(frozen=True, slots=True)
 class WorkerArguments:
-    """What a worker is started with. seat: which of the recorder's are its lanes'. workers: how many there are."""
+    """What a worker is started with. place: among the `workers` that there are at once. keys: by role."""
 
     number: int
-    seat: int
+    place: int
     workers: int
     job: Job
-    governor: Governor
+    environment: Environment
+    keys: dict[str, Keys]
+
+
+@dataclass(frozen=True, slots=True)
+class NewKeys:
+    """Parent to worker: newer keys for the table of that role."""
+
+    role: str
     keys: Keys
-    recorder: Recorder | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +146,6 @@ def _send(pipe: Connection, message: object) -> None:
         os._exit(EXIT_PARENT_GONE)
 
 
-def _seats(arguments: WorkerArguments) -> Iterator[Seat]:
-    """The seats of this worker's lanes; none without a recorder."""
-    recorder = arguments.recorder
-    if recorder is None:
-        return iter(())
-    recorder.attend()
-    return (recorder.seat(arguments.seat, lane) for lane in range(recorder.lanes))
-
-
 class _PipeWorker:
     """Units in from the pipe, reports out to it."""
 
@@ -160,13 +157,14 @@ class _PipeWorker:
         self._units: deque[Unit] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._no_more = False
-        self._context = WorkerContext(
-            governor=arguments.governor,
-            keys=lambda: self._keys,
-            report=self._report,
+        self._context = worker_context(
+            arguments.job,
+            arguments.environment,
+            {role: partial(self._keys.__getitem__, role) for role in self._keys},
+            self._report,
             share=1 / arguments.workers,
+            slots=arguments.environment.slots(arguments.place),
             opened=lambda: _send(pipe, Opened()),
-            seats=_seats(arguments),
         )
 
     def run(self) -> None:
@@ -193,8 +191,8 @@ class _PipeWorker:
             self._loop.call_soon_threadsafe(self._take, message)
 
     def _take(self, message: object) -> None:
-        if isinstance(message, Keys):
-            self._keys = message
+        if isinstance(message, NewKeys):
+            self._keys[message.role] = message.keys
         elif isinstance(message, Finish):
             self._no_more = True
         elif isinstance(message, Stop):

@@ -1,19 +1,19 @@
-"""The recorder: what each lane has settled, in memory that outlives its process.
+"""The checkpoint: what each lane has settled, in memory that outlives its process.
 
-A report crosses a pipe and is too dear for every batch. So each lane has a *seat* in a small file that all processes
-of the job map, and writes there, in about a microsecond, what a report would say now. Whoever goes on after a death,
+A report crosses a pipe and is too dear for every batch. So each lane has a *slot* in a small file that all processes
+of the job map, and writes there, in about a microsecond, what a report would say now. Whoever resumes after a death,
 the parent for a worker or the next run for the parent, reads it: at most the last batch of each lane is done again.
 
 Rules:
 
-- A place says all that was counted of a unit since its beginning, not what was added. So it can be compared with
+- A state holds all that was counted of a unit since its beginning, not what was added. So it can be compared with
   what is known otherwise, and nothing is counted twice however often it is looked at.
-- It counts only where it is further than what is known *and* all rejects it counts are known: those travel in reports
-  alone. A lane with rejects that are not reported does not write its place.
-- A seat holds the last states of the lane's unit and those of the unit before it, whose last report may still have
+- It counts only if it is further than what is known *and* all rejects it counts are known: those travel in reports
+  alone. A lane with rejects that are not reported does not write its state.
+- A slot holds the last states of the lane's unit and those of the unit before it, whose last report may still have
   been on its way. Each is written beside the older one, with a checksum: a process that is killed while it writes
   leaves the older one.
-- A worker holds a lock on the file as long as it lives: who has waited for the lock knows that nobody writes.
+- A worker holds a lock on the file as long as it lives: once a process has got the lock for itself, no worker writes.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from ddbio.messages.counts import COUNTS, RECORDED
 ORPHANS_PATIENCE_S = 10.0  # for the workers of a killed parent to see that it is gone: they do within milliseconds
 
 _KINDS = [each.kind for name in RECORDED for each in COUNTS if each.name == name]
-_STATE = struct.Struct("=4q" + "".join("d" if kind is float else "q" for kind in _KINDS))
+_PACKED = struct.Struct("=4q" + "".join("d" if kind is float else "q" for kind in _KINDS))
 _CHECKSUM = struct.Struct("=I")
-_SLOT_BYTES = 160
-_SLOTS = 4  # two for each of the last two units
-_SEAT_BYTES = _SLOT_BYTES * _SLOTS
-assert _STATE.size + _CHECKSUM.size <= _SLOT_BYTES
+_STATE_BYTES = 160
+_STATES = 4  # two for each of the last two units
+_SLOT_BYTES = _STATE_BYTES * _STATES
+assert _PACKED.size + _CHECKSUM.size <= _STATE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LaneState:
     """How far a lane was in a unit, and all that was counted of the unit up to there."""
 
     unit: int
@@ -54,35 +54,35 @@ class Place:
     tally: Tally
 
     def since(self, cursor: Cursor | None, tally: Tally) -> UnitReport | None:
-        """What the place tells beyond what is known: a unit's cursor and what was counted up to it. None for nothing,
-        or where rejects are missing that it counts."""
+        """A report of what the state holds beyond what is known: a unit's cursor, and what was counted up to it.
+        None if that is nothing, or if rejects are missing that the state counts."""
         known = cursor.offset if isinstance(cursor, ImportCursor) else -1
         if self.tally.rejected != tally.rejected or (self.cursor.offset <= known and not self.done):
             return None
         return UnitReport(self.unit, self.cursor, self.tally.minus(tally), done=self.done)
 
 
-class Seat:
+class LaneSlot:
     """A lane's own part of the memory."""
 
     def __init__(self, memory: mmap.mmap, at: int) -> None:
         self._memory = memory
         self._at = at
-        self._slot = 0
+        self._newest = 0  # of its states
 
     def next_unit(self) -> None:
-        """Keep what was written last: it is another unit's from now on."""
-        self._slot ^= 2
+        """Keep what was written last: from now on it is another unit's."""
+        self._newest ^= 2
 
     def write(self, *state: float) -> None:
         """unit, done, offset and lines of the cursor, then the counts of `RECORDED`."""
-        data = _STATE.pack(*state)
-        self._slot ^= 1
-        at = self._at + self._slot * _SLOT_BYTES
+        data = _PACKED.pack(*state)
+        self._newest ^= 1
+        at = self._at + self._newest * _STATE_BYTES
         self._memory[at : at + len(data) + 4] = data + _CHECKSUM.pack(zlib.crc32(data))
 
 
-class Recorder:
+class Checkpoint:
     """The memory of all lanes of a run. Crosses to a worker by pickle: only the path does.
 
     path: of the file; it must be there. lanes: of each worker.
@@ -96,12 +96,12 @@ class Recorder:
         self._memory = mmap.mmap(self._file, self._size)
 
     @classmethod
-    def create(cls, path: Path, workers: int, lanes: int) -> Recorder:
+    def create(cls, path: Path, workers: int, lanes: int) -> Checkpoint:
         """A new one for so many workers at once. The creator calls `close` and `unlink`."""
         try:
             with open(path, "wb", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as file:
                 for _ in range(workers):  # real blocks: a store into a hole of a full disk is a SIGBUS
-                    file.write(bytes(lanes * _SEAT_BYTES))
+                    file.write(bytes(lanes * _SLOT_BYTES))
         except OSError as error:
             with suppress(OSError):
                 path.unlink()
@@ -110,29 +110,26 @@ class Recorder:
             ) from None
         return cls(path, lanes)
 
-    def __reduce__(self) -> tuple[type[Recorder], tuple[Path, int]]:
-        return (Recorder, (self.path, self.lanes))
+    def __reduce__(self) -> tuple[type[Checkpoint], tuple[Path, int]]:
+        return (Checkpoint, (self.path, self.lanes))
 
     def attend(self) -> None:
         """Called by a worker before it works: holds the lock until the process ends.
 
-        Raises FileNotFoundError where the run is over: somebody waited for its workers, and this one was not up yet.
+        Raises FileNotFoundError if the run is over: its workers were waited for before this one had started.
         """
         fcntl.flock(self._file, fcntl.LOCK_SH)
         if self.path.stat().st_ino != os.fstat(self._file).st_ino:
             raise FileNotFoundError(self.path)
 
-    def seat(self, worker: int, lane: int) -> Seat:
-        return Seat(self._memory, (worker * self.lanes + lane) * _SEAT_BYTES)
+    def slot(self, worker: int, lane: int) -> LaneSlot:
+        return LaneSlot(self._memory, (worker * self.lanes + lane) * _SLOT_BYTES)
 
-    def places(self, worker: int | None = None) -> list[Place]:
-        """What is recorded, of one worker or of all, in the order of their offsets."""
-        seats_bytes = self.lanes * _SEAT_BYTES
-        start, stop = (0, self._size) if worker is None else (worker * seats_bytes, (worker + 1) * seats_bytes)
-        return sorted(self._read(range(start, stop, _SLOT_BYTES)), key=_by_offset)
-
-    def _read(self, slots: Iterable[int]) -> Iterator[Place]:
-        return _places_in(self._memory, slots)
+    def states(self, worker: int | None = None) -> list[LaneState]:
+        """The states of one worker's lanes or of all, in the order of their offsets."""
+        worker_bytes = self.lanes * _SLOT_BYTES
+        start, stop = (0, self._size) if worker is None else (worker * worker_bytes, (worker + 1) * worker_bytes)
+        return _states_in(self._memory, range(start, stop, _STATE_BYTES))
 
     def close(self) -> None:
         self._memory.close()
@@ -143,10 +140,10 @@ class Recorder:
             self.path.unlink()
 
 
-def left_places(path: Path, patience_s: float = ORPHANS_PATIENCE_S) -> list[Place]:
-    """What the recorder of a killed run holds, in the order of offsets, once the workers of that run have ended.
+def states_left(path: Path, patience_s: float = ORPHANS_PATIENCE_S) -> list[LaneState]:
+    """The states in the checkpoint of a killed run, in the order of offsets, once the workers of that run have ended.
 
-    Whatever the file is now: of one that was cut short, overwritten or is no file, only slots with a true checksum
+    Whatever the file is now: of one that was cut short, overwritten or is no file, only states with a true checksum
     count, and what they do not hold is done again. Raises UsageError if workers do not end in time.
     """
     try:
@@ -159,22 +156,22 @@ def left_places(path: Path, patience_s: float = ORPHANS_PATIENCE_S) -> list[Plac
             content = opened.read() or b""  # None: a pipe without anything in it
         except OSError:
             return []
-    slots = range(0, len(content) - _SLOT_BYTES + 1, _SLOT_BYTES)
-    return sorted(_places_in(content, slots), key=_by_offset)
+    return _states_in(content, range(0, len(content) - _STATE_BYTES + 1, _STATE_BYTES))
 
 
-def _places_in(memory: mmap.mmap | bytes, slots: Iterable[int]) -> Iterator[Place]:
-    for at in slots:
-        data = memory[at : at + _STATE.size]
-        (checksum,) = _CHECKSUM.unpack_from(memory, at + _STATE.size)
+def _states_in(memory: mmap.mmap | bytes | bytearray, starts: Iterable[int]) -> list[LaneState]:
+    """The states that were written whole, in the order of their offsets."""
+    return sorted(_written_whole(memory, starts), key=lambda state: (state.cursor.offset, state.done))
+
+
+def _written_whole(memory: mmap.mmap | bytes | bytearray, starts: Iterable[int]) -> Iterator[LaneState]:
+    for at in starts:
+        data = memory[at : at + _PACKED.size]
+        (checksum,) = _CHECKSUM.unpack_from(memory, at + _PACKED.size)
         if checksum == zlib.crc32(data) and any(data):
-            unit, done, offset, lines, *counts = _STATE.unpack(data)
+            unit, done, offset, lines, *counts = _PACKED.unpack(data)
             tally = Tally(**dict(zip(RECORDED, counts, strict=True)))
-            yield Place(unit, bool(done), ImportCursor(offset, lines), tally)
-
-
-def _by_offset(place: Place) -> tuple[int, bool]:
-    return place.cursor.offset, place.done
+            yield LaneState(unit, bool(done), ImportCursor(offset, lines), tally)
 
 
 def _wait_for_workers(file: int, patience_s: float) -> None:

@@ -4,7 +4,9 @@ A **lane** is one connection working one unit, one request at a time. Requests i
 unit is the order of its bytes, and many units interleave, which also keeps sorted input from heating one partition.
 
 An engine hands a picklable `Job` to each worker; the worker opens it there, so clients are built where they are
-used. All that a lane needs of the world around it is in `WorkerContext`, supplied by the engine.
+used. A job is plain data: it names its tables by their *role* (`source`, `target`). All that a lane needs of the
+world around it is in `WorkerContext`, which the engine makes: a client of one of the tables, the limits that all
+lanes share, keys, time, and the way back to the parent.
 """
 
 from __future__ import annotations
@@ -12,104 +14,102 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ddbio.aws.credentials import KeysProvider
-from ddbio.flow.checkpoint import Seat
+from ddbio.dynamodb.client import DataClient
+from ddbio.dynamodb.data_plane import Clients, DataPlane
+from ddbio.flow.checkpoint import LaneSlot
+from ddbio.flow.sleeping import Sleep
 from ddbio.messages import Event, Notice, Trouble, Unit
 from ddbio.rate.awaited import Awaited
-from ddbio.rate.governor import Governor, Pacing
-from ddbio.rate.pacer import Pacer
-from ddbio.rate.page_pacer import PagePacer
+from ddbio.rate.governor import Pacing
+from ddbio.steps.limit import Limit
+from ddbio.steps.reject_limit import RejectCount
+from ddbio.values.table import TableInfo
 
-REPORT_INTERVAL_S = 0.5  # how often a lane tells how far it is; without a recorder, what is repeated after a death
-RECORDED_INTERVAL_S = 1.0  # with one: only who watches the progress waits for it
+SOURCE, TARGET = "source", "target"  # the roles of tables
+
+REPORT_INTERVAL_S = 0.5  # how often a lane reports its cursor; without a checkpoint, what is repeated after a death
+RECORDED_INTERVAL_S = 1.0  # with one: only the progress display waits for it
 
 TROUBLE_EVERY_S = 1.0
 
 
-class StopRequested(Exception):  # noqa: N818 - control flow, not a fault
-    """The run is being stopped; raised out of every sleep so that lanes end between two requests."""
+@dataclass(frozen=True, slots=True)
+class JobTable:
+    """A table of a job, as plain data: its description, and how it is reached.
+
+    most_page_units: of a table that is scanned, the most that one page can cost; None where the cost of a request is
+        known before it is sent.
+    """
+
+    info: TableInfo
+    data_plane: DataPlane
+    most_page_units: float | None = None
 
 
-class Sleeper:
-    """`asyncio.sleep` that a stop interrupts. One a worker, shared by its lanes."""
+@dataclass(frozen=True, slots=True)
+class OpenTable:
+    """A table of a job, opened in a worker. name: for messages. keys: the newest of its account."""
 
-    def __init__(self) -> None:
-        self._sleeping: set[asyncio.Future[None]] = set()
-        self.stopping = False
-
-    async def __call__(self, seconds: float) -> None:
-        """Sleep. Raises StopRequested when the run is being stopped, or is stopped meanwhile."""
-        self.check()
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-        timer = loop.call_later(seconds, _wake, future)
-        self._sleeping.add(future)
-        try:
-            await future
-        finally:
-            timer.cancel()
-            self._sleeping.discard(future)
-        self.check()
-
-    def check(self) -> None:
-        """Raise StopRequested when the run is being stopped."""
-        if self.stopping:
-            raise StopRequested
-
-    def stop(self) -> None:
-        self.stopping = True
-        for future in list(self._sleeping):
-            _wake(future)
-
-
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+    name: str
+    pacer: Pacing
+    keys: KeysProvider
+    clients: Clients
 
 
 @dataclass(slots=True)
 class WorkerContext:
     """What the engine supplies to a worker.
 
-    keys: the newest AWS keys the parent handed over.
+    tables: by role.
     report: takes a report, or a notice for the user, to the parent; may be called from the event loop only.
-    share: of the job's rate that this worker is expected to spend.
+    limit: of the items that all lanes of the job may write; None for no limit.
+    reject_count: of all lanes of the job; None where rejects are not limited by a number.
+    slots: in the checkpoint, one for each lane; none where only reports count.
     opened: called when the job is open here, before any unit is worked.
-    seats: in the recorder, one for each lane; none where only reports count.
     """
 
-    governor: Governor
-    keys: KeysProvider
+    tables: Mapping[str, OpenTable]
     report: Callable[[Event], None]
-    sleep: Sleeper = field(default_factory=Sleeper)
+    sleep: Sleep
     clock: Callable[[], float] = time.monotonic
-    share: float = 1.0
+    limit: Limit | None = None
+    reject_count: RejectCount | None = None
+    slots: Iterator[LaneSlot] = field(default_factory=lambda: iter(()))
     opened: Callable[[], None] = lambda: None
-    seats: Iterator[Seat] = field(default_factory=lambda: iter(()))
-    pacer: Pacing = field(init=False)
     awaited: Awaited = field(default_factory=Awaited)
     _said: set[str] = field(default_factory=set)
     _troubled_s: float = -math.inf
 
-    def __post_init__(self) -> None:
-        self.pacer = Pacer(self.governor, self.sleep, self.clock, share=self.share)
+    def client(self, role: str) -> DataClient:
+        """A client of one of the job's tables, for one lane, which closes it."""
+        table = self.tables[role]
+        return table.clients.new(self, table.name)
 
-    def pace_pages(self, most_units: float) -> None:
-        """The requests of this worker are pages from now on. most_units: the most that one can cost."""
-        self.pacer = PagePacer(self.governor, most_units, self.sleep, self.clock)
+    def pacer(self, role: str) -> Pacing:
+        """What all requests of this worker to that table pass."""
+        return self.tables[role].pacer
+
+    def keys(self, role: str) -> KeysProvider:
+        """The newest AWS keys of that table's account."""
+        return self.tables[role].keys
+
+    def next_slot(self) -> LaneSlot | None:
+        """For one lane: its slot in the checkpoint, if there is one."""
+        return next(self.slots, None)
 
     def say(self, sentence: str) -> None:
-        """Tell the user something about the run, once."""
+        """Report something about the run to the user, once."""
         if sentence not in self._said:
             self._said.add(sentence)
             self.report(Notice(sentence))
 
     def trouble(self, reason: str) -> None:
-        """Tell the parent why requests fail; many lanes may say so at once, one of them is heard."""
+        """Report why requests fail; of many lanes that do so at once, one is heard."""
         if self.clock() - self._troubled_s >= TROUBLE_EVERY_S:
             self._troubled_s = self.clock()
             self.report(Trouble(reason))
@@ -121,7 +121,7 @@ class Lane(Protocol):
     async def work(self, unit: Unit) -> None:
         """Work the unit to its end, reporting on the way and `done` at the end.
 
-        Raises StopRequested (after reporting the cursor), DdbioError when the unit cannot go on.
+        Raises StopRequested (after reporting the cursor), DdbioError when the unit cannot be continued.
         """
 
     async def close(self) -> None: ...
@@ -134,10 +134,13 @@ class Work(Protocol):
 
 
 class Job(Protocol):
-    """What is to be done, as picklable plain data. lanes: how many a worker runs at most."""
+    """What is to be done, as picklable plain data. lanes: how many a worker runs at most. tables: by role."""
 
     @property
     def lanes(self) -> int: ...
+
+    @property
+    def tables(self) -> Mapping[str, JobTable]: ...
 
     def open(self, context: WorkerContext) -> Work: ...
 

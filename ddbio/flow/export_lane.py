@@ -17,9 +17,8 @@ from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.client import DataClient
 from ddbio.dynamodb.errors import ServiceError
 from ddbio.dynamodb.operations import Operation, ScanReply, scan_body, scan_operation
-from ddbio.dynamodb.session import DataPlane
 from ddbio.errors import PermanentError, RecordError
-from ddbio.flow.context import WorkerContext
+from ddbio.flow.context import SOURCE, JobTable, WorkerContext
 from ddbio.formats import Columnar, Format, get_format
 from ddbio.formats.compression import get_compression
 from ddbio.messages import SegmentUnit, Tally, Unit, UnitReport
@@ -42,15 +41,14 @@ FIRST_LIMIT = 1  # items of the first pages under a cap that small, when nothing
 class ExportJob:
     """What every worker of an export must know; picklable.
 
-    table: its name. item_bytes: average size of an item as the service reports it; 0 where it does not know.
+    item_bytes: average size of an item as the service reports it; 0 where it does not know.
     max_file_bytes: a file is closed before it would grow beyond.
     md5: files have their MD5 for a checksum. Nobody can go on computing it, so a file is only ever written whole.
     subset: which part of the table; all of it by default. transform: what becomes of an item, if anything.
     """
 
-    table: str
+    source: JobTable
     item_bytes: float
-    data_plane: DataPlane
     format: FormatSpec
     destination: str
     aws: AwsSettings
@@ -61,6 +59,15 @@ class ExportJob:
     md5: bool = False
     subset: Subset = WHOLE
     transform: TransformSpec | None = None
+
+    @property
+    def tables(self) -> dict[str, JobTable]:
+        return {SOURCE: self.source}
+
+    @property
+    def table(self) -> str:
+        """What requests call it."""
+        return self.source.info.address
 
     def open(self, context: WorkerContext) -> ExportWork:
         return ExportWork(self, context)
@@ -75,11 +82,10 @@ class ExportWork:
         self.format = self.open_format()
         self.transform = open_transform(job.transform)
         self.scan = self._scan_operation()
-        self.storage = open_storage(job.destination, job.aws, context.keys) if job.destination != STDOUT else None
-        context.pace_pages(most_page_units(job.consistent_read))
-        self.new_client = job.data_plane.open(context, job.table)
+        to_stdout = job.destination == STDOUT
+        self.storage = None if to_stdout else open_storage(job.destination, job.aws, context.keys(SOURCE))
         self.page_size = PageSize(
-            lambda: context.pacer.request_units()[0], job.item_bytes, consistent=job.consistent_read
+            lambda: context.pacer(SOURCE).request_units()[0], job.item_bytes, consistent=job.consistent_read
         )
 
     def lane(self) -> ExportLane:
@@ -185,8 +191,8 @@ class ExportLane:
     def __init__(self, work: ExportWork) -> None:
         self._work = work
         self._context = work.context
-        self._client: DataClient = work.new_client()
-        self._quota = work.job.subset.quota
+        self._client: DataClient = work.context.client(SOURCE)
+        self._limit = work.context.limit
         self._keys = KeyCircle()
 
     async def close(self) -> None:
@@ -197,8 +203,8 @@ class ExportLane:
         files = self._work.new_files(unit)
         self._keys = KeyCircle()
         key = unit.cursor.last_key if unit.cursor is not None else None
-        if self._quota is not None:
-            self._quota.begin(unit.number, unit.cursor.items if unit.cursor is not None else 0)
+        if self._limit is not None:
+            self._limit.begin(unit.number, unit.cursor.items if unit.cursor is not None else 0)
         report_due_s = self._context.clock() + PAGE_INTERVAL_S
         try:
             await files.open()
@@ -222,8 +228,8 @@ class ExportLane:
         """Scan one page into the files; where the next one begins, None at the segment's end, or the limit's."""
         job, page_size = self._work.job, self._work.page_size
         limit = page_size.limit
-        if self._quota is not None:
-            left = self._quota.left()
+        if self._limit is not None:
+            left = self._limit.left()
             if left <= 0:
                 return None
             if not job.subset.filters:  # what a filter will leave of a page nobody knows
@@ -252,8 +258,8 @@ class ExportLane:
         # Without a filter nothing is left out; there is a server that counts the item behind the page all the same.
         scanned = max(reply.ScannedCount, len(items)) if job.subset.filters else len(items)
         page_size.learn(scanned, sum(self._client.consumed))
-        if self._quota is not None:
-            items = items[: self._quota.take(unit.number, len(items))]
+        if self._limit is not None:
+            items = items[: self._limit.take(unit.number, len(items))]
         cut = len(items) < len(reply.Items)
         files.aside.left_out += scanned - len(items)
         if self._work.transform is not None:

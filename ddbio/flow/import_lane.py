@@ -21,8 +21,8 @@ from ddbio.dynamodb.client import DataClient
 from ddbio.dynamodb.errors import Kind, ServiceError
 from ddbio.dynamodb.operations import halves
 from ddbio.errors import AbortError, PermanentAbortError, RecordError, TransferError
-from ddbio.flow.checkpoint import Seat
-from ddbio.flow.context import RECORDED_INTERVAL_S, REPORT_INTERVAL_S
+from ddbio.flow.checkpoint import LaneSlot
+from ddbio.flow.context import RECORDED_INTERVAL_S, REPORT_INTERVAL_S, TARGET
 from ddbio.flow.position import Position, counted_before
 from ddbio.formats import Format
 from ddbio.formats.framing import JsonText, last_byte, may_be_inside
@@ -58,8 +58,8 @@ class ImportLane:
     def __init__(self, work: ImportWork) -> None:
         self._work = work
         self._context = work.context
-        self._client: DataClient = work.new_client()
-        self._pending = Batch(lambda: work.context.pacer.request_units()[0], work.mode.most_writes)
+        self._client: DataClient = work.context.client(TARGET)
+        self._pending = Batch(lambda: work.context.pacer(TARGET).request_units()[0], work.mode.most_writes)
         self._rejects: list[Reject] = []
         self._rest: list[bytes] = []  # records at the end of a block, fewer than a batch: they go with the next block
         self._unit: ImportUnit
@@ -69,9 +69,9 @@ class ImportLane:
         self._clean: Position
         self._reported = Tally()  # all that was counted of the unit up to the last report
         self._report_due_s = 0.0
-        self._seat = next(work.context.seats, None)
-        self._most_rejects = REPORT_REJECTS if work.job.reject_count is None else MAX_BATCH_WRITES
-        self._interval_s = REPORT_INTERVAL_S if self._seat is None else RECORDED_INTERVAL_S
+        self._slot = work.context.next_slot()
+        self._most_rejects = REPORT_REJECTS if work.context.reject_count is None else MAX_BATCH_WRITES
+        self._interval_s = REPORT_INTERVAL_S if self._slot is None else RECORDED_INTERVAL_S
         self._unclean_sends = 0
         self._places = PlaceBook()
         self._inside = False  # the next line may be a part of something that begins before it
@@ -92,8 +92,8 @@ class ImportLane:
             self._report()
             raise
         self._clean.offset = max(self._clean.offset, unit.stop)
-        if self._seat is not None:
-            self._record(self._seat, done=True)
+        if self._slot is not None:
+            self._record(self._slot, done=True)
         self._report(done=True)
 
     async def _import(self, block: Block) -> None:
@@ -130,8 +130,8 @@ class ImportLane:
         self._inside = False
         self._pending.clear()
         self._pending.replaced = self._here.replaced
-        if self._seat is not None:
-            self._seat.next_unit()
+        if self._slot is not None:
+            self._slot.next_unit()
         self._rejects.clear()
         self._report_due_s = self._context.clock() + self._interval_s
 
@@ -322,7 +322,7 @@ class ImportLane:
         await self._report_rejects()
 
     async def _report_rejects(self) -> None:
-        counted = self._work.job.reject_count is not None
+        counted = self._context.reject_count is not None
         held = len(self._rejects) + (len(self._pending) if counted else 0)  # what is pending may be refused, too
         if held >= self._most_rejects:
             await self._drain()
@@ -358,11 +358,11 @@ class ImportLane:
         self._here.replaced = self._pending.replaced
         self._clean = copy(self._here)
         self._unclean_sends = 0
-        if self._seat is not None:
+        if self._slot is not None:
             if self._rejects:
                 self._report()  # they are nowhere else: without them the place behind them does not count
             else:
-                self._record(self._seat)
+                self._record(self._slot)
 
     async def _flush(self) -> None:
         """One batch of all that is pending. What stays unprocessed stays pending, unless a report is due."""
@@ -455,11 +455,11 @@ class ImportLane:
 
     # -- reports
 
-    def _record(self, seat: Seat, done: bool = False) -> None:
+    def _record(self, slot: LaneSlot, done: bool = False) -> None:
         """What a report would say now, where it survives this process. Called for every batch."""
         unit, clean, spent = self._unit, self._clean, self._client.tally
         place = (*msgspec.structs.astuple(clean), unit.source_bytes(clean.offset))
-        seat.write(
+        slot.write(
             unit.number, done, *place, spent.units, spent.estimated, spent.requests, spent.throttled, spent.retries
         )
 

@@ -23,12 +23,13 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from ddbio.errors import DdbioError, UsageError
-from ddbio.flow.checkpoint import Place, Recorder, left_places
+from ddbio.flow.checkpoint import LaneState, states_left
 from ddbio.job.accounts import Past
 from ddbio.job.database import (
     APPLICATION_ID,
@@ -150,12 +151,12 @@ class Journal:
             self.note(units=len(plan.units))
         return Remainder(plan, self._go_on)
 
-    def recover(self, places: Iterable[Place]) -> list[UnitReport]:
+    def recover(self, states: Iterable[LaneState]) -> list[UnitReport]:
         """Enter what the lanes had settled and nobody heard of; the reports that were missing."""
         missing = []
-        for place in places:
-            known = self._entry(place.unit)
-            if not known.done and (report := place.since(known.cursor, known.tally)) is not None:
+        for state in states:
+            known = self._entry(state.unit)
+            if not known.done and (report := state.since(known.cursor, known.tally)) is not None:
                 self.enter(report)
                 missing.append(report)
         return missing
@@ -254,18 +255,18 @@ class Journal:
     def _recover_all(self) -> None:
         """See how far the workers of a killed parent came."""
         for path in places_files(self.folder.path):
-            places = left_places(path)  # of any: it waits for the workers
+            states = states_left(path)  # of any: it waits for the workers
             if path.name == self.noted("places"):
-                self.recover(places)
+                self.recover(states)
                 self.commit(0.0)
             remove_file(path)
 
-    def new_recorder(self, workers: int, lanes: int) -> Recorder:
-        """For this run."""
+    def new_checkpoint(self) -> Path:
+        """Where this run may make its checkpoint."""
         path = self.folder.path / f"{PLACES}{secrets.token_hex(4)}"
         self.note(places=path.name)  # those of no other job are ever counted
         self.commit(0.0)
-        return Recorder.create(path, workers, lanes)
+        return path
 
     def _entry(self, number: int) -> Entry:
         return next(

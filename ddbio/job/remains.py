@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ddbio.errors import UsageError
-from ddbio.flow.checkpoint import left_places
+from ddbio.flow.checkpoint import states_left
 
-PLACES = "places-"  # how the name of a recorder's file begins
+PLACES = "places-"  # how the name of a checkpoint's file begins
 _JOURNAL = ("journal.sqlite-wal", "journal.sqlite-journal", "journal.sqlite")  # in this order: a journal without its
 # write-ahead log is one that is older, while a log without its journal would become part of the next one
 
@@ -21,7 +21,7 @@ def places_files(folder: Path) -> Iterator[Path]:
 def remove_places(folder: Path) -> None:
     """Remove the files of recorders. Raises UsageError if workers of an earlier run do not end."""
     for path in places_files(folder):
-        left_places(path)  # waits for the workers
+        states_left(path)  # waits for the workers
         remove_file(path)
 
 

@@ -3,29 +3,31 @@ and the books kept of what happens, in memory and in the journal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ddbio.dynamodb.session import Session
-from ddbio.engines.engine import Engine
-from ddbio.engines.pool import run_processes
+from ddbio.engines.engine import Engine, Running
+from ddbio.engines.environment import Needs, TableNeeds
+from ddbio.engines.pool import ProcessEngine
 from ddbio.errors import AbortError, DdbioError, InternalError
-from ddbio.flow.checkpoint import Recorder
-from ddbio.flow.context import Job
+from ddbio.flow.checkpoint import LaneState
+from ddbio.flow.context import SOURCE, TARGET, Job
 from ddbio.job.accounts import Accounts, verdict
 from ddbio.job.journal import Journal
 from ddbio.job.others import others_at_work
 from ddbio.job.progress import Progress, QuietProgress
 from ddbio.job.standstill import Standstill
 from ddbio.job.state import known_state_root
-from ddbio.messages import Event, Lull, Tally, Tick, Trouble, UnitReport
+from ddbio.messages import Event, Flushed, Tally, Tick, Trouble, UnitReport
 from ddbio.options import TransferOptions, material
 from ddbio.rate.caps import Cap, choose_cap
 from ddbio.rate.following import Caps, CapThread, Caretaker
-from ddbio.rate.governor import SharedGovernor
 from ddbio.sources.plan import Plan, Remainder
+from ddbio.steps.limit import LimitNeeds
 from ddbio.steps.transform import fingerprint
 from ddbio.system.machine import usable_cpus
 from ddbio.system.stop import StopFlag
@@ -76,6 +78,11 @@ class Run:
             engine=engine,
         )
 
+    @property
+    def role(self) -> str:
+        """The role of its table in the job."""
+        return TARGET if self.cap.kind == "WCU" else SOURCE
+
     def follows_table(self, caps: Caps) -> bool:
         """Whether a cap comes from what the table has, which auto scaling may change. That of several tables does not
         follow them."""
@@ -117,12 +124,15 @@ def transfer(
     index_caps: Sequence[float] = (),
     on_report: Callable[[UnitReport], float],
     limit: Callable[[Tally], DdbioError | None] = lambda total: None,
+    item_limit: LimitNeeds | None = None,
+    most_rejects: int | None = None,
 ) -> tuple[Accounts, DdbioError | None]:
     """Let the engine work what is left; the books, and what ended it before that was done, if anything did.
 
     index_caps: units per second of the budgets behind the table's.
     on_report: called with every report before it is entered; returns the progress made, in the unit progress counts.
     limit: given the sum of all runs, why it should not go on; it then stops in order.
+    item_limit, most_rejects: what all lanes of the run share; see `ddbio.engines.environment.Needs`.
     """
     accounts = Accounts(journal.past, settled=journal.settled())
     left.watch(accounts.settled, accounts.failed)
@@ -131,15 +141,22 @@ def transfer(
     if books.over is not None or (left.is_known and not left.known()):
         return accounts, books.over
     _name_others(run, journal)
-    with _shared_memory(run, left, journal, index_caps) as (governor, recorder):
-        books.rate = lambda: governor.rates()[0]
+    needs = Needs(
+        tables={run.role: TableNeeds((run.cap.units_per_s, *index_caps), run.session.keys)},
+        limit=item_limit,
+        most_rejects=most_rejects,
+        checkpoint=journal.new_checkpoint(),
+    )
+    engine = run.engine or ProcessEngine(run.workers_for(left))
+    with engine.open(job, needs) as running:
+        books.rate = lambda: running.rates(run.role)[0]
         try:
-            _run_engine(run, job, left, governor, index_caps, recorder, books)
+            _work(run, left, running, index_caps, books)
             error = books.over
         except DdbioError as raised:
             error = raised
-        if books.close(recorder):
-            recorder.unlink()  # not if an error of ours goes through here: the next run wants to see it
+        if books.close(running.settled()):
+            running.forget_settled()  # not if an error of ours goes through here: the next run wants to see it
     return accounts, error
 
 
@@ -154,36 +171,10 @@ def _name_others(run: Run, journal: Journal) -> None:
         )
 
 
-@contextmanager
-def _shared_memory(
-    run: Run, left: Remainder, journal: Journal, index_caps: Sequence[float]
-) -> Iterator[tuple[SharedGovernor, Recorder]]:
-    """What all workers map, for as long as there may be workers."""
-    governor = SharedGovernor.create(run.cap.units_per_s, *index_caps)
-    try:
-        recorder = journal.new_recorder(run.workers_for(left), run.lanes)
-        try:
-            yield governor, recorder
-        finally:
-            recorder.close()
-    finally:
-        governor.close()
-        governor.unlink()
-
-
-def _run_engine(
-    run: Run,
-    job: Job,
-    left: Remainder,
-    governor: SharedGovernor,
-    index_caps: Sequence[float],
-    recorder: Recorder,
-    books: _Books,
-) -> None:
-    engine = run.engine or run_processes(run.workers_for(left))
-    caps = _KeptCaps(run, governor, index_caps)
+def _work(run: Run, left: Remainder, running: Running, index_caps: Sequence[float], books: _Books) -> None:
+    caps = _KeptCaps(run, running, index_caps)
     run.stop.heeded = True
-    events = engine(job, left, governor=governor, keys=run.session.keys, stop=run.stop, recorder=recorder)
+    events = running.work(left, run.stop)
     try:
         for event in events:
             books.take(event)
@@ -230,7 +221,7 @@ class _Books:
         elif isinstance(event, Trouble):
             self._standstill.trouble(event.reason)
             self._standstill.look()
-        elif isinstance(event, Lull):
+        elif isinstance(event, Flushed):
             self._journal.commit(self._accounts.seconds())
         elif event.text not in self._said:  # many workers may notice the same thing
             self._said.add(event.text)
@@ -248,13 +239,13 @@ class _Books:
         if (self.over or isinstance(report.error, AbortError)) and not self._run.stop.requests:
             self._run.stop.ask()  # in order: what the others have in flight is still settled and booked
 
-    def close(self, recorder: Recorder) -> bool:
+    def close(self, settled: Iterable[LaneState]) -> bool:
         """Nobody works any more: enter what workers had settled that were killed before they could report it.
 
-        Returns whether all is written down, so that the recorder is of no more use.
+        Returns whether all is written down.
         """
         with suppress(DdbioError):  # if nothing can be written down, that has ended the run and was told
-            for report in self._journal.recover(recorder.places()):
+            for report in self._journal.recover(settled):
                 self._accounts.enter(report)
             self._journal.commit(self._accounts.seconds())
             return True
@@ -267,13 +258,13 @@ class _Books:
 class _KeptCaps:
     """The caps of a run, changed while it works by a thread of its own. failure: what ended that thread."""
 
-    def __init__(self, run: Run, governor: SharedGovernor, index_caps: Sequence[float]) -> None:
+    def __init__(self, run: Run, running: Running, index_caps: Sequence[float]) -> None:
         self.failure: InternalError | None = None
         self._stop = run.stop
-        self._governor = SharedGovernor(governor.path, governor.budgets)  # a lock is a process's, or a description's
         caps = Caps(run.cap, dict(zip(run.table.index_write_units, index_caps, strict=False)))
         look = run.look_at_caps if run.follows_table(caps) else None
-        self._thread = CapThread(Caretaker(caps, self._governor, run.progress.say, look), self._failed)
+        caretaker = Caretaker(caps, partial(running.set_cap, run.role), run.progress.say, look)
+        self._thread = CapThread(caretaker, self._failed)
 
     def _failed(self, error: Exception) -> None:
         self.failure = InternalError.of(error)
@@ -281,4 +272,3 @@ class _KeptCaps:
 
     def end(self) -> None:
         self._thread.end()
-        self._governor.close()

@@ -215,7 +215,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Lull:
+class Flushed:
     """All that has happened so far was told: a good moment to write it down."""
 
 
@@ -231,4 +231,4 @@ class Tick:
     """Nothing happened for a moment, though there is work in hand."""
 
 
-Event = UnitReport | Notice | Lull | Trouble | Tick  # what an engine yields
+Event = UnitReport | Notice | Flushed | Trouble | Tick  # what an engine yields

@@ -31,23 +31,23 @@ class Caps:
     indexes: Mapping[str, float]
 
 
-class CanSetCaps(Protocol):
-    def set_cap(self, cap: float, budget: int = 0) -> None: ...
+class SetCap(Protocol):
+    def __call__(self, cap: float, budget: int = 0) -> None: ...
 
 
 class Caretaker:
     """What is in force, and what changes it. Not thread-safe.
 
-    caps: what the run began with; the indexes in the order of their budgets.
+    caps: what the run began with; the indexes in the order of their budgets. set_cap: of a budget.
     look: the caps as they would be chosen now; None if nothing of them comes from the table. Raises DdbioError.
     """
 
     def __init__(
-        self, caps: Caps, governor: CanSetCaps, say: Callable[[str], None], look: Callable[[], Caps] | None
+        self, caps: Caps, set_cap: SetCap, say: Callable[[str], None], look: Callable[[], Caps] | None
     ) -> None:
         self._caps = caps
         self._names = tuple(caps.indexes)
-        self._governor = governor
+        self._set_cap = set_cap
         self._say = say
         self._look = look
         self._since = caps.table.chosen_at  # changes up to then have been made
@@ -68,7 +68,7 @@ class Caretaker:
             change = self._caps.table.next_change(self._since)
             assert change is not None
             self._since, self._change = due_at, change
-            self._governor.set_cap(change.units_per_s)
+            self._set_cap(change.units_per_s)
             self._say(f"Cap: {change.units_per_s:,.10g} {self._caps.table.kind} from now on (-c)")
 
     def follow(self) -> None:
@@ -83,12 +83,12 @@ class Caretaker:
         self._caps = Caps(newest.table, {name: newest.indexes.get(name, UNCAPPED) for name in self._names})
         units_per_s = self._units_in_force()
         if units_per_s != before_units:
-            self._governor.set_cap(units_per_s)
+            self._set_cap(units_per_s)
             self._say(f"Cap changed: {replace(newest.table, units_per_s=units_per_s, changes=())}")
         for budget, name in enumerate(self._names, 1):
             units_per_s = self._caps.indexes[name]
             if units_per_s != before.indexes[name]:
-                self._governor.set_cap(units_per_s, budget)
+                self._set_cap(units_per_s, budget)
                 has = "no cap" if math.isinf(units_per_s) else f"{units_per_s:,.0f} WCU (its provisioned units)"
                 self._say(f"Cap of index {name} changed: {has}")
 

@@ -25,6 +25,7 @@ import fcntl
 import mmap
 import os
 import struct
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,7 +33,6 @@ from typing import Any, Protocol, TypeVar
 
 from ddbio.rate.buckets import UNCAPPED, Budgets, TokenBucket, Units
 from ddbio.rate.window import PageBudget, PageCost, PageStart, Window
-from ddbio.system.scratch import Scratch, no_room
 
 Answer = TypeVar("Answer")
 
@@ -79,37 +79,56 @@ class Pacing(Protocol):
     def progress_s(self) -> float: ...
 
 
-class LocalGovernor:
-    """A governor for one process: the inline engine, tests, one executor of a cluster with its share of the cap."""
+class _Governing:
+    """The methods of both governors, on the budgets that `_change` lets them change."""
+
+    _clock: Callable[[], float]
+    _window: Window
+
+    def _change(self, change: Callable[[Budgets], Answer]) -> Answer:
+        """Let nobody else change the budgets meanwhile."""
+        raise NotImplementedError
+
+    def reserve(self, costs: Units) -> Units:
+        return self._change(lambda budgets: budgets.reserve(self._clock(), costs))
+
+    def wait_s(self, tickets: Units) -> float:
+        return self._change(lambda budgets: budgets.wait_s(self._clock(), tickets))
+
+    def settle(self, returned: Units, consumed: Units, *, progress: bool | None = None) -> None:
+        self._change(lambda budgets: budgets.settle(self._clock(), returned, consumed, progress=progress))
+
+    def reserve_page(self, units: float) -> float:
+        return self._change(lambda budgets: PageBudget(budgets, self._window).reserve(self._clock(), units))
+
+    def start_page(self, ticket: float, most: float) -> PageStart:
+        return self._change(lambda budgets: PageBudget(budgets, self._window).start(self._clock(), ticket, most))
+
+    def settle_page(self, page: PageCost) -> None:
+        self._change(lambda budgets: PageBudget(budgets, self._window).settle(self._clock(), page))
+
+    def throttled(self, budget: int | None, *, hot: bool = False) -> None:
+        self._change(lambda budgets: budgets.throttled(self._clock(), budget, hot=hot))
+
+    def set_cap(self, cap: float, budget: int = 0) -> None:
+        self._change(lambda budgets: budgets.buckets[budget].set_cap(self._clock(), cap))
+
+
+class LocalGovernor(_Governing):
+    """A governor for one process: the inline engine, tests, one executor of a cluster with its share of the cap.
+
+    Thread-safe: a cap may be set from another thread.
+    """
 
     def __init__(self, *caps: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._budgets = Budgets.of(caps or (UNCAPPED,), clock())
         self._window = Window([0.0] * Window.FIELDS)
+        self._lock = threading.Lock()
 
-    def reserve(self, costs: Units) -> Units:
-        return self._budgets.reserve(self._clock(), costs)
-
-    def wait_s(self, tickets: Units) -> float:
-        return self._budgets.wait_s(self._clock(), tickets)
-
-    def settle(self, returned: Units, consumed: Units, *, progress: bool | None = None) -> None:
-        self._budgets.settle(self._clock(), returned, consumed, progress=progress)
-
-    def reserve_page(self, units: float) -> float:
-        return PageBudget(self._budgets, self._window).reserve(self._clock(), units)
-
-    def start_page(self, ticket: float, most: float) -> PageStart:
-        return PageBudget(self._budgets, self._window).start(self._clock(), ticket, most)
-
-    def settle_page(self, page: PageCost) -> None:
-        PageBudget(self._budgets, self._window).settle(self._clock(), page)
-
-    def throttled(self, budget: int | None, *, hot: bool = False) -> None:
-        self._budgets.throttled(self._clock(), budget, hot=hot)
-
-    def set_cap(self, cap: float, budget: int = 0) -> None:
-        self._budgets.buckets[budget].set_cap(self._clock(), cap)
+    def _change(self, change: Callable[[Budgets], Answer]) -> Answer:
+        with self._lock:
+            return change(self._budgets)
 
     def rates(self) -> Units:
         return self._budgets.rates()
@@ -118,28 +137,28 @@ class LocalGovernor:
         return self._budgets.progress_s
 
 
-class SharedGovernor:
+class SharedGovernor(_Governing):
     """A governor for all processes of a job: the budgets live in a small file that each process maps.
 
     The lock is `flock` on a file description of the process's own: the kernel releases it when the process dies, at
     whatever instruction. (`multiprocessing.Lock` is a semaphore without an owner: killed holders keep it for ever.)
+    In one process, one thread at a time may change anything.
     A new state is written beside the old one and takes effect by one aligned store, so that a process killed while
     it writes leaves the old state whole.
 
     Crosses to a worker by pickle: only the path does, the worker opens its own description.
     """
 
-    _INDEX = struct.Struct("=q")  # of the newest state, at the start of the file; the two slots follow
-    _SLOTS_AT = 64
+    _INDEX = struct.Struct("=q")  # of the newest state, at the start of the file; the two states follow
+    _STATES_AT = 64
 
     def __init__(self, path: Path, budgets: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.path = path
         self.budgets = budgets
-        self._scratch: Scratch | None = None  # of the creator
         self._clock = clock
         self._fields = struct.Struct(f"={len(TokenBucket.FIELDS) * budgets + len(Budgets.SHARED_FIELDS)}d")
         self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        window_at = self._SLOTS_AT + 2 * self._fields.size
+        window_at = self._STATES_AT + 2 * self._fields.size
         size = window_at + Window.FIELDS * _NUMBER_BYTES
         if os.fstat(self._file).st_size < size:
             os.ftruncate(self._file, size)
@@ -148,47 +167,17 @@ class SharedGovernor:
         self._window = Window(self._cells)
 
     @classmethod
-    def create(cls, *caps: float, clock: Callable[[], float] = time.monotonic) -> SharedGovernor:
-        """Make the shared state of a new job. The creator calls `close` and `unlink` at the job's end."""
-        scratch = Scratch.create()
-        path = scratch.path / "governor"
-        try:
-            with open(path, "wb", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as file:
-                file.write(bytes(_ROOM_BYTES))  # real blocks: a store into a hole of a full disk is a SIGBUS
-        except OSError as error:
-            scratch.remove()
-            raise no_room(error) from None
+    def create(cls, path: Path, *caps: float, clock: Callable[[], float] = time.monotonic) -> SharedGovernor:
+        """Make the shared state of a new job. The file must not be there. The creator calls `close` and removes it.
+        Raises OSError."""
+        with open(path, "wb", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as file:
+            file.write(bytes(_ROOM_BYTES))  # real blocks: a store into a hole of a full disk is a SIGBUS
         governor = cls(path, len(caps), clock)
-        governor._scratch = scratch
         governor._store(Budgets.of(caps, clock()).values())
         return governor
 
     def __reduce__(self) -> tuple[type[SharedGovernor], tuple[Path, int]]:
         return (SharedGovernor, (self.path, self.budgets))
-
-    def reserve(self, costs: Units) -> Units:
-        return self._locked(lambda budgets: budgets.reserve(self._clock(), costs))
-
-    def wait_s(self, tickets: Units) -> float:
-        return self._locked(lambda budgets: budgets.wait_s(self._clock(), tickets))
-
-    def settle(self, returned: Units, consumed: Units, *, progress: bool | None = None) -> None:
-        self._locked(lambda budgets: budgets.settle(self._clock(), returned, consumed, progress=progress))
-
-    def reserve_page(self, units: float) -> float:
-        return self._locked(lambda budgets: PageBudget(budgets, self._window).reserve(self._clock(), units))
-
-    def start_page(self, ticket: float, most: float) -> PageStart:
-        return self._locked(lambda budgets: PageBudget(budgets, self._window).start(self._clock(), ticket, most))
-
-    def settle_page(self, page: PageCost) -> None:
-        self._locked(lambda budgets: PageBudget(budgets, self._window).settle(self._clock(), page))
-
-    def throttled(self, budget: int | None, *, hot: bool = False) -> None:
-        self._locked(lambda budgets: budgets.throttled(self._clock(), budget, hot=hot))
-
-    def set_cap(self, cap: float, budget: int = 0) -> None:
-        self._locked(lambda budgets: budgets.buckets[budget].set_cap(self._clock(), cap))
 
     def rates(self) -> Units:
         values, width = self._load(), len(TokenBucket.FIELDS)
@@ -197,7 +186,7 @@ class SharedGovernor:
     def progress_s(self) -> float:
         return self._load()[Budgets.PROGRESS_AT]
 
-    def _locked(self, change: Callable[[Budgets], Answer]) -> Answer:
+    def _change(self, change: Callable[[Budgets], Answer]) -> Answer:
         fcntl.flock(self._file, fcntl.LOCK_EX)
         try:
             budgets = Budgets.from_values(self._load())
@@ -209,22 +198,17 @@ class SharedGovernor:
 
     def _load(self) -> Sequence[float]:
         (index,) = self._INDEX.unpack_from(self._memory, 0)
-        return self._fields.unpack_from(self._memory, self._slot_at(index))
+        return self._fields.unpack_from(self._memory, self._state_at(index))
 
     def _store(self, values: Sequence[float]) -> None:
         (index,) = self._INDEX.unpack_from(self._memory, 0)
-        self._fields.pack_into(self._memory, self._slot_at(index + 1), *values)
+        self._fields.pack_into(self._memory, self._state_at(index + 1), *values)
         self._INDEX.pack_into(self._memory, 0, index + 1)
 
-    def _slot_at(self, index: int) -> int:
-        return self._SLOTS_AT + (index % 2) * self._fields.size
+    def _state_at(self, index: int) -> int:
+        return self._STATES_AT + (index % 2) * self._fields.size
 
     def close(self) -> None:
         self._cells.release()
         self._memory.close()
         os.close(self._file)
-
-    def unlink(self) -> None:
-        """Called by the creator alone."""
-        if self._scratch is not None:
-            self._scratch.remove()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,7 +24,7 @@ from ddbio.sources.expressions import (
 )
 from ddbio.sources.plan import Remainder
 from ddbio.sources.segments import MAX_SEGMENTS, segment_units
-from ddbio.steps.limit import SharedQuota
+from ddbio.steps.limit import LimitNeeds
 from ddbio.values.table import TableInfo
 
 SEGMENTS_OF_A_SAMPLE = 20  # at least, so that its size is near what was asked for
@@ -38,14 +37,13 @@ class Subset:
 
     members: dict[str, Any] = field(default_factory=dict)
     filters: bool = False
-    quota: SharedQuota | None = None
 
 
 WHOLE = Subset()
 
 
 def choose_subset(options: ExportOptions, table: TableInfo) -> tuple[Subset, Placeholders]:
-    """Raises UsageError for what cannot be one. The quota comes later, see `quota_of`."""
+    """Raises UsageError for what cannot be one."""
     if options.values is not None and options.filter is None:
         raise UsageError("--values are the values of a --filter", "add --filter")
     aliases = parse_names(options.names) if options.names is not None else {}
@@ -152,23 +150,14 @@ def described(options: ExportOptions, units: Sequence[Unit]) -> dict[str, Any]:
     return asked
 
 
-@contextmanager
-def quota_of(limit: int | None, left: Remainder, settled: Mapping[int, Cursor]) -> Iterator[SharedQuota | None]:
-    """The shared budget of `--limit`, of which is taken what earlier runs exported; None where there is no limit.
+def limit_of(limit: int | None, left: Remainder, settled: Mapping[int, Cursor]) -> LimitNeeds | None:
+    """What the lanes need for `--limit`; None for no limit.
 
-    settled: the last cursor of each unit that is done.
+    settled: the last cursor of each unit that earlier runs finished.
     """
     if limit is None:
-        yield None
-        return
+        return None
     cursors = {**settled, **{unit.number: unit.cursor for unit in left.known() if unit.cursor is not None}}
     numbers = [*settled, *(unit.number for unit in left.known())]
-    quota = SharedQuota.create(limit, max(numbers, default=0) + 1)
-    try:
-        for number, cursor in cursors.items():
-            if isinstance(cursor, ExportCursor):
-                quota.begin(number, cursor.items)
-        yield quota
-    finally:
-        quota.close()
-        quota.unlink()
+    taken = {number: cursor.items for number, cursor in cursors.items() if isinstance(cursor, ExportCursor)}
+    return LimitNeeds(limit, max(numbers, default=0) + 1, taken)

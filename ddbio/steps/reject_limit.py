@@ -3,7 +3,7 @@
 The parent stops the job when the sum of all reports is over the limit. A number is also held by the workers: each
 lane adds the rejects that it has just reported to a count that all of them share, and a worker that sees the count
 over the limit waits for the parent to stop the run. So a job rejects at most a batch a lane more than was allowed,
-however fast the records come.
+however fast the records come. The engine makes the count.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from ddbio.errors import AbortError, TransferError, UsageError
+from ddbio.errors import AbortError, UsageError
 from ddbio.messages import Tally
 
 ENOUGH_TO_JUDGE = 1000  # records read before a share of them is looked at
-_FILE_NAME = "rejected"
 
 
 class TooManyRejectsError(AbortError):
@@ -57,25 +56,34 @@ class ErrorLimit:
             f'they are in "{rejects}"; run the same command again with another --max-errors to resume',
         )
 
-    @contextmanager
-    def shared_count(self, folder: Path, before: int) -> Iterator[RejectCount | None]:
-        """For the workers of a run; None if the limit is no number. folder: private to the job. before: records that
-        earlier runs rejected. Raises TransferError."""
-        if math.isinf(self.most):
-            yield None
-            return
-        count = RejectCount(folder / _FILE_NAME, int(self.most) - before)
-        count.create()
-        try:
-            yield count
-        finally:
-            count.remove()
+    def most_left(self, before: int) -> int | None:
+        """How many more a run may reject, if the limit is a number. before: records that earlier runs rejected."""
+        return None if math.isinf(self.most) else int(self.most) - before
+
+
+class RejectCount(Protocol):
+    """How many records the lanes of a run have reported as rejected, and how many they may."""
+
+    def passed_with(self, rejects: int) -> bool:
+        """Add so many rejects that were reported; whether there are more than allowed now."""
+
+
+@dataclass(slots=True)
+class LocalRejectCount:
+    """Of the lanes of one process. most: how many rejects are allowed."""
+
+    most: int
+    rejected: int = 0
+
+    def passed_with(self, rejects: int) -> bool:
+        self.rejected += rejects
+        return self.rejected > self.most
 
 
 @dataclass(frozen=True, slots=True)
-class RejectCount:
-    """A number that the processes of a job add to. It is the length of a file, a byte for each: an append is atomic,
-    and a process that is killed leaves neither a lock nor half of a number.
+class SharedRejectCount:
+    """Of the lanes of all processes of a job. It is the length of a file, a byte for each reject: an append is
+    atomic, and a process that is killed leaves neither a lock nor half of a number.
 
     most: how many rejects are allowed.
     """
@@ -83,21 +91,13 @@ class RejectCount:
     path: Path
     most: int
 
-    def create(self) -> None:
-        self.remove()  # a run that was killed left it
-        try:
-            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        except OSError as error:
-            raise TransferError(
-                f'cannot make "{self.path}": {error.strerror}', "make room, or give another place with --state-dir"
-            ) from None
-
-    def remove(self) -> None:
-        with suppress(OSError):
-            self.path.unlink()
+    @classmethod
+    def create(cls, path: Path, most: int) -> SharedRejectCount:
+        """The file must not be there; the creator removes it. Raises OSError."""
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        return cls(path, most)
 
     def passed_with(self, rejects: int) -> bool:
-        """Add so many rejects that were reported; whether there are more than allowed now."""
         try:
             fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         except OSError:

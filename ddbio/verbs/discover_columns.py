@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from ddbio.errors import DdbioError
-from ddbio.flow.context import WorkerContext
+from ddbio.flow.context import JobTable, WorkerContext
 from ddbio.flow.export_lane import ExportJob, ExportLane, ExportWork
 from ddbio.formats import Format
 from ddbio.formats.json_lines import JsonLines
@@ -74,6 +74,10 @@ class SurveyJob:
     @property
     def lanes(self) -> int:
         return self.export.lanes
+
+    @property
+    def tables(self) -> dict[str, JobTable]:
+        return self.export.tables
 
     def open(self, context: WorkerContext) -> SurveyWork:
         return SurveyWork(self.export, context)

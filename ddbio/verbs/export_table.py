@@ -15,7 +15,8 @@ from ddbio.dynamodb.notices import table_notices
 from ddbio.dynamodb.session import Session
 from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError, UsageError
-from ddbio.flow.export_lane import DEFAULT_EXPORT_LANES, ExportJob
+from ddbio.flow.context import JobTable
+from ddbio.flow.export_lane import DEFAULT_EXPORT_LANES, ExportJob, most_page_units
 from ddbio.formats import get_format
 from ddbio.formats.compression import get_compression
 from ddbio.job.accounts import Accounts, Result, outcome
@@ -40,8 +41,8 @@ from ddbio.sources.subset import (
     choose_subset,
     described,
     expected_items,
+    limit_of,
     notes,
-    quota_of,
     segments_of,
     units_of,
 )
@@ -204,9 +205,12 @@ def _job(run: Run, options: ExportOptions, subset: Subset, journal: Journal) -> 
     if options.native_layout:
         destination = data_folder_of(destination, journal.plan["export_id"])
     return ExportJob(
-        table=options.table,
+        source=JobTable(
+            table,
+            run.session.data_plane(table, options.give_up_after_s),
+            most_page_units(options.consistent_read),
+        ),
         item_bytes=table.size_bytes / table.item_count if table.item_count else 0.0,
-        data_plane=run.session.data_plane(table, options.give_up_after_s),
         format=FormatSpec(options.format),
         destination=destination,
         aws=run.session.aws,
@@ -223,9 +227,8 @@ def _job(run: Run, options: ExportOptions, subset: Subset, journal: Journal) -> 
 def _work(
     run: Run, options: ExportOptions, job: ExportJob, left: Remainder, journal: Journal
 ) -> tuple[Accounts, DdbioError | None]:
-    with quota_of(options.limit, left, journal.settled()) as quota:
-        job = replace(job, subset=replace(job.subset, quota=quota))
-        return transfer(run, job, left, journal, on_report=_on_report(run, job))
+    limit = limit_of(options.limit, left, journal.settled())
+    return transfer(run, job, left, journal, on_report=_on_report(run, job), item_limit=limit)
 
 
 def _on_report(run: Run, job: ExportJob) -> Callable[[UnitReport], float]:

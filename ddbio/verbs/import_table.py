@@ -17,6 +17,7 @@ from ddbio.dynamodb.notices import table_notices
 from ddbio.dynamodb.session import Session
 from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError, TransferError
+from ddbio.flow.context import JobTable
 from ddbio.flow.import_job import DEFAULT_IMPORT_LANES, ImportJob
 from ddbio.formats import data_suffixes
 from ddbio.formats.declaration import Known
@@ -261,19 +262,17 @@ def _work(
             journal.note(rejects=rejects.state())
         return report.tally.bytes
 
-    with limit.shared_count(journal.folder.path, journal.past.tally.rejected) as count:
-        job = ImportJob(
-            table, data_plane, run.session.aws, run.lanes, options.mode, transform, tuple(more), reject_count=count
-        )
-        return transfer(
-            run,
-            job,
-            left,
-            journal,
-            index_caps=list(run.table.index_write_units.values()),
-            on_report=on_report,
-            limit=lambda total: limit.passed(total, str(rejects.path)),
-        )
+    job = ImportJob(JobTable(table, data_plane), run.session.aws, run.lanes, options.mode, transform, tuple(more))
+    return transfer(
+        run,
+        job,
+        left,
+        journal,
+        index_caps=list(run.table.index_write_units.values()),
+        on_report=on_report,
+        limit=lambda total: limit.passed(total, str(rejects.path)),
+        most_rejects=limit.most_left(journal.past.tally.rejected),
+    )
 
 
 def _lines_before(rejects: RejectsFile, plan: Plan, accounts: Accounts) -> Lines:

@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from ddbio.aws.credentials import Keys
-from ddbio.engines.engine import Engine, run_inline
-from ddbio.engines.pool import run_processes
+from ddbio.engines.engine import Engine
+from ddbio.engines.environment import Needs, TableNeeds
+from ddbio.engines.inline import InlineEngine
+from ddbio.engines.pool import ProcessEngine
 from ddbio.errors import AbortError, InternalError, TransferError, UsageError
-from ddbio.flow.checkpoint import Recorder
 from ddbio.job.accounts import Accounts
-from ddbio.messages import Event, ImportCursor, Notice, UnitReport
-from ddbio.rate.governor import UNCAPPED, SharedGovernor
+from ddbio.messages import Event, ImportCursor, Notice, SliceUnit, UnitReport
+from ddbio.rate.buckets import UNCAPPED
 from ddbio.system.stop import StopFlag
 from tests.support.toy_job import (
     ABORT,
@@ -37,7 +38,12 @@ from tests.support.toy_job import (
     units,
 )
 
-ENGINES = {"inline": run_inline, "one process": run_processes(1), "three processes": run_processes(3)}
+NO_NEEDS = Needs()
+ENGINES: dict[str, Engine] = {
+    "inline": InlineEngine(),
+    "one process": ProcessEngine(1),
+    "three processes": ProcessEngine(3),
+}
 
 
 @pytest.fixture(params=list(ENGINES))
@@ -45,23 +51,14 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return ENGINES[request.param]
 
 
-@pytest.fixture
-def governor() -> Iterator[SharedGovernor]:
-    made = SharedGovernor.create(UNCAPPED)
-    yield made
-    made.close()
-    made.unlink()
+def run(engine: Engine, job: ToyJob, work: list[SliceUnit], needs: Needs = NO_NEEDS) -> Iterator[Event]:
+    """Work the units; when the iterator is closed, nobody works any more."""
+    with engine.open(job, needs) as running:
+        yield from running.work(work, StopFlag())
 
 
-def keys() -> Keys:
-    return Keys("access", "secret")
-
-
-def events(
-    engine: Engine, governor: SharedGovernor, folder: Path, *behaviours: int, step_s: float = 0.0, size: int = 4
-) -> Iterator[Event]:
-    job = ToyJob(str(folder), step_s=step_s)
-    return engine(job, units(*behaviours, size=size), governor=governor, keys=keys, stop=StopFlag())
+def events(engine: Engine, folder: Path, *behaviours: int, step_s: float = 0.0, size: int = 4) -> Iterator[Event]:
+    return run(engine, ToyJob(str(folder), step_s=step_s), units(*behaviours, size=size))
 
 
 def book(happened: list[Event]) -> Accounts:
@@ -72,42 +69,39 @@ def book(happened: list[Event]) -> Accounts:
     return accounts
 
 
-def test_every_unit_is_worked_once(engine: Engine, governor: SharedGovernor, tmp_path: Path) -> None:
-    accounts = book(list(events(engine, governor, tmp_path, *[WORK] * 25)))
+def test_every_unit_is_worked_once(engine: Engine, tmp_path: Path) -> None:
+    accounts = book(list(events(engine, tmp_path, *[WORK] * 25)))
     assert sorted(accounts.settled) == list(range(25))
     assert (accounts.tally.read, accounts.tally.written) == (100, 100)
     assert not accounts.failed
 
 
-def test_no_units_is_no_work(engine: Engine, governor: SharedGovernor, tmp_path: Path) -> None:
-    assert list(events(engine, governor, tmp_path)) == []
+def test_no_units_is_no_work(engine: Engine, tmp_path: Path) -> None:
+    assert list(events(engine, tmp_path)) == []
 
 
-def test_a_unit_that_fails_is_named_and_the_rest_goes_on(
-    engine: Engine, governor: SharedGovernor, tmp_path: Path
-) -> None:
-    accounts = book(list(events(engine, governor, tmp_path, WORK, FAIL, WORK, WORK)))
+def test_a_unit_that_fails_is_named_and_the_rest_goes_on(engine: Engine, tmp_path: Path) -> None:
+    accounts = book(list(events(engine, tmp_path, WORK, FAIL, WORK, WORK)))
     assert sorted(accounts.settled) == [0, 2, 3]
     assert str(accounts.failed[1]) == "unit 1 cannot be worked"
     assert type(accounts.failed[1]) is TransferError
 
 
-def test_an_abort_is_a_failure_like_another_to_the_engine(
-    engine: Engine, governor: SharedGovernor, tmp_path: Path
-) -> None:
-    accounts = book(list(events(engine, governor, tmp_path, WORK, ABORT, WORK)))
+def test_an_abort_is_a_failure_like_another_to_the_engine(engine: Engine, tmp_path: Path) -> None:
+    accounts = book(list(events(engine, tmp_path, WORK, ABORT, WORK)))
     assert sorted(accounts.settled) == [0, 2]
     assert type(accounts.failed[1]) is AbortError
 
 
-def test_a_stop_ends_it_in_order(engine: Engine, governor: SharedGovernor, tmp_path: Path) -> None:
+def test_a_stop_ends_it_in_order(engine: Engine, tmp_path: Path) -> None:
     stop, accounts = StopFlag(), Accounts()
     job = ToyJob(str(tmp_path), step_s=0.05)
     began_s = time.monotonic()
-    for event in engine(job, units(*[WORK] * 50, size=1000), governor=governor, keys=keys, stop=stop):
-        if isinstance(event, UnitReport):
-            accounts.enter(event)
-            stop.requests = max(stop.requests, 1)
+    with engine.open(job, NO_NEEDS) as running:
+        for event in running.work(units(*[WORK] * 50, size=1000), stop):
+            if isinstance(event, UnitReport):
+                accounts.enter(event)
+                stop.requests = max(stop.requests, 1)
     assert time.monotonic() - began_s < 5
     assert 0 < accounts.tally.written < 50_000
     assert not accounts.settled and not accounts.failed
@@ -133,8 +127,8 @@ def _read(path: Path) -> str:
         return ""
 
 
-def test_the_work_of_a_killed_worker_continues_where_it_was(governor: SharedGovernor, tmp_path: Path) -> None:
-    happened = list(events(run_processes(2), governor, tmp_path, WORK, DIE_ONCE, WORK, DIE_ONCE))
+def test_the_work_of_a_killed_worker_continues_where_it_was(tmp_path: Path) -> None:
+    happened = list(events(ProcessEngine(2), tmp_path, WORK, DIE_ONCE, WORK, DIE_ONCE))
     accounts = book(happened)
     assert sorted(accounts.settled) == [0, 1, 2, 3]
     # Two records of each were settled and reported before the death; nothing reported is done again.
@@ -144,47 +138,41 @@ def test_the_work_of_a_killed_worker_continues_where_it_was(governor: SharedGove
     assert all("was killed by SIGKILL" in notice for notice in notices)
 
 
-def test_what_a_killed_worker_recorded_counts(governor: SharedGovernor, tmp_path: Path) -> None:
+def test_what_a_killed_worker_recorded_counts(tmp_path: Path) -> None:
     """It reported none of it; three of four records are not worked again."""
-    assert recorded(RECORD, governor, tmp_path) == [3, 1, 0]
+    assert recorded(RECORD, tmp_path) == [3, 1, 0]
 
 
-def test_what_a_killed_worker_recorded_and_had_reported_counts_once(governor: SharedGovernor, tmp_path: Path) -> None:
+def test_what_a_killed_worker_recorded_and_had_reported_counts_once(tmp_path: Path) -> None:
     """It reported two records and recorded three."""
-    assert recorded(REPORT_THEN_RECORD, governor, tmp_path) == [1, 1, 1, 1, 0]
+    assert recorded(REPORT_THEN_RECORD, tmp_path) == [1, 1, 1, 1, 0]
 
 
-def recorded(behaviour: int, governor: SharedGovernor, folder: Path) -> list[int]:
+def recorded(behaviour: int, folder: Path) -> list[int]:
     """What each report of a unit of four records says was written, where its worker dies once."""
-    recorder = Recorder.create(folder / "places", 2, lanes=3)
-    work, engine = units(WORK, behaviour), run_processes(2)
-    happened = list(
-        engine(ToyJob(str(folder)), work, governor=governor, keys=keys, stop=StopFlag(), recorder=recorder)
-    )
-    recorder.close()
+    needs = Needs(checkpoint=folder / "places")
+    happened = list(run(ProcessEngine(2), ToyJob(str(folder)), units(WORK, behaviour), needs))
     accounts = book(happened)
     assert (sorted(accounts.settled), accounts.failed) == ([0, 1], {})
     assert (accounts.tally.read, accounts.tally.written, accounts.tally.units) == (8, 8, 8.0)
     return [event.tally.written for event in happened if isinstance(event, UnitReport) and event.unit == 1]
 
 
-def test_a_unit_that_kills_three_workers_is_given_up_by_name(governor: SharedGovernor, tmp_path: Path) -> None:
-    accounts = book(list(events(run_processes(2), governor, tmp_path, *[WORK] * 8, DIE_ALWAYS)))
+def test_a_unit_that_kills_three_workers_is_given_up_by_name(tmp_path: Path) -> None:
+    accounts = book(list(events(ProcessEngine(2), tmp_path, *[WORK] * 8, DIE_ALWAYS)))
     assert sorted(accounts.settled) == list(range(8))
     assert "source-8, bytes 0 to 4 was given up: 3 workers died on it" in str(accounts.failed[8])
 
 
-def test_workers_that_only_ever_die_end_the_run(governor: SharedGovernor, tmp_path: Path) -> None:
+def test_workers_that_only_ever_die_end_the_run(tmp_path: Path) -> None:
     with pytest.raises(InternalError, match="RuntimeError: a fault of ours") as raised:
-        book(list(events(run_processes(2), governor, tmp_path, *[CRASH] * 40)))
+        book(list(events(ProcessEngine(2), tmp_path, *[CRASH] * 40)))
     assert "_act" in raised.value.trace
     assert workers_of_this_test() == set()
 
 
-def test_a_fault_of_ours_in_one_unit_fails_that_unit_and_keeps_its_cursor(
-    governor: SharedGovernor, tmp_path: Path
-) -> None:
-    happened = list(events(run_processes(2), governor, tmp_path, WORK, WORK, CRASH_LATE, WORK))
+def test_a_fault_of_ours_in_one_unit_fails_that_unit_and_keeps_its_cursor(tmp_path: Path) -> None:
+    happened = list(events(ProcessEngine(2), tmp_path, WORK, WORK, CRASH_LATE, WORK))
     (failed,) = [each for each in happened if isinstance(each, UnitReport) and each.error is not None]
     assert (failed.unit, type(failed.error)) == (2, InternalError)
     assert isinstance(failed.cursor, ImportCursor) and failed.cursor.offset == 2
@@ -192,10 +180,10 @@ def test_a_fault_of_ours_in_one_unit_fails_that_unit_and_keeps_its_cursor(
     assert done == {0, 1, 3}
 
 
-def test_a_job_that_one_worker_cannot_open_moves_nothing(governor: SharedGovernor, tmp_path: Path) -> None:
+def test_a_job_that_one_worker_cannot_open_moves_nothing(tmp_path: Path) -> None:
     """The user's code may refuse in one worker alone: then none has begun."""
     job = ToyJob(str(tmp_path), transform="refused by the third")
-    running = run_processes(3)(job, units(*[WORK] * 9), governor=governor, keys=keys, stop=StopFlag())
+    running = run(ProcessEngine(3), job, units(*[WORK] * 9))
     seen: list[Event] = []
     with pytest.raises(UsageError, match="cannot be loaded"):
         seen.extend(running)
@@ -204,26 +192,24 @@ def test_a_job_that_one_worker_cannot_open_moves_nothing(governor: SharedGoverno
 
 
 def test_workers_that_die_after_every_batch_are_not_replaced_for_ever(
-    governor: SharedGovernor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each of them gets a little further."""
     monkeypatch.setattr("ddbio.engines.pool._DEATHS_OF_A_RUN", {True: 1000, False: 4}, raising=False)
     with pytest.raises(InternalError, match="RuntimeError: a fault of ours"):
-        list(events(run_processes(1), governor, tmp_path, *[STUMBLE] * 6))
+        list(events(ProcessEngine(1), tmp_path, *[STUMBLE] * 6))
     assert workers_of_this_test() == set()
 
 
-def test_no_worker_outlives_the_engine(governor: SharedGovernor, tmp_path: Path) -> None:
-    running = events(run_processes(3), governor, tmp_path, *[WORK] * 30, step_s=0.02)
+def test_no_worker_outlives_the_engine(tmp_path: Path) -> None:
+    running = events(ProcessEngine(3), tmp_path, *[WORK] * 30, step_s=0.02)
     next(running)
     assert len(workers_of_this_test()) >= 3
     running.close()  # type: ignore[attr-defined]  # whoever reads the events gives up
     assert workers_of_this_test() == set()
 
 
-def test_newer_keys_reach_the_workers(
-    governor: SharedGovernor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_newer_keys_reach_the_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ddbio.aws.credentials.ASK_EVERY_S", 0.01)
     asked: list[int] = []
 
@@ -231,26 +217,23 @@ def test_newer_keys_reach_the_workers(
         asked.append(1)
         return Keys(f"access-{len(asked)}", "secret")
 
-    job = ToyJob(str(tmp_path), step_s=0.01)
-    list(run_processes(2)(job, units(*[WORK] * 6), governor=governor, keys=rotating, stop=StopFlag()))
+    job, needs = ToyJob(str(tmp_path), step_s=0.01), Needs({"target": TableNeeds((UNCAPPED,), rotating)})
+    list(run(ProcessEngine(2), job, units(*[WORK] * 6), needs))
     assert len(asked) > 2
 
 
 ORPHANS = """
 import sys
 from pathlib import Path
-from ddbio.aws.credentials import Keys
-from ddbio.engines.engine import StopFlag
-from ddbio.rate.governor import UNCAPPED, SharedGovernor
-from ddbio.engines.pool import run_processes
-from ddbio.flow.checkpoint import Recorder
+from ddbio.engines.environment import Needs
+from ddbio.engines.pool import ProcessEngine
+from ddbio.system.stop import StopFlag
 from tests.support.toy_job import WORK, ToyJob, units
 if __name__ == "__main__":
-    governor = SharedGovernor.create(UNCAPPED)
-    job = ToyJob(sys.argv[1], step_s=0.05)
     endless = units(*[WORK] * 9, size=10_000)
-    for _ in run_processes(3)(job, endless, governor=governor, keys=lambda: Keys("a", "s"), stop=StopFlag()):
-        print("working", flush=True)
+    with ProcessEngine(3).open(ToyJob(sys.argv[1], step_s=0.05), Needs()) as running:
+        for _ in running.work(endless, StopFlag()):
+            print("working", flush=True)
 """
 
 

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from ddbio.aws.settings import AwsSettings
-from ddbio.engines.engine import run_inline
+from ddbio.engines.inline import InlineEngine
 from ddbio.options import CsvOptions, ExportOptions, ImportOptions
 from ddbio.simulator import Simulator
 from ddbio.verbs.columns import in_order
@@ -52,7 +52,7 @@ def export(simulator: Simulator, items: list[Item], folder: Path, **options: Any
     asked = ExportOptions(
         table=name, destination=str(folder), aws=aws(simulator), processes=1, lanes=2, segments=2, **options
     )
-    result = export_table(asked, engine=run_inline)
+    result = export_table(asked, engine=InlineEngine())
     assert (result.exit_code, result.tally.written) == (0, len(items)), result.error
     return sorted(path for path in folder.iterdir() if path.name != "_manifest.json")
 
@@ -64,7 +64,7 @@ def imported(simulator: Simulator, folder: Path, **options: Any) -> list[Item]:
     asked = ImportOptions(
         table=name, sources=(str(folder),), aws=aws(simulator), processes=1, lanes=2, journal=False, **options
     )
-    result = import_table(asked, engine=run_inline)
+    result = import_table(asked, engine=InlineEngine())
     assert result.exit_code == 0, (result.error, result.rejects and result.rejects.read_text())
     return list(view.items())
 

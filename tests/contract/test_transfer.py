@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from ddbio.aws.settings import AwsSettings
-from ddbio.engines.engine import Engine, run_inline
-from ddbio.engines.pool import run_processes
+from ddbio.engines.engine import Engine
+from ddbio.engines.inline import InlineEngine
+from ddbio.engines.pool import ProcessEngine
 from ddbio.options import ExportOptions, ImportOptions
 from ddbio.simulator import Simulator
 from ddbio.verbs.export_table import ExportResult, export_table
@@ -26,6 +27,8 @@ from tests.endpoints import REGION, Endpoint
 from tests.support.items import Item, as_json, contents, plain_items, read_items, rich_items, write_items
 
 pytestmark = pytest.mark.fuller
+
+INLINE = InlineEngine()
 
 
 class Tables:
@@ -84,7 +87,7 @@ def aws(dynamodb_endpoint: Endpoint) -> AwsSettings:
 
 
 def do_import(
-    aws: AwsSettings, table: str, source: object, rejects: Path, *, engine: Engine = run_inline, **others: Any
+    aws: AwsSettings, table: str, source: object, rejects: Path, *, engine: Engine = INLINE, **others: Any
 ) -> ImportResult:
     options = ImportOptions(
         table=table, sources=(str(source),), aws=aws, processes=2, lanes=4, rejects=str(rejects), **others
@@ -93,7 +96,7 @@ def do_import(
 
 
 def do_export(
-    aws: AwsSettings, table: str, destination: object, *, engine: Engine = run_inline, **others: Any
+    aws: AwsSettings, table: str, destination: object, *, engine: Engine = INLINE, **others: Any
 ) -> ExportResult:
     options = ExportOptions(table=table, destination=str(destination), aws=aws, processes=2, lanes=4, **others)
     return export_table(options, engine=engine)
@@ -128,11 +131,11 @@ def test_a_table_with_all_types_comes_back_equal(
     tables: Tables, aws: AwsSettings, tmp_path: Path, format: str
 ) -> None:
     count = 500 if format == "json" else 100
-    there_and_back(tables, aws, tmp_path, rich_items(count), format, run_inline)
+    there_and_back(tables, aws, tmp_path, rich_items(count), format, INLINE)
 
 
 def test_worker_processes_do_the_same(tables: Tables, aws: AwsSettings, tmp_path: Path) -> None:
-    there_and_back(tables, aws, tmp_path, rich_items(200), "json", run_processes(2))
+    there_and_back(tables, aws, tmp_path, rich_items(200), "json", ProcessEngine(2))
 
 
 def test_pages_that_hold_many_segments_and_files(tables: Tables, aws: AwsSettings, tmp_path: Path) -> None:
@@ -213,7 +216,7 @@ def test_parts_of_a_table(tables: Tables, aws: AwsSettings, tmp_path: Path) -> N
     assert part.tally.left_out == 60
     expected = [{"n": item["n"]} for item in items[60:]]
     assert contents(read_items(tmp_path / "part"), "n") == contents(expected, "n")
-    few = do_export(aws, table, tmp_path / "few", limit=7, segments=4, engine=run_processes(2))
+    few = do_export(aws, table, tmp_path / "few", limit=7, segments=4, engine=ProcessEngine(2))
     assert (few.exit_code, few.tally.written) == (0, 7), few.error
     assert len(contents(read_items(tmp_path / "few"))) == 7
 
@@ -320,7 +323,7 @@ def bucket(s3_endpoint: Endpoint) -> str:
     return name
 
 
-@pytest.mark.parametrize("engine", [run_inline, run_processes(2)], ids=["inline", "processes"])
+@pytest.mark.parametrize("engine", [INLINE, ProcessEngine(2)], ids=["inline", "processes"])
 def test_a_table_comes_back_from_s3(s3_endpoint: Endpoint, bucket: str, tmp_path: Path, engine: Engine) -> None:
     """Items of all types, and enough large ones for an object in parts and one without."""
     items = [*rich_items(400), *plain_items(100, 1000, padding=100_000)]

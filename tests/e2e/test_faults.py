@@ -15,7 +15,7 @@ import pytest
 from ddbio import import_table
 from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb import session
-from ddbio.engines.engine import run_inline
+from ddbio.engines.inline import InlineEngine
 from ddbio.options import ImportOptions
 from ddbio.simulator import Fault, FaultPlan, Simulator
 from ddbio.simulator.faults import (
@@ -258,7 +258,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for(
     options = ImportOptions(
         table="Orders", sources=(str(tmp_path / "orders.json"),), aws=AwsSettings(endpoint_url=simulator.url), lanes=2
     )
-    result = import_table(options, engine=run_inline)
+    result = import_table(options, engine=InlineEngine())
     assert (result.error, result.tally.written, result.tally.retries) == (None, 1000, 2)
     assert simulator.requests()["BatchWriteItem"] == 42
     assert_holds(simulator, "Orders", orders)

@@ -23,9 +23,9 @@ COMPLETION = "test_export_order.py::test_an_export_is_complete_only_after_all_el
 TARGETS = (
     Target("ddbio/flow/position.py", ("test_position.py", "test_counters.py")),
     Target("ddbio/job/accounts.py", ("test_accounts.py",)),
-    Target("ddbio/flow/checkpoint.py", ("test_recorder.py", "test_counters.py")),
+    Target("ddbio/flow/checkpoint.py", ("test_checkpoint.py", "test_counters.py")),
     Target("ddbio/sinks/estimates.py", ("test_estimates.py",)),
-    Target("ddbio/messages.py", ("test_accounts.py", "test_recorder.py", "test_counters.py"), only="Tally"),
+    Target("ddbio/messages.py", ("test_accounts.py", "test_checkpoint.py", "test_counters.py"), only="Tally"),
     Target("ddbio/job/transfer.py", ("test_effect_order.py",), only="_Books"),
     Target(
         "ddbio/sinks/destination.py",

@@ -4,7 +4,6 @@ Servers of other makers are in `tests.endpoints`. The map:
 
 account           a simulated account without HTTP
 certificates      certificate authorities and servers for TLS, made when needed
-clock             time that moves only when a test says so
 commands          the real commands as subprocesses
 customize         code of a test inside a command
 environment       the AWS environment of every test, and how it asks for a server

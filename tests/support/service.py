@@ -1,46 +1,46 @@
 """A table in memory behind the data plane's seam: what a lane sends arrives here, and the test decides what happens.
 
-Everything between the lane and the wire is real (client, signer, operations); `Connection` is not.
+Everything between the lane and the wire is real (client, signer, operations); the connection is not.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
-from unittest import mock
 
 import orjson
 
 from ddbio.aws.credentials import Keys
-from ddbio.dynamodb.session import DataPlane
+from ddbio.dynamodb.data_plane import DataPlane
+from ddbio.dynamodb.fake import Answer, FakeConnection
 from ddbio.dynamodb.wire import Endpoint, Response, WireError
-from ddbio.flow.context import WorkerContext
+from ddbio.engines.engine import Events, RunningHere
+from ddbio.engines.environment import Needs, local_environment
+from ddbio.flow.context import SOURCE, TARGET, JobTable, OpenTable, WorkerContext
+from ddbio.flow.sleeping import ManualSleeper
 from ddbio.messages import Event
-from ddbio.rate.governor import LocalGovernor
+from ddbio.system.clock import ManualClock
 from ddbio.values.items import AttributeMap
-from tests.support.clock import Clock, FakeSleep
+from ddbio.values.table import TableInfo
 
 DATA_PLANE = DataPlane(Endpoint("http://localhost:1", "eu-west-1"))
-
-Act = Callable[[str, dict[str, Any], int], "Response | Exception"]  # operation, request, size of its body
 
 
 class RecordingPacer:
     """Stands for `ddbio.rate.pacer.Pacer`: nobody waits, everything is noted."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_units: float = math.inf) -> None:
+        self.most_units = most_units
         self.acquired: list[tuple[float, ...]] = []
         self.settled: list[tuple[tuple[float, ...], tuple[float, ...]]] = []  # what was estimated, what was consumed
         self.throttles: list[tuple[int | None, bool]] = []
         self.vain: list[bool] = []  # of each that was settled
         self.unprocessed = 0
         self.progressed_s = -math.inf
-        self.most_units = math.inf
 
     async def acquire(self, costs: tuple[float, ...]) -> tuple[float, ...]:
         self.acquired.append(costs)
@@ -65,42 +65,42 @@ class RecordingPacer:
         return self.progressed_s
 
 
-@dataclass
-class FakeConnection:
-    """Answers every request with what `act` gives, or raises it."""
-
-    act: Act
-    closed: int = 0
-
-    def hurry(self, timeout_s: float) -> None: ...
-
-    async def request(self, headers: str, body: bytes) -> Response:
-        target = next(line.partition(": ")[2] for line in headers.split("\r\n") if line.startswith("X-Amz-Target"))
-        answer = self.act(target.rpartition(".")[2], json.loads(body), len(body))
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def close(self) -> None:
-        self.closed += 1
+def job_table(info: TableInfo) -> JobTable:
+    return JobTable(info, DATA_PLANE)
 
 
-@contextlib.contextmanager
-def served_by(act: Act) -> Iterator[None]:
-    """Every connection that is made while the block runs is answered by `act`."""
-    with mock.patch("ddbio.dynamodb.session.Connection", lambda *_, **__: FakeConnection(act)):
-        yield
+def worker_context(
+    answer: Answer,
+    report: Callable[[Event], None],
+    sleep: ManualSleeper,
+    clock: ManualClock,
+    *,
+    most_units: float = math.inf,
+    **others: Any,
+) -> WorkerContext:
+    """The context of a worker whose requests, to a table of either role, get these answers.
+
+    most_units: that one request should cost at most.
+    """
+    pacer: Any = RecordingPacer(most_units)
+
+    def keys() -> Keys:
+        return Keys("AKID", "secret")
+
+    clients = DATA_PLANE.clients(keys, pacer, lambda: FakeConnection(answer))
+    tables = dict.fromkeys((SOURCE, TARGET), OpenTable("Orders", pacer, keys, clients))
+    return WorkerContext(tables, report, sleep, clock, **others)
 
 
-class UnpacedContext(WorkerContext):
-    def pace_pages(self, most_units: float) -> None:
-        pass
+class ScriptedEngine:
+    """An engine that does nothing but to yield the events that a function makes of the units."""
 
+    def __init__(self, events: Callable[[Any], Events]) -> None:
+        self._events = events
 
-def worker_context(report: Callable[[Event], None], sleep: FakeSleep, clock: Clock) -> WorkerContext:
-    context = UnpacedContext(LocalGovernor(), lambda: Keys("AKID", "secret"), report, sleep, clock)  # type: ignore[arg-type]
-    context.pacer = RecordingPacer()  # type: ignore[assignment]
-    return context
+    @contextmanager
+    def open(self, job: Any, needs: Needs) -> Iterator[RunningHere]:
+        yield RunningHere(local_environment(needs), lambda units, stop: self._events(units))
 
 
 def reply(**members: Any) -> Response:

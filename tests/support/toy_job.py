@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ddbio.errors import AbortError, TransferError, UsageError
-from ddbio.flow.context import WorkerContext
+from ddbio.flow.context import JobTable, WorkerContext
 from ddbio.messages import ImportCursor, SliceUnit, Tally, Unit, UnitReport
 from ddbio.messages.counts import RECORDED
 from ddbio.messages.files import SourceFile
@@ -26,6 +26,10 @@ class ToyJob:
     lanes: int = 3
     step_s: float = 0.0
     transform: str | None = None  # one that the third worker to open the job cannot load
+
+    @property
+    def tables(self) -> dict[str, JobTable]:
+        return {}
 
     def open(self, context: WorkerContext) -> ToyWork:
         return ToyWork(self, context)
@@ -55,7 +59,7 @@ class ToyLane:
     def __init__(self, work: ToyWork) -> None:
         self._job = work.job
         self._context = work.context
-        self._seat = next(work.context.seats, None)
+        self._slot = work.context.next_slot()
 
     async def close(self) -> None:
         return None
@@ -85,13 +89,13 @@ class ToyLane:
         self._context.report(UnitReport(unit.number, ImportCursor(at, 0), Tally(), done=True))
 
     def _record(self, unit: SliceUnit, at: int) -> None:
-        """Settle all but the last record, tell the recorder alone, and die; a second time, go on."""
-        assert self._seat is not None
+        """Settle all but the last record, in the checkpoint alone, and die; a second time, go on."""
+        assert self._slot is not None
         if at == unit.start:
             settled = unit.stop - 1
-            self._seat.next_unit()
+            self._slot.next_unit()
             tally = Tally(read=settled, written=settled, units=float(settled))
-            self._seat.write(unit.number, 0, settled, 0, *(getattr(tally, name) for name in RECORDED))
+            self._slot.write(unit.number, 0, settled, 0, *(getattr(tally, name) for name in RECORDED))
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _act(self, behaviour: int, number: int, step: int) -> None:

@@ -17,7 +17,7 @@ from ddbio.errors import (
 from ddbio.job.accounts import Accounts, Past, Result, outcome, verdict
 from ddbio.messages import ExportCursor, ImportCursor, SegmentUnit, SliceUnit, Tally, Unit, UnitReport
 from ddbio.messages.files import SourceFile
-from tests.support.clock import Clock
+from ddbio.system.clock import ManualClock
 
 AT_END = ImportCursor(100, 10)
 FAILURE = TransferError("orders.json cannot be read", "look at the disk")
@@ -63,14 +63,14 @@ def test_a_segment_without_items_is_settled() -> None:
 
 
 def test_time_is_counted_from_the_beginning() -> None:
-    clock = Clock()
+    clock = ManualClock()
     accounts = Accounts(clock=clock)
     clock.now_s += 12.5
     assert accounts.seconds() == 12.5
 
 
 def test_the_total_is_of_all_runs_and_the_tally_of_this_one() -> None:
-    accounts = Accounts(Past(Tally(read=5, written=5), seconds=2.0, runs=1), clock=(clock := Clock()))
+    accounts = Accounts(Past(Tally(read=5, written=5), seconds=2.0, runs=1), clock=(clock := ManualClock()))
     accounts.enter(done(0, read=3, written=2, rejected=1))
     clock.now_s += 1.5
     assert (accounts.tally.read, accounts.tally.rejected) == (3, 1)

@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from ddbio.aws.credentials import Keys
 from ddbio.dynamodb import addresses, wire
 from ddbio.dynamodb.addresses import Address, Addresses, in_turn, interleaved
-from ddbio.dynamodb.session import DataPlane
+from ddbio.dynamodb.data_plane import DataPlane
 from ddbio.dynamodb.wire import Endpoint
 from ddbio.rate.awaited import Awaited
 from tests.support.loops import run
 from tests.support.peer import Peer, listening, ok
+from tests.support.service import RecordingPacer
 
 
 def v4(number: int) -> Address:
@@ -272,11 +273,9 @@ def test_a_dead_first_address_stalls_nothing(monkeypatch: pytest.MonkeyPatch, wa
 
 
 def clients(endpoint: Endpoint) -> list[Any]:
-    context: Any = SimpleNamespace(
-        keys=lambda: Keys("AKIA", "secret"), pacer=None, sleep=None, say=print, awaited=Awaited(), trouble=None
-    )
-    new_client = DataPlane(endpoint).open(context, "Orders")
-    return [new_client() for _ in range(LANES)]
+    context: Any = SimpleNamespace(sleep=None, say=print, awaited=Awaited(), trouble=None)
+    made = DataPlane(endpoint).clients(lambda: Keys("AKIA", "secret"), RecordingPacer())  # type: ignore[arg-type]
+    return [made.new(context, "Orders") for _ in range(LANES)]
 
 
 async def two_requests(client: Any) -> list[int]:

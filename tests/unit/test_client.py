@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 from ddbio.aws.credentials import Keys
 from ddbio.dynamodb.client import BACKOFF_BASE_S, BACKOFF_LIMIT_S, DataClient, RetryPolicy, backoff_s
 from ddbio.dynamodb.errors import Kind, ServiceError
+from ddbio.dynamodb.fake import FakeConnection
 from ddbio.dynamodb.operations import BatchWriteReply, batch_write_operation, insert_operation
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.wire import Response, WireError
 from ddbio.errors import AbortError
-from ddbio.flow.context import StopRequested
-from tests.support.clock import Clock, FakeSleep
+from ddbio.flow.sleeping import ManualSleeper, StopRequested
+from ddbio.system.clock import ManualClock
 from tests.support.loops import run
-from tests.support.service import FakeConnection, RecordingPacer, cut, refusal, reply
+from tests.support.service import RecordingPacer, cut, refusal, reply
 
 BUDGETS = ("", "by-city")
 ESTIMATE = (25.0, 5.0)
@@ -44,9 +45,9 @@ class Lane:
         table_is_new: bool = False,
     ) -> None:
         self.answers = list(answers)
-        self.clock = Clock()
+        self.clock = ManualClock()
         self.began_s = self.clock()
-        self.sleep = FakeSleep(self.clock)
+        self.sleep = ManualSleeper(self.clock)
         self.pacer: Any = RecordingPacer()
         self.said: list[str] = []
         self.connection: Any = FakeConnection(self.answer)

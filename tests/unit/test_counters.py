@@ -11,9 +11,10 @@ import pytest
 
 from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.wire import Response, WireError
-from ddbio.flow.checkpoint import Recorder
+from ddbio.flow.checkpoint import Checkpoint
 from ddbio.flow.import_job import ImportJob, ImportWork
 from ddbio.flow.import_lane import ImportLane
+from ddbio.flow.sleeping import ManualSleeper
 from ddbio.job.accounts import Accounts
 from ddbio.job.journal import open_journal
 from ddbio.messages import SliceUnit, Tally, UnitReport
@@ -22,9 +23,9 @@ from ddbio.options import TransferOptions
 from ddbio.sources.plan import Plan
 from ddbio.sources.reader import RecordReader
 from ddbio.steps.transform import TransformSpec
-from tests.support.clock import Clock, FakeSleep
+from ddbio.system.clock import ManualClock
 from tests.support.loops import run
-from tests.support.service import DATA_PLANE, FakeTable, cut, refusal, served_by, worker_context
+from tests.support.service import FakeTable, cut, job_table, refusal, worker_context
 from tests.support.tables import table
 from tests.unit.test_writer import Killed, Source, records
 
@@ -69,10 +70,10 @@ class Life:
     dies_before: the request, counted from 0, that is never sent because the process dies.
     """
 
-    def __init__(self, name: str, recorder: Recorder, target: FakeTable, script: list[Any]) -> None:
+    def __init__(self, name: str, checkpoint: Checkpoint, target: FakeTable, script: list[Any]) -> None:
         self.mode, self.transform, content, *_ = JOBS[name]
         self.source = Source(content)
-        self.recorder = recorder
+        self.checkpoint = checkpoint
         self.target = target
         self.target.script = script
         self.heard: list[UnitReport] = []
@@ -93,16 +94,14 @@ class Life:
             if not dead:
                 self.heard.append(event)
 
-        with served_by(act):
-            clock = Clock()
-            context = worker_context(report, FakeSleep(clock), clock)
-            context.seats = iter([self.recorder.seat(0, 0)])
-            job = ImportJob(
-                table({"id": "S"}), DATA_PLANE, AwsSettings(), lanes=1, mode=self.mode, transform=self.transform
-            )
-            work = ImportWork(job, context)
-            work.reader = RecordReader(self.source)  # type: ignore[arg-type]
-            run(_worked(ImportLane(work), unit))
+        clock = ManualClock()
+        slots = iter([self.checkpoint.slot(0, 0)])
+        context = worker_context(act, report, ManualSleeper(clock), clock, slots=slots)
+        target = job_table(table({"id": "S"}))
+        job = ImportJob(target, AwsSettings(), lanes=1, mode=self.mode, transform=self.transform)
+        work = ImportWork(job, context)
+        work.reader = RecordReader(self.source)  # type: ignore[arg-type]
+        run(_worked(ImportLane(work), unit))
 
 
 async def _worked(lane: ImportLane, unit: SliceUnit) -> None:
@@ -120,8 +119,8 @@ def table_of(name: str) -> FakeTable:
 
 
 @pytest.fixture
-def recorder(tmp_path: Path) -> Iterator[Recorder]:
-    made = Recorder.create(tmp_path / "places", 1, 1)
+def checkpoint(tmp_path: Path) -> Iterator[Checkpoint]:
+    made = Checkpoint.create(tmp_path / "places", 1, 1)
     yield made
     made.close()
     made.unlink()
@@ -134,17 +133,17 @@ def total(reports: Sequence[UnitReport]) -> Tally:
     return accounts.total
 
 
-def undisturbed(name: str, recorder: Recorder) -> tuple[Tally, int]:
+def undisturbed(name: str, checkpoint: Checkpoint) -> tuple[Tally, int]:
     """What the job comes to when nothing happens, and how many requests it takes."""
-    life = Life(name, recorder, table_of(name), list(JOBS[name][4]))
+    life = Life(name, checkpoint, table_of(name), list(JOBS[name][4]))
     life.work(life.source.unit())
     return total(life.heard), life.requests
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_shared_memory_holds_what_the_reports_say_counter_by_counter(name: str, recorder: Recorder) -> None:
-    reported, _ = undisturbed(name, recorder)
-    last = recorder.places()[-1]
+def test_shared_memory_holds_what_the_reports_say_counter_by_counter(name: str, checkpoint: Checkpoint) -> None:
+    reported, _ = undisturbed(name, checkpoint)
+    last = checkpoint.states()[-1]
     assert last.done
     assert {each: getattr(last.tally, each) for each in RECORDED} == {
         each: getattr(reported, each) for each in RECORDED
@@ -156,11 +155,11 @@ def test_shared_memory_holds_what_the_reports_say_counter_by_counter(name: str, 
 
 @pytest.mark.parametrize("name", JOBS)
 def test_no_counter_changes_through_a_death_at_any_request_and_a_resume(
-    name: str, recorder: Recorder, tmp_path: Path
+    name: str, checkpoint: Checkpoint, tmp_path: Path
 ) -> None:
-    expected, requests = undisturbed(name, recorder)
+    expected, requests = undisturbed(name, checkpoint)
     for dies_before in range(requests):
-        memory = Recorder.create(tmp_path / f"places-{dies_before}", 1, 1)
+        memory = Checkpoint.create(tmp_path / f"places-{dies_before}", 1, 1)
         target, script = table_of(name), list(JOBS[name][4])
         options = TransferOptions(table="Orders", state_dir=str(tmp_path / f"state-{dies_before}"))
         first = Life(name, memory, target, script)
@@ -170,7 +169,7 @@ def test_no_counter_changes_through_a_death_at_any_request_and_a_resume(
             first.work(first.source.unit(), dies_before)
             for report in first.heard:
                 journal.enter(report)
-            journal.recover(memory.places())
+            journal.recover(memory.states())
             journal.commit(1.0)
         with open_journal("import", "Orders", ["here"], options) as journal:
             past = journal.past.tally

@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
+from ddbio.engines.engine import Events
 from ddbio.errors import DdbioError, TransferError, UsageError
 from ddbio.job.journal import Journal, open_journal
 from ddbio.job.progress import QuietProgress
 from ddbio.job.transfer import Run, transfer
 from ddbio.layouts.own import MANIFEST_NAME
-from ddbio.messages import ImportCursor, Lull, Reject, SegmentUnit, Tally, UnitReport
+from ddbio.messages import Flushed, ImportCursor, Reject, SegmentUnit, Tally, UnitReport
 from ddbio.options import TransferOptions
 from ddbio.rate.caps import choose_cap
 from ddbio.sinks.destination import Destination
@@ -28,6 +29,7 @@ from ddbio.storage import local_output
 from ddbio.storage.local import LocalStorage
 from ddbio.storage.local_output import LocalOutput, create_local, part_path, reopen_local
 from ddbio.system.stop import StopFlag
+from tests.support.service import ScriptedEngine
 from tests.support.tables import table
 
 
@@ -180,7 +182,7 @@ class Ledger:
             lanes=1,
             progress=self._progress(),
             stop=StopFlag(),
-            engine=_three_reports,
+            engine=ScriptedEngine(_three_reports),
         )
 
     def _progress(self) -> QuietProgress:
@@ -195,13 +197,13 @@ class Ledger:
             return journal.past.tally
 
 
-def _three_reports(*_: Any, **__: Any) -> Any:
-    """An engine: three reports of one unit, of 10, 20 and 30 records read and one rejected each."""
+def _three_reports(_: Any) -> Events:
+    """Three reports of one unit, of 10, 20 and 30 records read and one rejected each."""
     for number in (1, 2, 3):
         reject = Reject("a.json", number, 0, number, "bad-json", "no", b"{")
         tally = Tally(read=10 * number, written=10 * number - 1, rejected=1)
         yield UnitReport(0, ImportCursor(number, number), tally, (reject,), done=number == 3)
-        yield Lull()
+        yield Flushed()
 
 
 def _failing_journal(journal: Journal, step: str) -> Any:

@@ -4,7 +4,6 @@ every step in turn: nothing is reported that is not there, and the same command 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from ddbio.aws.settings import AwsSettings
+from ddbio.engines.engine import Events
 from ddbio.errors import TransferError
 from ddbio.formats import get_format
 from ddbio.job import journal as journal_module
@@ -20,7 +20,7 @@ from ddbio.job.journal import open_journal
 from ddbio.job.progress import QuietProgress
 from ddbio.job.transfer import Run
 from ddbio.layouts.own import MANIFEST_NAME
-from ddbio.messages import ExportCursor, ExportedFile, Lull, SegmentUnit, Tally, UnitReport
+from ddbio.messages import ExportCursor, ExportedFile, Flushed, SegmentUnit, Tally, UnitReport
 from ddbio.messages.format_spec import JSON
 from ddbio.options import ExportOptions
 from ddbio.rate.caps import choose_cap
@@ -33,6 +33,7 @@ from ddbio.system.stop import StopFlag
 from ddbio.verbs import export_table
 from ddbio.verbs.export_table import ExportResult
 from tests.support.fake_s3 import OPERATIONS, FakeS3, client_error
+from tests.support.service import ScriptedEngine
 from tests.support.tables import table
 from tests.unit.test_effect_order import Failing
 
@@ -88,10 +89,10 @@ class Export:
             lanes=1,
             progress=QuietProgress(),
             stop=StopFlag(),
-            engine=self._engine,
+            engine=ScriptedEngine(self._events),
         )
 
-    def _engine(self, job: Any, left: Any, **_: Any) -> Iterator[Any]:
+    def _events(self, left: Any) -> Events:
         for unit in left.known():
             self.worked += 1
             output = LocalStorage().create(str(self.folder), f"Orders-{unit.segment:04d}-00000.json", 0)
@@ -100,7 +101,7 @@ class Export:
             yield UnitReport(
                 unit.number, ExportCursor(None, 1, None, 0, (), 1), Tally(read=1, written=1), files=(file,), done=True
             )
-            yield Lull()
+            yield Flushed()
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def caps_of(capacity: str | None, units: float | None, **indexes: float) -> Caps
 
 def followed(capacity: str | None, *later: Caps | TransferError, **indexes: float) -> Recorded:
     recorded = Recorded()
-    caretaker = Caretaker(caps_of(capacity, 100.0, **indexes), recorded, recorded.said.append, recorded.look)
+    caretaker = Caretaker(caps_of(capacity, 100.0, **indexes), recorded.set_cap, recorded.said.append, recorded.look)
     for recorded.newest in later:
         caretaker.follow()
     return recorded
@@ -89,7 +89,7 @@ def test_a_table_that_cannot_be_described_now_is_looked_at_later() -> None:
 def test_a_share_that_the_clock_brought_follows_too() -> None:
     recorded = Recorded()
     caps = caps_of("10%,20:00=50%", 100.0)
-    caretaker = Caretaker(caps, recorded, recorded.said.append, recorded.look)
+    caretaker = Caretaker(caps, recorded.set_cap, recorded.said.append, recorded.look)
     recorded.newest = caps_of("10%,20:00=50%", 200.0)
     caretaker.follow()
     caretaker.make_due_changes(NOON.replace(hour=19))
@@ -101,7 +101,7 @@ def test_a_share_that_the_clock_brought_follows_too() -> None:
 
 def test_a_clock_that_was_set_loses_no_change() -> None:
     recorded = Recorded()
-    caretaker = Caretaker(caps_of("10,20:00=20,22:00=30", 100.0), recorded, recorded.said.append, None)
+    caretaker = Caretaker(caps_of("10,20:00=20,22:00=30", 100.0), recorded.set_cap, recorded.said.append, None)
     caretaker.make_due_changes(NOON.replace(hour=23))
     assert recorded.caps == [(20.0, 0), (30.0, 0)]
 
@@ -117,7 +117,7 @@ def test_a_fault_of_the_thread_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         failures.append(error)
         told.set()
 
-    thread = CapThread(Caretaker(caps_of(None, 100.0), Recorded(), print, broken), on_failure)
+    thread = CapThread(Caretaker(caps_of(None, 100.0), Recorded().set_cap, print, broken), on_failure)
     assert told.wait(5)
     thread.end()
     assert [str(each) for each in failures] == ["a fault of ours"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddbio.flow.context import Sleeper, StopRequested
+from ddbio.flow.sleeping import Sleeper, StopRequested
 from ddbio.rate.buckets import UNCAPPED
 from ddbio.rate.governor import LocalGovernor
 from ddbio.rate.pacer import UNDER_WAY_S, UNEXPLAINED_WITHIN_S, Pacer

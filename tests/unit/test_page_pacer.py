@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddbio.flow.context import Sleeper, StopRequested
 from ddbio.flow.export_lane import PageSize, most_page_units
+from ddbio.flow.sleeping import Sleeper, StopRequested
 from ddbio.rate.buckets import UNCAPPED
 from ddbio.rate.governor import LocalGovernor
 from ddbio.rate.page_pacer import PagePacer

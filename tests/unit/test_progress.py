@@ -9,12 +9,12 @@ from ddbio.job.accounts import Result
 from ddbio.job.progress import LINE_EVERY_S, WINDOW_S, LogProgress, line_of
 from ddbio.messages import Tally
 from ddbio.rate.caps import Cap
-from tests.support.clock import Clock
+from ddbio.system.clock import ManualClock
 
 
 class Log(LogProgress):
     def __init__(self) -> None:
-        self.clock = Clock()
+        self.clock = ManualClock()
         super().__init__(self.clock)
         self.lines: list[str] = []
 

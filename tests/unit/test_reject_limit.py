@@ -3,47 +3,45 @@
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 from pathlib import Path
 
+import pytest
+
 from ddbio.messages import Tally
-from ddbio.steps.reject_limit import ErrorLimit, RejectCount, TooManyRejectsError
+from ddbio.steps.reject_limit import ErrorLimit, LocalRejectCount, RejectCount, SharedRejectCount, TooManyRejectsError
 
 
-def test_a_number_is_held_by_all_who_share_the_count(tmp_path: Path) -> None:
-    with ErrorLimit.parse("10").shared_count(tmp_path, before=4) as count:
-        assert count is not None
-        assert not count.passed_with(3)
-        other = RejectCount(count.path, count.most)  # as it comes to another process
-        assert not other.passed_with(3)
-        assert count.passed_with(1)
-        assert other.passed_with(1)
-    assert list(tmp_path.iterdir()) == []
-    assert not other.passed_with(100), "the run is over"
+@pytest.fixture(params=["local", "shared"])
+def count(request: pytest.FixtureRequest, tmp_path: Path) -> RejectCount:
+    return LocalRejectCount(6) if request.param == "local" else SharedRejectCount.create(tmp_path / "rejected", 6)
 
 
-def test_a_run_that_was_killed_leaves_nothing_that_counts(tmp_path: Path) -> None:
-    limit = ErrorLimit.parse("10")
-    killed = RejectCount(tmp_path / "rejected", 10)
-    killed.create()
-    assert killed.passed_with(11)
-    with limit.shared_count(tmp_path, before=0) as count:
-        assert count is not None and not count.passed_with(10)
+def test_a_number_is_held_by_all_who_share_the_count(count: RejectCount) -> None:
+    other = pickle.loads(pickle.dumps(count)) if isinstance(count, SharedRejectCount) else count
+    assert not count.passed_with(3)
+    assert not other.passed_with(3)
+    assert count.passed_with(1)
+    assert other.passed_with(1)
 
 
-def test_a_share_and_no_limit_need_no_count(tmp_path: Path) -> None:
-    for text in ("5%", None):
-        with ErrorLimit.parse(text).shared_count(tmp_path, before=0) as count:
-            assert count is None
+def test_after_the_run_nothing_is_counted(tmp_path: Path) -> None:
+    count = SharedRejectCount.create(tmp_path / "rejected", 6)
+    count.path.unlink()
+    assert not count.passed_with(100)
 
 
-def _add(count: RejectCount) -> None:
+def test_only_a_number_is_counted() -> None:
+    assert [ErrorLimit.parse(text).most_left(before=4) for text in ("10", "5%", None)] == [6, None, None]
+
+
+def _add(count: SharedRejectCount) -> None:
     for _ in range(200):
         count.passed_with(3)
 
 
 def test_no_reject_is_lost_between_processes(tmp_path: Path) -> None:
-    count = RejectCount(tmp_path / "rejected", 10**6)
-    count.create()
+    count = SharedRejectCount.create(tmp_path / "rejected", 10**6)
     processes = [multiprocessing.get_context("spawn").Process(target=_add, args=(count,)) for _ in range(2)]
     for process in processes:
         process.start()

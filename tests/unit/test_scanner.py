@@ -17,20 +17,21 @@ from hypothesis import strategies as st
 from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.wire import Response, WireError
 from ddbio.errors import AbortError, PermanentError, TransferError
-from ddbio.flow.context import StopRequested
 from ddbio.flow.export_lane import FIRST_LIMIT, ExportJob, ExportLane, ExportWork, KeyCircle, PageSize
+from ddbio.flow.sleeping import ManualSleeper, StopRequested
 from ddbio.formats.json_lines import JsonLines
 from ddbio.messages import ExportCursor, ExportedFile, SegmentUnit, Tally, UnitReport
 from ddbio.messages.files import WrittenFile
 from ddbio.messages.format_spec import FormatSpec
 from ddbio.sinks.segment_files import SegmentFiles
 from ddbio.sources.subset import WHOLE, Subset
-from ddbio.steps.limit import SharedQuota
+from ddbio.steps.limit import Limit, LimitNeeds
 from ddbio.steps.transform import TransformSpec
 from ddbio.storage.local import LocalStorage
-from tests.support.clock import Clock, FakeSleep
+from ddbio.system.clock import ManualClock
 from tests.support.loops import run
-from tests.support.service import DATA_PLANE, cut, refusal, reply, served_by, worker_context
+from tests.support.service import cut, job_table, refusal, reply, worker_context
+from tests.support.tables import table as table_info
 from tests.unit.test_compression import unpacked
 
 MIB = 1024 * 1024
@@ -95,6 +96,9 @@ class MemoryStorage:
         return MemoryOutput(self, state["name"], state["durable"].encode("latin-1"))
 
 
+ORDERS = table_info({"id": "S"})
+
+
 def export_job(
     max_file_bytes: int = 100,
     *,
@@ -105,9 +109,8 @@ def export_job(
     transform: TransformSpec | None = None,
 ) -> ExportJob:
     return ExportJob(
-        table=table,
+        source=job_table(replace(ORDERS, name=table, address=table)),
         item_bytes=0.0,
-        data_plane=DATA_PLANE,
         format=FormatSpec("json"),
         destination=folder,
         aws=AwsSettings(),
@@ -443,32 +446,38 @@ class Export:
     stop_after: int | None = None
     most_units: float = float("inf")
     subset: Subset = WHOLE
+    limit: Limit | None = None
     transform: TransformSpec | None = None
 
     def work(self, unit: SegmentUnit = UNIT) -> None:
-        clock = Clock()
+        clock = ManualClock()
 
         def act(*request: Any) -> Response | Exception:
             clock.now_s += self.seconds_a_request
             return self.table.act(*request)
 
-        with served_by(act):
-            context = worker_context(self.reports.append, FakeSleep(clock, self.stop_after), clock)  # type: ignore[arg-type]
-            context.pacer.most_units = self.most_units  # type: ignore[attr-defined]
-            work = ExportWork(
-                export_job(self.max_file_bytes, folder=self.folder, subset=self.subset, transform=self.transform),
-                context,
-            )
-            work.storage = self.storage
-            lane = ExportLane(work)
+        context = worker_context(
+            act,
+            self.reports.append,  # type: ignore[arg-type]
+            ManualSleeper(clock, self.stop_after),
+            clock,
+            most_units=self.most_units,
+            limit=self.limit,
+        )
+        work = ExportWork(
+            export_job(self.max_file_bytes, folder=self.folder, subset=self.subset, transform=self.transform),
+            context,
+        )
+        work.storage = self.storage
+        lane = ExportLane(work)
 
-            async def story() -> None:
-                try:
-                    await lane.work(unit)
-                finally:
-                    await lane.close()
+        async def story() -> None:
+            try:
+                await lane.work(unit)
+            finally:
+                await lane.close()
 
-            run(story())
+        run(story())
 
 
 @pytest.mark.parametrize("again", ['{"id":{"N":"1"}}', '{ "id": {"N": "1"} }'])
@@ -558,30 +567,25 @@ def test_what_a_filter_leaves_out_is_counted() -> None:
     [(0, 0, 0), (1, 1, 1), (2, 2, 1), (3, 3, 2), (4, 4, 2), (9, 5, 3)],
 )
 def test_a_limit_ends_a_segment(limit: int, lines: int, requests: int) -> None:
-    quota = SharedQuota.create(limit, UNIT.number + 1)
     table = Table([[item(1), item(2)], [item(3), item(4)], [item(5)]])
-    export = Export(table, max_file_bytes=1000, subset=Subset(quota=quota))
+    export = Export(table, max_file_bytes=1000, limit=Limit.of(LimitNeeds(limit, UNIT.number + 1)))
     export.work()
     assert b"".join(export.storage.files.values()).count(b"\n") == lines
     tally = export.reports[-1].tally
     assert (tally.written, tally.read - tally.left_out, len(table.requests)) == (lines, lines, requests)
     assert [request["Limit"] for request in table.requests] == [limit - 2 * number for number in range(requests)]
     assert export.reports[-1].done
-    quota.close()
-    quota.unlink()
 
 
 def test_a_segment_that_is_begun_again_takes_its_part_of_the_limit_again() -> None:
     """What a worker that died had taken and not brought home is there for who goes on."""
-    quota = SharedQuota.create(4, UNIT.number + 1)
-    quota.take(UNIT.number, 4)
+    limit = Limit.of(LimitNeeds(4, UNIT.number + 1))
+    limit.take(UNIT.number, 4)
     cursor = ExportCursor('{"id":{"N":"1"}}', 1, None, 0, items=2)  # of which two are safe
-    export = Export(Table([[item(1), item(2)], [item(3), item(4)], [item(5)]]), subset=Subset(quota=quota))
+    export = Export(Table([[item(1), item(2)], [item(3), item(4)], [item(5)]]), limit=limit)
     export.work(replace(UNIT, cursor=cursor))
     assert export.reports[-1].tally.written == 2
-    assert quota.left() == 0
-    quota.close()
-    quota.unlink()
+    assert limit.left() == 0
 
 
 def test_an_empty_page_does_not_end_a_segment_and_an_empty_segment_makes_no_file() -> None:

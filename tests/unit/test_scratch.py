@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from ddbio.errors import TransferError
-from ddbio.rate.governor import SharedGovernor
 from ddbio.system.scratch import PREFIX, Scratch, sweep
 
 KILLED = """
 import os, signal
-from ddbio.rate.governor import SharedGovernor
-SharedGovernor.create(10)
+from ddbio.system.scratch import Scratch
+scratch = Scratch.create()
+(scratch.path / "governor").touch()
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -42,10 +42,9 @@ def test_what_a_killed_run_left_is_removed_by_the_next(temporary: Path) -> None:
         killed = subprocess.run([sys.executable, "-c", KILLED], timeout=30, env=environment, check=False)
         assert killed.returncode == -signal.SIGKILL
         assert len(list(temporary.iterdir())) == 1, "that of this one alone"
-    governor = SharedGovernor.create(10)
-    assert list(temporary.iterdir()) == [governor.path.parent]
-    governor.close()
-    governor.unlink()
+    scratch = Scratch.create()
+    assert list(temporary.iterdir()) == [scratch.path]
+    scratch.remove()
     assert list(temporary.iterdir()) == []
 
 

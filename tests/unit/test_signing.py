@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ddbio.aws.credentials import Keys
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.wire import Endpoint
-from tests.support.clock import Clock
+from ddbio.system.clock import ManualClock
 
 UTC = datetime.timezone.utc
 NOON = datetime.datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC).timestamp()
@@ -85,7 +85,7 @@ def test_it_signs_what_botocore_signs(
 
 @given(moments=st.lists(st.tuples(st.sampled_from([0, 0.5, 1, 59, 3600, 86400, -86400, 86399.9]), st.booleans())))
 def test_whatever_it_keeps_between_requests_is_as_good_as_new(moments: list[tuple[float, bool]]) -> None:
-    clock = Clock(NOON)
+    clock = ManualClock(NOON)
     available = deque([Keys("AKIDONE", "secret one"), Keys("AKIDTWO", "secret two", "token")])
     old = Signer(lambda: available[0], region="us-east-1", host="localhost", wall_clock=clock)
     for step_s, renew in moments:
@@ -97,7 +97,7 @@ def test_whatever_it_keeps_between_requests_is_as_good_as_new(moments: list[tupl
 
 def test_new_keys_count_within_the_same_second() -> None:
     keys = [Keys("AKIDONE", "secret", "token one")]
-    signer = Signer(lambda: keys[-1], region="us-east-1", host="localhost", wall_clock=Clock(NOON))
+    signer = Signer(lambda: keys[-1], region="us-east-1", host="localhost", wall_clock=ManualClock(NOON))
     before = signed(signer)
     keys.append(Keys("AKIDTWO", "secret"))
     after = signed(signer)
@@ -114,7 +114,7 @@ def test_new_keys_count_within_the_same_second() -> None:
     ],
 )
 def test_the_date_follows_the_clock(later_s: float, stamp: str, day: str) -> None:
-    clock = Clock(NOON)
+    clock = ManualClock(NOON)
     signer = Signer(lambda: Keys("AKID", "secret"), region="us-east-1", host="localhost", wall_clock=clock)
     signed(signer)
     clock.now_s += later_s
@@ -125,7 +125,9 @@ def test_the_date_follows_the_clock(later_s: float, stamp: str, day: str) -> Non
 
 @pytest.mark.parametrize("change", ["body", "target"])
 def test_the_signature_covers_body_and_target(change: str) -> None:
-    signer = Signer(lambda: Keys("AKID", "secret"), region="us-east-1", host="localhost", wall_clock=Clock(NOON))
+    signer = Signer(
+        lambda: Keys("AKID", "secret"), region="us-east-1", host="localhost", wall_clock=ManualClock(NOON)
+    )
     other = signed(signer, body=b"{ }") if change == "body" else signed(signer, target="DynamoDB_20120810.Query")
     assert other["Authorization"] != signed(signer)["Authorization"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ddbio.job.standstill import Standstill
 from ddbio.messages import Tally
-from tests.support.clock import Clock
+from ddbio.system.clock import ManualClock
 
 
 class Job:
     def __init__(self) -> None:
-        self.clock = Clock()
+        self.clock = ManualClock()
         self.said: list[tuple[float, str]] = []
         self.began_s = self.clock.now_s
         self.standstill = Standstill(self._say, 600.0, self.clock)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from ddbio.errors import DdbioError, UsageError
+from ddbio.flow.checkpoint import Checkpoint
 from ddbio.job.journal import Journal, open_journal
 from ddbio.messages import ImportCursor, SegmentUnit, Tally, UnitReport
 from ddbio.messages.counts import RECORDED as RECORDED_NAMES
@@ -45,15 +46,15 @@ def work(journal: Journal, sources: list[SourceFile] = SOURCES) -> None:
     """What a run does until it is killed: reports are entered, and lanes record what they did beyond them."""
     journal.begin(FACTS, sources, {"size": 7})
     journal.left(Plan(UNITS))
-    recorder = journal.new_recorder(2, 2)
+    checkpoint = Checkpoint.create(journal.new_checkpoint(), 2, 2)
     for unit in UNITS:
         journal.enter(report(unit.number, REPORTED))
         journal.commit(1.0)
         records = RECORDED // 10
         counts = {"read": records, "written": records, "bytes": RECORDED, "units": 9.0}
-        seat = recorder.seat(unit.number % 2, unit.number // 2)
-        seat.write(unit.number, 0, RECORDED, records, *(counts.get(name, 0) for name in RECORDED_NAMES))
-    recorder.close()
+        slot = checkpoint.slot(unit.number % 2, unit.number // 2)
+        slot.write(unit.number, 0, RECORDED, records, *(counts.get(name, 0) for name in RECORDED_NAMES))
+    checkpoint.close()
 
 
 @pytest.fixture

@@ -13,13 +13,17 @@ from typing import Any
 import pytest
 
 from ddbio.aws.credentials import Keys
+from ddbio.engines.environment import Environment, worker_context
 from ddbio.engines.lanes import run_lanes
 from ddbio.errors import AbortError, DdbioError, TransferError
-from ddbio.flow.context import Sleeper, StopRequested, WorkerContext, new_event_loop
+from ddbio.flow.context import TARGET, JobTable, WorkerContext, new_event_loop
+from ddbio.flow.sleeping import Sleeper, StopRequested
 from ddbio.messages import Event, Notice, SegmentUnit, Tally, Unit, UnitReport
 from ddbio.rate.governor import LocalGovernor
 from tests.support.loops import LOOPS, run
+from tests.support.service import job_table
 from tests.support.simulated import SimulatedLoop, run_simulated
+from tests.support.tables import table
 
 FOREVER_S = 3600.0
 
@@ -84,6 +88,7 @@ class Toy:
 
     act: Callable[[Toy, int], Awaitable[None]]
     lanes: int = 2
+    tables: dict[str, JobTable] = field(default_factory=dict)
     worked: list[int] = field(default_factory=list)
     closed: int = 0
     at_once: int = 0
@@ -120,7 +125,7 @@ class ToyLane:
 
 
 def context(events: list[Event]) -> WorkerContext:
-    return WorkerContext(LocalGovernor(), lambda: Keys("AKID", "secret"), events.append)
+    return WorkerContext({}, events.append, Sleeper())
 
 
 def work(toy: Toy, count: int) -> list[Event]:
@@ -191,19 +196,21 @@ def test_a_job_under_a_small_cap_holds_few_connections() -> None:
     async def act(toy: Toy, number: int) -> None:
         assert toy.context is not None
         toy.context.awaited.end()
-        claim = await toy.context.pacer.acquire((1.0,))
+        pacer = toy.context.pacer(TARGET)
+        claim = await pacer.acquire((1.0,))
         toy.context.awaited.begin()
         await asyncio.sleep(0.01)
-        toy.context.pacer.settle(claim, (1.0,))
+        pacer.settle(claim, (1.0,))
 
-    toy = Toy(act, lanes=128)
+    toy = Toy(act, lanes=128, tables={TARGET: job_table(table({"id": "S"}))})
     units = iter([SegmentUnit(number, number, 500) for number in range(500)])
 
     async def next_unit() -> Unit | None:
         return next(units, None)
 
-    governor = LocalGovernor(100, clock=loop.time)
-    context = WorkerContext(governor, lambda: Keys("AKID", "secret"), print, clock=loop.time)
+    environment = Environment({TARGET: LocalGovernor(100, clock=loop.time)})
+    keys = {TARGET: lambda: Keys("AKID", "secret")}
+    context = worker_context(toy, environment, keys, print, clock=loop.time)
     run_simulated(loop, run_lanes(toy, context, next_unit))
     assert sorted(toy.worked) == list(range(500))
     assert toy.closed <= 4

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.wire import Response, WireError
 from ddbio.errors import AbortError, TransferError
-from ddbio.flow.context import StopRequested
 from ddbio.flow.import_job import ImportJob, ImportWork
 from ddbio.flow.import_lane import ImportLane
+from ddbio.flow.sleeping import ManualSleeper, StopRequested
 from ddbio.formats import Format
 from ddbio.formats.json_lines import JsonLines
 from ddbio.messages import ImportCursor, Reject, SliceUnit, Tally, UnitReport
@@ -27,11 +27,11 @@ from ddbio.messages.files import SourceFile
 from ddbio.sinks.fast_batch import SmallPuts
 from ddbio.sources.reader import RecordReader
 from ddbio.steps.transform import TransformSpec
+from ddbio.system.clock import ManualClock
 from ddbio.values.items import AttributeMap, Deletion
 from ddbio.values.table import TableInfo
-from tests.support.clock import Clock, FakeSleep
 from tests.support.loops import run
-from tests.support.service import DATA_PLANE, FakeTable, cut, refusal, reply, served_by, worker_context
+from tests.support.service import FakeTable, cut, job_table, refusal, reply, worker_context
 from tests.support.tables import table
 
 URI = "orders.json"
@@ -72,20 +72,20 @@ class Import:
     target: FakeTable = field(default_factory=FakeTable)
     info: TableInfo = field(default_factory=lambda: table({"id": "S"}))
     reports: list[UnitReport] = field(default_factory=list)
-    clock: Clock = field(default_factory=Clock)
+    clock: ManualClock = field(default_factory=ManualClock)
     seconds_a_request: float = 0.0
     kill_at: int | None = None  # the request during which the process dies
     mode: str = "put"
     transform: TransformSpec | None = None
     format: Format | None = None
-    sleep: FakeSleep = field(init=False)
+    sleep: ManualSleeper = field(init=False)
 
     def __post_init__(self) -> None:
         self.live_on()
 
     def live_on(self, stop_after: int | None = None) -> None:
         """A new worker; one that is asked to stop after so many pauses and checks."""
-        self.sleep = FakeSleep(self.clock, stop_after)
+        self.sleep = ManualSleeper(self.clock, stop_after)
         self.kill_at = None
 
     def work(self, *units: SliceUnit) -> None:
@@ -104,15 +104,14 @@ class Import:
             if not dead:
                 self.reports.append(event)
 
-        with served_by(act):
-            context = worker_context(report, self.sleep, self.clock)
-            job = ImportJob(self.info, DATA_PLANE, AwsSettings(), lanes=1, mode=self.mode, transform=self.transform)
-            work = ImportWork(job, context)
-            if self.format is not None:
-                work.format_of = lambda _: self.format
-            work.reader = RecordReader(self.source)  # type: ignore[arg-type]
-            lane = ImportLane(work)
-            run(self._work(lane, units))
+        context = worker_context(act, report, self.sleep, self.clock)
+        job = ImportJob(job_table(self.info), AwsSettings(), lanes=1, mode=self.mode, transform=self.transform)
+        work = ImportWork(job, context)
+        if self.format is not None:
+            work.format_of = lambda _: self.format
+        work.reader = RecordReader(self.source)  # type: ignore[arg-type]
+        lane = ImportLane(work)
+        run(self._work(lane, units))
 
     async def _work(self, lane: ImportLane, units: Sequence[SliceUnit]) -> None:
         try:
@@ -559,19 +558,18 @@ def test_a_lane_forgets_a_unit_that_failed() -> None:
     """What was pending of it must not be written with the next one, nor its rejects be told as the next one's."""
     first, second = b"{first\n" + records(*range(30)), b"{second\n" + records(*range(30, 60))
     job = Import(Source(first + second), FakeTable(script=[refusal("ResourceNotFoundException")]))
-    with served_by(job.target.act):
-        context = worker_context(job.reports.append, job.sleep, job.clock)  # type: ignore[arg-type]
-        work = ImportWork(ImportJob(job.info, DATA_PLANE, AwsSettings(), lanes=1), context)
-        work.reader = RecordReader(job.source)  # type: ignore[arg-type]
-        lane = ImportLane(work)
+    context = worker_context(job.target.act, job.reports.append, job.sleep, job.clock)  # type: ignore[arg-type]
+    work = ImportWork(ImportJob(job_table(job.info), AwsSettings(), lanes=1), context)
+    work.reader = RecordReader(job.source)  # type: ignore[arg-type]
+    lane = ImportLane(work)
 
-        async def story() -> None:
-            with pytest.raises(AbortError):
-                await lane.work(job.source.unit(0, 0, len(first)))
-            await lane.work(job.source.unit(1, len(first)))
-            await lane.close()
+    async def story() -> None:
+        with pytest.raises(AbortError):
+            await lane.work(job.source.unit(0, 0, len(first)))
+        await lane.work(job.source.unit(1, len(first)))
+        await lane.close()
 
-        run(story())
+    run(story())
     assert job.values == values(*range(30, 60))
     assert [(report.unit, report.tally.written) for report in job.reports] == [(0, 0), (1, 30)]
     assert [(reject.unit, reject.record) for reject in job.rejects] == [(1, b"{second")]

@@ -11,16 +11,16 @@ import urllib3
 from botocore.config import Config
 
 from ddbio.simulator import Simulator, ThroughputSettings
-from tests.support.clock import Clock
+from ddbio.system.clock import ManualClock
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def simulator(clock: Clock) -> Iterator[Simulator]:
+def simulator(clock: ManualClock) -> Iterator[Simulator]:
     """Strict throughput: a second's capacity is all a budget keeps."""
     with Simulator(clock=clock, throughput=ThroughputSettings(burst_s=0)) as running:
         yield running

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 
 from ddbio.simulator import Simulator, ThroughputSettings
-from tests.support.clock import Clock
+from ddbio.system.clock import ManualClock
 
 KEYS = {
     "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
@@ -53,7 +53,7 @@ def test_a_table_is_created_described_listed_and_deleted(client: Any, simulator:
     assert client.list_tables()["TableNames"] == []
 
 
-def test_a_table_takes_its_time_to_become_active(clock: Clock) -> None:
+def test_a_table_takes_its_time_to_become_active(clock: ManualClock) -> None:
     with Simulator(clock=clock, activation_s=10) as simulator:
         client = boto3.client("dynamodb", "us-east-1", endpoint_url=simulator.url)
         description = client.create_table(TableName="Orders", BillingMode="PAY_PER_REQUEST", **KEYS)
@@ -190,7 +190,7 @@ def reasons(refused: ClientError) -> list[dict[str, str]] | None:
     return found
 
 
-def test_throttling_of_a_provisioned_table(simulator: Simulator, client: Any, clock: Clock) -> None:
+def test_throttling_of_a_provisioned_table(simulator: Simulator, client: Any, clock: ManualClock) -> None:
     view = simulator.create_table("Orders", "id:S", wcu=10, rcu=10)
     requests = puts(*(order(n) for n in range(25)))
     answer = client.batch_write_item(RequestItems={"Orders": requests}, ReturnConsumedCapacity="TOTAL")
@@ -228,7 +228,7 @@ def test_a_hot_partition_is_told_apart_from_a_small_table(simulator: Simulator, 
     assert found is None or found[0]["reason"] == "TableWriteKeyRangeThroughputExceeded"
 
 
-def test_capacity_changes_while_it_runs(simulator: Simulator, client: Any, clock: Clock) -> None:
+def test_capacity_changes_while_it_runs(simulator: Simulator, client: Any, clock: ManualClock) -> None:
     view = simulator.create_table("Orders", "id:S", wcu=1, throughput=ThroughputSettings(wcu_schedule=((60, 5),)))
     view.configure(ThroughputSettings(burst_s=0, wcu_schedule=((60, 5),), background_wcu=0.5))
     requests = puts(*(order(n) for n in range(25)))

@@ -1,0 +1,87 @@
+"""How workers reach the data plane: plain data that crosses to them, and the clients that are made of it there."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ddbio.aws.credentials import KeysProvider
+from ddbio.dynamodb.addresses import Addresses
+from ddbio.dynamodb.client import DEFAULT_POLICY, DataClient, RetryPolicy
+from ddbio.dynamodb.signing import Signer
+from ddbio.dynamodb.wire import Connection, Endpoint, Exchange
+from ddbio.rate.awaited import Awaited
+from ddbio.rate.governor import Pacing
+
+
+class LaneContext(Protocol):
+    """What the clients of a worker share with its lanes; see `ddbio.flow.context.WorkerContext`."""
+
+    @property
+    def sleep(self) -> Callable[[float], Awaitable[None]]: ...
+
+    @property
+    def clock(self) -> Callable[[], float]: ...
+
+    @property
+    def awaited(self) -> Awaited: ...
+
+    def say(self, sentence: str) -> None: ...
+
+    def trouble(self, reason: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DataPlane:
+    """What a worker needs to talk to the data plane; picklable, holds no keys.
+
+    user_agent: what the requests call the program.
+    """
+
+    endpoint: Endpoint
+    policy: RetryPolicy = DEFAULT_POLICY
+    user_agent: str = ""
+    request_timeout_s: float = 30.0
+
+    def connections(self) -> Callable[[], Exchange]:
+        """A function that makes one connection a lane; they share the TLS context and the addresses."""
+        ssl_context, addresses = self.endpoint.ssl_context(), Addresses()
+        timeout_s = min(self.request_timeout_s, self.policy.give_up_after_s)
+        return lambda: Connection(self.endpoint, ssl_context, timeout_s=timeout_s, addresses=addresses)
+
+    def clients(
+        self, keys: KeysProvider, pacer: Pacing, connections: Callable[[], Exchange] | None = None
+    ) -> Clients:
+        """connections: makes one a client; None for real ones."""
+        return Clients(self, keys, pacer, connections or self.connections())
+
+
+class Clients:
+    """Makes the clients of a worker's lanes, which share a signer."""
+
+    def __init__(
+        self, data_plane: DataPlane, keys: KeysProvider, pacer: Pacing, connections: Callable[[], Exchange]
+    ) -> None:
+        endpoint = data_plane.endpoint
+        self._signer = Signer(
+            keys, region=endpoint.region, host=endpoint.host_header, user_agent=data_plane.user_agent
+        )
+        self._policy = data_plane.policy
+        self._pacer = pacer
+        self._connections = connections
+
+    def new(self, context: LaneContext, table: str) -> DataClient:
+        """table: what the requests are about, for messages."""
+        client = DataClient(
+            self._connections(),
+            self._signer,
+            self._pacer,
+            sleep=context.sleep,
+            say=context.say,
+            table=table,
+            awaited=context.awaited,
+            policy=self._policy,
+        )
+        client.trouble = context.trouble
+        return client

@@ -1,0 +1,149 @@
+"""What the workers of a run share, made and removed by its engine: governors, limits, the checkpoint.
+
+The parent says in `Needs` what a run needs. `local_environment` is for an engine that works in its own process,
+`shared_environment` for one whose workers are processes of this machine: it is files that each of them maps, in a
+temporary folder that is removed however the run ends, and the checkpoint where the parent keeps the job's state.
+`worker_context` makes of it what the lanes of one worker are given.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ddbio.aws.credentials import KeysProvider
+from ddbio.flow.checkpoint import Checkpoint, LaneSlot
+from ddbio.flow.context import Job, JobTable, OpenTable, WorkerContext
+from ddbio.flow.sleeping import Sleep, Sleeper
+from ddbio.messages import Event
+from ddbio.rate.governor import Governor, LocalGovernor, Pacing, SharedGovernor
+from ddbio.rate.pacer import Pacer
+from ddbio.rate.page_pacer import PagePacer
+from ddbio.steps.limit import Limit, LimitNeeds, SharedLimit
+from ddbio.steps.reject_limit import LocalRejectCount, RejectCount, SharedRejectCount
+from ddbio.system.scratch import Scratch, no_room
+
+
+@dataclass(frozen=True, slots=True)
+class TableNeeds:
+    """caps: units per second of the table's budget, then of those of its indexes. keys: the newest of its account."""
+
+    caps: tuple[float, ...]
+    keys: KeysProvider
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a run needs of its engine beside the job.
+
+    tables: by role; all that the job names.
+    limit: of items; None for no limit. most_rejects: that this run may report; None for any number.
+    checkpoint: where a file may be made of what lanes have settled; None for nowhere.
+    """
+
+    tables: Mapping[str, TableNeeds] = field(default_factory=dict)
+    limit: LimitNeeds | None = None
+    most_rejects: int | None = None
+    checkpoint: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the workers of a run share; picklable if these are processes. governors: by the role of the table."""
+
+    governors: Mapping[str, Governor]
+    limit: Limit | None = None
+    reject_count: RejectCount | None = None
+    checkpoint: Checkpoint | None = None
+
+    def slots(self, worker: int) -> Iterator[LaneSlot]:
+        """Of a worker's lanes; none without a checkpoint. Locks it: the worker is at work until its process ends."""
+        checkpoint = self.checkpoint
+        if checkpoint is None:
+            return iter(())
+        checkpoint.attend()
+        return (checkpoint.slot(worker, lane) for lane in range(checkpoint.lanes))
+
+
+def local_environment(needs: Needs) -> Environment:
+    """For an engine that works in its own process. It has no checkpoint: what is not reported is lost with it."""
+    return Environment(
+        governors={role: LocalGovernor(*table.caps) for role, table in needs.tables.items()},
+        limit=Limit.of(needs.limit) if needs.limit is not None else None,
+        reject_count=LocalRejectCount(needs.most_rejects) if needs.most_rejects is not None else None,
+    )
+
+
+@contextmanager
+def shared_environment(needs: Needs, workers: int, lanes: int) -> Iterator[Environment]:
+    """For that many processes, of so many lanes each, at once. Raises TransferError if there is no room for it."""
+    with ExitStack() as stack:
+        scratch = Scratch.create()
+        stack.callback(scratch.remove)
+        try:
+            environment = _in_scratch(scratch.path, needs, stack)
+        except OSError as error:
+            raise no_room(error) from None
+        if needs.checkpoint is None:
+            yield environment
+            return
+        checkpoint = Checkpoint.create(needs.checkpoint, workers, lanes)
+        stack.callback(checkpoint.close)
+        yield replace(environment, checkpoint=checkpoint)
+
+
+def _in_scratch(folder: Path, needs: Needs, stack: ExitStack) -> Environment:
+    governors, limit, reject_count = {}, None, None
+    for role, table in needs.tables.items():
+        governors[role] = SharedGovernor.create(folder / f"governor-{role}", *table.caps)
+        stack.callback(governors[role].close)
+    if needs.limit is not None:
+        limit = SharedLimit.create(folder / "limit", needs.limit)
+        stack.callback(limit.close)
+    if needs.most_rejects is not None:
+        reject_count = SharedRejectCount.create(folder / "rejected", needs.most_rejects)
+    return Environment(governors, limit, reject_count)
+
+
+def worker_context(
+    job: Job,
+    environment: Environment,
+    keys: Mapping[str, KeysProvider],
+    report: Callable[[Event], None],
+    *,
+    share: float = 1.0,
+    slots: Iterable[LaneSlot] = (),
+    opened: Callable[[], None] = lambda: None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Sleep | None = None,
+) -> WorkerContext:
+    """What the lanes of one worker are given.
+
+    keys: by role, the newest that the parent handed over. share: of the job's rate that this worker is expected to
+    spend.
+    """
+    sleep = sleep or Sleeper()
+    tables: dict[str, OpenTable] = {}
+    for role, table in job.tables.items():
+        pacer = _pacer(table, environment.governors[role], sleep, clock, share)
+        clients = table.data_plane.clients(keys[role], pacer)
+        tables[role] = OpenTable(table.info.name, pacer, keys[role], clients)
+    return WorkerContext(
+        tables=tables,
+        report=report,
+        sleep=sleep,
+        clock=clock,
+        limit=environment.limit,
+        reject_count=environment.reject_count,
+        slots=iter(slots),
+        opened=opened,
+    )
+
+
+def _pacer(table: JobTable, governor: Governor, sleep: Sleep, clock: Callable[[], float], share: float) -> Pacing:
+    if table.most_page_units is None:
+        return Pacer(governor, sleep, clock, share=share)
+    return PagePacer(governor, table.most_page_units, sleep, clock)

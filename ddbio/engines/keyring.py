@@ -1,0 +1,47 @@
+"""The newest AWS keys of the tables of a job, for the workers that the parent hands them to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ddbio.aws.credentials import Keys, KeysProvider, NewestKeys
+
+
+class KeyRing:
+    """providers: by the role of the table. Each is asked from a thread of its own until `end`.
+
+    Raises what a provider raises if it has no keys to begin with.
+    """
+
+    def __init__(self, providers: Mapping[str, KeysProvider]) -> None:
+        self._newest: dict[str, NewestKeys] = {}
+        try:
+            for role, provider in providers.items():
+                self._newest[role] = NewestKeys(provider)
+        except BaseException:
+            self.end()
+            raise
+        self.handed = {role: newest.current for role, newest in self._newest.items()}
+
+    def renewed(self) -> Iterator[tuple[str, Keys]]:
+        """Those that are newer than the ones in `handed`, which they now replace."""
+        for role, newest in self._newest.items():
+            keys = newest.current
+            if keys != self.handed[role]:
+                self.handed[role] = keys
+                yield role, keys
+
+    def news(self) -> Iterator[str]:
+        """What the user should know of the renewals since the last call, a sentence each."""
+        for newest in self._newest.values():
+            yield from newest.news()
+
+    @property
+    def failure(self) -> str:
+        """Why keys could not be renewed the last time, a sentence; empty if they could."""
+        return next((newest.failure for newest in self._newest.values() if newest.failure), "")
+
+    def end(self) -> None:
+        """Ask no more."""
+        for newest in self._newest.values():
+            newest.end()
