@@ -1,6 +1,6 @@
 # Everything works from a fresh clone: each target makes .venv first (scripts/setup).
 
-.PHONY: check check-full lint test mutate lock format bench bench-full bench-governor demo setup
+.PHONY: check check-full lint test mutate lock format bench bench-full checks check-governor demo setup
 
 check: lint test
 
@@ -29,16 +29,20 @@ format: setup
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
-# This project and its peers side by side: about five minutes. All of it at length, and the cap: an hour.
+# This project and its peers side by side: about five minutes. All of it at length: half an hour and more.
 bench: setup
 	@.venv/bin/python -m bench
 
 bench-full: setup
 	@.venv/bin/python -m bench --full --picture docs/performance.svg
-	@.venv/bin/python -m bench.governor
 
-bench-governor: setup
-	@.venv/bin/python -m bench.governor
+# The cap as the server sees it, 8 minutes; processes killed at random, 50 seeds; large jobs in simulated time.
+checks: setup check-governor
+	@.venv/bin/python -m checks.chaos
+	@.venv/bin/python -m checks.scale
+
+check-governor: setup
+	@.venv/bin/python -m checks.governor
 
 demo: setup
 	@scripts/demo

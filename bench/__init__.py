@@ -1,5 +1,6 @@
-"""Measurements of ddbio: what must be true of its speed and of its caps, with the command that repeats each.
+"""Measurements of ddbio: what must be true of its speed, with the command that repeats each.
 
-python -m bench.governor            the cap, seen from the server's side
-python -m bench.chaos               what survives when everything dies
+python -m bench [CASE ...]          this project and its peers side by side
+python -m bench.packing             compression of exported pages
+python -m bench.documents           JSON in documents: arrays and nested objects
 """

@@ -1,11 +1,11 @@
 """Processes killed and stopped at random, a service that fails at random, the same command again until it is done: as
-`bench.chaos` does it with more seeds."""
+`checks.chaos` does it with more seeds."""
 
 from __future__ import annotations
 
 import pytest
 
-from bench.chaos import run_seed
+from checks.chaos import run_seed
 
 pytestmark = pytest.mark.fuller
 

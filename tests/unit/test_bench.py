@@ -10,7 +10,6 @@ import pytest
 
 from bench.measure import CommandError, Run, measure
 from bench.picture import draw
-from bench.scale import balance, hold
 from bench.suite import ENVIRONMENT, Bar, Contender, Task
 
 SPIN = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
@@ -65,14 +64,3 @@ def test_the_picture_has_a_bar_for_everyone() -> None:
     figures = [{"job": "import, csv", "name": name, "items_per_cpu_s": 10.0} for name in ("ddbio", "<peer>")]
     tree = ElementTree.fromstring(draw(figures))
     assert len([each for each in tree if each.tag.endswith("rect")]) == 2
-
-
-@pytest.mark.parametrize("workers", [1, 64, 256])
-def test_a_cap_is_used_and_kept_by_any_number_of_workers(workers: int) -> None:
-    held = hold("read", 192_000, workers, max(8, 128 // workers), 2000, 12_000, seconds=5)
-    assert held.busiest_second <= 1.02
-    assert held.mean >= (0.95 if workers > 1 else 0.2)  # one worker has one CPU
-
-
-def test_the_segments_of_a_large_table_end_together() -> None:
-    assert balance(12_000, 768, 6_000_000, 192_000, 0.03) < 1.001

@@ -1,4 +1,4 @@
-"""Past this machine: `python -m bench.scale`. Large jobs in simulated time, by the real governor, pacer and planner.
+"""Past this machine: `python -m checks.scale`. Large jobs in simulated time, by the real governor, pacer and planner.
 
 Two questions, for the headline jobs of the tools before this one:
 

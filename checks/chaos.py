@@ -1,4 +1,4 @@
-"""What survives when everything dies: `python -m bench.chaos [--seeds N] [--first N]`.
+"""What survives when everything dies: `python -m checks.chaos [--seeds N] [--first N]`.
 
 Every seed is an import and an export of the same items against the embedded DynamoDB, which fails now and then as
 seeded dice say: 500 before and after the write, cut connections, wrong checksums, expired tokens, throttling. A third
@@ -285,7 +285,7 @@ def run_seed(seed: int) -> Outcome:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.chaos", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m checks.chaos", description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=50, help="how many (default: %(default)s)")
     parser.add_argument("--first", type=int, default=0, help="the first of them (default: %(default)s)")
     given = parser.parse_args()

@@ -1,0 +1,8 @@
+"""What must be true of the whole program, shown by running it; minutes each, and exit code 1 if it is not.
+
+python -m checks.governor [CASE ...]    the cap, as the server sees it
+python -m checks.chaos [--seeds N]      processes killed at random: nothing is lost, nothing reported in vain
+python -m checks.scale                  large jobs in simulated time, to 256 workers
+
+`place` has the commands and the simulator that the cases of `governor` run.
+"""
