@@ -41,9 +41,9 @@ from ddbio.version import __version__ as __version__
 if TYPE_CHECKING:
     from ddbio.aws.settings import AwsSettings
     from ddbio.errors import DdbioError, Stopped, TransferError, UsageError
-    from ddbio.options import ExportOptions, ImportOptions
     from ddbio.verbs.export_table import export_table
     from ddbio.verbs.import_table import import_table
+    from ddbio.verbs.options import ExportOptions, ImportOptions
 
 __all__ = [
     "AwsSettings",
@@ -58,7 +58,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    **dict.fromkeys(("AwsSettings", "ExportOptions", "ImportOptions"), "ddbio.options"),
+    "AwsSettings": "ddbio.aws.settings",
+    **dict.fromkeys(("ExportOptions", "ImportOptions"), "ddbio.verbs.options"),
     **dict.fromkeys(("DdbioError", "Stopped", "TransferError", "UsageError"), "ddbio.errors"),
     "export_table": "ddbio.verbs.export_table",
     "import_table": "ddbio.verbs.import_table",

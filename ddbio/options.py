@@ -1,4 +1,5 @@
-"""What a user can ask for, as frozen dataclasses: what `ddbio.cli` makes of argv and what the library takes."""
+"""What several verbs let a user ask for, as frozen dataclasses that a verb's own options inherit
+(`ddbio.verbs.options`): what `ddbio.cli` makes of argv and what the library takes."""
 
 from __future__ import annotations
 
@@ -6,7 +7,6 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ddbio.aws.settings import AwsSettings
-from ddbio.errors import UsageError
 
 MEGABYTE = 1_000_000  # of `-s`: the megabyte of disks and of S3's bill
 DEFAULT_FILE_MEGABYTES = 256
@@ -41,21 +41,18 @@ class CsvOptions:
     keep_blanks: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TransferOptions:
-    """What an import and an export have in common.
+    """What all verbs that read or write a table have in common.
 
     table: by name or ARN.
     processes: workers; None for one a CPU this process may use.
-    capacity: units per second (`"500"`), a share of what the table has (`"60%"`), a time table
+    capacity: units per second (`"500"`), a share of what the table has (`"60%"`), a schedule
         (`"1000,20:00=20000"`); None for what the table has. See `ddbio.rate.caps`.
     over_provisioned: allow a capacity above what a provisioned table has.
-    format: a key of `ddbio.formats.FORMATS`.
     lanes: connections a worker keeps busy; None for the default.
-    rename, drop, assign: of every item: `old=new`, names to leave out, `name=value`. transform: then a function of
-        the user's, `file.py:function`. See `ddbio.steps.transform`.
     give_up_after_s: without any success of the whole job for so long, it stops.
-    journal: keep what the same call needs to go on where this one ended; without it nobody can.
+    journal: keep what the same call needs to resume where this one ended; without it nothing can be resumed.
     state_dir: where that is kept; None for the usual place (`ddbio.job.state`).
     fresh: start over where an earlier run left the job unfinished.
     report: path of a report on the run, as JSON; None for one beside the journal.
@@ -66,12 +63,7 @@ class TransferOptions:
     processes: int | None = None
     capacity: str | None = None
     over_provisioned: bool = False
-    format: str = "json"
     lanes: int | None = None
-    transform: str | None = None
-    rename: tuple[str, ...] = ()
-    drop: tuple[str, ...] = ()
-    assign: tuple[str, ...] = ()
     give_up_after_s: float = 600.0
     journal: bool = True
     state_dir: str | None = None
@@ -79,73 +71,35 @@ class TransferOptions:
     report: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportOptions(TransferOptions):
-    """One import; capacity is write units.
+@dataclass(frozen=True, kw_only=True)
+class ShapingOptions(TransferOptions):
+    """What is done to items on their way from or to files.
 
-    sources: files, folders, globs, `s3://` uris.
-    rejects: path or `s3://` uri of the rejects file; None for `<source name>.rejects.jsonl` in the current folder.
-    create_table: make the table, on-demand, where there is none: with the keys of `key`, such as `id:S,at:N`, or of
-        an export's manifest beside the source; with_indexes: and with its indexes.
-    more_tables: that the transform may send items to, by `(table, item)`; they share the capacity.
-    mode: `put`; `insert`, which never overwrites; or `delete`, what the records name (`ddbio.sinks.table_writes`).
-    verify: hold the exports of this program among the sources to their manifests: names and sizes of the files before
-        anything is moved, the number of items afterwards. verify_checksums: and, before, the checksum of every file.
-        allow_unfinished: take what an export left that is not finished.
-    max_errors: stop when more records than that are rejected (`"100"`), or more than that share of those read
-        (`"5%"`, of 1,000 at least); None for no limit.
-    format: may also be `auto`: what each file's name and its first bytes say. See `ddbio.sources.detect`.
+    format: a key of `ddbio.formats.FORMATS`.
+    rename, drop, assign: of every item: `old=new`, names to leave out, `name=value`. transform: then a function of
+        the user's, `file.py:function`. See `ddbio.steps.transform`.
     """
 
-    sources: tuple[str, ...]
-    rejects: str | None = None
-    mode: str = "put"
-    create_table: bool = False
-    key: str | None = None
-    more_tables: tuple[str, ...] = ()
-    with_indexes: bool = False
-    max_errors: str | None = None
-    verify: bool = True
-    verify_checksums: bool = False
-    allow_unfinished: bool = False
-    format: str = AUTO
-    csv: CsvOptions = field(default_factory=CsvOptions)
-
-    def __post_init__(self) -> None:
-        if not self.sources or isinstance(self.sources, str):  # a string would be taken for one source a character
-            raise UsageError(
-                f"sources is {self.sources!r}", 'give a tuple of paths and uris, such as ("orders.json",)'
-            )
+    format: str = "json"
+    transform: str | None = None
+    rename: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    assign: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportOptions(TransferOptions):
-    """One export; capacity is read units.
+@dataclass(frozen=True, kw_only=True)
+class ScanOptions(TransferOptions):
+    """Which part of a table a scan reads; see `ddbio.sources.subset`.
 
-    destination: a folder, `s3://bucket/prefix`, or `-` for standard output.
-    file_megabytes: a new file begins before this size (of 1,000,000 bytes) would be passed.
     segments: of the parallel Scan; None for a number that suits the table.
-    compress: `none`, `gzip` or `zstd`.
-    native_layout: in the layout of DynamoDB's own exports; implies `dynamodb-json` and gzip.
-    columns: of a format that has some, in this order, for Parquet with types as in `age:N`; None for all attributes,
-        to find which the table is read twice. numbers: in Parquet, `string` or `decimal`.
     attributes: of each item, as in `id,address.city,tags[0]`; None for all. filter, values: a FilterExpression and
         the JSON object of its values; names: that of what `#short` names stand for. See `ddbio.sources.expressions`.
     index: scan this secondary index instead of the table.
-    limit: export so many items, or all where there are fewer. sample: scan so many percent of the segments, the same
-        ones for the same `seed`.
-    if_exists: what to do where the destination is not empty: `fail`, `overwrite` the export that is there, or
-        `resume` the one that is unfinished, which is what happens anyway, and fail where there is none.
+    limit: read at most N items. sample: scan so many percent of the segments, the same ones for the same `seed`.
     """
 
-    destination: str
-    file_megabytes: int = DEFAULT_FILE_MEGABYTES
     segments: int | None = None
     consistent_read: bool = False
-    compress: str = "none"
-    native_layout: bool = False
-    columns: tuple[str, ...] | None = None
-    numbers: str = "string"
     attributes: str | None = None
     filter: str | None = None
     values: str | None = None
@@ -154,7 +108,6 @@ class ExportOptions(TransferOptions):
     limit: int | None = None
     sample: float | None = None
     seed: int = 0
-    if_exists: str = "fail"
 
 
 # What two runs of one job may differ in. All else makes it another job: also an option that is added later and not

@@ -13,7 +13,8 @@ from ddbio.cli.parsing import Parser
 from ddbio.cli.run import Command, positive_int, run, signals_held
 from ddbio.formats import FORMATS
 from ddbio.formats.compression import COMPRESSIONS
-from ddbio.options import DEFAULT_FILE_MEGABYTES, NUMBERS, STDOUT, ExportOptions
+from ddbio.options import DEFAULT_FILE_MEGABYTES, NUMBERS, STDOUT
+from ddbio.verbs.options import ExportOptions
 
 if TYPE_CHECKING:
     from ddbio.verbs.export_table import ExportResult

@@ -10,7 +10,8 @@ from ddbio.cli import arguments, csv_options, option_rules
 from ddbio.cli.parsing import Parser
 from ddbio.cli.run import Command, run, signals_held
 from ddbio.formats import FORMATS
-from ddbio.options import AUTO, ImportOptions
+from ddbio.options import AUTO
+from ddbio.verbs.options import ImportOptions
 
 if TYPE_CHECKING:
     from ddbio.verbs.import_table import ImportResult

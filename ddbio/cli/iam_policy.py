@@ -11,9 +11,10 @@ from typing import Any
 from ddbio.cli import ddbexport, ddbimport
 from ddbio.cli.run import run
 from ddbio.errors import EXIT_OK, UsageError
-from ddbio.options import ExportOptions, ImportOptions, TransferOptions
+from ddbio.options import TransferOptions
 from ddbio.system.terminal import write_out
 from ddbio.verbs.iam_policy import Scope, policy_of
+from ddbio.verbs.options import ExportOptions, ImportOptions
 
 OPTIONS_OF: dict[str, Callable[[Sequence[str]], ImportOptions | ExportOptions]] = {
     "import": ddbimport.options_of,

@@ -38,8 +38,8 @@ import orjson
 from ddbio.aws.redaction import hide
 from ddbio.errors import DdbioError, InternalError, Stopped, TransferError, UsageError
 from ddbio.job.accounts import Result
+from ddbio.job.run import Run
 from ddbio.job.state import JobFolder
-from ddbio.job.transfer import Run
 from ddbio.messages.counts import NAMES, Tally
 from ddbio.options import STDOUT, TransferOptions
 from ddbio.storage import absolute

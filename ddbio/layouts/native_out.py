@@ -16,32 +16,15 @@ import datetime
 import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import orjson
 
-from ddbio.errors import UsageError
 from ddbio.layouts.native import FILES_NAME, SUMMARY_NAME
 from ddbio.messages import ExportedFile
-from ddbio.options import STDOUT, ExportOptions
 from ddbio.storage import join
 from ddbio.values.table import TableInfo
 
 _VERSION = "2020-06-30"  # of full exports
-_FORMATS, _COMPRESSIONS = ("json", "dynamodb-json"), ("none", "gzip")  # the defaults, and what is meant
-
-
-def as_native(options: ExportOptions) -> ExportOptions:
-    """The options with what the layout implies. Raises UsageError for what it excludes."""
-    if not options.native_layout:
-        return options
-    if options.destination == STDOUT:
-        raise UsageError("--native-layout is a layout of files", "name a folder or s3://bucket/prefix with -d")
-    if options.format not in _FORMATS or options.compress not in _COMPRESSIONS:
-        raise UsageError(
-            "--native-layout is dynamodb-json, compressed with gzip", "leave --format and --compress out"
-        )
-    return replace(options, format="dynamodb-json", compress="gzip")
 
 
 def new_export_id(now: datetime.datetime) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ddbio.errors import UsageError
 from ddbio.messages import Cursor, ExportCursor, SegmentUnit, Unit
-from ddbio.options import ExportOptions
+from ddbio.options import ScanOptions
 from ddbio.sources.expressions import (
     Placeholders,
     filter_expression,
@@ -42,7 +42,7 @@ class Subset:
 WHOLE = Subset()
 
 
-def choose_subset(options: ExportOptions, table: TableInfo) -> tuple[Subset, Placeholders]:
+def choose_subset(options: ScanOptions, table: TableInfo) -> tuple[Subset, Placeholders]:
     """Raises UsageError for what cannot be one."""
     if options.values is not None and options.filter is None:
         raise UsageError("--values are the values of a --filter", "add --filter")
@@ -64,7 +64,7 @@ def choose_subset(options: ExportOptions, table: TableInfo) -> tuple[Subset, Pla
     return Subset(members, filters=options.filter is not None), placeholders
 
 
-def _check_index(options: ExportOptions, table: TableInfo) -> None:
+def _check_index(options: ScanOptions, table: TableInfo) -> None:
     names = [index.name for index in table.indexes]
     if options.index not in names:
         there = f"it has {', '.join(names)}" if names else "it has none"
@@ -76,7 +76,7 @@ def _check_index(options: ExportOptions, table: TableInfo) -> None:
         )
 
 
-def notes(options: ExportOptions, table: TableInfo, units: Sequence[Unit]) -> Iterator[str]:
+def notes(options: ScanOptions, table: TableInfo, units: Sequence[Unit]) -> Iterator[str]:
     """What a user should know of the part that was asked for."""
     if options.sample is not None:
         yield _sample_sentence(options, _segments(units))
@@ -99,7 +99,7 @@ def notes(options: ExportOptions, table: TableInfo, units: Sequence[Unit]) -> It
 # --------------------------------------------------------------------------- segments
 
 
-def segments_of(options: ExportOptions, suits: int) -> int:
+def segments_of(options: ScanOptions, suits: int) -> int:
     """How many segments to cut the scan in. suits: what the table as a whole asks for."""
     if options.segments is not None:
         return options.segments
@@ -110,7 +110,7 @@ def segments_of(options: ExportOptions, suits: int) -> int:
     return min(suits, MAX_SEGMENTS)
 
 
-def units_of(options: ExportOptions, segments: int) -> list[SegmentUnit]:
+def units_of(options: ScanOptions, segments: int) -> list[SegmentUnit]:
     """The segments to scan: all, or a sample, which is the same for the same `seed`."""
     units = segment_units(segments)
     if options.sample is None:
@@ -120,7 +120,7 @@ def units_of(options: ExportOptions, segments: int) -> list[SegmentUnit]:
     return [replace(unit, number=number) for number, unit in enumerate(chosen)]
 
 
-def _sample_sentence(options: ExportOptions, units: list[SegmentUnit]) -> str:
+def _sample_sentence(options: ScanOptions, units: list[SegmentUnit]) -> str:
     """Which segments a sample is, as far as a line has room for them."""
     shown = [str(unit.segment) for unit in units[:20]] + ["..."] * (len(units) > 20)
     return (
@@ -132,13 +132,13 @@ def _segments(units: Sequence[Unit]) -> list[SegmentUnit]:
     return [unit for unit in units if isinstance(unit, SegmentUnit)]
 
 
-def expected_items(options: ExportOptions, table: TableInfo) -> float:
+def expected_items(options: ScanOptions, table: TableInfo) -> float:
     """How many items will be read, as far as anybody knows."""
     items = table.item_count * (options.sample or 100) / 100
     return min(items, options.limit or items) if options.filter is None else items
 
 
-def described(options: ExportOptions, units: Sequence[Unit]) -> dict[str, Any]:
+def described(options: ScanOptions, units: Sequence[Unit]) -> dict[str, Any]:
     """What the manifest tells of the part; nothing of an export that is whole."""
     asked = {
         name: value

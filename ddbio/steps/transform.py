@@ -21,7 +21,7 @@ import msgspec
 
 from ddbio.errors import RecordError, UsageError
 from ddbio.formats.json_lines import decode as decode_json
-from ddbio.options import TransferOptions
+from ddbio.options import ShapingOptions
 from ddbio.system.user_function import (
     absolute,
     as_text,
@@ -59,7 +59,7 @@ class TransformSpec:
     sets: AttributeMap
 
 
-def transform_of(options: TransferOptions) -> TransformSpec | None:
+def transform_of(options: ShapingOptions) -> TransformSpec | None:
     """What the options ask for; None where that is nothing. Raises UsageError, also where the function cannot be
     loaded."""
     if not (options.transform or options.rename or options.drop or options.assign):
@@ -75,13 +75,13 @@ def transform_of(options: TransferOptions) -> TransformSpec | None:
     return spec
 
 
-def name_changes(options: TransferOptions) -> NameChanges:
+def name_changes(options: ShapingOptions) -> NameChanges:
     """What the options do to the names of attributes. Raises UsageError."""
     spec = transform_of(options)
     return NO_CHANGES if spec is None else NameChanges(spec.rename, spec.sets, spec.function is not None)
 
 
-def fingerprint(options: TransferOptions) -> str | None:
+def fingerprint(options: ShapingOptions) -> str | None:
     """Changes when the file of the function does: another function makes another job."""
     path = options.transform.rpartition(":")[0] if options.transform else ""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path.endswith(".py") else None

@@ -1,7 +1,11 @@
 """What a user can ask for.
 
+options           what a user can ask of each verb
 import_table      files into a table
 export_table      a table into files
+import_sources    the sources of an import: found, verified, each of a known format
+export_files      the destination of an export
+scan              what the verbs that scan a table have in common
 create_table      the table that an import makes if there is none
 columns           which columns the files of an export have
 discover_columns  what attributes a table has

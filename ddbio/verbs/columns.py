@@ -13,10 +13,11 @@ from ddbio.formats.csv.cells import UNTYPED
 from ddbio.formats.declaration import Column, Columns
 from ddbio.job.journal import Journal
 from ddbio.messages.format_spec import FormatSpec
-from ddbio.options import CSV_TYPES, STDOUT, ExportOptions
+from ddbio.options import CSV_TYPES, STDOUT
 from ddbio.sources.expressions import parse_names, top_names
 from ddbio.values.table import TableInfo
 from ddbio.verbs.discover_columns import Survey
+from ddbio.verbs.options import ExportOptions
 
 _MOST_TYPES_SAID, _NAMES_SAID = 30, 3
 

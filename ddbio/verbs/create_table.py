@@ -8,6 +8,7 @@ already is left as it is, but must have the same keys.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
@@ -15,10 +16,11 @@ from typing import Any
 
 from ddbio.dynamodb.session import Session
 from ddbio.errors import UsageError
+from ddbio.job.progress import Progress
 from ddbio.layouts.own import MANIFEST_NAME, find_manifests
-from ddbio.options import ImportOptions
 from ddbio.storage import Storage, join, open_storage
 from ddbio.values.table import KeyAttribute, TableInfo
+from ddbio.verbs.options import ImportOptions
 
 _FOLDERS = 100  # in which a manifest is looked for; a source of more has one in the first, or none
 _ROLES = ("HASH", "RANGE")
@@ -107,6 +109,22 @@ def _check_several_tables(options: ImportOptions) -> None:
             "several tables take nothing but puts",
             "name one table with -t, or leave out --mode and sources with deletes",
         )
+
+
+def make(target: Target, session: Session, progress: Progress) -> TableInfo:
+    """The table, made if it is not there, and ACTIVE."""
+    if target.request is None and target.table.is_usable:
+        return target.table
+    target.table.check_usable(wait=True)
+    began_s = time.monotonic()
+    if target.request is not None:
+        progress.say(target.describe())
+        session.create(target.request)
+    else:
+        progress.say(f"Table {target.table.name} is {target.table.status}: waiting until it is ACTIVE")
+    table = session.await_active(target.table.address)
+    progress.say(f"Table {table.name} is ACTIVE after {time.monotonic() - began_s:.1f} s")
+    return table
 
 
 # --------------------------------------------------------------------------- what it should be like

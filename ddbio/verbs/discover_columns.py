@@ -18,7 +18,8 @@ from ddbio.flow.export_lane import ExportJob, ExportLane, ExportWork
 from ddbio.formats import Format
 from ddbio.formats.json_lines import JsonLines
 from ddbio.job.journal import open_journal
-from ddbio.job.transfer import Run, transfer, why_incomplete
+from ddbio.job.run import Run
+from ddbio.job.work import Assignment, why_incomplete, work
 from ddbio.messages import SegmentUnit, Tally, Unit, UnitReport
 from ddbio.sinks.segment_files import SegmentFiles
 from ddbio.sinks.stdout import PageStream
@@ -53,7 +54,8 @@ def survey(run: Run, job: ExportJob, units: Iterable[Unit]) -> Survey:
     plan = Plan(list(units))
     with open_journal("survey", run.table.name, run.identity(), unkept) as journal:
         journal.begin(run.facts(), (), plan={})
-        accounts, error = transfer(run, SurveyJob(job), journal.left(plan), journal, on_report=on_report)
+        task = Assignment(SurveyJob(job), 0, "items", 0, on_report)
+        accounts, error = work(run, task, journal.left(plan), journal)
     error = error or why_incomplete(run, accounts, plan)
     if error is not None:
         raise _of_survey(error)

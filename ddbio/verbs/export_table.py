@@ -1,17 +1,16 @@
-"""The export story, top to bottom, in the shape of the import's: describe the table, choose the cap, prepare the
-destination, cut the table into segments, let an engine scan them, keep the books, write the manifest.
+"""Export: a table into files.
 
-    table --Scan--> lanes (scanner, format, storage) --> <Table>-<segment>-<file>.json ... _manifest.json
-                              reports <-- counts, cursors, finished files
+table --Scan--> lanes (scanner, format, storage) --> <Table>-<segment>-<file>.json ... _manifest.json
+                          reports <-- counts, cursors, finished files
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
-from ddbio.dynamodb.notices import table_notices
 from ddbio.dynamodb.session import Session
 from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError, UsageError
@@ -20,41 +19,33 @@ from ddbio.flow.export_lane import DEFAULT_EXPORT_LANES, ExportJob, most_page_un
 from ddbio.formats import get_format
 from ddbio.formats.compression import get_compression
 from ddbio.job.accounts import Accounts, Result, outcome
-from ddbio.job.journal import Journal, open_journal
+from ddbio.job.journal import Facts, Journal
 from ddbio.job.progress import Progress
-from ddbio.job.report import check_report_path, reported
+from ddbio.job.report import check_report_path
+from ddbio.job.run import Caller, Run
+from ddbio.job.spine import Verb, perform
 from ddbio.job.state import known_state_root
-from ddbio.job.transfer import Run, transfer, why_incomplete
-from ddbio.layouts.native_out import as_native, data_folder_of, folder_of, manifests, new_export_id
-from ddbio.layouts.own import MANIFEST_NAME, Description, manifest
+from ddbio.job.work import Assignment
+from ddbio.layouts.native_out import new_export_id
 from ddbio.messages import ExportedFile, UnitReport
 from ddbio.messages.format_spec import FormatSpec
-from ddbio.options import MEGABYTE, STDOUT, ExportOptions
+from ddbio.options import MEGABYTE, STDOUT
 from ddbio.rate.caps import Cap
-from ddbio.sinks.destination import Destination
-from ddbio.sinks.segment_files import short_name
 from ddbio.sinks.stdout import StandardOutput, packed_by_itself
 from ddbio.sources.plan import Plan, Remainder
 from ddbio.sources.segments import segment_count
-from ddbio.sources.subset import (
-    Subset,
-    choose_subset,
-    described,
-    expected_items,
-    limit_of,
-    notes,
-    segments_of,
-    units_of,
-)
+from ddbio.sources.subset import WHOLE, expected_items, limit_of, notes, segments_of, units_of
 from ddbio.steps.transform import transform_of
-from ddbio.storage import absolute, join, open_storage
+from ddbio.storage import absolute
 from ddbio.storage.output_paths import Protected
 from ddbio.system.stop import StopFlag
-from ddbio.values.table import TableInfo
 from ddbio.verbs.columns import announcement, check_columns, choose_format
 from ddbio.verbs.discover_columns import survey
+from ddbio.verbs.export_files import ExportFiles, data_folder, manifest_path
+from ddbio.verbs.options import ExportOptions
+from ddbio.verbs.scan import describe_part, resuming
 
-_EXPRESSION_HINT = """write it as DynamoDB does: --filter 'total > :min' --values '{":min": 5}'"""
+NATIVE = ("dynamodb-json", "gzip")  # format and compression of the native layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,155 +74,158 @@ def export_table(
     Raises UsageError before anything is moved, for what cannot work; TransferError where the service cannot be
     reached at all.
     """
-    options = as_native(options)
-    _check_report(options)
-    with reported("export", options, take_report) as report:
-        get_compression(options.compress)  # said before anything is moved
-        transform_of(options)
-        check_columns(options)
-        session = Session(options.aws, (options.table,))
-        table, subset = _describe(session, options)
-        run = Run.begin(options, session, table, "RCU", DEFAULT_EXPORT_LANES, progress, engine, stop)
-        place = absolute(options.destination)
-        kept = options.journal and options.destination != STDOUT  # what a pipe took is gone
-        with open_journal(
-            "export", run.table.name, [*run.identity(), place], replace(options, journal=kept)
-        ) as journal:
-            report.begin(run, journal.folder if kept else None)
-            result = _export(run, options, subset, journal)
-            return report.end(result, files=len(result.files), manifest=result.manifest)
+    return perform(Export(options), Caller(progress, engine, stop, take_report))
 
 
-def _check_report(options: ExportOptions) -> None:
-    if options.report == options.destination == STDOUT:
-        raise UsageError("-d - and --report - would be mixed in standard output", "write one of them to a file")
-    folder = options.destination if options.destination != STDOUT and "://" not in options.destination else ""
-    check_report_path(options, Protected(destination=folder, state=known_state_root(options.state_dir)))
+class Export(Verb[ExportOptions, ExportResult]):
+    name = "export"
+
+    def __init__(self, options: ExportOptions) -> None:
+        super().__init__(_as_native(options))
+        self._subset = WHOLE
+        self._files: ExportFiles | None = None
+
+    def check_report(self) -> None:
+        options = self.options
+        if options.report == options.destination == STDOUT:
+            raise UsageError("-d - and --report - would be mixed in standard output", "write one of them to a file")
+        folder = options.destination if not self._to_stdout and "://" not in options.destination else ""
+        check_report_path(options, Protected(destination=folder, state=known_state_root(options.state_dir)))
+
+    @property
+    def _to_stdout(self) -> bool:
+        return self.options.destination == STDOUT
+
+    def check(self, caller: Caller) -> Run:
+        check(self.options)
+        if self._to_stdout:
+            self.options = replace(self.options, journal=False)  # what a pipe took is gone
+        session = Session(self.options.aws, (self.options.table,))
+        table, self._subset = describe_part(session, self.options)
+        return Run.begin(self.options, session, table, "RCU", DEFAULT_EXPORT_LANES, caller)
+
+    def places(self) -> list[str]:
+        return [absolute(self.options.destination)]
+
+    def cut(self, run: Run) -> dict[str, Any]:
+        began = datetime.datetime.now(datetime.timezone.utc)
+        segments = segments_of(self.options, segment_count(run.table, run.workers, run.lanes))
+        export_id = new_export_id(began) if self.options.native_layout else ""
+        return {"segments": segments, "export_id": export_id, "began": began.isoformat()}
+
+    def plan(self, run: Run, cut: Facts) -> Plan:
+        return Plan(units_of(self.options, cut["segments"]))
+
+    def start_over(self, run: Run, journal: Journal) -> None:
+        if not self._to_stdout:
+            self._files = ExportFiles(run, self.options)
+            self._files.drop(journal)
+
+    def begin(self, run: Run, journal: Journal) -> None:
+        if not self._to_stdout:
+            self._files = self._files or ExportFiles(run, self.options)
+            self._files.make_ready(journal)
+
+    def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
+        segments, processes = len(plan.units), run.workers_for(left)
+        where = "standard output" if self._to_stdout else self.options.destination
+        yield (
+            f"Exporting table {run.table.name} in {run.session.region} to {where} in {segments:,} "
+            f"segment{'s' * (segments != 1)} with {processes} process{'es' * (processes != 1)}"
+        )
+        if journal.resumed:
+            files = len(journal.files())
+            yield f"{resuming(self.options, run, left, journal)}, {files:,} file{'s' * (files != 1)} written"
+        yield from notes(self.options, run.table, plan.units)
+
+    def task(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
+        job = self._with_columns(run, self._job(run, journal), plan, journal)
+        return Assignment(
+            job,
+            expected_items(self.options, run.table),
+            "items",
+            journal.past.tally.read,
+            _progress_of(run, job),
+            item_limit=limit_of(self.options.limit, left, journal.settled()),
+        )
+
+    def _job(self, run: Run, journal: Journal) -> ExportJob:
+        options, table = self.options, run.table
+        return ExportJob(
+            source=JobTable(
+                table,
+                run.session.data_plane(table, options.give_up_after_s),
+                most_page_units(options.consistent_read),
+            ),
+            item_bytes=table.size_bytes / table.item_count if table.item_count else 0.0,
+            format=FormatSpec(options.format),
+            destination=data_folder(options, journal.plan),
+            aws=run.session.aws,
+            max_file_bytes=options.file_megabytes * MEGABYTE,
+            consistent_read=options.consistent_read,
+            lanes=run.lanes,
+            compress=options.compress,
+            md5=options.native_layout,
+            subset=self._subset,
+            transform=transform_of(options),
+        )
+
+    def _with_columns(self, run: Run, job: ExportJob, plan: Plan, journal: Journal) -> ExportJob:
+        """The job, once it is known what columns its files have."""
+        first = announcement(self.options, run.table, journal)
+        if first is not None:
+            run.progress.say(first)
+            run.progress.start(expected_items(self.options, run.table), "items", run.cap.units_per_s)
+        format, remarks = choose_format(self.options, run.table, journal, lambda: survey(run, job, plan.units))
+        for remark in remarks:
+            run.progress.say(remark)
+        return replace(job, format=format)
+
+    def settle(
+        self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None
+    ) -> ExportResult:
+        files, manifest = journal.files(), None
+        if self._files is not None:
+            error = error or self._files.complete(plan, journal, accounts, files)
+            self._files.close()
+            manifest = None if error else manifest_path(self.options, journal.plan)
+        elif error is not None:
+            again = "what was written is not kept: run the same command again for all of it"
+            error = error.reworded(error.message, again)
+        return ExportResult(
+            **outcome(accounts, error, plan.units),
+            cap=run.cap,
+            destination=self.options.destination,
+            files=tuple(files),
+            manifest=manifest,
+        )
+
+    def facts(self, result: ExportResult) -> dict[str, Any]:
+        return {"files": len(result.files), "manifest": result.manifest}
 
 
-def _export(run: Run, options: ExportOptions, subset: Subset, journal: Journal) -> ExportResult:
-    to_stdout = options.destination == STDOUT
-    destination = None if to_stdout else _prepare(run, options, journal)
-    plan = _plan(run, options, journal)
-    left = journal.left(plan)
-    _announce(run, options, plan, left, journal)
-    if destination is not None and options.native_layout:
-        destination = destination.below(data_folder_of(options.destination, journal.plan["export_id"]))
-    job = _with_columns(run, options, _job(run, options, subset, journal), plan, journal)
-    done = journal.past.tally.read
-    run.progress.start(expected_items(options, run.table), "items", run.cap.units_per_s, done)
-    accounts, error = _work(run, options, job, left, journal)
-    error = error or why_incomplete(run, accounts, plan)
-    files = journal.files()
-    if destination is not None:
-        error = error or _complete(destination, options, run, plan, journal, accounts, files)
-        destination.storage.close()
-    journal.complete = error is None
-    return ExportResult(
-        **outcome(accounts, error and _with_hint(error, options.destination), plan.units),
-        cap=run.cap,
-        destination=options.destination,
-        files=tuple(files),
-        manifest=None if error or to_stdout else join(_manifest_folder(options, journal), MANIFEST_NAME),
-    )
-
-
-def _describe(session: Session, options: ExportOptions) -> tuple[TableInfo, Subset]:
-    """The table, or the index of it that is scanned, and what of it is exported.
-
-    The service is asked whether it takes the request: an expression that it refuses should not end a run that has
-    begun.
-    """
-    table = session.describe(options.table)
-    subset, placeholders = choose_subset(options, table)
-    if subset.members:
-        try:
-            session.try_scan(options.table, subset.members)
-        except UsageError as error:
-            raise UsageError(placeholders.spoken(error.message), error.hint or _EXPRESSION_HINT) from None
-    return table.through(options.index) if options.index is not None else table, subset
-
-
-def _plan(run: Run, options: ExportOptions, journal: Journal) -> Plan:
-    began = datetime.datetime.now(datetime.timezone.utc)
-    segments = segments_of(options, segment_count(run.table, run.workers, run.lanes))
-    export_id = new_export_id(began) if options.native_layout else ""
-    journal.begin(run.facts(), (), {"segments": segments, "export_id": export_id, "began": began.isoformat()})
-    return Plan(units_of(options, journal.plan["segments"]))
-
-
-def _announce(run: Run, options: ExportOptions, plan: Plan, left: Remainder, journal: Journal) -> None:
-    segments, processes = len(plan.units), run.workers_for(left)
-    run.progress.say(
-        f"Exporting table {run.table.name} in {run.session.region} to {_spoken(options.destination)} in {segments:,} "
-        f"segment{'s' * (segments != 1)} with {processes} process{'es' * (processes != 1)}"
-    )
-    if journal.resumed:
-        run.progress.say(_so_far(options, run.table, len(left.known()), journal))
-    for note in notes(options, run.table, plan.units):
-        run.progress.say(note)
-    run.progress.say(f"Cap: {run.cap}")
-    for notice in table_notices(run.table, run.cap):
-        run.progress.say(notice)
-
-
-def _so_far(options: ExportOptions, table: TableInfo, segments_left: int, journal: Journal) -> str:
-    done, files, expected = journal.past.tally.read, len(journal.files()), expected_items(options, table)
-    share = f"about {done / max(done, expected):.0%} done, " if expected else ""  # the service counts now and then
-    return (
-        f"Resuming: {share}{done:,} items read; {segments_left:,} segment{'s' * (segments_left != 1)} left, "
-        f"{files:,} file{'s' * (files != 1)} written"
-    )
-
-
-def _spoken(destination: str) -> str:
-    return "standard output" if destination == STDOUT else destination
-
-
-def _with_columns(run: Run, options: ExportOptions, job: ExportJob, plan: Plan, journal: Journal) -> ExportJob:
-    """The job, once it is known what columns its files have."""
-    first = announcement(options, run.table, journal)
-    if first is not None:
-        run.progress.say(first)
-        run.progress.start(expected_items(options, run.table), "items", run.cap.units_per_s)
-    format, remarks = choose_format(options, run.table, journal, lambda: survey(run, job, plan.units))
-    for remark in remarks:
-        run.progress.say(remark)
-    return replace(job, format=format)
-
-
-def _job(run: Run, options: ExportOptions, subset: Subset, journal: Journal) -> ExportJob:
-    table, destination = run.table, options.destination
+def check(options: ExportOptions) -> None:
+    """Raises UsageError for options that cannot work, whatever the table is."""
     if options.native_layout:
-        destination = data_folder_of(destination, journal.plan["export_id"])
-    return ExportJob(
-        source=JobTable(
-            table,
-            run.session.data_plane(table, options.give_up_after_s),
-            most_page_units(options.consistent_read),
-        ),
-        item_bytes=table.size_bytes / table.item_count if table.item_count else 0.0,
-        format=FormatSpec(options.format),
-        destination=destination,
-        aws=run.session.aws,
-        max_file_bytes=options.file_megabytes * MEGABYTE,
-        consistent_read=options.consistent_read,
-        lanes=run.lanes,
-        compress=options.compress,
-        md5=options.native_layout,
-        subset=subset,
-        transform=transform_of(options),
-    )
+        if options.destination == STDOUT:
+            raise UsageError("--native-layout is a layout of files", "name a folder or s3://bucket/prefix with -d")
+        if (options.format, options.compress) != NATIVE:
+            raise UsageError(
+                "--native-layout is dynamodb-json, compressed with gzip", "leave --format and --compress out"
+            )
+    get_compression(options.compress)
+    transform_of(options)
+    check_columns(options)
 
 
-def _work(
-    run: Run, options: ExportOptions, job: ExportJob, left: Remainder, journal: Journal
-) -> tuple[Accounts, DdbioError | None]:
-    limit = limit_of(options.limit, left, journal.settled())
-    return transfer(run, job, left, journal, on_report=_on_report(run, job), item_limit=limit)
+def _as_native(options: ExportOptions) -> ExportOptions:
+    """The options with what the layout implies, if they do not exclude it."""
+    if options.native_layout and options.format in ("json", NATIVE[0]) and options.compress in ("none", NATIVE[1]):
+        return replace(options, format=NATIVE[0], compress=NATIVE[1])
+    return options
 
 
-def _on_report(run: Run, job: ExportJob) -> Callable[[UnitReport], float]:
+def _progress_of(run: Run, job: ExportJob) -> Callable[[UnitReport], float]:
     if job.destination != STDOUT:
         return lambda report: report.tally.read
     output = StandardOutput(run.stop)
@@ -242,71 +236,3 @@ def _on_report(run: Run, job: ExportJob) -> Callable[[UnitReport], float]:
         return report.tally.read
 
     return write
-
-
-def _prepare(run: Run, options: ExportOptions, journal: Journal) -> Destination:
-    """The destination, in a state in which the export may begin or go on."""
-    storage = open_storage(options.destination, run.session.aws, run.session.keys)
-    destination = Destination(storage, options.destination, short_name(options.table))
-    storage.prepare_destination(options.destination)
-    begun = destination
-    if journal.resumed and options.native_layout:
-        begun = destination.below(data_folder_of(options.destination, journal.plan["export_id"]))
-    if options.fresh or not journal.verify(run.facts(), ()):
-        _start_over(begun, journal)
-    if journal.resumed:
-        begun.check(journal.files(), journal.cursors())
-        begun.clear(journal.files(), journal.cursors())
-    else:
-        destination.make_room(options.if_exists)
-    return destination
-
-
-def _start_over(begun: Destination, journal: Journal) -> None:
-    """Drop what an unfinished export of this command left in its place, as its journal or, else, their names tell."""
-    if journal.resumed or (journal.damaged and not begun.has_manifest()):
-        begun.drop(journal.files() if journal.resumed else (), journal.cursors())
-    journal.forget()
-
-
-def _manifest_folder(options: ExportOptions, journal: Journal) -> str:
-    return folder_of(options.destination, journal.plan["export_id"]) if options.native_layout else options.destination
-
-
-def _complete(
-    destination: Destination,
-    options: ExportOptions,
-    run: Run,
-    plan: Plan,
-    journal: Journal,
-    accounts: Accounts,
-    files: Sequence[ExportedFile],
-) -> DdbioError | None:
-    folder, began = _manifest_folder(options, journal), datetime.datetime.fromisoformat(journal.plan["began"])
-    export = Description(
-        table=run.table.description,
-        format=options.format,
-        compression=options.compress,
-        consistent_read=options.consistent_read,
-        segments=len(plan.units),
-        began=began,
-        columns=[(name, letter) for name, letter in journal.noted("columns", ())],
-        subset=described(options, plan.units),
-    )
-    try:
-        destination.clear(files)
-        destination.confirm(files)
-        if options.native_layout:
-            export_id = journal.plan["export_id"]
-            for name, text in manifests(options.destination, export_id, run.table, began, files):
-                destination.storage.write_small(folder, name, text)
-        destination.storage.write_small(folder, MANIFEST_NAME, manifest(export, accounts.total, files))
-    except DdbioError as error:
-        return error
-    return None
-
-
-def _with_hint(error: DdbioError, destination: str) -> DdbioError:
-    if destination != STDOUT:
-        return error
-    return error.reworded(error.message, "what was written is not kept: run the same command again for all of it")

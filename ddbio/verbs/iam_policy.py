@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ddbio.options import ExportOptions, ImportOptions, TransferOptions
+from ddbio.options import TransferOptions
+from ddbio.verbs.options import ExportOptions, ImportOptions
 
 _GLOB = "*?["
 _EXPRESS = "--x-s3"  # at the end of a directory bucket's name

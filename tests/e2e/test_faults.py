@@ -16,7 +16,6 @@ from ddbio import import_table
 from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb import session
 from ddbio.engines.inline import InlineEngine
-from ddbio.options import ImportOptions
 from ddbio.simulator import Fault, FaultPlan, Simulator
 from ddbio.simulator.faults import (
     BAD_CRC,
@@ -30,6 +29,7 @@ from ddbio.simulator.faults import (
     UNAVAILABLE,
     stall,
 )
+from ddbio.verbs.options import ImportOptions
 from tests.support.certificates import Certificates
 from tests.support.commands import Run, Start, assert_holds, make_old
 from tests.support.environment import AWS_ENVIRONMENT

@@ -26,7 +26,7 @@ TARGETS = (
     Target("ddbio/flow/checkpoint.py", ("test_checkpoint.py", "test_counters.py")),
     Target("ddbio/sinks/estimates.py", ("test_estimates.py",)),
     Target("ddbio/messages.py", ("test_accounts.py", "test_checkpoint.py", "test_counters.py"), only="Tally"),
-    Target("ddbio/job/transfer.py", ("test_effect_order.py",), only="_Books"),
+    Target("ddbio/job/work.py", ("test_effect_order.py",), only="_Entries"),
     Target(
         "ddbio/sinks/destination.py",
         ("test_destination.py", "test_effect_order.py", "test_export_order.py"),

@@ -13,10 +13,10 @@ import pytest
 from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.session import Session
 from ddbio.errors import TransferError, UsageError
-from ddbio.options import ImportOptions
 from ddbio.simulator import Simulator
 from ddbio.values.table import TableInfo
 from ddbio.verbs.create_table import Target, _vector_indexes, check_options, choose_target, create_request, parse_key
+from ddbio.verbs.options import ImportOptions
 from tests.support.tables import table
 
 LOCAL = {

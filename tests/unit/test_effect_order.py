@@ -18,7 +18,8 @@ from ddbio.engines.engine import Events
 from ddbio.errors import DdbioError, TransferError, UsageError
 from ddbio.job.journal import Journal, open_journal
 from ddbio.job.progress import QuietProgress
-from ddbio.job.transfer import Run, transfer
+from ddbio.job.run import Run
+from ddbio.job.work import Assignment, work
 from ddbio.layouts.own import MANIFEST_NAME
 from ddbio.messages import Flushed, ImportCursor, Reject, SegmentUnit, Tally, UnitReport
 from ddbio.options import TransferOptions
@@ -156,13 +157,8 @@ class Ledger:
             journal.begin({}, (), {})
             left = journal.left(Plan([SegmentUnit(0, 0, 1)]))
             guarded = _failing_journal(journal, step)
-            accounts, error = transfer(
-                self._run(options),
-                None,
-                left,
-                guarded,
-                on_report=lambda report: self._on_report(report, step),  # type: ignore[arg-type]
-            )
+            task = Assignment(None, 0, "items", 0, lambda report: self._on_report(report, step))  # type: ignore[arg-type]
+            accounts, error = work(self._run(options), task, left, guarded)
             return accounts.tally, error
 
     def _on_report(self, report: UnitReport, step: str) -> float:

@@ -16,22 +16,23 @@ from ddbio.engines.engine import Events
 from ddbio.errors import TransferError
 from ddbio.formats import get_format
 from ddbio.job import journal as journal_module
+from ddbio.job import spine
 from ddbio.job.journal import open_journal
 from ddbio.job.progress import QuietProgress
-from ddbio.job.transfer import Run
+from ddbio.job.run import Run
 from ddbio.layouts.own import MANIFEST_NAME
 from ddbio.messages import ExportCursor, ExportedFile, Flushed, SegmentUnit, Tally, UnitReport
 from ddbio.messages.format_spec import JSON
-from ddbio.options import ExportOptions
 from ddbio.rate.caps import choose_cap
 from ddbio.sinks.segment_files import SegmentFiles
-from ddbio.sources.subset import WHOLE
 from ddbio.storage import s3, s3_client
 from ddbio.storage.local import LocalStorage
 from ddbio.storage.s3 import S3Storage
 from ddbio.system.stop import StopFlag
-from ddbio.verbs import export_table
+from ddbio.verbs import export_files
+from ddbio.verbs.export_table import Export as ExportVerb
 from ddbio.verbs.export_table import ExportResult
+from ddbio.verbs.options import ExportOptions
 from tests.support.fake_s3 import OPERATIONS, FakeS3, client_error
 from tests.support.service import ScriptedEngine
 from tests.support.tables import table
@@ -58,7 +59,7 @@ class Export:
     def run(self, monkeypatch: pytest.MonkeyPatch, fails_at: int | None) -> tuple[ExportResult, list[str]]:
         """The result, and the steps that were taken after the files were written."""
         storage = Failing(LocalStorage(), [], None)
-        monkeypatch.setattr(export_table, "open_storage", lambda *_: storage)
+        monkeypatch.setattr(export_files, "open_storage", lambda *_: storage)
         options = ExportOptions(table="Orders", destination=str(self.folder), state_dir=str(self.root / "state"))
         with open_journal("export", "Orders", ["here"], options) as journal:
 
@@ -71,8 +72,8 @@ class Export:
                 "write_small",
                 lambda *args: (self.completes.append(journal.complete), write_small(*args))[1],
             )
-            monkeypatch.setattr(export_table, "why_incomplete", guard)
-            result = export_table._export(self._run(options), options, WHOLE, journal)
+            monkeypatch.setattr(spine, "why_incomplete", guard)
+            result = spine.tell_story(ExportVerb(options), self._run(options), journal)
             monkeypatch.setattr(LocalStorage, "write_small", write_small)
         return result, storage.calls
 

@@ -17,8 +17,8 @@ from ddbio import ImportOptions, UsageError
 PUBLIC = {
     "import_table": "ddbio.verbs.import_table",
     "export_table": "ddbio.verbs.export_table",
-    "ImportOptions": "ddbio.options",
-    "ExportOptions": "ddbio.options",
+    "ImportOptions": "ddbio.verbs.options",
+    "ExportOptions": "ddbio.verbs.options",
     "AwsSettings": "ddbio.options",
     "DdbioError": "ddbio.errors",
     "UsageError": "ddbio.errors",

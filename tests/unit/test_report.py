@@ -15,9 +15,9 @@ from ddbio.job.accounts import Past, Result
 from ddbio.job.report import check_report_path, reported
 from ddbio.job.state import state_root
 from ddbio.messages import Tally
-from ddbio.options import ImportOptions
 from ddbio.steps.reject_limit import ErrorLimit
 from ddbio.storage.output_paths import Protected
+from ddbio.verbs.options import ImportOptions
 
 
 def options(path: Path, **others: Any) -> ImportOptions:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from ddbio.errors import UsageError
-from ddbio.options import ExportOptions
 from ddbio.sources.subset import choose_subset, described, expected_items, notes, segments_of, units_of
 from ddbio.values.table import TableInfo
+from ddbio.verbs.options import ExportOptions
 from tests.support.tables import table
 
 ORDERS = table({"id": "S", "at": "N"}, {"byDay": {"day": "S"}}, ItemCount=1000, TableSizeBytes=10_000)

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 
 from ddbio.errors import RecordError, UsageError
-from ddbio.options import ImportOptions
 from ddbio.steps.transform import fingerprint, open_transform, to_python, to_typed, transform_of
 from ddbio.values.items import AttributeMap, Deletion
+from ddbio.verbs.options import ImportOptions
 from tests.support.strategies import ITEMS, same_item
 
 ITEM: AttributeMap = {"id": {"S": "a"}, "n": {"N": "1.50"}, "tags": {"SS": ["x", "y"]}}

@@ -1,0 +1,189 @@
+"""Lets an engine work what is left of a job, and keeps account of what it reports, in memory and in the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from ddbio.engines.engine import Running
+from ddbio.engines.environment import Needs, TableNeeds
+from ddbio.engines.pool import ProcessEngine
+from ddbio.errors import AbortError, DdbioError, InternalError
+from ddbio.flow.checkpoint import LaneState
+from ddbio.flow.context import Job
+from ddbio.job.accounts import Accounts, verdict
+from ddbio.job.journal import Journal
+from ddbio.job.others import others_at_work
+from ddbio.job.run import Run
+from ddbio.job.standstill import Standstill
+from ddbio.job.state import known_state_root
+from ddbio.messages import Event, Flushed, Tally, Tick, Trouble, UnitReport
+from ddbio.rate.following import Caps, CapThread, Caretaker
+from ddbio.sources.plan import Plan, Remainder
+from ddbio.steps.limit import LimitNeeds
+
+
+def _of_read(report: UnitReport) -> float:
+    return report.tally.read
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a run gives to its engine.
+
+    total, unit: how much there is of what the progress counts; 0 if that is unknown. done: of it, by earlier runs.
+    progress_of: called with every report before it is entered; returns the progress it makes.
+    limit: given the counts of all runs, why the job should not go on; it then stops in order.
+    item_limit, most_rejects: what all lanes of the run share; see `ddbio.engines.environment.Needs`.
+    """
+
+    job: Job
+    total: float
+    unit: str
+    done: float
+    progress_of: Callable[[UnitReport], float] = _of_read
+    limit: Callable[[Tally], DdbioError | None] = lambda total: None
+    item_limit: LimitNeeds | None = None
+    most_rejects: int | None = None
+
+
+def work(run: Run, task: Assignment, left: Remainder, journal: Journal) -> tuple[Accounts, DdbioError | None]:
+    """Let the engine work what is left. Returns the accounts, and what ended the run early, if anything did."""
+    accounts = Accounts(journal.past, settled=journal.settled())
+    left.watch(accounts.settled, accounts.failed)
+    entries = _Entries(run, task, journal, accounts)
+    entries.check_limit()
+    if entries.over is not None or (left.is_known and not left.known()):
+        return accounts, entries.over
+    _name_others(run, journal)
+    needs = Needs(
+        tables={run.role: TableNeeds((run.cap.units_per_s, *run.index_caps.values()), run.session.keys)},
+        limit=task.item_limit,
+        most_rejects=task.most_rejects,
+        checkpoint=journal.new_checkpoint(),
+    )
+    engine = run.engine or ProcessEngine(run.workers_for(left))
+    with engine.open(task.job, needs) as running:
+        entries.rate = lambda: running.rates(run.role)[0]
+        try:
+            _take_events(run, left, running, entries)
+            error = entries.over
+        except DdbioError as raised:
+            error = raised
+        if entries.close(running.settled()):
+            running.forget_settled()  # not if an error of ours goes through here: the next run wants to see it
+    return accounts, error
+
+
+def _name_others(run: Run, journal: Journal) -> None:
+    root = known_state_root(run.options.state_dir)
+    pids = others_at_work(root, journal.folder.path.name) if root else []
+    if pids:
+        processes = f"process{'es' * (len(pids) > 1)} {', '.join(map(str, pids))}"
+        run.progress.say(
+            f"Another job of yours works on a table called {run.table.name} too ({processes}): "
+            "each has a cap of its own"
+        )
+
+
+def _take_events(run: Run, left: Remainder, running: Running, entries: _Entries) -> None:
+    caps = _KeptCaps(run, running)
+    run.stop.heeded = True
+    events = running.work(left, run.stop)
+    try:
+        for event in events:
+            entries.take(event)
+    finally:
+        events.close()  # nobody works any more
+        run.stop.heeded, run.stop.finishing = False, True
+        caps.end()
+        run.progress.finish()
+    if caps.failure is not None:
+        raise caps.failure
+
+
+def why_incomplete(run: Run, accounts: Accounts, plan: Plan) -> DdbioError | None:
+    """Why not all units of the job are done, after a run that came to its end; None when they are."""
+    return verdict(accounts, plan.units, stopped=run.stop.requests > 0, partly_planned=not plan.complete)
+
+
+class _Entries:
+    """Takes what an engine reports, so that a crash at any moment claims nothing that did not happen."""
+
+    def __init__(
+        self,
+        run: Run,
+        task: Assignment,
+        journal: Journal,
+        accounts: Accounts,
+    ) -> None:
+        self._run = run
+        self._task = task
+        self._journal = journal
+        self._accounts = accounts
+        self._said: set[str] = set()
+        self._standstill = Standstill(run.progress.say, run.options.give_up_after_s)
+        self.over: DdbioError | None = None  # why the job should not go on
+        self.rate: Callable[[], float] = lambda: run.cap.units_per_s  # the cap in force, units per second
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, UnitReport):
+            self._enter(event)
+        elif isinstance(event, Tick):
+            self._standstill.look()
+        elif isinstance(event, Trouble):
+            self._standstill.trouble(event.reason)
+            self._standstill.look()
+        elif isinstance(event, Flushed):
+            self._journal.commit(self._accounts.seconds())
+        elif event.text not in self._said:  # many workers may notice the same thing
+            self._said.add(event.text)
+            self._run.progress.say(event.text)
+
+    def _enter(self, report: UnitReport) -> None:
+        amount = self._task.progress_of(report)  # first: a reject that is not written down is not entered
+        self._journal.enter(report)
+        self._accounts.enter(report)
+        if report.done or report.tally.settles():
+            self._standstill.success()
+        self._run.progress.cap_in_force(self.rate())
+        self._run.progress.update(amount, self._accounts.tally)
+        self.check_limit()
+        if (self.over or isinstance(report.error, AbortError)) and not self._run.stop.requests:
+            self._run.stop.ask()  # in order: what the others have in flight is still settled and entered
+
+    def close(self, settled: Iterable[LaneState]) -> bool:
+        """Nobody works any more: enter what workers had settled that were killed before they could report it.
+
+        Returns whether all is written down.
+        """
+        with suppress(DdbioError):  # if nothing can be written down, that has ended the run and was told
+            for report in self._journal.recover(settled):
+                self._accounts.enter(report)
+            self._journal.commit(self._accounts.seconds())
+            return True
+        return False
+
+    def check_limit(self) -> None:
+        self.over = self.over or self._task.limit(self._accounts.total)
+
+
+class _KeptCaps:
+    """The caps of a run, changed while it works by a thread of its own. failure: what ended that thread."""
+
+    def __init__(self, run: Run, running: Running) -> None:
+        self.failure: InternalError | None = None
+        self._stop = run.stop
+        caps = Caps(run.cap, dict(run.index_caps))
+        look = run.look_at_caps if run.follows_table(caps) else None
+        caretaker = Caretaker(caps, partial(running.set_cap, run.role), run.progress.say, look)
+        self._thread = CapThread(caretaker, self._failed)
+
+    def _failed(self, error: Exception) -> None:
+        self.failure = InternalError.of(error)
+        self._stop.ask()
+
+    def end(self) -> None:
+        self._thread.end()

@@ -1,0 +1,97 @@
+"""The destination of an export to files: made ready, kept apart from what else is there, and completed.
+
+A manifest is written last: what has none is not finished.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+
+from ddbio.errors import DdbioError
+from ddbio.job.accounts import Accounts
+from ddbio.job.journal import Facts, Journal
+from ddbio.job.run import Run
+from ddbio.layouts.native_out import data_folder_of, folder_of, manifests
+from ddbio.layouts.own import MANIFEST_NAME, Description, manifest
+from ddbio.messages import ExportedFile
+from ddbio.sinks.destination import Destination
+from ddbio.sinks.segment_files import short_name
+from ddbio.sources.plan import Plan
+from ddbio.sources.subset import described
+from ddbio.storage import join, open_storage
+from ddbio.verbs.options import ExportOptions
+
+
+class ExportFiles:
+    """Everything an export does to its destination, but writing the files themselves. Raises UsageError if the
+    destination cannot be one."""
+
+    def __init__(self, run: Run, options: ExportOptions) -> None:
+        self._run = run
+        self._options = options
+        self._storage = open_storage(options.destination, run.session.aws, run.session.keys)
+        self._all = Destination(self._storage, options.destination, short_name(options.table))
+        self._storage.prepare_destination(options.destination)
+
+    def close(self) -> None:
+        self._storage.close()
+
+    def _data(self, cut: Facts) -> Destination:
+        """The folder of the data files."""
+        return self._all.below(data_folder(self._options, cut)) if self._options.native_layout else self._all
+
+    def drop(self, journal: Journal) -> None:
+        """Drop what an unfinished export of this command left, as its journal or, else, the names of files say."""
+        begun = self._data(journal.plan) if journal.resumed else self._all
+        if journal.resumed or (journal.damaged and not begun.has_manifest()):
+            begun.drop(journal.files() if journal.resumed else (), journal.cursors())
+
+    def make_ready(self, journal: Journal) -> None:
+        """Raises UsageError if the export may not begin, or cannot be resumed here."""
+        if not journal.resumed:
+            self._all.make_room(self._options.if_exists)
+            return
+        begun = self._data(journal.plan)
+        begun.check(journal.files(), journal.cursors())
+        begun.clear(journal.files(), journal.cursors())
+
+    def complete(
+        self, plan: Plan, journal: Journal, accounts: Accounts, files: Sequence[ExportedFile]
+    ) -> DdbioError | None:
+        """Remove what is not of the export, confirm what is, write the manifest. Returns what failed."""
+        options, run, cut = self._options, self._run, journal.plan
+        began = datetime.datetime.fromisoformat(cut["began"])
+        export = Description(
+            table=run.table.description,
+            format=options.format,
+            compression=options.compress,
+            consistent_read=options.consistent_read,
+            segments=len(plan.units),
+            began=began,
+            columns=[(name, letter) for name, letter in journal.noted("columns", ())],
+            subset=described(options, plan.units),
+        )
+        folder, destination = manifest_folder(options, cut), self._data(cut)
+        try:
+            destination.clear(files)
+            destination.confirm(files)
+            if options.native_layout:
+                for name, text in manifests(options.destination, cut["export_id"], run.table, began, files):
+                    self._storage.write_small(folder, name, text)
+            self._storage.write_small(folder, MANIFEST_NAME, manifest(export, accounts.total, files))
+        except DdbioError as error:
+            return error
+        return None
+
+
+def data_folder(options: ExportOptions, cut: Facts) -> str:
+    return data_folder_of(options.destination, cut["export_id"]) if options.native_layout else options.destination
+
+
+def manifest_folder(options: ExportOptions, cut: Facts) -> str:
+    return folder_of(options.destination, cut["export_id"]) if options.native_layout else options.destination
+
+
+def manifest_path(options: ExportOptions, cut: Facts) -> str:
+    return join(manifest_folder(options, cut), MANIFEST_NAME)

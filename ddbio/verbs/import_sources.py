@@ -1,0 +1,94 @@
+"""The sources of an import: found, held to their manifests, and each of a known format."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from ddbio.dynamodb.session import Session
+from ddbio.errors import DdbioError, TransferError
+from ddbio.formats import data_suffixes
+from ddbio.formats.declaration import Known
+from ddbio.job.journal import Journal
+from ddbio.job.progress import Progress
+from ddbio.layouts.own import ColumnTypes
+from ddbio.messages import ChunkUnit, SliceUnit
+from ddbio.sources.cutting import plan_phases
+from ddbio.sources.detect import Detected, detect
+from ddbio.sources.find import find_sources
+from ddbio.sources.manifest_check import check_items, verify_checksums
+from ddbio.sources.plan import Plan, Remainder
+from ddbio.steps.transform import name_changes
+from ddbio.storage import Storages
+from ddbio.values.table import TableInfo
+from ddbio.verbs.options import ImportOptions
+
+
+class ImportSources:
+    """found: the files, and the exports among them. Raises UsageError for what cannot be imported."""
+
+    def __init__(self, options: ImportOptions, session: Session) -> None:
+        self._options = options
+        self.storages = Storages(session.aws, session.keys)
+        self.found = find_sources(
+            options.sources,
+            data_suffixes(options.format),
+            self.storages,
+            verify=options.verify,
+            allow_unfinished=options.allow_unfinished,
+        )
+        self.files = self.found.all_files()
+        self.total_bytes = self.found.total_bytes()
+        self._detected: Detected
+
+    def verify(self, progress: Progress) -> None:
+        """Hold the exports to their checksums, if that was asked for. Reads all of them."""
+        options, exports = self._options, self.found.own
+        if not options.verify:
+            progress.say("Exports among the sources are not verified (--no-verify)")
+        elif options.verify_checksums:
+            size_bytes = sum(file.size_bytes for export in exports for file, _ in export.files)
+            progress.say(f"Verifying checksums first (--verify-checksums): {size_bytes:,} bytes are read twice")
+            count = verify_checksums(exports, self.storages)
+            progress.say(f"{count:,} file{'s have' if count != 1 else ' has'} the checksum of the manifest")
+
+    def detect(self, table: TableInfo) -> Callable[[str], str]:
+        """Find out the format of each file. Returns a function from the mode that was asked for to the one needed."""
+        options = self._options
+        known = Known.of_table(table, options.format, options.csv, name_changes(options))
+        known = replace(known, types_of=ColumnTypes(self.storages.of).of)
+        self._detected = detect(self.found.files, known, self.storages.read_range)
+        return self._detected.mode
+
+    def plan(self, unit_bytes: int) -> Plan:
+        return plan_phases(self.found.phases(self._detected.sources), unit_bytes, self.storages.read_range)
+
+    def resuming(self, left: Remainder, journal: Journal) -> str:
+        """How far an unfinished job is."""
+        files_left = len({unit.file.uri for unit in left.known() if isinstance(unit, SliceUnit)})
+        more = f", {files_left:,} file{'s' * (files_left != 1)} left" if left.is_known else ""
+        return f"Resuming: {journal.past.tally.bytes / max(1, self.total_bytes):.0%} done{more}"
+
+    def remarks(self) -> Iterator[str]:
+        yield from self.found.remarks()
+        yield from self._detected.remarks
+
+    def check_items(self, plan: Plan, journal: Journal) -> TransferError | None:
+        """Why the exports were not whole, by the number of items that were read of each file."""
+        return check_items(self.found.own, lambda: _read_by_file(plan, journal))
+
+    def with_hint(self, error: DdbioError | None) -> DdbioError | None:
+        """What ended the job, with what to do about it."""
+        if error is None or not self.found.has_stdin:
+            return error
+        return error.reworded(error.message, "standard input is not kept: run the same command again with all of it")
+
+
+def _read_by_file(plan: Plan, journal: Journal) -> Counter[str]:
+    """The records that were read of each file, by its uri."""
+    read, counted = journal.read_by_unit(), Counter[str]()
+    for unit in plan.units:
+        if isinstance(unit, SliceUnit | ChunkUnit):
+            counted[unit.file.uri] += read.get(unit.number, 0)
+    return counted
