@@ -49,13 +49,13 @@ class Destination:
             raise UsageError(
                 f'there is no unfinished export to "{self.uri}" to resume', "leave out --if-exists to begin one"
             )
-        if self.storage.occupant(self.uri) is None:
+        if self.storage.first_entry(self.uri) is None:
             return
         if if_exists == "overwrite":
             self._empty()
             return
         raise UsageError(
-            f'"{self.uri}" is not empty: there is {self.storage.occupant(self.uri)}',
+            f'"{self.uri}" is not empty: there is {self.storage.first_entry(self.uri)}',
             "name an empty place with -d; or replace the export that is there with --if-exists overwrite",
         )
 

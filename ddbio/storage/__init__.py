@@ -1,18 +1,17 @@
-"""Where bytes come from and go to: one small protocol, one module a kind (local disk, S3).
+"""Reading and writing files: one small protocol, one module for each kind of storage (local disk, S3).
 
-`open_storage` chooses the kind by the scheme of a URI and imports only that one: botocore is not paid for by a run
-that reads from disk and writes to disk.
+`open_storage` chooses the kind by the scheme of a URI and imports only that one: a run between local disks does not
+import botocore.
 
-Rules of the seam:
+Rules of the protocol:
 
-- Everything here blocks. `Storage.remote` says whether a call can take long enough to be worth a thread; the
-  event loops of the workers decide by it and nothing else. One `Storage` may be called from several threads at
-  once; one `Output` belongs to one lane.
-- Nothing is ever read or buffered whole: reads are byte ranges, an `Output` holds at most one part.
+- Every call blocks. `Storage.remote` is true if a call can take long enough to be worth a thread; the event loops of
+  the workers decide by it alone. Several threads may call one `Storage` at once; one `Output` belongs to one lane.
+- No file is read or buffered whole: reads are byte ranges, and an `Output` holds at most one part.
 - An `Output` appears under its name only when `finish` returns; until then a reader sees nothing, or the
   previous file.
-- Errors of the operating system and of botocore are translated here: a `DdbioError` leaves, nothing else.
-- What is skipped in folders and how globs match is the same everywhere: `ddbio.storage.names`.
+- Errors of the operating system and of botocore are translated here: only `DdbioError`s leave.
+- Folders skip the same files and globs match alike in every storage: see `ddbio.storage.names`.
 """
 
 from __future__ import annotations
@@ -39,8 +38,8 @@ __all__ = ["Output", "SourceFile", "Storage", "Storages", "WrittenFile", "absolu
 class Output(Protocol):
     """A file being written by one lane, from its first byte to its last.
 
-    After a TransferError from `write` or `finish` the output takes no more bytes: `abort` it, or leave it for
-    `Storage.reopen` with the `state` it has.
+    After a TransferError from `write` or `finish` the output accepts no more bytes: `abort` it, or leave it for
+    `Storage.reopen` with its present `state`.
     """
 
     @property
@@ -49,108 +48,107 @@ class Output(Protocol):
 
     @property
     def durable_bytes(self) -> int:
-        """Bytes that a crash of this process cannot take back any more; at most `written_bytes`."""
+        """Bytes that survive a crash of this process; at most `written_bytes`."""
 
     def write(self, data: bytes) -> None:
-        """Append. May upload a part; raises TransferError where the bytes cannot be kept (disk full, S3 fault)."""
+        """Append. May upload a part; raises TransferError if the bytes cannot be stored (disk full, S3 fault)."""
 
     def state(self) -> dict[str, Any]:
-        """What `Storage.reopen` needs to go on from `durable_bytes` in another process: plain JSON types.
+        """The state from which `Storage.reopen` resumes at `durable_bytes` in another process: plain JSON types.
 
-        It changes when `durable_bytes` does and grows with the number of parts: pass it on then, not more often.
+        It changes only when `durable_bytes` does, and grows with the number of parts: pass it on only then.
         """
 
     def finish(self) -> WrittenFile:
         """Make the file complete and visible under its name, in one step.
 
-        Waits until the bytes are safe (fsync, the last part): worth a thread in every kind of storage.
+        Waits until the bytes are safe (fsync, the last part): worth a thread even on a local disk.
         """
 
     def abort(self) -> None:
-        """Drop what was written; nothing stays behind. Never raises; does nothing after `finish`."""
+        """Delete the unfinished file. Never raises; does nothing after `finish`."""
 
 
 class Storage(Protocol):
-    """One kind of place. Built where it is used: never crosses a process boundary."""
+    """One kind of storage. Each process builds its own: it never crosses a process boundary."""
 
     remote: bool
 
     def list_files(
         self, uri: str, suffixes: tuple[str, ...], passed_over: PassedOver | None = None
     ) -> list[SourceFile]:
-        """What `uri` names, sorted by uri: a file; a folder or prefix (recursive, names ending in one of
-        `suffixes`); a glob. A file named outright is taken whatever its suffix.
+        """The files that `uri` names, sorted by uri: a file; a folder or prefix (recursive, names ending in one of
+        `suffixes`); a glob. A file named explicitly is taken whatever its suffix.
 
-        passed_over: gets the files that are left out, and the manifests that are met.
+        passed_over: collects the files that are skipped and the manifests that are found.
 
-        Raises UsageError when it does not exist or cannot be read, NothingMatchedError when nothing matches;
-        TransferError when the service could not be reached.
+        Raises UsageError if `uri` does not exist or cannot be read, NothingMatchedError if nothing matches,
+        TransferError if the service could not be reached.
         """
 
     def list_unfinished(self, uri: str) -> list[str]:
-        """The uris of unfinished outputs in the folders that `uri` names which are no files that `list_files` meets.
+        """The uris of unfinished outputs in the folders that `uri` names, if `list_files` cannot see them as files.
 
-        As far as that is permitted: without the permission to list them there are none. Never raises.
+        Returns none without the permission to list them. Never raises.
         """
 
     def read_range(self, file: SourceFile, start: int, stop: int) -> bytes:
         """Bytes [start, stop) of `file`, fewer only at its end.
 
-        Raises TransferError when the file cannot be read any more or is not the one that was listed.
+        Raises TransferError if the file can no longer be read or is not the one that was listed.
         """
 
     def prepare_destination(self, uri: str) -> None:
-        """Make sure that files can be written below `uri` (a folder is made, a bucket must exist).
+        """Make sure that files can be written below `uri` (creates a folder; a bucket must exist).
 
-        Raises UsageError when not; TransferError when the service could not be reached.
+        Raises UsageError if they cannot, TransferError if the service could not be reached.
         """
 
-    def occupant(self, uri: str) -> str | None:
-        """The name of something that is below the destination `uri` already; None when it is empty.
+    def first_entry(self, uri: str) -> str | None:
+        """The name of one entry below the destination `uri`; None if it is empty.
 
-        Hidden names do not count. Call it after `prepare_destination`; raises what that raises.
+        Ignores hidden names. Call it after `prepare_destination`; raises the same errors.
         """
 
     def contents(self, uri: str) -> dict[str, int]:
-        """All that is below the destination `uri`, by name, and its size; hidden names do not count."""
+        """The size of each entry below the destination `uri`, by name; ignores hidden names."""
 
     def remove(self, uri: str, name: str) -> None:
-        """Remove a finished file of a destination; nothing where it is not there. Raises TransferError."""
+        """Remove a finished file of a destination, if it exists. Raises TransferError."""
 
     def remove_folders(self, uri: str, levels: int) -> None:
-        """Remove so many folders, `uri` and those above it, as far as they are empty. Never raises."""
+        """Remove up to `levels` empty folders: `uri`, its parent and so on. Never raises."""
 
     def holds(self, state: dict[str, Any]) -> bool:
-        """Whether an unfinished output of this `Output.state` can be gone on with, as far as a glance tells."""
+        """Whether the unfinished output with this `Output.state` can probably be resumed: a cheap check."""
 
     def discard(self, state: dict[str, Any]) -> None:
-        """Drop an unfinished output of another process, of which this is the `Output.state`. Never raises."""
+        """Delete the unfinished output of another process that has this `Output.state`. Never raises."""
 
     def discard_unfinished(self, uri: str, ours: Callable[[str], object], keep: Sequence[dict[str, Any]]) -> None:
-        """Drop all unfinished outputs below `uri` whose names are `ours`, but those with the states `keep`.
+        """Delete all unfinished outputs below `uri` whose names are `ours`, except those with the states `keep`.
 
-        As far as that is permitted: without the permission to list them, what is left is left. Never raises.
+        Without the permission to list them, deletes none. Never raises.
         """
 
     def create(self, uri: str, name: str, max_bytes: int) -> Output:
-        """Start the file `name` below `uri`, overwriting one of that name when it is finished.
+        """Start the file `name` below `uri`; when finished, it replaces a file of that name.
 
         max_bytes: an upper bound of its size, from which an S3 output chooses its part size.
         """
 
     def reopen(self, state: dict[str, Any]) -> Output:
-        """Go on with an unfinished output of another process from its durable bytes; what was written past
-        them is cut off.
+        """Resume an unfinished output of another process after its durable bytes; any later bytes are cut off.
 
         An output that was finished after `state` was taken is started again with its durable bytes copied from
-        the finished file, which stays visible meanwhile. Raises TransferError when those bytes are gone.
+        the finished file, which stays visible meanwhile. Raises TransferError if those bytes are gone.
         """
 
     def write_small(self, uri: str, name: str, data: bytes) -> None:
         """Write a whole small file (the manifest, rejects) in one step."""
 
     def close(self) -> None:
-        """Let go of open files and connections. The storage can be used again afterwards."""
+        """Close open files and connections. The storage can be used again afterwards."""
 
 
 _Opener = Callable[[AwsSettings, KeysProvider | None], Storage]
@@ -176,10 +174,10 @@ _KINDS_HINT = "give a path, file:///path or s3://bucket/prefix"
 
 
 def open_storage(uri: str, settings: AwsSettings, keys: KeysProvider | None = None) -> Storage:
-    """The storage that `uri` lives in. Connects to nothing.
+    """The storage of `uri`. Connects to nothing.
 
-    keys: where S3 requests get their AWS keys from; None leaves it to botocore's own chain.
-    Raises UsageError for a scheme that is not known.
+    keys: supplies the AWS keys for S3 requests; None leaves them to botocore's own chain.
+    Raises UsageError for an unknown scheme.
     """
     scheme = _scheme(uri)
     if scheme not in _OPENERS:
@@ -188,7 +186,7 @@ def open_storage(uri: str, settings: AwsSettings, keys: KeysProvider | None = No
 
 
 class Storages:
-    """The storages of a run, each opened when a uri first asks for it. Threads may share it."""
+    """The storages of a run, each opened on first use. Threads may share it."""
 
     def __init__(self, settings: AwsSettings, keys: KeysProvider | None = None) -> None:
         self._settings = settings
@@ -198,7 +196,7 @@ class Storages:
         self._lock = threading.Lock()
 
     def of(self, uri: str) -> Storage:
-        """The storage that `uri` lives in. Raises what `open_storage` raises."""
+        """The storage of `uri`. Raises the errors of `open_storage`."""
         scheme = _scheme(uri)
         with self._lock:
             if scheme not in self._opened:
@@ -232,7 +230,7 @@ class Storages:
 
 
 def _scheme(uri: str) -> str:
-    # `s3:/bucket` would be a fine relative path, and a terabyte on the wrong disk.
+    # `s3:/bucket` is a valid relative path: an export would fill the local disk instead of the bucket.
     if _SLIPPED_SCHEME.match(uri):
         raise UsageError(f'"{uri}" is neither a path nor a URI', _KINDS_HINT)
     found = _SCHEME.match(uri)
@@ -240,13 +238,13 @@ def _scheme(uri: str) -> str:
 
 
 def absolute(uri: str) -> str:
-    """The same place by a name that does not depend on the working directory.
+    """`uri` in a form that does not depend on the working directory.
 
-    Raises UsageError for an S3 URI without a bucket: `join` would make a bucket of the name that it appends.
+    Raises UsageError for an S3 URI without a bucket: `join` would turn the name that it appends into a bucket.
     """
     if _scheme(uri) == "s3":
         parse_uri(uri)
-    return os.path.abspath(uri) if _scheme(uri) == "" and uri != STDIN else uri  # noqa: PTH100 - links stay as they are
+    return os.path.abspath(uri) if _scheme(uri) == "" and uri != STDIN else uri  # noqa: PTH100 - keeps links
 
 
 def join(uri: str, name: str) -> str:

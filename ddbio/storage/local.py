@@ -1,8 +1,8 @@
 """Files on the local disk.
 
 Reads are `pread`s on a few cached descriptors, and each one is verified: after it, the file must still have the
-inode, size and modification time it was listed with, so that an import never mixes two versions of a file. (A file
-that was replaced by a rename while it was open here is read on as it was.) Listing and writing are next door, in
+inode, size and modification time it was listed with, so that an import never mixes two versions of a file. (If a
+rename replaces a file while it is open here, reads continue from the old one.) Listing and writing are in
 `local_listing` and `local_output`.
 """
 
@@ -40,15 +40,15 @@ class LocalStorage:
         return list_local(uri, suffixes, passed_over)
 
     def list_unfinished(self, uri: str) -> list[str]:
-        return []  # they are files, of hidden names
+        return []  # they are files with hidden names
 
     def read_range(self, file: SourceFile, start: int, stop: int) -> bytes:
         stop = min(stop, file.size_bytes)
         try:
             data = self._open_files.read(file, start, stop)
         except OSError as error:
-            what = f'"{file.uri}" cannot be read any more: {error.strerror or error}'
-            raise TransferError(what, "put it right and run the same command again") from error
+            message = f'"{file.uri}" can no longer be read: {error.strerror or error}'
+            raise TransferError(message, "fix that and run the same command again") from error
         if len(data) < stop - start:
             raise _changed(file)
         return data
@@ -64,7 +64,7 @@ class LocalStorage:
         if not os.access(folder, os.W_OK | os.X_OK):
             raise _unwritable(folder, os.strerror(errno.EACCES))
 
-    def occupant(self, uri: str) -> str | None:
+    def first_entry(self, uri: str) -> str | None:
         folder = local_path(uri)
         try:
             return min((each.name for each in folder.iterdir() if not is_hidden(each.name)), default=None)
@@ -128,7 +128,7 @@ class LocalStorage:
 
 
 class _OpenFiles:
-    """The most recently read files, open. One lock for all: a descriptor must not be closed under a reader."""
+    """Open descriptors of the files read last. One lock for all: none may be closed while another thread reads it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -141,7 +141,7 @@ class _OpenFiles:
                 fd = self._open(file.uri)
             self._fds.move_to_end(file.uri)
             data = _read_fully(fd, start, stop)
-            # Looked at after the read, so that what it read is what was listed.
+            # Checked after the read, which proves that the bytes are from the version that was listed.
             if version_of(os.fstat(fd)) != file.version:
                 raise _changed(file)
             return data
@@ -170,7 +170,7 @@ class _OpenFiles:
 
 
 def _read_fully(fd: int, start: int, stop: int) -> bytes:
-    """Bytes [start, stop); fewer at the end of the file. One pread but for enormous ranges."""
+    """Bytes [start, stop); fewer at the end of the file. One pread, except for enormous ranges."""
     data = os.pread(fd, max(0, stop - start), start)
     while len(data) < stop - start and (more := os.pread(fd, stop - start - len(data), start + len(data))):
         data += more

@@ -1,9 +1,9 @@
-"""What a local path names: a file, the files below a folder, or what a glob matches.
+"""Listing local files: one file, the files below a folder, or the matches of a glob.
 
-Rules (those of names are in `ddbio.storage.names`):
+Rules (for names see `ddbio.storage.names`):
 
-- Nothing is left out silently. A folder that cannot be read, a link to nothing, a FIFO between the data files: each
-  is a UsageError with its path, because the alternative is an import that is complete but for something.
+- Nothing is skipped silently. An unreadable folder, a broken link, a FIFO among the data files: each is a UsageError
+  with its path, because otherwise the import would be incomplete and report success.
 - Links to folders are followed, and every folder is visited once however many links lead to it, so a loop ends.
 - The order does not depend on the file system: the result is sorted by path.
 """
@@ -27,7 +27,7 @@ from ddbio.storage.names import (
     is_passed_over,
     matches_any_name,
     matches_component,
-    spoken_list,
+    or_list,
 )
 
 
@@ -46,12 +46,12 @@ def local_path(uri: str) -> Path:
 
 
 def version_of(status: os.stat_result) -> str:
-    """Inode, size and modification time: another file, a longer one and a rewritten one all differ in it."""
+    """Inode, size and modification time: a replaced, extended or rewritten file has another version."""
     return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
 
 
 def list_local(uri: str, suffixes: tuple[str, ...], passed_over: PassedOver | None = None) -> list[SourceFile]:
-    """See `Storage.list_files`. A path with glob characters that exists as it is spelled is that file or folder."""
+    """See `Storage.list_files`. If a path with glob characters exists literally, it means that file or folder."""
     path = local_path(uri)
     try:
         listing = _Listing(suffixes, passed_over or PassedOver())
@@ -79,8 +79,8 @@ def _source_file(path: Path) -> SourceFile:
 
 
 def _tree(top: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """Every folder from `top` down that is not passed over, with the names in it that are no folders, and with the
-    folders in it that are passed over."""
+    """(folder, names of its files, names of the subfolders to skip) for `top` and every folder below that is not
+    skipped."""
     seen: set[tuple[int, int]] = set()
     pending = [top]
     while pending:
@@ -105,7 +105,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 class _Listing:
-    """What one path names, and what is passed over on the way."""
+    """Lists the files that one path names, and records the files that it skips."""
 
     def __init__(self, suffixes: tuple[str, ...], passed_over: PassedOver) -> None:
         self._suffixes = suffixes
@@ -132,7 +132,7 @@ class _Listing:
                     self._pass_over(parent / name)
 
     def _pass_over(self, path: Path) -> None:
-        """A file, or all files below a folder, as far as it can be looked into."""
+        """Record a skipped file, or all files below a skipped folder that can be listed."""
         for each in _files_below(path):
             self._passed_over.add(each, each.removeprefix(self._root))
 
@@ -169,22 +169,22 @@ class _Listing:
 def _files_below(path: Path) -> Iterator[str]:
     if path.is_symlink() or not path.is_dir():
         yield str(path)
-    for parent, _, names in os.walk(path):  # errors are nothing to stop for: none of it is read
+    for parent, _, names in os.walk(path):  # ignores errors: none of these files is read
         yield from (os.path.join(parent, name) for name in names)  # noqa: PTH118 - as os.walk gives them
 
 
 def unreadable(path: Path, error: OSError) -> UsageError:
     """A UsageError that says why `path` cannot be read."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        what = "is a link to nothing" if path.is_symlink() else "does not exist"
-        return NotFoundError(f'"{path}" {what}', "check the path")
+        problem = "is a broken link" if path.is_symlink() else "does not exist"
+        return NotFoundError(f'"{path}" {problem}', "check the path")
     return UsageError(f'"{path}" cannot be read: {error.strerror or error}', "check its permissions")
 
 
 def _nothing_matched(path: Path, suffixes: tuple[str, ...]) -> NothingMatchedError:
     if path.is_dir():
-        what = f'no file below "{path}" ends in {spoken_list(suffixes)}'
-        return NothingMatchedError(what, "name a file itself to take it whatever its name")
+        message = f'no file below "{path}" ends in {or_list(suffixes)}'
+        return NothingMatchedError(message, "name a file itself to take it whatever its name")
     return NothingMatchedError(
-        f'nothing matches "{path}"', "check the pattern; quote it so that the shell leaves it alone"
+        f'nothing matches "{path}"', "check the pattern; quote it so that the shell does not expand it"
     )

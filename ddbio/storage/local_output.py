@@ -1,10 +1,10 @@
 """One file being written on the local disk.
 
 - It is written as `.<name>.part` in its own folder: hidden, so that no listing takes it for data, and on the same
-  file system, so that the rename of `finish` is atomic. A file that appears under its name is whole and on the disk.
-- Nothing is buffered here: a byte `write` accepted is in the operating system's hands, and a crash of the process
-  cannot take it back. A crash of the machine can, until `finish`; `reopen` finds out by the checksum of the prefix.
-- A write happens whole or not at all: after a full disk the file is cut back to where it was.
+  file system, so that the rename of `finish` is atomic. A file with its final name is complete and on the disk.
+- Nothing is buffered here: the operating system has every byte that `write` accepted, and a crash of the process does
+  not lose it. Until `finish`, a crash of the machine can; `reopen` detects that by the checksum of the prefix.
+- A write happens whole or not at all: if the disk is full, the file is cut back to its size before the write.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _DEFAULT_HINT = f"check the folder's permissions {_RUN_AGAIN}"
 
 @contextlib.contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusal into a TransferError that names `path`."""
+    """Turn an OSError into a TransferError that names `path`."""
     try:
         yield
     except OSError as error:
@@ -100,7 +100,7 @@ class LocalOutput:
             self._close()
 
     def __del__(self) -> None:
-        self._close()  # dropped unfinished: the file stays for `reopen`, the descriptor does not
+        self._close()  # an unfinished file stays for `reopen`; only the descriptor is closed
 
     def _open_fd(self) -> int:
         if self._fd is None:
@@ -115,25 +115,25 @@ class LocalOutput:
 
 
 def part_path(path: Path) -> Path:
-    """Where `path` is written until it is finished."""
+    """The path of the unfinished file."""
     return path.with_name(f".{path.name}.part")
 
 
 def finished_name(part_name: str) -> str:
-    """What the file of this name will be called when it is finished; empty where it is no part."""
+    """The final name of an unfinished file; empty if `part_name` is not one."""
     is_part = part_name.startswith(".") and part_name.endswith(".part")
     return part_name[1 : -len(".part")] if is_part else ""
 
 
 def create_local(folder: Path, name: str) -> LocalOutput:
-    """Start a file. What a crashed run left under the same name is removed."""
+    """Start a file. Removes the unfinished file that a crashed run left under the same name."""
     path = folder / check_output_name(name)
     with _writing(path):
         return LocalOutput(path, _new_part(path), 0, hashlib.sha256())
 
 
 def reopen_local(state: dict[str, Any]) -> LocalOutput:
-    """See `Storage.reopen`; `state` is what `LocalOutput.state` gave."""
+    """See `Storage.reopen`; `state` is from `LocalOutput.state`."""
     path, durable_bytes = Path(state["path"]), state["durable_bytes"]
     with _writing(path):
         output = _reopen_part(path, durable_bytes)
@@ -141,7 +141,7 @@ def reopen_local(state: dict[str, Any]) -> LocalOutput:
         return output
     output._close()
     raise PermanentError(
-        f'"{part_path(path)}" does not hold the {durable_bytes:,} bytes that were written',
+        f'"{part_path(path)}" does not contain the {durable_bytes:,} bytes that were written',
         "the machine or the disk lost them: start over with --fresh",
     )
 
@@ -160,7 +160,8 @@ def _reopen_part(path: Path, durable_bytes: int) -> LocalOutput:
 
 
 def _restart(path: Path, durable_bytes: int) -> LocalOutput:
-    """The part is gone, perhaps because it was finished after the state was taken: begin with a copy of its bytes."""
+    """The unfinished file is gone, perhaps renamed by `finish` after the state was taken: start with a copy of its
+    durable bytes."""
     output = LocalOutput(path, _new_part(path), 0, hashlib.sha256())
     if durable_bytes and path.is_file():
         with path.open("rb") as finished:
@@ -177,7 +178,7 @@ def _chunks(fd: int, size_bytes: int) -> Iterator[bytes]:
 
 
 def _new_part(path: Path) -> int:
-    # A new inode, never a link's target: what a process that is thought dead still writes goes nowhere.
+    # A new inode, never a link's target: a process wrongly thought dead may still write to the old one.
     part_path(path).unlink(missing_ok=True)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     return os.open(part_path(path), flags, 0o666)
@@ -196,7 +197,7 @@ def _check_same(fd: int, part: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk, as far as its file system can."""
+    """Flush a folder's entries to the disk, if its file system can."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

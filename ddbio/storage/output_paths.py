@@ -1,10 +1,10 @@
-"""Where a run may write a file that the user names beside the data: its rejects, its report.
+"""Checks the path of an extra file that the user asks for: the rejects or the report.
 
-All of it is checked before anything is moved, so that a mistyped name harms nothing:
+Everything is checked before any item moves, so that a mistyped name does no harm:
 
-- The folder exists and can be written to; at the path there is a regular file or nothing.
-- The file is not a source, by whatever name: links are followed.
-- No later command would take it for data: an import from the same sources, or one from the export being written.
+- The folder exists and is writable; the path is a regular file or does not exist.
+- The file is not a source under any name: links are followed.
+- No later command would read it as data: an import from the same sources, or one from the export being written.
 - It is not in the folder of a job's state.
 """
 
@@ -27,10 +27,10 @@ _A_SOURCE = "is one of the sources: it would be overwritten"
 
 @dataclass(frozen=True, slots=True)
 class Protected:
-    """What a file beside the data must not harm.
+    """Places that an extra file must not damage.
 
-    sources: of an import, as the user named them; suffixes: of the files that are taken from a folder.
-    destination: of an export; empty for none. state: the folder in which the folders of all jobs are; None for none.
+    sources: of an import, as the user named them; suffixes: of the files that are read from a folder.
+    destination: of an export; empty for none. state: the folder that contains the folders of all jobs, or None.
     """
 
     sources: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Protected:
     state: Path | None = None
 
     def why_not(self, path: Path) -> str:
-        """What is wrong with writing to `path`; empty if nothing is."""
+        """Why `path` must not be written to; empty if it may."""
         names = {str(path.absolute()), str(path.resolve())}
         if any(_same_file(path, source) for source in self.sources):
             return _A_SOURCE
@@ -67,14 +67,15 @@ class Protected:
 
 
 def check_output_path(
-    path: Path, what: str, option: str, protected: Protected, files: Iterable[SourceFile] = ()
+    path: Path, content: str, option: str, protected: Protected, files: Iterable[SourceFile] = ()
 ) -> None:
-    """Raise UsageError if `what` must not be written to `path`. option: that names another place.
+    """Raise UsageError if `path` must not be written to.
 
-    files: the sources that were found, in which `path` may be found under another name.
+    content: the kind of file, for messages (`a report`). option: the option with which the user chooses another path.
+    files: the sources that were found; `path` may be another name of one of them.
     """
     try:
-        why = _unwritable(path, what) or protected.why_not(path)
+        why = _unwritable(path, content) or protected.why_not(path)
         if not why and any(_same_file(path, file.uri) for file in files):
             why = _A_SOURCE
     except (OSError, RuntimeError, ValueError) as error:  # a name that is too long, a loop of links, a NUL
@@ -83,9 +84,9 @@ def check_output_path(
         raise UsageError(f'"{path}" {why}', f"give another place with {option}")
 
 
-def _unwritable(path: Path, what: str) -> str:
+def _unwritable(path: Path, content: str) -> str:
     if path.exists() and not path.is_file():
-        return f"is not a file that {what} can be written to"
+        return f"is not a file that {content} can be written to"
     folder = path.resolve().parent
     if path.resolve().is_symlink():  # Python 3.13 no longer raises RuntimeError for a loop
         return f"cannot be written: {os.strerror(errno.ELOOP)}"
@@ -100,7 +101,7 @@ def _is_local(uri: str) -> bool:
 
 
 def _same_file(path: Path, source: str) -> bool:
-    """Whether both are one file, by whatever names, links of both kinds included."""
+    """Whether both name the same file, directly or through hard or symbolic links."""
     if not _is_local(source):
         return False
     other = local_path(source)
@@ -111,7 +112,7 @@ def _same_file(path: Path, source: str) -> bool:
 
 
 def _takes(source: str, name: str, suffixes: tuple[str, ...]) -> bool:
-    """Whether an import from `source` takes the file `name`, an absolute path or a URI."""
+    """Whether an import from `source` reads the file `name`, an absolute path or a URI."""
     for spelling in _spellings(source):
         if has_magic(spelling) and not (_is_local(source) and os.path.lexists(spelling)):
             glob = Glob.parse(spelling)
@@ -123,7 +124,7 @@ def _takes(source: str, name: str, suffixes: tuple[str, ...]) -> bool:
 
 
 def _spellings(uri: str) -> Iterator[str]:
-    """The absolute names of a place, without a slash at the end; of a local one also that without links."""
+    """The absolute names of a place, without a slash at the end; of a local one also that with links resolved."""
     if uri == STDIN:
         return
     path = local_path(uri) if _is_local(uri) else None

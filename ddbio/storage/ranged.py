@@ -1,4 +1,4 @@
-"""A file of a storage as a file object, for libraries that want one. Blocks; nothing is kept."""
+"""A file of a storage as a file object, for libraries that need one. Blocks; caches nothing."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Objects in S3, or in a store that speaks its protocol.
+"""Objects in S3, or in a store with the same protocol.
 
 Reads are ranged GETs that S3 answers only while the object is the one that was listed (If-Match on its ETag).
-Listing, writing and the door to botocore have modules of their own: `s3_listing`, `s3_output` with `s3_upload`,
-`s3_client` with `s3_errors`.
+Listing is in `s3_listing`, writing in `s3_output` and `s3_upload`, the interface to botocore in `s3_client` and
+`s3_errors`.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ from ddbio.storage.s3_output import S3Output, part_bytes_for, put_object, reopen
 from ddbio.storage.s3_upload import MultipartUpload, list_uploads
 from ddbio.storage.s3_uris import parse_uri
 
-# botocore repeats a request that fails, but not a body that breaks off while it is read.
+# botocore retries a failed request, but not a body that is cut short while it is read.
 _BODY_TRIES = 5
 
 
 @contextmanager
 def _if_supported() -> Iterator[None]:
-    """For listing uploads: without the permission nobody would know what an export left behind, and S3 bills it. Any
-    other failure passes: some S3-compatible stores cannot list uploads, and a resumed run looks again."""
+    """For listing uploads: raises the error only if the permission is missing, because then nothing could find the
+    uploads that an export left, which S3 bills. Ignores any other failure: some S3-compatible stores cannot list
+    uploads, and a resumed run lists them again."""
     try:
         yield
     except DdbioError as error:
@@ -44,7 +45,7 @@ def _if_supported() -> Iterator[None]:
 class S3Storage:
     """See `Storage`. Threads may share it. Connects when it is first used.
 
-    keys: asked for the newest AWS keys at every request; None leaves it to botocore's own chain.
+    keys: called for the newest AWS keys at every request; None leaves them to botocore's own chain.
     """
 
     remote = True
@@ -58,7 +59,7 @@ class S3Storage:
         return list_objects(self._client, uri, suffixes, passed_over)
 
     def list_unfinished(self, uri: str) -> list[str]:
-        with suppress(DdbioError):  # an import is often not permitted to ask
+        with suppress(DdbioError):  # an import often lacks the permission
             return list(list_unfinished(self._client, uri))
         return []
 
@@ -67,13 +68,13 @@ class S3Storage:
         return self._read(file, start, stop, _BODY_TRIES) if start < stop else b""
 
     def prepare_destination(self, uri: str) -> None:
-        # Not HeadBucket: a policy may permit to list this prefix alone.
-        self.occupant(uri)
+        # Not HeadBucket: a policy may permit listing this prefix only.
+        self.first_entry(uri)
         bucket, prefix = parse_uri(join(uri, ""))
         with suppress(StopIteration), _if_supported():
             next(list_uploads(self._client, bucket, prefix, UsageError))
 
-    def occupant(self, uri: str) -> str | None:
+    def first_entry(self, uri: str) -> str | None:
         bucket, prefix = parse_uri(join(uri, ""))
         return first_below(self._client, bucket, prefix)
 
@@ -89,7 +90,7 @@ class S3Storage:
         pass  # there are none
 
     def holds(self, state: dict[str, Any]) -> bool:
-        return True  # a request for each; who goes on with it is told soon enough
+        return True  # checking would cost a request each, and `reopen` finds out anyway
 
     def discard(self, state: dict[str, Any]) -> None:
         if state["upload_id"]:
@@ -132,12 +133,12 @@ class S3Storage:
         return self._read(file, start, stop, tries - 1)
 
     def _get(self, file: SourceFile, start: int, stop: int) -> bytes:
-        """One attempt. Lets the exceptions of a body that breaks off through."""
+        """One attempt. Does not translate the exceptions of a body that is cut short."""
         bucket, key = parse_uri(file.uri)
         wanted: dict[str, Any] = {"Range": f"bytes={start}-{stop - 1}", "IfMatch": file.version}
         answer = self._client.call("get_object", file.uri, Bucket=bucket, Key=key, **wanted)
         with closing(answer["Body"]) as body:
-            # Not every store heeds If-Match and Range; a whole object must not be read into memory.
+            # Some stores ignore If-Match or Range; never read a whole object into memory.
             if answer["ETag"] != file.version or answer["ContentLength"] != stop - start:
                 raise changed(file.uri)
             data: bytes = body.read()

@@ -1,9 +1,9 @@
-"""The one door to botocore's S3: builds the client, makes the calls, translates the errors.
+"""The only use of botocore's S3: builds the client, makes the calls, translates the errors.
 
-botocore keeps what it is good at: region, endpoint (`AWS_ENDPOINT_URL_S3` and the profile's included), CA bundle,
-proxies, redirects to a bucket's own region, and retries (unlike the DynamoDB side, nothing here is metered).
-Checksums are ours: every body goes out with its SHA-256, which S3 verifies; a store that does not know them gets
-Content-MD5 instead. So botocore's own, which some S3-compatible stores choke on, stay off.
+botocore handles the region, the endpoint (`AWS_ENDPOINT_URL_S3` and the profile's included), the CA bundle,
+proxies, redirects to a bucket's region, and retries (unlike DynamoDB's, these requests are not metered).
+Checksums are ours: every body is sent with its SHA-256, which S3 verifies; a store that does not know SHA-256 gets
+Content-MD5 instead. So botocore's own checksums, which some S3-compatible stores reject, stay off.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from ddbio.storage.s3_errors import fault_code, garbage, translate
 
 _ATTEMPTS, _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 6, 10, 60
 _CONFIG = Config(
-    max_pool_connections=64,  # one for each lane of a worker; more would queue, not fail
-    tcp_keepalive=True,  # NAT gateways forget a connection that idles between two parts
+    max_pool_connections=64,  # one for each lane of a worker; more lanes would queue, not fail
+    tcp_keepalive=True,  # NAT gateways drop a connection that is idle between two parts
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
 
-# A member that an answer always has. A proxy's page or an empty body with status 200 lacks it: that is no success.
+# A member that every true answer has. A proxy's page or an empty body with status 200 lacks it: an error.
 _ALWAYS = {
     "head_object": "ETag",
     "get_object": "ETag",
@@ -46,12 +46,12 @@ _ALWAYS = {
     "list_multipart_uploads": "IsTruncated",
 }
 
-# What stores answer to a checksum header they do not know.
+# Error codes of stores for a checksum header that they do not know.
 _UNKNOWN_FEATURE = ("NotImplemented", "XNotImplemented", "InvalidArgument", "InvalidRequest")
 
 
 class _NewestKeys(Credentials):  # type: ignore[misc]
-    """botocore credentials that ask the provider for every single request, so that handed-over keys take effect."""
+    """botocore credentials that call the provider for each request, so that renewed keys take effect at once."""
 
     def __init__(self, keys: KeysProvider) -> None:
         newest = keys()
@@ -64,7 +64,7 @@ class _NewestKeys(Credentials):  # type: ignore[misc]
 
 
 class _KeysResolver:
-    """Takes the place of botocore's credential chain."""
+    """Replaces botocore's credential chain."""
 
     def __init__(self, keys: KeysProvider) -> None:
         self._keys = keys
@@ -76,8 +76,8 @@ class _KeysResolver:
 class S3Client:
     """Calls S3. Any number of threads may share one.
 
-    put_args: extra arguments of PutObject and CreateMultipartUpload. (Not customer-provided encryption keys: those
-        would have to go along with every part and every read.)
+    put_args: extra arguments of PutObject and CreateMultipartUpload. (Not customer-provided encryption keys: every
+        part and every read would need those, too.)
     """
 
     def __init__(self, settings: AwsSettings, keys: KeysProvider | None) -> None:
@@ -85,53 +85,49 @@ class S3Client:
         self._keys = keys
         self.put_args = dict(settings.s3_put_args)
         self._client: Any = None
-        self._build_lock = threading.Lock()  # a client may be shared by threads, but not built by two at once
+        self._build_lock = threading.Lock()  # threads may share a client, but two must not build it at once
         self._knows_checksums = True
 
-    def call(
-        self, operation: str, where: str, kind: type[DdbioError] = TransferError, **params: Any
-    ) -> dict[str, Any]:
-        """The answer of one S3 operation (`get_object`), made on `where` (a URI, for messages).
+    def call(self, operation: str, uri: str, kind: type[DdbioError] = TransferError, **params: Any) -> dict[str, Any]:
+        """The answer of one S3 operation (`get_object`). uri: the URI concerned, for messages.
 
-        Raises `kind` when S3 or botocore refuses, TransferError when trying again may help.
+        Raises `kind` if S3 or botocore refuses, TransferError if trying again may help.
         """
         try:
             answer: dict[str, Any] = getattr(self._built(), operation)(**self._call_args(operation), **params)
         except (BotoCoreError, ClientError, ResponseParserError) as error:
-            raise translate(error, kind, operation, where) from error
+            raise translate(error, kind, operation, uri) from error
         member = _ALWAYS.get(operation)
         if member is not None and answer.get(member) in (None, ""):
-            raise garbage(operation, where, f"there is no {member} in it")
+            raise garbage(operation, uri, f"there is no {member} in it")
         return answer
 
     def call_checked(
         self,
         operation: str,
-        where: str,
+        uri: str,
         sha256: Mapping[str, Any],
         plain: Callable[[], Mapping[str, Any]],
         **params: Any,
     ) -> dict[str, Any]:
-        """`call` with the arguments `sha256`; with those of `plain()` where the store does not know checksums."""
+        """`call` with the arguments `sha256`, or with those of `plain()` if the store does not know checksums."""
         if self._knows_checksums:
             try:
-                return self.call(operation, where, **params, **sha256)
+                return self.call(operation, uri, **params, **sha256)
             except TransferError as error:
                 if fault_code(error) not in _UNKNOWN_FEATURE:
                     raise
-        answer = self.call(operation, where, **params, **plain())
-        self._knows_checksums = False  # only a success without them proves that they were what it minded
+        answer = self.call(operation, uri, **params, **plain())
+        self._knows_checksums = False  # only a success without checksums proves that they were the problem
         return answer
 
-    def send(
-        self, operation: str, where: str, body: bytes | bytearray, digest: bytes, **params: Any
-    ) -> dict[str, Any]:
-        """`call` with a body whose arrival the store verifies. digest: its SHA-256."""
+    def send(self, operation: str, uri: str, body: bytes | bytearray, digest: bytes, **params: Any) -> dict[str, Any]:
+        """`call` with a body that the store verifies. digest: its SHA-256."""
         sha256 = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": base64_of(digest)}
-        return self.call_checked(operation, where, sha256, lambda: _md5_of(body), Body=body, **params)
+        return self.call_checked(operation, uri, sha256, lambda: _md5_of(body), Body=body, **params)
 
     def _call_args(self, operation: str) -> dict[str, str]:
-        """What of the settings for every call this operation takes."""
+        """Those of the settings for every call that this operation accepts."""
         if not self._settings.s3_call_args:
             return {}
         meta = self._built().meta
@@ -173,11 +169,11 @@ def _build(settings: AwsSettings, keys: KeysProvider | None) -> Any:
 
 
 def _trust_tls(client: Any, bundle: CaBundle | None) -> None:
-    """Over TLS a body needs no hash in the signature: it is protected already. A profile may want it all the same."""
+    """Over TLS a body needs no hash in the signature: it is protected already. A profile may still demand one."""
     if bundle is not None:
         bundle.check()
     s3_settings = client.meta.config.s3 or {}
-    # botocore takes this setting only for both schemes; over http the signature is all that protects a body.
+    # botocore has one setting for both schemes; over http only the signature protects a body.
     client.meta.config.s3 = {"payload_signing_enabled": False, **s3_settings}
 
 

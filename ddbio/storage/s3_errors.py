@@ -1,8 +1,8 @@
-"""What S3 or botocore said, in one line for the person at the terminal: two tables and a look-up.
+"""Turns errors of S3 and botocore into one line for the user: two tables and a look-up.
 
 S3's codes: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. A HEAD has no body, so its errors
-carry only the HTTP status, which `_STATUS_CODES` maps back. Trouble that may pass (the network, 5xx, throttling) is a
-TransferError even before anything moved: the command is right, and running it again is the remedy.
+have only the HTTP status, which `_STATUS_CODES` maps back. A transient fault (the network, 5xx, throttling) is a
+TransferError even before any item moved: the command is right, and running it again is the remedy.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from ddbio.errors import DdbioError, PermanentError, TransferError
 from ddbio.storage.s3_uris import parse_uri
 
 
-class Telling(NamedTuple):
-    """what: the message; {where} is the URI, {bucket} its bucket, {act} what was tried, {said} the service's words,
-        {reason} the same after a colon, but empty if they say no more than the code.
-    hint: the hint; {permission} is what the operation needs.
-    passing: whether it may work the next time.
+class ErrorText(NamedTuple):
+    """message: {uri} is the URI, {bucket} its bucket, {act} the operation as a verb, {said} the service's words,
+        {reason} the same after a colon, but empty if they add nothing to the code.
+    hint: {permission} is the one the operation needs.
+    transient: whether it may work the next time.
     """
 
-    what: str
+    message: str
     hint: str
-    passing: bool = False
+    transient: bool = False
 
 
 class Action(NamedTuple):
-    """What an operation does, and the permission it needs."""
+    """An operation as a verb, and the permission it needs."""
 
     act: str
     permission: str
@@ -44,12 +44,12 @@ _ACTIONS = {
     "head_object": Action("read", "s3:GetObject"),
     "get_object": Action("read", "s3:GetObject"),
     "delete_object": Action("delete", "s3:DeleteObject"),
-    "list_parts": Action("go on with the upload of", "s3:ListMultipartUploadParts"),
+    "list_parts": Action("resume the upload of", "s3:ListMultipartUploadParts"),
     "abort_multipart_upload": Action("abort the upload of", "s3:AbortMultipartUpload"),
 }
 _WRITE = Action("write", "s3:PutObject (and kms:GenerateDataKey, if the bucket is encrypted with a KMS key)")
 
-# The service names the permission that is missing, and which policy denies it, to callers of the same account.
+# To callers of the same account the service names the missing permission, and the policy that denies it.
 _MISSING = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
 _NO_REASON = ("", "Access Denied", "Forbidden")
 
@@ -67,28 +67,28 @@ _STATUS_CODES = {
     "NotFound": "NoSuchKey",
 }
 
-_NO_BUCKET = Telling(
+_NO_BUCKET = ErrorText(
     'there is no bucket "{bucket}"', "check its name and the endpoint; the bucket is not made for you"
 )
-_DENIED = Telling("no permission to {act} {where}{reason}", "allow these credentials {permission}")
-_REGION = Telling("{where} is in another region ({said})", "give the bucket's own region with -r or AWS_REGION")
-_BAD_KEYS = Telling(
-    "AWS does not accept these credentials for {where}: {said}", "check the credentials or the profile"
+_DENIED = ErrorText("no permission to {act} {uri}{reason}", "allow these credentials {permission}")
+_REGION = ErrorText("{uri} is in another region ({said})", "give the bucket's own region with -r or AWS_REGION")
+_BAD_KEYS = ErrorText(
+    "AWS does not accept these credentials for {uri}: {said}", "check the credentials or the profile"
 )
-_EXPIRED = Telling("the AWS credentials expired while S3 was used ({where})", f"renew them and {_AGAIN}")
-_CHANGED = Telling("{where} changed after it was listed", _FRESH)
-_GONE = Telling("{where} does not exist", "check the name; if it was just there, it was deleted meanwhile")
-_BUSY = Telling(
-    "S3 could not {act} {where}, after several tries: {said}", f"wait a little and {_AGAIN}", passing=True
+_EXPIRED = ErrorText("the AWS credentials expired while S3 was used ({uri})", f"renew them and {_AGAIN}")
+_CHANGED = ErrorText("{uri} changed after it was listed", _FRESH)
+_GONE = ErrorText("{uri} does not exist", "check the name; if it was just there, it was deleted meanwhile")
+_BUSY = ErrorText(
+    "S3 could not {act} {uri}, after several tries: {said}", f"wait a little and {_AGAIN}", transient=True
 )
-_UPLOAD_GONE = Telling(
-    "the unfinished upload of {where} is gone: aborted, or removed by a lifecycle rule", "start over with --fresh"
+_UPLOAD_GONE = ErrorText(
+    "the unfinished upload of {uri} is gone: aborted, or removed by a lifecycle rule", "start over with --fresh"
 )
-_DAMAGED = Telling("{where} arrived damaged: {said}", f"check the network and {_AGAIN}", passing=True)
-_KMS = Telling("KMS refused the key of {where}: {said}", "check the key, its region and its policy")
-_OTHER = Telling("S3 refused to {act} {where}: {said}", f"put it right and {_AGAIN}")
+_DAMAGED = ErrorText("{uri} arrived damaged: {said}", f"check the network and {_AGAIN}", transient=True)
+_KMS = ErrorText("KMS refused the key of {uri}: {said}", "check the key, its region and its policy")
+_OTHER = ErrorText("S3 refused to {act} {uri}: {said}", f"fix that and {_AGAIN}")
 
-_BY_CODE: dict[str, Telling] = {
+_BY_CODE: dict[str, ErrorText] = {
     "NoSuchBucket": _NO_BUCKET,
     "NoSuchKey": _GONE,
     "AccessDenied": _DENIED,
@@ -103,13 +103,13 @@ _BY_CODE: dict[str, Telling] = {
     "ExpiredToken": _EXPIRED,
     "ExpiredTokenException": _EXPIRED,
     "TokenRefreshRequired": _EXPIRED,
-    "RequestTimeTooSkewed": Telling("this machine's clock is wrong: {said}", "set the clock (chrony, ntpd)"),
-    "400": Telling(  # a HEAD that failed for a reason only a body could tell
-        "S3 refused to {act} {where} without a reason", "it is mostly the credentials (expired?) or the region"
+    "RequestTimeTooSkewed": ErrorText("this machine's clock is wrong: {said}", "set the clock (chrony, ntpd)"),
+    "400": ErrorText(  # a HEAD that failed: its answer has no body with the reason
+        "S3 refused to {act} {uri} without a reason", "usually the credentials (expired?) or the region"
     ),
     "PreconditionFailed": _CHANGED,
     "InvalidRange": _CHANGED,
-    "InvalidObjectState": Telling("{where} is archived", "restore it from Glacier first"),
+    "InvalidObjectState": ErrorText("{uri} is archived", "restore it from Glacier first"),
     "SlowDown": _BUSY,
     "ServiceUnavailable": _BUSY,
     "InternalError": _BUSY,
@@ -127,24 +127,24 @@ _BY_CODE: dict[str, Telling] = {
     "KMS.KMSInvalidStateException": _KMS,
 }
 
-_NO_KEYS = Telling("no AWS credentials were found to {act} {where}", "set a profile, AWS_ACCESS_KEY_ID, or a role")
-_UNREACHABLE = Telling(
-    "S3 could not be reached to {act} {where}: {said}", f"check the network, region and endpoint and {_AGAIN}", True
+_NO_KEYS = ErrorText("no AWS credentials were found to {act} {uri}", "set a profile, AWS_ACCESS_KEY_ID, or a role")
+_UNREACHABLE = ErrorText(
+    "S3 could not be reached to {act} {uri}: {said}", f"check the network, region and endpoint and {_AGAIN}", True
 )
-_SETUP = Telling("cannot {act} {where}: {said}", "check the AWS settings")
-_GARBAGE = Telling(
-    "the answer to the request to {act} {where} is not one of S3's: {said}",
+_SETUP = ErrorText("cannot {act} {uri}: {said}", "check the AWS settings")
+_GARBAGE = ErrorText(
+    "the answer to the request to {act} {uri} is not from S3: {said}",
     f"check --s3-endpoint-url and any proxy, and {_AGAIN}",
-    passing=True,
+    transient=True,
 )
 
 # By the name of the exception's class or of one it derives from.
-_BY_CLASS: dict[str, Telling] = {
+_BY_CLASS: dict[str, ErrorText] = {
     "NoCredentialsError": _NO_KEYS,
     "PartialCredentialsError": _BAD_KEYS,
-    "CredentialRetrievalError": Telling("the AWS credentials could not be fetched: {said}", _AGAIN, passing=True),
-    "SSOError": Telling("the AWS sign-in is not valid: {said}", f"sign in (aws sso login) and {_AGAIN}"),
-    "SSLError": Telling("the connection to S3 is not trusted: {said}", "check AWS_CA_BUNDLE and the endpoint"),
+    "CredentialRetrievalError": ErrorText("the AWS credentials could not be fetched: {said}", _AGAIN, transient=True),
+    "SSOError": ErrorText("the AWS sign-in is not valid: {said}", f"sign in (aws sso login) and {_AGAIN}"),
+    "SSLError": ErrorText("the connection to S3 is not trusted: {said}", "check AWS_CA_BUNDLE and the endpoint"),
     "HTTPClientError": _UNREACHABLE,
     "ConnectionError": _UNREACHABLE,
     "IncompleteReadError": _UNREACHABLE,
@@ -154,7 +154,7 @@ _BY_CLASS: dict[str, Telling] = {
 
 
 def fault_code(error: BaseException) -> str:
-    """S3's error code behind `error` (one of botocore's, or ours made from it); empty if there is none."""
+    """S3's error code of `error` (botocore's, or ours translated from it); empty if there is none."""
     cause = error if isinstance(error, ClientError) else error.__cause__
     if not isinstance(cause, ClientError):
         return ""
@@ -162,27 +162,27 @@ def fault_code(error: BaseException) -> str:
     return _STATUS_CODES.get(code, code)
 
 
-def translate(error: Exception, kind: type[DdbioError], operation: str, where: str) -> DdbioError:
-    """`error` as a `kind`, or as a TransferError if it may pass.
+def translate(error: Exception, kind: type[DdbioError], operation: str, uri: str) -> DdbioError:
+    """`error` as a `kind`, or as a TransferError if it is transient.
 
-    operation: the botocore method that was called (`get_object`). where: the URI it was called for.
+    operation: the botocore method that was called (`get_object`). uri: the URI it was called for.
     """
-    telling, action, said = _telling(error), _ACTIONS.get(operation, _WRITE), _said(error)
-    missing = _MISSING.search(said)  # it may be another one: kms:Decrypt, say
+    text, action, said = _text_for(error), _ACTIONS.get(operation, _WRITE), _said(error)
+    missing = _MISSING.search(said)  # may differ from the operation's own: kms:Decrypt, for example
     words = {
         "act": action.act,
         "permission": missing[1] if missing else action.permission,
-        "where": f'"{where}"',
-        "bucket": parse_uri(where)[0],
+        "uri": f'"{uri}"',
+        "bucket": parse_uri(uri)[0],
         "said": said,
         "reason": "" if said.partition(": ")[2] in _NO_REASON else f": {said}",
     }
-    lasting = PermanentError if kind is TransferError and _AGAIN not in telling.hint else kind
-    chosen = TransferError if telling.passing else lasting
-    return chosen(telling.what.format(**words), telling.hint.format(**words))
+    lasting = PermanentError if kind is TransferError and _AGAIN not in text.hint else kind
+    chosen = TransferError if text.transient else lasting
+    return chosen(text.message.format(**words), text.hint.format(**words))
 
 
-def _telling(error: Exception) -> Telling:
+def _text_for(error: Exception) -> ErrorText:
     if isinstance(error, ClientError):
         return _BY_CODE.get(fault_code(error), _OTHER)
     names = (base.__name__ for base in type(error).__mro__)
@@ -190,27 +190,27 @@ def _telling(error: Exception) -> Telling:
 
 
 def _said(error: Exception) -> str:
-    """The service's own words on one line; botocore's preamble about the operation adds nothing to ours."""
+    """The service's own words on one line, without botocore's preamble about the operation."""
     text = str(error)
     if isinstance(error, ClientError):
-        told = error.response.get("Error", {})
-        text = f"{told.get('Code', 'unknown error')}: {told.get('Message', '')}".rstrip(": ")
-        if "ServerTime" in told and "RequestTime" in told:
-            text += f" (it is {told['ServerTime']} there and {told['RequestTime']} here)"
+        fields = error.response.get("Error", {})
+        text = f"{fields.get('Code', 'unknown error')}: {fields.get('Message', '')}".rstrip(": ")
+        if "ServerTime" in fields and "RequestTime" in fields:
+            text += f" (it is {fields['ServerTime']} there and {fields['RequestTime']} here)"
     return " ".join(text.split())
 
 
-def garbage(operation: str, where: str, said: str) -> TransferError:
-    """The answer has status 200 and is none all the same."""
-    words = {"act": _ACTIONS.get(operation, _WRITE).act, "where": f'"{where}"', "said": said}
-    return TransferError(_GARBAGE.what.format(**words), _GARBAGE.hint)
+def garbage(operation: str, uri: str, said: str) -> TransferError:
+    """The error for an answer with status 200 that S3 cannot have sent."""
+    words = {"act": _ACTIONS.get(operation, _WRITE).act, "uri": f'"{uri}"', "said": said}
+    return TransferError(_GARBAGE.message.format(**words), _GARBAGE.hint)
 
 
-def changed(where: str) -> TransferError:
-    """The object at `where` is not the one that was listed."""
-    return PermanentError(_CHANGED.what.format(where=f'"{where}"'), _CHANGED.hint)
+def changed(uri: str) -> TransferError:
+    """The error for an object that is not the one that was listed."""
+    return PermanentError(_CHANGED.message.format(uri=f'"{uri}"'), _CHANGED.hint)
 
 
-def upload_gone(where: str) -> TransferError:
-    """What was uploaded of `where` is not there any more."""
-    return PermanentError(_UPLOAD_GONE.what.format(where=f'"{where}"'), _UPLOAD_GONE.hint)
+def upload_gone(uri: str) -> TransferError:
+    """The error for an unfinished upload that no longer exists."""
+    return PermanentError(_UPLOAD_GONE.message.format(uri=f'"{uri}"'), _UPLOAD_GONE.hint)

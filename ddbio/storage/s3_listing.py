@@ -1,15 +1,15 @@
-"""What an S3 URI names: an object, the objects below a prefix, or what a glob matches.
+"""Listing S3: one object, the objects below a prefix, or the matches of a glob.
 
 `s3://bucket/x` is, in this order:
 
 1. the object `x`, whatever its suffix;
 2. the folder `x`: the objects below `x/`;
 3. the objects in x's own folder whose names begin with x: `s3://bucket/data/part-` is `data/part-0000.json` and so
-   on, but `s3://bucket/Orders` is never `Orders-old/0000.json`. For all keys that begin so, write `x*`.
+   on, but `s3://bucket/Orders` is never `Orders-old/0000.json`. For all keys that begin with x, write `x*`.
 
-`s3://bucket`, `s3://bucket/` and `s3://bucket/x/` are folders. In a key with `*`, `?` or `[` that is no object as
-it is spelled, those are wildcards. Keys are taken as they are, never percent-decoded. The markers that consoles make
-for "folders" (`x/`) are skipped; all else of what is data and what is not stands in `ddbio.storage.names`.
+`s3://bucket`, `s3://bucket/` and `s3://bucket/x/` are folders. `*`, `?` and `[` in a key are wildcards unless an
+object has exactly that key. Keys are never percent-decoded. The markers that consoles create for "folders" (`x/`) are
+skipped; the other rules of which names are data are in `ddbio.storage.names`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from ddbio.errors import DdbioError, NothingMatchedError, UsageError
 from ddbio.messages.files import SourceFile
-from ddbio.storage.names import Glob, PassedOver, has_magic, is_data_path, spoken_list
+from ddbio.storage.names import Glob, PassedOver, has_magic, is_data_path, or_list
 from ddbio.storage.s3_client import S3Client
 from ddbio.storage.s3_errors import fault_code
 from ddbio.storage.s3_upload import list_uploads
@@ -45,9 +45,9 @@ def list_objects(
 
 
 def find_object(client: S3Client, bucket: str, key: str, kind: type[DdbioError]) -> SourceFile | None:
-    """The object of exactly this key, if there is one. Reading one object needs no permission to list.
+    """The object with exactly this key, if it exists. Reading one object needs no permission to list.
 
-    Raises `kind` if S3 does not say.
+    Raises `kind` if S3 does not answer that.
     """
     try:
         head = client.call("head_object", uri_of(bucket, key), kind, Bucket=bucket, Key=key)
@@ -59,11 +59,11 @@ def find_object(client: S3Client, bucket: str, key: str, kind: type[DdbioError])
 
 
 def _named(client: S3Client, bucket: str, key: str) -> SourceFile | None:
-    """The object of exactly this key, if there is one. Raises UsageError if there is one that may not be read."""
+    """The object with exactly this key, if it exists. Raises UsageError if it exists but may not be read."""
     try:
         return find_object(client, bucket, key, UsageError)
     except UsageError as error:
-        # 403 is also the answer to a missing key for credentials that may not list; the listing says which it is.
+        # S3 answers 403 for a missing key, too, if the credentials may not list; a listing shows which it is.
         if fault_code(error) != "AccessDenied":
             raise
         first = next(_keys(client, bucket, key, MaxKeys=1), None)
@@ -73,7 +73,7 @@ def _named(client: S3Client, bucket: str, key: str) -> SourceFile | None:
 
 
 def first_below(client: S3Client, bucket: str, prefix: str) -> str | None:
-    """The rest of the key of some object below `prefix`, if there is one."""
+    """The rest of the key of one object below `prefix`, if there is any."""
     return next((rest for _, rest in _keys(client, bucket, prefix, MaxKeys=2) if rest), None)
 
 
@@ -83,7 +83,7 @@ def sizes_below(client: S3Client, bucket: str, prefix: str) -> dict[str, int]:
 
 
 def list_unfinished(client: S3Client, uri: str) -> Iterator[str]:
-    """See `Storage.list_unfinished`: uploads that were begun, in the folders that `uri` names. Raises DdbioError."""
+    """See `Storage.list_unfinished`: open uploads in the folders that `uri` names. Raises DdbioError."""
     bucket, key = parse_uri(uri)
     glob = Glob.parse(key) if has_magic(key) else None
     prefix = glob.prefix if glob else key if not key or key.endswith("/") else f"{key}/"
@@ -137,10 +137,10 @@ def _keys(client: S3Client, bucket: str, prefix: str, **options: Any) -> Iterato
 
 
 def _pages(client: S3Client, bucket: str, prefix: str, **options: Any) -> Iterator[dict[str, Any]]:
-    where = uri_of(bucket, prefix)
+    uri = uri_of(bucket, prefix)
     token: dict[str, Any] = {}
     while True:
-        page = client.call("list_objects_v2", where, UsageError, Bucket=bucket, Prefix=prefix, **options, **token)
+        page = client.call("list_objects_v2", uri, UsageError, Bucket=bucket, Prefix=prefix, **options, **token)
         yield from page.get("Contents", ())
         if not page.get("IsTruncated"):
             return
@@ -153,4 +153,4 @@ def _nothing_matched(uri: str, key: str, suffixes: tuple[str, ...]) -> NothingMa
     hint = "name an object itself to take it whatever its suffix"
     if key and not key.endswith("/"):
         hint += f'; for all keys that begin so write "{uri}*"'
-    return NothingMatchedError(f'no object below "{uri}" ends in {spoken_list(suffixes)}', hint)
+    return NothingMatchedError(f'no object below "{uri}" ends in {or_list(suffixes)}', hint)

@@ -3,7 +3,7 @@
 - An output that never fills a part is one PutObject. A longer one becomes a multipart upload when its first part is
   full; each part is as large as the write that filled it made it.
 - Nothing is visible until the upload is completed: S3 itself makes `finish` atomic.
-- What is in the buffer is lost with the process; what was uploaded is not.
+- A crash of the process loses the buffer, but no uploaded part.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ddbio.storage.s3_upload import MultipartUpload, Part, damaged
 from ddbio.storage.s3_uris import uri_of
 
 MIN_PART_BYTES = 8 << 20
-# Of the 10,000 that S3 allows; the rest is room for a caller whose bound was a little low.
+# Of the 10,000 that S3 allows; the rest is a reserve in case the caller's bound was a little low.
 PLANNED_PARTS = 9_000
 
 ReadRange = Callable[[int, int], bytes]
@@ -112,17 +112,17 @@ class S3Output:
 def put_object(client: S3Client, bucket: str, key: str, body: bytes | bytearray) -> bytes:
     """Write an object in one request. Returns its SHA-256 digest."""
     digest = hashlib.sha256(body).digest()
-    where = uri_of(bucket, key)
-    answer = client.send("put_object", where, body, digest, Bucket=bucket, Key=key, **client.put_args)
+    uri = uri_of(bucket, key)
+    answer = client.send("put_object", uri, body, digest, Bucket=bucket, Key=key, **client.put_args)
     if answer.get("ChecksumSHA256", base64_of(digest)) != base64_of(digest):
-        raise damaged(where, answer["ChecksumSHA256"], base64_of(digest))
+        raise damaged(uri, answer["ChecksumSHA256"], base64_of(digest))
     return digest
 
 
 def reopen_output(client: S3Client, state: dict[str, Any], read_finished: ReadRange) -> S3Output:
     """See `Storage.reopen`.
 
-    read_finished: reads a range of the object itself; called if the upload was completed after `state` was taken.
+    read_finished: reads a range of the finished object; used if the upload was completed after `state` was taken.
     """
     bucket, key, upload_id = state["bucket"], state["key"], state["upload_id"]
     if not upload_id:
@@ -135,13 +135,13 @@ def reopen_output(client: S3Client, state: dict[str, Any], read_finished: ReadRa
 
 
 def _copied(upload: MultipartUpload, parts: list[Part], read_finished: ReadRange) -> MultipartUpload:
-    """`upload`, with `parts` sent again from the finished object, which must still hold them."""
+    """`upload`, with `parts` sent again from the finished object, which must still contain them."""
     try:
         offset = 0
         for part in parts:
             body = read_finished(offset, offset + part.size_bytes)
             if base64_of(hashlib.sha256(body).digest()) != part.sha256:
-                raise upload_gone(upload.where)
+                raise upload_gone(upload.uri)
             upload.send_part(body)
             offset += part.size_bytes
     except DdbioError:

@@ -1,11 +1,11 @@
 """One multipart upload, from CreateMultipartUpload to CompleteMultipartUpload.
 
-- A part that S3 acknowledged is durable, and the upload id with the list of parts is the whole state. Parts sent but
-  never reported are simply not listed at completion, and S3 drops them.
-- Every part carries its SHA-256, which S3 verifies, and completion names them all: S3's composite checksum of the
-  object and the one computed here must agree. https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
-- An answer with status 200 counts only with an ETag (`ddbio.storage.s3_client`), and that of the completion only if
-  it is about these parts.
+- A part that S3 acknowledged is durable, and the upload id with the list of parts is the whole state. Parts that
+  were sent but never reported are omitted from the completion, and S3 drops them.
+- Every part is sent with its SHA-256, which S3 verifies, and completion lists them all: S3's composite checksum and
+  the one computed here must agree. https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+- An answer with status 200 counts only with an ETag (`ddbio.storage.s3_client`), and the answer to the completion
+  only if it is about these parts.
 - Limits: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html (10,000 parts, 5 MiB to 5 GiB each).
 """
 
@@ -35,7 +35,7 @@ class Part(NamedTuple):
     confirmed: bool
 
     def listed(self) -> dict[str, Any]:
-        """The part as completion lists it; a store that does not know checksums must not be told any."""
+        """The part's entry in the completion; a store that does not know checksums must not be sent any."""
         entry: dict[str, Any] = {"PartNumber": self.number, "ETag": self.etag}
         return {**entry, "ChecksumSHA256": self.sha256} if self.confirmed else entry
 
@@ -46,10 +46,10 @@ class MultipartUpload:
     def __init__(self, client: S3Client, bucket: str, key: str, upload_id: str, parts: Iterable[Part] = ()) -> None:
         self._client = client
         self._target: dict[str, Any] = {"Bucket": bucket, "Key": key}
-        self.where = uri_of(bucket, key)
+        self.uri = uri_of(bucket, key)
         self.upload_id = upload_id
         self.parts = list(parts)
-        self._etags_are_md5: bool | None = None  # of parts; found out with the first one that is sent
+        self._etags_are_md5: bool | None = None  # of parts; known after the first one is sent
 
     @classmethod
     def begin(cls, client: S3Client, bucket: str, key: str) -> MultipartUpload:
@@ -68,11 +68,11 @@ class MultipartUpload:
         digest = hashlib.sha256(body).digest()
         number = len(self.parts) + 1
         answer = self._client.send(
-            "upload_part", self.where, body, digest, PartNumber=number, UploadId=self.upload_id, **self._target
+            "upload_part", self.uri, body, digest, PartNumber=number, UploadId=self.upload_id, **self._target
         )
         confirmed = "ChecksumSHA256" in answer
         if confirmed and answer["ChecksumSHA256"] != base64_of(digest):
-            raise damaged(self.where, answer["ChecksumSHA256"], base64_of(digest))
+            raise damaged(self.uri, answer["ChecksumSHA256"], base64_of(digest))
         if self._etags_are_md5 is None:
             self._etags_are_md5 = hex_of(answer["ETag"]) == hashlib.md5(body, usedforsecurity=False).hexdigest()
         self.parts.append(Part(number, answer["ETag"], base64_of(digest), len(body), confirmed))
@@ -85,7 +85,7 @@ class MultipartUpload:
                 "complete_multipart_upload", MultipartUpload={"Parts": [part.listed() for part in self.parts]}
             )
         except TransferError as error:
-            # A repeated completion whose first answer was lost finds the upload gone because it succeeded.
+            # The upload may be gone because an earlier attempt succeeded and its answer was lost.
             if fault_code(error) == "NoSuchUpload" and self._is_visible(composite):
                 return composite
             raise
@@ -93,26 +93,26 @@ class MultipartUpload:
         return composite
 
     def _check(self, answer: dict[str, Any], composite: str) -> None:
-        """Raise TransferError unless the answer to the completion is about an object of these very parts.
+        """Raise TransferError unless the answer to the completion is about an object of exactly these parts.
 
-        The ETag says so by its end, `-<parts>`, and, where the ETags of parts are MD5s (not with KMS or other keys,
-        nor in every store), as the MD5 of those. An ETag of another form proves nothing: then the checksum has to.
+        The ETag ends in `-<parts>`, and, if the ETags of parts are MD5s (not with KMS or other keys, nor in every
+        store), it is the MD5 of those. An ETag of another form proves nothing: then the checksum must match.
         """
         theirs = answer.get("ChecksumSHA256", "")
         if theirs and not _agree(theirs, composite):
-            raise damaged(self.where, theirs, composite)
+            raise damaged(self.uri, theirs, composite)
         digest, dash, count = hex_of(answer["ETag"]).partition("-")
         if dash and count.isdigit() and int(count) != len(self.parts):
-            raise damaged(self.where, f"that of {count} parts", f"that of {len(self.parts)} parts")
+            raise damaged(self.uri, f"that of {count} parts", f"that of {len(self.parts)} parts")
         if theirs:
             return
         if not dash or not count.isdigit():
             raise garbage(
-                "complete_multipart_upload", self.where, f"the ETag {answer['ETag']} is of no upload in parts"
+                "complete_multipart_upload", self.uri, f"the ETag {answer['ETag']} is of no upload in parts"
             )
         expected = self._md5_of_parts() if self._etags_are_md5 else ""
         if expected and digest != expected:
-            raise damaged(self.where, digest, expected)
+            raise damaged(self.uri, digest, expected)
 
     def _md5_of_parts(self) -> str:
         try:
@@ -122,12 +122,13 @@ class MultipartUpload:
         return hashlib.md5(digests, usedforsecurity=False).hexdigest()
 
     def composite_checksum(self) -> str:
-        """What S3 computes for an object of these parts."""
+        """The checksum that S3 computes for an object of these parts."""
         digests = b"".join(base64.b64decode(part.sha256) for part in self.parts)
         return f"{base64_of(hashlib.sha256(digests).digest())}-{len(self.parts)}"
 
     def exists(self) -> bool:
-        """Whether the upload can be resumed. Raises TransferError if S3 does not say, for want of permission too."""
+        """Whether the upload can be resumed. Raises TransferError if S3 does not answer that, e.g. for lack of
+        permission."""
         try:
             self._call("list_parts", MaxParts=1)
         except TransferError as error:
@@ -137,8 +138,8 @@ class MultipartUpload:
         return True
 
     def abort(self) -> None:
-        """Free what was uploaded. Repeated until S3 knows nothing of it: a part that was still on its way when a
-        connection broke can arrive after the first abort, and would be billed for ever."""
+        """Delete the uploaded parts. Repeated until S3 no longer knows the upload: a part in flight when a connection
+        broke can arrive after the first abort, and would be billed for ever."""
         for _ in range(_ABORT_TRIES):
             with suppress(DdbioError):
                 self._call("abort_multipart_upload")
@@ -146,13 +147,13 @@ class MultipartUpload:
                     return
 
     def _call(self, operation: str, **params: Any) -> dict[str, Any]:
-        return self._client.call(operation, self.where, UploadId=self.upload_id, **params, **self._target)
+        return self._client.call(operation, self.uri, UploadId=self.upload_id, **params, **self._target)
 
     def _is_visible(self, composite: str) -> bool:
         try:
-            head = self._client.call("head_object", self.where, ChecksumMode="ENABLED", **self._target)
+            head = self._client.call("head_object", self.uri, ChecksumMode="ENABLED", **self._target)
         except TransferError as error:
-            if fault_code(error) == "AccessDenied":  # neither there nor not there
+            if fault_code(error) == "AccessDenied":  # proves neither
                 raise
             return False
         return _agree(head.get("ChecksumSHA256", ""), composite)
@@ -164,10 +165,10 @@ def list_uploads(
     """(key, upload id) of each upload below `prefix` that is neither complete nor aborted. Raises a `kind`."""
     marker: dict[str, Any] = {}
     while True:
-        where = uri_of(bucket, prefix)
-        page = client.call("list_multipart_uploads", where, kind, Bucket=bucket, Prefix=prefix, **marker)
+        uri = uri_of(bucket, prefix)
+        page = client.call("list_multipart_uploads", uri, kind, Bucket=bucket, Prefix=prefix, **marker)
         yield from [(each["Key"], each["UploadId"]) for each in page.get("Uploads", ())]
-        # Some stores mark the key alone: the next page then begins with the next key.
+        # Some stores return only a key marker: the next page then begins with the next key.
         next_of = {"KeyMarker": page.get("NextKeyMarker"), "UploadIdMarker": page.get("NextUploadIdMarker")}
         previous, marker = marker, {name: value for name, value in next_of.items() if value}
         if not page.get("IsTruncated") or marker in ({}, previous):
@@ -179,14 +180,14 @@ def hex_of(etag: str) -> str:
     return etag.strip('"').lower()
 
 
-def damaged(where: str, theirs: str, ours: str) -> TransferError:
-    """What S3 has is not what was sent."""
+def damaged(uri: str, theirs: str, ours: str) -> TransferError:
+    """The error for an object in S3 that differs from the bytes that were sent."""
     return TransferError(
-        f'the checksum of "{where}" is {theirs} in S3 but {ours} here',
+        f'the checksum of "{uri}" is {theirs} in S3 but {ours} here',
         "the object is damaged: delete it and run the same command again",
     )
 
 
 def _agree(theirs: str, ours: str) -> bool:
-    # Some stores leave out the number of parts.
+    # Some stores omit the number of parts.
     return theirs.partition("-")[0] == ours.partition("-")[0]

@@ -1,7 +1,7 @@
 """Standard input as a source: read once, from its beginning to its end.
 
-The bytes that were looked at to recognise the format are returned again when the stream is read; bytes that were read
-are gone. A reader gets what is there and does not wait long for more.
+The bytes that were read to detect the format are returned again when the stream is read; other bytes can be read only
+once. A read returns the available bytes and does not wait long for more.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ddbio.errors import TransferError, UsageError
 from ddbio.messages.files import STDIN, SourceFile
 
 _PIECE_BYTES = 64 * 1024
-_PATIENCE_S = 0.2  # for more, so that a slow stream does not become pieces of a record each
+_PATIENCE_S = 0.2  # wait for more, so that a slow stream is not cut into pieces of one record each
 
 
 class StandardInput:
@@ -26,22 +26,25 @@ class StandardInput:
         self._fd = fd
         self._beginning = b""
         self._ended = False
-        self._is_looked_at = False  # and not read yet: all is kept
+        self._is_looked_at = False  # the format is being detected: all bytes are kept
 
     def list_files(self) -> list[SourceFile]:
-        """Raises UsageError when it cannot be read."""
+        """Raises UsageError if it cannot be read."""
         try:
-            if self._fd == 0 and sys.stdin is None:  # closed; its number may stand for another file by now
+            if self._fd == 0 and sys.stdin is None:  # closed; another file may have its number by now
                 raise OSError(errno.EBADF, "it is closed")
-            os.read(self._fd, 0)  # fails for a folder, and for what was opened for writing only
+            os.read(self._fd, 0)  # fails for a folder, and for a file opened for writing only
         except OSError as error:
-            what = f"standard input cannot be read: {error.strerror}"
-            raise UsageError(what, "redirect it from a file or a pipe") from None
+            message = f"standard input cannot be read: {error.strerror}"
+            raise UsageError(message, "redirect it from a file or a pipe") from None
         return [SourceFile(STDIN, 0, "")]
 
     def read_range(self, start: int, stop: int) -> bytes:
-        """From 0: what is there up to `stop`, and at least one whole line if it has lines. From where the last range
-        ended: what comes next, which is kept until 0 is asked for a second time. Nothing at the end."""
+        """Available bytes from `start`, fewer than `stop - start` if the stream is slow; empty at its end.
+
+        start: 0 (then at least one whole line, if there are lines) or the end of the previous range. The first read
+        from 0 detects the format: all bytes are kept until the second read from 0.
+        """
         if start == 0:
             self._is_looked_at = not self._beginning
             while len(self._beginning) < stop and b"\n" not in self._beginning and not self._ended:
@@ -56,13 +59,13 @@ class StandardInput:
         return self._take(stop - start)
 
     def _take(self, most_bytes: int) -> bytes:
-        """What comes next, and what follows it closely."""
+        """Waits for the next bytes, and takes those that follow within `_PATIENCE_S`."""
         pieces, held_bytes, patience_ends_s = list[bytes](), 0, None
         while held_bytes < min(most_bytes, _PIECE_BYTES) and not self._ended and self._is_readable(patience_ends_s):
             try:
                 data = os.read(self._fd, most_bytes - held_bytes)
             except OSError as error:
-                raise TransferError(f"standard input cannot be read on: {error.strerror}") from None
+                raise TransferError(f"standard input can no longer be read: {error.strerror}") from None
             self._ended = not data
             pieces.append(data)
             held_bytes += len(data)

@@ -208,7 +208,7 @@ def test_data_files_without_items_are_not_beside(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_read_is_said_though_there_is_an_export(tmp_path: Path) -> None:
     own_export(tmp_path / "a", files=0)
     (tmp_path / "link.json").symlink_to(tmp_path / "nowhere")
-    assert "is a link to nothing" in refusal(tmp_path)
+    assert "is a broken link" in refusal(tmp_path)
 
 
 # --------------------------------------------------------------------------- exports without a manifest

@@ -16,7 +16,7 @@ from ddbio.storage.names import (
     has_magic,
     is_data_file,
     is_data_path,
-    spoken_list,
+    or_list,
 )
 
 SUFFIXES = (".json", ".json.gz")
@@ -145,6 +145,6 @@ def test_what_is_passed_over_is_one_line() -> None:
 
 
 def test_lists_for_messages() -> None:
-    assert spoken_list((".json",)) == ".json"
-    assert spoken_list((".json", ".csv")) == ".json or .csv"
-    assert spoken_list((".a", ".b", ".c")) == ".a, .b or .c"
+    assert or_list((".json",)) == ".json"
+    assert or_list((".json", ".csv")) == ".json or .csv"
+    assert or_list((".a", ".b", ".c")) == ".a, .b or .c"

@@ -64,7 +64,7 @@ def upload_parts(storage: S3Storage) -> None:
         lambda storage: storage.write_small(URI, "_manifest.json", b"{}"),
         lambda storage: storage.create(URI, "a.json", 0).finish(),
         upload_parts,
-        lambda storage: storage.occupant(URI),
+        lambda storage: storage.first_entry(URI),
         lambda storage: storage.contents(URI),
         lambda storage: storage.list_files(f"{URI}/a.json", ()),
     ],

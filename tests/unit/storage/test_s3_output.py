@@ -208,7 +208,7 @@ def test_an_answer_without_what_it_always_has_is_no_success(
     storage: S3Storage, fake: FakeS3, monkeypatch: pytest.MonkeyPatch, operation: str, answer: dict[str, str]
 ) -> None:
     monkeypatch.setattr(fake, f"_{operation}", lambda **_: answer)
-    with pytest.raises(TransferError, match="not one of S3's: there is no"):
+    with pytest.raises(TransferError, match="not from S3: there is no"):
         if operation == "put_object":
             storage.create(URI, "a.json", 0).finish()
         else:
