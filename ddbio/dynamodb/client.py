@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -61,13 +61,30 @@ class RetryPolicy:
 DEFAULT_POLICY = RetryPolicy()
 
 
+class ClientContext(Protocol):
+    """What the clients of a worker share with its lanes; see `ddbio.flow.context.WorkerContext`."""
+
+    @property
+    def sleep(self) -> Callable[[float], Awaitable[None]]: ...
+
+    @property
+    def clock(self) -> Callable[[], float]: ...
+
+    @property
+    def awaited(self) -> Awaited: ...
+
+    def say(self, sentence: str) -> None:
+        """Takes a sentence for the user, such as why the table throttles."""
+
+    def trouble(self, reason: str) -> None:
+        """Takes the reason of a failure, while nothing of the job succeeds."""
+
+
 class DataClient:
     """Sends one request at a time and does not come back before its fate is known.
 
-    tally: where requests, units, throttles and retries are counted; the lane reads and resets it.
     table: what the requests are about, for messages.
-    say: takes a sentence for the user about why the table throttles. trouble: takes the reason of a failure, while
-        nothing of the job succeeds.
+    tally: the lane's, in which requests, units, throttles and retries are counted.
     """
 
     def __init__(
@@ -75,28 +92,23 @@ class DataClient:
         connection: Exchange,
         signer: Signer,
         pacer: Pacing,
-        *,
-        sleep: Callable[[float], Awaitable[None]],
-        say: Callable[[str], None],
+        context: ClientContext,
         table: str,
-        awaited: Awaited | None = None,
+        tally: Tally,
         policy: RetryPolicy = DEFAULT_POLICY,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
         self._signer = signer
+        self._context = context
         self._pacer = pacer
-        self._sleep = sleep
-        self._say = say
-        self.trouble: Callable[[str], None] = lambda reason: None
+        self._awaited = context.awaited
         self._table = table
-        self._awaited = awaited or Awaited()
         self._policy = policy
-        self._clock = clock
+        self._clock = clock = context.clock
         self._may_be_missing_until_s = clock() + NEW_TABLE_PATIENCE_S if policy.table_is_new else -math.inf
         self._attempt = 0
         self._failing_since_s: float | None = None
-        self.tally = Tally()
+        self.tally = tally
         self.consumed: Units = ()  # by the last call, by budget
 
     async def call(
@@ -154,7 +166,7 @@ class DataClient:
         failing_s = now_s - max(self._failing_since_s, self._pacer.progress_s())
         left_s = self._policy.give_up_after_s - failing_s
         if failing_s > TELL_AFTER_S:
-            self.trouble(reason)
+            self._context.trouble(reason)
         if left_s <= 0:
             raise AbortError(
                 f"no request succeeded for {self._policy.give_up_after_s:.0f} s ({reason})",
@@ -163,7 +175,7 @@ class DataClient:
         wait_s = min(backoff_s(self._attempt), left_s)
         self._attempt += 1
         self._connection.hurry(max(left_s - wait_s, SHORTEST_TIMEOUT_S))
-        await self._sleep(wait_s)
+        await self._context.sleep(wait_s)
 
     def left_unprocessed(self, count: int, sent: int) -> None:
         """Count items sent back, of those sent; the service does not say why."""
@@ -208,12 +220,12 @@ class DataClient:
             for throttle in throttles:
                 self._pacer.throttled(throttle.budget, hot=throttle.hot)
                 if throttle.sentence:
-                    self._say(throttle.sentence)
+                    self._context.say(throttle.sentence)
         elif self._may_pass(failure):
             self.tally.retries += 1
             self.tally.blame(failure.name)
             if failure.kind is Kind.CREDENTIALS:
-                self._say(f"The service refuses the AWS keys ({failure.name}): {failure.message} Retrying.")
+                self._context.say(f"The service refuses the AWS keys ({failure.name}): {failure.message} Retrying.")
         elif failure.kind in (Kind.BAD_REQUEST, Kind.CONDITION):
             self._succeeded()  # in that it was judged
             raise failure

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from ddbio.aws.credentials import KeysProvider
 from ddbio.dynamodb.addresses import Addresses
-from ddbio.dynamodb.client import DEFAULT_POLICY, DataClient, RetryPolicy
+from ddbio.dynamodb.client import DEFAULT_POLICY, ClientContext, DataClient, RetryPolicy
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.wire import Connection, Endpoint, Exchange
-from ddbio.rate.awaited import Awaited
+from ddbio.messages import Tally
 from ddbio.rate.governor import Pacing
-
-
-class LaneContext(Protocol):
-    """What the clients of a worker share with its lanes; see `ddbio.flow.context.WorkerContext`."""
-
-    @property
-    def sleep(self) -> Callable[[float], Awaitable[None]]: ...
-
-    @property
-    def clock(self) -> Callable[[], float]: ...
-
-    @property
-    def awaited(self) -> Awaited: ...
-
-    def say(self, sentence: str) -> None: ...
-
-    def trouble(self, reason: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +53,6 @@ class Clients:
         self._pacer = pacer
         self._connections = connections
 
-    def new(self, context: LaneContext, table: str) -> DataClient:
-        """table: what the requests are about, for messages."""
-        client = DataClient(
-            self._connections(),
-            self._signer,
-            self._pacer,
-            sleep=context.sleep,
-            say=context.say,
-            table=table,
-            awaited=context.awaited,
-            policy=self._policy,
-        )
-        client.trouble = context.trouble
-        return client
+    def new(self, context: ClientContext, table: str, tally: Tally) -> DataClient:
+        """table: what the requests are about, for messages. tally: the lane's, in which they are counted."""
+        return DataClient(self._connections(), self._signer, self._pacer, context, table, tally, self._policy)

@@ -23,7 +23,7 @@ from ddbio.dynamodb.client import DataClient
 from ddbio.dynamodb.data_plane import Clients, DataPlane
 from ddbio.flow.checkpoint import LaneSlot
 from ddbio.flow.sleeping import Sleep
-from ddbio.messages import Event, Notice, Trouble, Unit
+from ddbio.messages import Event, Notice, Tally, Trouble, Unit
 from ddbio.rate.awaited import Awaited
 from ddbio.rate.governor import Pacing
 from ddbio.steps.limit import Limit
@@ -85,10 +85,14 @@ class WorkerContext:
     _said: set[str] = field(default_factory=set)
     _troubled_s: float = -math.inf
 
-    def client(self, role: str) -> DataClient:
-        """A client of one of the job's tables, for one lane, which closes it."""
+    def client(self, role: str, tally: Tally) -> DataClient:
+        """A client of one of the job's tables, for one lane, which closes it. tally: in which it counts requests."""
         table = self.tables[role]
-        return table.clients.new(self, table.name)
+        return table.clients.new(self, table.name, tally)
+
+    def request_units(self, role: str) -> float:
+        """How many units of that table one request should cost at most, at this moment."""
+        return self.tables[role].pacer.request_units()[0]
 
     def pacer(self, role: str) -> Pacing:
         """What all requests of this worker to that table pass."""

@@ -1,20 +1,20 @@
-"""What every worker of an import must know, and what the lanes of one worker share."""
+"""An import as a task: slices of files into a table, or several."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from ddbio.aws.settings import AwsSettings
 from ddbio.flow.context import TARGET, JobTable, WorkerContext
-from ddbio.flow.import_lane import ImportLane
+from ddbio.flow.lane import Task
 from ddbio.formats import Format, get_format
 from ddbio.messages.format_spec import FormatSpec
-from ddbio.sinks.fast_batch import SmallPuts
-from ddbio.sinks.multi_table import SpreadPuts
-from ddbio.sinks.table_writes import MODES, WriteMode
+from ddbio.sinks.sink import Desk
+from ddbio.sinks.table import TableSink, TableWriter
 from ddbio.sources.reader import RecordReader
+from ddbio.sources.slices import SliceSource
 from ddbio.steps.transform import TransformSpec, open_transform
 from ddbio.storage import Storages
 from ddbio.values.table import TableInfo
@@ -41,32 +41,30 @@ class ImportJob:
     def tables(self) -> dict[str, JobTable]:
         return {TARGET: self.target}
 
-    def open(self, context: WorkerContext) -> ImportWork:
-        return ImportWork(self, context)
+    def open(self, context: WorkerContext) -> Task:
+        return import_task(self, context, RecordReader(Storages(self.aws, context.keys(TARGET))))
 
 
-class ImportWork:
-    """An import opened in a worker: what its lanes share."""
+def import_task(
+    job: ImportJob,
+    context: WorkerContext,
+    reader: RecordReader,
+    get_format: Callable[[FormatSpec], Format] = get_format,
+) -> Task:
+    format_of = cache(get_format)
+    return Task(
+        context,
+        source=lambda desk: SliceSource(reader, format_of, desk.tally),
+        sink=table_sink(context, (job.target.info, *job.more_tables), job.mode),
+        transform=open_transform(job.transform),
+    )
 
-    def __init__(self, job: ImportJob, context: WorkerContext) -> None:
-        self.job = job
-        self.context = context
-        self.format_of: Callable[[FormatSpec], Format] = cache(get_format)
-        self.small_puts_of: Callable[[FormatSpec], SmallPuts] = cache(self._small_puts)
-        self.tables = (job.target.info, *job.more_tables)
-        self.mode: WriteMode = SpreadPuts(self.tables) if job.more_tables else MODES[job.mode](job.target.info)
-        self.transform = open_transform(job.transform)
-        self.reader = RecordReader(Storages(job.aws, context.keys(TARGET)))
-        self.too_many_rejects = False  # the parent is about to stop the run
 
-    def lane(self) -> ImportLane:
-        return ImportLane(self)
+def table_sink(context: WorkerContext, tables: Sequence[TableInfo], mode: str = "put") -> Callable[[Desk], TableSink]:
+    """Writes to the target. tables: the first, and those that a transform may send items to."""
+    writer = TableWriter(tables, mode)
 
-    def rejects_reported(self, number: int) -> None:
-        """So many more are on their way to the parent."""
-        count = self.context.reject_count
-        if number and count is not None and count.passed_with(number):
-            self.too_many_rejects = True
+    def sink(desk: Desk) -> TableSink:
+        return TableSink(writer, context.client(TARGET, desk.spent), partial(context.request_units, TARGET), desk)
 
-    def _small_puts(self, format: FormatSpec) -> SmallPuts:
-        return SmallPuts(self.job.target.info, self.format_of(format), self.mode.key_of)
+    return sink

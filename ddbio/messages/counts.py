@@ -3,7 +3,7 @@ accounting equation.
 
 A position, the checkpoint, the journal's columns, the report and the table in docs/reliability.md are made from
 this list, or a test holds them to it (`tests/unit/test_counts.py`). A new count is one field here, a new version of
-the journal's schema, and a field of `ddbio.flow.position.Position` if an import lane counts it.
+the journal's schema.
 """
 
 from __future__ import annotations

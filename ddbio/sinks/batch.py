@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
 
@@ -15,14 +16,14 @@ LIMIT_BYTES = 4 * 1024 * 1024  # of records: a batch of large items is sent befo
 class Write(msgspec.Struct, gc=False):
     """A record on its way into the table.
 
+    place: where the record is in its source, as the source says it.
     item: the item to put, as it stands in a request; where `deletes`, the key of the item to delete. Text, because
         the dicts it is made of are costly to keep: they would fall out of the CPU's cache before they are freed.
     units: write units it will probably consume, by budget.
     replaces: the earlier record of the same key whose place it took.
     """
 
-    offset: int
-    line: int
+    place: Any
     key: ItemKey
     record: bytes
     item: bytes

@@ -80,7 +80,7 @@ class WriteEstimates:
             ]
         )
 
-    def of_small_puts(self, count: int, entries: Sequence[int]) -> tuple[int, ...]:
+    def of_unit_puts(self, count: int, entries: Sequence[int]) -> tuple[int, ...]:
         """Units by budget, uncorrected, of puts of a unit each. entries: how many of them each index has one of."""
         units = [count, *self._nothing[1:]]
         for each, number in zip(self._indexes, entries, strict=True):

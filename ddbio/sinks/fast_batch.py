@@ -1,7 +1,7 @@
 """The usual case of an import, done in one go: a whole batch of small records, all of them puts, no key twice.
 
-What is not usual (a blank line, a record that is refused, a key that comes twice, a large item) is for the lane to do
-record by record (`ddbio.flow.import_lane`). Here there is nothing to do for a record but to decode it, to look at its
+What is not usual (a blank line, a record that is refused, a key that comes twice, a large item) is done record
+by record (`ddbio.sinks.table`). Here there is nothing to do for a record but to decode it, to look at its
 key and to encode it; and where records are alike, not even that is done for each alone (`ddbio.values.row_schema`).
 """
 
@@ -35,7 +35,7 @@ _TYPED: dict[str, Callable[[Any], Any]] = {
 }
 
 
-class Puts(NamedTuple):
+class PreparedPuts(NamedTuple):
     """requests: as `batch_body` takes them.
 
     entries: how many of the items each index has an entry of, in the order of `TableInfo.indexes`.
@@ -45,7 +45,7 @@ class Puts(NamedTuple):
     entries: tuple[int, ...]
 
 
-class SmallPuts:
+class FastBatches:
     """Of records of one format into one table. Shared by the lanes of a worker.
 
     key_of: as of the write mode.
@@ -61,14 +61,14 @@ class SmallPuts:
         self._tabular = format if plain and isinstance(format, Tabular) else None
         self._plan_of = lru_cache(_LAYOUTS)(lambda layout: _Plan(layout, table))
 
-    def prepare(self, records: Sequence[bytes]) -> Puts | None:
+    def prepare(self, records: Sequence[bytes]) -> PreparedPuts | None:
         """Records of one write unit each; None where all is not usual."""
         if not self._are_one_unit(records):
             return None
         puts = self._alike(records) if self._tabular is not None else None
         return puts if puts is not None else self._any(records)
 
-    def _alike(self, records: Sequence[bytes]) -> Puts | None:
+    def _alike(self, records: Sequence[bytes]) -> PreparedPuts | None:
         assert self._tabular is not None
         values = self._tabular.values(records)
         if values is None:
@@ -82,7 +82,7 @@ class SmallPuts:
             return True
         return isinstance(self._format, JsonText) and all(map(self._format.is_one_unit, records))
 
-    def _any(self, records: Sequence[bytes]) -> Puts | None:
+    def _any(self, records: Sequence[bytes]) -> PreparedPuts | None:
         if not all(records) or any(map(bytes.isspace, records)):
             return None
         try:
@@ -93,7 +93,7 @@ class SmallPuts:
         if len(set(keys)) < len(keys):
             return None
         entries = [sum([index.entry(item) is not None for item in parsed]) for index in self._table.indexes]
-        return Puts(put_requests(map(encode_item, parsed)), tuple(entries))
+        return PreparedPuts(put_requests(map(encode_item, parsed)), tuple(entries))
 
 
 class _Plan:
@@ -111,7 +111,7 @@ class _Plan:
         )
         self._template = lru_cache(2)(partial(_template, layout))
 
-    def puts(self, values: Values, count: int) -> Puts | None:
+    def puts(self, values: Values, count: int) -> PreparedPuts | None:
         """None where a key is empty or missing, or comes twice."""
         if any("" in values.of(place) for place in self._texts):
             return None
@@ -122,10 +122,10 @@ class _Plan:
             return None
         entries = tuple([self._entries(places, values, count) for places in self._entry_keys])
         if values.missing:
-            return Puts(put_requests(map(encode_item, self._items(values))), entries)
+            return PreparedPuts(put_requests(map(encode_item, self._items(values))), entries)
         cells = _encode_lines(values.cells).split(b"\n")
         cells.pop()
-        return Puts(self._template(count) % tuple(cells), entries)
+        return PreparedPuts(self._template(count) % tuple(cells), entries)
 
     def _identities(self, place: int, values: list[Any]) -> Iterable[Any]:
         """What tells these keys apart: numbers are the same that are spelt in different ways."""

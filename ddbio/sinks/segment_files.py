@@ -1,7 +1,7 @@
-"""The files of one segment of an export, and what of them is durable.
+"""The files of one segment of an export as a sink, and what of them is durable.
 
-A file is closed before it would grow too large. The cursor moves to the end of a page when all of it is in the
-system's hands, or with S3; what was written behind it is cut off by whoever continues.
+A file is closed before it would grow too large. Everything that was taken is settled when all of it is in the
+system's hands, or with S3; what was written after that is cut off by whoever continues.
 """
 
 from __future__ import annotations
@@ -14,16 +14,21 @@ from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from ddbio.formats import Columnar, Encoder, Format
-from ddbio.formats.compression import fit, get_compression
-from ddbio.messages import ExportCursor, ExportedFile, SegmentUnit, Tally
+from ddbio.formats.compression import Packer, fit, get_compression
+from ddbio.messages import ExportedFile, SegmentUnit, Tally
 from ddbio.messages.files import WrittenFile
+from ddbio.sinks.rows import known_types, taken_rows
+from ddbio.steps.records import Records
 from ddbio.storage import Output, Storage
 
 Result = TypeVar("Result")
 
+FilesState = tuple[int, "dict[str, Any] | None", int, tuple[int, ...]]
+"""Files done, `Output.state()` of the one being written, its items and its packer's state: see `ExportCursor`."""
+
 
 class FileRules(Protocol):
-    """Where the files of an export go and what they are like; see `ddbio.flow.export_lane.ExportJob`."""
+    """Where the files of an export go and what they are like; see `ddbio.flow.export_job.ExportJob`."""
 
     @property
     def table(self) -> str: ...
@@ -41,131 +46,156 @@ class FileRules(Protocol):
     def md5(self) -> bool: ...
 
 
-class SegmentFiles:
-    """The files of one segment: rolls over before a file grows too large, and knows what of it is durable."""
+class _File:
+    """A file being written. items: in it. encoder: of a format that is no series of records."""
 
-    def __init__(self, storage: Storage, job: FileRules, format: Format, unit: SegmentUnit) -> None:
+    def __init__(self, output: Output, packer: Packer, items: int = 0, *, md5: bool = False) -> None:
+        self.output = output
+        self.packer = packer
+        self.items = items
+        self.encoder: Encoder
+        self._md5 = hashlib.md5(usedforsecurity=False) if md5 else None
+
+    @property
+    def durable(self) -> bool:
+        """Whether all of it is. Nobody can go on computing an MD5: such a file is only ever written whole."""
+        return self._md5 is None and self.output.durable_bytes >= self.output.written_bytes
+
+    def begin(self, head: bytes) -> None:
+        if beginning := self.packer.head + (self.packer.pack(head) if head else b""):
+            self.append(beginning)
+            self.packer.took(head)
+
+    def append(self, packed: bytes) -> None:
+        self.output.write(packed)
+        if self._md5 is not None:
+            self._md5.update(packed)
+
+    def finish(self) -> WrittenFile:
+        if tail := self.packer.tail():
+            self.append(tail)
+        written = self.output.finish()
+        if self._md5 is not None:
+            return replace(written, checksum=f"md5:{base64.b64encode(self._md5.digest()).decode()}")
+        return written
+
+
+class SegmentFiles:
+    """See `ddbio.sinks.sink.Sink`: rolls over before a file grows too large, and knows what of it is durable."""
+
+    unsettled = 0
+
+    def __init__(self, storage: Storage, job: FileRules, format: Format, tally: Tally) -> None:
         self._storage = storage
         self._job = job
         self._compression = get_compression(job.compress)
-        self._packer = self._compression.packer()
         self._format = format
-        self._suffix = format.suffix + self._compression.suffix
-        self._unit = unit
-        self._output: Output | None = None
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self._output_items = 0
+        self._tally = tally
+        self._unit: SegmentUnit
+        self._file: _File | None = None
         self._number = 0
         self._finished: list[ExportedFile] = []
-        self._items = 0  # in the files, since the segment's start
-        self._cursor = unit.cursor or ExportCursor(None, 0, None, 0)
-        self._durable = self._told = 0  # items up to the cursor; those already reported
-        self._items_before = self._cursor.items
-        self.aside = Tally()  # what of the page that is being written is left out, dropped or added
-        self._aside_at_cursor = Tally()  # the same up to the cursor, since it was told
-        self._finished_at_cursor = 0
-        self._marked_output: Output | None = None
+        self._settled_files = 0  # of those
+        self._known_file: _File | None = None  # which a state names
+        self.urgent = False
+
+    def begin(self, unit: SegmentUnit) -> FilesState:
+        self._unit = unit
+        self._file = self._known_file = None
+        self._finished, self._settled_files, self.urgent = [], 0, False
+        cursor = unit.cursor
+        self._number = cursor.files_done if cursor is not None else 0
+        if cursor is None:
+            return (0, None, 0, ())
+        return (cursor.files_done, cursor.output, cursor.output_items, cursor.packer)
 
     async def open(self) -> None:
-        """Go on with the file that the cursor tells of, if it does."""
-        self._number = self._cursor.files_done
-        state = self._cursor.output
-        if state is not None:
-            self._output = await self._in_thread(lambda: self._storage.reopen(state))
-            self._output_items = self._cursor.output_items
-            self._packer = self._compression.packer(*self._cursor.packer)
+        """Go on with the file that the unit's cursor names, if it does."""
+        cursor = self._unit.cursor
+        if cursor is not None and cursor.output is not None:
+            state = cursor.output
+            output = await self._in_thread(lambda: self._storage.reopen(state))
+            self._file = _File(output, self._compression.packer(*cursor.packer), cursor.output_items)
 
-    async def write_page(self, items: list[Any]) -> None:
-        await self.write(self._format.render(items), len(items))
+    async def take(self, records: Records) -> None:
+        where = f"{self._unit.describe()} of table {self._job.table}"
+        rows = taken_rows(records, self._format, self._tally, where)
+        if rows:
+            with known_types(where):
+                await self.write_page(rows)
+
+    async def write_page(self, rows: list[Any]) -> None:
+        await self.write(self._format.render(rows), len(rows))
 
     async def write(self, lines: bytes, items: int) -> None:
         """Append the records of a page. `items` is how many they are."""
         while lines:
-            if self._output is None:
-                self._output = await self._blocking(self._create)
-            room = self._job.max_file_bytes - self._output.written_bytes
-            packed, taken = fit(self._packer, self._format, lines, room, first=not self._output_items)
+            file = await self._open_file()
+            room = self._job.max_file_bytes - file.output.written_bytes
+            packed, taken = fit(file.packer, self._format, lines, room, first=not file.items)
             if taken:
                 count = items if taken == len(lines) else len(self._format.split(lines[:taken]))
-                await self._blocking(lambda: self._append(packed))  # noqa: B023 - awaited at once
-                self._packer.took(lines[:taken])
-                self._output_items += count
-                self._items += count
+                await self._blocking(lambda: file.append(packed))  # noqa: B023 - awaited at once
+                file.packer.took(lines[:taken])
+                file.items += count
                 items -= count
                 lines = lines[taken:]
             if lines:
-                await self._close_file()
+                await self._close_file(file)
 
-    def mark(self, last_key: str | None) -> bool:
-        """A page ends here. If all is durable the cursor moves up to it; whether it then points into a new upload."""
-        output = self._output
-        if output is not None and (self._job.md5 or output.durable_bytes < output.written_bytes):
-            return False
-        begun = output is not None and self._storage.remote and output is not self._marked_output
-        self._marked_output = output
-        state = output.state() if output is not None else None
-        packer = self._packer.state if output is not None else ()
-        items = self._items_before + self._items
-        self._cursor = ExportCursor(last_key, self._number, state, self._output_items, packer, items)
-        self._durable = self._items
-        self._aside_at_cursor.add(self.aside)
-        self.aside = Tally()
-        self._finished_at_cursor = len(self._finished)
-        return begun
+    @property
+    def settled(self) -> bool:
+        return self._file is None or self._file.durable
+
+    def state(self) -> FilesState:
+        file = self._file
+        if file is not None and self._storage.remote and file is not self._known_file:
+            self.urgent = True  # an upload that the parent does not know of cannot be continued
+        self._known_file, self._settled_files = file, len(self._finished)
+        if file is None:
+            return (self._number, None, 0, ())
+        return (self._number, file.output.state(), file.items, file.packer.state)
+
+    async def drain(self) -> None:
+        """What is not durable becomes so only with more of it."""
 
     async def finish(self) -> None:
         """The segment is read: complete its last file."""
-        if self._output is not None:
-            await self._close_file()
-        self.mark(None)
+        if self._file is not None:
+            await self._close_file(self._file)
 
-    def take_settled(self) -> tuple[ExportCursor, tuple[ExportedFile, ...], int]:
-        """The cursor, and since the last call: files that were finished before it, items that are durable."""
-        files = tuple(self._finished[: self._finished_at_cursor])
-        del self._finished[: self._finished_at_cursor]
-        self._finished_at_cursor = 0
-        items, self._told = self._durable - self._told, self._durable
-        return self._cursor, files, items
+    def take_parts(self) -> dict[str, Any]:
+        files = tuple(self._finished[: self._settled_files])
+        del self._finished[: self._settled_files]
+        self._settled_files, self.urgent = 0, False
+        return {"files": files}
 
-    def take_aside(self) -> Tally:
-        """What before the cursor was left out, dropped or added, since the last call."""
-        aside, self._aside_at_cursor = self._aside_at_cursor, Tally()
-        return aside
+    def close(self) -> None:
+        pass
 
-    def _create(self) -> Output:
-        name = f"{short_name(self._job.table)}-{self._unit.segment:04d}-{self._number:05d}{self._suffix}"
+    async def _open_file(self) -> _File:
+        if self._file is None:
+            self._file = await self._blocking(self._create)
+        return self._file
+
+    def _create(self) -> _File:
+        suffix = self._format.suffix + self._compression.suffix
+        name = f"{short_name(self._job.table)}-{self._unit.segment:04d}-{self._number:05d}{suffix}"
         output = self._storage.create(self._job.destination, name, self._job.max_file_bytes)
-        self._packer = self._compression.packer()
-        head = self._format.head
-        beginning = self._packer.head + (self._packer.pack(head) if head else b"")
-        self._md5 = hashlib.md5(beginning, usedforsecurity=False)
-        if beginning:
-            output.write(beginning)
-            self._packer.took(head)
-        return output
+        file = _File(output, self._compression.packer(), md5=self._job.md5)
+        file.begin(self._format.head)
+        return file
 
-    def _append(self, packed: bytes) -> None:
-        self._require().write(packed)
-        if self._job.md5:
-            self._md5.update(packed)
-
-    def _require(self) -> Output:
-        assert self._output is not None
-        return self._output
-
-    async def _close_file(self) -> None:
-        written = await self._in_thread(self._finish_output)  # fsync, or the last part
-        self._finished.append(ExportedFile(self._unit.segment, written, self._output_items))
-        self._output, self._output_items = None, 0
+    async def _close_file(self, file: _File) -> None:
+        written = await self._in_thread(lambda: self._finished_file(file))  # fsync, or the last part
+        self._finished.append(ExportedFile(self._unit.segment, written, file.items))
+        self._tally.written += file.items
+        self._tally.bytes += written.size_bytes
+        self._file = None
         self._number += 1
 
-    def _finish_output(self) -> WrittenFile:
-        if tail := self._packer.tail():
-            self._append(tail)
-        written = self._require().finish()
-        if self._job.md5:
-            return replace(written, checksum=f"md5:{base64.b64encode(self._md5.digest()).decode()}")
-        return written
+    def _finished_file(self, file: _File) -> WrittenFile:
+        return file.finish()
 
     async def _blocking(self, call: Callable[[], Result]) -> Result:
         """Writing to a local file is a copy into the page cache: not worth a thread."""
@@ -176,30 +206,31 @@ class SegmentFiles:
 
 
 class ColumnFiles(SegmentFiles):
-    """Files that cannot be continued: the cursor moves only between two of them, so that whoever goes on begins the
+    """Files that cannot be continued: all is settled only between two of them, so that whoever goes on begins the
     file again."""
 
-    _encoder: Encoder
-
-    async def write_page(self, items: list[Any]) -> None:
-        assert isinstance(self._format, Columnar)
-        if self._output is None:
-            self._output = await self._blocking(self._create)
-            self._encoder = self._format.new_encoder()
-        data = self._encoder.add(items)
+    async def write_page(self, rows: list[Any]) -> None:
+        file = await self._open_file()
+        data = file.encoder.add(rows)
         if data:
-            await self._blocking(lambda: self._require().write(data))
-        self._output_items += len(items)
-        self._items += len(items)
-        if self._output.written_bytes + self._encoder.pending_bytes >= self._job.max_file_bytes:
-            await self._close_file()
+            await self._blocking(lambda: file.append(data))
+        file.items += len(rows)
+        if file.output.written_bytes + file.encoder.pending_bytes >= self._job.max_file_bytes:
+            await self._close_file(file)
 
-    def mark(self, last_key: str | None) -> bool:
-        return False if self._output is not None else super().mark(last_key)
+    @property
+    def settled(self) -> bool:
+        return self._file is None
 
-    def _finish_output(self) -> WrittenFile:
-        self._require().write(self._encoder.finish())
-        return super()._finish_output()
+    def _create(self) -> _File:
+        assert isinstance(self._format, Columnar)
+        file = super()._create()
+        file.encoder = self._format.new_encoder()
+        return file
+
+    def _finished_file(self, file: _File) -> WrittenFile:
+        file.append(file.encoder.finish())
+        return super()._finished_file(file)
 
 
 def short_name(table: str) -> str:

@@ -15,55 +15,45 @@ from typing import Any
 from ddbio.errors import Stopped, TransferError
 from ddbio.formats import Format
 from ddbio.formats.compression import Compression
-from ddbio.messages import ExportCursor, ExportedFile, SegmentUnit, Tally
+from ddbio.messages import SegmentUnit, Tally
+from ddbio.sinks.rows import known_types, taken_rows
+from ddbio.sinks.sink import SettlesAtOnce
+from ddbio.steps.records import Records
 from ddbio.system.stop import StopFlag
 
 _LOOK_EVERY_MS = 250  # whether the user wants to stop, while nobody reads
 
 
-class PageStream:
-    """The pages of a segment, with the methods of `SegmentFiles`. Nothing is kept behind a report."""
+class PageStream(SettlesAtOnce):
+    """The pages of a segment as a sink; see `ddbio.sinks.sink.Sink`. Nothing is kept after a report."""
 
-    def __init__(self, format: Format, compression: Compression, unit: SegmentUnit) -> None:
+    def __init__(self, format: Format, compression: Compression, table: str, tally: Tally) -> None:
         self._format = format
         self._compression = compression
-        self._cursor = unit.cursor or ExportCursor(None, 0, None, 0)
-        self._page, self._page_items = b"", 0
-        self._marked, self._marked_items = b"", 0
-        self.aside = Tally()  # what of the page is left out, dropped or added
-        self._aside_at_cursor = Tally()
+        self._table = table
+        self._tally = tally
+        self._where = ""
+        self._pages: list[bytes] = []
+        self.urgent = False
 
-    async def open(self) -> None:
-        pass
+    def begin(self, unit: SegmentUnit) -> None:
+        self._where = f"{unit.describe()} of table {self._table}"
+        self._pages.clear()
 
-    async def write_page(self, items: list[Any]) -> None:
-        self._page += packed_by_itself(self._compression, self._format.render(items))
-        self._page_items += len(items)
+    async def take(self, records: Records) -> None:
+        rows = taken_rows(records, self._format, self._tally, self._where)
+        with known_types(self._where):
+            page = packed_by_itself(self._compression, self._format.render(rows))
+        self._pages.append(page)
+        self._tally.written += len(rows)
+        self._tally.bytes += len(page)
+        self.urgent = True
 
-    def mark(self, last_key: str | None) -> bool:
-        """A page ends here; it is to be reported at once."""
-        self._marked, self._page = self._marked + self._page, b""
-        self._marked_items, self._page_items = self._marked_items + self._page_items, 0
-        self._cursor = ExportCursor(last_key, 0, None, 0, items=self._cursor.items + self._marked_items)
-        self._aside_at_cursor.add(self.aside)
-        self.aside = Tally()
-        return True
-
-    async def finish(self) -> None:
-        self.mark(None)
-
-    def take_settled(self) -> tuple[ExportCursor | None, tuple[ExportedFile, ...], int]:
-        items, self._marked_items = self._marked_items, 0
-        return self._cursor, (), items
-
-    def take_aside(self) -> Tally:
-        aside, self._aside_at_cursor = self._aside_at_cursor, Tally()
-        return aside
-
-    def take_page(self) -> bytes:
-        """The bytes up to the cursor, since the last call."""
-        page, self._marked = self._marked, b""
-        return page
+    def take_parts(self) -> dict[str, Any]:
+        page = b"".join(self._pages)
+        self._pages.clear()
+        self.urgent = False
+        return {"page": page}
 
 
 def packed_by_itself(compression: Compression, data: bytes) -> bytes:

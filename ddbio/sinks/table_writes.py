@@ -67,10 +67,8 @@ class WriteMode(Protocol):
         """How many of them are deletes."""
 
 
-def new_put(
-    offset: int, line: int, key: ItemKey, record: bytes, attributes: AttributeMap, units: tuple[int, ...]
-) -> Write:
-    return Write(offset, line, key, record, encode_item(attributes), units)
+def new_put(place: Any, key: ItemKey, record: bytes, attributes: AttributeMap, units: tuple[int, ...]) -> Write:
+    return Write(place, key, record, encode_item(attributes), units)
 
 
 class Puts:
@@ -135,10 +133,10 @@ class Changes(Puts):
         return (estimates.of_delete if type(attributes) is Deletion else estimates.of_put)(attributes, small)
 
     def _new_write(
-        self, offset: int, line: int, key: ItemKey, record: bytes, attributes: AttributeMap, units: tuple[int, ...]
+        self, place: Any, key: ItemKey, record: bytes, attributes: AttributeMap, units: tuple[int, ...]
     ) -> Write:
         deletes = type(attributes) is Deletion
-        return Write(offset, line, key, record, encode_item(attributes), units, deletes)
+        return Write(place, key, record, encode_item(attributes), units, deletes)
 
     def body(self, writes: Sequence[Write]) -> bytes:
         puts = [write.item for write in writes if not write.deletes]
@@ -159,10 +157,10 @@ class Deletes(Changes):
         self.units_of = self.estimates.of_delete
 
     def _new_write(
-        self, offset: int, line: int, key: ItemKey, record: bytes, attributes: AttributeMap, units: tuple[int, ...]
+        self, place: Any, key: ItemKey, record: bytes, attributes: AttributeMap, units: tuple[int, ...]
     ) -> Write:
         named = {name: attributes[name] for name in self._key_names}
-        return Write(offset, line, key, record, encode_item(named), units, True)
+        return Write(place, key, record, encode_item(named), units, True)
 
 
 MODES: dict[str, Callable[[TableInfo], WriteMode]] = {

@@ -8,6 +8,11 @@ cutting          cuts files into units
 plan             the units of a job, and what is left of them
 prefetch         prefetches an iterable in a background thread
 stream           what the parent reads for the workers: large compressed files, standard input
+source           what a lane asks of its source
+slices           slices of files as a source
+scan             segments of a table as a source
+page_size        how large the pages of a scan are, and whether it ends
+lines            the records of a slice that were read and not yet taken
 reader           reads the slices of files
 blocks           finds the ends of records in what was read
 document_blocks  the same for JSON that is not one object a line

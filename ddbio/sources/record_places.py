@@ -77,24 +77,20 @@ def _small(numbers: list[int]) -> array[int]:
 
 
 class PlaceBook:
-    """The places of the blocks that a lane is not done with."""
+    """The places of the blocks whose records are not all taken."""
 
     def __init__(self) -> None:
         self._places: list[RecordPlaces] = []
 
-    def begin(self) -> None:
-        """A new unit."""
-        self._places.clear()
-
-    def add(self, places: RecordPlaces, settled: int) -> None:
-        """settled: the offset before which there will be no more rejects."""
+    def add(self, places: RecordPlaces, taken: int) -> None:
+        """taken: the offset before which all records are taken."""
         following = [each.start for each in self._places[1:]] + [places.start]
-        done = sum([start <= settled for start in following])
+        done = sum([start <= taken for start in following])
         self._places = [*self._places[done:], places]
 
-    def placed(self, reject: Reject) -> Reject:
-        """The reject with its place in the file, where that is another."""
+    def at(self, offset: int) -> RecordPlaces | None:
+        """The places of the block in which the record at `offset` is; None if its offset is that in the file."""
         for places in reversed(self._places):
-            if places.start <= reject.offset:
-                return places.placed(reject)
-        return reject
+            if places.start <= offset:
+                return places
+        return None

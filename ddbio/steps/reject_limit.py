@@ -108,3 +108,20 @@ class SharedRejectCount:
             return os.fstat(fd).st_size > self.most
         finally:
             os.close(fd)
+
+
+class RejectWatch:
+    """Of one worker, shared by its lanes. too_many: the parent is about to stop the run.
+
+    count: of all workers, if only so many rejects are allowed.
+    """
+
+    def __init__(self, count: RejectCount | None = None) -> None:
+        self._count = count
+        self.counted = count is not None
+        self.too_many = False
+
+    def reported(self, rejects: int) -> None:
+        """So many more are on their way to the parent."""
+        if rejects and self._count is not None and self._count.passed_with(rejects):
+            self.too_many = True

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +22,7 @@ import msgspec
 from ddbio.errors import RecordError, UsageError
 from ddbio.formats.json_lines import decode as decode_json
 from ddbio.options import ShapingOptions
+from ddbio.steps.records import Record, Records
 from ddbio.system.user_function import (
     absolute,
     as_text,
@@ -153,6 +154,28 @@ def _typed_item(item: Any) -> AttributeMap:
     if not isinstance(item, dict):
         raise RecordError("transform-failed", f"the function returned a {type(item).__name__}, not an item (dict)")
     return _typed_map(item, 0)
+
+
+class Transformed:
+    """Records of which every item is transformed. What the transform refuses has its error."""
+
+    lines = None
+
+    def __init__(self, records: Records, transform: Transform) -> None:
+        self._records = records
+        self._transform = transform
+
+    def rows(self) -> None:
+        return None
+
+    def each(self) -> Iterator[Record]:
+        for record in self._records.each():
+            try:
+                record.items = [made for item in record.items for made in self._transform(item)]
+            except RecordError as error:
+                record.error = error
+            record.small = False
+            yield record
 
 
 # --------------------------------------------------------------------------- Python values

@@ -8,24 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
-
-import msgspec
 
 from ddbio.errors import DdbioError
 from ddbio.flow.context import JobTable, WorkerContext
-from ddbio.flow.export_lane import ExportJob, ExportLane, ExportWork
-from ddbio.formats import Format
-from ddbio.formats.json_lines import JsonLines
+from ddbio.flow.export_job import PAGE_INTERVAL_S, ExportJob, scan_source
+from ddbio.flow.lane import Task
 from ddbio.job.journal import open_journal
 from ddbio.job.run import Run
 from ddbio.job.work import Assignment, why_incomplete, work
-from ddbio.messages import SegmentUnit, Tally, Unit, UnitReport
-from ddbio.sinks.segment_files import SegmentFiles
-from ddbio.sinks.stdout import PageStream
+from ddbio.messages import Tally, Unit, UnitReport
+from ddbio.sinks.attributes_seen import NAMES_AND_TYPES, Attribute, AttributesSeen
 from ddbio.sources.plan import Plan
-
-Attribute = tuple[str, str]  # a name, and a type that some item has it in
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,55 +74,10 @@ class SurveyJob:
     def tables(self) -> dict[str, JobTable]:
         return self.export.tables
 
-    def open(self, context: WorkerContext) -> SurveyWork:
-        return SurveyWork(self.export, context)
-
-
-class NamesAndTypes(JsonLines):
-    """Of a page, no more is decoded than is asked for."""
-
-    page_items: Any = list[dict[str, dict[str, msgspec.Raw]]]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.alike = None
-
-
-class SurveyWork(ExportWork):
-    def lane(self) -> SurveyLane:
-        return SurveyLane(self)
-
-    def open_format(self) -> Format:
-        return NamesAndTypes()
-
-    def new_files(self, unit: SegmentUnit) -> SegmentFiles:
-        return AttributesSeen(self.storage, self.job, self.format, unit)
-
-
-class SurveyLane(ExportLane):
-    def _report(self, unit: SegmentUnit, files: SegmentFiles | PageStream, *, done: bool = False) -> None:
-        assert isinstance(files, AttributesSeen)
-        cursor, _, items = files.take_settled()
-        tally, self._client.tally = self._client.tally, Tally()
-        tally.read = tally.written = items
-        self._context.report(UnitReport(unit.number, cursor, tally, done=done, attributes=files.take_new()))
-
-
-class AttributesSeen(SegmentFiles):
-    """In the place of files: keeps what it sees of a page, and is always as far as it was told."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._seen: set[Attribute] = set()
-        self._new: set[Attribute] = set()
-
-    async def write_page(self, items: list[Any]) -> None:
-        seen = {(name, letter) for item in items for name, value in item.items() for letter in value}
-        self._new |= seen - self._seen
-        self._seen |= seen
-        self._items += len(items)
-
-    def take_new(self) -> tuple[Attribute, ...]:
-        """What was seen for the first time since the last call."""
-        new, self._new = tuple(sorted(self._new)), set()
-        return new
+    def open(self, context: WorkerContext) -> Task:
+        return Task(
+            context,
+            source=scan_source(context, self.export.scan, NAMES_AND_TYPES),
+            sink=lambda desk: AttributesSeen(desk.tally),
+            report_every_s=PAGE_INTERVAL_S,
+        )

@@ -15,7 +15,7 @@ from ddbio.dynamodb.session import Session
 from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.context import JobTable
-from ddbio.flow.export_lane import DEFAULT_EXPORT_LANES, ExportJob, most_page_units
+from ddbio.flow.export_job import DEFAULT_EXPORT_LANES, ExportJob
 from ddbio.formats import get_format
 from ddbio.formats.compression import get_compression
 from ddbio.job.accounts import Accounts, Result, outcome
@@ -32,6 +32,7 @@ from ddbio.messages.format_spec import FormatSpec
 from ddbio.options import MEGABYTE, STDOUT
 from ddbio.rate.caps import Cap
 from ddbio.sinks.stdout import StandardOutput, packed_by_itself
+from ddbio.sources.page_size import most_page_units
 from ddbio.sources.plan import Plan, Remainder
 from ddbio.sources.segments import segment_count
 from ddbio.sources.subset import WHOLE, expected_items, limit_of, notes, segments_of, units_of

@@ -16,7 +16,7 @@ import pytest
 
 import ddbio
 from ddbio.cli import ddbexport, ddbgenerate, ddbimport
-from ddbio.flow.export_lane import DEFAULT_EXPORT_LANES
+from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.flow.import_job import DEFAULT_IMPORT_LANES
 from ddbio.simulator import Simulator
 from tests.endpoints import Endpoint

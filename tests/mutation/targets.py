@@ -21,7 +21,7 @@ class Target(NamedTuple):
 COMPLETION = "test_export_order.py::test_an_export_is_complete_only_after_all_else_happened"
 
 TARGETS = (
-    Target("ddbio/flow/position.py", ("test_position.py", "test_counters.py")),
+    Target("ddbio/sources/lines.py", ("test_lines.py", "test_writer.py")),
     Target("ddbio/job/accounts.py", ("test_accounts.py",)),
     Target("ddbio/flow/checkpoint.py", ("test_checkpoint.py", "test_counters.py")),
     Target("ddbio/sinks/estimates.py", ("test_estimates.py",)),

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import socket
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from ddbio.dynamodb import addresses, wire
 from ddbio.dynamodb.addresses import Address, Addresses, in_turn, interleaved
 from ddbio.dynamodb.data_plane import DataPlane
 from ddbio.dynamodb.wire import Endpoint
+from ddbio.messages import Tally
 from ddbio.rate.awaited import Awaited
 from tests.support.loops import run
 from tests.support.peer import Peer, listening, ok
@@ -273,9 +275,9 @@ def test_a_dead_first_address_stalls_nothing(monkeypatch: pytest.MonkeyPatch, wa
 
 
 def clients(endpoint: Endpoint) -> list[Any]:
-    context: Any = SimpleNamespace(sleep=None, say=print, awaited=Awaited(), trouble=None)
+    context: Any = SimpleNamespace(clock=time.monotonic, sleep=None, say=print, awaited=Awaited(), trouble=None)
     made = DataPlane(endpoint).clients(lambda: Keys("AKIA", "secret"), RecordingPacer())  # type: ignore[arg-type]
-    return [made.new(context, "Orders") for _ in range(LANES)]
+    return [made.new(context, "Orders", Tally()) for _ in range(LANES)]
 
 
 async def two_requests(client: Any) -> list[int]:

@@ -10,7 +10,7 @@ from ddbio.values.capacity import MAX_BATCH_WRITES
 
 
 def put(number: int, *, units: int = 1, size: int = 10, key: str | None = None) -> Write:
-    return Write(number, number, (key or str(number),), b"x" * size, {}, (units,))
+    return Write(number, (key or str(number),), b"x" * size, {}, (units,))
 
 
 @given(
@@ -30,7 +30,7 @@ def test_a_batch_keeps_to_its_limits(asks: list[tuple[int, int, int]], most_unit
     for each in sent:
         assert len(each) <= MAX_BATCH_WRITES
         assert len({p.key for p in each}) == len(each)
-        assert [p.offset for p in each] == sorted(p.offset for p in each)
+        assert [p.place for p in each] == sorted(p.place for p in each)
         assert len(each) == 1 or sum(p.units[0] for p in each) <= most_units
         assert len(each) == 1 or sum(len(p.record) for p in each) <= LIMIT_BYTES
 
@@ -40,7 +40,7 @@ def test_a_later_put_replaces_an_earlier_one_of_the_same_key() -> None:
     for number, key in enumerate("aba", start=1):
         assert batch.offer(put(number, key=key))
     assert batch.replaced == 1
-    assert [each.offset for each in batch.writes()] == [2, 3]
+    assert [each.place for each in batch.writes()] == [2, 3]
 
 
 def test_what_a_rejected_put_had_replaced_comes_back() -> None:

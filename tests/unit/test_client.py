@@ -20,6 +20,8 @@ from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.wire import Response, WireError
 from ddbio.errors import AbortError
 from ddbio.flow.sleeping import ManualSleeper, StopRequested
+from ddbio.messages import Tally
+from ddbio.rate.awaited import Awaited
 from ddbio.system.clock import ManualClock
 from tests.support.loops import run
 from tests.support.service import RecordingPacer, cut, refusal, reply
@@ -35,7 +37,7 @@ TABLE_ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/Orders"
 
 
 class Lane:
-    """A client whose service gives these answers, one a request; the last one for ever."""
+    """A client whose service gives these answers, one a request; the last one for ever. It is its context."""
 
     def __init__(
         self,
@@ -49,18 +51,20 @@ class Lane:
         self.began_s = self.clock()
         self.sleep = ManualSleeper(self.clock)
         self.pacer: Any = RecordingPacer()
+        self.awaited = Awaited()
         self.said: list[str] = []
+        self.troubles: list[str] = []
+        self.say, self.trouble = self.said.append, self.troubles.append
         self.connection: Any = FakeConnection(self.answer)
         signer = Signer(lambda: Keys("AKID", "secret"), region="eu-west-1", host="localhost")
         self.client = DataClient(
             self.connection,
             signer,
             self.pacer,
-            sleep=self.sleep,
-            say=self.said.append,
-            table="Orders",
-            policy=RetryPolicy(keys_are_renewed, table_is_new, give_up_after_s),
-            clock=self.clock,
+            self,
+            "Orders",
+            Tally(),
+            RetryPolicy(keys_are_renewed, table_is_new, give_up_after_s),
         )
 
     def answer(self, *_: object) -> Response | WireError:
@@ -489,10 +493,8 @@ def test_all_left_over_and_no_word_of_consumption_is_no_progress() -> None:
 def test_trouble_is_told_when_nothing_succeeds_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ddbio.dynamodb.client.backoff_s", lambda attempt: 2.0)
     lane = Lane(*[refusal("ThrottlingException", "slow down")] * 6, DONE)
-    told: list[str] = []
-    lane.client.trouble = told.append
     lane.call()
-    assert told == ["ThrottlingException: slow down"] * 3  # of six, those after more than 5 s
+    assert lane.troubles == ["ThrottlingException: slow down"] * 3  # of six, those after more than 5 s
 
 
 def test_a_success_in_between_begins_the_count_anew(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ death of a worker and a resume."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ import pytest
 from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.wire import Response, WireError
 from ddbio.flow.checkpoint import Checkpoint
-from ddbio.flow.import_job import ImportJob, ImportWork
-from ddbio.flow.import_lane import ImportLane
+from ddbio.flow.import_job import ImportJob, import_task
+from ddbio.flow.lane import FlowLane
 from ddbio.flow.sleeping import ManualSleeper
 from ddbio.job.accounts import Accounts
 from ddbio.job.journal import open_journal
-from ddbio.messages import SliceUnit, Tally, UnitReport
-from ddbio.messages.counts import RECORDED
+from ddbio.messages import ImportCursor, SliceUnit, Tally, UnitReport
+from ddbio.messages.counts import NAMES, RECORDED
 from ddbio.options import TransferOptions
 from ddbio.sources.plan import Plan
 from ddbio.sources.reader import RecordReader
@@ -99,12 +100,11 @@ class Life:
         context = worker_context(act, report, ManualSleeper(clock), clock, slots=slots)
         target = job_table(table({"id": "S"}))
         job = ImportJob(target, AwsSettings(), lanes=1, mode=self.mode, transform=self.transform)
-        work = ImportWork(job, context)
-        work.reader = RecordReader(self.source)  # type: ignore[arg-type]
-        run(_worked(ImportLane(work), unit))
+        reader = RecordReader(self.source)  # type: ignore[arg-type]
+        run(_worked(import_task(job, context, reader).lane(), unit))
 
 
-async def _worked(lane: ImportLane, unit: SliceUnit) -> None:
+async def _worked(lane: FlowLane, unit: SliceUnit) -> None:
     try:
         await lane.work(unit)
     except Killed:
@@ -183,3 +183,17 @@ def test_no_counter_changes_through_a_death_at_any_request_and_a_resume(
             each: getattr(expected, each) for each in OF_RECORDS
         }, f"after a death before request {dies_before}"
         assert past.unsettled() == 0
+
+
+def test_a_unit_that_was_begun_counts_on_from_what_was_counted_of_it() -> None:
+    before = Tally(**{each: 100 + number for number, each in enumerate(NAMES)})
+    source, clock, heard = Source(records(1)), ManualClock(), list[Any]()
+    context = worker_context(FakeTable().act, heard.append, ManualSleeper(clock), clock)
+    job = ImportJob(job_table(table({"id": "S"})), AwsSettings(), lanes=1)
+    lane = import_task(job, context, RecordReader(source)).lane()  # type: ignore[arg-type]
+    end = len(source.content)
+    run(_worked(lane, replace(source.unit(), cursor=ImportCursor(end, 1), before=before)))
+    counted = {each: getattr(lane.tally, each) for each in NAMES}
+    assert counted == {**{each: getattr(before, each) for each in NAMES}, "bytes": end}  # as the cursor says
+    (report,) = heard
+    assert report.tally == Tally()

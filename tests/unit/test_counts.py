@@ -6,19 +6,16 @@ import re
 import sqlite3
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from ddbio.flow.position import Position
+from ddbio.flow import settlement
 from ddbio.job.database import SCHEMA
-from ddbio.messages import SliceUnit
 from ddbio.messages.counts import (
     COUNT,
     COUNTS,
     EXPORT,
     IMPORT,
     NAMES,
-    OF_LANE,
     OF_RECORDS,
     RECORDED,
     VERBS,
@@ -26,7 +23,6 @@ from ddbio.messages.counts import (
     Tally,
     equation,
 )
-from ddbio.messages.files import SourceFile
 
 CHECKOUT = Path(__file__).parents[2]
 TOTALS = re.compile(r"`(read(?: \+ added)? ==? written[^`]*)`")
@@ -67,17 +63,14 @@ def test_every_count_adds_up_and_is_subtracted(name: str) -> None:
     assert total.minus(Tally(**{name: 3})) == Tally(**{name: 4})
 
 
-def test_a_position_has_the_counts_of_a_lane_in_their_order() -> None:
-    """`ImportLane` writes `astuple(position)`; the checkpoint is read by `RECORDED`."""
-    assert Position.__struct_fields__[2:] == OF_LANE
-    assert RECORDED[: len(OF_LANE)] == OF_LANE
-    assert msgspec.structs.astuple(Position(*range(11)))[2:] == tuple(range(2, 11))
+def test_a_position_is_recorded_in_the_order_in_which_the_checkpoint_is_read() -> None:
+    counts = Tally(**{each: number for number, each in enumerate(RECORDED)})
+    assert settlement.recorded(settlement.settled_of(counts), counts) == tuple(range(len(RECORDED)))
 
 
-def test_a_position_takes_over_every_count_under_its_own_name() -> None:
-    before = Tally(**{each: 100 + number for number, each in enumerate(NAMES)})
-    position = Position.of(SliceUnit(0, SourceFile("/a.json", 10, "v"), 0, 10, before=before))
-    assert [getattr(position, each) for each in OF_LANE] == [getattr(before, each) for each in OF_LANE]
+def test_all_that_is_counted_is_either_settled_or_spent() -> None:
+    counts = Tally(**{each: 100 + number for number, each in enumerate(NAMES)})
+    assert {*settlement.settled_of(counts), *settlement.spent_of(counts)} == {*range(100, 100 + len(NAMES))}
 
 
 def test_the_checkpoint_keeps_all_that_an_import_counts() -> None:

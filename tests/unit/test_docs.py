@@ -15,7 +15,7 @@ from botocore import xform_name
 import ddbio
 from ddbio.cli import iam_policy
 from ddbio.errors import EXIT_FAILED, EXIT_INTERNAL, EXIT_OK, EXIT_REJECTED, EXIT_STOPPED, EXIT_USAGE
-from ddbio.flow.export_lane import DEFAULT_EXPORT_LANES
+from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.flow.import_job import DEFAULT_IMPORT_LANES
 from ddbio.formats import FORMATS, get_format
 from ddbio.formats.rejected import Rejected, read_rejected

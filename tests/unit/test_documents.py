@@ -253,7 +253,9 @@ def test_a_block_has_a_record_a_line_and_knows_where_it_stands() -> None:
         book.add(block.places, 0)
 
     def placed(offset: int, record: bytes) -> tuple[Any, ...]:
-        reject = book.placed(Reject("a.json", offset, 0, 1, "bad-json", "no", record))
+        places = book.at(offset)
+        assert places is not None
+        reject = places.placed(Reject("a.json", offset, 0, 1, "bad-json", "no", record))
         return reject.offset, reject.line_in_file, reject.code, reject.record
 
     lines = (first.data + last.data).split(b"\n")

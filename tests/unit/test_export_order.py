@@ -234,18 +234,19 @@ class Lane:
         asyncio.run(self._export(fake))
 
     async def _export(self, fake: FakeS3) -> None:
-        unit = SegmentUnit(0, 0, 1, self.cursor)
-        files = SegmentFiles(S3Storage(AwsSettings()), JOB, get_format(JSON), unit)
+        files = SegmentFiles(S3Storage(AwsSettings()), JOB, get_format(JSON), Tally())
+        files.begin(SegmentUnit(0, 0, 1, self.cursor))
         await files.open()
         for at in range(self.cursor.items if self.cursor else 0, len(LINES), PAGE):
             await files.write(b"".join(LINES[at : at + PAGE]), PAGE)
-            files.mark(str(at))
-            self._report(files, fake)
+            self._report(files, fake, str(at), at + PAGE)
         await files.finish()
-        self._report(files, fake)
+        self._report(files, fake, None, len(LINES))
 
-    def _report(self, files: SegmentFiles, fake: FakeS3) -> None:
-        self.cursor, finished, _ = files.take_settled()
+    def _report(self, files: SegmentFiles, fake: FakeS3, key: str | None, items: int) -> None:
+        if files.settled:
+            self.cursor = ExportCursor(key, *files.state(), items=items)
+        finished = files.take_parts()["files"]
         self.files += finished
         assert {f"out/{each.file.name}" for each in finished} <= fake.objects.keys(), "reported before it is visible"
 

@@ -14,7 +14,7 @@ from ddbio.formats import get_format
 from ddbio.formats.csv import CsvLayout
 from ddbio.messages.format_spec import FormatSpec
 from ddbio.sinks.estimates import WriteEstimates
-from ddbio.sinks.fast_batch import SmallPuts
+from ddbio.sinks.fast_batch import FastBatches
 from ddbio.values.items import AttributeMap
 from ddbio.values.keys import key_checker
 from ddbio.values.table import TableInfo
@@ -61,7 +61,7 @@ def expected(into: TableInfo, items: list[AttributeMap]) -> list[AttributeMap] |
 @example([[{"id": "a", "at": 10**40}], [{"id": "", "at": 1}], [{"at": 1}]])
 def test_a_batch_is_what_its_records_are(into: TableInfo, batches: list[list[dict[str, object]]]) -> None:
     format = get_format(FormatSpec("json"))
-    small, estimates = SmallPuts(into, format, key_checker(into)), WriteEstimates(into)
+    small, estimates = FastBatches(into, format, key_checker(into)), WriteEstimates(into)
     for batch in batches:
         records = [json.dumps(item).encode() for item in batch]
         puts = small.prepare(records)
@@ -78,11 +78,11 @@ def test_a_batch_is_what_its_records_are(into: TableInfo, batches: list[list[dic
             sent = [each["PutRequest"]["Item"] for each in msgspec.json.decode(b"[%b]" % puts.requests)]
             assert [same_item(item) for item in sent] == [same_item(item) for item in wanted]
             units = [estimates.of_put(item, True) for item in wanted]
-            assert estimates.of_small_puts(len(wanted), puts.entries) == tuple(map(sum, zip(*units, strict=True)))
+            assert estimates.of_unit_puts(len(wanted), puts.entries) == tuple(map(sum, zip(*units, strict=True)))
 
 
 def test_numbers_that_are_the_same_key_in_csv_are_told_apart_from_no_other() -> None:
-    small = SmallPuts(
+    small = FastBatches(
         table({"at": "N"}),
         get_format(FormatSpec("csv", CsvLayout(("at", "x"), ("N", "S")))),
         key_checker(table({"at": "N"})),
@@ -96,7 +96,7 @@ def test_numbers_that_are_the_same_key_in_csv_are_told_apart_from_no_other() -> 
 @pytest.mark.parametrize("name", ['a "b"', "a\\b", "a\nb", "100%", "%b", "é"])
 def test_columns_of_csv_may_have_any_name(name: str) -> None:
     format = get_format(FormatSpec("csv", CsvLayout(("id", name), ("S", "S"))))
-    small = SmallPuts(table({"id": "S"}), format, key_checker(table({"id": "S"})))
+    small = FastBatches(table({"id": "S"}), format, key_checker(table({"id": "S"})))
     for records in ([b"a,x", b"b,y"], [b"a,x", b"b,"]):
         puts = small.prepare(records)
         assert puts is not None
@@ -105,7 +105,7 @@ def test_columns_of_csv_may_have_any_name(name: str) -> None:
 
 
 def test_a_blank_record_and_a_large_one_are_left_to_their_lane() -> None:
-    small = SmallPuts(table({"id": "S"}), get_format("json"), key_checker(table({"id": "S"})))
+    small = FastBatches(table({"id": "S"}), get_format("json"), key_checker(table({"id": "S"})))
     assert small.prepare([b'{"id":"a"}', b""]) is None
     assert small.prepare([b'{"id":"a"}', b" "]) is None
     assert small.prepare([b'{"id":"a"}', b'{"id":"b","x":"%b"}' % (b"x" * 900)]) is not None
@@ -113,7 +113,7 @@ def test_a_blank_record_and_a_large_one_are_left_to_their_lane() -> None:
 
 
 def test_a_record_with_an_empty_name_is_left_to_be_rejected_and_the_rest_stays_fast() -> None:
-    puts = SmallPuts(TABLES[0], get_format("json"), key_checker(TABLES[0]))
+    puts = FastBatches(TABLES[0], get_format("json"), key_checker(TABLES[0]))
     good = [b'{"id":"k%d","n":%d}' % (number, number) for number in range(5)]
     assert puts.prepare([*good, b'{"id":"x","":1}']) is None
     assert puts.prepare(good) is not None

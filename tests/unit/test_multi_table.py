@@ -27,7 +27,7 @@ def test_items_go_to_their_tables_and_come_back_from_them() -> None:
     assert [key[0] for key in keys] == ["Orders", DAYS.address, DAYS.address]
     assert len(set(keys)) == 3
     writes = [
-        new_put(number, number, key, b"{}", item, mode.units_of(item, True))
+        new_put(number, key, b"{}", item, mode.units_of(item, True))
         for number, (key, item) in enumerate(zip(keys, items, strict=True))
     ]
     body = json.loads(mode.body(writes))

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddbio.flow.export_lane import PageSize, most_page_units
 from ddbio.flow.sleeping import Sleeper, StopRequested
 from ddbio.rate.buckets import UNCAPPED
 from ddbio.rate.governor import LocalGovernor
 from ddbio.rate.page_pacer import PagePacer
 from ddbio.rate.window import CELL_S, Window
+from ddbio.sources.page_size import PageSize, most_page_units
 from ddbio.values.capacity import MAX_PAGE_BYTES, page_read_units
 from tests.support.simulated import SimulatedLoop, run_simulated
 

@@ -13,12 +13,12 @@ import pytest
 
 from ddbio.aws.settings import AwsSettings
 from ddbio.errors import AbortError, RecordError
-from ddbio.flow.export_lane import ExportJob
+from ddbio.flow.export_job import ExportJob
 from ddbio.formats import get_format
 from ddbio.formats.parquet import ParquetLayout
 from ddbio.formats.parquet.reading import lines_of_row_group, row_groups
 from ddbio.formats.parquet.writing import ColumnsWriter
-from ddbio.messages import ExportCursor, ImportCursor, SegmentUnit, SliceUnit
+from ddbio.messages import ExportCursor, ImportCursor, SegmentUnit, SliceUnit, Tally
 from ddbio.messages.files import SourceFile
 from ddbio.messages.format_spec import FormatSpec
 from ddbio.sinks.segment_files import ColumnFiles
@@ -27,7 +27,8 @@ from ddbio.storage.local import LocalStorage
 from ddbio.storage.ranged import RangedFile
 from ddbio.values.items import AttributeValue
 from tests.support.loops import run
-from tests.support.service import DATA_PLANE
+from tests.support.service import job_table
+from tests.support.tables import table
 from tests.unit.test_reader import MemoryStorage
 
 LAYOUT = ParquetLayout((("id", "S"), ("n", "N")))
@@ -36,8 +37,8 @@ FORMAT = FormatSpec("parquet", LAYOUT)
 
 def file_of_rows(rows: int, row_group: int) -> bytes:
     out = io.BytesIO()
-    table = pyarrow.table({"id": [f"k{number}" for number in range(rows)]})
-    pyarrow.parquet.write_table(table, out, row_group_size=row_group)
+    rows_of = pyarrow.table({"id": [f"k{number}" for number in range(rows)]})
+    pyarrow.parquet.write_table(rows_of, out, row_group_size=row_group)
     return out.getvalue()
 
 
@@ -78,7 +79,7 @@ def test_a_file_without_rows_has_no_units() -> None:
 
 
 def export_job(folder: Path) -> ExportJob:
-    return ExportJob("Orders", 0.0, DATA_PLANE, FORMAT, str(folder), AwsSettings(), 4000, False, lanes=1)
+    return ExportJob(job_table(table({"id": "S"})), 0.0, FORMAT, str(folder), AwsSettings(), 4000, False, lanes=1)
 
 
 def items(first: int, count: int) -> list[dict[str, AttributeValue]]:
@@ -94,15 +95,14 @@ def test_whoever_goes_on_begins_the_unfinished_file_again(tmp_path: Path, dies_a
     cursors: list[ExportCursor] = []
 
     async def work(cursor: ExportCursor | None, pages: range, *, to_the_end: bool) -> None:
-        unit = SegmentUnit(0, 0, 1, cursor)
-        files = ColumnFiles(LocalStorage(), export_job(tmp_path), get_format(FORMAT), unit)
+        files = ColumnFiles(LocalStorage(), export_job(tmp_path), get_format(FORMAT), Tally())
+        files.begin(SegmentUnit(0, 0, 1, cursor))
         await files.open()
         for page in pages:
             await files.write_page(items(page * 40, 40))
-            files.mark(str(page + 1))
-            told = files.take_settled()[0]
-            assert told is not None and told.output is None
-            cursors.append(told)
+            if files.settled:
+                cursors.append(ExportCursor(str(page + 1), *files.state()))
+                assert cursors[-1].output is None
         if to_the_end:
             await files.finish()
 

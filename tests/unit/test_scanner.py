@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.wire import Response, WireError
 from ddbio.errors import AbortError, PermanentError, TransferError
-from ddbio.flow.export_lane import FIRST_LIMIT, ExportJob, ExportLane, ExportWork, KeyCircle, PageSize
+from ddbio.flow.export_job import ExportJob, export_task
 from ddbio.flow.sleeping import ManualSleeper, StopRequested
 from ddbio.formats.json_lines import JsonLines
 from ddbio.messages import ExportCursor, ExportedFile, SegmentUnit, Tally, UnitReport
 from ddbio.messages.files import WrittenFile
 from ddbio.messages.format_spec import FormatSpec
 from ddbio.sinks.segment_files import SegmentFiles
+from ddbio.sources.page_size import FIRST_LIMIT, KeyCircle, PageSize
 from ddbio.sources.subset import WHOLE, Subset
 from ddbio.steps.limit import Limit, LimitNeeds
 from ddbio.steps.transform import TransformSpec
@@ -134,6 +135,35 @@ def name_of(number: int) -> str:
     return f"Orders-0007-{number:05}.json"
 
 
+class Files:
+    """The files of a segment, and what a lane would report of them: `cursor` moves where all is settled."""
+
+    def __init__(self, storage: MemoryStorage, job: ExportJob, unit: SegmentUnit) -> None:
+        self.tally = Tally()
+        self.files = SegmentFiles(storage, job, JsonLines(), self.tally)  # type: ignore[arg-type]
+        self.files.begin(unit)
+        self.cursor = unit.cursor or ExportCursor(None, 0, None, 0)
+        self._items = self._told = self.cursor.items
+        self.open = self.files.open
+
+    async def write(self, lines: bytes, items: int) -> None:
+        await self.files.write(lines, items)
+        self._items += items
+
+    def ended_page(self, key: str | None) -> None:
+        if self.files.settled:
+            self.cursor = ExportCursor(key, *self.files.state(), items=self._items)
+
+    async def finish(self) -> None:
+        await self.files.finish()
+        self.ended_page(None)
+
+    def take_settled(self) -> tuple[ExportCursor, tuple[ExportedFile, ...], int]:
+        """The cursor; files and items since the last call."""
+        told, self._told = self._told, self.cursor.items
+        return self.cursor, self.files.take_parts()["files"], self._told - told
+
+
 @dataclass
 class Segment:
     """The files of one segment, written by one worker after the other. told: what they reported."""
@@ -153,8 +183,7 @@ class Segment:
         if self.finished:
             return
         unit = SegmentUnit(UNIT.number, UNIT.segment, UNIT.total_segments, self.cursor)
-        job = export_job(self.max_file_bytes, compress=self.compress)
-        files = SegmentFiles(self.storage, job, JsonLines(), unit)  # type: ignore[arg-type]
+        files = Files(self.storage, export_job(self.max_file_bytes, compress=self.compress), unit)
         await files.open()
         first = int(self.cursor.last_key) if self.cursor is not None and self.cursor.last_key is not None else 0
         for number in range(first, len(pages)):
@@ -163,16 +192,15 @@ class Segment:
             if pages[number]:
                 await files.write(b"".join(pages[number]), len(pages[number]))
             if number + 1 < len(pages):
-                files.mark(str(number + 1))
+                files.ended_page(str(number + 1))
             if number in report_at:
                 self.hear(files)
         await files.finish()
         self.hear(files)
         self.finished = True
 
-    def hear(self, files: SegmentFiles) -> None:
+    def hear(self, files: Files) -> None:
         cursor, exported, items = files.take_settled()
-        assert cursor is not None
         json.dumps([cursor.last_key, cursor.output, cursor.packer])
         self.cursor = cursor
         self.told += exported
@@ -220,17 +248,15 @@ def test_an_empty_segment_makes_no_file() -> None:
 
 
 def test_the_cursor_waits_until_a_page_is_durable() -> None:
-    storage = MemoryStorage(part_bytes=10)
-    files = SegmentFiles(storage, export_job(1000), JsonLines(), UNIT)  # type: ignore[arg-type]
+    files = Files(MemoryStorage(part_bytes=10), export_job(1000), UNIT)
 
     async def story() -> list[tuple[Any, ...]]:
         seen = []
         await files.open()
         for number, line in enumerate([b"12345678\n", b"1\n", b"12345678\n", b"12345678\n"], 1):
             await files.write(line, 1)
-            files.mark(f"after {number}")
+            files.ended_page(f"after {number}")
             cursor, _, items = files.take_settled()
-            assert cursor is not None
             seen.append((cursor.last_key, cursor.output_items, items))
         await files.finish()
         cursor, exported, items = files.take_settled()
@@ -248,13 +274,12 @@ def test_the_cursor_waits_until_a_page_is_durable() -> None:
 
 def test_files_finished_behind_the_cursor_are_told_with_it() -> None:
     """Whoever goes on from the cursor writes them again: told before, they would be told twice."""
-    storage = MemoryStorage(part_bytes=100)
-    files = SegmentFiles(storage, export_job(10), JsonLines(), UNIT)  # type: ignore[arg-type]
+    files = Files(MemoryStorage(part_bytes=100), export_job(10), UNIT)
 
     async def story() -> list[tuple[Any, int, int]]:
         await files.open()
         await files.write(b"12345678\n12\n", 2)  # the first file is finished, the second is not durable
-        files.mark("k")
+        files.ended_page("k")
         before = files.take_settled()
         await files.finish()
         after = files.take_settled()
@@ -322,7 +347,7 @@ def test_compressed_files_hold_every_line_once_whoever_wrote_them(
 def test_an_arn_names_its_table_in_the_file_names() -> None:
     storage = MemoryStorage()
     job = export_job(table="arn:aws:dynamodb:eu-west-1:123456789012:table/Orders")
-    files = SegmentFiles(storage, job, JsonLines(), UNIT)  # type: ignore[arg-type]
+    files = Files(storage, job, UNIT)
 
     async def story() -> None:
         await files.write(b"{}\n", 1)
@@ -464,12 +489,8 @@ class Export:
             most_units=self.most_units,
             limit=self.limit,
         )
-        work = ExportWork(
-            export_job(self.max_file_bytes, folder=self.folder, subset=self.subset, transform=self.transform),
-            context,
-        )
-        work.storage = self.storage
-        lane = ExportLane(work)
+        job = export_job(self.max_file_bytes, folder=self.folder, subset=self.subset, transform=self.transform)
+        lane = export_task(job, context, self.storage).lane()
 
         async def story() -> None:
             try:

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
-from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -17,14 +16,14 @@ from hypothesis import strategies as st
 from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.wire import Response, WireError
 from ddbio.errors import AbortError, TransferError
-from ddbio.flow.import_job import ImportJob, ImportWork
-from ddbio.flow.import_lane import ImportLane
+from ddbio.flow.import_job import ImportJob, import_task
+from ddbio.flow.lane import FlowLane
 from ddbio.flow.sleeping import ManualSleeper, StopRequested
-from ddbio.formats import Format
+from ddbio.formats import Format, get_format
 from ddbio.formats.json_lines import JsonLines
 from ddbio.messages import ImportCursor, Reject, SliceUnit, Tally, UnitReport
 from ddbio.messages.files import SourceFile
-from ddbio.sinks.fast_batch import SmallPuts
+from ddbio.sinks.fast_batch import FastBatches
 from ddbio.sources.reader import RecordReader
 from ddbio.steps.transform import TransformSpec
 from ddbio.system.clock import ManualClock
@@ -106,14 +105,11 @@ class Import:
 
         context = worker_context(act, report, self.sleep, self.clock)
         job = ImportJob(job_table(self.info), AwsSettings(), lanes=1, mode=self.mode, transform=self.transform)
-        work = ImportWork(job, context)
-        if self.format is not None:
-            work.format_of = lambda _: self.format
-        work.reader = RecordReader(self.source)  # type: ignore[arg-type]
-        lane = ImportLane(work)
-        run(self._work(lane, units))
+        reader = RecordReader(self.source)  # type: ignore[arg-type]
+        task = import_task(job, context, reader, lambda spec: self.format or get_format(spec))
+        run(self._work(task.lane(), units))
 
-    async def _work(self, lane: ImportLane, units: Sequence[SliceUnit]) -> None:
+    async def _work(self, lane: FlowLane, units: Sequence[SliceUnit]) -> None:
         try:
             for unit in units:
                 await lane.work(unit)
@@ -227,9 +223,10 @@ def test_numeric_keys_are_found_again_however_they_are_spelled() -> None:
     assert (set(job.target.items), job.tally.written) == ({"1.5", "20"}, 2)
 
 
-def test_bodies_over_the_limit_are_sent_in_parts() -> None:
-    with mock.patch("ddbio.flow.import_lane.MAX_REQUEST_BYTES", 400):
-        job = imported(records(*range(25)))
+def test_bodies_over_the_limit_are_sent_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ddbio.sinks.table.MAX_REQUEST_BYTES", 400)
+    monkeypatch.setattr("ddbio.sinks.sender.MAX_REQUEST_BYTES", 400)
+    job = imported(records(*range(25)))
     assert max(job.target.body_bytes) <= 400
     assert job.values == values(*range(25))
 
@@ -242,14 +239,13 @@ def test_large_records_do_not_wait_for_a_batch_of_25() -> None:
     assert job.tally.units == 30  # as the fake counts
 
 
-def test_the_last_records_of_a_block_go_with_the_next_one() -> None:
-    quick = mock.Mock(wraps=SmallPuts._any)
-    with (
-        mock.patch("ddbio.sources.reader.LOCAL_BLOCK_BYTES", 200),  # about ten records
-        mock.patch.object(SmallPuts, "prepare", lambda self, run: quick(self, run)),
-    ):
-        job = imported(records(*range(60)))
-    assert [len(call.args[1]) for call in quick.call_args_list] == [25, 25]  # in one go, not record by record
+def test_the_last_records_of_a_block_go_with_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_one_go: list[int] = []
+    prepare = FastBatches.prepare
+    monkeypatch.setattr("ddbio.sources.reader.LOCAL_BLOCK_BYTES", 200)  # about ten records
+    monkeypatch.setattr(FastBatches, "prepare", lambda self, run: (in_one_go.append(len(run)), prepare(self, run))[1])
+    job = imported(records(*range(60)))
+    assert in_one_go == [25, 25]  # and not record by record
     assert (job.target.batches, job.values) == ([25, 25, 10], values(*range(60)))
 
 
@@ -559,9 +555,8 @@ def test_a_lane_forgets_a_unit_that_failed() -> None:
     first, second = b"{first\n" + records(*range(30)), b"{second\n" + records(*range(30, 60))
     job = Import(Source(first + second), FakeTable(script=[refusal("ResourceNotFoundException")]))
     context = worker_context(job.target.act, job.reports.append, job.sleep, job.clock)  # type: ignore[arg-type]
-    work = ImportWork(ImportJob(job_table(job.info), AwsSettings(), lanes=1), context)
-    work.reader = RecordReader(job.source)  # type: ignore[arg-type]
-    lane = ImportLane(work)
+    reader = RecordReader(job.source)  # type: ignore[arg-type]
+    lane = import_task(ImportJob(job_table(job.info), AwsSettings(), lanes=1), context, reader).lane()
 
     async def story() -> None:
         with pytest.raises(AbortError):

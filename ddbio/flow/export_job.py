@@ -1,0 +1,103 @@
+"""An export as a task: segments of a table into files of their own, or to standard output.
+
+The cursor moves to a page's `LastEvaluatedKey` when every line of the page is durable in the segment's files; files
+that were started after that are started again by whoever continues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ddbio.aws.settings import AwsSettings
+from ddbio.flow.context import SOURCE, JobTable, WorkerContext
+from ddbio.flow.lane import Task
+from ddbio.formats import Columnar, Format, get_format
+from ddbio.formats.compression import get_compression
+from ddbio.messages.format_spec import FormatSpec
+from ddbio.options import STDOUT
+from ddbio.sinks.segment_files import ColumnFiles, SegmentFiles
+from ddbio.sinks.sink import Desk, Sink
+from ddbio.sinks.stdout import PageStream
+from ddbio.sources.scan import ATTRIBUTE_MAPS, Scanning, ScanSource, TableScan
+from ddbio.sources.subset import WHOLE, Subset
+from ddbio.steps.transform import TransformSpec, open_transform
+from ddbio.storage import Storage, open_storage
+from ddbio.values.row_schema import Alike
+
+PAGE_INTERVAL_S = 0.05  # between two reports of a lane: every page of a service that takes its usual time for one
+DEFAULT_EXPORT_LANES = 8  # a page is 1 MB: eight keep a CPU busy, and on S3 each holds a part in memory
+
+
+@dataclass(frozen=True, slots=True)
+class ExportJob:
+    """What every worker of an export must know; picklable.
+
+    item_bytes: average size of an item as the service reports it; 0 where it does not know.
+    max_file_bytes: a file is closed before it would grow beyond.
+    md5: files have their MD5 for a checksum. Nobody can go on computing it, so a file is only ever written whole.
+    subset: which part of the table; all of it by default. transform: what becomes of an item, if anything.
+    """
+
+    source: JobTable
+    item_bytes: float
+    format: FormatSpec
+    destination: str
+    aws: AwsSettings
+    max_file_bytes: int
+    consistent_read: bool
+    lanes: int = DEFAULT_EXPORT_LANES
+    compress: str = "none"
+    md5: bool = False
+    subset: Subset = WHOLE
+    transform: TransformSpec | None = None
+
+    @property
+    def tables(self) -> dict[str, JobTable]:
+        return {SOURCE: self.source}
+
+    @property
+    def table(self) -> str:
+        """What requests call it."""
+        return self.source.info.address
+
+    @property
+    def scan(self) -> TableScan:
+        return TableScan(self.table, self.item_bytes, self.consistent_read, self.subset)
+
+    def open(self, context: WorkerContext) -> Task:
+        to_stdout = self.destination == STDOUT
+        storage = None if to_stdout else open_storage(self.destination, self.aws, context.keys(SOURCE))
+        return export_task(self, context, storage)
+
+
+def export_task(job: ExportJob, context: WorkerContext, storage: Storage | None) -> Task:
+    """storage: of the destination; None for standard output."""
+    format, transform = get_format(job.format), open_transform(job.transform)
+    # Items that pass a transform are attribute maps on the way; else they are decoded to what the format renders.
+    rows, alike = (format.page_items, format.alike) if transform is None else (ATTRIBUTE_MAPS, None)
+    return Task(
+        context,
+        source=scan_source(context, job.scan, rows, alike),
+        sink=_sinks(job, format, storage),
+        transform=transform,
+        report_every_s=PAGE_INTERVAL_S,
+    )
+
+
+def scan_source(
+    context: WorkerContext, scan: TableScan, rows: Any = ATTRIBUTE_MAPS, alike: Alike | None = None
+) -> Callable[[Desk], ScanSource]:
+    """Reads the source. rows, alike: see `Scanning`."""
+    scanning = Scanning(scan, partial(context.request_units, SOURCE), rows, alike)
+    return lambda desk: ScanSource(scanning, context.client(SOURCE, desk.spent), context.limit, desk.tally)
+
+
+def _sinks(job: ExportJob, format: Format, storage: Storage | None) -> Callable[[Desk], Sink]:
+    if storage is None:
+        compression = get_compression(job.compress)
+        return lambda desk: PageStream(format, compression, job.table, desk.tally)
+    kind = ColumnFiles if isinstance(format, Columnar) else SegmentFiles
+    return lambda desk: kind(storage, job, format, desk.tally)

@@ -1,0 +1,161 @@
+"""The lane: works a unit by passing what its source gives through the steps to its sink.
+
+It owns when to report, when a position is clean and recorded, and when to heed a stop. It knows neither what a record
+is nor where a cursor points: a mark is the source's own, a state the sink's (`ddbio.steps.records`,
+`ddbio.sinks.sink`). So every verb that reads something and does something about it is a `Task`, and no other lane.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from ddbio.errors import TransferError
+from ddbio.flow.context import RECORDED_INTERVAL_S, REPORT_INTERVAL_S, WorkerContext
+from ddbio.flow.settlement import Settlement
+from ddbio.messages import Tally, Unit
+from ddbio.sinks.sink import Desk, Sink
+from ddbio.sources.source import Source
+from ddbio.steps.records import Mark, Place, Records
+from ddbio.steps.reject_limit import RejectWatch
+from ddbio.steps.transform import Transform, Transformed
+from ddbio.values.capacity import MAX_BATCH_WRITES
+
+REPORT_REJECTS = 100  # a lane reports at once when it holds so many rejects
+STOP_EXPECTED_S = 5.0  # for the parent to stop a run in which too many records were rejected
+CLEAN_AFTER_SENDS = 8  # with some of each left unprocessed: then a lane sends what is pending without adding to it
+
+
+@dataclass
+class Task:
+    """A job opened in a worker: what its lanes are made of.
+
+    source, sink: make one for a lane, called with the lane's side of it.
+    report_every_s: how often a lane reports; by default as often as a loss of what is not reported asks for.
+    """
+
+    context: WorkerContext
+    source: Callable[[Desk], Source]
+    sink: Callable[[Desk], Sink]
+    transform: Transform | None = None
+    report_every_s: float | None = None
+
+    def __post_init__(self) -> None:
+        self.rejects = RejectWatch(self.context.reject_count)
+
+    def lane(self) -> FlowLane:
+        return FlowLane(self)
+
+
+class FlowLane:
+    """One connection to each of its ends, one unit at a time."""
+
+    def __init__(self, task: Task) -> None:
+        self.tally, self.spent = Tally(), Tally()
+        self._context = context = task.context
+        self._transform = task.transform
+        self._rejects = task.rejects
+        self._source = task.source(self)
+        self._sink = task.sink(self)
+        slot = context.next_slot() if self._source.marks_are_numbers else None
+        self._settlement = Settlement(self._source, self._sink, self.tally, self.spent, slot)
+        usual_s = REPORT_INTERVAL_S if slot is None else RECORDED_INTERVAL_S
+        self._interval_s = usual_s if task.report_every_s is None else task.report_every_s
+        self._report_due_s = 0.0
+        self._unclean_sends = 0
+
+    async def close(self) -> None:
+        self._source.close()
+        self._sink.close()
+
+    async def work(self, unit: Unit) -> None:
+        """Work the unit to its end, reporting on the way and `done` at the end.
+
+        Raises StopRequested (after reporting the cursor), DdbioError when the unit cannot go on.
+        """
+        self._settlement.begin(unit)
+        self._report_due_s, self._unclean_sends = self._context.clock() + self._interval_s, 0
+        try:
+            await self._sink.open()
+            async with aclosing(self._source.batches()) as batches:
+                await self._pass_on(batches)
+            await self._sink.finish()
+        except BaseException:
+            self._report()
+            raise
+        self._settlement.finish()
+        self._report(done=True)
+
+    async def _pass_on(self, batches: AsyncGenerator[Records, None]) -> None:
+        transform = self._transform
+        while True:
+            try:
+                records = await anext(batches, None)
+            except TransferError:  # what could be read is settled
+                await self._settle_now()
+                raise
+            if records is None:
+                return
+            await self._sink.take(records if transform is None else Transformed(records, transform))
+            await self._look_around()
+
+    # -- the side of the sink: see `ddbio.sinks.sink.Desk`
+
+    async def between_requests(self) -> None:
+        self._unclean_sends += 1
+        await self._look_around()
+
+    def reject(self, place: Place, text: bytes, code: str, message: str, text_bytes: int | None = None) -> None:
+        self.tally.rejected += 1
+        self._settlement.rejects.append(self._source.reject(place, text, code, message, text_bytes))
+
+    async def hand_over_rejects(self) -> None:
+        counted = self._rejects.counted
+        held = len(self._settlement.rejects) + (self._sink.unsettled if counted else 0)  # that may be refused, too
+        if held >= (MAX_BATCH_WRITES if counted else REPORT_REJECTS):
+            await self._settle_now()
+            self._report()
+            await asyncio.sleep(0)  # nothing else makes a lane wait that has only rejects
+            await self._heed_stop()
+
+    # -- settlement
+
+    async def _look_around(self) -> None:
+        """Is the position clean, is a report due, is the run being stopped?"""
+        mark = self._source.mark()
+        if mark is not None:
+            due = self._context.clock() >= self._report_due_s
+            if self._sink.settled:
+                self._come_clean(mark)
+            elif due or self._unclean_sends >= CLEAN_AFTER_SENDS:  # else a table short of units would never let it
+                await self._settle_now()
+            if due or self._sink.urgent:
+                self._report()
+        await self._heed_stop()
+
+    async def _settle_now(self) -> None:
+        """Have all settled that was taken, where that can be had."""
+        await self._sink.drain()
+        mark = self._source.mark()
+        if mark is not None and self._sink.settled:
+            self._come_clean(mark)
+
+    def _come_clean(self, mark: Mark) -> None:
+        self._unclean_sends = 0
+        if self._settlement.come_clean(mark):
+            self._report()  # they are nowhere else: without them the place behind them does not count
+
+    async def _heed_stop(self) -> None:
+        """Raise StopRequested if the run is being stopped; if it is about to be, wait for that."""
+        if self._rejects.too_many:
+            await self._context.sleep(STOP_EXPECTED_S)
+            self._rejects.too_many = False
+        self._context.sleep.check()
+
+    def _report(self, *, done: bool = False) -> None:
+        self._report_due_s = self._context.clock() + self._interval_s
+        report = self._settlement.report(done=done)
+        self._context.report(report)
+        self._rejects.reported(len(report.rejects))

@@ -1,0 +1,41 @@
+"""A sink that keeps names and types of attributes, and nothing else of the items."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ddbio.messages import Tally
+from ddbio.sinks.sink import SettlesAtOnce
+from ddbio.steps.records import Records
+
+Attribute = tuple[str, str]  # a name, and a type that some item has it in
+
+NAMES_AND_TYPES: Any = list[dict[str, dict[str, msgspec.Raw]]]
+"""The rows to decode a page to: no more of it than is asked for."""
+
+
+class AttributesSeen(SettlesAtOnce):
+    """See `ddbio.sinks.sink.Sink`. Its records are pages with `NAMES_AND_TYPES` for rows."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._seen: set[Attribute] = set()
+        self._new: set[Attribute] = set()
+
+    def begin(self, unit: Any) -> None:
+        self._seen, self._new = set(), set()
+
+    async def take(self, records: Records) -> None:
+        items = records.rows()
+        assert items is not None
+        seen = {(name, letter) for item in items for name, value in item.items() for letter in value}
+        self._new |= seen - self._seen
+        self._seen |= seen
+        self._tally.written += len(items)
+
+    def take_parts(self) -> dict[str, Any]:
+        """What was seen for the first time since the last call."""
+        new, self._new = tuple(sorted(self._new)), set()
+        return {"attributes": new}

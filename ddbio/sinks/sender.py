@@ -1,0 +1,135 @@
+"""Writes to requests, until the fate of each is known: halves of what is refused, what comes back unprocessed.
+
+One a lane. What was sent leaves the lane's batch when it is written, rejected or skipped; what is left unprocessed
+stays there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from ddbio.dynamodb.client import DataClient
+from ddbio.dynamodb.errors import Kind, ServiceError
+from ddbio.dynamodb.operations import halves
+from ddbio.errors import AbortError, PermanentAbortError, RecordError
+from ddbio.sinks.batch import Batch, Write
+from ddbio.sinks.sink import Desk
+from ddbio.sinks.table_writes import WriteMode
+from ddbio.values.capacity import MAX_REQUEST_BYTES
+from ddbio.values.equality import same_item
+from ddbio.values.items import AttributeMap
+from ddbio.values.keys import ItemKey
+
+
+class Sender:
+    """pending: the batch of the lane."""
+
+    def __init__(self, mode: WriteMode, client: DataClient, pending: Batch, desk: Desk) -> None:
+        self._mode = mode
+        self._client = client
+        self._pending = pending
+        self._desk = desk
+
+    async def send_pending(self) -> None:
+        """One request of all that is pending, or several."""
+        await self.pause_if(await self._send(self._pending.writes()))
+
+    async def send_puts(self, body: bytes, count: int, units: tuple[int, ...]) -> set[ItemKey]:
+        """Send puts that are not pending; the keys of those that were left unprocessed.
+
+        Raises ServiceError where the request is refused: nothing is written.
+        """
+        mode, client = self._mode, self._client
+        estimate = mode.estimates.of_batch([units])
+        reply = await client.call(mode.operation, body, estimate)
+        if mode.operation.left_over(reply):
+            return self._keys_of(reply.unprocessed())
+        mode.estimates.learn(estimate, client.consumed)
+        self._desk.tally.written += count
+        return set()
+
+    async def divide(self) -> None:
+        """All that is pending was refused together: send it in halves."""
+        await self.pause_if(await self._send_halves(self._pending.writes()))
+
+    async def left_over(self, left: set[ItemKey]) -> None:
+        """All that is pending was sent together, and these were left unprocessed."""
+        self._written(self._pending.writes(), left)
+        await self.pause_if(True)
+
+    async def pause_if(self, left_unprocessed: bool) -> None:
+        if left_unprocessed:
+            await self._client.pause("the table leaves items unprocessed")
+
+    async def _send(self, batch: Sequence[Write]) -> bool:
+        """Send a batch; in two where it is too large or refused, so that a bad item ends up alone.
+
+        Returns whether items were left unprocessed.
+        """
+        mode = self._mode
+        body = mode.body(batch)
+        if len(body) > MAX_REQUEST_BYTES and len(batch) > 1:
+            return await self._send_halves(batch)
+        estimate = mode.estimates.of_batch([write.units for write in batch])
+        try:
+            reply = await self._client.call(mode.operation, body, estimate, mode.condition_units(batch))
+        except ServiceError as error:
+            if len(batch) > 1:
+                return await self._send_halves(batch)
+            self._refused(batch[0], error)
+            return False
+        left = self._keys_of(reply.unprocessed()) if mode.operation.left_over(reply) else set()
+        if not left:
+            mode.estimates.learn(estimate, self._client.consumed)
+        self._written(batch, left)
+        return bool(left)
+
+    async def _send_halves(self, batch: Sequence[Write]) -> bool:
+        first, second = halves(batch)
+        left_of_first = await self._send(first)
+        left_of_second = await self._send(second)
+        return left_of_first or left_of_second
+
+    def _keys_of(self, unprocessed: Iterable[AttributeMap]) -> set[ItemKey]:
+        try:
+            return {self._mode.key_of(item) for item in unprocessed}
+        except (RecordError, AttributeError, TypeError):  # no key of this table, or no attribute map at all
+            raise _not_sent() from None
+
+    def _refused(self, write: Write, error: ServiceError) -> None:
+        tally = self._desk.tally
+        if error.kind is Kind.CONDITION:  # the key is taken, and that is no fault of the record
+            own = error.applied_before and _is_there(write, error.item)
+            tally.written += own
+            tally.skipped += not own
+            self._pending.settle([write])
+            return
+        self._desk.reject(write.place, write.record, error.name, error.message)
+        self._pending.reject(write)
+
+    def _written(self, batch: Sequence[Write], left: set[ItemKey]) -> None:
+        tally, deletes = self._desk.tally, self._mode.deletes
+        if not left and len(batch) == len(self._pending):  # nearly always
+            self._pending.clear()
+            tally.written += len(batch)
+            tally.deleted += deletes(batch)
+            return
+        written = [write for write in batch if write.key not in left]
+        if len(written) + len(left) != len(batch):
+            raise _not_sent()
+        self._pending.settle(written)
+        tally.written += len(written)
+        tally.deleted += deletes(written)
+        if left:
+            self._client.left_unprocessed(len(left), len(batch))
+
+
+def _is_there(write: Write, item: AttributeMap | None) -> bool:
+    """Whether the item that is there is the one an earlier attempt without an answer wrote."""
+    return item is not None and same_item(item, msgspec.json.decode(write.item))
+
+
+def _not_sent() -> AbortError:
+    return PermanentAbortError("the service returned unprocessed items that were not sent", "check --endpoint-url")

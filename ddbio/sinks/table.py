@@ -1,0 +1,199 @@
+"""A table as a sink: records become writes, writes become requests.
+
+A lane keeps a list of *pending* writes, in the order of their records. A request is what is pending; what the service
+leaves unprocessed stays pending and the next records fill it up again. So everything taken is settled exactly when
+nothing is pending: a record leaves the list when it is written, superseded by a later record of the same key,
+rejected, or, where nothing may be overwritten, skipped. What a record writes is its mode's
+(`ddbio.sinks.table_writes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ddbio.dynamodb.client import DataClient
+from ddbio.dynamodb.errors import ServiceError
+from ddbio.errors import RecordError
+from ddbio.formats import Format
+from ddbio.sinks.batch import Batch, Write
+from ddbio.sinks.fast_batch import FastBatches
+from ddbio.sinks.multi_table import SpreadPuts, unknown_table
+from ddbio.sinks.sender import Sender
+from ddbio.sinks.sink import Desk
+from ddbio.sinks.table_writes import MODES, WriteMode
+from ddbio.steps.records import LineRun, Record, Records
+from ddbio.values.capacity import MAX_REQUEST_BYTES
+from ddbio.values.items import Addressed, AttributeMap
+from ddbio.values.table import TableInfo
+
+REST_BYTES = 32 * 1024  # of records that wait for the next block: larger ones are no quick batch, and fill the memory
+
+
+class TableWriter:
+    """A table, or several, open for writes in a worker: what its lanes share.
+
+    tables: the first, and those that a transform may send items to. mode: one of `ddbio.sinks.table_writes.MODES`.
+    """
+
+    def __init__(
+        self,
+        tables: Sequence[TableInfo],
+        mode: str = "put",
+    ) -> None:
+        self.tables = tables
+        self.mode: WriteMode = SpreadPuts(tables) if len(tables) > 1 else MODES[mode](tables[0])
+        self._fast_batches: dict[Format, FastBatches] = {}
+
+    def fast_batches(self, format: Format) -> FastBatches:
+        found = self._fast_batches.get(format)
+        if found is None:
+            found = self._fast_batches[format] = FastBatches(self.tables[0], format, self.mode.key_of)
+        return found
+
+    def check_address(self, table: str) -> None:
+        """Raises RecordError for a table that is none of these."""
+        if not any(table in (each.name, each.address) for each in self.tables):
+            raise unknown_table(table, [each.name for each in self.tables])
+
+
+class TableSink:
+    """See `ddbio.sinks.sink.Sink`.
+
+    request_units: how many units one request should cost at most; asked for each time, for a cap may change.
+    """
+
+    urgent = False
+
+    def __init__(
+        self, writer: TableWriter, client: DataClient, request_units: Callable[[], float], desk: Desk
+    ) -> None:
+        self._writer = writer
+        self._mode = writer.mode
+        self._client = client
+        self._desk = desk
+        self._pending = Batch(request_units, writer.mode.most_writes)
+        self._sender = Sender(writer.mode, client, self._pending, desk)
+
+    def begin(self, unit: Any) -> None:
+        self._pending.clear()
+        self._pending.replaced = self._desk.tally.replaced
+
+    async def open(self) -> None:
+        pass
+
+    @property
+    def settled(self) -> bool:
+        return not self._pending
+
+    @property
+    def unsettled(self) -> int:
+        return len(self._pending)
+
+    def state(self) -> None:
+        self._desk.tally.replaced = self._pending.replaced
+
+    async def drain(self) -> None:
+        while self._pending:
+            await self._sender.send_pending()
+
+    async def finish(self) -> None:
+        await self.drain()
+
+    def take_parts(self) -> dict[str, Any]:
+        return {}
+
+    def close(self) -> None:
+        self._client.close()
+
+    # -- records to pending writes
+
+    async def take(self, records: Records) -> None:
+        if records.lines is None:
+            await self._take_each(records.each())
+        else:
+            await self._take_lines(records.lines)
+
+    async def _take_lines(self, lines: LineRun) -> None:
+        """A request at a time where all is as usual, else record by record."""
+        pending = self._pending
+        while lines.left:
+            if not pending.room:
+                await self._flush()
+                continue
+            run = lines.run(pending.room)
+            if len(run) < pending.room and lines.more and sum(map(len, run)) <= REST_BYTES:
+                return
+            if not (lines.usual and await self._put_whole(lines, run)):
+                await self._take_each(lines.each(len(run)))
+
+    async def _put_whole(self, lines: LineRun, run: list[bytes]) -> bool:
+        """Put small records in one request, without a `Write` for each.
+
+        Returns whether that could be done. If not, nothing was sent or taken.
+        """
+        mode, pending = self._mode, self._pending
+        if mode.body_of_puts is None or len(run) < mode.most_writes or not pending.takes_whole(len(run)):
+            return False
+        puts = self._writer.fast_batches(lines.format).prepare(run)
+        if puts is None:
+            return False
+        units, body = mode.estimates.of_unit_puts(len(run), puts.entries), mode.body_of_puts(puts.requests)
+        if len(body) > MAX_REQUEST_BYTES or (puts.entries and not pending.takes_whole(units[0])):
+            return False
+        try:
+            left = await self._sender.send_puts(body, len(run), units)
+        except ServiceError:
+            self._make_pending(lines, run)
+            await self._sender.divide()
+        else:
+            if left:
+                self._make_pending(lines, run)
+                await self._sender.left_over(left)
+            else:
+                lines.take(run)
+        await self._desk.between_requests()
+        return True
+
+    def _make_pending(self, lines: LineRun, run: list[bytes]) -> None:
+        """A batch that did not go through whole: from here on each of its records counts by itself."""
+        for record in lines.each(len(run)):
+            accepted = self._pending.offer(self._write(record, record.items[0]))
+            assert accepted, "there was room for the whole of it"
+
+    async def _take_each(self, records: Iterator[Record]) -> None:
+        """All items that a record became are written, or it is rejected."""
+        offer, tally, some_rejected = self._pending.offer, self._desk.tally, False
+        for record in records:  # the record before is taken now
+            if some_rejected:
+                some_rejected = False
+                await self._desk.hand_over_rejects()
+            try:
+                if record.error is not None:
+                    raise record.error
+                writes = [self._write(record, item) for item in record.items]
+            except RecordError as error:
+                some_rejected = True
+                self._desk.reject(record.place, record.text, error.code, error.message, record.text_bytes)
+                continue
+            for number, write in enumerate(writes):
+                while not offer(write):
+                    # In front of a record the position may be clean, between its items it is not.
+                    await (self._sender.send_pending() if number else self._flush())
+            if len(writes) != 1:
+                tally.added += max(0, len(writes) - 1)
+                tally.dropped += not writes
+        if some_rejected:
+            await self._desk.hand_over_rejects()
+
+    def _write(self, record: Record, item: AttributeMap) -> Write:
+        mode = self._mode
+        if type(item) is Addressed:
+            self._writer.check_address(item.table)
+        key = mode.key_of(item)
+        return mode.new_write(record.place, key, record.text, item, mode.units_of(item, record.small))
+
+    async def _flush(self) -> None:
+        """One request of all that is pending. What is left unprocessed stays pending, unless a report is due."""
+        await self._sender.send_pending()
+        await self._desk.between_requests()

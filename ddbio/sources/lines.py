@@ -1,0 +1,148 @@
+"""The records of a slice that were read and not yet taken: blocks in, records out, and how far their source is.
+
+Everything about line ends and offsets is here. A mark is the offset of the next record and the line ends before it; a
+place is the same of one record, with what knows where that is in the file if the offset does not say it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ddbio.errors import RecordError
+from ddbio.formats import Format
+from ddbio.formats.framing import JsonText, last_byte, may_be_inside
+from ddbio.messages import ImportCursor, ImportUnit, Tally
+from ddbio.messages.block import Block, RecordPlaces
+from ddbio.sources.blocks import RECORD_LIMIT_BYTES
+from ddbio.sources.record_places import PlaceBook
+from ddbio.steps.records import Record
+
+LinePlace = tuple[int, int, "RecordPlaces | None"]  # offset, line ends before it, and what knows more
+
+
+class Lines:
+    """Of one unit. tally: where records that were taken, blank lines and bytes are counted."""
+
+    def __init__(self, unit: ImportUnit, format: Format, tally: Tally) -> None:
+        cursor = unit.cursor or ImportCursor(unit.start, 0)
+        self.format = format
+        self.more = True
+        self._unit = unit
+        self._tally = tally
+        self._offset, self._line = cursor.offset, cursor.lines  # of the next record; line ends from the unit's start
+        self._records: list[bytes] = []
+        self._at = 0
+        self._beginning: Block | None = None  # of a record that is too long to be one
+        self._spanning = False  # some records are more than a line
+        self._one_a_line = format.cut_anywhere and unit.format.layout is None
+        self._inside = False  # the next line may be a part of something that begins before it
+        self._book = PlaceBook()
+
+    def add(self, block: Block) -> None:
+        """Join the records of a block to those that are left. A block of which something is left out comes alone."""
+        if block.places is not None:
+            self._book.add(block.places, self._offset)
+        rest = self._records[self._at :]
+        if not rest:
+            self._offset = block.offset
+            self._inside = self._may_be_inside(block.before)
+        line_end = self.format.line_end
+        self._beginning = block if block.left_out else None
+        records = [block.data] if block.left_out else self.format.split(block.data)
+        self._spanning = block.data.count(line_end) > len(records) or any(line_end in record for record in rest)
+        self._records, self._at = [*rest, *records] if rest else records, 0
+
+    def mark(self) -> tuple[int, int]:
+        self._tally.bytes = self._unit.source_bytes(self._offset)
+        return self._offset, self._line
+
+    def end(self) -> None:
+        """All records were taken. The line that crosses a slice's end is read by its unit and passed over by the
+        next: its bytes count there."""
+        self._offset = max(self._offset, self._unit.stop)
+
+    # -- as `LineRun`
+
+    @property
+    def lines(self) -> Lines:
+        return self
+
+    def rows(self) -> None:
+        return None
+
+    @property
+    def left(self) -> int:
+        return len(self._records) - self._at
+
+    @property
+    def usual(self) -> bool:
+        return not (self._spanning or self._inside or self._beginning is not None)
+
+    def run(self, most: int) -> list[bytes]:
+        return self._records[self._at : self._at + most]
+
+    def take(self, run: list[bytes]) -> None:
+        count = len(run)
+        self._tally.read += count
+        self._at += count
+        self._line += count
+        self._offset += sum(map(len, run)) + count
+
+    def each(self, most: int | None = None) -> Iterator[Record]:
+        if self._beginning is not None:
+            yield from self._too_long(self._beginning)
+            return
+        tally, parse, small_bytes, is_small = self._tally, self.format.parse, *self._smallness()
+        for record in self._records[self._at :] if most is None else self._records[self._at : self._at + most]:
+            if not record or record.isspace():
+                tally.blank += 1
+            else:
+                place = self._offset, self._line, self._book.at(self._offset)
+                try:
+                    items = [parse(record)]
+                    if self._inside:
+                        self._check_not_inside()
+                except RecordError as error:
+                    yield Record(place, record, [], error=error)
+                    self._inside = self._may_be_inside(last_byte(record))
+                else:
+                    yield Record(place, record, items, len(record) <= small_bytes or is_small(record))
+                    self._inside = False
+                tally.read += 1
+            self._at += 1
+            self._offset += len(record) + 1
+            self._line += record.count(self.format.line_end) + 1 if self._spanning else 1
+
+    def _smallness(self) -> tuple[int, Callable[[bytes], bool]]:
+        """How long a record may be that is one write unit, and whether a longer one is; only formats of JSON text can
+        tell."""
+        format = self.format
+        return format.one_unit_bytes, format.is_one_unit if isinstance(format, JsonText) else lambda _: False
+
+    def _too_long(self, block: Block) -> Iterator[Record]:
+        """A record that is too long to be one, of which the block has the beginning."""
+        size = len(block.data) + block.left_out - bool(block.lines)  # without its line end
+        message = (
+            f"the record has {size:,} bytes, and no record has more than {RECORD_LIMIT_BYTES:,}; "
+            "only its beginning is here, all of it is in the source from this offset on"
+        )
+        place = self._offset, self._line, self._book.at(self._offset)
+        yield Record(place, block.data, [], error=RecordError("line-too-long", message), text_bytes=size)
+        self._tally.read += 1
+        self._at += 1
+        self._offset += len(block.data) + block.left_out
+        self._line += block.data.count(self.format.line_end) + block.lines
+        self._beginning = None
+
+    def _may_be_inside(self, before: bytes) -> bool:
+        """Whether the next line may be a part of something, by the last byte before it."""
+        return self._one_a_line and may_be_inside(before)
+
+    def _check_not_inside(self) -> None:
+        """Raise RecordError for an object that may be a part of another: unless the next line begins with an object.
+        No value inside another one is followed by that, so the line before was only cut off."""
+        following = next((text for record in self._records[self._at + 1 :] if (text := record.lstrip())), b"")
+        if not following.startswith(b"{"):
+            raise RecordError(
+                "part-of-record", "this line is inside of something that begins before it, and that is no record"
+            )

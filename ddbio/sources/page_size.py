@@ -1,0 +1,89 @@
+"""How large the pages of a scan are, and whether it comes to an end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from ddbio.values.capacity import MAX_PAGE_BYTES, page_read_units
+
+FIRST_LIMIT = 1  # items of the first pages under a cap that small, when nothing is known of their size
+
+
+def most_page_units(consistent: bool) -> float:
+    """What no page costs more than: 1 MB, and the item that crosses it."""
+    return page_read_units(MAX_PAGE_BYTES + 1, consistent)
+
+
+class PageSize:
+    """How large a page to ask for and what it will cost, learned from the pages seen so far. Shared by the lanes.
+
+    most_units: what one request should cost at most; asked for each time, for a cap may change. A page that would
+        cost more is made smaller with `Limit`. Items vary, and a limit counts items: it is chosen so that also a page
+        of items that are larger than the mean, by what pages deviated lately, costs no more.
+    """
+
+    _WEIGHT = 0.3  # of the newest page in the averages
+
+    def __init__(self, most_units: Callable[[], float], item_bytes: float, *, consistent: bool) -> None:
+        self._most_units = most_units
+        self._full_units = most_page_units(consistent)
+        self._bytes_per_unit = MAX_PAGE_BYTES / page_read_units(MAX_PAGE_BYTES, consistent)
+        self._least_units = page_read_units(0, consistent)
+        self._item_bytes = item_bytes
+        self._deviation_bytes = 0.0  # of an item, from page to page
+        self._page_units = self._full_units  # the first request is cautious: it reserves a full page
+
+    @property
+    def limit(self) -> int | None:
+        """Items to ask for; None for as many as fit in 1 MB."""
+        allowed_units = max(self._most_units(), self._least_units)
+        if allowed_units >= self._full_units:
+            return None
+        if not self._item_bytes:
+            return FIRST_LIMIT
+        large_bytes = self._item_bytes + self._deviation_bytes
+        return max(1, math.floor(allowed_units * self._bytes_per_unit / large_bytes))
+
+    @property
+    def estimate(self) -> float:
+        """Units to reserve for the next page."""
+        return self.estimate_of(self.limit)
+
+    def estimate_of(self, limit: int | None) -> float:
+        """The same for a page of that limit."""
+        if limit is None:
+            return min(self._page_units, self._full_units)
+        return min(max(limit * self._item_bytes / self._bytes_per_unit, self._least_units), self._full_units)
+
+    def learn(self, items: int, units: float) -> None:
+        self._page_units += self._WEIGHT * (units - self._page_units)
+        if items:
+            self._learn_item(units * self._bytes_per_unit / items)
+
+    def _learn_item(self, size_bytes: float) -> None:
+        if not self._item_bytes:
+            self._item_bytes, self._deviation_bytes = size_bytes, size_bytes / 2
+            return
+        off_bytes = size_bytes - self._item_bytes
+        self._item_bytes += self._WEIGHT * off_bytes
+        self._deviation_bytes += self._WEIGHT * (abs(off_bytes) - self._deviation_bytes)
+
+
+class KeyCircle:
+    """Finds out that a scan goes in a circle, by Brent's algorithm: it remembers one key, and a later one each time
+    the scan has come twice as far. A circle of n pages is found within 3 n, with the memory of one key.
+    """
+
+    def __init__(self) -> None:
+        self._key = ""
+        self._pages, self._most = 0, 1
+
+    def closes(self, key: str) -> bool:
+        """Whether the scan has been at this key before; called with the key after each page."""
+        if key == self._key:
+            return True
+        self._pages += 1
+        if self._pages == self._most:
+            self._key, self._pages, self._most = key, 0, 2 * self._most
+        return False

@@ -1,0 +1,187 @@
+"""A table as a source: units are segments of a parallel Scan, a page of which is a batch of records.
+
+A page can be gone on from only at its end, where its `LastEvaluatedKey` is. A mark is that key, and how many items
+of the unit were given up to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ddbio.dynamodb.client import DataClient
+from ddbio.dynamodb.errors import ServiceError
+from ddbio.dynamodb.operations import Operation, ScanReply, scan_body, scan_operation
+from ddbio.errors import PermanentError
+from ddbio.messages import ExportCursor, Reject, SegmentUnit, Tally
+from ddbio.sources.page_size import KeyCircle, PageSize
+from ddbio.sources.subset import WHOLE, Subset
+from ddbio.steps.limit import Limit
+from ddbio.steps.records import Record
+from ddbio.values.items import AttributeMap
+from ddbio.values.row_schema import Alike
+
+ATTRIBUTE_MAPS: Any = list[AttributeMap]  # the rows that steps and every sink take
+
+
+@dataclass(frozen=True, slots=True)
+class TableScan:
+    """What every worker must know to scan a table; picklable.
+
+    table: its name. item_bytes: average size of an item as the service reports it; 0 where it does not know.
+    subset: which part of the table; all of it by default.
+    """
+
+    table: str
+    item_bytes: float = 0.0
+    consistent_read: bool = False
+    subset: Subset = WHOLE
+
+
+class Scanning:
+    """A scan opened in a worker: what its lanes share.
+
+    request_units: how many units a page should cost at most; asked for each time, for a cap may change.
+    rows, alike: the type that items are decoded to, and the narrower one of the items at hand; see
+        `ddbio.formats.Format.page_items`.
+    """
+
+    def __init__(
+        self,
+        scan: TableScan,
+        request_units: Callable[[], float],
+        rows: Any = ATTRIBUTE_MAPS,
+        alike: Alike | None = None,
+    ) -> None:
+        self.scan = scan
+        self.page_size = PageSize(request_units, scan.item_bytes, consistent=scan.consistent_read)
+        self.operation: Operation[ScanReply] = scan_operation(rows, alike)
+
+
+class Page:
+    """Items of one page. Its rows are attribute maps where anything takes them one by one."""
+
+    lines = None
+
+    def __init__(self, items: list[Any]) -> None:
+        self._items = items
+        self.taken = not items
+
+    def rows(self) -> list[Any]:
+        self.taken = True
+        return self._items
+
+    def each(self) -> Iterator[Record]:
+        for item in self._items:
+            yield Record(None, msgspec.json.encode(item), [item])
+        self.taken = True
+
+
+class ScanSource:
+    """See `ddbio.sources.source.Source`. limit: of the items that all lanes of the job may give on."""
+
+    marks_are_numbers = False
+
+    def __init__(self, scanning: Scanning, client: DataClient, limit: Limit | None, tally: Tally) -> None:
+        self._scanning = scanning
+        self._scan = scanning.scan
+        self._client = client
+        self._tally = tally
+        self._limit = limit
+        self._unit: SegmentUnit
+        self._keys = KeyCircle()
+        self._key: str | None = None  # after the page
+        self._items = 0  # given, since the unit's start
+        self._page = Page([])
+        self._ended = False
+
+    def begin(self, unit: SegmentUnit) -> None:
+        cursor = unit.cursor or ExportCursor(None, 0, None, 0)
+        self._unit, self._key, self._items = unit, cursor.last_key, cursor.items
+        self._keys, self._page, self._ended = KeyCircle(), Page([]), False
+        if self._limit is not None:
+            self._limit.begin(unit.number, cursor.items)
+
+    async def batches(self) -> AsyncGenerator[Page, None]:
+        while not self._ended and (limit := self._items_to_ask()) != 0:
+            yield await self._next_page(limit)
+
+    def mark(self) -> tuple[str | None, int] | None:
+        # The end of a segment is no key to go on from: there is none before the sink has finished.
+        return (self._key, self._items) if self._page.taken and not self._ended else None
+
+    def end(self) -> tuple[str | None, int]:
+        return None, self._items
+
+    def cursor(self, mark: tuple[Any, ...], output: Any) -> ExportCursor:
+        key, items = mark
+        files_done, file, file_items, packer = output or (0, None, 0, ())
+        return ExportCursor(key, files_done, file, file_items, packer, items)
+
+    def reject(self, place: None, text: bytes, code: str, message: str, text_bytes: int | None = None) -> Reject:
+        return Reject(self._scan.table, 0, self._unit.number, 1, code, message, text, text_bytes)
+
+    def close(self) -> None:
+        self._client.close()
+
+    @property
+    def where(self) -> str:
+        """What is read, for messages."""
+        return f"{self._unit.describe()} of table {self._scan.table}"
+
+    def _items_to_ask(self) -> int | None:
+        """How many items to ask for: 0 if no more may be given, None for as many as fit in a page."""
+        limit = self._scanning.page_size.limit
+        if self._limit is None:
+            return limit
+        left = max(0, self._limit.left())
+        if not left or self._scan.subset.filters:  # what a filter will leave of a page nobody knows
+            return limit if left else 0
+        return min(left, limit or left)
+
+    async def _next_page(self, limit: int | None) -> Page:
+        scan, page_size = self._scan, self._scanning.page_size
+        body = scan_body(
+            scan.table,
+            segment=self._unit.segment,
+            total_segments=self._unit.total_segments,
+            consistent=scan.consistent_read,
+            start_key=self._key,
+            limit=limit,
+            members=scan.subset.members,
+        )
+        try:
+            reply = await self._client.call(self._scanning.operation, body, (page_size.estimate_of(limit),))
+        except ServiceError as error:
+            raise PermanentError(f"{self.where}: {error}", error.hint) from None
+        next_key = self._checked(reply.next_key())
+        items = reply.Items
+        # Without a filter nothing is left out; there is a server that counts the item behind the page all the same.
+        scanned = max(reply.ScannedCount, len(items)) if scan.subset.filters else len(items)
+        page_size.learn(scanned, sum(self._client.consumed))
+        if self._limit is not None:
+            items = items[: self._limit.take(self._unit.number, len(items))]
+        self._ended = next_key is None or len(items) < len(reply.Items)
+        self._key = next_key
+        self._items += len(items)
+        self._tally.read += scanned
+        self._tally.left_out += scanned - len(items)
+        self._page = Page(items)
+        return self._page
+
+    def _checked(self, next_key: str | None) -> str | None:
+        """The key to go on from. Raises PermanentError for one that was scanned already."""
+        if next_key is not None and (self._keys.closes(next_key) or self._is_last(next_key)):
+            raise PermanentError(
+                f"{self.where}: the service says to continue at a key that was scanned already, and the scan would "
+                "never end",
+                "check --endpoint-url",
+            )
+        return next_key
+
+    def _is_last(self, key: str) -> bool:
+        last = self._key
+        return last is not None and (key == last or bool(msgspec.json.decode(key) == msgspec.json.decode(last)))

@@ -1,0 +1,80 @@
+"""The lines of a slice: what is taken of them, and how far their source is, from the unit's start or a cursor."""
+
+from __future__ import annotations
+
+import pytest
+
+from ddbio.formats import get_format
+from ddbio.formats.csv import CsvLayout
+from ddbio.messages import ImportCursor, SliceUnit, Tally
+from ddbio.messages.block import Block
+from ddbio.messages.files import SourceFile
+from ddbio.messages.format_spec import FormatSpec
+from ddbio.sources.lines import Lines
+
+FILE = SourceFile("orders.json", 1000, "")
+CSV = FormatSpec("csv", CsvLayout(("id", "x")))
+
+
+def lines_of(unit: SliceUnit) -> Lines:
+    return Lines(unit, get_format(unit.format), Tally())
+
+
+def test_they_begin_at_the_start_of_the_unit() -> None:
+    assert lines_of(SliceUnit(0, FILE, 300, 600)).mark() == (300, 0)
+
+
+def test_they_begin_at_the_cursor_of_a_unit_that_was_begun() -> None:
+    assert lines_of(SliceUnit(0, FILE, 300, 600, cursor=ImportCursor(450, 7))).mark() == (450, 7)
+
+
+def test_bytes_of_the_source_are_counted_by_the_mark() -> None:
+    tally = Tally()
+    lines = Lines(SliceUnit(0, FILE, 300, 600, cursor=ImportCursor(450, 7)), get_format("json"), tally)
+    lines.mark()
+    assert tally.bytes == 150
+    lines.end()
+    assert (lines.mark(), tally.bytes) == ((600, 7), 300)
+
+
+@pytest.mark.parametrize(
+    ("spec", "block", "expected"),
+    [
+        (FormatSpec("json"), Block(100, b'{"id": 1}\n'), (110, 4)),  # a record and its line end
+        (FormatSpec("json"), Block(100, b'{"id": 1}'), (110, 4)),  # which the last one of a file may lack
+        (FormatSpec("json"), Block(100, b"\n  \n{bad\n"), (109, 6)),  # blank lines and records that are none
+        (CSV, Block(100, b'"a\nb",c\n'), (108, 5)),  # a quoted line end is in the record
+        (CSV, Block(100, b'a,"\n\n"\n1,2\n'), (111, 7)),
+        (FormatSpec("json"), Block(100, b"x" * 10, 30, 3), (140, 6)),  # the rest was left out
+        (FormatSpec("json"), Block(150, b"1\n"), (152, 4)),  # a block says where it begins
+    ],
+)
+def test_a_record_that_was_taken_counts_with_its_line_ends(
+    spec: FormatSpec, block: Block, expected: tuple[int, int]
+) -> None:
+    lines = lines_of(SliceUnit(0, FILE, 0, 600, cursor=ImportCursor(100, 3), format=spec))
+    lines.add(block)
+    marks = [lines.mark() for _ in lines.each()]
+    assert all(mark < expected for mark in marks), "it is taken when the next one is asked for"
+    assert (lines.mark(), lines.left) == (expected, 0)
+
+
+def test_a_run_of_lines_is_taken_at_once() -> None:
+    tally = Tally()
+    lines = Lines(SliceUnit(0, FILE, 0, 600), get_format("json"), tally)
+    lines.add(Block(0, b"1\n22\n333\n"))
+    assert lines.usual and lines.run(2) == [b"1", b"22"]
+    assert (lines.mark(), lines.left, tally.read) == ((0, 0), 3, 0), "to look at them takes none"
+    lines.take(lines.run(2))
+    assert (lines.mark(), lines.left, tally.read) == ((5, 2), 1, 2)
+    lines.add(Block(9, b"4\n"))  # joined to what is left
+    assert lines.run(9) == [b"333", b"4"]
+    lines.take(lines.run(9))
+    assert lines.mark() == (11, 4)
+
+
+def test_the_place_of_a_record_is_where_it_begins() -> None:
+    lines = lines_of(SliceUnit(0, FILE, 0, 600))
+    lines.add(Block(0, b'{"id": 1}\n\n{bad\n{"id": 2}\n'))
+    places = [(record.place[:2], record.error is not None) for record in lines.each()]
+    assert places == [((0, 0), False), ((11, 2), True), ((16, 3), False)]
