@@ -96,14 +96,14 @@ def parser() -> Parser:
         "--columns",
         type=csv_options.names,
         metavar="NAMES",
-        help="columns of CSV, a,b:N,c, or of Parquet, a:S,b:N (default: all attributes there are, to find which the "
-        "table is read twice)",
+        help="columns of CSV, a,b:N,c, or of Parquet or Avro, a:S,b:N (default: all attributes there are, to find "
+        "which the table is read twice)",
     )
     parser.add_argument(
         "--numbers",
         choices=NUMBERS,
         default="string",
-        help="in Parquet: text, which keeps any number, or decimal128(38, 9), into which not every one fits "
+        help="in Parquet and Avro: text, which keeps any number, or decimal128(38, 9), into which not every one fits "
         "(default: %(default)s)",
     )
     add_subset_options(parser)

@@ -15,6 +15,8 @@ dynamodb_json         dynamodb-json: typed values
 documents             JSON that is not one object a line
 csv                   rows of text
 parquet               columns, through pyarrow
+avro                  object container files, through fastavro
+typed_columns         what formats have in common whose columns have one type each
 rejected              records in a rejects file
 rejected_declaration  how a rejects file is detected
 incremental           lines of incremental exports by DynamoDB
@@ -78,8 +80,8 @@ class Columnar(Protocol):
     def new_encoder(self) -> Encoder:
         """For one file of an export."""
 
-    def lines_of_part(self, file: BinaryIO, start: int) -> Iterator[bytes]:
-        """The records of the unit that begins at `start`, some at a time, as lines that `parse` takes."""
+    def lines_of_part(self, file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
+        """The records of the unit [start, stop), some at a time, as lines that `parse` takes."""
 
 
 @runtime_checkable
@@ -107,6 +109,7 @@ FORMATS = {  # the declaration of each; the order in which they are asked for a 
     "dynamodb-json": "ddbio.formats.json_declaration:TYPED",
     "csv": "ddbio.formats.csv.declaration:CSV",
     "parquet": "ddbio.formats.parquet.declaration:PARQUET",
+    "avro": "ddbio.formats.avro.declaration:AVRO",
 }
 REJECTED = "rejected"
 _NOT_TO_ASK_FOR = {  # what a source is decides

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Column = tuple[str, str]  # a name, and one of `ddbio.options.CSV_TYPES`
 SIGNATURE_BYTES = 512  # of a file, that are enough to know a binary one: a tar archive shows itself at byte 257
+BINARY = b"\0"  # no text has this byte
 COLUMN_OPTIONS = frozenset({"--columns"})
 
 
@@ -160,6 +161,12 @@ class Declaration:
     def described(self) -> str:
         """`a Parquet file`."""
         return f"{'an' if self.label[0] in 'AEIO' else 'a'} {self.label} file"
+
+    def begins(self, text: bytes) -> bool:
+        """Whether a file that begins like this is one of a format of binary files. A signature of letters alone may
+        begin a text, too."""
+        signature = self.signature
+        return signature != b"" and text.startswith(signature) and (not signature.isalnum() or BINARY in text)
 
     def open(self, settings: Any) -> Format:
         """The format itself. settings: of a `FormatSpec`. Raises UsageError if its library is not installed."""

@@ -1,20 +1,17 @@
 """Files that are none of our formats, or not of the one that was expected, by their first bytes: what they are, and
 what to do with them. Those of our own binary formats are known by what these declare.
 
-Each kind has a signature that no text in JSON or CSV begins with, or that only a binary file has (`_BINARY`).
+Each kind has a signature that no text in JSON or CSV begins with, or that only a binary file has (`BINARY`).
 Sources: the formats' own specifications, and the `file` command's collection of them.
 """
 
 from __future__ import annotations
 
-from functools import cache
 from typing import NamedTuple
 
 from ddbio.errors import UsageError
 from ddbio.formats import all_declarations
-from ddbio.formats.declaration import SIGNATURE_BYTES, Beginning
-
-_BINARY = b"\0"  # no text has this byte
+from ddbio.formats.declaration import BINARY, SIGNATURE_BYTES, Beginning
 
 
 class _Kind(NamedTuple):
@@ -50,7 +47,6 @@ _KINDS = (
     _Kind("an empty zip archive", b"PK\x05\x06", _UNZIP),
     _Kind("an old Excel or other Office document", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _SHEET),
     _Kind("an ORC file", b"ORC", _CONVERT, binary=True),
-    _Kind("an Avro file", b"Obj\x01", _CONVERT),
     _Kind("an Arrow (Feather) file", b"ARROW1\0\0", _CONVERT),
     _Kind("a Feather file", b"FEA1", _CONVERT, binary=True),
     _Kind("an Arrow stream", b"\xff\xff\xff\xff", _CONVERT),
@@ -88,25 +84,16 @@ _IN_ZIP = (  # what the first entries of a zip archive say that it is
 )
 
 
-@cache
-def _own_kinds() -> tuple[_Kind, ...]:
-    """Of our own formats, those whose files are binary."""
-    return tuple(
-        _Kind(each.described, each.signature, f"import it with --format {each.name}", binary=True)
-        for each in all_declarations()
-        if each.signature
-    )
-
-
 def foreign_kind(beginning: bytes) -> tuple[str, str] | None:
     """What a file is, with its article, and what to do with it; None for what may be data. beginning: its first
     `SIGNATURE_BYTES`, or more."""
     if beginning.startswith(_ZIP):
         return next((kind.name, kind.advice) for kind in _IN_ZIP if kind.signature in beginning)
-    for kind in (*_KINDS, *_own_kinds()):
-        if beginning.startswith(kind.signature, kind.at) and (not kind.binary or _BINARY in beginning):
+    for kind in _KINDS:
+        if beginning.startswith(kind.signature, kind.at) and (not kind.binary or BINARY in beginning):
             return kind.name, kind.advice
-    return None
+    own = next((each for each in all_declarations() if each.begins(beginning)), None)
+    return None if own is None else (own.described, f"import it with --format {own.name}")
 
 
 _ZIPS_BY_NAME = {  # an archive whose first entry says nothing, or that was cut off before it
@@ -126,7 +113,9 @@ def check_not_foreign(beginning: bytes, uri: str) -> None:
         raise UsageError(f'"{uri}" is {name}', advice.replace("FILE", uri))
 
 
-def check_stored(head: Beginning) -> None:
-    """The same for a file that could not be read as its name, or `--format`, says."""
+def check_stored(head: Beginning, signature: bytes) -> None:
+    """The same for a file that could not be read as one of a format whose files begin with `signature`."""
     with head.open() as file:
-        check_not_foreign(file.read(SIGNATURE_BYTES), head.file.uri)
+        beginning = file.read(SIGNATURE_BYTES)
+    if not beginning.startswith(signature):
+        check_not_foreign(beginning, head.file.uri)

@@ -83,7 +83,7 @@ class _Look:
         head = self._head
         head.grow()
         if declared is None and head.packed_as is None:
-            declared = next((each for each in all_declarations() if _begins(head.text, each)), None)
+            declared = next((each for each in all_declarations() if each.begins(head.text)), None)
             if declared is not None:
                 return self._binary(declared, why)
         check_not_foreign(head.text, self._file.uri)
@@ -153,10 +153,6 @@ def _remarks(found: Sequence[Found]) -> Iterator[str]:
     for remarks in alike.values():
         more = len(remarks) - 1
         yield remarks[0].say(f"{more:,} more file{'s' * (more > 1)}" if more else "")
-
-
-def _begins(text: bytes, declared: Declaration) -> bool:
-    return bool(declared.signature) and b"\0" in text and text.startswith(declared.signature)
 
 
 def _suffix(uri: str) -> str:

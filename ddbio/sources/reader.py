@@ -60,7 +60,7 @@ class RecordReader:
     async def _blocks_of_columns(self, unit: SliceUnit, format: Columnar) -> AsyncGenerator[Block, None]:
         """The offsets are those in the text that the rows become, counted from the unit's start."""
         storage = self._storages.of(unit.file.uri)
-        lines = format.lines_of_part(cast(BinaryIO, RangedFile(unit.file, storage.read_range)), unit.start)
+        lines = format.lines_of_part(cast(BinaryIO, RangedFile(unit.file, storage.read_range)), unit.start, unit.stop)
         at, settled = unit.start, unit.cursor.offset if unit.cursor is not None else unit.start
         while True:
             if storage.remote:

@@ -107,7 +107,7 @@ def with_nulls_of_text(items: list[Item]) -> list[Item]:
 
 
 @MANY
-@example(with_keys([{"none": NULL, "one": NULL, "two": NULL, "map": NULL}]))
+@example(with_keys([{"none": NULL, "one": NULL, "two": NULL, "map": NULL}]), "avro")
 @example(
     with_keys(
         [
@@ -115,12 +115,13 @@ def with_nulls_of_text(items: list[Item]) -> list[Item]:
             {"one": {"S": "a"}, "two": {"S": "a"}, "map": {"M": {}}},
             {"two": {"N": "1"}},
         ]
-    )
+    ),
+    "parquet",
 )
-@given(st.lists(ITEMS, min_size=1, max_size=60).map(with_keys))
-def test_parquet_loses_nulls_in_columns_of_one_type_and_nothing_else(simulator: Simulator, items: list[Item]) -> None:
+@given(st.lists(ITEMS, min_size=1, max_size=60).map(with_keys), st.sampled_from(["parquet", "avro"]))
+def test_typed_columns_lose_nulls_and_nothing_else(simulator: Simulator, items: list[Item], format: str) -> None:
     with TemporaryDirectory() as folder:
-        export(simulator, items, Path(folder) / "out", format="parquet")
+        export(simulator, items, Path(folder) / "out", format=format)
         assert contents(imported(simulator, Path(folder) / "out")) == contents(with_nulls_of_text(items))
 
 

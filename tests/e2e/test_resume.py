@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import fastavro
 import pytest
 
 from ddbio.simulator import Fault, FaultPlan, Simulator
@@ -386,3 +387,22 @@ def test_too_many_errors_stop_an_import(run_import: Run, slow: Simulator, tmp_pa
     done = run_import(*IMPORT, "--max-errors", "60%")
     assert done.code == 1, done.err
     assert (done.counts["read"], done.counts["written"], done.counts["rejected"]) == (4000, 2000, 2000)
+
+
+def test_an_import_of_avro_that_was_killed_goes_on_inside_its_units(
+    start_import: Start, run_import: Run, slow: Simulator, tmp_path: Path
+) -> None:
+    schema = {"type": "record", "name": "R", "fields": [{"name": each, "type": "string"} for each in ("id", "note")]}
+    rows = [{"id": f"k{number}", "note": "x" * 100} for number in range(3000)]
+    with (tmp_path / "orders.avro").open("wb") as file:
+        fastavro.writer(file, schema, rows)
+    asked = ("-t", "Orders", "-s", "orders.avro", "-p", 2, "--lanes", 2)
+    with start_import(*asked) as command:
+        command.until(lambda: slow.table("Orders").item_count() > 1500)
+        kill(command)
+    before = puts(slow)
+    done = run_import(*asked)
+    assert (done.code, resumed(done)) == (0, True), done.err
+    assert (done.counts["read"], done.counts["written"]) == (3000, 3000)
+    assert slow.table("Orders").item_count() == 3000
+    assert puts(slow) - before < 1700, "what was done is not done again"

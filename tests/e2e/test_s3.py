@@ -389,6 +389,7 @@ def test_checksums_of_uploads_in_parts_are_verified(
         ("--compress", "zstd"),
         ("--format", "csv", "--columns", "id,n:N"),
         ("--format", "parquet", "--columns", "id,n:N"),
+        ("--format", "avro", "--columns", "id,n:N"),
     ],
     ids=lambda options: options[1],
 )

@@ -65,7 +65,7 @@ FILES: dict[str, tuple[bytes, str, str]] = {
     "lz4": (b"\x04\x22\x4d\x18\x64", "an lz4 file", 'lz4 -dc "in.json" |'),
     "snappy": (b"\xff\x06\0\0sNaPpY", "a snappy file", 'snzip -dc "in.json" |'),
     "orc": (written(lambda out: pyarrow.orc.write_table(TABLE, out)), "an ORC file", "Parquet"),
-    "avro": (b"Obj\x01\x04\x14avro.codec", "an Avro file", "Parquet"),
+    "avro": (b"Obj\x01\x04\x14avro.codec", "an Avro file", "--format avro"),
     "feather": (written(lambda out: pyarrow.feather.write_feather(TABLE, out)), "an Arrow (Feather) file", "Parquet"),
     "parquet": (
         written(lambda out: pyarrow.parquet.write_table(TABLE, out)),

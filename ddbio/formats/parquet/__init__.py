@@ -45,7 +45,7 @@ class Parquet(JsonLines):
 
         return ColumnsWriter(self._layout)
 
-    def lines_of_part(self, file: BinaryIO, start: int) -> Iterator[bytes]:
+    def lines_of_part(self, file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
         """The rows of the row group that begins at byte `start`, as lines of json, some at a time."""
         from ddbio.formats.parquet.reading import lines_of_row_group
 

@@ -9,27 +9,13 @@ from ddbio.errors import TransferError, UsageError
 from ddbio.formats.declaration import COLUMN_OPTIONS, Beginning, Column, Declaration, Found, Known, named
 from ddbio.formats.foreign import check_stored
 from ddbio.formats.parquet import Parquet, ParquetLayout, check_installed
+from ddbio.formats.typed_columns import TypedColumns
 from ddbio.messages.format_spec import FormatSpec
 
 NAME = "parquet"
 
 
-class TypedColumns:
-    """Columns that have one type each, of a format whose files keep it."""
-
-    need_types = True
-
-    def loses(self, listed: bool) -> str:
-        return (
-            "Parquet keeps types by column, lists and maps as JSON text; in columns of one type a null comes back as "
-            "no attribute"
-        )
-
-    def type_of(self, letters: set[str]) -> str:
-        """JSON text takes values of several types, and those that Parquet has no type for."""
-        (letter,) = letters if len(letters) == 1 else ("JSON",)
-        return "JSON" if letter in ("L", "M") else letter
-
+class ParquetColumns(TypedColumns):
     def spec(self, columns: Sequence[Column], numbers: str) -> FormatSpec:
         return FormatSpec(NAME, ParquetLayout(tuple(columns), numbers))
 
@@ -40,7 +26,7 @@ class ParquetDeclaration(Declaration):
     signature = b"PAR1"
     compressed_inside = whole_files = True
     export_options = COLUMN_OPTIONS | {"--numbers"}
-    columns = TypedColumns()
+    columns = ParquetColumns("Parquet")
 
     def open(self, settings: Any) -> Parquet:
         return Parquet(settings)
@@ -57,7 +43,7 @@ class ParquetDeclaration(Declaration):
         try:
             columns, cuts = row_groups(head.open(), head.file.uri)
         except TransferError as error:
-            check_stored(head)
+            check_stored(head, self.signature)
             raise UsageError(error.message, error.hint) from None
         if missing := known.changes.missing(known.keys, columns):
             raise UsageError(

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pyarrow
 import pyarrow.parquet
 
-from ddbio.errors import PermanentAbortError
 from ddbio.formats.parquet import TYPE_KEY, ParquetLayout
-from ddbio.values.items import AttributeValue, plain_value
+from ddbio.formats.typed_columns import DECIMAL_DIGITS, DECIMAL_SCALE, Item, Sink, column_values, reader, too_large
 
 ROW_GROUP_BYTES = 8 * 1024 * 1024  # of values, before compression: each lane holds one
-DECIMAL_DIGITS, DECIMAL_SCALE = 38, 9
-_ENCODER = msgspec.json.Encoder()
-
-Item = dict[str, AttributeValue]
 
 
 class ColumnsWriter:
@@ -29,8 +21,9 @@ class ColumnsWriter:
     def __init__(self, layout: ParquetLayout) -> None:
         self._columns = layout.columns
         self._schema = schema_of(layout)
-        self._readers = {name: _reader(letter, layout.numbers) for name, letter in layout.columns}
-        self._sink = _Sink()
+        number = Decimal if layout.numbers == "decimal" else str
+        self._readers = {name: reader(letter, number) for name, letter in layout.columns}
+        self._sink = Sink()
         self._writer = pyarrow.parquet.ParquetWriter(self._sink, self._schema, compression="zstd")
         self._batches: list[Any] = []
         self._pending_bytes = 0
@@ -62,43 +55,14 @@ class ColumnsWriter:
         self._batches, self._pending_bytes = [], 0
 
     def _array(self, items: Sequence[Item], name: str, letter: str) -> Any:
-        read = self._readers[name]
-        values = [None if (value := item.get(name)) is None else read(value) for item in items]
-        field = self._schema.field(name)
-        for item, value in zip(items, values, strict=True):
-            if value is _MISFIT:
-                raise _misfit(item, name, letter)
+        values, kind = column_values(items, name, letter, self._readers[name]), self._schema.field(name).type
         try:
-            return pyarrow.array(values, field.type)
+            return pyarrow.array(values, kind)
         except pyarrow.ArrowInvalid as error:
-            raise PermanentAbortError(
-                f"a number of attribute {name!r} does not fit into {field.type}: {error}",
-                "export numbers as text with --numbers string",
-            ) from None
-
-
-class _Sink(io.RawIOBase):
-    """Where pyarrow writes to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._pieces: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self._pieces.append(bytes(data))
-        return len(self._pieces[-1])
-
-    def take(self) -> bytes:
-        data, self._pieces = b"".join(self._pieces), []
-        return data
+            raise too_large(name, str(kind), error) from None
 
 
 # --------------------------------------------------------------------------- types
-
-_MISFIT = object()  # in the place of a value that is not of its column's type
 
 
 def schema_of(layout: ParquetLayout) -> Any:
@@ -116,29 +80,4 @@ def schema_of(layout: ParquetLayout) -> Any:
             pyarrow.field(name, types.get(letter, pyarrow.string()), metadata={TYPE_KEY: letter.encode()})
             for name, letter in layout.columns
         ]
-    )
-
-
-def _reader(letter: str, numbers: str) -> Callable[[AttributeValue], Any]:
-    number: Callable[[str], Any] = Decimal if numbers == "decimal" else str
-    readers: dict[str, Callable[[AttributeValue], Any]] = {
-        "S": lambda value: _MISFIT if value.S is None else value.S,
-        "N": lambda value: _MISFIT if value.N is None else number(value.N),
-        "B": lambda value: _MISFIT if value.B is None else base64.b64decode(value.B),
-        "BOOL": lambda value: _MISFIT if value.BOOL is None else value.BOOL,
-        "SS": lambda value: _MISFIT if value.SS is None else value.SS,
-        "NS": lambda value: _MISFIT if value.NS is None else [number(member) for member in value.NS],
-        "BS": lambda value: _MISFIT if value.BS is None else [base64.b64decode(member) for member in value.BS],
-    }
-    if letter not in readers:
-        return lambda value: _ENCODER.encode(plain_value(value)).decode()
-    read = readers[letter]
-    return lambda value: None if value.NULL is not None else read(value)
-
-
-def _misfit(item: Item, name: str, letter: str) -> PermanentAbortError:
-    kind = next(each for each in AttributeValue.__struct_fields__ if getattr(item[name], each) is not None)
-    return PermanentAbortError(
-        f"attribute {name!r} is of type {kind} in one item, and its column of type {letter}",
-        f"export the column as JSON: --columns ...,{name}:JSON",
     )

@@ -1,0 +1,75 @@
+"""`avro`: object container files, through fastavro (the extra `avro`). https://avro.apache.org/docs/1.12.0/specification/
+
+Out, a column has one type, known beforehand, as in Parquet; the type that DynamoDB has, and a name that Avro does not
+allow, are properties of the column's field, so that our own files come back as they were.
+
+In, a file is cut at any byte: a unit has the blocks that begin in it, the first of which is found by the sync marker
+before it. Its records become lines of the json format: what cannot be stored is rejected, one record at a time.
+
+declaration  how files are detected, columns
+container    the header and the blocks of a file, read and written
+codecs       how blocks are compressed
+schema       what fastavro is to read a file with, so that values come out as the json format has them
+values       how values of each type are read
+reading      blocks to lines of json
+writing      items to blocks
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from ddbio.errors import UsageError
+from ddbio.formats.json_lines import JsonLines
+
+NAME_KEY, TYPE_KEY = "ddbio.name", "ddbio.type"  # in a field: the attribute's name, and its type
+
+
+@dataclass(frozen=True, slots=True)
+class AvroLayout:
+    """columns: name and type of each, of an export. numbers: `string` or `decimal`.
+
+    schema, codec, sync: from the header of a file to import. key_types: what the table says of its keys, by the names
+    that they have in the file.
+    """
+
+    columns: tuple[tuple[str, str], ...] = ()
+    numbers: str = "string"
+    schema: str = ""
+    codec: str = "null"
+    sync: bytes = b""
+    key_types: tuple[tuple[str, str], ...] = ()
+
+
+class Avro(JsonLines):
+    suffix = ".avro"
+
+    def __init__(self, layout: AvroLayout | None = None) -> None:
+        super().__init__()
+        check_installed()
+        self.alike = None  # what the columns are made of is any items
+        self._layout = layout or AvroLayout()
+
+    def new_encoder(self) -> Any:
+        """A file of an export. See `AvroWriter`."""
+        from ddbio.formats.avro.writing import AvroWriter
+
+        return AvroWriter(self._layout)
+
+    def lines_of_part(self, file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
+        """The records of the blocks that begin in bytes [start, stop), as lines of json, some at a time."""
+        from ddbio.formats.avro.reading import lines_of_blocks
+
+        return lines_of_blocks(file, start, stop, self._layout)
+
+
+def check_installed() -> None:
+    """Raises UsageError if fastavro is missing."""
+    try:
+        import fastavro  # noqa: F401
+    except ImportError:
+        raise UsageError(
+            "Avro needs the package fastavro, which is not installed", "pip install 'ddbio[avro]', or use json"
+        ) from None
