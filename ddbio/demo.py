@@ -1,8 +1,8 @@
-"""`python -m ddbio.demo`: the main job in a minute, without AWS.
+"""`python -m ddbio.demo`: an import and an export in a minute, without AWS.
 
 Starts the embedded DynamoDB on a loopback port, and runs the real commands against it: generate items, import them
-under a cap, export them again, import the export into a second table. Then it compares what came out with what went
-in, and asks the *server* whether the cap was held. Exits with 0 only if all of that is as it should be.
+under a cap, export them again, import the export into a second table. Then it compares the exported items with the
+generated ones, and checks the cap against the *server's* count. Exits with 0 only if all checks succeed.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from pathlib import Path
 from ddbio.simulator import Simulator, TableView, ThroughputSettings
 
 DEFAULT_ITEMS = 100_000
-WRITE_CAP = 20_000  # units per second: what the commands are told
+WRITE_CAP = 20_000  # units per second, as given to the commands
 READ_CAP = 1_000
-TABLE_UNITS = 40_000  # what the tables have: the cap is what holds the import back, not the table
+TABLE_UNITS = 40_000  # units per second of the tables: more than the cap, so that the cap is the limit
 STRICT = ThroughputSettings(burst_s=0, initial_burst_s=0)
 _MODULES = {"GenerateTestData.py": "ddbgenerate", "DDBImport.py": "ddbimport", "DDBExport.py": "ddbexport"}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m ddbio.demo", description="The main job in a minute, without AWS."
+        prog="python -m ddbio.demo", description="An import and an export in a minute, without AWS."
     )
-    parser.add_argument("--items", type=int, default=DEFAULT_ITEMS, help="how many (default: %(default)s)")
-    parser.add_argument("--folder", type=Path, help="where to put the files (default: a new temporary folder)")
+    parser.add_argument("--items", type=int, default=DEFAULT_ITEMS, help="number of items (default: %(default)s)")
+    parser.add_argument("--folder", type=Path, help="folder for the files (default: a new temporary one)")
     given = parser.parse_args()
     folder = given.folder or Path(tempfile.mkdtemp(prefix="ddbio-demo-"))
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,14 +59,14 @@ class _Demo:
         exported = _sorted_lines(export.glob("*-*.json"))
         self._expect(generated == exported, "the export holds exactly the generated items")
         self._expect(_items(orders) == _items(copies), "the second table equals the first")
-        self._say_consumption("import", orders, "write", WRITE_CAP)
-        self._say_consumption("export", orders, "read", READ_CAP)
+        self._print_consumption("import", orders, "write", WRITE_CAP)
+        self._print_consumption("export", orders, "read", READ_CAP)
         print(
             f"{self._items:,} items generated, imported, exported and compared in {time.monotonic() - began_s:.1f} s"
         )
         print(f"files: {self._folder}")
         for problem in self._problems:
-            print(f"NOT AS IT SHOULD BE: {problem}", file=sys.stderr)
+            print(f"FAILED: {problem}", file=sys.stderr)
         return 3 if self._problems else 0
 
     def _table(self, name: str) -> TableView:
@@ -88,19 +88,20 @@ class _Demo:
         if done.returncode:
             raise SystemExit(done.returncode)
 
-    def _say_consumption(self, job: str, table: TableView, access: str, cap: float) -> None:
+    def _print_consumption(self, job: str, table: TableView, access: str, cap: float) -> None:
         total, busiest = table.consumed(access), _busiest_second(table.consumption(access))
         print(f"{job}: {total:,.1f} units by the server's count; its busiest second had {busiest:,.1f} of {cap:,}")
         self._expect(busiest <= cap * 1.1 + 130, f"the {job} keeps to its cap of {cap:,} units per second")
 
-    def _expect(self, holds: bool, what: str) -> None:
-        print(f"{'yes' if holds else 'NO'}: {what}")
+    def _expect(self, holds: bool, claim: str) -> None:
+        print(f"{'yes' if holds else 'NO'}: {claim}")
         if not holds:
-            self._problems.append(what)
+            self._problems.append(claim)
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """This process's, with keys that open nothing but the embedded endpoint, and the state of jobs in the folder."""
+    """This process's environment, with keys valid only for the embedded endpoint, and with the jobs' state below
+    `folder`."""
     keys = {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo", "AWS_EC2_METADATA_DISABLED": "true"}
     here = str(Path(__file__).resolve().parent.parent)
     path = os.pathsep.join(part for part in (here, os.environ.get("PYTHONPATH", "")) if part)

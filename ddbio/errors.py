@@ -1,20 +1,20 @@
-"""Every error ddbio raises on purpose, and the exit code each one ends a command with.
+"""Every error that ddbio raises on purpose, and the exit code of the command for each.
 
-    DdbioError                 a message for a person: what, where; and a hint: what to do next
-     |- UsageError        2    the command as given cannot work: an option, a source, a table, a permission.
-     |   |                     Found before anything is moved; change the command or the setup.
-     |   '- NotFoundError 2    what the command names is not there.
-     |       '- NothingMatchedError 2   a folder or pattern has no files of the kind that is read.
+    DdbioError                 a message for the user (the problem and its subject) and a hint (the next step)
+     |- UsageError        2    the command cannot work as given: an option, a source, a table, a permission.
+     |   |                     Raised before any item moves; change the command or the setup.
+     |   '- NotFoundError 2    something that the command names does not exist.
+     |       '- NothingMatchedError 2   a folder or pattern has no files of the required kind.
      |- TransferError     3    the work failed after it began, or the service could not be reached: run again.
-     |   |- AbortError    3    nothing else of the run can succeed either (no answer for minutes): it ends.
-     |   |- PermanentError 3   one unit fails however often it is tried: its source is damaged, a request is refused.
+     |   |- AbortError    3    the rest of the run cannot succeed either (no answer for minutes): the run ends.
+     |   |- PermanentError 3   a unit fails however often it is tried: its source is damaged, a request is refused.
      |   '- PermanentAbortError 3   both: permission lost, table gone.
-     |- Stopped         130    a person or a signal asked to stop; what was in flight is settled.
+     |- Stopped         130    a user or a signal asked to stop; requests in flight are settled.
      '- InternalError    70    a fault of ddbio itself; the command writes the traceback to a file.
 
-A record that cannot be imported is not an exception that ends a run: it is `RecordError`, caught where the record
-is read, counted, and written to the rejects file. A run that ends with rejected records exits with 1
-(`EXIT_REJECTED`), one where every item is accounted for and none was rejected with 0.
+A record that cannot be imported does not end the run: its `RecordError` is caught by the reader, which counts the
+record and writes it to the rejects file. A run with rejected records exits with 1 (`EXIT_REJECTED`); a run that
+accounts for every item and rejects none exits with 0.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ EXIT_FAILED = 3
 EXIT_INTERNAL = 70
 EXIT_STOPPED = 130
 
-_LONGEST_SHORT = 200  # characters of an unforeseen exception's text on the terminal
+_LONGEST_SHORT = 200  # characters of an unexpected exception's text on the terminal
 Self = TypeVar("Self", bound="DdbioError")
 
 _CONTROL = re.compile(r"\s*[\x00-\x1f\x7f-\x9f]+\s*")
 
 
 def on_one_line(text: str) -> str:
-    """`text` without line ends and whatever else a terminal would obey: it may quote a service, or a file's name."""
+    """`text` without line ends and other control characters: it may quote a service or a file's name."""
     return _CONTROL.sub(" ", text).strip()
 
 
 class DdbioError(Exception):
-    """An error whose text is meant for the person at the terminal: one line, no traceback.
+    """An error whose text is for the user at the terminal: one line, no traceback.
 
-    message: what went wrong, with the name of the thing it went wrong with.
-    hint: what to do next; may be empty.
+    message: the problem, with the name of the file, table or option concerned.
+    hint: the next step; may be empty.
     """
 
     exit_code = EXIT_FAILED
-    repeatable = True  # whether the same command may succeed the next time, with nothing else changed
+    repeatable = True  # whether the same command may succeed the next time if nothing else changes
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message, hint)  # both in args, so that the error survives pickling between processes
@@ -60,7 +60,7 @@ class DdbioError(Exception):
         return f"{self.message}; {self.hint}" if self.hint else self.message
 
     def reworded(self: Self, message: str, hint: str) -> Self:
-        """The same error in other words."""
+        """The same error with another message and hint."""
         error = copy.copy(self)
         error.message, error.hint = message, hint
         error.args = (message, hint, *self.args[2:])
@@ -75,11 +75,11 @@ class UsageError(DdbioError):
 
 
 class NotFoundError(UsageError):
-    """A file, folder, object or bucket that is named is not there; not one that may not be looked at."""
+    """A file, folder, object or bucket does not exist. (If it exists but may not be read: UsageError.)"""
 
 
 class NothingMatchedError(NotFoundError):
-    """A folder, prefix or pattern was looked at to its end and has no files of the kind that is read."""
+    """A folder, prefix or pattern was listed completely and has no files of the required kind."""
 
 
 class TransferError(DdbioError):
@@ -89,27 +89,27 @@ class TransferError(DdbioError):
 
 
 class AbortError(TransferError):
-    """The whole run cannot go on; a plain TransferError may be the matter of one unit only."""
+    """The whole run cannot continue; a plain TransferError may concern only one unit."""
 
 
 class PermanentError(TransferError):
-    """A unit that fails however often it is tried: something else has to be put right first."""
+    """A unit fails however often it is tried: something else has to be fixed first."""
 
     repeatable = False
 
 
 class PermanentAbortError(AbortError, PermanentError):
-    """The whole run cannot go on, however often it is tried."""
+    """The whole run cannot continue, however often it is tried."""
 
 
-class Stopped(DdbioError):  # noqa: N818 - a request that was honoured, not a fault
-    """The run was asked to stop and did so in order."""
+class Stopped(DdbioError):  # noqa: N818 - a granted request, not a fault
+    """The run was asked to stop and ended in an orderly way."""
 
     exit_code = EXIT_STOPPED
 
 
 class InternalError(DdbioError):
-    """An exception that ddbio did not foresee, wherever it was raised. The exit code is EX_SOFTWARE of sysexits.h.
+    """An unexpected exception, wherever it was raised. The exit code is EX_SOFTWARE of sysexits.h.
 
     trace: its traceback, as text. place: the line that raised it.
     """
@@ -137,10 +137,10 @@ class InternalError(DdbioError):
 
 
 class RecordError(ValueError):
-    """One record that cannot be an item of the table; its neighbours are not affected.
+    """A record cannot be an item of the table; other records are not affected.
 
     code: a short stable word for scripts (`bad-json`, `missing-key`, `item-too-large`, ...).
-    message: what is wrong with the record, for a person.
+    message: the problem with the record, for the user.
     """
 
     def __init__(self, code: str, message: str) -> None:

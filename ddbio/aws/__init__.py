@@ -1,7 +1,7 @@
-"""How AWS is reached, as far as DynamoDB and S3 share it.
+"""Access to AWS: the parts that DynamoDB and S3 share.
 
 settings     region, profile and endpoints, as plain data
-credentials  AWS keys as plain data, and who owns them
-tls          which certificates servers are verified against
-redaction    keeps secrets out of what is written about faults
+credentials  AWS keys as plain data, and their renewal
+tls          the certificates against which servers are verified
+redaction    keeps secrets out of error messages and crash reports
 """

@@ -1,9 +1,9 @@
-"""AWS keys as plain data, and who owns them.
+"""AWS keys as plain data, and their renewal.
 
-The parent process owns the credentials: it alone asks the provider (instance metadata, STS, SSO, files) and hands
-frozen keys to the workers before they expire. Ninety-six workers asking the instance metadata service at once is
-what broke this tool's predecessor. A worker reads the keys through a `KeysProvider`: a function that returns the
-newest keys it was handed.
+The parent process owns the credentials: only it asks the provider (instance metadata, STS, SSO, files), and it sends
+frozen keys to the workers before the old ones expire. This tool's predecessor broke because 96 workers asked the
+instance metadata service at once. A worker reads the keys through a `KeysProvider`: a function that returns the
+newest keys it received.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from datetime import datetime
 
 from ddbio.errors import UsageError, on_one_line
 
-ASK_EVERY_S = 1.0  # the provider answers from memory until its keys are about to end
-LONGEST_PAUSE_S = 60.0  # between two attempts of a provider that fails
+ASK_EVERY_S = 1.0  # the provider answers from memory until its keys are about to expire
+LONGEST_PAUSE_S = 60.0  # between two attempts while the provider fails
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Keys:
     """One set of AWS keys, frozen. Its repr never shows the secret.
 
-    ends: when they end, an aware time; None if they do not, or nobody knows. renewal_failure: why newer ones could
-    not be had, a sentence; empty if there is no such trouble. Neither makes two sets of keys different.
+    ends: when they expire, an aware time; None if never or unknown. renewal_failure: why newer ones could not be
+    fetched, a sentence; empty if there was no failure. Comparisons ignore both.
     """
 
     access_key: str
@@ -42,7 +42,7 @@ _FILES = ("shared-credentials-file", "config-file")  # botocore's names of the p
 
 
 def check_keys(keys: Keys, method: str, profile: str) -> None:
-    """Raise UsageError for a key that cannot be one: it names where the key is from, and not the key.
+    """Raise UsageError if a key has impossible characters. The message names the key's origin, not its value.
 
     method: botocore's name of the provider. profile: the one in use.
     """
@@ -55,7 +55,7 @@ def check_keys(keys: Keys, method: str, profile: str) -> None:
         if value is not None and not (value.isascii() and value.isprintable() and " " not in value):
             raise UsageError(
                 f"{_origin(name, method, profile)} has a blank, a line end or another character that no key has",
-                "set it again without that (the value is not shown)",
+                "set it again without that character (the value is not shown)",
             )
 
 
@@ -70,16 +70,17 @@ KeysProvider = Callable[[], Keys]
 
 
 class NewestKeys:
-    """The newest keys of a provider, which is asked again and again from a thread of its own: it may take its time.
+    """The newest keys of a provider. A background thread asks it periodically, because it may be slow.
 
-    While it fails the old keys stay, for they may still serve; the pauses between its attempts double from 1 s to
-    60 s. current: what it gave last. failure: why the last attempt failed, a sentence; empty if it did not.
+    While the provider fails, the old keys stay in use: they may still be valid. The pauses between attempts double
+    from 1 s to 60 s. current: the keys that it returned last. failure: why the last attempt failed, a sentence; empty
+    if it succeeded.
     """
 
     def __init__(self, provider: KeysProvider, wait: Callable[[float], bool] | None = None) -> None:
-        """wait: sleeps so many seconds, and returns whether to end; for tests.
+        """wait: sleeps for the given seconds, and returns whether to end; for tests.
 
-        Raises what the provider raises if it has no keys to begin with.
+        Raises the provider's error if it has no keys at the start.
         """
         self._provider = provider
         self._ended = threading.Event()
@@ -91,19 +92,19 @@ class NewestKeys:
         threading.Thread(target=self._run, name="keys", daemon=True).start()
 
     def news(self) -> list[str]:
-        """What the user should know of the renewals since the last call, a sentence each."""
+        """Failures and recoveries since the last call, for the user, a sentence each."""
         news, self._news = self._news, []
         return news
 
     def end(self) -> None:
-        """Ask no more."""
+        """Stop renewing the keys."""
         self._ended.set()
 
     def _run(self) -> None:
         while not self._wait(self._pause_s):
             try:
                 self._take(self._provider())
-            except Exception as error:  # this thread is all that renews the keys: it outlives any fault of a provider
+            except Exception as error:  # only this thread renews the keys: it must survive any fault of a provider
                 self._note(on_one_line(str(error)) or type(error).__name__)
 
     def _take(self, keys: Keys) -> None:

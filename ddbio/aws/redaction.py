@@ -1,4 +1,4 @@
-"""Secrets that this process knows, so that they can be kept out of what it writes about its own faults."""
+"""Removes the secrets that this process knows from its error messages and crash reports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _known: set[str] = set()
 
 
 def remember(*secrets: str | None) -> None:
-    """Hide these from now on, too."""
+    """Hide these, too, from now on."""
     _known.update(filter(None, secrets))
 
 

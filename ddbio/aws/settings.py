@@ -1,4 +1,4 @@
-"""How to reach AWS, as plain data."""
+"""The settings for access to AWS, as plain data."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class AwsSettings:
-    """How to reach AWS. What is None is found the way botocore finds it (environment, profile, metadata).
+    """The settings for access to AWS. If one is None, botocore's rules apply (environment, profile, metadata).
 
-    s3_put_args: extra arguments of every object written, by their names in S3's API (`ServerSideEncryption`,
+    s3_put_args: extra arguments for every object written, by their names in S3's API (`ServerSideEncryption`,
         `SSEKMSKeyId`, `StorageClass`, `ACL`).
-    s3_call_args: extra arguments of every call of S3 that takes them (`RequestPayer`, `ExpectedBucketOwner`).
-    longest_wait_s: for an answer of S3 or of DynamoDB's control plane, with all repetitions.
+    s3_call_args: extra arguments for every call of S3 that accepts them (`RequestPayer`, `ExpectedBucketOwner`).
+    longest_wait_s: for an answer of S3 or of DynamoDB's control plane, including all retries.
     """
 
     region: str | None = None
@@ -27,8 +27,8 @@ class AwsSettings:
 
 
 def patience(longest_wait_s: float, attempts: int, connect_s: float, read_s: float) -> dict[str, Any]:
-    """Of botocore's Config: at most so many attempts with these timeouts, and fewer and shorter ones if together they
-    could take longer than `longest_wait_s`."""
+    """Arguments for botocore's Config: at most `attempts` attempts with these timeouts, fewer and shorter ones if
+    together they could take longer than `longest_wait_s`."""
     fit = max(1, min(attempts, int(longest_wait_s // max(connect_s, read_s))))
     return {
         "retries": {"mode": "standard", "total_max_attempts": fit},

@@ -1,8 +1,8 @@
-"""Which certificates servers are verified against: botocore's rules, for the data plane and for S3 alike.
+"""The certificates against which servers are verified: botocore's rules, for the data plane and for S3.
 
 In order: `AWS_CA_BUNDLE` or `ca_bundle` of the profile, `REQUESTS_CA_BUNDLE`, botocore's own bundle. A file that is
-missing or holds no certificates is an error: going without it would be another rule than the user's. So is a setting
-without a name in it: some versions of botocore take it for an order not to verify at all.
+missing or contains no certificates is an error, because the user asked for it. So is a blank setting: with one, some
+versions of botocore do not verify at all.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from ddbio.errors import UsageError
 
 
 class CaBundle(NamedTuple):
-    """A file of CA certificates, and the setting it comes from."""
+    """A file of CA certificates, and the setting that names it."""
 
     path: str
     setting: str
 
     def check(self) -> None:
-        """Raises UsageError if it cannot be read or holds no certificates."""
+        """Raises UsageError if it cannot be read or contains no certificates."""
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=self.path)
         except ssl.SSLError:
-            self._refuse("it holds no certificates in PEM")
+            self._refuse("it contains no certificates in PEM")
         except OSError as exc:
             self._refuse(exc.strerror or str(exc))
 
     def check_name(self) -> None:
         """Raises UsageError if the setting is blank."""
         if not self.path.strip():
-            self._refuse("that is no name of a file")
+            self._refuse("that is not the name of a file")
 
     def _refuse(self, reason: str) -> None:
         raise UsageError(
@@ -42,10 +42,10 @@ class CaBundle(NamedTuple):
 
 
 def configured_bundle(core: Any) -> CaBundle | None:
-    """The bundle that a botocore session (`core`) is to verify against; None for botocore's own.
+    """The bundle for a botocore session (`core`); None for botocore's own.
 
-    Raises UsageError for a blank setting. Call it before the session makes any client: those of the providers of keys
-    take the same setting.
+    Raises UsageError for a blank setting. Call it before the session creates any client: the clients of credential
+    providers use the same setting.
     """
     path = core.get_config_variable("ca_bundle")
     setting = "AWS_CA_BUNDLE" if "AWS_CA_BUNDLE" in os.environ else "ca_bundle of the profile"
@@ -59,16 +59,16 @@ def configured_bundle(core: Any) -> CaBundle | None:
 
 
 def verify_argument(bundle: CaBundle | None) -> str | bool:
-    """`verify` of a client of botocore: never False, and never left to the environment."""
+    """The `verify` argument of a botocore client: never False, and never left to the environment."""
     return True if bundle is None else bundle.path
 
 
 def verifying_context(ca_bundle: str | None) -> ssl.SSLContext:
     """A context that verifies certificate and name, as strictly as botocore's.
 
-    From Python 3.13 on, `ssl.create_default_context` also asks for VERIFY_X509_STRICT, which refuses certificates
-    without an authority key identifier: the private authorities of many companies make such ones, and botocore
-    accepts them.
+    From Python 3.13 on, `ssl.create_default_context` also sets VERIFY_X509_STRICT, which refuses certificates
+    without an authority key identifier. The private authorities of many companies issue such certificates, and
+    botocore accepts them.
     """
     context = ssl.create_default_context(cafile=ca_bundle)
     context.verify_flags = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).verify_flags

@@ -1,4 +1,4 @@
-"""What this process may use of the machine it runs on."""
+"""The CPUs and open files that this process may use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CGROUP_V1 = Path("/sys/fs/cgroup/cpu")
 
 
 def usable_cpus() -> int:
-    """CPUs this process may use: its affinity, less where a container's quota is smaller; not the machine's count."""
+    """CPUs that this process may use: its affinity, or a container's quota if that is smaller."""
     try:
         allowed = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS
@@ -23,17 +23,17 @@ def usable_cpus() -> int:
 
 
 def _cgroup_quota() -> float | None:
-    """CPUs a container may use, a fraction possible; None where there is no limit."""
+    """CPUs that a container may use, possibly a fraction; None if there is no limit."""
     for files in ((_CGROUP_V2,), (_CGROUP_V1 / "cpu.cfs_quota_us", _CGROUP_V1 / "cpu.cfs_period_us")):
-        with suppress(OSError, ValueError, ZeroDivisionError):  # not there, or "max"
+        with suppress(OSError, ValueError, ZeroDivisionError):  # no such file, or "max"
             quota, period = map(int, " ".join([file.read_text() for file in files]).split())
             return quota / period if quota > 0 else None  # -1: no limit
     return None
 
 
 def allow_open_files() -> None:
-    """Raise the soft limit of open files to the hard one: a worker has one for each lane, the parent some for each
-    worker, and the usual 256 or 1,024 are meant for programs that use select()."""
+    """Raise the soft limit of open files to the hard one: a worker has one for each lane, the parent several for each
+    worker, and the usual 256 or 1,024 exist for programs that use select()."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):  # macOS names a hard limit that it does not grant
+    with suppress(OSError, ValueError):  # macOS reports a hard limit that it does not grant
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

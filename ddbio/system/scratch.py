@@ -1,8 +1,8 @@
-"""Temporary folders that a killed run does not leave behind for good.
+"""Temporary folders that are removed even if the run is killed.
 
-A run that is killed cannot clear up after itself. So it holds a lock on each of its temporary folders as long as it
-lives, which the kernel releases however the run ends, and every later run of any job removes the folders that no
-process holds. A process id in a name would not do: containers that share a folder count processes apart.
+A killed run cannot clean up. So a run holds a lock on each of its temporary folders, which the kernel releases
+however the run ends, and every later run of any job removes the folders that no process has locked. A process id in
+the name would not work: containers that share a folder number their processes independently.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from ddbio.errors import TransferError
 
 PREFIX = "ddbio-run-"
-_YOUNG_S = 60.0  # an empty folder of this age may be one that its owner is about to lock
+_YOUNG_S = 60.0  # the owner of a younger empty folder may be about to lock it
 
 
 class Scratch:
@@ -31,14 +31,14 @@ class Scratch:
 
     @classmethod
     def create(cls) -> Scratch:
-        """Raises TransferError if there is no room for one."""
+        """Raises TransferError if the folder cannot be created."""
         sweep()
         try:
             path = Path(tempfile.mkdtemp(prefix=PREFIX))
             lock = _opened(path)
         except OSError as error:
             raise no_room(error) from None
-        with suppress(OSError):  # a file system without locks: nobody can find the folder unlocked there
+        with suppress(OSError):  # a file system without locks: no other run can lock the folder either
             fcntl.flock(lock, fcntl.LOCK_EX)
         return cls(path, lock)
 
@@ -49,7 +49,7 @@ class Scratch:
 
 
 def no_room(error: OSError) -> TransferError:
-    """`error` for the person at the terminal."""
+    """`error` as a message for the user."""
     return TransferError(
         f"no room for a small file in the temporary folder: {error.strerror}", "make room, or set TMPDIR"
     )

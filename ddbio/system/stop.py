@@ -1,4 +1,4 @@
-"""How often the user asked to stop."""
+"""Counts the user's requests to stop."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class StopFlag:
-    """How often the user asked to stop: once means orderly, twice at once. Signal handlers only count here.
+    """Counts the user's requests to stop: one means an orderly stop, two an immediate one.
 
-    heeded: whether an engine is at work that looks at it.
-    finishing: whether what is left of the run takes a moment only, and is better not interrupted.
+    Signal handlers only count here.
+    heeded: whether an engine is running that checks this flag.
+    finishing: whether the rest of the run takes only a moment and should not be interrupted.
     """
 
     requests: int = 0

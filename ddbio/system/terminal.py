@@ -1,9 +1,9 @@
-"""The standard streams of a command: what is written there, and how a command ends if that fails.
+"""The standard streams of a command, and its end if writing to them fails.
 
-- Standard error: nothing raises. A job finishes even if its messages cannot be written; the exit code then says that
+- Standard error: nothing raises. A job finishes even if its messages cannot be written; the exit code then shows that
   some were lost (`exit_code`).
-- Standard output: words that cannot be written are an error at once, and if the reader went away (`| head -1`), the
-  command ends quietly.
+- Standard output: a failed write is an error at once, except that a command ends quietly if the reader has closed the
+  pipe (`| head -1`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import TextIO
 
 from ddbio.errors import EXIT_FAILED, EXIT_REJECTED, TransferError, on_one_line
 
-EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE: what a shell reports for a command that the signal ended
+EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, as a shell reports a command that the signal ended
 _CLOSED = "it is closed"
 
 
 class StandardError:
-    """Standard error as a text file that never fails. failure: what went wrong first, if anything did."""
+    """Standard error as a text file that never fails. failure: the first error, if there was one."""
 
     failure: OSError | None = None
 
@@ -57,7 +57,7 @@ class StandardError:
 
     def _lost(self, error: OSError) -> None:
         self.failure = self.failure or error
-        _discard(sys.stderr)  # else whoever flushes it, before a process is started for example, fails again
+        _discard(sys.stderr)  # otherwise the next flush fails again, for example before a process is started
 
 
 stderr = StandardError()
@@ -70,7 +70,7 @@ def tell(line: str) -> None:
 
 
 def write_out(text: str) -> None:
-    """Write to standard output. Raises BrokenPipeError if its reader is gone, else TransferError."""
+    """Write to standard output. Raises BrokenPipeError if its reader has closed the pipe, else TransferError."""
     try:
         if sys.stdout is None:  # closed with `>&-`
             raise OSError(None, _CLOSED)
@@ -80,12 +80,12 @@ def write_out(text: str) -> None:
         raise
     except OSError as error:
         raise TransferError(f"cannot write to standard output: {error.strerror}") from None
-    except ValueError:  # the stream is closed: the module of a --transform may do that to its own process
+    except ValueError:  # the stream is closed: the module of a --transform may have done that
         raise TransferError(f"cannot write to standard output: {_CLOSED}") from None
 
 
 def exit_code(code: int) -> int:
-    """The exit code of a command that would end with `code`, if some of its messages were lost."""
+    """`code`, or the exit code for lost messages if there were any and `code` would hide that."""
     failure = stderr.failure
     if failure is None or code > EXIT_REJECTED:
         return code
@@ -93,18 +93,18 @@ def exit_code(code: int) -> int:
 
 
 def reader_is_gone(stream: TextIO | None) -> bool:
-    """Whether `stream` is a pipe that nobody reads any more."""
+    """Whether `stream` is a pipe whose reader has closed it."""
     try:
         poll = select.poll()
         poll.register(stream.fileno() if stream is not None else -1, 0)  # 0: errors are always reported
-    except (OSError, ValueError):  # no file behind it, or closed
+    except (OSError, ValueError):  # it has no descriptor, or is closed
         return False
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
 def open_closed_streams() -> None:
-    """Give the numbers of closed standard streams to the null device: else the next file that is opened gets one, and
-    what is written to the stream ends up in it."""
+    """Open the null device for each closed standard stream. Otherwise the next file that is opened gets its number,
+    and text written to the stream ends up in that file."""
     for fd in (0, 1, 2):
         try:
             os.fstat(fd)
@@ -113,7 +113,7 @@ def open_closed_streams() -> None:
 
 
 def silence() -> None:
-    """Drop what a failed stream still holds: the interpreter would fail on it once more as it exits."""
+    """Discard the buffer of a failed stream: otherwise the interpreter fails on it again when it exits."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             try:
@@ -123,7 +123,7 @@ def silence() -> None:
 
 
 def _discard(stream: TextIO | None) -> None:
-    """From now on nothing that is written to `stream`, and nothing it still holds, goes anywhere."""
+    """Redirect `stream`, its unwritten buffer included, to the null device."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())  # type: ignore[union-attr]

@@ -1,7 +1,8 @@
-"""The user's own function of `--transform`: its file is tried in a process of its own, then loaded here.
+"""The user's function for `--transform`: its module is loaded in a separate process first, then in this one.
 
 A module may do anything while it loads: raise, call sys.exit or os._exit, recurse for ever, crash the interpreter.
-The trial finds all of that before anything is moved. It loads nothing but this module and the standard library.
+The trial in the other process finds all of that before any item moves. It loads only this module and the standard
+library.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ddbio.errors import UsageError
 
 HOW = "write FILE.py:FUNCTION, or MODULE:FUNCTION for one that can be imported"
 _FIX = "fix the file first"
-_LONGEST = 300  # characters of what an exception says
+_LONGEST = 300  # characters of an exception's text
 _TRIAL = "import sys; sys.path[:] = {path!r}; from ddbio.system.user_function import trial; trial({text!r}, {pipe})"
 
 _loaded: list[str] = []  # in this process
@@ -39,7 +40,7 @@ def absolute(text: str) -> str:
 
 
 def checked_function(text: str) -> Callable[[Any], Any]:
-    """The function, tried first. text: see `absolute`. Raises UsageError."""
+    """The function, after a trial in another process. text: see `absolute`. Raises UsageError."""
     path, _, _ = text.rpartition(":")
     if _module_name(path) not in sys.modules:
         _try_it(text)
@@ -47,14 +48,14 @@ def checked_function(text: str) -> Callable[[Any], Any]:
 
 
 def load_function(text: str) -> Callable[[Any], Any]:
-    """The function. Raises UsageError with what is wrong with its module, and the line."""
+    """The function. Raises UsageError with the module's error and its line."""
     path, _, name = text.rpartition(":")
     if path.endswith(".py") and not Path(path).exists():
         raise UsageError(f'--transform: there is no file "{path}"', HOW)
     try:
         module = _load_file(Path(path)) if path.endswith(".py") else _load_module(path)
         function = getattr(module, name, None)
-    except BaseException as error:  # whatever the module raises
+    except BaseException as error:  # the module may raise anything
         if is_interrupt(error):
             raise
         raise UsageError(
@@ -67,12 +68,12 @@ def load_function(text: str) -> Callable[[Any], Any]:
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Whether it is the user's Ctrl-C: workers ignore that, so there the function raised it itself."""
+    """Whether it is the user's Ctrl-C. Workers ignore that signal, so in a worker the function itself raised it."""
     return isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) != signal.SIG_IGN
 
 
 def end_threads(code: int) -> None:
-    """End this process if threads still run that the user's code may have begun: Python would wait for them."""
+    """End this process if threads are running that the user's code may have started: Python would wait for them."""
     others = [each for each in threading.enumerate() if not each.daemon and each is not threading.main_thread()]
     if not (_loaded and others):
         return
@@ -117,7 +118,7 @@ def _try_it(text: str) -> None:
 
 
 def trial(text: str, pipe: int) -> None:
-    """In the process of the trial: write what came of it to `pipe`."""
+    """Runs in the process of the trial: writes the result to `pipe`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.set_inheritable(pipe, False)
     try:
@@ -127,7 +128,7 @@ def trial(text: str, pipe: int) -> None:
     else:
         said = "ok"
     os.write(pipe, said.encode("utf-8", "replace")[:4096])
-    os._exit(0)  # threads that the module began do not count
+    os._exit(0)  # does not wait for threads that the module started
 
 
 # --------------------------------------------------------------------------- loading
@@ -159,27 +160,27 @@ def _load_module(name: str) -> ModuleType:
     return importlib.import_module(name)
 
 
-# --------------------------------------------------------------------------- what went wrong
+# --------------------------------------------------------------------------- errors
 
 
 def as_text(error: BaseException) -> str:
     """An exception of the user's code in one short line."""
     try:
         text = " ".join(str(error).split())
-    except Exception:  # a __str__ of theirs that fails
+    except Exception:  # its __str__ fails
         text = ""
     return f"{type(error).__name__}: {text[:_LONGEST]}" if text else type(error).__name__
 
 
 def _line_of(error: BaseException, path: str) -> str:
     if isinstance(error, SyntaxError):
-        return ""  # its text has it
+        return ""  # its text contains the line
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     return f" (line {lines[-1]})" if lines else ""
 
 
 def line_in_function(trace: TracebackType | None, function: Callable[[Any], Any]) -> str:
-    """The line of the function's own file in which it was raised."""
+    """The last line of the function's file in the traceback, as text."""
     file = getattr(getattr(function, "__code__", None), "co_filename", None)
     lines = [frame.lineno for frame in traceback.extract_tb(trace) if frame.filename == file]
     return f" (line {lines[-1]} of {Path(str(file)).name})" if lines else ""

@@ -6,12 +6,12 @@ binary value follows from the length of its base64 text, the size of a number fr
 
 Rules:
 
-- Pure functions on the client's hot path: no I/O, no state, no validation. What is not valid DynamoDB JSON
-  raises whatever Python raises (KeyError, AttributeError) and nothing is promised about it.
+- Pure functions on the client's hot path: no I/O, no state, no validation. Invalid DynamoDB JSON raises an arbitrary
+  Python error (KeyError, AttributeError).
 - Sizes are bytes, 1 KB = 1,024 bytes. Units are whole for writes and multiples of 0.5 for reads.
 
 Source of the arithmetic: the developer guide's "DynamoDB item sizes and formats" and "Read and write capacity";
-for numbers, where the guide only gives an approximation, the rule that dynalite found by experiment.
+for numbers the guide gives only an approximation, so they follow the rule that dynalite found by experiment.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ WRITE_UNIT_BYTES = 1024  # developer guide, "Read and write capacity": one write
 READ_UNIT_BYTES = 4096  # the same: one read unit reads up to 4 KB consistently, or twice that eventually
 MAX_ITEM_BYTES = 400 * 1024  # service quotas: item size, attribute names included
 MAX_NAME_BYTES = 64 * 1024  # service quotas: attribute name
-MAX_PAGE_BYTES = 1024 * 1024  # Scan and Query: a page ends after 1 MB *read*, before any filter or projection
+MAX_PAGE_BYTES = 1024 * 1024  # Scan and Query: a page ends after reading 1 MB, before any filter or projection
 MAX_BATCH_WRITES = 25  # API reference, BatchWriteItem: put and delete requests of one call
 MAX_REQUEST_BYTES = 16 * 1024 * 1024  # API reference, BatchWriteItem: one request as sent
 MAX_PARTITION_KEY_BYTES = 2048  # service quotas: partition key value
 MAX_SORT_KEY_BYTES = 1024  # service quotas: sort key value
 
-_CONTAINER_BYTES = 3  # a list or map costs this, and one byte an element
+_CONTAINER_BYTES = 3  # for a list or map, plus one byte an element
 _ELEMENT_BYTES = 1
 
 
 def item_size_bytes(attributes: Attributes) -> int:
-    """Bytes DynamoDB counts for an item: attribute names and values, as its 400 KB limit and its units see them.
+    """Bytes of an item, attribute names and values, as DynamoDB counts them for its 400 KB limit and its units.
 
-    The 100 bytes an item that storage is billed for are not part of it.
+    Excludes the 100 bytes an item that are added when storage is billed.
     """
     size = 0
     for name, value in attributes.items():
         size += len(name) if name.isascii() else _text_size(name)
         for letter, payload in value.items():
-            if letter == "S" and payload.isascii():  # most values are: not worth a call
+            if letter == "S" and payload.isascii():  # true for most values: saves a call
                 size += len(payload)
             else:
                 size += _SIZES[letter](payload)
@@ -62,7 +62,7 @@ def value_size_bytes(value: Mapping[str, Any]) -> int:
 
 
 def write_units(size_bytes: int) -> int:
-    """Write units of one put or delete. size_bytes: the larger of the item before and after; 0 when absent."""
+    """Write units of one put or delete. size_bytes: the larger of the item before and after; 0 if absent."""
     return (size_bytes + WRITE_UNIT_BYTES - 1) // WRITE_UNIT_BYTES or 1
 
 
@@ -77,7 +77,7 @@ def page_read_units(total_bytes: int, consistent: bool = False) -> float:
 
 @dataclass(frozen=True, slots=True)
 class SecondaryIndex:
-    """What the cost of a secondary index depends on.
+    """A secondary index, as far as its cost depends on it.
 
     key_names: the index's own key attributes, partition key first.
     table_key_names: the key attributes of its table; they are always projected.
@@ -91,7 +91,7 @@ class SecondaryIndex:
     included_names: tuple[str, ...] = ()
 
     def entry(self, item: Attributes | None) -> Attributes | None:
-        """The index entry of an item: its projected attributes; None when the item is not in the (sparse) index."""
+        """The index entry of an item: its projected attributes; None if the item is not in the (sparse) index."""
         if item is None or any(name not in item for name in self.key_names):
             return None
         if self.projection == "ALL":
@@ -101,12 +101,12 @@ class SecondaryIndex:
 
 
 def number_size_bytes(number: str) -> int:
-    """Bytes of a number given as decimal text, in any notation: `1 + ceil(digits / 2)`, and one more when it is
-    negative, and one more when the count of significant digits and the scientific exponent are both even.
+    """Bytes of a number given as decimal text, in any notation: `1 + ceil(digits / 2)`, plus one if it is
+    negative, plus one if the count of significant digits and the scientific exponent are both even.
     """
     whole, _, fraction = number.partition(".")
     text = whole + fraction if fraction else whole
-    if text.isdigit() and text.isascii():  # 12 or 0.05: not worth a Decimal
+    if text.isdigit() and text.isascii():  # 12 or 0.05: saves a Decimal
         significant = text.lstrip("0")
         digits, exponent = len(significant.rstrip("0")), len(significant) - 1 - len(fraction)
         return 1 + (digits + 1) // 2 + (not (digits & 1 or exponent & 1)) if digits else 1
@@ -126,7 +126,7 @@ def _significant(number: str) -> tuple[int, int, int]:
 
 
 def _text_size(text: str) -> int:
-    # surrogatepass: a lone surrogate cannot be stored, but its size must not be what reports it
+    # surrogatepass: a lone surrogate cannot be stored, but sizing is not where to report it
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 

@@ -1,6 +1,6 @@
-"""When two items are the same to DynamoDB: numbers by value, sets in any order, binary by its bytes. Pure.
+"""Compares items as DynamoDB does: numbers by value, sets in any order, binary by its bytes. Pure.
 
-Both are attribute maps in DynamoDB JSON, `{"id": {"S": "x"}}`. The service gives back numbers in its own spelling
+Items are attribute maps in DynamoDB JSON, `{"id": {"S": "x"}}`. The service returns numbers in its own notation
 (`1.0` as `1`) and sets in its own order.
 """
 
@@ -14,7 +14,7 @@ from ddbio.values.items import AttributeMap, normal_number
 
 
 def same_item(left: AttributeMap, right: AttributeMap) -> bool:
-    """Whether both have the same attributes with the same values. Raises ValueError for what is no attribute map."""
+    """Whether both have the same attributes with the same values. Raises ValueError for invalid attribute maps."""
     return left.keys() == right.keys() and all(_same_value(value, right[name]) for name, value in left.items())
 
 

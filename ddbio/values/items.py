@@ -1,14 +1,14 @@
-"""Items: plain values on one side, DynamoDB's typed attribute values on the other. Pure; knows no I/O.
+"""Converts items between plain values and DynamoDB's typed attribute values. Pure; no I/O.
 
-Two shapes of the same thing are used, one for each direction, both chosen by measurement:
+Each direction has the typed form that was measured to be faster:
 
 - *to* DynamoDB an **attribute map** is built of plain dicts in DynamoDB's own JSON form,
   `{"id": {"S": "x"}, "n": {"N": "1"}}`; binary values are base64 text in it;
 - *from* DynamoDB a page is decoded straight into `AttributeValue` structs, which costs half of generic dicts.
 
-What plain JSON cannot say carries DynamoDB's type letter after a dollar sign: `{"$B": "base64"}`, `{"$SS": [...]}`,
-`{"$NS": [...]}`, `{"$BS": [...]}`; a real map whose only key starts with `$` is wrapped as `{"$M": {...}}`. With
-that, every item survives the way out and back.
+Types that plain JSON lacks are tagged with DynamoDB's type letter after a dollar sign: `{"$B": "base64"}`,
+`{"$SS": [...]}`, `{"$NS": [...]}`, `{"$BS": [...]}`; a real map whose only key starts with `$` is wrapped as
+`{"$M": {...}}`. So every item survives an export and the import after it.
 
 Numbers are text from end to end: a JSON number's own digits become the `N`, and the `N`'s digits the JSON number.
 """
@@ -32,20 +32,20 @@ MAX_DEPTH = 32  # levels of nesting the service stores
 MAX_SIGNIFICANT_DIGITS = 38
 _EXPONENT_RANGE = range(-130, 126)  # of the most significant digit: 1E-130 to 9.99...E+125
 _OUT_OF_RANGE = "is out of DynamoDB's range (1E-130 to 9.99...E+125)"
-# What the service takes; Python's Decimal takes more: 1_000, Infinity, spaces, the digits of all scripts.
+# Numbers that the service accepts; Python's Decimal accepts more: 1_000, Infinity, spaces, the digits of all scripts.
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WITH_COMMAS = re.compile(r"[-+]?[0-9.]{0,30},[0-9.,]{1,30}", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(?:s?nan[0-9]*|inf(?:inity)?)", re.IGNORECASE)
 
 
 class Deletion(AttributeMap):
-    """The key of an item to delete: what a format makes of a record that says so."""
+    """The key of an item to delete: a format's result for a record that orders a deletion."""
 
     __slots__ = ()
 
 
 class Addressed(AttributeMap):
-    """An item and the table it is for: what a transform makes of one that it sends somewhere."""
+    """An item and the table it goes to: a transform's result if it chooses the table."""
 
     __slots__ = ("table",)
 
@@ -61,7 +61,7 @@ class NumberText(str):
 
 
 class UnknownTypeError(ValueError):
-    """The service sent a value of a type that is not known here."""
+    """The service sent a value of an unknown type."""
 
 
 class AttributeValue(msgspec.Struct, gc=False):
@@ -114,13 +114,13 @@ def not_finite(text: str) -> RecordError:
 
 
 def check_names(attributes: Mapping[str, Any]) -> None:
-    """Raise RecordError `empty-name` if one of the names of an item or map is empty, as DynamoDB would refuse it."""
+    """Raise RecordError `empty-name` if an item or map has an empty name, which DynamoDB would refuse."""
     if "" in attributes:
         raise RecordError("empty-name", "an attribute has an empty name, which DynamoDB does not store")
 
 
 def normal_number(text: str) -> str:
-    """The one spelling of a number that equal numbers share: `1.0`, `1` and `1E0` all give `1E+0`."""
+    """The canonical text of a number, the same for equal numbers: `1.0`, `1` and `1E0` all give `1E0`."""
     number = Decimal(text)
     sign, digits, exponent = number.as_tuple()
     stripped = "".join(map(str, digits)).lstrip("0")
@@ -139,16 +139,19 @@ def _short(text: str) -> str:
 
 
 def to_attributes(item: dict[str, Any], depth: int = 0) -> AttributeMap:
-    """Type a plain item; `$`-tags are understood in nested values.
+    """The attribute map of a plain item; nested values may have `$`-tags.
 
-    item: what msgspec decodes with `NumberText` as float_hook, or the same with Decimal numbers.
-    depth: of the map that `item` is; 0 for an item itself.
-    Raises RecordError for what DynamoDB cannot store.
+    item: decoded by msgspec with `NumberText` as float_hook, or the same with Decimal numbers.
+    depth: the nesting level of `item`, if it is a nested map; 0 for an item itself.
+    Raises RecordError for values that DynamoDB cannot store.
     """
     if "" in item:
         check_names(item)
     attributes = {}
-    for name, value in item.items():  # the two commonest types of real tables in line: it saves a call for each value
+    for (
+        name,
+        value,
+    ) in item.items():  # the two most common types are handled inline, which saves a call for each value
         kind = type(value)
         if kind is str:
             attributes[name] = {"S": value}
@@ -160,7 +163,7 @@ def to_attributes(item: dict[str, Any], depth: int = 0) -> AttributeMap:
 
 
 def to_value(value: Any) -> dict[str, Any]:
-    """Type one plain value. Raises RecordError for what DynamoDB cannot store."""
+    """The typed value of a plain one. Raises RecordError for a value that DynamoDB cannot store."""
     try:
         return TYPED[type(value)](value, 0)
     except KeyError:
@@ -176,13 +179,13 @@ def _integer(value: int, _depth: int = 0) -> dict[str, Any]:
         return {"N": str(value)}
     try:
         text = str(value)
-    except ValueError:  # CPython refuses to write out integers of more than 4,300 digits
+    except ValueError:  # CPython does not convert integers of more than 4,300 digits
         raise RecordError("bad-number", "a number has more digits than DynamoDB keeps") from None
     return {"N": check_number(text)}
 
 
 def _number_text(value: str, _depth: int = 0) -> dict[str, Any]:
-    # Short and without an exponent: at most 38 digits and far inside the range. Everything else is looked at.
+    # Short and without an exponent: at most 38 digits and far inside the range. All others are checked.
     if len(value) <= MAX_SIGNIFICANT_DIGITS and "e" not in value and "E" not in value:
         return {"N": str(value)}
     return {"N": check_number(str(value))}
@@ -204,7 +207,7 @@ def _list(value: list[Any], depth: int) -> dict[str, Any]:
 
 
 def deeper(depth: int) -> int:
-    """The depth of what is inside a list or map that is at `depth`. Raises RecordError `too-deep`."""
+    """The depth of the elements of a list or map at `depth`. Raises RecordError `too-deep`."""
     if depth >= MAX_DEPTH:
         raise RecordError("too-deep", f"nested deeper than the {MAX_DEPTH} levels DynamoDB stores")
     return depth + 1
@@ -233,7 +236,7 @@ def _tagged_binary(payload: Any, _depth: int = 0) -> str:
 
 
 def check_base64(text: str) -> str:
-    """The canonical base64 of the bytes that `text` stands for. Raises RecordError `bad-base64`."""
+    """The canonical base64 of the bytes that `text` encodes. Raises RecordError `bad-base64`."""
     try:
         return base64.b64encode(base64.b64decode(text, validate=True)).decode()
     except (binascii.Error, ValueError):
@@ -272,7 +275,7 @@ def _set_of(member_of: Callable[[Any], str], identity: Callable[[str], str]) -> 
 
 
 def check_set(members: list[str], identity: Callable[[str], str] = str) -> None:
-    """Raise RecordError where DynamoDB would refuse the set: empty, or with a member twice."""
+    """Raise RecordError if DynamoDB would refuse the set: empty, or with a member twice."""
     if not members:
         raise RecordError("empty-set", "a set must have at least one member")
     if len(set(map(identity, members))) != len(members):
@@ -292,13 +295,13 @@ _TAGS: dict[str, Callable[[Any, int], Any]] = {
 
 
 def to_plain(attributes: dict[str, AttributeValue]) -> dict[str, Any]:
-    """The plain form of an item, ready for `msgspec.json`: numbers are raw text with their own digits."""
+    """The plain form of an item, ready for `msgspec.json`: numbers are raw text with their original digits."""
     return {name: value.S if value.S is not None else plain_value(value) for name, value in attributes.items()}
 
 
 def plain_value(value: AttributeValue) -> Any:
     """The plain form of one value."""
-    # Ordered by how common the types are in real tables.
+    # Ordered by the frequency of the types in real tables.
     if value.N is not None:
         return json_number(value.N)
     if value.S is not None:
@@ -331,8 +334,8 @@ _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.
 def json_number(text: str) -> msgspec.Raw:
     """The digits of an `N` as a JSON number.
 
-    The service sends numbers in a form that JSON shares. Emulators echo what they were given (`+5`, `.5`, `007`):
-    those are respelled, with the same value.
+    The service sends numbers in JSON's notation. Emulators return the text they were sent (`+5`, `.5`, `007`): such
+    numbers are converted, with the same value.
     """
     if (text.isascii() and text.isdigit() and text[0] != "0") or _JSON_NUMBER.fullmatch(text):
         return msgspec.Raw(text)

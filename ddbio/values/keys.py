@@ -1,7 +1,7 @@
-"""Keys of items: what makes two items the same one, and what DynamoDB would refuse as a key. Pure.
+"""Keys of items: the identity of an item, and the checks of its key attributes. Pure.
 
-Checked here is what is exact on this side: presence, type, emptiness and size of the table's keys; type, emptiness
-and size of index keys where present. The service rejects a whole batch for one such item, and does not say which.
+Checks presence, type, emptiness and size of the table's keys, and type, emptiness and size of the index keys that an
+item has. The service rejects a whole batch for one bad item and does not say which.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ddbio.values.capacity import value_size_bytes
 from ddbio.values.items import AttributeMap, normal_number
 from ddbio.values.table import KeyAttribute, TableInfo
 
-ItemKey = tuple[str, ...]  # the identity of an item: partition key, and sort key where the table has one
+ItemKey = tuple[str, ...]  # the identity of an item: partition key, and sort key if the table has one
 
 _TYPE_WORDS = {
     "S": "a string",
@@ -28,10 +28,10 @@ _BYTES_PER_CHARACTER = 4  # at most, in UTF-8
 
 
 def key_checker(table: TableInfo, *, index_keys: bool = True) -> Callable[[AttributeMap], ItemKey]:
-    """A function that returns an item's identity; it raises RecordError where the table would refuse its keys.
+    """A function that returns an item's identity; it raises RecordError if the table would refuse its keys.
 
     Equal keys have equal identities: numbers are compared by value, as the service does.
-    index_keys: whether those of indexes are looked at, too; a delete does not mind them.
+    index_keys: whether to check the keys of indexes, too; a delete does not need them.
     """
     by_letter = _two_part_key(table) if len(table.key) > 1 else _one_part_key(table)
     if not (table.index_keys and index_keys):
@@ -44,8 +44,8 @@ def key_checker(table: TableInfo, *, index_keys: bool = True) -> Callable[[Attri
     return key_of
 
 
-# A function for each shape of key, because this runs once an item: a loop over the parts costs three times as much. A
-# short non-empty text of the right type needs no second look; that is nearly every key.
+# One function for each number of key parts, because it runs once an item: a loop over the parts costs three times as
+# much. A short non-empty text of the right type needs no further check; that is nearly every key.
 
 
 def _one_part_key(table: TableInfo) -> Callable[[AttributeMap], ItemKey]:
@@ -84,7 +84,7 @@ def _two_part_key(table: TableInfo) -> Callable[[AttributeMap], ItemKey]:
 
 
 def _examined(attributes: AttributeMap, table: TableInfo) -> ItemKey:
-    """The identity, with every rule looked at."""
+    """The identity, after checking every rule."""
     texts = [_checked(attributes, part, "key") for part in table.key]
     return tuple(
         [normal_number(text) if part.type == "N" else text for text, part in zip(texts, table.key, strict=True)]
@@ -98,7 +98,7 @@ def _check_index_keys(attributes: AttributeMap, table: TableInfo) -> None:
 
 
 def _like(name: str, attributes: AttributeMap) -> str:
-    """The attribute that probably is the key: its name differs only in case, or in blanks around it."""
+    """A hint at the attribute that is probably the key: its name differs only in case or surrounding blanks."""
     wanted = name.strip().casefold()
     found = next((each for each in attributes if each.strip().casefold() == wanted), None)
     return "" if found is None else f"; {found!r} is there: --rename '{found}={name}' makes it the key"

@@ -1,11 +1,11 @@
-"""What the items of a table have in common: the names of their attributes, and of which type each is.
+"""Schemas of rows: the attribute names that items of a table share, and the type of each.
 
-Most tables hold items that are alike. A struct made for them is decoded and encoded by msgspec in half to a third of
-the time that dicts take, so both directions learn a shape from what they see and use it for as long as it fits:
-records on their way in (`ddbio.formats.json_rows`), pages on their way out (`ddbio.formats.json_pages`).
+In most tables the items are alike. msgspec decodes and encodes a struct with their attributes in a half to a third of
+the time that dicts take. So both directions learn a schema from the items and use it while items fit: imports for
+records (`ddbio.formats.json_rows`), exports for pages (`ddbio.formats.json_pages`).
 
-A shape only grows: a name more, a name that may be missing, a type given up for all types. So it settles, and what it
-costs to learn is bounded.
+A schema only widens: one more name, a name that may be missing, any type instead of one. So it becomes stable, and
+the cost of learning is bounded.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
-MOST_NAMES = 100  # of items with more there are probably no two alike
-_UNUSABLE = re.compile(r'[\\"\x00-\x1f]')  # in the name of a struct's field, for msgspec writes it as it is
+MOST_NAMES = 100  # items with more attributes are probably not alike
+_UNUSABLE = re.compile(r'[\\"\x00-\x1f]')  # in the name of a struct's field: msgspec does not escape it
 INTEGER = "int"
-ANY = ""  # in the place of a type's letter: of several types, or of one that is not told apart
+ANY = ""  # instead of a type's letter: several types, or a type without a letter here
 
 
 class Alike(Protocol):
-    """What is known of the items of a table: a narrower type than that of any items, which is decoded faster.
+    """Learns a narrower type than that of arbitrary items, which is decoded faster.
 
-    page_items: of the `Items` of a Scan page; None while there is no narrower type.
+    page_items: the type of the `Items` of a Scan page; None while there is no narrower type.
     """
 
     page_items: Any
 
     def learn(self, items: list[Any]) -> bool:
-        """These did not fit. Whether `page_items` is another now."""
+        """Learn from items that did not fit. Returns whether `page_items` has changed."""
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """What a table of values is of. Told apart by identity: what somebody makes of one is made once.
+    """The columns of rows. Compared by identity, so that objects built for one can be cached by it.
 
     kinds: of the values of each name: S or N, text; INTEGER, an int; ANY, a typed value such as `{"BOOL": True}`.
     """
@@ -48,10 +48,10 @@ class Layout:
 
 
 class Values(NamedTuple):
-    """Some records that are alike.
+    """Records with the same columns.
 
     cells: record by record, a value for each name of the layout.
-    missing: whether there may be UNSET among them, where a record has no such attribute.
+    missing: whether a cell may be UNSET because the record lacks that attribute.
     """
 
     layout: Layout
@@ -59,11 +59,11 @@ class Values(NamedTuple):
     missing: bool = False
 
     def of(self, place: int) -> list[Any]:
-        """What each record has of the name in that place of the layout."""
+        """The column at index `place` of the layout, one cell a record."""
         return self.cells[place :: len(self.layout.names)]
 
     def convert(self, place: int, function: Callable[[Any], Any]) -> None:
-        """Put `function` of each of these in its place; what is missing stays so."""
+        """Apply `function` to each cell of a column, except the missing ones."""
         values = self.of(place)
         if self.missing:
             values = [value if value is UNSET else function(value) for value in values]
@@ -73,7 +73,7 @@ class Values(NamedTuple):
 
 
 class Shape:
-    """Learned from items, each given as a mapping of names to letters of types."""
+    """The schema learned so far. letters: types by name. optional: the names that some items lack."""
 
     def __init__(self) -> None:
         self.letters: dict[str, str] = {}
@@ -82,11 +82,11 @@ class Shape:
 
     @property
     def usable(self) -> bool:
-        """Whether structs can be made for it; where that is over, it is for good."""
+        """Whether a struct can have this schema; once false, it stays false."""
         return 0 < len(self.letters) <= MOST_NAMES and not any(map(_UNUSABLE.search, self.letters))
 
     def learn(self, items: Iterable[Mapping[str, str]]) -> bool:
-        """Grow so that these items fit. Whether the shape has changed."""
+        """Widen the schema until these items fit; each maps names to type letters. Returns whether it changed."""
         before = dict(self.letters), len(self.optional)
         for item in items:
             if not self._learned or item.keys() != self.letters.keys():
@@ -105,14 +105,14 @@ class Shape:
         self.letters.update({name: letter for name, letter in item.items() if name not in self.letters})
 
     def names(self) -> list[str]:
-        """In their order in structs: by name, which does not depend on which item was seen first."""
+        """The names in the order of a struct's fields: sorted, so that the first item seen makes no difference."""
         return sorted(self.letters)
 
 
 def row_type(names: Sequence[str], types: Sequence[Any], optional: Iterable[str] = ()) -> type[msgspec.Struct]:
-    """A struct to decode: a field for each name, whatever characters are in it, called `field_name` of 0, 1, 2, ...
+    """A struct to decode, with a field for each name (of any characters), called `field_name(0)`, `field_name(1)`...
 
-    An optional one is UNSET where it is missing. Any other name is a ValidationError.
+    An optional field is UNSET if it is missing. Any other name is a ValidationError.
     """
     fields: list[Any] = [
         (field_name(number), UnsetType | kind, UNSET) if name in optional else (field_name(number), kind)
@@ -122,7 +122,7 @@ def row_type(names: Sequence[str], types: Sequence[Any], optional: Iterable[str]
 
 
 def line_type(names: Sequence[str]) -> type[msgspec.Struct]:
-    """A struct to encode: made with a value for each name in their order; UNSET is not written."""
+    """A struct to encode, constructed with a value for each name in order; UNSET is not written."""
     return _struct(names, [(field_name(number), Any) for number in range(len(names))])
 
 

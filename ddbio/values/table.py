@@ -1,4 +1,4 @@
-"""The table as the control plane describes it: keys, indexes, capacity. Asked once, by the parent, through boto3."""
+"""A table according to DescribeTable: keys, indexes, capacity. The parent process asks once, through boto3."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from ddbio.errors import UsageError
 from ddbio.values.capacity import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES, SecondaryIndex
 
 _NEW_FOR = timedelta(minutes=5)  # generous: clocks differ, and a table with indexes takes a minute to be ACTIVE
-# Of the statuses that a table may have; those that are not here can be used.
+# The statuses in which a table cannot be used.
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html
 _UNUSABLE = {
-    "CREATING": ("is being made", "wait until it is ACTIVE and run the command again"),
-    "DELETING": ("is being deleted", "name another table, or make it again once it is gone"),
+    "CREATING": ("is being created", "wait until it is ACTIVE and run the command again"),
+    "DELETING": ("is being deleted", "name another table, or create it again after the deletion"),
     "ARCHIVING": ("loses its data because its KMS key cannot be used", "restore it from the backup that AWS makes"),
     "ARCHIVED": (
-        "has no data any more, because its KMS key could not be used for a week",
+        "lost its data because its KMS key could not be used for a week",
         "restore it from the backup named in its ArchivalSummary (aws dynamodb describe-table)",
     ),
     "INACCESSIBLE_ENCRYPTION_CREDENTIALS": (
         "cannot use its KMS key",
-        "enable the key, or give DynamoDB its grants back, within a week; then the table is archived",
+        "enable the key, or restore DynamoDB's grants, within a week; after that the table is archived",
     ),
     "REPLICATION_NOT_AUTHORIZED": (
         "is a global table whose replication is not authorized",
-        "give the table's resource policy and the replication role their permissions back",
+        "restore the permissions of the table's resource policy and of the replication role",
     ),
 }
 
@@ -48,17 +48,17 @@ class KeyAttribute:
 
 @dataclass(frozen=True, slots=True)
 class TableInfo:
-    """What a worker must know of the table; plain data.
+    """A table as workers need to know it; plain data.
 
-    address: what requests call it: its name, or the ARN it was given by (it may be another account's).
+    address: its name in requests: the name, or the ARN if the user gave that (it may be another account's).
     key: one or two attributes, the partition key first.
     index_keys: the key attributes of all indexes, other than the table's own.
     indexes: all secondary indexes, as their cost depends on them.
     index_write_units: provisioned write units per second of global indexes, by name; empty for on-demand tables.
     read_units, write_units: provisioned units per second, or the configured maximum of an on-demand table; None
-        where it has none.
-    description: DescribeTable's answer, whole.
-    index: the secondary index that capacity and size are those of, see `through`; empty for the table itself.
+        if it has none.
+    description: the whole `Table` member of DescribeTable's answer.
+    index: the secondary index whose capacity and size these are, see `through`; empty for the table itself.
     """
 
     name: str
@@ -81,7 +81,7 @@ class TableInfo:
         types = {each["AttributeName"]: each["AttributeType"] for each in description["AttributeDefinitions"]}
         key = _key_attributes(description["KeySchema"], types)
         indexes = description.get("GlobalSecondaryIndexes", []) + description.get("LocalSecondaryIndexes", [])
-        # A partition key may be longer than a sort key: in two indexes, the one of the stricter role counts.
+        # A partition key may be longer than a sort key: of an attribute in two indexes the stricter limit counts.
         index_keys = {
             attribute.name: attribute
             for attribute in sorted(
@@ -113,7 +113,7 @@ class TableInfo:
         )
 
     def through(self, index: str) -> TableInfo:
-        """The table as who reads an index of it sees it: the index's size, and its capacity if it has its own."""
+        """The table as read through an index: with the index's size, and its capacity if it has its own."""
         local = self.description.get("LocalSecondaryIndexes", ())
         described = next(
             each
@@ -135,7 +135,7 @@ class TableInfo:
         return str(self.description.get("TableStatus", "ACTIVE"))
 
     def is_new(self, now: datetime) -> bool:
-        """Whether it was made so lately that parts of the service may not know it yet. now: an aware time."""
+        """Whether it was created so recently that parts of the service may not know it yet. now: an aware time."""
         made = self.description.get("CreationDateTime")
         return isinstance(made, datetime) and now - made < _NEW_FOR
 
@@ -144,14 +144,14 @@ class TableInfo:
         return self.status in ("ACTIVE", "UPDATING")
 
     def check_usable(self, *, wait: bool = False) -> None:
-        """Raise UsageError unless the table can be read and written, or, with `wait`, soon will be by itself."""
+        """Raise UsageError unless the table can be read and written. wait: also accept one that is being created."""
         if self.is_usable or (wait and self.status == "CREATING"):
             return
-        what, hint = _UNUSABLE.get(self.status, ("cannot be used", "wait until it is ACTIVE"))
-        raise UsageError(f'table "{self.name}" is {self.status}: it {what}', hint)
+        problem, hint = _UNUSABLE.get(self.status, ("cannot be used", "wait until it is ACTIVE"))
+        raise UsageError(f'table "{self.name}" is {self.status}: it {problem}', hint)
 
     def write_budgets(self) -> tuple[str, ...]:
-        """What has write capacity of its own, by name: the table (""), and each provisioned global index."""
+        """The names of all separate write capacities: the table (""), and each provisioned global index."""
         return ("", *self.index_write_units)
 
 
@@ -175,16 +175,16 @@ def _provisioned_index_units(description: dict[str, Any]) -> dict[str, float]:
 
 
 def _is_provisioned(description: dict[str, Any]) -> bool:
-    # A table that was never switched has no BillingModeSummary, and one switched back keeps its summary: the units
-    # are what tells, an on-demand table reports 0 of both.
-    summary = description.get("BillingModeSummary", description)  # a CreateTable has the mode itself
+    # A table that was never switched has no BillingModeSummary, and one switched back keeps its summary. Only the
+    # units are reliable: an on-demand table reports 0 of both.
+    summary = description.get("BillingModeSummary", description)  # a CreateTable request has the mode itself
     mode = summary.get("BillingMode", "PROVISIONED")
     units: int = description.get("ProvisionedThroughput", {}).get("WriteCapacityUnits", 0)
     return mode != "PAY_PER_REQUEST" and units > 0
 
 
 def _limit(units: int | None) -> float | None:
-    return float(units) if units is not None and units > 0 else None  # -1 stands for "no maximum"
+    return float(units) if units is not None and units > 0 else None  # -1 means "no maximum"
 
 
 def _key_attributes(schema: list[dict[str, str]], types: dict[str, str]) -> tuple[KeyAttribute, ...]:
@@ -205,7 +205,7 @@ class TableArn(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> TableArn:
-        """Raises UsageError for what is no ARN of a table."""
+        """Raises UsageError unless `text` is the ARN of a table."""
         found = _ARN.fullmatch(text)
         if found is None:
             raise UsageError(f"{text!r} cannot be the ARN of a table", f"write it {_ARN_FORM}, or give the name")
@@ -221,7 +221,7 @@ class TableArn(NamedTuple):
 
 
 def region_of_arns(arns: Sequence[TableArn], asked_for: str | None) -> str | None:
-    """The region of tables: that of their ARNs, else the one asked for. Raises UsageError if they differ."""
+    """The region of tables: from their ARNs, else the one asked for. Raises UsageError if they differ."""
     regions = dict.fromkeys(arn.region for arn in arns)
     if len(regions) > 1:
         raise UsageError(
@@ -231,13 +231,13 @@ def region_of_arns(arns: Sequence[TableArn], asked_for: str | None) -> str | Non
     if asked_for is not None and region != asked_for:
         raise UsageError(
             f'table "{arns[0].name}" is in {region} by its ARN, but the region asked for is {asked_for}',
-            "leave out --region: an ARN has its own",
+            "omit --region: an ARN has its own",
         )
     return region
 
 
 def check_table_name(name: str) -> str:
-    """Return the name of a table, or its ARN, as it was given. Raises UsageError for what cannot be a table."""
+    """Return the name or the ARN of a table unchanged. Raises UsageError if it cannot be one."""
     if name.startswith("arn:"):
         TableArn.parse(name)
     elif not TABLE_NAME.fullmatch(name):

@@ -109,10 +109,10 @@ def test_what_cannot_be_a_table_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        ("CREATING", "is being made"),
+        ("CREATING", "is being created"),
         ("DELETING", "is being deleted"),
         ("ARCHIVING", "KMS key"),
-        ("ARCHIVED", "has no data any more"),
+        ("ARCHIVED", "lost its data"),
         ("INACCESSIBLE_ENCRYPTION_CREDENTIALS", "cannot use its KMS key"),
         ("REPLICATION_NOT_AUTHORIZED", "replication is not authorized"),
         ("SOMETHING_NEW", "cannot be used"),
