@@ -16,6 +16,7 @@ import pytest
 from ddbio.aws.credentials import Keys
 from ddbio.engines.engine import Engine
 from ddbio.engines.environment import Needs, TableNeeds
+from ddbio.engines.foreman import Patience
 from ddbio.engines.inline import InlineEngine
 from ddbio.engines.pool import ProcessEngine
 from ddbio.errors import AbortError, InternalError, TransferError, UsageError
@@ -192,12 +193,12 @@ def test_a_job_that_one_worker_cannot_open_moves_nothing(tmp_path: Path) -> None
 
 
 def test_workers_that_die_after_every_batch_are_not_replaced_for_ever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     """Each of them gets a little further."""
-    monkeypatch.setattr("ddbio.engines.pool._DEATHS_OF_A_RUN", {True: 1000, False: 4}, raising=False)
+    engine = ProcessEngine(1, Patience(failed=4))
     with pytest.raises(InternalError, match="RuntimeError: a fault of ours"):
-        list(events(ProcessEngine(1), tmp_path, *[STUMBLE] * 6))
+        list(events(engine, tmp_path, *[STUMBLE] * 6))
     assert workers_of_this_test() == set()
 
 
