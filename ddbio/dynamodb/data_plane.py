@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from ddbio.aws.credentials import KeysProvider
 from ddbio.dynamodb.addresses import Addresses
 from ddbio.dynamodb.client import DEFAULT_POLICY, ClientContext, DataClient, RetryPolicy
+from ddbio.dynamodb.connection import Connection
 from ddbio.dynamodb.signing import Signer
-from ddbio.dynamodb.wire import Connection, Endpoint, Exchange
+from ddbio.dynamodb.wire import Endpoint, Exchange
 from ddbio.messages import Tally
 from ddbio.rate.governor import Pacing
 

@@ -1,5 +1,5 @@
-"""A connection without a network, for tests: what `ddbio.dynamodb.wire.Connection` is to a client, with the answers
-that a function gives."""
+"""A connection without a network, for tests: what `ddbio.dynamodb.connection.Connection` is to a client, with the
+answers that a function gives."""
 
 from __future__ import annotations
 

@@ -240,7 +240,7 @@ def test_a_clock_that_is_wrong(run_import: Run, simulator: Simulator, orders: li
 
 @pytest.mark.parametrize("run", ["run_import", "run_export"])
 def test_a_name_that_is_not_known(run: str, request: pytest.FixtureRequest, orders: list[Item]) -> None:
-    """Names below .invalid never are. (In mid-run it is tried again: see `test_wire`.)"""
+    """Names below .invalid never are. (In mid-run it is tried again: see `test_connection`.)"""
     place = ["-s", "orders.json"] if run == "run_import" else ["-d", "out"]
     done = request.getfixturevalue(run)("-t", "Orders", *place, "--endpoint-url", "http://dynamodb.invalid:8000")
     done.assert_one_line_error(3, "dynamodb.invalid", "check --region, --endpoint-url and the network")

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.aws.credentials import Keys
-from ddbio.dynamodb import addresses, wire
+from ddbio.dynamodb import addresses, connection
 from ddbio.dynamodb.addresses import Address, Addresses, in_turn, interleaved
 from ddbio.dynamodb.data_plane import DataPlane
 from ddbio.dynamodb.wire import Endpoint
@@ -253,7 +253,7 @@ def black_hole(port: int) -> Iterator[str]:
 def test_a_dead_first_address_stalls_nothing(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     """64 lanes of a worker, and a name whose first address never answers: one lookup, one short wait at most."""
     monkeypatch.setattr(addresses, "ADDRESS_TIMEOUT_S", 0.2)
-    monkeypatch.setattr(wire, "CONNECT_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(connection, "CONNECT_TIMEOUT_S", 1.0)
     lookups: list[Any] = []
 
     async def story() -> list[Any]:

@@ -83,7 +83,7 @@ def test_a_submodule_is_there_as_well_as_the_lazy_names() -> None:
     "package",
     [
         "ddbio",
-        *(f"ddbio.{name}" for name in ("aws", "engines", "flow", "job", "layouts", "messages", "rate")),
+        *(f"ddbio.{name}" for name in ("aws", "dynamodb", "engines", "flow", "job", "layouts", "messages", "rate")),
         *(f"ddbio.{name}" for name in ("sinks", "sources", "steps", "system", "values", "verbs")),
     ],
 )

@@ -22,9 +22,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ddbio.aws.tls import verifying_context
-from ddbio.dynamodb import wire
+from ddbio.dynamodb import connection as module
 from ddbio.dynamodb.addresses import Address, Addresses
-from ddbio.dynamodb.wire import Connection, Endpoint, Response, WireError
+from ddbio.dynamodb.connection import Connection
+from ddbio.dynamodb.wire import Endpoint, Response, WireError
 from tests.support.certificates import Certificates
 from tests.support.loops import LOOPS, run
 from tests.support.peer import CUT, HANG, Peer, Proxy, chunked, listening, ok
@@ -121,7 +122,7 @@ def test_a_connection_that_was_idle_for_long_is_not_used_again(
 
     async def story(connection: Connection, peer: Peer) -> None:
         for idle_limit_s in (60.0, 60.0, -1.0):
-            monkeypatch.setattr(wire, "IDLE_LIMIT_S", idle_limit_s)
+            monkeypatch.setattr(module, "IDLE_LIMIT_S", idle_limit_s)
             await ask(connection)
 
     play(new_loop, peer, story)
@@ -135,7 +136,7 @@ def test_the_kernel_looks_after_idle_connections(new_loop: Loop) -> None:
         await ask(connection)
         assert connection._transport is not None
         sock = connection._transport.get_extra_info("socket")
-        found.extend([sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), wire.KEEPALIVE_S])
+        found.extend([sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), module.KEEPALIVE_S])
         if hasattr(socket, "TCP_KEEPIDLE"):
             found[1] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
 
@@ -223,7 +224,7 @@ class Wire:
         return await asked
 
 
-_READ, _GROWTH = wire._READ_BYTES, wire._GROWTH_BYTES
+_READ, _GROWTH = module._READ_BYTES, module._GROWTH_BYTES
 LENGTHS = st.sampled_from(
     [0, 1, 300, _READ - 200, _READ, _READ + 1, 100_000, _GROWTH - 1, _GROWTH, _GROWTH + 1, 600_000]
 )
@@ -274,7 +275,7 @@ def test_the_memory_of_a_large_body_is_used_again_when_nobody_holds_it() -> None
 
 
 def test_memory_that_is_large_even_for_a_page_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "_MOST_KEPT_BYTES", 1_000_000)
+    monkeypatch.setattr(module, "_MOST_KEPT_BYTES", 1_000_000)
 
     async def story() -> None:
         there = Wire()
@@ -287,7 +288,7 @@ def test_memory_that_is_large_even_for_a_page_is_not_kept(monkeypatch: pytest.Mo
 
 
 def test_who_announces_more_than_there_can_be_gets_no_memory_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "_MOST_STRAIGHT_BYTES", 1_000_000)
+    monkeypatch.setattr(module, "_MOST_STRAIGHT_BYTES", 1_000_000)
 
     async def story() -> None:
         there = Wire()
@@ -306,10 +307,10 @@ def test_who_announces_more_than_there_can_be_gets_no_memory_for_it(monkeypatch:
 
 def test_without_isal_it_is_zlib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "isal.isal_zlib", None)
-    spec = importlib.util.find_spec("ddbio.dynamodb.wire")
+    spec = importlib.util.find_spec("ddbio.dynamodb.connection")
     assert spec is not None and spec.loader is not None
     again = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "ddbio.dynamodb.wire", again)
+    monkeypatch.setitem(sys.modules, "ddbio.dynamodb.connection", again)
     spec.loader.exec_module(again)
     assert again.crc32 is zlib.crc32
 
@@ -664,7 +665,7 @@ def test_a_peer_without_tls_is_not_talked_to(new_loop: Loop, certificates: Certi
 def test_a_connection_that_does_not_come_about_is_not_waited_for(
     new_loop: Loop, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "CONNECT_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(module, "CONNECT_TIMEOUT_S", 0.05)
 
     async def told() -> WireError:
         async with listening(Peer()) as silent:  # waits for a request while TLS waits for its hello
@@ -739,7 +740,7 @@ def test_a_tunnel_is_verified_to_its_end(new_loop: Loop, certificates: Certifica
 def test_a_proxy_that_does_not_answer_is_not_waited_for(
     new_loop: Loop, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "CONNECT_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(module, "CONNECT_TIMEOUT_S", 0.05)
     failure = play_tls(new_loop, Peer(), failing, certificates, proxy=Proxy([HANG]))
     assert (failure.kind, failure.sent) == ("connect", False)
 
@@ -792,7 +793,7 @@ def test_every_address_of_a_proxy_is_tried(new_loop: Loop) -> None:
 def test_an_address_that_accepts_and_says_nothing_is_avoided(
     new_loop: Loop, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "CONNECT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(module, "CONNECT_TIMEOUT_S", 0.1)
 
     async def told() -> bytes | memoryview:
         async with listening(Peer([ok(b"1")]), certificates.server) as peer, listening(Peer()) as mute:
