@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 
@@ -21,6 +21,7 @@ class Forwarder:
         self.target = target
         self.context = context
         self.refusal = b""
+        self.hear: Callable[[bytes], object] = lambda data: None  # called with what is sent to the service
         self.port = 0
         self._proxy = proxy
         self._open: set[asyncio.StreamWriter] = set()
@@ -54,7 +55,7 @@ class Forwarder:
             there_reader, there = await asyncio.open_connection("127.0.0.1", self.target)
             opened.add(there)
             self._open.add(there)
-            await asyncio.gather(_pump(reader, there), _pump(there_reader, writer))
+            await asyncio.gather(_pump(reader, there, self.hear), _pump(there_reader, writer))
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
@@ -96,9 +97,12 @@ class Forwarder:
         await asyncio.sleep(0.05)
 
 
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+async def _pump(
+    source: asyncio.StreamReader, sink: asyncio.StreamWriter, hear: Callable[[bytes], object] = lambda data: None
+) -> None:
     with suppress(OSError):
         while data := await source.read(65_536):
+            hear(data)
             sink.write(data)
             await sink.drain()
     sink.close()
