@@ -1,6 +1,6 @@
 # Everything works from a fresh clone: each target makes .venv first (scripts/setup).
 
-.PHONY: check check-full lint test mutate lock format bench bench-full checks check-governor demo setup
+.PHONY: check check-full docs lint test mutate lock format bench bench-full checks check-governor demo setup
 
 check: lint test
 
@@ -24,6 +24,10 @@ mutate:
 # Exact versions of everything for development and CI: docs/development.md.
 lock:
 	@scripts/lock
+
+# What the docs have from the code: docs/cli.md, and the drawing of the packages in docs/architecture.md.
+docs: setup
+	@.venv/bin/python -m checks.docs
 
 format: setup
 	@.venv/bin/ruff format .

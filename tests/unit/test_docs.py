@@ -13,13 +13,13 @@ import pytest
 from botocore import xform_name
 
 import ddbio
+from checks.docs import PAGES, cli_page
 from ddbio.cli import iam_policy
 from ddbio.errors import EXIT_FAILED, EXIT_INTERNAL, EXIT_OK, EXIT_REJECTED, EXIT_STOPPED, EXIT_USAGE
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.flow.import_job import DEFAULT_IMPORT_LANES
 from ddbio.formats import FORMATS, get_format
 from ddbio.formats.rejected import Rejected, read_rejected
-from ddbio.options import AUTO
 from ddbio.system.terminal import EXIT_BROKEN_PIPE
 from ddbio.verbs.iam_policy import Scope, policy_of
 
@@ -34,6 +34,7 @@ DOCUMENTS = [
     "docs/performance.md",
     "docs/security.md",
     "docs/development.md",
+    "docs/tried.md",
 ]
 
 
@@ -51,7 +52,7 @@ def code_block(document: str, language: str, containing: str) -> str:
 # --------------------------------------------------------------------------- links and names
 
 
-@pytest.mark.parametrize("document", [*DOCUMENTS, "docs/sources-and-destinations.md"])
+@pytest.mark.parametrize("document", [*DOCUMENTS, "docs/cli.md", "docs/sources-and-destinations.md"])
 def test_links_lead_somewhere(document: str) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", text_of(document)):
         if "://" in target:
@@ -164,10 +165,18 @@ def test_the_examples_of_the_other_forms_are_items() -> None:
     assert wrapped == {"a": {"M": {"$B": {"N": "1"}}}, "b": {"BS": ["AA=="]}}
 
 
-def test_the_formats_that_readme_names_are_those_there_are() -> None:
-    row = re.search(r"^\| `--format` \| (.+) \| `auto` \|$", text_of("README.md"), re.MULTILINE)
-    assert row is not None
-    assert tuple(re.findall(r"`([\w-]+)`", row.group(1))) == (AUTO, *FORMATS)
+def test_readme_names_every_format() -> None:
+    section = text_of("README.md").partition("## Data format")[2].partition("\n## ")[0]
+    assert {*FORMATS} <= set(re.findall(r"`([\w-]+)`", section))
+
+
+def test_the_page_of_options_is_made_from_the_parsers() -> None:
+    assert text_of("docs/cli.md") == cli_page(), "run: python -m checks.docs"
+
+
+def test_the_options_that_have_a_page_exist() -> None:
+    options = set(re.findall(r"`(--[\w-]+)[ `]", text_of("docs/cli.md")))
+    assert {*PAGES} <= options
 
 
 def test_the_policy_of_readme_is_what_the_command_prints(

@@ -1,0 +1,131 @@
+"""The parts of the docs that are made from the code: `python -m checks.docs` writes them anew (`make docs`).
+
+docs/cli.md from the parsers of the commands, and the drawing of the packages in docs/architecture.md from the imports
+in the source. `tests/unit/test_docs.py` fails if they differ from what this module would write.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from checks.packages import drawing
+from ddbio.cli import ddbexport, ddbgenerate, ddbimport
+from ddbio.cli.parsing import Parser
+
+ROOT = Path(__file__).resolve().parent.parent
+CLI = ROOT / "docs" / "cli.md"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+
+COMMANDS: dict[str, tuple[str, Callable[[], Parser]]] = {
+    "DDBImport.py": ("ddbio import", ddbimport.parser),
+    "DDBExport.py": ("ddbio export", ddbexport.parser),
+    "GenerateTestData.py": ("ddbio generate", ddbgenerate.build_parser),
+}
+
+# Where an option is described at length: its page, below docs.
+PAGES = {
+    "--source": "sources-and-destinations.md",
+    "--destination": "sources-and-destinations.md",
+    "--native-layout": "sources-and-destinations.md#--native-layout",
+    "--no-verify": "sources-and-destinations.md#exports-by-ddbexportpy",
+    "--capacity": "governor.md",
+    "--format": "formats.md",
+    "--mode": "shaping.md",
+    "--attributes": "shaping.md",
+    "--filter": "shaping.md",
+    "--transform": "shaping.md",
+    "--s3-expected-bucket-owner": "aws.md",
+    "--rejects": "rejects.md",
+    "--fresh": "reliability.md",
+    "--report": "reliability.md#files-beside-the-data",
+}
+
+_HEAD = """\
+# Options of the commands
+
+Made from the parsers by `make docs`; `--help` prints the same with examples. `ddbio import`, `ddbio export` and
+`ddbio generate` are the three scripts under other names. An option that would have no effect is refused; *only* says
+when it has one.
+"""
+_DEFAULT = re.compile(r" ?\((?:default:? )([^()]*)\)|\.? Default (\w+)$")
+_OPTION = re.compile(r"(?<![\w/`*-])--?[a-z][a-z0-9-]*(?:-[a-z]+)*\b(?!\.)")
+
+
+def cli_page() -> str:
+    """The text of docs/cli.md."""
+    return "\n".join([_HEAD, *(_command(script, *parts) for script, parts in COMMANDS.items())])
+
+
+def architecture_page(text: str) -> str:
+    """The text of docs/architecture.md with a new drawing of the packages."""
+    start, drawn, rest = re.split(r"(?s)(?<=<!-- packages -->\n```\n)(.*?)(?=```)", text, maxsplit=1)
+    assert drawn
+    return start + drawing() + rest
+
+
+def _command(script: str, verb: str, new_parser: Callable[[], Parser]) -> str:
+    parser = new_parser()
+    sections = [f"## {script}\n\n{parser.description} The same as `{verb}`.\n"]
+    for group in parser._action_groups:
+        options = [action for action in group._group_actions if {"--help", "--version"}.isdisjoint(_names(action))]
+        if options:
+            sections.append("\n".join(_group(parser, group.title or "", group.description or "", options)))
+    return "\n".join(sections)
+
+
+def _group(parser: Parser, title: str, description: str, options: list[argparse.Action]) -> Iterator[str]:
+    if title != "options":
+        yield f"### {title[0].upper()}{title[1:]}\n"
+    if description:
+        yield re.sub(r"docs/(\w+\.md)", r"[\1](\1)", description) + "\n"
+    yield "| option | meaning | default |"
+    yield "|---|---|---|"
+    for action in sorted(options, key=lambda action: not action.required):
+        meaning, default = _meaning(parser, action)
+        yield f"| {_usage(action)} | {meaning} | {default} |"
+    yield ""
+
+
+def _names(action: argparse.Action) -> set[str]:
+    return set(action.option_strings)
+
+
+def _usage(action: argparse.Action) -> str:
+    """`-p`, `--processes N`"""
+    *others, last = action.option_strings
+    if action.nargs != 0:
+        value = action.metavar or "|".join(action.choices or ()) or action.dest.upper()
+        last += f" {value}"
+    return ", ".join(f"`{text}`" for text in [*others, last]).replace("|", r"\|")
+
+
+def _meaning(parser: Parser, action: argparse.Action) -> tuple[str, str]:
+    """What the help says, with links and conditions, and the default apart."""
+    text = parser._get_formatter()._expand_help(action)
+    stated = _DEFAULT.search(text)
+    default = "required" if action.required else "" if stated is None else stated.group(1) or stated.group(2)
+    meaning = _marked(_DEFAULT.sub("", text))
+    option = action.option_strings[-1]
+    rule = parser.rules.get(option)
+    if rule is not None:
+        meaning += f"; *only {_marked(rule.only)}*"
+    if option in PAGES:
+        meaning += f" ([more]({PAGES[option]}))"
+    return meaning, _marked(default)
+
+
+def _marked(text: str) -> str:
+    """Plain text as Markdown: options in code quotes, and nothing else special."""
+    return _OPTION.sub(lambda found: f"`{found.group()}`", re.sub(r"([\\|*<])", r"\\\1", text))
+
+
+def main() -> None:
+    CLI.write_text(cli_page())
+    ARCHITECTURE.write_text(architecture_page(ARCHITECTURE.read_text()))
+
+
+if __name__ == "__main__":
+    main()
