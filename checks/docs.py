@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from checks.packages import drawing
-from ddbio.cli import ddbexport, ddbgenerate, ddbimport
+from ddbio.cli import ddbcount, ddbexport, ddbgenerate, ddbimport
 from ddbio.cli.parsing import Parser
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,6 +22,7 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 COMMANDS: dict[str, tuple[str, Callable[[], Parser]]] = {
     "DDBImport.py": ("ddbio import", ddbimport.parser),
     "DDBExport.py": ("ddbio export", ddbexport.parser),
+    "ddbio count": ("ddbio count", ddbcount.parser),
     "GenerateTestData.py": ("ddbio generate", ddbgenerate.build_parser),
 }
 
@@ -68,7 +69,8 @@ def architecture_page(text: str) -> str:
 
 def _command(script: str, verb: str, new_parser: Callable[[], Parser]) -> str:
     parser = new_parser()
-    sections = [f"## {script}\n\n{parser.description} The same as `{verb}`.\n"]
+    other_name = f" The same as `{verb}`." if verb != script else ""
+    sections = [f"## {script}\n\n{parser.description}{other_name}\n"]
     for group in parser._action_groups:
         options = [action for action in group._group_actions if {"--help", "--version"}.isdisjoint(_names(action))]
         if options:

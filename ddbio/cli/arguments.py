@@ -29,8 +29,36 @@ def new_parser(description: str, examples: str, **settings: Any) -> Parser:
 def add_transfer_options(
     parser: argparse.ArgumentParser, *, units: str, formats: tuple[str, ...], default_lanes: str, tables: str = ""
 ) -> None:
-    """units: `write` or `read`: what the cap counts. formats: the default first. tables: when `-t` may be given more
-    than once; never, where that is empty."""
+    """What import and export have in common. units, tables: see `add_table_options`. formats: the default first."""
+    add_table_options(parser, units=units, tables=tables)
+    parser.add_argument(
+        "--format",
+        choices=formats,
+        default=formats[0],
+        help="what a record looks like (default: %(default)s)",
+    )
+    add_transform_options(parser)
+    add_endpoint_options(parser)
+    parser.add_argument("--s3-endpoint-url", metavar="URL", help="another S3 endpoint")
+    parser.add_argument(
+        "--s3-request-payer", choices=("requester",), dest="RequestPayer", help="agree to pay for requests to S3"
+    )
+    parser.add_argument(
+        "--s3-expected-bucket-owner",
+        type=account_id,
+        metavar="ACCOUNT",
+        dest="ExpectedBucketOwner",
+        help="use no bucket of another account",
+    )
+    add_run_options(parser, default_lanes=default_lanes)
+
+
+def add_table_options(parser: argparse.ArgumentParser, *, units: str, tables: str = "") -> None:
+    """Which table, how fast, and by how many processes.
+
+    units: `write` or `read`: what the cap counts. tables: when `-t` may be given more than once; never, if that is
+    empty.
+    """
     parser.add_argument(
         "-t",
         "--table",
@@ -53,26 +81,15 @@ def add_transfer_options(
     parser.add_argument(
         "--over-provisioned", action="store_true", help="allow -c to be more than a provisioned table has"
     )
-    parser.add_argument(
-        "--format",
-        choices=formats,
-        default=formats[0],
-        help="what a record looks like (default: %(default)s)",
-    )
-    add_transform_options(parser)
+
+
+def add_endpoint_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", help="a profile of the AWS configuration")
     parser.add_argument("--endpoint-url", metavar="URL", help="another DynamoDB endpoint")
-    parser.add_argument("--s3-endpoint-url", metavar="URL", help="another S3 endpoint")
-    parser.add_argument(
-        "--s3-request-payer", choices=("requester",), dest="RequestPayer", help="agree to pay for requests to S3"
-    )
-    parser.add_argument(
-        "--s3-expected-bucket-owner",
-        type=account_id,
-        metavar="ACCOUNT",
-        dest="ExpectedBucketOwner",
-        help="use no bucket of another account",
-    )
+
+
+def add_run_options(parser: argparse.ArgumentParser, *, default_lanes: str) -> None:
+    """How a run works, gives up, resumes and reports."""
     parser.add_argument(
         "--lanes",
         type=positive_int,
@@ -100,6 +117,26 @@ def add_transfer_options(
         help="write a report on the run, as JSON, to this file; - for standard output "
         "(default: report.json in the job's state folder)",
     )
+
+
+def add_scan_options(parser: argparse.ArgumentParser) -> None:
+    """How a table is scanned."""
+    parser.add_argument(
+        "--segments", type=positive_int, metavar="N", help="segments of the scan (default: what suits the table)"
+    )
+    parser.add_argument(
+        "--consistent-read", action="store_true", help="strongly consistent reads; they cost twice the units"
+    )
+
+
+def add_filter_options(parser: argparse._ActionsContainer) -> None:
+    """Which items of a scan count."""
+    parser.add_argument(
+        "--filter", metavar="EXPRESSION", help="only items for which it holds: price > :p AND begins_with(sku, :s)"
+    )
+    parser.add_argument("--values", metavar="JSON", help='the values of --filter: {"p": 10, "s": "x"}')
+    parser.add_argument("--names", metavar="JSON", help='what #short names stand for: {"short": "the whole name"}')
+    parser.add_argument("--index", metavar="NAME", help="scan a secondary index instead of the table")
 
 
 STORAGE_CLASSES = (
@@ -200,7 +237,7 @@ def add_transform_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def transfer_options(given: argparse.Namespace) -> dict[str, Any]:
+def table_options(given: argparse.Namespace) -> dict[str, Any]:
     """The fields of `TransferOptions`."""
     return {
         "table": given.table if isinstance(given.table, str) else given.table[0],
@@ -208,7 +245,7 @@ def transfer_options(given: argparse.Namespace) -> dict[str, Any]:
             region=given.region,
             profile=given.profile,
             endpoint_url=given.endpoint_url,
-            s3_endpoint_url=given.s3_endpoint_url,
+            s3_endpoint_url=getattr(given, "s3_endpoint_url", None),
             s3_put_args=s3_put_args(given),
             s3_call_args=_given(given, ("RequestPayer", "ExpectedBucketOwner")),
             longest_wait_s=given.give_up_after,
@@ -216,17 +253,30 @@ def transfer_options(given: argparse.Namespace) -> dict[str, Any]:
         "processes": given.processes,
         "capacity": given.capacity,
         "over_provisioned": given.over_provisioned,
-        "format": given.format,
         "lanes": given.lanes,
-        "transform": given.transform,
-        "rename": tuple(given.rename),
-        "drop": tuple(given.drop),
-        "assign": tuple(given.set),
         "give_up_after_s": given.give_up_after,
         "fresh": given.fresh,
         "state_dir": given.state_dir,
         "report": given.report,
     }
+
+
+def shaping_options(given: argparse.Namespace) -> dict[str, Any]:
+    """The fields of `ShapingOptions`, with those of `TransferOptions`."""
+    return {
+        **table_options(given),
+        "format": given.format,
+        "transform": given.transform,
+        "rename": tuple(given.rename),
+        "drop": tuple(given.drop),
+        "assign": tuple(given.set),
+    }
+
+
+def scan_options(given: argparse.Namespace) -> dict[str, Any]:
+    """The fields of `ScanOptions` that are options of the command."""
+    names = ("segments", "consistent_read", "attributes", "filter", "values", "names", "index", "limit")
+    return {name: getattr(given, name) for name in (*names, "sample", "seed") if hasattr(given, name)}
 
 
 def transformed(tally: Tally) -> list[str]:

@@ -19,7 +19,6 @@ from ddbio.verbs.options import ExportOptions
 if TYPE_CHECKING:
     from ddbio.verbs.export_table import ExportResult
 
-SUBSET = ("attributes", "filter", "values", "names", "index", "limit", "sample", "seed")
 PROGRAM = "DDBExport.py"
 
 EXAMPLES = """\
@@ -86,12 +85,14 @@ def parser() -> Parser:
         "unfinished one of this command (which happens anyway), or fail (default: %(default)s)",
     )
     arguments.add_transfer_options(parser, units="read", formats=tuple(FORMATS), default_lanes="8")
-    parser.add_argument(
-        "--segments", type=positive_int, metavar="N", help="segments of the scan (default: what suits the table)"
-    )
-    parser.add_argument(
-        "--consistent-read", action="store_true", help="strongly consistent reads; they cost twice the units"
-    )
+    arguments.add_scan_options(parser)
+    add_column_options(parser)
+    add_subset_options(parser)
+    arguments.add_s3_options(parser)
+    return parser
+
+
+def add_column_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--columns",
         type=csv_options.names,
@@ -106,20 +107,12 @@ def parser() -> Parser:
         help="in Parquet and Avro: text, which keeps any number, or decimal128(38, 9), into which not every one fits "
         "(default: %(default)s)",
     )
-    add_subset_options(parser)
-    arguments.add_s3_options(parser)
-    return parser
 
 
 def add_subset_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("a part of the table", "See docs/shaping.md.")
     group.add_argument("--attributes", metavar="LIST", help="of each item only these: id,address.city,tags[0]")
-    group.add_argument(
-        "--filter", metavar="EXPRESSION", help="only items for which it holds: price > :p AND begins_with(sku, :s)"
-    )
-    group.add_argument("--values", metavar="JSON", help='the values of --filter: {"p": 10, "s": "x"}')
-    group.add_argument("--names", metavar="JSON", help='what #short names stand for: {"short": "the whole name"}')
-    group.add_argument("--index", metavar="NAME", help="scan a secondary index instead of the table")
+    arguments.add_filter_options(group)
     group.add_argument("--limit", type=positive_int, metavar="N", help="so many items, or all where there are fewer")
     group.add_argument("--sample", type=percent, metavar="PERCENT", help="so many of the segments, by chance: 10%%")
     group.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, another sample (default: 0)")
@@ -136,17 +129,15 @@ def percent(text: str) -> float:
 def options_of(argv: Sequence[str] | None) -> ExportOptions:
     given = parser().parse(argv)
     return ExportOptions(
-        **arguments.transfer_options(given),
+        **arguments.shaping_options(given),
+        **arguments.scan_options(given),
         destination=given.destination,
         if_exists=given.if_exists,
         file_megabytes=given.size,
-        segments=given.segments,
-        consistent_read=given.consistent_read,
         compress=given.compress,
         native_layout=given.native_layout,
         columns=given.columns,
         numbers=given.numbers,
-        **{name: getattr(given, name) for name in SUBSET},
     )
 
 

@@ -118,7 +118,7 @@ def parser() -> Parser:
 def options_of(argv: Sequence[str] | None) -> ImportOptions:
     given = parser().parse(argv)
     return ImportOptions(
-        **arguments.transfer_options(given),
+        **arguments.shaping_options(given),
         sources=tuple(given.source),
         rejects=given.rejects,
         mode=given.mode,

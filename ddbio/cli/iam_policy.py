@@ -8,20 +8,21 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ddbio.cli import ddbexport, ddbimport
+from ddbio.cli import ddbcount, ddbexport, ddbimport
 from ddbio.cli.run import run
 from ddbio.errors import EXIT_OK, UsageError
 from ddbio.options import TransferOptions
 from ddbio.system.terminal import write_out
 from ddbio.verbs.iam_policy import Scope, policy_of
-from ddbio.verbs.options import ExportOptions, ImportOptions
+from ddbio.verbs.options import CountOptions, ExportOptions, ImportOptions
 
-OPTIONS_OF: dict[str, Callable[[Sequence[str]], ImportOptions | ExportOptions]] = {
+OPTIONS_OF: dict[str, Callable[[Sequence[str]], ImportOptions | ExportOptions | CountOptions]] = {
     "import": ddbimport.options_of,
     "export": ddbexport.options_of,
+    "count": ddbcount.options_of,
 }
 HELP = """\
-usage: ddbio iam-policy import|export [--account ID] [options of the verb]
+usage: ddbio iam-policy import|export|count [--account ID] [options of the verb]
 
 Print the IAM policy that a command needs, and no more. Nothing is asked of AWS. Parts of an ARN that the options, the
 environment and the profile do not give are *.
@@ -42,7 +43,8 @@ def _print(words: list[str]) -> int:
         return EXIT_OK
     if not words or words[0] not in OPTIONS_OF:
         raise UsageError(
-            "iam-policy needs the verb the policy is for", "write ddbio iam-policy import ... or export ..."
+            "iam-policy needs the verb the policy is for",
+            "write ddbio iam-policy import ..., export ... or count ...",
         )
     account, rest = _account(words[1:])
     options = OPTIONS_OF[words[0]](rest)

@@ -24,8 +24,9 @@ class Verb:
 VERBS = {
     "import": Verb("ddbio.cli.ddbimport", "load files from disk or S3 into a table (DDBImport.py)"),
     "export": Verb("ddbio.cli.ddbexport", "scan a table in parallel to disk or S3 (DDBExport.py)"),
+    "count": Verb("ddbio.cli.ddbcount", "count the items of a table or index"),
     "generate": Verb("ddbio.cli.ddbgenerate", "make test data (GenerateTestData.py)"),
-    "iam-policy": Verb("ddbio.cli.iam_policy", "print the IAM policy that an import or export needs"),
+    "iam-policy": Verb("ddbio.cli.iam_policy", "print the IAM policy that a command needs"),
 }
 
 

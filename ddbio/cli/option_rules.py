@@ -101,11 +101,12 @@ _S3_OBJECTS = ("--s3-sse", "--s3-sse-kms-key-id", "--s3-storage-class", "--s3-ac
 _S3_CALLS = ("--s3-request-payer", "--s3-expected-bucket-owner")
 _EVERY_RUN: Rules = dict.fromkeys(
     (
-        *("--table", "--region", "--processes", "--capacity", "--format", "--profile", "--endpoint-url", "--lanes"),
-        *("--give-up-after", "--fresh", "--state-dir", "--report", "--rename", "--drop", "--set", "--transform"),
+        *("--table", "--region", "--processes", "--capacity", "--profile", "--endpoint-url", "--lanes"),
+        *("--give-up-after", "--fresh", "--state-dir", "--report"),
     )
 )
-_TRANSFER: Rules = {**_EVERY_RUN, "--over-provisioned": _needs("--capacity")}
+_TABLE: Rules = {**_EVERY_RUN, "--over-provisioned": _needs("--capacity")}
+_TRANSFER: Rules = {**_TABLE, **dict.fromkeys(("--format", "--rename", "--drop", "--set", "--transform"))}
 
 IMPORT: Rules = {
     **_TRANSFER,
@@ -132,6 +133,13 @@ EXPORT: Rules = {
     "--seed": _needs("--sample"),
     **dict.fromkeys(_S3_OBJECTS, _EXPORT_TO_S3),
     **dict.fromkeys(("--s3-endpoint-url", *_S3_CALLS), _EXPORT_TO_S3),
+}
+
+COUNT: Rules = {
+    **_TABLE,
+    **dict.fromkeys(("--segments", "--consistent-read", "--filter", "--index")),
+    "--values": _needs("--filter"),
+    "--names": _needs("--filter"),
 }
 
 GENERATE: Rules = dict.fromkeys(("--count", "--file", "--dataset", "--format", "--keys", "--item-size", "--seed"))

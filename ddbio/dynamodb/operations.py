@@ -34,6 +34,7 @@ class Operation(Generic[Reply]):
 
 
 NonNegative = Annotated[float, msgspec.Meta(ge=0)]
+NonNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Amount(msgspec.Struct, gc=False):
@@ -248,8 +249,17 @@ def _of_page(reply: ScanReply) -> Units | None:
     return None if told is None or told.CapacityUnits is None else (told.CapacityUnits,)
 
 
+COUNT_ONLY: Any = range
+"""For `scan_operation`: the answers are those of `Select=COUNT`, which have no items."""
+
+
 def scan_operation(page_items: Any, alike: Alike | None = None) -> Operation[ScanReply]:
-    """Scan, with `Items` decoded to the type that a format renders, or to the narrower one of the items at hand."""
+    """Scan, with `Items` decoded to the type that a format renders, or to the narrower one of the items at hand.
+
+    page_items: that type; with `COUNT_ONLY`, `Items` is a range as long as the page.
+    """
+    if page_items is COUNT_ONLY:
+        return Operation("DynamoDB_20120810.Scan", ("",), _decode_count, _of_page)
     decode = _scan_decoder(page_items)
     if alike is not None:
         decode = _NarrowingDecoder(decode, alike).decode
@@ -261,6 +271,26 @@ def scan_operation(page_items: Any, alike: Alike | None = None) -> Operation[Sca
         return reply
 
     return Operation("DynamoDB_20120810.Scan", ("",), decode_whole, _of_page)
+
+
+class _CountReply(msgspec.Struct):
+    """The answer to a Scan with `Select=COUNT`. An answer without a count is none."""
+
+    Count: NonNegativeInt
+    ScannedCount: NonNegativeInt
+    LastEvaluatedKey: msgspec.Raw = msgspec.Raw(b"")
+    ConsumedCapacity: ConsumedCapacity | None = None
+
+
+_count_decoder = msgspec.json.Decoder(_CountReply)
+
+
+def _decode_count(body: bytes | memoryview) -> ScanReply:
+    reply = _count_decoder.decode(body)
+    if reply.ScannedCount < reply.Count:
+        raise ValueError(f"Count is {reply.Count}, and ScannedCount {reply.ScannedCount}")
+    items = range(reply.Count)
+    return ScanReply(items, reply.Count, reply.ScannedCount, reply.LastEvaluatedKey, reply.ConsumedCapacity)
 
 
 def _scan_decoder(page_items: Any) -> Callable[[bytes | memoryview], ScanReply]:

@@ -7,4 +7,5 @@ lane         the one lane: records from a source, through the steps, to a sink
 settlement   what of a unit is counted, settled, recorded and reported
 import_job   slices of files into a table
 export_job   segments of a table into files
+count_job    segments of a table, counted
 """

@@ -14,6 +14,7 @@ reject_place     where the rejects file goes
 segment_files    the files of a segment, and what of them is durable
 rows             the records of a table as rows that a format renders
 attributes_seen  names and types of attributes
+item_count       counts, and nothing else
 destination      where an export goes, and what may be there already
 stdout           exports to standard output
 """

@@ -6,6 +6,7 @@ export_table      a table into files
 import_sources    the sources of an import: found, verified, each of a known format
 export_files      the destination of an export
 scan              what the verbs that scan a table have in common
+count_items       the number of items of a table
 create_table      the table that an import makes if there is none
 columns           which columns the files of an export have
 discover_columns  what attributes a table has

@@ -1,4 +1,4 @@
-"""The IAM policy that one import or export needs, and no more.
+"""The IAM policy that one command needs, and no more.
 
 Sources: the service authorization reference of DynamoDB, S3 and S3 Express (the actions, their resources and their
 conditions); the developer guide's examples (a scan of an index is authorised on `table/T/index/*`); the S3 user
@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ddbio.options import TransferOptions
-from ddbio.verbs.options import ExportOptions, ImportOptions
+from ddbio.options import ScanOptions, TransferOptions
+from ddbio.verbs.options import CountOptions, ExportOptions, ImportOptions
 
 _GLOB = "*?["
 _EXPRESS = "--x-s3"  # at the end of a directory bucket's name
@@ -46,9 +46,12 @@ class Scope:
         return f"arn:{self.partition}:s3express:{self.region}:{self.account}:bucket/{name}"
 
 
-def policy_of(options: ImportOptions | ExportOptions, scope: Scope) -> dict[str, Any]:
+def policy_of(options: ImportOptions | ExportOptions | CountOptions, scope: Scope) -> dict[str, Any]:
     """The policy document for a run with these options."""
-    parts = _of_import(options, scope) if isinstance(options, ImportOptions) else _of_export(options, scope)
+    if isinstance(options, CountOptions):
+        parts = _scanning(options, scope)
+    else:
+        parts = _of_import(options, scope) if isinstance(options, ImportOptions) else _of_export(options, scope)
     return {"Version": "2012-10-17", "Statement": list(parts)}
 
 
@@ -71,13 +74,17 @@ def _of_import(options: ImportOptions, scope: Scope) -> Iterator[dict[str, Any]]
         yield from _writing(bucket, key, options, scope, "Rejects", ["s3:AbortMultipartUpload"])
 
 
-def _of_export(options: ExportOptions, scope: Scope) -> Iterator[dict[str, Any]]:
+def _scanning(options: ScanOptions, scope: Scope) -> Iterator[dict[str, Any]]:
     table = scope.table(options.table)
     if options.index is None:
         yield _allow("Table", ["dynamodb:DescribeTable", "dynamodb:Scan"], [table])
     else:
         yield _allow("Table", ["dynamodb:DescribeTable"], [table])
         yield _allow("Index", ["dynamodb:Scan"], [f"{table}/index/{options.index}"])
+
+
+def _of_export(options: ExportOptions, scope: Scope) -> Iterator[dict[str, Any]]:
+    yield from _scanning(options, scope)
     if options.destination.startswith("s3://"):
         bucket, prefix = _split(options.destination)
         folder = f"{prefix.rstrip('/')}/" if prefix else ""

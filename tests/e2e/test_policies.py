@@ -18,14 +18,18 @@ import pytest
 from ddbio.cli.iam_policy import OPTIONS_OF
 from ddbio.verbs.iam_policy import Scope, policy_of
 from tests.endpoints.dynamodb import moto
-from tests.support.commands import EXPORT, IMPORT, Commands, Completed
+from tests.support.commands import CHECKOUT, EXPORT, IMPORT, Commands, Completed
 from tests.support.environment import AWS_ENVIRONMENT
 
 pytestmark = pytest.mark.fuller
 
 REGION, ACCOUNT = AWS_ENVIRONMENT["AWS_REGION"], "123456789012"
 SCOPE = Scope("aws", REGION, ACCOUNT)
-SCRIPTS = {"import": IMPORT, "export": EXPORT}
+SCRIPTS: dict[str, tuple[Any, ...]] = {
+    "import": (IMPORT,),
+    "export": (EXPORT,),
+    "count": (Path("-m"), "ddbio", "count"),
+}
 TABLE = "Orders"
 ITEMS = [{"id": {"S": str(number)}, "day": {"S": "monday"}} for number in range(30)]
 KEY = [{"AttributeName": "id", "KeyType": "HASH"}]
@@ -104,13 +108,15 @@ class Jobs:
 
     def __init__(self, account: Account, folder: Path, environment: dict[str, str], streams: Path) -> None:
         self._account = account
-        self._commands = Commands(folder, {**environment, **account.environment()}, streams)
+        self._commands = Commands(
+            folder, {**environment, **account.environment(), "PYTHONPATH": str(CHECKOUT)}, streams
+        )
 
     def run(self, verb: str, words: list[str], policy: dict[str, Any]) -> Completed:
         self._account.allow(policy)
         self._account.enforce(True)
         try:
-            return self._commands.run(SCRIPTS[verb], *words, "-p", 1, "--give-up-after", 5, "--fresh")
+            return self._commands.run(*SCRIPTS[verb], *words, "-p", 1, "--give-up-after", 5, "--fresh")
         finally:
             self._account.enforce(False)
 
@@ -144,6 +150,8 @@ JOBS: dict[str, tuple[str, list[str], list[str]]] = {
     ),
     "to a folder": ("export", ["-t", TABLE, "-d", "out"], ["dynamodb:DescribeTable", "dynamodb:Scan"]),
     "of an index": ("export", ["-t", TABLE, "-d", "out", "--index", "byDay"], ["dynamodb:Scan"]),
+    "count": ("count", ["-t", TABLE], ["dynamodb:DescribeTable", "dynamodb:Scan"]),
+    "count of an index": ("count", ["-t", TABLE, "--index", "byDay"], ["dynamodb:Scan"]),
     "to S3": ("export", EXPORT_S3, ["s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:PutObject"]),
 }
 

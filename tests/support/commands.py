@@ -49,7 +49,7 @@ class Completed:
         """It ended with this exit code and a last line on stderr that has these words, without a traceback."""
         assert (self.code, "Traceback" in self.err) == (code, False), self.err
         last = self.err.splitlines()[-1]
-        assert re.match(r"DDB(Import|Export)\.py: error: \S", last), self.err
+        assert re.match(r"(DDB(Import|Export)\.py|ddbio \S+): error: \S", last), self.err
         for word in words:
             assert word in last
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 
 from ddbio.dynamodb.operations import (
+    COUNT_ONLY,
     batch_write_body,
     batch_write_operation,
     encode_item,
@@ -219,3 +220,37 @@ def test_a_page_is_decoded_for_the_format_that_renders_it() -> None:
 def test_what_is_no_page_is_told_by_the_decoder(body: bytes) -> None:
     with pytest.raises((msgspec.MsgspecError, ValueError)):
         SCAN.decode(body)
+
+
+# --------------------------------------------------------------------------- a Scan with Select=COUNT
+
+COUNTING = scan_operation(COUNT_ONLY)
+
+
+def test_a_page_that_was_only_counted_has_a_length_and_a_key_and_no_items() -> None:
+    body = (
+        b'{"Count":2,"ScannedCount":5,"LastEvaluatedKey":{"id":{"S":"b"}},"ConsumedCapacity":{"CapacityUnits":1.5}}'
+    )
+    reply = COUNTING.decode(body)
+    assert (len(reply.Items), reply.Count, reply.ScannedCount) == (2, 2, 5)
+    assert reply.next_key() == '{"id":{"S":"b"}}'
+    assert COUNTING.consumed(reply) == (1.5,)
+    last = COUNTING.decode(b'{"Count":0,"ScannedCount":0}')
+    assert (len(last.Items), last.next_key(), COUNTING.consumed(last)) == (0, None, None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b'{"Count":1}',
+        b'{"ScannedCount":1}',
+        b'{"Count":-1,"ScannedCount":1}',
+        b'{"Count":3,"ScannedCount":2}',
+        b'{"Count":"3","ScannedCount":3}',
+        b"[]",
+    ],
+)
+def test_an_answer_without_its_counts_is_none(body: bytes) -> None:
+    with pytest.raises((msgspec.MsgspecError, ValueError)):
+        COUNTING.decode(body)

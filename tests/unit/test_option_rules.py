@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from ddbio.cli import ddbexport, ddbgenerate, ddbimport
-from ddbio.cli.option_rules import EXPORT, GENERATE, IMPORT, FormatRule, Rules
+from ddbio.cli import ddbcount, ddbexport, ddbgenerate, ddbimport
+from ddbio.cli.option_rules import COUNT, EXPORT, GENERATE, IMPORT, FormatRule, Rules
 from ddbio.cli.parsing import Parser
 from ddbio.errors import UsageError
 from ddbio.formats import all_declarations
@@ -15,6 +15,7 @@ from ddbio.formats import all_declarations
 COMMANDS = {
     "import": (ddbimport.parser, IMPORT, ["-t", "Orders", "-s", "in"]),
     "export": (ddbexport.parser, EXPORT, ["-t", "Orders", "-d", "out"]),
+    "count": (ddbcount.parser, COUNT, ["-t", "Orders"]),
     "generate": (ddbgenerate.build_parser, GENERATE, ["-c", "1", "-f", "out"]),
 }
 every_command = pytest.mark.parametrize("name", list(COMMANDS))
@@ -82,6 +83,11 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--s3-request-payer": (["requester"], ["-d", "s3://b/k"]),
         "--s3-expected-bucket-owner": (["123456789012"], ["-d", "s3://b/k"]),
     },
+    "count": {
+        "--over-provisioned": ([], ["-c", "5"]),
+        "--values": (["{}"], ["--filter", "a > :b"]),
+        "--names": (["{}"], ["--filter", "#a > 1"]),
+    },
     "generate": {},
 }
 # What keeps it from applying, if leaving the above away does not.
@@ -118,7 +124,7 @@ def test_an_option_that_would_be_ignored(name: str, option: str) -> None:
     if "-d" in needs + IN_VAIN.get(option, []):
         least = ["-t", "Orders"]
     plain = ["-d", "out"] if "-d" in needs and option not in IN_VAIN else []
-    good = needs if needs or "-d" in least or name == "import" else ["-d", "out"]
+    good = needs if needs or "-d" in least or name != "export" else ["-d", "out"]
     assert parser.parse([*least, *good, option, *value])
     rule = rules[option]
     assert rule is not None

@@ -122,7 +122,7 @@ def test_the_partition_is_the_regions(
     ("words", "complaint"),
     [
         ([], "needs the verb"),
-        (["count", "-t", "Orders"], "needs the verb"),
+        (["generate", "-t", "Orders"], "needs the verb"),
         (["import", "-t", "Orders", "-s", "x", "--account", "12"], "is not an account"),
         (["import", "-t", "Orders", "-s", "x", "--account"], "is not an account"),
         (["import", "-t", "Orders"], "-s"),
@@ -134,3 +134,11 @@ def test_what_cannot_be_answered(
     monkeypatch.setattr("sys.argv", ["ddbio iam-policy", *words])
     assert iam_policy.main() == 2
     assert complaint in capsys.readouterr().err
+
+
+def test_a_count_scans_the_table_or_its_index() -> None:
+    assert {sid: (each["Action"], each["Resource"]) for sid, each in statements("count").items()} == {
+        "Table": (["dynamodb:DescribeTable", "dynamodb:Scan"], [TABLE])
+    }
+    index = statements("count", "--index", "byDay")["Index"]
+    assert (index["Action"], index["Resource"]) == (["dynamodb:Scan"], [f"{TABLE}/index/byDay"])

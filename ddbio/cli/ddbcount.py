@@ -1,0 +1,77 @@
+"""`ddbio count`: argv to `CountOptions`, and the result as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ddbio.cli import arguments, option_rules
+from ddbio.cli.parsing import Parser
+from ddbio.cli.run import Command, run, signals_held
+from ddbio.verbs.options import CountOptions
+
+if TYPE_CHECKING:
+    from ddbio.verbs.count_items import CountResult
+
+PROGRAM = "ddbio count"
+
+EXAMPLES = """\
+examples:
+  1. the items of a table, under a cap of 1,000 read units per second
+       {command} -r us-east-1 -t Orders -c 1000
+  2. those for which a filter holds; all items are read for it
+       {command} -r us-east-1 -t Orders --filter 'price > :p' --values '{"p": 10}'
+  3. those of a secondary index
+       {command} -r us-east-1 -t Orders --index byDay
+
+exit codes: 0 everything counted; 2 the command cannot work as given; 3 the count failed; 70 an internal error;
+130 stopped
+"""
+
+
+def parser() -> Parser:
+    parser = arguments.new_parser(
+        "Count the items of a DynamoDB table or index by a parallel scan, without receiving them.",
+        EXAMPLES,
+        rules=option_rules.COUNT,
+        surplus_hint="put an option before each value, and a value with blanks or a * in quotes",
+    )
+    arguments.add_table_options(parser, units="read")
+    arguments.add_scan_options(parser)
+    arguments.add_filter_options(parser)
+    arguments.add_endpoint_options(parser)
+    arguments.add_run_options(parser, default_lanes="8")
+    return parser
+
+
+def options_of(argv: Sequence[str] | None) -> CountOptions:
+    given = parser().parse(argv)
+    return CountOptions(**arguments.table_options(given), **arguments.scan_options(given))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    def action(command: Command) -> int:
+        options = options_of(argv)
+        command.state_dir = options.state_dir
+        with signals_held():
+            from ddbio.cli.running import perform
+            from ddbio.verbs.count_items import count_items
+
+        return perform(command, partial(count_items, options), summary, options)
+
+    return run(PROGRAM, action)
+
+
+def summary(result: CountResult) -> str:
+    """The last lines: the count, and what it took."""
+    tally = result.tally
+    lines = [
+        f"{arguments.counted(tally.counted, 'item')} ({tally.read:,} scanned)",
+        arguments.consumption(result, result.cap),
+    ]
+    return "\n".join(lines + arguments.this_run(result))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

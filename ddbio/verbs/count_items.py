@@ -1,0 +1,114 @@
+"""Count: how many items a table or an index has, or for how many of them a filter holds.
+
+    table --Scan with Select=COUNT--> lanes --> counts
+
+The service reads every item for it, and charges for that, but sends none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ddbio.dynamodb.session import Session
+from ddbio.engines.engine import Engine
+from ddbio.errors import DdbioError, UsageError
+from ddbio.flow.context import JobTable
+from ddbio.flow.count_job import CountJob
+from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
+from ddbio.job.accounts import Accounts, Result, outcome
+from ddbio.job.journal import Facts, Journal
+from ddbio.job.progress import Progress
+from ddbio.job.run import Caller, Run
+from ddbio.job.spine import Verb, perform
+from ddbio.job.work import Assignment
+from ddbio.rate.caps import Cap
+from ddbio.sources.page_size import most_page_units
+from ddbio.sources.plan import Plan, Remainder
+from ddbio.sources.scan import TableScan
+from ddbio.sources.segments import segment_count
+from ddbio.sources.subset import expected_items, notes, segments_of, units_of
+from ddbio.system.stop import StopFlag
+from ddbio.verbs.options import CountOptions
+from ddbio.verbs.scan import describe_part, resuming
+
+NOT_COUNTED = ("attributes", "limit", "sample")  # parts of a table that say nothing about all of it
+
+
+@dataclass(frozen=True, slots=True)
+class CountResult(Result):
+    """cap: the one in force. The count is `tally.counted`, of `tally.read` items that were scanned."""
+
+    cap: Cap
+
+
+def count_items(
+    options: CountOptions,
+    *,
+    progress: Progress | None = None,
+    engine: Engine | None = None,
+    stop: StopFlag | None = None,
+    take_report: Callable[[bytes], object] | None = None,
+) -> CountResult:
+    """Count the items of a table, or finish what an earlier call of the same kind left unfinished.
+
+    take_report: gets the report if `options.report` is `-`; None prints it.
+    Returns when every segment is scanned, or as far as it came: `CountResult.error` then says why.
+    Raises UsageError for what cannot work; TransferError if the service cannot be reached at all.
+    """
+    return perform(Count(options), Caller(progress, engine, stop, take_report))
+
+
+class Count(Verb[CountOptions, CountResult]):
+    name = "count"
+
+    def check(self, caller: Caller) -> Run:
+        check(self.options)
+        session = Session(self.options.aws, (self.options.table,))
+        table, subset = describe_part(session, self.options)
+        self._subset = replace(subset, members={**subset.members, "Select": "COUNT"})
+        return Run.begin(self.options, session, table, "RCU", DEFAULT_EXPORT_LANES, caller)
+
+    def places(self) -> list[str]:
+        """A count of something else is another job."""
+        options = self.options
+        return [each or "" for each in (options.index, options.filter, options.values, options.names)]
+
+    def cut(self, run: Run) -> dict[str, Any]:
+        return {"segments": segments_of(self.options, segment_count(run.table, run.workers, run.lanes))}
+
+    def plan(self, run: Run, cut: Facts) -> Plan:
+        return Plan(units_of(self.options, cut["segments"]))
+
+    def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
+        segments, processes = len(plan.units), run.workers_for(left)
+        index = f"index {run.table.index} of " if run.table.index else ""
+        yield (
+            f"Counting the items of {index}table {run.table.name} in {run.session.region} in {segments:,} "
+            f"segment{'s' * (segments != 1)} with {processes} process{'es' * (processes != 1)}"
+        )
+        if journal.resumed:
+            yield resuming(self.options, run, left, journal)
+        yield from notes(self.options, run.table, plan.units)
+
+    def task(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
+        options, table = self.options, run.table
+        data_plane = run.session.data_plane(table, options.give_up_after_s)
+        source = JobTable(table, data_plane, most_page_units(options.consistent_read))
+        item_bytes = table.size_bytes / table.item_count if table.item_count else 0.0
+        scan = TableScan(table.address, item_bytes, options.consistent_read, self._subset)
+        job = CountJob(source, scan, run.lanes)
+        return Assignment(job, expected_items(options, table), "items", journal.past.tally.read)
+
+    def settle(
+        self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None
+    ) -> CountResult:
+        return CountResult(**outcome(accounts, error, plan.units), cap=run.cap)
+
+
+def check(options: CountOptions) -> None:
+    """Raises UsageError for options that cannot work, whatever the table is."""
+    for name in NOT_COUNTED:
+        if getattr(options, name) is not None:
+            raise UsageError(f"a count takes no {name}: it counts all items", "leave it out, or use filter")
