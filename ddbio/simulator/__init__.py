@@ -1,8 +1,7 @@
-"""A DynamoDB of our own: small, fast, honest about capacity, and able to fail on demand.
+"""An embedded DynamoDB: small, fast, with exact capacity, and able to fail on demand.
 
-It is what the first run works on when there is no AWS, the ground truth of the tests of the rate governor (public
-emulators do not enforce throughput and report capacity wrongly), and the other end of the benchmarks. Run it with
-`python -m ddbio.simulator`, or in a process:
+It serves the demo, which needs no AWS, the tests of the rate governor (public emulators do not enforce throughput and
+report capacity wrongly), and the benchmarks. Run it with `python -m ddbio.simulator`, or inside a process:
 
     with Simulator() as simulator:
         orders = simulator.create_table("Orders", "id:S", wcu=100, rcu=100)
@@ -12,13 +11,13 @@ emulators do not enforce throughput and report capacity wrongly), and the other 
 The map, from the wire inwards:
 
     server.py       HTTP, delays, cut connections      control.py      configure and inspect from outside
-    operations.py   operation name -> function         faults.py       what goes wrong with which request
+    operations.py   operation name -> function         faults.py       which request gets which fault
     writes.py       BatchWriteItem, PutItem, ...       requests.py     the requests as declared types
     reads.py        Scan, GetItem                      expressions.py  filters, conditions, projections
     administration.py, descriptions.py                 CreateTable, DescribeTable, ...
     database.py     tables by name                     consumed.py     ConsumedCapacity
     tables.py       one table: prepare, price, apply   throughput.py   token buckets (pure)
-    capacity.py     sizes, units and limits, of its own
+    capacity.py     sizes, units and limits, independent of the client's
     schema.py       keys and indexes                   values.py       attribute values, checked and normalised
     store.py        items by key and in scan order     segments.py     the hash space
     paths.py        document paths

@@ -1,6 +1,6 @@
-"""`python -m ddbio.simulator`: the simulator as a process of its own.
+"""`python -m ddbio.simulator`: the simulator as a separate process.
 
-Prints one line, the URL, when it listens, and nothing else. Ends with 0 on SIGTERM or SIGINT.
+Prints only the URL, on one line, as soon as it listens. Ends with 0 on SIGTERM or SIGINT.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if not (options.allow_remote or is_loopback(options.host)):
         sys.stderr.write(
-            f"ddbio.simulator: {options.host} can be reached from other machines and nothing is authenticated; "
-            "use --allow-remote if that is meant\n"
+            f"ddbio.simulator: other machines can reach {options.host}, and requests are not authenticated; "
+            "use --allow-remote if you want that\n"
         )
         return 2
     service = Service(_database(options), time.monotonic)
     if options.table:
         _create(service, options)
-    # Items are kept by the million and hardly ever in cycles: looking for cycles among them is wasted.
+    # Millions of items with hardly any reference cycles: the search for cycles would waste time.
     gc.freeze()
     gc.set_threshold(50_000, 50, 1000)
     loop = new_event_loop()
@@ -90,9 +90,9 @@ def _parser() -> argparse.ArgumentParser:
         "python -m ddbio.simulator", description="An embedded DynamoDB for tests and demos"
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="port to listen on (default: any that is free)")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
     parser.add_argument("--allow-remote", action="store_true", help="listen on an address other machines can reach")
-    parser.add_argument("--table", type=_table, help="make this table")
+    parser.add_argument("--table", type=_table, help="create this table")
     parser.add_argument(
         "--key", type=_key, default="id:S", metavar="NAME:TYPE[,NAME:TYPE]", help="its keys (default: %(default)s)"
     )
@@ -100,9 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rcu", type=float, help="its provisioned read units per second (default: on-demand)")
     parser.add_argument("--burst-s", type=float, default=300.0, help="seconds of unused capacity a table keeps")
     parser.add_argument(
-        "--initial-burst-s", type=float, help="seconds of capacity it starts with (default: all it keeps)"
+        "--initial-burst-s", type=float, help="seconds of capacity it starts with (default: as much as it keeps)"
     )
-    parser.add_argument("--partitions", type=int, default=0, help="partitions with limits of their own in a table")
+    parser.add_argument("--partitions", type=int, default=0, help="partitions with separate limits in a table")
     parser.add_argument("--activation-s", type=float, default=0.0, help="seconds until a new table is ACTIVE")
     return parser
 

@@ -1,4 +1,4 @@
-"""CreateTable, DescribeTable, UpdateTable, DeleteTable, ListTables, and three questions with fixed answers."""
+"""CreateTable, DescribeTable, UpdateTable, DeleteTable, ListTables, and three operations with fixed answers."""
 
 from __future__ import annotations
 

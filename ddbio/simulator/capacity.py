@@ -1,10 +1,10 @@
 """The arithmetic of the service: bytes of an item, units of a request, and the limits on both.
 
-Written from the service's documentation and from what was measured on it, and sharing nothing with the client's
-arithmetic (`ddbio.values.capacity`): the simulator judges the client, so a mistake must not be made in both at once.
+Written from the service's documentation and from measurements of it, and shares no code with the client's arithmetic
+(`ddbio.values.capacity`): the simulator checks the client, so the two must not have a mistake in common.
 `tests/unit/test_capacity.py` holds both to one table of cases.
 
-Items are those that `check_item` has seen: numbers are plain decimal text, base64 is canonical.
+`check_item` has normalised all items: numbers are plain decimal text, base64 is canonical.
 
 Sources: developer guide, "DynamoDB item sizes and formats", "Read and write capacity", "Provisioned throughput
 considerations for global secondary indexes", "Service quotas"; API reference, BatchWriteItem and Scan. The guide only
@@ -39,7 +39,7 @@ def item_bytes(item: Attributes) -> int:
     total = 0
     for name, value in item.items():
         total += len(name) if name.isascii() else _utf8_bytes(name)
-        text = value.get("S")  # most values are text: not worth two calls
+        text = value.get("S")  # most values are text: saves two calls
         total += len(text) if text is not None and text.isascii() else value_bytes(value)
     return total
 
@@ -60,25 +60,25 @@ def value_bytes(value: Mapping[str, Any]) -> int:
         return _binary_bytes(payload)
     if letter in ("BOOL", "NULL"):
         return 1
-    return sum(value_bytes({letter[0]: member}) for member in payload)  # SS, NS, BS: nothing but their members
+    return sum(value_bytes({letter[0]: member}) for member in payload)  # SS, NS, BS: only their members count
 
 
 def write_units(*sizes_bytes: int) -> int:
-    """Units of one put or delete, from the sizes of the item before and after: the larger one counts, and a write
-    where there is no item at all costs one unit."""
+    """Units of one put or delete, from the sizes of the item before and after: the larger one counts. Without any
+    item, a write costs one unit."""
     return _blocks(max(sizes_bytes), _WRITE_BLOCK_BYTES)
 
 
 def read_units(read_bytes: int, consistent: bool) -> float:
-    """Units of one page of a Scan, or of one item by its key: all that was read, rounded up once."""
+    """Units of one page of a Scan, or of one item by its key: the sum of the bytes read, rounded up once."""
     return _blocks(read_bytes, _READ_BLOCK_BYTES) * (1.0 if consistent else 0.5)
 
 
 def entry_units(old: Attributes | None, new: Attributes | None, key_names: Collection[str]) -> int:
-    """Write units in a secondary index when its entry `old` becomes `new` (None: no entry).
+    """Write units in a secondary index for changing its entry from `old` to `new` (None: no entry).
 
-    An entry moves if its index key changes: the old one is removed, the new one written, each by its own size.
-    An entry that stays in its place costs one write by the larger size, and nothing if it stays the same.
+    An entry moves if its index key changes: then the old one is removed and the new one written, each charged by its
+    size. An entry that stays in its place costs one write by the larger size, and nothing if it does not change.
     """
     if old == new:
         return 0
@@ -100,8 +100,8 @@ def _binary_bytes(base64_text: str) -> int:
 
 
 def _number_bytes(plain: str) -> int:
-    """A byte for the exponent, one for each pair of digits, one for a minus sign. Pairs begin at the decimal point,
-    and those of zeros at both ends are not stored: 0.042 is 04 20 and takes a byte more than 0.42."""
+    """One byte for the exponent, one for each pair of digits, one for a minus sign. Pairs are counted from the
+    decimal point; those of zeros at both ends are not stored: 0.042 is 04 20 and takes a byte more than 0.42."""
     whole, _, fraction = plain.lstrip("-").partition(".")
     digits = "0" * (len(whole) % 2) + whole + fraction + "0" * (len(fraction) % 2)
     leading = len(digits) - len(digits.lstrip("0"))

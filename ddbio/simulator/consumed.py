@@ -25,7 +25,7 @@ class Consumption:
             self.local_indexes.update(cost.index_units(is_global=False))
 
     def report(self, mode: str) -> dict[str, Any] | None:
-        """As the service words it. mode: ReturnConsumedCapacity; None is NONE's answer."""
+        """The member of the reply, None for the mode NONE. mode: ReturnConsumedCapacity."""
         if mode not in ("TOTAL", "INDEXES"):
             return None
         total = self.table_units + sum(self.global_indexes.values()) + sum(self.local_indexes.values())

@@ -1,12 +1,12 @@
-"""The simulator's own two operations, for who runs it as a process: `DdbioSimulator.Configure` and `.Inspect`.
+"""Two operations to control a simulator in another process: `DdbioSimulator.Configure` and `.Inspect`.
 
-Both take and give JSON. Configure:
+Both accept and return JSON. Configure:
 
     {"Faults": {"faults": [{"error": "InternalServerError"}, null], "operations": ["Scan"], "latency_s": 0.01,
                 "probability": 0.1, "seed": 7},
      "Tables": {"Orders": {"burst_s": 0, "partitions": 4}}}
 
-where the members of a fault are those of `ddbio.simulator.faults.Fault`, those of a table the ones of
+A fault has the members of `ddbio.simulator.faults.Fault`, a table those of
 `ddbio.simulator.throughput.ThroughputSettings`; the table need not exist yet. Inspect, with an empty object:
 
     {"now_s": 1.5, "step_s": 0.1, "requests": {"Scan": 3},

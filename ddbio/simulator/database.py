@@ -1,7 +1,7 @@
-"""The simulated account: its tables by name, and how new tables behave.
+"""The simulated account: its tables by name, and the settings of new tables.
 
-Knows nothing of HTTP. Time is passed in as seconds since the simulator started; only creation dates, which nobody
-computes with, are read from the wall clock.
+Knows nothing of HTTP. Time is passed in as seconds since the simulator started; only creation dates, which are for
+display, come from the wall clock.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ UNLIMITED: Rates = (None, None)
 class Database:
     """Tables by name.
 
-    defaults: how the throughput of tables behaves that have no settings of their own in `settings`.
-    activation_s: how long a new or updated table takes to become ACTIVE.
+    defaults: the throughput settings of tables that are not in `settings`.
+    activation_s: seconds until a new or updated table is ACTIVE.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Database:
         self.account = account
 
     def create(self, schema: TableSchema, rates: dict[str, Rates], provisioned: bool, now_s: float) -> Table:
-        """Make a table. rates: by index name, "" for the table itself."""
+        """Create a table. rates: by index name, "" for the table itself."""
         if schema.name in self.tables:
             raise ServiceError("ResourceInUseException", f"Table already exists: {schema.name}")
         throughput = TableThroughput(self.settings.get(schema.name, self.defaults), now_s)
@@ -62,7 +62,7 @@ class Database:
         return table
 
     def reconfigure(self, name: str, settings: ThroughputSettings, now_s: float) -> None:
-        """Give a table, existing or yet to be created, other throughput settings; its budgets start afresh."""
+        """Change the throughput settings of a table, existing or future; its budgets start anew."""
         self.settings[name] = settings
         table = self.tables.get(name)
         if table is None:
@@ -98,7 +98,7 @@ class Database:
         return f"arn:aws:dynamodb:{self.region}:{self.account}:table/{table}{suffix}"
 
     def throttled(self, refusals: dict[str, list[Refusal]]) -> ServiceError:
-        """The error of a request of which nothing was admitted. refusals: by table name."""
+        """The error for a request of which no part was admitted. refusals: by table name."""
         found = {
             (refusal.reason, self.arn(name, refusal.index)): refusal
             for name, table_refusals in refusals.items()
@@ -107,7 +107,7 @@ class Database:
         reasons = [{"reason": reason, "resource": resource} for reason, resource in found]
         if all(refusal.limit == "provisioned" for refusal in found.values()):
             return ServiceError("ProvisionedThroughputExceededException", ThrottlingReasons=reasons)
-        # the same list under another spelling: so says the service's model
+        # the service's model spells this member differently
         return ServiceError("ThrottlingException", throttlingReasons=reasons)
 
 
@@ -132,7 +132,7 @@ def set_rates(table: Table, rates: dict[str, Rates], provisioned: bool, now_s: f
     pairs = all_pairs(table.throughput)
     for name, (read_rate, write_rate) in rates.items():
         if name not in pairs:
-            raise unsupported(f"Changing the throughput of an index that is not there ({name})")
+            raise unsupported(f"Changing the throughput of an index that does not exist ({name})")
         _set_rate(pairs[name].read, read_rate, limit, now_s)
         _set_rate(pairs[name].write, write_rate, limit, now_s)
 

@@ -1,4 +1,4 @@
-"""TableDescription: what CreateTable, DescribeTable, UpdateTable and DeleteTable say about a table.
+"""TableDescription: a table in the answers of CreateTable, DescribeTable, UpdateTable and DeleteTable.
 
 Unlike the service's, ItemCount and the sizes are always up to date.
 """

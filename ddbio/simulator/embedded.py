@@ -1,4 +1,4 @@
-"""The simulator inside a process: a thread of its own with its own event loop, for tests and the first run."""
+"""The simulator inside a process: a separate thread with its own event loop, for tests and the demo."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Result = TypeVar("Result")
 
 
 async def listen(service: Service, host: str, port: int) -> asyncio.Server:
-    """Start to accept connections. port 0 takes any that is free."""
+    """Start to accept connections. port: 0 for any free one."""
     loop = asyncio.get_running_loop()
     return await loop.create_server(lambda: Connection(service), host, port, backlog=1024)
 
 
 def url_of(server: asyncio.Server) -> str:
-    """Where a server listens."""
+    """The URL of a listening server."""
     host, port = server.sockets[0].getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -46,7 +46,7 @@ async def shut_down(server: asyncio.Server, service: Service) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`. Requests are not authenticated, so nobody else should."""
+    """Whether only this machine can reach `host`. Others should not, because requests are not authenticated."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -54,7 +54,7 @@ def is_loopback(host: str) -> bool:
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """uvloop's where it is installed."""
+    """uvloop's, if it is installed."""
     try:
         import uvloop
     except ImportError:
@@ -64,7 +64,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 
 class TableView:
-    """A look at one table of a running simulator. Every call is answered between two requests."""
+    """Inspects one table of a running simulator. Every call runs between two requests."""
 
     def __init__(self, simulator: Simulator, name: str) -> None:
         self._simulator = simulator
@@ -75,7 +75,7 @@ class TableView:
         return self._ask(lambda table: [item for key in table.items.in_order() if (item := table.get(key))])
 
     def item_count(self) -> int:
-        """How many items there are."""
+        """The number of items."""
         return self._ask(lambda table: len(table.items))
 
     def size_bytes(self) -> int:
@@ -83,7 +83,7 @@ class TableView:
         return self._ask(lambda table: table.items.size_bytes)
 
     def put_items(self, items: Iterable[Item]) -> None:
-        """Put items in the table without a request: nothing is charged or throttled. They are checked."""
+        """Put items in the table without a request: they are checked, but not charged or throttled."""
         checked = [decode(encode_json(item), Item) for item in items]
 
         def load(table: Table) -> None:
@@ -100,16 +100,16 @@ class TableView:
     def consumption(self, access: str, index: str = "") -> list[tuple[float, float]]:
         """The log: (seconds since the start at which a step begins, units consumed in it), in order.
 
-        Steps are a tenth of a second long; those without consumption are left out.
+        Steps are a tenth of a second long; those without consumption are omitted.
         """
         return self._ask(lambda table: getattr(table.throughput.pair(index), access).history())
 
     def refusals(self) -> dict[str, int]:
-        """How many writes and reads were throttled, by reason; each item of a batch counts."""
+        """The number of throttled writes and reads, by reason; each item of a batch counts."""
         return self._ask(lambda table: dict(table.throughput.refusals))
 
     def configure(self, settings: ThroughputSettings) -> None:
-        """Change how its throughput behaves. Its budgets start afresh, its log goes on."""
+        """Change its throughput settings. Its budgets start anew; its log continues."""
         service = self._simulator.service
         self._simulator.call(lambda: service.database.reconfigure(self._name, settings, service.now_s()))
 
@@ -121,11 +121,11 @@ class TableView:
 class Simulator:
     """An embedded DynamoDB: `with Simulator() as simulator:` listens on `simulator.url` until the block ends.
 
-    host, port: where to listen; port 0 takes any that is free. Only this machine can be served.
-    clock: seconds, never running backwards; what throughput is computed from. Delays are real time always.
-    throughput: how the throughput of tables behaves that have no settings of their own.
-    activation_s: how long a new or updated table takes to become ACTIVE.
-    faults: what goes wrong, see `FaultPlan`; can be set again at any time.
+    host, port: the address to listen on, which only this machine may reach; port 0 for any free one.
+    clock: seconds, never running backwards, from which throughput is computed. Delays are always in real time.
+    throughput: the throughput settings of tables created without any.
+    activation_s: seconds until a new or updated table is ACTIVE.
+    faults: see `FaultPlan`; can be replaced at any time.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class Simulator:
         self.stop()
 
     def start(self) -> None:
-        """Listen. Raises OSError when the port is taken, OverflowError when it is none."""
+        """Listen. Raises OSError if the port is in use, OverflowError if it is out of range."""
         started: Future[str] = Future()
         self._loop = new_event_loop()
         self._thread = threading.Thread(target=self._run, args=(started,), name="ddbio-simulator", daemon=True)
@@ -171,7 +171,7 @@ class Simulator:
             raise
 
     def stop(self) -> None:
-        """Cut all connections and end the thread. What is in the tables can still be looked at."""
+        """Cut all connections and end the thread. The tables can still be inspected."""
         if self._thread is None or self._loop is None:
             return
         self._loop.call_soon_threadsafe(self._stop.set)
@@ -180,7 +180,7 @@ class Simulator:
 
     @property
     def faults(self) -> FaultPlan:
-        """What goes wrong."""
+        """The faults of the requests to come."""
         return self.service.faults
 
     @faults.setter
@@ -197,12 +197,12 @@ class Simulator:
         global_indexes: Mapping[str, Sequence[str]] | None = None,
         index_rates: Mapping[str, Rates] | None = None,
     ) -> TableView:
-        """Make a table without a request. keys: `"id:S"`, or partition and sort key `"id:S", "sort:N"`.
+        """Create a table without a request. keys: `"id:S"`, or partition and sort key `"id:S", "sort:N"`.
 
         wcu, rcu: provisioned units per second; with neither the table is on-demand, with one the other has no limit.
-        throughput: how they behave; the simulator's default where not given.
+        throughput: by default the simulator's.
         global_indexes: keys by name, such as `{"byDate": ["date:S"]}`; all attributes are projected.
-        index_rates: (rcu, wcu) of global indexes by name; the table's where not given.
+        index_rates: (rcu, wcu) of global indexes by name; by default the table's.
         """
         service = self.service
         table_keys = KeySchema.parse(*keys)
@@ -221,7 +221,7 @@ class Simulator:
         return self.table(name)
 
     def table(self, name: str) -> TableView:
-        """A look at a table."""
+        """A view of a table."""
         return TableView(self, name)
 
     def table_names(self) -> list[str]:
@@ -229,11 +229,11 @@ class Simulator:
         return self.call(lambda: sorted(self.service.database.tables))
 
     def requests(self) -> dict[str, int]:
-        """How many requests arrived so far, by operation; those that met a fault are counted too."""
+        """The number of requests so far, by operation, including those that got a fault."""
         return self.call(lambda: dict(self.service.requests))
 
     def call(self, work: Callable[[], Result]) -> Result:
-        """Run `work` in the simulator's thread, between two requests; here when it does not run."""
+        """Run `work` in the simulator's thread, between two requests; in this thread if the simulator is stopped."""
         if self._loop is None or threading.current_thread() is self._thread:
             return work()
         done: Future[Result] = Future()
@@ -262,5 +262,5 @@ class Simulator:
 def _run_into(done: Future[Any], work: Callable[[], Any]) -> None:
     try:
         done.set_result(work())
-    except Exception as error:  # whatever it is, it belongs to the thread that asked
+    except Exception as error:  # any error is raised in the thread that called
         done.set_exception(error)

@@ -1,7 +1,7 @@
-"""Errors as DynamoDB puts them on the wire: a name with its namespace, an HTTP status, a message.
+"""Errors as DynamoDB sends them: a name with its namespace, an HTTP status, a message.
 
-Everything the simulator refuses is a `ServiceError`; the server turns it into a reply, nothing else catches it.
-The table below knows the names that are not plain `com.amazonaws.dynamodb.v20120810` errors with status 400.
+Every refusal of the simulator is a `ServiceError`; only the server catches it and turns it into a reply.
+The tables below list the names that are not plain `com.amazonaws.dynamodb.v20120810` errors with status 400.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ DEFAULT_MESSAGES = {
 class ServiceError(Exception):
     """A refusal: error name without namespace, message, and further members of the error body.
 
-    status: HTTP status; by default the one the service uses for that name.
+    status: HTTP status; by default the service's for that name.
     """
 
     def __init__(self, name: str, message: str = "", *, status: int = 0, **details: Any) -> None:
@@ -70,10 +70,10 @@ def invalid(message: str) -> ServiceError:
 
 
 def invalid_value(message: str) -> ServiceError:
-    """A ValidationException with the words the service begins most complaints about values with."""
+    """A ValidationException with the service's usual words for a bad value."""
     return invalid("One or more parameter values were invalid: " + message)
 
 
-def unsupported(what: str) -> ServiceError:
-    """What the real service can do and the simulator cannot: never answered as if it had been done."""
-    return invalid(f"{what} is not supported by the simulator")
+def unsupported(feature: str) -> ServiceError:
+    """The error for a feature of the service that the simulator lacks: it never pretends to have one."""
+    return invalid(f"{feature} is not supported by the simulator")

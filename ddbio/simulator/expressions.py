@@ -1,8 +1,8 @@
 """Expressions: a ProjectionExpression becomes a `Projection`, a filter or condition a function of an item.
 
 The grammar is the developer guide's ("Expressions in DynamoDB"): comparators, BETWEEN, IN, AND, OR, NOT and the six
-functions, over document paths, `:values` and `size(path)`. Placeholders must be defined and used. What the service
-refuses because a name is one of its 573 reserved words is not refused here.
+functions, over document paths, `:values` and `size(path)`. Placeholders must be defined and used. The simulator does
+not check for the service's 573 reserved words.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Placeholders:
         self.used: set[str] = set()
 
     def check_all_used(self) -> None:
-        """Raise ServiceError for what no expression refers to."""
+        """Raise ServiceError if no expression refers to one of them."""
         for member, defined in (("Names", self.names), ("Values", self.values)):
             unused = [each for each in defined if each not in self.used]
             if unused:
@@ -76,7 +76,7 @@ def condition_of(kind: str, expression: str, placeholders: Placeholders) -> Pred
 
 
 class _Parser:
-    """Recursive descent, one method a rule; `self._next` is the token to look at."""
+    """Recursive descent, one method a rule; `self._next` is the next token."""
 
     def __init__(self, kind: str, text: str, placeholders: Placeholders) -> None:
         self._kind = kind
@@ -169,7 +169,7 @@ class _Parser:
         return lambda item: value_at(item, path)
 
     def _arguments(self, *rules: Callable[[], Any]) -> list[Any]:
-        """The arguments of a function, each read by its rule."""
+        """The arguments of a function, each parsed by its rule."""
         self._expect("(")
         arguments = []
         for number, rule in enumerate(rules):
@@ -219,11 +219,11 @@ class _Parser:
             raise self._syntax_error(token)
         return self._defined(token, self._placeholders.values, "value used in expression")
 
-    def _defined(self, token: str, placeholders: Mapping[str, Defined], what: str) -> Defined:
+    def _defined(self, token: str, placeholders: Mapping[str, Defined], role: str) -> Defined:
         if token not in placeholders:
             raise invalid(
-                f"Invalid {self._kind}: An expression attribute {what} is not defined; "
-                f"attribute {what.split()[0]}: {token}"
+                f"Invalid {self._kind}: An expression attribute {role} is not defined; "
+                f"attribute {role.split()[0]}: {token}"
             )
         self._placeholders.used.add(token)
         return placeholders[token]
@@ -272,7 +272,7 @@ def _holds(comparator: str, left: Value | None, right: Value | None) -> bool:
 
 
 def _comparable(value: Any) -> Any:
-    """Something that is equal for equal values. Numbers and base64 have one spelling here already."""
+    """An object that is equal for equal values. Numbers and base64 are already canonical."""
     ((letter, payload),) = value.items()
     if letter in ("SS", "NS", "BS"):
         return letter, frozenset(payload)

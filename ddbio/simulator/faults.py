@@ -1,14 +1,14 @@
-"""Faults on demand: what goes wrong with which request.
+"""Faults on demand: which request gets which fault.
 
-A `FaultPlan` is asked once for each request of the operations it is about, and answers with a `Fault` or None.
-Plans are iterators or dice with a seed, so that a test knows what it gets. What a fault does is told by its
-fields alone; the server knows no kinds, only these fields:
+The server asks a `FaultPlan` once for each request of the operations that it covers, and gets a `Fault`.
+Plans are iterators or dice with a seed, so that a test is repeatable. The fields of a fault define its effect; the
+server knows no kinds of faults, only these fields:
 
     error          reply with this error (and do not apply the request, unless `applied`)
-    applied        the request is applied although the client is not told so
+    applied        apply the request although the client does not learn of it
     cut            close the connection instead of replying
     delay_s        wait before the reply (or the cut)
-    damage         reply as if all was well, but with: a wrong checksum ("crc"), the second half of the body
+    damage         reply with success, but with: a wrong checksum ("crc"), the second half of the body
                    missing ("truncated"), or a body that is not JSON ("garbage")
     close          reply properly, then close the connection
 """
@@ -25,7 +25,7 @@ DATA_OPERATIONS = WRITES | {"Scan", "GetItem"}
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One fault. message: of the error, a default one where empty. status: HTTP status; 0 for the error's own."""
+    """One fault. message: of the error; empty for the default. status: HTTP status; 0 for the error's own."""
 
     error: str = ""
     message: str = ""
@@ -52,17 +52,17 @@ CLOSE = Fault(close=True)
 
 
 def stall(delay_s: float) -> Fault:
-    """The reply comes late."""
+    """A fault that delays the reply."""
     return Fault(delay_s=delay_s)
 
 
 class FaultPlan:
-    """Which requests meet which fault.
+    """Decides which request gets which fault.
 
-    faults: one for each request in turn, None for a request that is left alone; after the last one all are.
-    probability, seed: instead, each request meets one of `faults` with that probability, by seeded dice.
-    operations: the operations the plan is about; others are neither counted nor touched.
-    latency_s: every reply of every operation is that late, faults or not.
+    faults: one for each request in turn, None for a request without one; after the last, no request gets one.
+    probability, seed: instead, each request gets one of `faults` with that probability, by seeded dice.
+    operations: the plan covers only these; requests of others do not advance it.
+    latency_s: a delay of every reply of every operation, with or without a fault.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class FaultPlan:
         self._faults = iter(faults) if probability is None else _dice(list(faults), probability, seed)
 
     def next_fault(self, operation: str) -> Fault:
-        """The fault of the request that just arrived."""
+        """The fault for the request that just arrived."""
         if operation not in self.operations:
             return NO_FAULT
         return next(self._faults, None) or NO_FAULT

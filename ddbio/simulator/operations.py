@@ -29,7 +29,7 @@ OPERATIONS: dict[str, Operation] = {
 
 
 def execute(database: Database, operation: str, body: bytes, now_s: float) -> bytes:
-    """The reply body of one request; raises ServiceError when it is refused."""
+    """The reply body of one request; raises ServiceError if it is refused."""
     handler = OPERATIONS.get(operation)
     if handler is None:
         raise ServiceError("UnknownOperationException")

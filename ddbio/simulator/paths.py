@@ -1,7 +1,7 @@
-"""Document paths, `a.b[0].#c`: how they are read out of an item, and what a projection leaves of one.
+"""Document paths, `a.b[0].#c`: the value at a path, and the projection of an item to some paths.
 
-A path is a tuple of names and positions. What a projection names of a list stands close together in the answer, in
-the order of its positions.
+A path is a tuple of names and positions. Projected elements of a list are packed together in the answer, in the order
+of their positions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Path = tuple[str | int, ...]
 
 
 def value_at(item: Item, path: Path) -> Value | None:
-    """What stands at a path; None where nothing does."""
+    """The value at a path; None if there is none."""
     value: Any = {"M": item}
     for part in path:
         inside = value.get("M") if isinstance(part, str) else value.get("L")
@@ -35,7 +35,7 @@ class Projection:
                 if one[: len(other)] == other or other[: len(one)] == one:
                     raise invalid(
                         "Invalid ProjectionExpression: Two document paths overlap with each other; must remove or "
-                        f"rewrite one of these paths; path one: {_spoken(other)}, path two: {_spoken(one)}"
+                        f"rewrite one of these paths; path one: {_as_text(other)}, path two: {_as_text(one)}"
                     )
         self._tree: dict[str | int, Any] = {}
         for path in paths:
@@ -65,5 +65,5 @@ def _pruned(value: Any, tree: dict[str | int, Any]) -> Any:
     return None
 
 
-def _spoken(path: Path) -> str:
+def _as_text(path: Path) -> str:
     return f"[{', '.join(part if isinstance(part, str) else f'[{part}]' for part in path)}]"

@@ -118,7 +118,7 @@ def _out_of_range(member: str, value: int, bound: str) -> Exception:
 
 
 def _key_schema(table: Table, request: ScanRequest) -> KeySchema:
-    """The attributes of a LastEvaluatedKey: an index has its own and the table's."""
+    """The attributes of a LastEvaluatedKey: of an index, its own and the table's."""
     if not request.index_name:
         return table.schema.keys
     index = table.schema.index(request.index_name)
@@ -134,7 +134,7 @@ def _span(request: ScanRequest) -> HashRange:
 
 
 def _partition(table: Table, index: str, start_hash: int) -> int | None:
-    """The partition a page is charged to: the one it begins in. Only the table's own partitions have limits."""
+    """The partition to charge for a page: the one it begins in. Only the table's own partitions have limits."""
     return None if index else table.partition(start_hash)
 
 
@@ -154,7 +154,7 @@ def _start_key(request: ScanRequest, keys: KeySchema, span: HashRange) -> Key | 
 
 
 def _shape_of(request: ScanRequest | GetItemRequest) -> Callable[[list[bytes]], list[bytes]]:
-    """What the expressions of a request make of the rows that were read."""
+    """A function that applies the request's filter and projection to the rows that were read."""
     values, expression = {}, None
     if isinstance(request, ScanRequest):
         values, expression = request.expression_attribute_values, request.filter_expression

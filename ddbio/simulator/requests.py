@@ -1,7 +1,7 @@
-"""Requests of the data plane as declared types: what is decoded from the body of each operation.
+"""Requests of the data plane as declared types: the decoded body of each operation.
 
-A member that is not named here is ignored, except where ignoring it would answer another question than the one
-asked: those are named so that they can be refused.
+Undeclared members are ignored. Members that the simulator does not support, but that would change the answer, are
+declared so that it can refuse them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ RequestType = TypeVar("RequestType")
 
 
 class Request(msgspec.Struct, rename="pascal"):
-    """What all of them may have. return_consumed_capacity: NONE, TOTAL or INDEXES."""
+    """The members of all requests. return_consumed_capacity: NONE, TOTAL or INDEXES."""
 
     return_consumed_capacity: str = "NONE"
 
@@ -31,7 +31,7 @@ class DeleteRequest(msgspec.Struct, rename="pascal", gc=False):
 
 
 class WriteRequest(msgspec.Struct, rename="pascal", omit_defaults=True, gc=False):
-    """One of the two."""
+    """Either a put or a delete."""
 
     put_request: PutRequest | None = None
     delete_request: DeleteRequest | None = None
@@ -90,7 +90,7 @@ _decoders: dict[type, msgspec.json.Decoder[Any]] = {}
 
 
 def decode(body: bytes, type_: type[RequestType]) -> RequestType:
-    """The request in a body; raises the ServiceError of a body that is not one."""
+    """The request in a body; raises ServiceError if the body is not a valid one."""
     decoder = _decoders.get(type_)
     if decoder is None:
         decoder = _decoders[type_] = msgspec.json.Decoder(type_)

@@ -1,7 +1,7 @@
-"""The shape of a table: its keys, its secondary indexes, and how an item's key is read and checked.
+"""The schema of a table: its keys and secondary indexes; reads and checks the key of an item.
 
-Built once from a CreateTable request; after that everything here is lookups. A key is a tuple of the canonical
-texts of its attributes, partition key first, see `ddbio.simulator.store`.
+Built once from a CreateTable request; after that only lookups. A key is a tuple of the canonical texts of its
+attributes, partition key first, see `ddbio.simulator.store`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _KEY_LIMITS = (
 )
 _KINDS = {"S": "string", "B": "binary"}
 
-# No UTF-8 text of so many characters is over either key limit, so that most keys need no closer look.
+# No text of this many characters exceeds either key limit in UTF-8, so most keys need no exact check.
 _SURELY_SHORT_ENOUGH = MAX_SORT_KEY_BYTES // 4
 
 
@@ -54,14 +54,14 @@ class KeySchema:
 
     attributes: tuple[KeyAttribute, ...]
     read: Callable[[Attributes], Key] = field(init=False, repr=False, compare=False)
-    """The key of an item that `check_item` has seen; KeyError when an attribute is missing or of another type."""
+    """The key of an item normalised by `check_item`; KeyError if an attribute is missing or of another type."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "read", _reader([(a.name, a.type) for a in self.attributes]))
 
     @classmethod
     def parse(cls, *specs: str) -> KeySchema:
-        """From texts such as `"id:S"`, partition key first; the type is S where none is given."""
+        """From texts such as `"id:S"`, partition key first; the default type is S."""
         pairs = (spec.partition(":") for spec in specs)
         return cls(tuple(KeyAttribute(name, letter or "S") for name, _, letter in pairs))
 
@@ -87,7 +87,7 @@ class KeySchema:
         return key
 
     def key_of_put(self, item: Item) -> Key:
-        """The key of an item to be stored by PutItem, which words its complaints in its own way."""
+        """The key of an item to be stored by PutItem, which has its own error messages."""
         for attribute in self.attributes:
             value = item.get(attribute.name)
             if value is None:
@@ -121,7 +121,7 @@ class KeySchema:
 class IndexSchema:
     """One secondary index.
 
-    table_key_names: every entry has them. included_names: the other attributes of an INCLUDE projection.
+    table_key_names: always projected. included_names: the other attributes of an INCLUDE projection.
     """
 
     name: str
@@ -138,7 +138,7 @@ class IndexSchema:
         return cls(name, keys, table_keys.names, is_global=True)
 
     def entry(self, item: Item | None) -> Item | None:
-        """The attributes of an item that the index holds; None if there is no item or the item has no key for it."""
+        """The projected attributes of an item; None if there is no item, or it lacks a key of the index."""
         if item is None or not item.keys() >= set(self.keys.names):
             return None
         if self.projection == "ALL":
@@ -147,7 +147,7 @@ class IndexSchema:
         return {name: value for name, value in item.items() if name in held}
 
     def check(self, item: Item) -> None:
-        """Raise ServiceError when the item has an index key attribute that the index cannot take."""
+        """Raise ServiceError if the item has an invalid index key attribute."""
         for attribute in self.keys.attributes:
             value = item.get(attribute.name)
             if value is None:
@@ -185,7 +185,7 @@ class TableSchema:
 
 
 def _reader(attributes: list[tuple[str, str]]) -> Callable[[Attributes], Key]:
-    """A function that reads the key of an item. Written out for the usual lengths: it runs for every item."""
+    """A function that reads the key of an item. Unrolled for the usual lengths: it runs for every item."""
     (name1, type1), (name2, type2) = (attributes * 2)[:2]
     if len(attributes) == 1:
         return lambda item: (item[name1][type1],)

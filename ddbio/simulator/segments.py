@@ -1,9 +1,8 @@
-"""The hash space of a table: where a partition key lies, and which segment or partition owns that place.
+"""The hash space of a table: the hash of a partition key, and the segment or partition that owns it.
 
-The service keeps items in the order of a hash of their partition key, and both partitions and the segments of a
-parallel scan are contiguous ranges of that order. Here a hash is a whole number below `HASH_SPACE`; of N ranges
-the one with number i owns the hashes h with `h * N // HASH_SPACE == i`, so that ranges are disjoint and complete
-for every N.
+The service stores items in the order of a hash of their partition key, and both partitions and the segments of a
+parallel scan are contiguous ranges of that order. Here a hash is an integer from 0 to `HASH_SPACE - 1`; of N ranges,
+range i owns the hashes h with `h * N // HASH_SPACE == i`, so that ranges are disjoint and complete for every N.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ EVERYTHING = HashRange(0, HASH_SPACE)
 
 
 def hash_of(partition_key: str) -> int:
-    """The place of a partition key's canonical text (its base64 text if it is binary).
+    """The hash of a partition key's canonical text (its base64 text if it is binary).
 
     A CRC spreads keys evenly, consecutive numbers among them, and costs a tenth of a cryptographic hash.
     """
@@ -34,7 +33,7 @@ def hash_of(partition_key: str) -> int:
 
 
 def range_number(key_hash: int, count: int) -> int:
-    """Which of `count` equal ranges a hash belongs to: 0 ... count - 1."""
+    """The number of the range, of `count` equal ones, that owns a hash: 0 ... count - 1."""
     return key_hash * count >> HASH_BITS
 
 

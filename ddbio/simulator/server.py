@@ -1,8 +1,8 @@
-"""HTTP/1.1 in front of the database: one asyncio Protocol a connection, JSON 1.0 as DynamoDB speaks it.
+"""The HTTP/1.1 server of the database: one asyncio Protocol a connection, DynamoDB's JSON 1.0 protocol.
 
-Requests of a connection are answered one after the other, in order. The operations themselves are synchronous and
-never wait, so the whole simulator is one thread and no operation ever sees another half done. Only this module
-knows HTTP, delays and cut connections; what is to go wrong is decided in `ddbio.simulator.faults`.
+Requests of a connection are answered one after the other, in order. The operations are synchronous and never wait, so
+the whole simulator runs in one thread and no operation sees another half finished. Only this module knows HTTP,
+delays and cut connections; `ddbio.simulator.faults` decides which request gets which fault.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _HEAD = (
 
 
 class Reply(NamedTuple):
-    """What goes back for one request; `fault` says how it gets lost or damaged on the way."""
+    """The reply to one request. fault: how it is lost or damaged on the way."""
 
     status: int
     body: bytes
@@ -43,9 +43,9 @@ class Reply(NamedTuple):
 
 
 class Service:
-    """What all connections share: the database, the clock, the faults, and who is connected.
+    """The state that all connections share: the database, the clock, the faults, and the connections themselves.
 
-    clock: seconds, never running backwards. The database's time is counted from the moment this is made.
+    clock: seconds, never running backwards. The database's time starts at 0 with this object.
     """
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
@@ -53,8 +53,8 @@ class Service:
         self.faults = FaultPlan()
         self.connections: set[Connection] = set()
         self.requests: Counter[str] = Counter()  # by operation
-        self.access_keys: Counter[str] = Counter()  # who signed them
-        self.expired_keys: set[str] = set()  # access keys that are refused
+        self.access_keys: Counter[str] = Counter()  # requests by access key
+        self.expired_keys: set[str] = set()  # refused access keys
         self.request_ids = itertools.count(1)
         self._clock = clock
         self._start_s = clock()
@@ -64,8 +64,8 @@ class Service:
         return self._clock() - self._start_s
 
     def answer(self, target: str, access_key: str, body: bytes) -> Reply:
-        """The reply to one request. target: its X-Amz-Target header. access_key: whose signature it has; "" for none.
-        Signatures are not checked."""
+        """The reply to one request. target: its X-Amz-Target header. access_key: that of its signature, "" if
+        unsigned. Signatures are not checked."""
         service, _, operation = target.partition(".")
         try:
             if service == _CONTROL and operation in CONTROL_OPERATIONS:
@@ -111,7 +111,7 @@ class Connection(asyncio.Protocol):
     # -- asyncio.Protocol --
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's has the same methods
         self._service.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -1,9 +1,9 @@
 """Items by key and in scan order.
 
-Strategy: writes only touch a dict, so that a bulk load runs at the speed of a dict. The order a Scan needs (hash
-of the partition key, partition key, sort key) is kept in buckets, one for each range of hashes; a new key waits
-in a list until the next Scan deals it out, and a bucket is sorted when a Scan first touches it. Deleted keys stay
-in their bucket until then: whoever reads a bucket looks each key up in the dict.
+Strategy: writes only change a dict, so that a bulk load runs at the speed of a dict. The order for a Scan (hash of
+the partition key, partition key, sort key) is kept in buckets, one for each range of hashes; a new key waits in a
+list until the next Scan assigns it to a bucket, and a bucket is sorted when a Scan first reads it. Deleted keys stay
+in their bucket until then, so readers of a bucket look up each key in the dict.
 
 An item is stored as its JSON text, so that a Scan only joins texts.
 """
@@ -36,7 +36,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 
 class Page(NamedTuple):
-    """What one Scan read. last_key: of the item that ended the page; None when there was nothing left to read."""
+    """The result of one Scan. last_key: of the item that ended the page; None if nothing was left to read."""
 
     rows: list[bytes]
     size_bytes: int
@@ -44,14 +44,14 @@ class Page(NamedTuple):
 
 
 _ORDERABLE: dict[str, Callable[[str], Any] | None] = {
-    "S": None,  # code points order as their UTF-8 bytes do
+    "S": None,  # code points sort like their UTF-8 bytes
     "N": Decimal,
     "B": b64decode,
 }
 
 
 def _order_of(key_types: tuple[str, ...]) -> Callable[[Key], Order]:
-    """The function that gives the place of a key, whether or not there is such an item."""
+    """A function that returns the sort position of a key, whether or not there is such an item."""
     converters = [_ORDERABLE[letter] for letter in key_types]
     if not any(converters):
         return lambda key: (hash_of(key[0]), key)
@@ -66,7 +66,7 @@ def _order_of(key_types: tuple[str, ...]) -> Callable[[Key], Order]:
 class ItemStore:
     """One ordered collection of items: a table, or a secondary index.
 
-    key_types: the type letters of the key, such as `("S", "N")`. order: gives the place of a key.
+    key_types: the type letters of the key, such as `("S", "N")`. order: returns the sort position of a key.
     """
 
     def __init__(self, key_types: tuple[str, ...]) -> None:
@@ -91,13 +91,14 @@ class ItemStore:
         self.rows[key] = row
 
     def delete(self, key: Key) -> None:
-        """Remove an item; nothing happens when there is none."""
+        """Remove an item, if it exists."""
         old = self.rows.pop(key, None)
         if old is not None:
             self.size_bytes -= old.size_bytes
 
     def page(self, span: HashRange, after: Key | None, max_items: int, max_bytes: int) -> Page:
-        """Read from the start of `span`, or after the key `after`, up to a limit: the item that reaches it is in."""
+        """Read from the start of `span`, or after the key `after`, up to and including the item that reaches a
+        limit."""
         rows: list[bytes] = []
         size_bytes = 0
         lookup = self.rows.get

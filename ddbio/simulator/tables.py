@@ -1,7 +1,7 @@
-"""One table: its items and index entries, what a change of them costs, and its throughput.
+"""One table: its items and index entries, the cost of changing them, and its throughput.
 
-A write goes in three steps, so that a refused one leaves nothing behind: it is *prepared* (checked, measured,
-its key read), *priced* (units of the table and of each index), and, once its budgets admitted it, *applied*.
+A write has three steps, so that a refused one changes nothing: it is *prepared* (checked, measured, its key read),
+*priced* (units of the table and of each index), and, after its budgets have admitted it, *applied*.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ decode_item = msgspec.json.Decoder(dict[str, dict[str, Any]]).decode
 
 
 class Write(msgspec.Struct, gc=False):
-    """A put, or a delete where `item` is None, that was checked. size_bytes: of the item, 0 for a delete."""
+    """A checked put, or a delete if `item` is None. size_bytes: of the item, 0 for a delete."""
 
     key: Key
     item: Item | None
@@ -33,7 +33,7 @@ class Write(msgspec.Struct, gc=False):
 
 
 class EntryChange(msgspec.Struct):
-    """What a write changes in one secondary index."""
+    """The change by a write in one secondary index."""
 
     index: IndexSchema
     old: Attributes | None
@@ -48,7 +48,7 @@ class Cost(msgspec.Struct, gc=False):
     changes: Sequence[EntryChange] = ()
 
     def index_units(self, is_global: bool) -> dict[str, float]:
-        """Units by index, those that cost nothing left out."""
+        """Units by index, without those that cost nothing."""
         return {
             change.index.name: float(change.units)
             for change in self.changes
@@ -58,14 +58,14 @@ class Cost(msgspec.Struct, gc=False):
 
 @dataclass(slots=True)
 class Table:
-    """A table and everything in it. created_s: seconds since the epoch. ready_s: when it becomes ACTIVE."""
+    """A table and its contents. created_s: seconds since the epoch. ready_s: when it becomes ACTIVE."""
 
     schema: TableSchema
     throughput: TableThroughput
     table_id: str
     created_s: float
     ready_s: float
-    pending_status: str = "CREATING"  # what it says until `ready_s`
+    pending_status: str = "CREATING"  # its status until `ready_s`
     provisioned: bool = False
     was_on_demand: bool = False  # now or ever: only then does its description name a billing mode
     items: ItemStore = field(init=False)
@@ -78,7 +78,7 @@ class Table:
         }
 
     def prepare_put(self, item: Item, key: Key) -> Write:
-        """A put of an item that `check_item` has seen; raises ServiceError when it is too big or fits no index."""
+        """A put of an item that `check_item` normalised; raises ServiceError if too big or with a bad index key."""
         size_bytes = item_bytes(item)
         if size_bytes > MAX_ITEM_BYTES:
             raise invalid("Item size has exceeded the maximum allowed size")
@@ -98,28 +98,28 @@ class Table:
         return None if row is None else decode_item(row.json)
 
     def write(self, write: Write, now_s: float) -> Cost | Refusal:
-        """Apply a write if its budgets admit it now; says what it cost, or which budget is short."""
+        """Apply a write if its budgets admit it now; returns its cost, or the budget that is short."""
         cost = Cost(self._units(write), self._entry_changes(write) if self.entries else ())
         refusal = self._admit(write, cost, now_s)
         if refusal is None:
             self._apply(write, cost)
         return refusal or cost
 
-    def charge_in_vain(self, write: Write, now_s: float) -> Refusal | None:
-        """Charge a write whose condition does not hold: as if it had been done, but for the indexes."""
+    def charge_failed_condition(self, write: Write, now_s: float) -> Refusal | None:
+        """Charge a write whose condition does not hold: like a successful one, but without the indexes."""
         return self._admit(write, Cost(self._units(write)), now_s)
 
     def _units(self, write: Write) -> int:
-        """Of the table: for the larger of the item before and after."""
+        """Units of the table: by the larger size of the item before and after."""
         old = self.items.rows.get(write.key)
         return write_units(write.size_bytes, 0 if old is None else old.size_bytes)
 
     def load(self, write: Write) -> None:
-        """Apply a write outside of the service: nothing is charged."""
+        """Apply a write without charging it."""
         self._apply(write, Cost(0, self._entry_changes(write)))
 
     def partition(self, key_hash: int) -> int | None:
-        """The number of the partition that owns a hash; None where partitions have no limits."""
+        """The number of the partition that owns a hash; None if partitions have no limits."""
         count = len(self.throughput.partitions)
         return range_number(key_hash, count) if count else None
 

@@ -1,16 +1,15 @@
-"""Throughput: which request is admitted at which moment, and a log of what was consumed.
+"""Throughput: decides which request is admitted at which moment, and logs the consumption.
 
-Pure: time is passed in, in seconds since the simulator started, and never runs backwards. This is the ground
-truth the tests of a rate governor are held against, so its rules are few:
+Pure: time is passed in, in seconds since the simulator started, and never runs backwards. The tests of the rate
+governor rely on this module as the truth, so it has few rules:
 
-- A budget is a token bucket: it refills with its rate and keeps at most `burst_s` seconds of unused capacity,
+- A budget is a token bucket: it refills at its rate and keeps at most `burst_s` seconds of unused capacity,
   but never less than one second's.
-- A write is admitted when its budgets (table, the indexes it changes, its partition) all hold what it costs; a
-  write that costs more than a budget can ever hold is admitted when that budget is full. It is charged to all or
-  to none.
+- A write is admitted if its budgets (table, the indexes it changes, its partition) all cover its cost; a write that
+  costs more than a budget's maximum is admitted if that budget is full. It is charged to all of them or to none.
 - A read is admitted while its budgets are positive; its page may leave them in debt.
 - Other tenants consume their constant share of a budget first. They never put it into debt.
-- A budget without a rate (on-demand) admits everything. The log knows about it all the same.
+- A budget without a rate (on-demand) admits everything, and is logged like any other.
 
 Source: developer guide, "Burst and adaptive capacity", "Partitions and data distribution". Adaptive capacity is
 not simulated: a hot partition stays hot.
@@ -34,12 +33,12 @@ STEPS_PER_S = 10  # of the log
 
 
 class ThroughputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the capacity of a table behaves; what it amounts to is in the table's own ProvisionedThroughput.
+    """How the capacity of a table behaves; its amount is the table's ProvisionedThroughput.
 
-    burst_s: seconds of unused capacity that are kept; anything up to 1 keeps one second's.
-    initial_burst_s: seconds of capacity a new budget starts with; None starts it full.
-    partitions: number of partitions with limits of their own; 0 for no such limits.
-    background_wcu, background_rcu: what other tenants of the table consume all the time, in units per second.
+    burst_s: seconds of unused capacity that are kept; any value up to 1 keeps one second's.
+    initial_burst_s: seconds of capacity that a new budget starts with; None for a full one.
+    partitions: number of partitions with separate limits; 0 for none.
+    background_wcu, background_rcu: constant consumption of other tenants of the table, in units per second.
     wcu_schedule, rcu_schedule: (time_s, units) pairs: the table's capacity changes to `units` at `time_s`.
     """
 
@@ -58,7 +57,7 @@ class ThroughputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 class Budget:
     """One token bucket and its log.
 
-    rate_units_per_s: None for no limit. limit: what a refusal is called.
+    rate_units_per_s: None for no limit. limit: the kind of limit that a refusal reports.
     """
 
     rate_units_per_s: float | None
@@ -80,21 +79,21 @@ class Budget:
 
     @property
     def ceiling(self) -> float:
-        """The most tokens the bucket holds."""
+        """The maximum of tokens in the bucket."""
         return (self.rate_units_per_s or 0.0) * max(1.0, self.burst_s)
 
     def holds(self, units: float, now_s: float) -> bool:
         """Whether a write of `units` is admitted now."""
         if self.rate_units_per_s is None and not self.schedule:  # on-demand, on the hot path of every write
             return True
-        if now_s != self.now_s or self.schedule:  # the items of a batch come at the same moment
+        if now_s != self.now_s or self.schedule:  # the items of a batch arrive at the same moment
             self._advance(now_s)
         if self.rate_units_per_s is None or units <= 0:
             return True
         return self.tokens >= min(units, self.ceiling) > 0
 
     def admit(self, units: float, now_s: float) -> bool:
-        """Take the units of a write if they are there."""
+        """Take the units of a write if it is admitted now."""
         admitted = self.holds(units, now_s)
         if admitted:
             self.take(units, now_s)
@@ -114,7 +113,7 @@ class Budget:
             self.tokens -= units
 
     def set_rate(self, rate_units_per_s: float | None, limit: Limit, now_s: float) -> None:
-        """Change the capacity from now on; capacity that was saved up stays, as far as the bucket still holds it."""
+        """Change the capacity from now on; unused capacity is kept, up to the bucket's new maximum."""
         self._advance(now_s)
         self.limit = limit
         self._change_rate(rate_units_per_s)
@@ -122,19 +121,19 @@ class Budget:
     def history(self) -> list[tuple[float, float]]:
         """The log in order: (seconds at which a step of a tenth of a second begins, units taken in it).
 
-        Steps without consumption are left out.
+        Steps without consumption are omitted.
         """
         steps = [*self._log.items(), (self._step, self._step_units)]
         return [(step / STEPS_PER_S, units) for step, units in steps if units]
 
     def inherit_history(self, previous: Budget) -> None:
-        """Go on with the log of the budget that this one replaces."""
+        """Continue the log of the budget that this one replaces."""
         self._log, self._step, self._step_end_s = previous._log, previous._step, previous._step_end_s
         self._step_units = previous._step_units
 
     def _begin_step(self, now_s: float) -> None:
         self._log[self._step] = self._step_units
-        self._step = int(now_s * STEPS_PER_S + 1e-9)  # what is a step but for rounding belongs to the step
+        self._step = int(now_s * STEPS_PER_S + 1e-9)  # a time just short of a step by rounding belongs to the step
         self._step_end_s = (self._step + 1) / STEPS_PER_S
         self._step_units = 0.0
 
@@ -160,7 +159,7 @@ class Budget:
         if self.rate_units_per_s is None:
             return
         gain = elapsed_s * (self.rate_units_per_s - self.background_units_per_s)
-        floor = min(self.tokens, 0.0)  # other tenants use what is there, they do not leave a debt
+        floor = min(self.tokens, 0.0)  # other tenants use available tokens; they never leave a debt
         self.tokens = min(self.ceiling, max(floor, self.tokens + gain))
 
 
@@ -183,14 +182,14 @@ class Refusal:
 
     @property
     def reason(self) -> str:
-        """The service's name for it, such as `TableWriteProvisionedThroughputExceeded`."""
+        """The service's name of the reason, such as `TableWriteProvisionedThroughputExceeded`."""
         words = {"provisioned": "Provisioned", "on-demand": "MaxOnDemand", "key-range": "KeyRange"}
         owner = "Index" if self.index else "Table"
         return f"{owner}{self.access.title()}{words[self.limit]}ThroughputExceeded"
 
 
 class TableThroughput:
-    """The budgets of one table, its indexes and its partitions. refusals: how many there were, by reason."""
+    """The budgets of one table, its indexes and its partitions. refusals: their number by reason."""
 
     def __init__(self, settings: ThroughputSettings, now_s: float) -> None:
         self.settings = settings
@@ -203,25 +202,25 @@ class TableThroughput:
         self.refusals: Counter[str] = Counter()
 
     def add_index(self, name: str, now_s: float) -> BudgetPair:
-        """Give a global secondary index budgets of its own, without a limit at first."""
+        """Add separate budgets for a global secondary index, initially without a limit."""
         self.indexes[name] = BudgetPair(self._budget(now_s), self._budget(now_s), name)
         return self.indexes[name]
 
     def pair(self, index: str) -> BudgetPair:
-        """The budgets of an index, or of the table where `index` is empty or local."""
+        """The budgets of an index, or of the table if `index` is empty or local."""
         return self.indexes.get(index, self.table)
 
     def admit_plain_write(self, units: float, now_s: float) -> Refusal | None:
-        """`admit_write` where neither indexes nor partitions matter: the most common case, and the fastest."""
+        """`admit_write` for a write without indexes and partitions: the most common case, and the fastest."""
         budget = self.table.write
         return None if budget.admit(units, now_s) else self._refusal(budget, "write")
 
     def admit_write(
         self, units: float, index_units: Mapping[str, float], partition: int | None, now_s: float
     ) -> Refusal | None:
-        """Charge one write to all its budgets, or to none and say which one is short.
+        """Charge one write to all its budgets, or to none if one is short, which is then returned.
 
-        index_units: by the names of the global indexes that it changes.
+        index_units: by the names of the global indexes that the write changes.
         """
         charges = [(self.table.write, units, "")]
         charges += [(self.indexes[name].write, entry, name) for name, entry in index_units.items()]
@@ -235,7 +234,7 @@ class TableThroughput:
         return None
 
     def admit_read(self, index: str, partition: int | None, now_s: float) -> Refusal | None:
-        """Whether a read may run now; what it costs is known afterwards, see `charge_read`."""
+        """Refuses a read that may not run now. Its cost is known only afterwards, see `charge_read`."""
         budget = self.pair(index).read
         if not budget.is_positive(now_s):
             return self._refusal(budget, "read", self.pair(index).index)

@@ -1,10 +1,10 @@
 """Attribute values: checked as the service checks them, and normalised as it normalises them.
 
-The types of payloads (a string for S, a list of strings for NS, ...) are checked by the JSON decoder, from the
-declaration of `Value`; a type letter it does not know is dropped. What is left to do is done here in one pass over
-an item, in place: numbers become plain decimal text without needless zeros (`00042` -> `42`, `1.5E2` -> `150`,
-`-0` -> `0`), base64 becomes its canonical form. Each type letter with anything to check has one function in the
-table `_CHECKS`; it raises a ServiceError or returns the payload to store.
+The JSON decoder checks the types of payloads (a string for S, a list of strings for NS, ...) by the declaration of
+`Value`, and drops unknown type letters. This module checks the rest in one pass over an item, in place: numbers
+become plain decimal text without redundant zeros (`00042` -> `42`, `1.5E2` -> `150`, `-0` -> `0`), base64 becomes
+its canonical form. Each type letter that needs a check has one function in the table `_CHECKS`; it raises a
+ServiceError or returns the payload to store.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 else:
 
     class Value(TypedDict, total=False):
-        """An attribute value as the decoder checks it. At run time it is a plain dict, and used as one."""
+        """An attribute value, as declared to the decoder. At run time it is a plain dict."""
 
         S: str
         N: str
@@ -59,7 +59,7 @@ def check_item(item: Item) -> None:
     """Check and normalise every value of an item or key, in place; raises ServiceError for the first bad one."""
     _check_names(item)
     for value in item.values():
-        # `_check_value`, written out: this runs for every attribute that is ever stored
+        # `_check_value`, inlined: this runs for every stored attribute
         if len(value) != 1:
             raise _wrong_type_count(value)
         if "S" in value:
@@ -71,11 +71,11 @@ def check_item(item: Item) -> None:
 
 def _check_names(attributes: Item) -> None:
     if "" in attributes:
-        raise invalid("Empty attribute name")  # the words of DynamoDB Local
+        raise invalid("Empty attribute name")  # DynamoDB Local's message
 
 
 def canonical_number(text: str) -> str:
-    """The number as the service returns it: plain decimal digits, no exponent, no needless zeros."""
+    """The number as the service returns it: plain decimal digits, no exponent, no redundant zeros."""
     if text.isdigit() and text.isascii() and text[0] != "0" and len(text) <= _MAX_DIGITS:
         return text
     if not _NUMBER.fullmatch(text):
@@ -101,7 +101,7 @@ def _plain(number: Decimal) -> str:
 
 
 def canonical_base64(text: str) -> str:
-    """The base64 text of the same bytes in canonical form; raises ServiceError when it is not base64."""
+    """The base64 text of the same bytes in canonical form; raises ServiceError if it is not base64."""
     try:
         return b64encode(b64decode(text, validate=True)).decode()
     except (binascii.Error, ValueError):

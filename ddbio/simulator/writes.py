@@ -1,7 +1,7 @@
 """BatchWriteItem, PutItem, DeleteItem.
 
-A request is checked whole before anything of it is applied: one bad item refuses all of a batch, a write that its
-budgets do not admit only itself.
+The whole request is checked before any of it is applied: one bad item refuses the whole batch. A write that its
+budgets do not admit is refused alone.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _prepare(table: Table, request: WriteRequest) -> Write:
 
 
 def _write_all(table: Table, writes: list[Write], consumption: Consumption, now_s: float) -> dict[int, Refusal]:
-    """Write what is admitted; position -> refusal of what is not."""
+    """Apply the admitted writes; returns position -> refusal of the others."""
     refused: dict[int, Refusal] = {}
     for position, write in enumerate(writes):
         outcome = table.write(write, now_s)
@@ -140,7 +140,7 @@ def _batch_reply(unprocessed: dict[str, list[WriteRequest]], consumptions: list[
 def _condition_failed(
     database: Database, table: Table, write: Write, shown: Item | None, now_s: float
 ) -> ServiceError:
-    refusal = table.charge_in_vain(write, now_s)
+    refusal = table.charge_failed_condition(write, now_s)
     if refusal is not None:
         return database.throttled({table.schema.name: [refusal]})
     details: dict[str, Any] = {} if shown is None else {"Item": shown}

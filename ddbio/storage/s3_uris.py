@@ -1,4 +1,4 @@
-"""S3 URIs: `s3://bucket/key`, where the bucket may also be an access point, by its alias or its ARN.
+"""S3 URIs: `s3://bucket/key`. The bucket may also be an access point, by its alias or its ARN.
 
 An ARN may have slashes in it: `s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/name/key`.
 """

@@ -126,7 +126,7 @@ def _significant(number: str) -> tuple[int, int, int]:
 
 
 def _text_size(text: str) -> int:
-    # surrogatepass: a lone surrogate cannot be stored, but sizing is not where to report it
+    # surrogatepass: a lone surrogate cannot be stored, but this function does not report that
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
