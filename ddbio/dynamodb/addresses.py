@@ -131,7 +131,7 @@ class Addresses:
         self._avoided_until_s[address] = self._clock() + AVOIDED_S
 
     async def _of(self, host: str, port: int) -> list[Address]:
-        async with self._looking_up:  # whoever waited here finds the answer
+        async with self._looking_up:  # a lane that waited here finds the answer
             lookup = self._lookups.get((host, port))
             if lookup is None or lookup.until_s <= self._clock():
                 lookup = self._lookups[host, port] = await self._look_up(host, port, lookup)

@@ -1,11 +1,11 @@
 """HTTP/1.1 to one endpoint, as little of it as the data plane needs: POST /, one request at a time a connection.
 
-A `Connection` is an asyncio protocol with nodejs's response parser (httptools) behind it; it connects when first
+A `Connection` is an asyncio protocol with nodejs's response parser (httptools) inside; it connects when first
 used and again after it was lost. It knows nothing of DynamoDB but the checksum header, and retries nothing: every
 fault becomes a `WireError`, and the retry layer (`ddbio.dynamodb.client`) decides.
 
-It receives into memory of its own. A parser copies what it finds, which is cheap for the answer to a write and as
-dear as decoding for a page of a megabyte: the body of a large answer passes by it, into memory that is used again.
+It receives into memory of its own. For the answer to a write the parser's copy is cheap, for a 1 MB page it costs as
+much as decoding: so the body of a large answer bypasses the parser, into memory that is used again.
 
 TLS is always verified, against the CA bundle botocore would use. Proxies: CONNECT for https endpoints, absolute
 request targets for http ones.
@@ -32,7 +32,7 @@ try:
 except ImportError:
     from zlib import crc32
 
-# Address translation of EC2 forgets a connection over which nothing went for 350 s, and tells neither end.
+# Address translation of EC2 forgets a connection that was idle for 350 s, and notifies neither end.
 KEEPALIVE_S = 60  # idle for so long, the kernel asks whether the other end is still there
 IDLE_LIMIT_S = 60.0  # idle for longer, a connection is not used again
 CONNECT_TIMEOUT_S = 10.0  # for TLS and a proxy's tunnel, once TCP has connected
@@ -42,7 +42,7 @@ _ID_HEADER_BYTES = len("x-amzn-requestid")
 _READ_BYTES = 65_536  # at once, of a head and what comes with it; a body that is no longer is left to the parser
 _GROWTH_BYTES = 262_144  # pages differ a little: not each that is the largest yet needs new memory
 _MOST_KEPT_BYTES = 4 << 20  # from answer to answer, by each connection
-_MOST_STRAIGHT_BYTES = 64 << 20  # four times the largest answer there is: who announces more gets no memory for it
+_MOST_STRAIGHT_BYTES = 64 << 20  # four times the largest answer there is: no memory for an answer that announces more
 _UNVERIFIED = (
     "check AWS_CA_BUNDLE (ca_bundle of the profile, REQUESTS_CA_BUNDLE), --endpoint-url, and who answers there"
 )
@@ -78,9 +78,9 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._answer: asyncio.Future[Response] | None = None
-        self._incoming = memoryview(bytearray(_READ_BYTES))  # what the parser is to see next
+        self._incoming = memoryview(bytearray(_READ_BYTES))  # for the parser
         self._crc32: bytes | None = None
-        self._length: bytes | None = None  # of the body, where it is announced
+        self._length: bytes | None = None  # of the body, if it is announced
         self._request_id = b""
         self._body: list[bytes | memoryview] = []
         self._page = memoryview(b"")  # where large bodies are received, in front
@@ -190,7 +190,7 @@ class Connection(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         answer = self._answer
         if answer is None or self._parser is None:
-            self.close()  # bytes nobody asked for: the stream is out of step
+            self.close()  # bytes without a request: the stream is out of step
             return
         self._bytes_of_answer += nbytes
         if self._missing:
@@ -211,7 +211,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def on_message_begin(self) -> None:
         if self._answer is None or self._answer.done():
-            self.close()  # a second answer behind the first: what is left of it would be taken for the next one
+            self.close()  # a second answer after the first: its rest would be taken for the next one
 
     def on_header(self, name: bytes, value: bytes) -> None:
         size = len(name)
@@ -268,12 +268,12 @@ class Connection(asyncio.BufferedProtocol):
         self._body = []  # only who asked holds it now
         self._parser = httptools.HttpResponseParser(self)  # the old one still waits for the body
         if not in_step:
-            self.close()  # a second answer behind the first, as above
+            self.close()  # a second answer after the first, as above
 
     # -- failing
 
     def _look_at_clock(self) -> None:
-        """One timer serves many requests: it is late for all but the first, and then set for what is left."""
+        """One timer serves many requests: it is late for all but the first, and then set for the rest."""
         self._timer = None
         if self._answer is None:
             return

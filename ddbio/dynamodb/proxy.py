@@ -12,7 +12,7 @@ PROXY_HINT = "check HTTPS_PROXY and HTTP_PROXY, with the user and password in th
 
 
 class ProxyError(Exception):
-    """No tunnel. hint: what to do about it, where trying again does not help; empty where it may."""
+    """No tunnel. hint: what to do about it, if trying again does not help; empty if it may."""
 
     def __init__(self, detail: str, hint: str = "") -> None:
         super().__init__(detail)
@@ -20,7 +20,7 @@ class ProxyError(Exception):
 
 
 def authorization(proxy_url: str) -> str:
-    """The header line with the proxy's user and password; empty where its URL has none."""
+    """The header line with the proxy's user and password; empty if its URL has none."""
     proxy = urlsplit(proxy_url)
     if not proxy.username:
         return ""
@@ -50,5 +50,5 @@ async def tunnel(sock: socket.socket, proxy_url: str, target: tuple[str, int]) -
     status_line = reply.split(b"\r\n", 1)[0].decode("latin-1")
     status = "".join(status_line.split(" ")[1:2])
     if status != "200":
-        hint = PROXY_HINT if status.startswith("4") else ""  # 5xx: the proxy's own trouble, or the way behind it
+        hint = PROXY_HINT if status.startswith("4") else ""  # 5xx: the proxy's own trouble, or the way beyond it
         raise ProxyError(f"the proxy refused the tunnel: {status_line}", hint)

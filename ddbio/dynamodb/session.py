@@ -86,7 +86,7 @@ class Session:
 
     @property
     def endpoint_url(self) -> str:
-        """The endpoint by region and configuration: the same for every table, and whoever's the credentials are."""
+        """The endpoint by region and configuration: the same for every table and all credentials."""
         return str(self._client.meta.endpoint_url)
 
     @property
@@ -118,13 +118,13 @@ class Session:
         )
 
     def describe(self, table: str) -> TableInfo:
-        """The table, which must be there and ACTIVE. Raises UsageError, or TransferError where nothing answers."""
+        """The table, which must be there and ACTIVE. Raises UsageError, or TransferError if nothing answers."""
         info = self._describe(table)
         info.check_usable()
         return info
 
     def find(self, table: str) -> TableInfo | None:
-        """The table, which may be CREATING; None where there is none. Raises what `describe` raises."""
+        """The table, which may be CREATING; None if there is none. Raises the errors of `describe`."""
         try:
             return self._describe(table)
         except _NoSuchTableError:
@@ -133,7 +133,7 @@ class Session:
     def try_scan(self, table: str, members: dict[str, Any]) -> None:
         """Read one item as an export would. members: of the Scan, values as in JSON.
 
-        Raises UsageError with the service's words where it refuses the request.
+        Raises UsageError with the service's words if it refuses the request.
         """
         values = {name: _for_boto3(value) for name, value in members.get("ExpressionAttributeValues", {}).items()}
         given = {**members, **({"ExpressionAttributeValues": values} if values else {})}
@@ -141,7 +141,7 @@ class Session:
             self._client.scan(TableName=table, Limit=1, **given)
 
     def create(self, request: dict[str, Any]) -> None:
-        """Begin to make a table. request: of CreateTable. Raises UsageError where that is refused."""
+        """Begin to make a table. request: of CreateTable. Raises UsageError if that is refused."""
         with _translated(f'CreateTable "{request["TableName"]}" in {self.region}'):
             self._client.create_table(**request)
 

@@ -29,7 +29,7 @@ _STARVED_INDEX = (
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """budget: its number; None where the service did not say. hot: only a range of keys is short. sentence: may be
+    """budget: its number; None if the service did not say. hot: only a range of keys is short. sentence: may be
     empty; worth saying once a run."""
 
     budget: int | None = None

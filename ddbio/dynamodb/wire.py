@@ -14,8 +14,8 @@ from ddbio.aws.tls import verifying_context
 class WireError(Exception):
     """A request without a usable answer.
 
-    sent: whether the service may have acted on it all the same. hint: what to do about it, where trying again does
-    not help; empty where it may.
+    sent: whether the service may have acted on it all the same. hint: what to do about it, if trying again does
+    not help; empty if it may.
     """
 
     def __init__(self, kind: str, detail: str, *, sent: bool, hint: str = "") -> None:
@@ -55,7 +55,7 @@ class Endpoint:
 
     @property
     def host_header(self) -> str:
-        """The host, with the port only where it is not the scheme's own: botocore signs it like this."""
+        """The host, with the port only if it is not the scheme's own: botocore signs it like this."""
         host, port = self.address
         host = f"[{host}]" if ":" in host else host
         return host if port == (443 if self.tls else 80) else f"{host}:{port}"
@@ -66,8 +66,8 @@ class Endpoint:
 
 
 class Response(NamedTuple):
-    """body: of a large answer the connection's own memory, which it uses again as soon as nobody holds this very
-    memoryview any more (a `msgspec.Raw` decoded from it does). A slice of it does not count: copy what is to stay.
+    """body: of a large answer the connection's own memory, which it uses again once this very memoryview
+    is no longer referenced (a `msgspec.Raw` decoded from it does so). A slice of it does not count: copy to keep.
     request_id: the service's name for a request that failed; empty if the answer has none.
     """
 

@@ -4,8 +4,8 @@
         for event in running.work(units, stop):
             ...
 
-- `job` is picklable plain data and opens its clients where it runs; `units` can be worked in any order, by anyone.
-  They are made while they are worked; None among them stands for "no more at the moment".
+- `job` is picklable plain data and opens its clients where it runs; any worker can work any of the `units`, in any
+  order. They are made while they are worked; None among them stands for "no more at the moment".
 - The engine owns the environment of the job: the parent declares it in `Needs`; the engine makes it, hands it to its
   workers, and removes it. So the cap is the engine's to divide: shared memory for processes on one machine, a share
   of the cap for an executor of a cluster.
@@ -31,9 +31,9 @@ from ddbio.messages import Event, Unit
 from ddbio.rate.buckets import Units
 from ddbio.system.stop import StopFlag
 
-Events = Generator[Event, None, None]  # when it is closed, nobody works any more
+Events = Generator[Event, None, None]  # once it is closed, no lane works any more
 
-HUNGRY_S = 0.01  # how soon to look again where there was no unit at the moment
+HUNGRY_S = 0.01  # how soon to look again if there was no unit at the moment
 
 
 class Running(Protocol):
@@ -57,7 +57,7 @@ class Running(Protocol):
 
 class Engine(Protocol):
     def open(self, job: Job, needs: Needs) -> AbstractContextManager[Running]:
-        """Raises TransferError if there is no room for what the job needs."""
+        """Raises TransferError if there is no room for the environment of the job."""
 
 
 @dataclass(frozen=True, slots=True)

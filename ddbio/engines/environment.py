@@ -1,9 +1,9 @@
-"""What the workers of a run share, made and removed by its engine: governors, limits, the checkpoint.
+"""The environment of a run: governors, limits and the checkpoint, which its workers share and its engine makes.
 
-The parent says in `Needs` what a run needs. `local_environment` is for an engine that works in its own process,
+The parent declares `Needs`. `local_environment` is for an engine that works in its own process,
 `shared_environment` for one whose workers are processes of this machine: it is files that each of them maps, in a
-temporary folder that is removed however the run ends, and the checkpoint where the parent keeps the job's state.
-`worker_context` makes of it what the lanes of one worker are given.
+temporary folder that is removed however the run ends, and the checkpoint in the folder of the job's state.
+`worker_context` makes the context of one worker's lanes of it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Needs:
 
     tables: by role; all that the job names.
     limit: of items; None for no limit. most_rejects: that this run may report; None for any number.
-    checkpoint: where a file may be made of what lanes have settled; None for nowhere.
+    checkpoint: the file to make for what lanes have settled; None for none.
     """
 
     tables: Mapping[str, TableNeeds] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Environment:
 
 
 def local_environment(needs: Needs) -> Environment:
-    """For an engine that works in its own process. It has no checkpoint: what is not reported is lost with it."""
+    """For an engine that works in its own process. It has no checkpoint: progress not yet reported dies with it."""
     return Environment(
         governors={role: LocalGovernor(*table.caps) for role, table in needs.tables.items()},
         limit=Limit.of(needs.limit) if needs.limit is not None else None,

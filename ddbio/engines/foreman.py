@@ -1,4 +1,4 @@
-"""Which worker works which unit, and what becomes of the units of a worker that died. Pure: events in, decisions out.
+"""Decides which worker works which unit, and where the units of a dead worker go. Pure: events in, decisions out.
 
 It knows workers by their numbers, and nothing of processes and pipes (`ddbio.engines.pool` has those).
 
@@ -57,7 +57,7 @@ class _InHand:
 
     unit: Unit
     cursor: Cursor | None
-    tally: Tally  # what was counted of it up to the cursor, by whichever worker
+    tally: Tally  # what was counted of it up to the cursor, by any worker
     begun: bool = False
 
 
@@ -133,7 +133,7 @@ class Foreman:
         return hands.finishing and not hands.in_hand
 
     def forget(self, worker: int) -> None:
-        """It has ended, and nobody takes its place."""
+        """It has ended and is not replaced."""
         del self._workers[worker]
 
     def died(self, worker: int, death: Death, states: Iterable[LaneState]) -> Iterator[UnitReport]:

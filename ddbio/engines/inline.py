@@ -1,4 +1,4 @@
-"""The engine of one process, this one: for tests, for small jobs, and for what a cluster's executor runs."""
+"""The engine of one process, this one: for tests, for small jobs, and for an executor of a cluster."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from ddbio.aws.credentials import Keys, KeysProvider, NewestKeys
 class KeyRing:
     """providers: by the role of the table. Each is asked from a thread of its own until `end`.
 
-    Raises what a provider raises if it has no keys to begin with.
+    Raises the provider's error if it has no keys to begin with.
     """
 
     def __init__(self, providers: Mapping[str, KeysProvider]) -> None:
@@ -32,7 +32,7 @@ class KeyRing:
                 yield role, keys
 
     def news(self) -> Iterator[str]:
-        """What the user should know of the renewals since the last call, a sentence each."""
+        """News of the renewals since the last call, a sentence each."""
         for newest in self._newest.values():
             yield from newest.news()
 

@@ -1,4 +1,4 @@
-"""How many lanes a worker has: as many as help, up to what the job allows.
+"""How many lanes a worker has: as many as help, up to the job's number.
 
 A worker begins with one. When every lane awaits an answer and the event loop has nothing else to do, it starts more:
 another connection would then be busy while these wait. A job that waits for its cap, for capacity or for its source

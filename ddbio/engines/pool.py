@@ -8,8 +8,8 @@ Rules:
 
 - Start method `spawn`: siblings do not inherit each other's pipe ends, so a worker whose parent was killed reads the
   end of its pipe and exits at once (with `fork`, four of four lived on).
-- One pipe a worker, no lock shared between workers on the hand-off: a worker killed at any instruction harms nobody.
-- Which worker works which unit is decided in `ddbio.engines.foreman`, and what becomes of the units of a dead one.
+- One pipe a worker, no lock shared between workers on the hand-off: a worker killed at any instruction harms none.
+- `ddbio.engines.foreman` decides which worker works which unit, and where the units of a dead worker go.
 - Children ignore SIGINT and SIGTERM; the parent decides. Every process it started has ended when the engine ends.
 """
 
@@ -50,14 +50,14 @@ from ddbio.messages import Event, Flushed, Notice, Tick, Trouble, Unit, UnitRepo
 from ddbio.system.stop import StopFlag
 
 TICK_S = 0.25  # how often the parent looks at signals when nothing happens
-STOP_PATIENCE_S = 5.0  # for workers to settle what is in flight after a stop
+STOP_PATIENCE_S = 5.0  # for workers to settle requests in flight after a stop
 _EXIT_PATIENCE_S = 5.0
 
 
 @dataclass(slots=True)
 class _Worker:
     number: int
-    place: int  # among the workers: whose slots of the checkpoint it has; a worker that replaces it has the same
+    index: int  # among the workers at once: whose slots of the checkpoint it has; its replacement has the same
     process: BaseProcess
     pipe: Connection
     crash: InternalError | None = None  # the fault of ours by which it ended
@@ -113,12 +113,12 @@ class _Pool:
 
     def start(self) -> None:
         """Raises UsageError if the machine does not allow so many."""
-        for place in range(self._wanted):
+        for index in range(self._wanted):
             try:
-                self._start(place)
+                self._start(index)
             except OSError as error:
                 raise UsageError(
-                    f"only {place:,} of {self._wanted:,} processes could be started: {error.strerror}",
+                    f"only {index:,} of {self._wanted:,} processes could be started: {error.strerror}",
                     "use fewer with -p, or raise the limits (ulimit -u, ulimit -n, the container's)",
                 ) from None
 
@@ -153,7 +153,7 @@ class _Pool:
                 yield from self._receive(by_pipe[each])
         for each in ready:
             if each in by_sentinel:
-                yield from self._receive(by_sentinel[each])  # what it had sent before it ended is still in its pipe
+                yield from self._receive(by_sentinel[each])  # its last messages are still in its pipe
                 yield from self._bury(by_sentinel[each])
 
     def _receive(self, worker: _Worker) -> Iterator[Event]:
@@ -187,12 +187,12 @@ class _Pool:
 
     # -- workers
 
-    def _start(self, place: int) -> None:
+    def _start(self, index: int) -> None:
         number = self._next_number
         self._next_number += 1
         ours, theirs = self._context.Pipe()
         arguments = WorkerArguments(
-            number, place, self._wanted, self._job, self._environment, dict(self._keys.handed)
+            number, index, self._wanted, self._job, self._environment, dict(self._keys.handed)
         )
         process = self._context.Process(
             target=worker_main, args=(theirs, arguments), name=f"Worker_{number:04d}", daemon=True
@@ -207,11 +207,11 @@ class _Pool:
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENT_DECIDES)
         theirs.close()
-        self._workers[number] = _Worker(number, place, process, ours)
+        self._workers[number] = _Worker(number, index, process, ours)
         self._foreman.started(number)
 
     def _bury(self, worker: _Worker) -> Iterator[Event]:
-        """A worker has ended: reap it, and where it left work behind, return that and replace it."""
+        """A worker has ended: reap it, and if it left work, return that and replace the worker."""
         del self._workers[worker.number]
         worker.process.join()
         worker.pipe.close()
@@ -221,10 +221,10 @@ class _Pool:
         death = _death_of(worker)
         yield Notice(f"worker {worker.number} {death.how}; its work continues in a new one")
         checkpoint = self._environment.checkpoint
-        yield from self._foreman.died(worker.number, death, checkpoint.states(worker.place) if checkpoint else ())
+        yield from self._foreman.died(worker.number, death, checkpoint.states(worker.index) if checkpoint else ())
         if (error := self._foreman.why_end(death)) is not None:
             raise error
-        self._start(worker.place)
+        self._start(worker.index)
 
     # -- keys and stopping
 

@@ -37,10 +37,10 @@ EXIT_CRASHED = 71
 
 @dataclass(frozen=True, slots=True)
 class WorkerArguments:
-    """What a worker is started with. place: among the `workers` that there are at once. keys: by role."""
+    """What a worker is started with. index: among the `workers` that there are at once. keys: by role."""
 
     number: int
-    place: int
+    index: int
     workers: int
     job: Job
     environment: Environment
@@ -57,7 +57,7 @@ class NewKeys:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Parent to worker: settle what is in flight, report, exit."""
+    """Parent to worker: settle the requests in flight, report, exit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
-    """Worker to parent, before it ends by a fault of its own: what it was."""
+    """Worker to parent, before it ends by a fault of its own."""
 
     error: InternalError
 
@@ -163,7 +163,7 @@ class _PipeWorker:
             {role: partial(self._keys.__getitem__, role) for role in self._keys},
             self._report,
             share=1 / arguments.workers,
-            slots=arguments.environment.slots(arguments.place),
+            slots=arguments.environment.slots(arguments.index),
             opened=lambda: _send(pipe, Opened()),
         )
 
@@ -174,7 +174,7 @@ class _PipeWorker:
         self._loop.run_until_complete(run_lanes(self._job, self._context, self._next_unit))
 
     def _callback_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """A callback that failed has left something undone; other complaints of the loop are about what is over."""
+        """A callback that failed has left something undone; other complaints of the loop come too late to matter."""
         error = context.get("exception")
         if "handle" in context and error is not None:
             _crash(self._pipe, error)

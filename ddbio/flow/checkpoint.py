@@ -1,8 +1,9 @@
 """The checkpoint: what each lane has settled, in memory that outlives its process.
 
 A report crosses a pipe and is too dear for every batch. So each lane has a *slot* in a small file that all processes
-of the job map, and writes there, in about a microsecond, what a report would say now. Whoever resumes after a death,
-the parent for a worker or the next run for the parent, reads it: at most the last batch of each lane is done again.
+of the job map, and writes there, in about a microsecond, what a report would say now. The process that resumes after
+a death, the parent for a worker or the next run for the parent, reads it: at most the last batch of each lane is done
+again.
 
 Rules:
 

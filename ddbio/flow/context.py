@@ -42,7 +42,7 @@ TROUBLE_EVERY_S = 1.0
 class JobTable:
     """A table of a job, as plain data: its description, and how it is reached.
 
-    most_page_units: of a table that is scanned, the most that one page can cost; None where the cost of a request is
+    most_page_units: of a table that is scanned, the most that one page can cost; None if the cost of a request is
         known before it is sent.
     """
 
@@ -68,7 +68,7 @@ class WorkerContext:
     tables: by role.
     report: takes a report, or a notice for the user, to the parent; may be called from the event loop only.
     limit: of the items that all lanes of the job may write; None for no limit.
-    reject_count: of all lanes of the job; None where rejects are not limited by a number.
+    reject_count: of all lanes of the job; None if rejects are not limited by a number.
     slots: in the checkpoint, one for each lane; none where only reports count.
     opened: called when the job is open here, before any unit is worked.
     """
@@ -150,7 +150,7 @@ class Job(Protocol):
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """uvloop's where it is installed (a third less CPU per request), asyncio's otherwise."""
+    """uvloop's if it is installed (a third less CPU per request), asyncio's otherwise."""
     try:
         import uvloop
     except ImportError:

@@ -4,14 +4,14 @@ A `TokenBucket` counts two totals. *Supply* is what the cap has allowed since th
 *reserved* is what has been asked for. A reservation may go when the supply has reached its ticket, the value of
 `reserved` just after it. What makes the ceiling hold in **every** window:
 
-- supply never runs ahead of what is reserved by more than `burst`, so idle time is not saved up;
-- whoever starts late, because the machine was busy, forfeits what piled up meanwhile beyond `burst`.
+- supply never runs ahead of the reservations by more than `burst`, so idle time is not saved up;
+- a request that starts late, because the machine was busy, loses any allowance beyond `burst`.
 
 With both, the requests that start in any window of `w` seconds cost at most `rate * w + burst + one request`. The
 supply starts at zero, so the first second obeys too.
 
 When the table throttles, the rate is cut to what came through lately, and then probes upwards: slowly at first,
-because the table probably still gives what it gave, and twice as fast every half second, because it may not. At the
+because the table probably still gives as much, and twice as fast every half second, because it may not. At the
 limit of a table that costs about 3 % below it on average; a capacity that rises eightfold is found in five seconds.
 """
 
@@ -33,14 +33,14 @@ NOTHING = 1e-6  # units: the rounding of floats, which must not make anyone wait
 CUT_INTERVAL_S = 0.5
 CUT_TO_MEASURED = 0.98  # of what came through while the table throttled
 CUT_AT_LEAST = 0.97  # a cut is felt
-CUT_AT_MOST = 0.5  # and one alone does not stop the job: what was measured may be off
+CUT_AT_MOST = 0.5  # and one alone does not stop the job: the measurement may be off
 PROBE = 0.01  # of the rate after the cut: the first step up
 PROBE_DOUBLES_S = 0.5  # how soon the steps double
 UNCAPPED_AGAIN_S = 10.0  # without throttling: a job without a cap runs free again
 MEASURE_OVER_S = 0.5  # time constant of the consumption that is measured
-UNMEASURED_RATE = 100.0  # units per second: where a job without a cap begins when it was throttled from the start
+UNMEASURED_RATE = 100.0  # units per second: the first rate of a job without a cap that is throttled from the start
 SLOWEST_RATE = 1.0  # units per second: below it a cut would stop the job
-BLAME_FOR_S = 5.0  # how long an unexplained refusal is put down to what the service named last
+BLAME_FOR_S = 5.0  # how long an unexplained refusal is put down to the budget that the service named last
 
 
 @dataclass(slots=True)
@@ -120,7 +120,7 @@ class TokenBucket:
         self.supply = min(self.supply, ticket + self.burst)
 
     def settle(self, now_s: float, returned: float, consumed: float) -> None:
-        """Give back what was reserved and not used (less than nothing where more was used), and note consumption."""
+        """Give back what was reserved and not used (less than nothing if more was used), and note consumption."""
         self.refill(now_s)
         self.supply += returned
         self.measured = self._decayed(now_s) + consumed / MEASURE_OVER_S
@@ -141,7 +141,7 @@ class TokenBucket:
             return
         came_through = self.measured_rate(now_s) * CUT_TO_MEASURED
         if math.isinf(self.rate):
-            self.supply = self.reserved  # whoever is under way stays so; the queue begins here
+            self.supply = self.reserved  # requests under way stay so; the queue begins here
             self.rate = max(came_through, UNMEASURED_RATE)
         else:
             self.rate = min(max(came_through, self.rate * CUT_AT_MOST), self.rate * CUT_AT_LEAST)
@@ -161,7 +161,7 @@ class TokenBucket:
 class Budgets:
     """All budgets of a job, the table's first, and what they share.
 
-    blamed: what the service named last when it refused something: the number of a budget, or `HOT_KEYS`. Refusals
+    blamed: the last thing the service named when it refused a request: a budget's number, or `HOT_KEYS`. Refusals
         that it does not explain (unprocessed items never are) are put down to that until `blamed_until_s`.
     progress_s: the last consumption.
     """
@@ -212,14 +212,14 @@ class Budgets:
         return longest_s
 
     def settle(self, now_s: float, returned: Units, consumed: Units, *, progress: bool | None = None) -> None:
-        """progress: whether the job got on; None if what was consumed says so."""
+        """progress: whether the job got on; None to judge by `consumed`."""
         for bucket, back, used in zip(self.buckets, returned, consumed, strict=True):
             bucket.settle(now_s, back, used)
         if any(consumed) if progress is None else progress:
             self.progress_s = max(self.progress_s, now_s)
 
     def throttled(self, now_s: float, budget: int | None, *, hot: bool) -> None:
-        """budget: which was short; None where the service did not say. hot: only a range of keys is."""
+        """budget: which was short; None if the service did not say. hot: only a range of keys is."""
         if hot or budget is not None:
             self.blamed, self.blamed_until_s = self.HOT_KEYS if hot else float(budget or 0), now_s + BLAME_FOR_S
         short = self.blamed if now_s < self.blamed_until_s else 0.0

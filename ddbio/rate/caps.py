@@ -1,9 +1,9 @@
-"""The cap of a run: what `-c` says, what the table has, and where the number came from. Pure.
+"""The cap of a run, from `-c` or from the table, and where the number came from. Pure.
 
 With no `-c` a provisioned table is capped at its provisioned units and an on-demand table at its configured maximum;
-else there is no cap. A cap above what a provisioned table has is refused: it would be no cap.
+else there is no cap. A cap above the units of a provisioned table is refused: it would be no cap.
 
-`-c` may be a time table, `1000,20:00=20000,06:00=1000`: the first number holds from the start of the run until one of
+`-c` may be a schedule, `1000,20:00=20000,06:00=1000`: the first number holds from the start of the run until one of
 the times of day comes, and so on, day after day. Without a first number the one holds whose time was last.
 """
 
@@ -89,8 +89,8 @@ def choose_cap(
 ) -> Cap:
     """The cap of a run on `table`. kind: `WCU` for imports, `RCU` for exports.
 
-    capacity: `"500"`, `"12.5"`, `"60%"`, a time table, or None. now: local time.
-    Raises UsageError for what is none of these, for a percentage of a table that has no limit, and for more than a
+    capacity: `"500"`, `"12.5"`, `"60%"`, a schedule, or None. now: local time.
+    Raises UsageError for anything else, for a percentage of a table that has no limit, and for more than a
     provisioned table has unless `over_provisioned`.
     """
     asked = _Asked(table, kind, over_provisioned)

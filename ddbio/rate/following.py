@@ -1,7 +1,7 @@
 """Changes the caps of a run while it works: at the times of day that `-c` names, and as the table changes.
 
-Auto scaling moves what a table has. A cap that came from the table, or that is a percentage of it, follows within
-`LOOK_EVERY_S`, up and down, and so do the budgets of its indexes. A number given with `-c` stays what it is.
+Auto scaling changes a table's units. A cap that came from the table, or that is a percentage of it, follows within
+`LOOK_EVERY_S`, up and down, and so do the budgets of its indexes. A number given with `-c` stays.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class SetCap(Protocol):
 class Caretaker:
     """What is in force, and what changes it. Not thread-safe.
 
-    caps: what the run began with; the indexes in the order of their budgets. set_cap: of a budget.
+    caps: those that the run began with; the indexes in the order of their budgets. set_cap: of a budget.
     look: the caps as they would be chosen now; None if nothing of them comes from the table. Raises DdbioError.
     """
 
@@ -101,7 +101,7 @@ class Caretaker:
 class CapThread:
     """Runs a caretaker in a thread of its own until `end`.
 
-    on_failure: called with what went wrong, for the cap would stay as it is, and nobody would know.
+    on_failure: called with the exception; otherwise the cap would silently stay as it is.
     """
 
     def __init__(self, caretaker: Caretaker, on_failure: Callable[[Exception], None]) -> None:

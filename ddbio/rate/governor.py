@@ -7,8 +7,8 @@ own. Amounts are tuples, one number a budget, the table first. Protocol of use, 
 1. `reserve(costs)` before the request: takes a place in the queue, first come first served, and returns tickets;
 2. `wait_s(tickets)`: 0 when the request may go now, else how long to sleep before asking again. Nobody sleeps inside
    a lock, and a rate that changes meanwhile counts at once;
-3. `settle(returned, consumed)` after the answer: gives back what was reserved and not used (unprocessed items),
-   charges (a negative return) what was under-estimated;
+3. `settle(returned, consumed)` after the answer: gives back units reserved and not used (unprocessed items),
+   and charges (a negative return) those that were under-estimated;
 4. `throttled(budget)` when the table says it gives less than the cap: the effective rate is cut, once an interval and
    not once a worker, and feels its way back to the cap.
 
@@ -54,7 +54,7 @@ class Governor(Protocol):
     def settle_page(self, page: PageCost) -> None: ...
 
     def throttled(self, budget: int | None, *, hot: bool = False) -> None:
-        """budget: which one was short; None where the service did not say. hot: only a range of keys is."""
+        """budget: which one was short; None if the service did not say. hot: only a range of keys is."""
 
     def set_cap(self, cap: float, budget: int = 0) -> None:
         """The cap of a budget from now on; the first is the table's."""
@@ -86,7 +86,7 @@ class _Governing:
     _window: Window
 
     def _change(self, change: Callable[[Budgets], Answer]) -> Answer:
-        """Let nobody else change the budgets meanwhile."""
+        """Keep every other lane of the job from changing the budgets meanwhile."""
         raise NotImplementedError
 
     def reserve(self, costs: Units) -> Units:

@@ -1,7 +1,7 @@
 """The lanes' side of the governor inside an event loop: asks, sleeps, asks again. One a worker.
 
 - Lanes are served in the order they came. The first of those who wait *leads*: it alone asks the governor and sleeps;
-  when it is served, all behind it that can be served too go at once, and the next one leads.
+  when it is served, all after it that can be served too go at once, and the next one leads.
 - At high rates (`GRANT_FROM`) a lock for every request would cost too much: the leader reserves for a few requests at
   once (`GRANT_S` of the rate): the lanes then take from this *allowance*. An allowance that is not used soon goes
   back, so that it cannot pile up.
@@ -23,14 +23,14 @@ from ddbio.rate.governor import Governor
 
 # Units per second: from here on locks cost more than many workers that are a little late together.
 GRANT_FROM = 50_000
-GRANT_S = 0.005  # of the rate: what a worker then reserves at once for its next requests
+GRANT_S = 0.005  # of the rate: a worker then reserves so much at once for its next requests
 KEEP_GRANT_S = 0.05  # how long it may keep it
 RATES_FOR_S = 0.005  # how long a look at the rates serves
 LOOK_AGAIN_S = 0.5  # the longest sleep: a rate that was cut may have recovered
-TELL_EVERY_S = 0.1  # how often it tells what was consumed
+REPORT_EVERY_S = 0.1  # how often it reports the units consumed to the governor
 REQUEST_S = 0.2  # of the rate: the most that one request should cost, so that small caps are spent in small steps
 UNDER_WAY_S = 0.01  # of the rate: the most that may be under way, or
-UNDER_WAY_LATENCIES = 1.5  # what the rate needs to be under way while a request takes as long as it lately does
+UNDER_WAY_LATENCIES = 1.5  # of the rate over the time that a request lately takes
 UNEXPLAINED_WITHIN_S = 5.0  # unprocessed items that come twice in this time are for lack of capacity
 LATENCY_OVER_S = 1.0  # half-life of that measure: longer than a hitch of the service, short against a job
 
@@ -101,15 +101,15 @@ class Pacer:
         self._clock = clock
         self._share = share
         self._queue: deque[_Waiting] = deque()
-        self._led = False  # somebody leads
+        self._led = False  # a lane leads
         self._room: asyncio.Future[None] | None = None  # the leader waits for an answer to a request under way
         self._budgets = range(len(governor.rates()))
         self._nothing = (0.0,) * len(self._budgets)
         self._allowance = list(self._nothing)
         self._granted_s = 0.0
-        self._consumed = list(self._nothing)  # not yet told to the governor
-        self._told_s = clock()
-        self._progressed = False  # since it was told
+        self._consumed = list(self._nothing)  # not yet reported to the governor
+        self._reported_s = clock()
+        self._progressed = False  # since that report
         self._unexplained_s = -math.inf  # when the table last throttled, or left items unprocessed
         self._under_way = UnderWay(len(self._budgets), clock())
         self._most_under_way = list(self._nothing)
@@ -139,7 +139,7 @@ class Pacer:
         return self._governor.progress_s()
 
     async def acquire(self, costs: Units) -> Units:
-        """Return when `costs` may be consumed. One `settle` follows each return, with what was returned."""
+        """Return when `costs` may be consumed. One `settle` follows each return, with the returned value."""
         now_s = self._clock()
         if now_s - self._rates_at_s > RATES_FOR_S:
             self._look(now_s)
@@ -162,11 +162,11 @@ class Pacer:
         return costs
 
     def settle(self, estimated: Units, consumed: Units, *, in_vain: bool = False, answered: bool = True) -> None:
-        """After the answer: what was estimated for the request, and what it consumed.
+        """After the answer. estimated, consumed: by budget.
 
         in_vain: it was refused, whole or in part, for lack of capacity. What it did not consume is then spent all the
         same: given back, it would be sent again at once, and a table at its limit would refuse most of what it gets.
-        answered: nobody said what was consumed; it is charged, and no sign that the job gets on.
+        answered: False if no answer reported the consumption; it is charged, and no sign that the job gets on.
         """
         now_s = self._clock()
         self._under_way.end(now_s, estimated)
@@ -176,16 +176,16 @@ class Pacer:
                 self._allowance[budget] += unused
             self._consumed[budget] += consumed[budget] if answered else 0.0
         self._progressed |= answered and not in_vain and any(consumed)
-        # What was consumed before a request that nobody answered is no progress at the time of its timeout.
-        if answered and now_s - self._told_s > TELL_EVERY_S:
-            self._tell(self._nothing)
+        # Consumption before an unanswered request is no progress at the time of its timeout.
+        if answered and now_s - self._reported_s > REPORT_EVERY_S:
+            self._report(self._nothing)
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
 
     def throttled(self, budget: int | None, *, hot: bool = False) -> None:
         """The table gives less than is asked of it."""
         self._unexplained_s = self._clock()
-        self._tell(self._nothing)
+        self._report(self._nothing)
         self._governor.throttled(budget, hot=hot)
 
     def left_unprocessed(self, *, partly: bool) -> None:
@@ -220,7 +220,7 @@ class Pacer:
             raise
 
     def _pass_on(self) -> None:
-        """The leader is done: serve those behind it who can go, and let the next one lead."""
+        """The leader is done: serve those after it that can go, and let the next one lead."""
         self._led = False
         while self._queue:
             waiting = self._queue.popleft()
@@ -287,12 +287,12 @@ class Pacer:
     def _give_back(self) -> None:
         unused = tuple([max(0.0, amount) for amount in self._allowance])
         if any(unused):
-            self._tell(unused)
+            self._report(unused)
             for budget in self._budgets:
                 self._allowance[budget] -= unused[budget]
 
-    def _tell(self, returned: Units) -> None:
+    def _report(self, returned: Units) -> None:
         self._governor.settle(returned, tuple(self._consumed), progress=self._progressed)
         self._progressed = False
         self._consumed = list(self._nothing)
-        self._told_s = self._clock()
+        self._reported_s = self._clock()

@@ -1,7 +1,7 @@
 """The lanes' side of the governor for pages, whose cost is known from their answer alone (`ddbio.rate.window`).
 
 One a worker, in the place of `ddbio.rate.pacer.Pacer`. A page costs milliseconds of CPU and the governor
-microseconds: every page asks for itself, and what it did cost is settled with its answer, so that all workers know
+microseconds: every page asks for itself, and its true cost is settled with its answer, so that all workers know
 it.
 """
 

@@ -4,17 +4,17 @@ What a page costs is known from its answer alone: items vary, and `Limit` counts
 hold whatever the pages turn out to cost:
 
 - a page counts at the most that a page can cost, from its start until its answer;
-- from then on it counts at what it did cost, for one second;
+- from then on it counts at its true cost, for one second;
 - a page starts only while those of the last second count no more than `WINDOW_SHARE` of the cap together.
 
 So the pages that start in any second cost at most 1.01 of the cap and one page. Where one page may cost more than the
 cap allows, one is under way at a time.
 
 The service reads at some time between start and answer: a page counts from its answer, and from before that only
-where the service is far away and every answer takes long (`far_s`). One that was held up reads late, and counts late.
+if the service is far away and every answer takes long (`far_s`). One that was held up reads late, and counts late.
 
 The spacing of the pages is the token bucket's. It is paid after the page, not before: the next one starts when the
-last one is paid for, at what it did cost.
+last one is paid for, at its true cost.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WINDOW_S = 1.0
 WINDOW_SHARE = 1.01  # of the cap
 CELL_S = 0.005  # costs are kept for so long together: the window is that much longer, never shorter
 _CELLS = round(WINDOW_S / CELL_S) + 1
-CATCH_UP_S = 0.2  # of the rate: what pages that start late may catch up, where the window allows
+CATCH_UP_S = 0.2  # of the rate: pages that start late may catch up so much, if the window allows
 LOOK_AGAIN_S = 0.002  # while pages that are under way hold others up: an answer may come at any time
 
 
@@ -46,7 +46,7 @@ class Window:
         self._memory = memory
 
     def move(self, now_s: float, units: float, at_s: float) -> None:
-        """Count so many more at this time; nothing where that is too long ago."""
+        """Count so many more at this time; nothing if that is too long ago."""
         self._forget(now_s)
         cell = at_s // CELL_S
         if self._memory[0] - _CELLS < cell <= self._memory[0]:

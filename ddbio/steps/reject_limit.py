@@ -35,7 +35,7 @@ class ErrorLimit:
 
     @classmethod
     def parse(cls, text: str | None) -> ErrorLimit:
-        """`"100"` or `"5%"`. Raises UsageError for what is neither."""
+        """`"100"` or `"5%"`. Raises UsageError for anything else."""
         if text is None:
             return cls()
         match = re.fullmatch(r"(\d+(?:\.\d+)?)%|(\d+)", text, re.ASCII)
@@ -50,7 +50,7 @@ class ErrorLimit:
 
     @staticmethod
     def error(total: Tally, rejects: str) -> TooManyRejectsError:
-        """total: of all reports, when nobody works any more."""
+        """total: of all reports, once no lane works any more."""
         return TooManyRejectsError(
             f"{total.rejected:,} of the {total.read:,} records read so far were rejected: more than --max-errors",
             f'they are in "{rejects}"; run the same command again with another --max-errors to resume',

@@ -151,8 +151,12 @@ def test_what_a_killed_worker_recorded_and_had_reported_counts_once(tmp_path: Pa
 
 def recorded(behaviour: int, folder: Path) -> list[int]:
     """What each report of a unit of four records says was written, where its worker dies once."""
-    needs = Needs(checkpoint=folder / "places")
-    happened = list(run(ProcessEngine(2), ToyJob(str(folder)), units(WORK, behaviour), needs))
+    path = folder / "places"
+    with ProcessEngine(2).open(ToyJob(str(folder)), Needs(checkpoint=path)) as running:
+        happened = list(running.work(units(WORK, behaviour), StopFlag()))
+        assert {state.unit for state in running.settled()} == {1}, "what only the dead worker knew is still there"
+        running.forget_settled()
+    assert not path.exists()
     accounts = book(happened)
     assert (sorted(accounts.settled), accounts.failed) == ([0, 1], {})
     assert (accounts.tally.read, accounts.tally.written, accounts.tally.units) == (8, 8, 8.0)

@@ -32,7 +32,7 @@ from tests.support.front import Forwarder, forwarding
 from tests.support.tables import table
 
 ITEMS = [{"id": {"S": str(number)}, "text": {"S": "x" * 900}} for number in range(200)]  # of one unit each
-SOURCE_CAP, TARGET_CAP = 20.0, 100.0
+SOURCE_CAP, TARGET_CAP = 20.0, 75.0
 PAGE_ITEMS, PAGE_UNITS = 20, 3.0
 ENGINES = {"inline": InlineEngine(), "processes": ProcessEngine(2)}
 
@@ -134,11 +134,21 @@ def job_of(accounts: tuple[Account, Account]) -> tuple[CopyJob, Needs]:
     first, second = accounts
     job = CopyJob(replace(first.table("Orders"), most_page_units=129.0), second.table("Copies"))
     caps = {SOURCE: (SOURCE_CAP,), TARGET: (TARGET_CAP,)}
-    return job, Needs({role: TableNeeds(caps[role], lambda role=role: keys(role)) for role in caps})  # type: ignore[misc]
+    return job, Needs(
+        {role: TableNeeds(caps[role], Rotating(role, each)) for role, each in zip(caps, accounts, strict=True)}
+    )
 
 
-def keys(role: str) -> Keys:
-    return Keys(f"KEY{role}", f"secret of {role}")
+@dataclass
+class Rotating:
+    """A provider of keys for an account, which has newer ones once the account has seen the first."""
+
+    role: str
+    account: Account
+
+    def __call__(self) -> Keys:
+        newer = "two" if self.account.access_keys else "one"
+        return Keys(f"{self.role}{newer}", f"secret of {self.role}")
 
 
 @pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES.keys())
@@ -153,7 +163,8 @@ def test_each_table_has_its_account_its_keys_and_its_cap(engine: Engine, account
     first, second = accounts
     copies = second.simulator.table("Copies")
     assert sorted(item["id"]["S"] for item in copies.items()) == sorted(item["id"]["S"] for item in ITEMS)
-    assert (first.access_keys, second.access_keys) == ({b"KEYsource"}, {b"KEYtarget"})
+    assert first.access_keys == {b"sourceone", b"sourcetwo"}
+    assert second.access_keys == {b"targetone", b"targettwo"}
     assert most_in_a_second(first.simulator.table("Orders").consumption("read")) <= SOURCE_CAP * 1.01 + PAGE_UNITS
     assert most_in_a_second(copies.consumption("write")) <= TARGET_CAP * 1.02 + PAGE_ITEMS
 

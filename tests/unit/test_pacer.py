@@ -8,24 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddbio.flow.sleeping import Sleeper, StopRequested
+from ddbio.flow.sleeping import ManualSleeper, Sleeper, StopRequested
 from ddbio.rate.buckets import UNCAPPED
 from ddbio.rate.governor import LocalGovernor
 from ddbio.rate.pacer import UNDER_WAY_S, UNEXPLAINED_WITHIN_S, Pacer
-
-
-class Clock:
-    """Time that moves only when told."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-    async def sleep(self, seconds: float) -> None:
-        self.now_s += seconds
-        await asyncio.sleep(0)
+from ddbio.system.clock import ManualClock
 
 
 def acquire_all(pacer: Pacer, asks: list[float]) -> list[int]:
@@ -44,32 +31,32 @@ def acquire_all(pacer: Pacer, asks: list[float]) -> list[int]:
 
 
 def test_lanes_are_served_in_the_order_they_came() -> None:
-    clock = Clock()
-    pacer = Pacer(LocalGovernor(100, clock=clock), clock.sleep, clock)
+    clock = ManualClock()
+    pacer = Pacer(LocalGovernor(100, clock=clock), ManualSleeper(clock), clock)
     assert acquire_all(pacer, [25, 1, 25, 3]) == [0, 1, 2, 3]
     assert clock.now_s == pytest.approx(1000 + 0.54, abs=0.02)
 
 
 def test_without_a_cap_nobody_waits() -> None:
-    clock = Clock()
-    pacer = Pacer(LocalGovernor(UNCAPPED, clock=clock), clock.sleep, clock)
+    clock = ManualClock()
+    pacer = Pacer(LocalGovernor(UNCAPPED, clock=clock), ManualSleeper(clock), clock)
     acquire_all(pacer, [1e6] * 10)
     assert clock.now_s == 1000.0
 
 
 def test_at_high_rates_a_grant_serves_several_requests() -> None:
-    clock, asked = Clock(), []
+    clock, asked = ManualClock(), []
     governor = LocalGovernor(100_000, clock=clock)
     reserve = governor.reserve
     governor.reserve = lambda units: asked.append(units) or reserve(units)  # type: ignore[method-assign, func-returns-value]
-    acquire_all(Pacer(governor, clock.sleep, clock), [25] * 100)
+    acquire_all(Pacer(governor, ManualSleeper(clock), clock), [25] * 100)
     assert len(asked) < 20
     assert clock.now_s == pytest.approx(1000 + 2500 / 100_000, rel=0.01)
 
 
 def test_unprocessed_items_are_not_charged() -> None:
-    clock = Clock()
-    pacer = Pacer(LocalGovernor(100, clock=clock), clock.sleep, clock)
+    clock = ManualClock()
+    pacer = Pacer(LocalGovernor(100, clock=clock), ManualSleeper(clock), clock)
     asyncio.run(pacer.acquire((25.0,)))
     pacer.settle((25.0,), (0.0,))
     before_s = clock.now_s
@@ -77,7 +64,7 @@ def test_unprocessed_items_are_not_charged() -> None:
     assert clock.now_s == before_s
 
 
-async def answered(pacer: Pacer, clock: Clock, latency_s: float, requests: int, units: float = 25.0) -> int:
+async def answered(pacer: Pacer, clock: ManualClock, latency_s: float, requests: int, units: float = 25.0) -> int:
     """Requests one after the other and several at once, each `latency_s` under way; the most that were at once."""
     under_way, most = 0, 0
 
@@ -99,15 +86,15 @@ async def answered(pacer: Pacer, clock: Clock, latency_s: float, requests: int, 
     return most
 
 
-async def steady(clock: Clock, seconds: float) -> None:
+async def steady(clock: ManualClock, seconds: float) -> None:
     """A sleep while `answered` moves the clock."""
     until_s = clock.now_s + seconds
     while clock.now_s < until_s:
         await asyncio.sleep(0)
 
 
-def pacer_at(rate: float, share: float = 1.0) -> tuple[Pacer, Clock]:
-    clock = Clock()
+def pacer_at(rate: float, share: float = 1.0) -> tuple[Pacer, ManualClock]:
+    clock = ManualClock()
     sleep = lambda seconds: steady(clock, seconds)  # noqa: E731
     return Pacer(LocalGovernor(rate, clock=clock), sleep, clock, share=share), clock
 
@@ -135,8 +122,8 @@ def test_a_worker_of_many_keeps_to_its_share_and_one_request_always_may_go() -> 
 @given(st.lists(st.tuples(st.floats(0.5, 300), st.booleans()), min_size=1, max_size=30), st.sampled_from([50.0, 1e5]))
 @settings(deadline=None, max_examples=60)
 def test_lanes_that_are_cancelled_leave_no_place_taken(asks: list[tuple[float, bool]], rate: float) -> None:
-    clock = Clock()
-    pacer = Pacer(LocalGovernor(rate, clock=clock), clock.sleep, clock)
+    clock = ManualClock()
+    pacer = Pacer(LocalGovernor(rate, clock=clock), ManualSleeper(clock), clock)
     served: list[int] = []
 
     async def lane(number: int, units: float) -> None:
@@ -163,7 +150,7 @@ def test_lanes_that_are_cancelled_leave_no_place_taken(asks: list[tuple[float, b
 
 
 def test_a_stop_reaches_every_lane_that_waits() -> None:
-    clock, stopping = Clock(), Sleeper()
+    clock, stopping = ManualClock(), Sleeper()
     pacer = Pacer(LocalGovernor(1, clock=clock), stopping, clock)
 
     async def run() -> list[BaseException | None]:
@@ -176,9 +163,9 @@ def test_a_stop_reaches_every_lane_that_waits() -> None:
 
 
 def test_throttling_slows_the_job_and_not_below_a_crawl() -> None:
-    clock = Clock()
+    clock = ManualClock()
     governor = LocalGovernor(100, clock=clock)
-    pacer = Pacer(governor, clock.sleep, clock)
+    pacer = Pacer(governor, ManualSleeper(clock), clock)
     for _ in range(50):
         pacer.throttled(0)
         clock.now_s += 1.0
@@ -190,9 +177,9 @@ def test_throttling_slows_the_job_and_not_below_a_crawl() -> None:
 
 def test_unprocessed_items_that_come_alone_cut_no_rate() -> None:
     """The service returns them for a failure of its own, too."""
-    clock = Clock()
+    clock = ManualClock()
     governor = LocalGovernor(1000, clock=clock)
-    pacer = Pacer(governor, clock.sleep, clock)
+    pacer = Pacer(governor, ManualSleeper(clock), clock)
     for _ in range(5):
         pacer.left_unprocessed(partly=True)
         clock.now_s += UNEXPLAINED_WITHIN_S
@@ -201,9 +188,9 @@ def test_unprocessed_items_that_come_alone_cut_no_rate() -> None:
 
 @pytest.mark.parametrize("before", ["left_unprocessed", "throttled"])
 def test_unprocessed_items_soon_after_others_or_after_throttling_cut_the_rate(before: str) -> None:
-    clock = Clock()
+    clock = ManualClock()
     governor = LocalGovernor(1000, clock=clock)
-    pacer = Pacer(governor, clock.sleep, clock)
+    pacer = Pacer(governor, ManualSleeper(clock), clock)
     pacer.left_unprocessed(partly=True) if before == "left_unprocessed" else pacer.throttled(0)
     clock.now_s += UNEXPLAINED_WITHIN_S / 2
     (rate,) = governor.rates()
@@ -213,9 +200,9 @@ def test_unprocessed_items_soon_after_others_or_after_throttling_cut_the_rate(be
 
 def test_consumption_that_is_reported_with_a_timeout_is_no_progress_at_that_time() -> None:
     """Else a service that hangs would be waited for twice as long as was asked for."""
-    clock = Clock()
+    clock = ManualClock()
     governor = LocalGovernor(UNCAPPED, clock=clock)
-    pacer = Pacer(governor, clock.sleep, clock)
+    pacer = Pacer(governor, ManualSleeper(clock), clock)
 
     async def story() -> None:
         claim = await pacer.acquire((5.0,))
@@ -232,9 +219,9 @@ def test_consumption_that_is_reported_with_a_timeout_is_no_progress_at_that_time
 
 @pytest.mark.parametrize("partly", [True, False])
 def test_a_request_that_comes_back_whole_is_no_progress_whatever_it_consumed(partly: bool) -> None:
-    clock = Clock()
+    clock = ManualClock()
     governor = LocalGovernor(1000, clock=clock)
-    pacer = Pacer(governor, clock.sleep, clock)
+    pacer = Pacer(governor, ManualSleeper(clock), clock)
     acquire_all(pacer, [1])
     clock.now_s += 5
     pacer.throttled(0)
