@@ -14,11 +14,11 @@ from typing import Any
 from ddbio.aws.settings import AwsSettings
 from ddbio.flow.context import SOURCE, JobTable, WorkerContext
 from ddbio.flow.lane import Task
-from ddbio.formats import Columnar, Format, get_format
+from ddbio.formats import Format, RowFormat, as_lines, get_format
 from ddbio.formats.compression import get_compression
 from ddbio.messages.format_spec import FormatSpec
 from ddbio.options import STDOUT
-from ddbio.sinks.segment_files import ColumnFiles, SegmentFiles
+from ddbio.sinks.segment_files import LineFiles, RowFiles
 from ddbio.sinks.sink import Desk, Sink
 from ddbio.sinks.stdout import PageStream
 from ddbio.sources.scan import ATTRIBUTE_MAPS, Scanning, ScanSource, TableScan
@@ -96,8 +96,10 @@ def scan_source(
 
 
 def _sinks(job: ExportJob, format: Format, storage: Storage | None) -> Callable[[Desk], Sink]:
-    if storage is None:
-        compression = get_compression(job.compress)
-        return lambda desk: PageStream(format, compression, job.table, desk.tally)
-    kind = ColumnFiles if isinstance(format, Columnar) else SegmentFiles
-    return lambda desk: kind(storage, job, format, desk.tally)
+    if storage is not None and isinstance(format, RowFormat):
+        return lambda desk: RowFiles(storage, job, format, desk.tally)
+    lines = as_lines(format)
+    if storage is not None:
+        return lambda desk: LineFiles(storage, job, lines, desk.tally)
+    compression = get_compression(job.compress)
+    return lambda desk: PageStream(lines, compression, job.table, desk.tally)

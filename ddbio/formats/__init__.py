@@ -32,7 +32,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, cast, runtime_checkable
 
 from ddbio.errors import UsageError
 from ddbio.messages.format_spec import FormatSpec
@@ -45,22 +45,25 @@ if TYPE_CHECKING:  # the commands' --help asks this module for the names, and sh
 
 
 class Format(Protocol):
-    """A format: one instance serves all lanes of a worker. What it keeps between calls only makes it faster.
-
-    Every record ends in a line end of one byte, which is no part of it; whether there may be others inside is its own
-    matter.
-    """
+    """What every format has. One instance serves all lanes of a worker; what it keeps between calls only makes it
+    faster."""
 
     suffix: str  # of the files an export writes, with the dot
-    page_items: Any  # the type to which msgspec decodes the `Items` of a Scan page for `render`
+    page_items: Any  # the type to which msgspec decodes the `Items` of a Scan page for an export
     alike: Alike | None  # the same for the items of one table, learned; None where that would be no faster
-    line_end: bytes  # the byte that ends a record
-    cut_anywhere: bool  # whether every line end ends a record, so that a file can be cut without reading it
-    head: bytes  # what every file of an export begins with
     one_unit_bytes: int  # a record of at most so many bytes is one write unit, whatever is in it
+    cut_anywhere: bool  # whether a unit may begin at any byte: the first record in it is found without what is before
 
     def parse(self, record: bytes) -> AttributeMap:
-        """One record, without its line end, as an attribute map. Raises RecordError."""
+        """One record as an attribute map. Raises RecordError."""
+
+
+class LineFormat(Format, Protocol):
+    """A format whose files are records, each of which ends in a line end of one byte, which is no part of it; whether
+    there may be others inside is its own matter."""
+
+    line_end: bytes  # the byte that ends a record
+    head: bytes  # what every file of an export begins with
 
     def split(self, block: bytes) -> list[bytes]:
         """The records of a block of whole records, each without its line end; the last may lack it in the block."""
@@ -73,15 +76,27 @@ class Format(Protocol):
         """The items of one page (each of `page_items`) as records, each with its line end."""
 
 
+class Rows(NamedTuple):
+    """Some rows of a file. offset: where the first of them is, or what it is in. texts: each an object of JSON."""
+
+    offset: int
+    texts: list[bytes]
+
+
 @runtime_checkable
-class Columnar(Protocol):
-    """What a format has in the place of `split`, `end_finder` and `render` if its files are no series of records."""
+class RowFormat(Format, Protocol):
+    """A format whose files are no series of lines: rows come out of them, and a file is written whole, by an encoder.
+    A unit has the rows of what begins in its bytes."""
 
     def new_encoder(self) -> Encoder:
         """For one file of an export."""
 
-    def lines_of_part(self, file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
-        """The records of the unit [start, stop), some at a time, as lines that `parse` takes."""
+    def rows_of_part(self, file: BinaryIO, start: int, stop: int, skip: int) -> Iterator[Rows]:
+        """The rows of the unit [start, stop), some at a time, without the first `skip` of them. Raises TransferError
+        for a file that cannot be read, after the rows before that."""
+
+    def is_one_unit(self, record: bytes) -> bool:
+        """Whether the item of a row that is longer than `one_unit_bytes` is one write unit all the same."""
 
 
 @runtime_checkable
@@ -146,6 +161,17 @@ def get_format(spec: FormatSpec | str) -> Format:
     if isinstance(found, type):
         return found()  # type: ignore[no-any-return]
     return declaration_of(spec.name).open(spec.settings)
+
+
+def line_format(spec: FormatSpec | str) -> LineFormat:
+    """The same of a format whose files are lines."""
+    return as_lines(get_format(spec))
+
+
+def as_lines(format: Format) -> LineFormat:
+    """The format itself, whose files are lines: all that have no rows are."""
+    assert not isinstance(format, RowFormat)
+    return cast("LineFormat", format)
 
 
 def record_format(spec: FormatSpec) -> FormatSpec:

@@ -20,7 +20,7 @@ from functools import cache
 from typing import Any, Protocol
 
 from ddbio.errors import UsageError
-from ddbio.formats import Format
+from ddbio.formats import LineFormat
 
 _LEVEL = 1  # of isal, as tight as zlib's 6; of zstd, as its own default for such lines
 _RAW_DEFLATE = -15
@@ -156,7 +156,7 @@ def zstandard_module() -> Any:
     return zstandard
 
 
-def fit(packer: Packer, format: Format, records: bytes, room: int, *, first: bool) -> tuple[bytes, int]:
+def fit(packer: Packer, format: LineFormat, records: bytes, room: int, *, first: bool) -> tuple[bytes, int]:
     """As many whole records as surely find room in `room` bytes of the file: (packed, how many bytes of `records`).
 
     first: the file is new; then at least one record, however long.

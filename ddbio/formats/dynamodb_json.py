@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ddbio.errors import RecordError
-from ddbio.formats.framing import JsonText
+from ddbio.formats.framing import JsonText, Lines
 from ddbio.formats.json_lines import ONE_UNIT_BYTES, decode_object
 from ddbio.values.items import AttributeMap, check_base64, check_names, check_number, check_set, deeper, normal_number
 
@@ -109,7 +109,7 @@ def checked(attributes: dict[str, Any], depth: int = 0) -> AttributeMap:
     return {name: _checked_value(value, depth) for name, value in attributes.items()}
 
 
-class DynamoDBJson(JsonText):
+class DynamoDBJson(JsonText, Lines):
     suffix = ".json"
     page_items: Any = list[msgspec.Raw]
     one_unit_bytes = ONE_UNIT_BYTES

@@ -46,8 +46,8 @@ class Lines:
         return _after_last_line_end
 
 
-class JsonText(Lines):
-    """A record is a line of JSON."""
+class JsonText:
+    """A record is a text of JSON."""
 
     def is_one_unit(self, record: bytes) -> bool:
         """Whether the item of a record that is longer than `one_unit_bytes` is one write unit all the same."""

@@ -13,7 +13,7 @@ import msgspec
 
 from ddbio.errors import RecordError
 from ddbio.formats.encoding import BYTE_ORDER_MARK
-from ddbio.formats.framing import FIRST_BLANKS, JsonText
+from ddbio.formats.framing import FIRST_BLANKS, JsonText, Lines
 from ddbio.formats.json_pages import Item, JsonPages
 from ddbio.formats.json_rows import JsonRows
 from ddbio.values.items import MAX_DEPTH, AttributeMap, NumberText, not_finite, to_attributes
@@ -94,14 +94,14 @@ _KINDS: dict[type, str] = {
 ONE_UNIT_BYTES = 512
 
 
-class JsonLines(JsonText):
-    suffix = ".json"
+class JsonObjects(JsonText):
+    """A record is an object, however it is found in its file."""
+
     page_items: Any = list[Item]
     one_unit_bytes = ONE_UNIT_BYTES
+    alike: Alike | None = None
 
     def __init__(self) -> None:
-        self._pages = JsonPages()
-        self.alike: Alike | None = self._pages
         self._rows = JsonRows(decode_object)
 
     def values(self, records: Sequence[bytes]) -> Values | None:
@@ -113,6 +113,15 @@ class JsonLines(JsonText):
         except (msgspec.MsgspecError, ValueError, RecursionError):
             value = None
         return to_attributes(value if type(value) is dict else decode_object(record))  # the latter says what is wrong
+
+
+class JsonLines(JsonObjects, Lines):
+    suffix = ".json"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pages = JsonPages()
+        self.alike = self._pages
 
     def render(self, items: list[Any]) -> bytes:
         return self._pages.render(items)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
-from ddbio.formats import Columnar, Encoder, Format
+from ddbio.formats import Encoder, Format, LineFormat, RowFormat
 from ddbio.formats.compression import Packer, fit, get_compression
 from ddbio.messages import ExportedFile, SegmentUnit, Tally
 from ddbio.messages.files import WrittenFile
@@ -81,7 +81,7 @@ class _File:
 
 
 class SegmentFiles:
-    """See `ddbio.sinks.sink.Sink`: rolls over before a file grows too large, and knows what of it is durable."""
+    """What files of lines and files of rows have in common; see `ddbio.sinks.sink.Sink`."""
 
     unsettled = 0
 
@@ -125,23 +125,7 @@ class SegmentFiles:
                 await self.write_page(rows)
 
     async def write_page(self, rows: list[Any]) -> None:
-        await self.write(self._format.render(rows), len(rows))
-
-    async def write(self, lines: bytes, items: int) -> None:
-        """Append the records of a page. `items` is how many they are."""
-        while lines:
-            file = await self._open_file()
-            room = self._job.max_file_bytes - file.output.written_bytes
-            packed, taken = fit(file.packer, self._format, lines, room, first=not file.items)
-            if taken:
-                count = items if taken == len(lines) else len(self._format.split(lines[:taken]))
-                await self._blocking(lambda: file.append(packed))  # noqa: B023 - awaited at once
-                file.packer.took(lines[:taken])
-                file.items += count
-                items -= count
-                lines = lines[taken:]
-            if lines:
-                await self._close_file(file)
+        raise NotImplementedError
 
     @property
     def settled(self) -> bool:
@@ -182,9 +166,7 @@ class SegmentFiles:
         suffix = self._format.suffix + self._compression.suffix
         name = f"{short_name(self._job.table)}-{self._unit.segment:04d}-{self._number:05d}{suffix}"
         output = self._storage.create(self._job.destination, name, self._job.max_file_bytes)
-        file = _File(output, self._compression.packer(), md5=self._job.md5)
-        file.begin(self._format.head)
-        return file
+        return _File(output, self._compression.packer(), md5=self._job.md5)
 
     async def _close_file(self, file: _File) -> None:
         written = await self._in_thread(lambda: self._finished_file(file))  # fsync, or the last part
@@ -205,9 +187,45 @@ class SegmentFiles:
         return await asyncio.get_running_loop().run_in_executor(None, call)
 
 
-class ColumnFiles(SegmentFiles):
+class LineFiles(SegmentFiles):
+    """Rolls over before a file grows too large, and knows what of it is durable."""
+
+    def __init__(self, storage: Storage, job: FileRules, format: LineFormat, tally: Tally) -> None:
+        super().__init__(storage, job, format, tally)
+        self._lines = format
+
+    async def write_page(self, rows: list[Any]) -> None:
+        await self.write(self._lines.render(rows), len(rows))
+
+    async def write(self, lines: bytes, items: int) -> None:
+        """Append the records of a page. `items` is how many they are."""
+        while lines:
+            file = await self._open_file()
+            room = self._job.max_file_bytes - file.output.written_bytes
+            packed, taken = fit(file.packer, self._lines, lines, room, first=not file.items)
+            if taken:
+                count = items if taken == len(lines) else len(self._lines.split(lines[:taken]))
+                await self._blocking(lambda: file.append(packed))  # noqa: B023 - awaited at once
+                file.packer.took(lines[:taken])
+                file.items += count
+                items -= count
+                lines = lines[taken:]
+            if lines:
+                await self._close_file(file)
+
+    def _create(self) -> _File:
+        file = super()._create()
+        file.begin(self._lines.head)
+        return file
+
+
+class RowFiles(SegmentFiles):
     """Files that cannot be continued: all is settled only between two of them, so that whoever goes on begins the
     file again."""
+
+    def __init__(self, storage: Storage, job: FileRules, format: RowFormat, tally: Tally) -> None:
+        super().__init__(storage, job, format, tally)
+        self._rows = format
 
     async def write_page(self, rows: list[Any]) -> None:
         file = await self._open_file()
@@ -223,9 +241,8 @@ class ColumnFiles(SegmentFiles):
         return self._file is None
 
     def _create(self) -> _File:
-        assert isinstance(self._format, Columnar)
         file = super()._create()
-        file.encoder = self._format.new_encoder()
+        file.encoder = self._rows.new_encoder()
         return file
 
     def _finished_file(self, file: _File) -> WrittenFile:

@@ -13,7 +13,7 @@ import stat
 from typing import Any
 
 from ddbio.errors import Stopped, TransferError
-from ddbio.formats import Format
+from ddbio.formats import LineFormat
 from ddbio.formats.compression import Compression
 from ddbio.messages import SegmentUnit, Tally
 from ddbio.sinks.rows import known_types, taken_rows
@@ -27,7 +27,7 @@ _LOOK_EVERY_MS = 250  # whether the user wants to stop, while nobody reads
 class PageStream(SettlesAtOnce):
     """The pages of a segment as a sink; see `ddbio.sinks.sink.Sink`. Nothing is kept after a report."""
 
-    def __init__(self, format: Format, compression: Compression, table: str, tally: Tally) -> None:
+    def __init__(self, format: LineFormat, compression: Compression, table: str, tally: Tally) -> None:
         self._format = format
         self._compression = compression
         self._table = table

@@ -13,6 +13,7 @@ slices           slices of files as a source
 scan             segments of a table as a source
 page_size        how large the pages of a scan are, and whether it ends
 lines            the records of a slice that were read and not yet taken
+row_run          the same of rows: Parquet, Avro
 reader           reads the slices of files
 blocks           finds the ends of records in what was read
 document_blocks  the same for JSON that is not one object a line

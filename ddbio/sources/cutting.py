@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain, count, islice, repeat
 
-from ddbio.formats import get_format
+from ddbio.formats import get_format, line_format
 from ddbio.messages import ChunkUnit, Expected, SliceUnit
 from ddbio.messages.files import SourceFile
 from ddbio.messages.format_spec import FormatSpec
@@ -169,7 +169,7 @@ def exact_cuts(source: Source, size: int, read: ReadRange) -> Iterator[Cut]:
 
 def _whole_records(source: Source, begin: int, size: int, read: ReadRange) -> Generator[Cut, None, int]:
     """Cuts from `begin` on to the end of the file, or to a record without an end; where that is."""
-    find_end, end = get_format(source.format).end_finder(), source.file.size_bytes
+    find_end, end = line_format(source.format).end_finder(), source.file.size_bytes
     for at, piece in _pieces(source.file, begin, size, read):
         found = find_end(piece)
         if found:
@@ -191,7 +191,7 @@ def _pieces(file: SourceFile, start: int, size: int, read: ReadRange) -> Iterato
 
 
 def _end_of_line(source: Source, at: int, read: ReadRange) -> int:
-    line_end = get_format(source.format).line_end
+    line_end = line_format(source.format).line_end
     for offset, piece in _pieces(source.file, at, MIN_UNIT_BYTES, read):
         found = piece.find(line_end) + 1
         if found:

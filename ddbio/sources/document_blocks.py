@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ddbio.formats import get_format
+from ddbio.formats import line_format
 from ddbio.formats.documents import DocumentLayout, Records, Scanner
 from ddbio.messages.block import Block
 from ddbio.messages.format_spec import FormatSpec
@@ -55,5 +55,5 @@ def blocks_of(spec: FormatSpec, start: int, before: bytes = b"") -> Blocks | Doc
     if spec.layout is not None:
         assert isinstance(spec.layout, DocumentLayout)
         return DocumentBlocks(spec.layout, start)
-    format = get_format(spec)
+    format = line_format(spec)
     return Blocks(start, format.end_finder(), format.line_end, before)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ddbio.errors import RecordError
-from ddbio.formats import Format
+from ddbio.formats import LineFormat
 from ddbio.formats.framing import JsonText, last_byte, may_be_inside
 from ddbio.messages import ImportCursor, ImportUnit, Tally
 from ddbio.messages.block import Block, RecordPlaces
@@ -23,7 +23,7 @@ LinePlace = tuple[int, int, "RecordPlaces | None"]  # offset, line ends before i
 class Lines:
     """Of one unit. tally: where records that were taken, blank lines and bytes are counted."""
 
-    def __init__(self, unit: ImportUnit, format: Format, tally: Tally) -> None:
+    def __init__(self, unit: ImportUnit, format: LineFormat, tally: Tally) -> None:
         cursor = unit.cursor or ImportCursor(unit.start, 0)
         self.format = format
         self.more = True

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import BinaryIO, cast
 
-from ddbio.formats import Columnar, Format
+from ddbio.formats import LineFormat, RowFormat, Rows
 from ddbio.formats.framing import last_byte
 from ddbio.messages import ChunkUnit, ImportUnit, SliceUnit
 from ddbio.messages.block import Block
@@ -42,13 +42,11 @@ class RecordReader:
             return storage.read_range(file, start, stop)
         return await asyncio.get_running_loop().run_in_executor(None, storage.read_range, file, start, stop)
 
-    async def blocks(self, unit: ImportUnit, format: Format) -> AsyncGenerator[Block, None]:
+    async def blocks(self, unit: ImportUnit, format: LineFormat) -> AsyncGenerator[Block, None]:
         """The records of a unit, from its cursor where it has one. Raises TransferError when they cannot be read, or
         not to their end."""
         if isinstance(unit, ChunkUnit):
             blocks: AsyncGenerator[Block, None] = _blocks_of_chunk(unit)
-        elif isinstance(format, Columnar):
-            blocks = self._blocks_of_columns(unit, format)
         elif unit.packed or (unit.start == 0 and unit.stop >= unit.file.size_bytes):
             blocks = self._blocks_of_file(unit)
         else:
@@ -57,23 +55,21 @@ class RecordReader:
             async for block in blocks:
                 yield block
 
-    async def _blocks_of_columns(self, unit: SliceUnit, format: Columnar) -> AsyncGenerator[Block, None]:
-        """The offsets are those in the text that the rows become, counted from the unit's start."""
+    async def rows(self, unit: SliceUnit, format: RowFormat) -> AsyncGenerator[Rows, None]:
+        """The rows of a unit, from its cursor if it has one. Raises TransferError as `blocks` does."""
         storage = self._storages.of(unit.file.uri)
-        lines = format.lines_of_part(cast(BinaryIO, RangedFile(unit.file, storage.read_range)), unit.start, unit.stop)
-        at, settled = unit.start, unit.cursor.offset if unit.cursor is not None else unit.start
+        file = cast(BinaryIO, RangedFile(unit.file, storage.read_range))
+        skip = unit.cursor.lines if unit.cursor is not None else 0
+        rows = format.rows_of_part(file, unit.start, unit.stop, skip)
         while True:
             if storage.remote:
-                data = await asyncio.get_running_loop().run_in_executor(None, next, lines, b"")
+                some = await asyncio.get_running_loop().run_in_executor(None, next, rows, None)
             else:
-                data = next(lines, b"")
-            if not data:
+                some = next(rows, None)
+            if some is None:
                 return
-            if at + len(data) > settled:
-                skip = max(0, settled - at)
-                yield Block(at + skip, data[skip:])
-            at += len(data)
-            await asyncio.sleep(0)  # to make text of rows takes a while, and the others have work to do
+            yield some
+            await asyncio.sleep(0)  # to decode rows takes a while, and the others have work to do
 
     async def _blocks_of_file(self, unit: SliceUnit) -> AsyncGenerator[Block, None]:
         """A whole file, which may be compressed: nobody looked into it before. It is read from its beginning, also
@@ -107,7 +103,7 @@ class RecordReader:
     def _block_bytes(self, file: SourceFile) -> int:
         return REMOTE_BLOCK_BYTES if self._storages.of(file.uri).remote else LOCAL_BLOCK_BYTES
 
-    async def _blocks_of_slice(self, unit: SliceUnit, format: Format) -> AsyncGenerator[Block, None]:
+    async def _blocks_of_slice(self, unit: SliceUnit, format: LineFormat) -> AsyncGenerator[Block, None]:
         file, stop = unit.file, min(unit.stop, unit.file.size_bytes)
         at = unit.cursor.offset if unit.cursor is not None else unit.start
         piece = before = b""  # bytes up to `at` that were not looked at yet

@@ -7,11 +7,13 @@ from contextlib import aclosing
 from typing import Any
 
 from ddbio.errors import TransferError
-from ddbio.formats import Format
-from ddbio.messages import ImportCursor, ImportUnit, Reject, Tally
+from ddbio.formats import Format, RowFormat, as_lines
+from ddbio.messages import ImportCursor, ImportUnit, Reject, SliceUnit, Tally
 from ddbio.messages.format_spec import FormatSpec
 from ddbio.sources.lines import LinePlace, Lines
 from ddbio.sources.reader import RecordReader
+from ddbio.sources.row_run import RowRun
+from ddbio.steps.records import Records
 
 
 class SliceSource:
@@ -24,37 +26,56 @@ class SliceSource:
         self._format_of = format_of
         self._tally = tally
         self._unit: ImportUnit
-        self._lines: Lines
+        self._run: Lines | RowRun
+        self._batches: AsyncGenerator[Lines | RowRun, None]
 
     def begin(self, unit: ImportUnit) -> None:
+        format = self._format_of(unit.format)
         self._unit = unit
-        self._lines = Lines(unit, self._format_of(unit.format), self._tally)
+        if isinstance(format, RowFormat):
+            assert isinstance(unit, SliceUnit), "the parent reads nothing but lines"
+            self._run = RowRun(unit, format, self._tally)
+            self._batches = self._batches_of_rows(unit, self._run)
+        else:
+            self._run = Lines(unit, as_lines(format), self._tally)
+            self._batches = self._batches_of_lines(unit, self._run)
 
-    async def batches(self) -> AsyncGenerator[Lines, None]:
-        lines = self._lines
+    async def batches(self) -> AsyncGenerator[Records, None]:
+        run = self._run
         try:
-            async with aclosing(self._reader.blocks(self._unit, lines.format)) as blocks:
-                async for block in blocks:
-                    lines.more = not block.left_out  # such a block is joined to nothing, and nothing to it
-                    if lines.left and not lines.more:
-                        yield lines
-                    lines.add(block)
-                    yield lines
+            async with aclosing(self._batches) as batches:
+                async for each in batches:
+                    yield each
         except TransferError:
-            lines.more = False
-            if lines.left:
-                yield lines
+            run.more = False
+            if run.left:
+                yield run
             raise
-        lines.more = False
-        if lines.left:
-            yield lines
+        run.more = False
+        if run.left:
+            yield run
+
+    async def _batches_of_rows(self, unit: SliceUnit, run: RowRun) -> AsyncGenerator[RowRun, None]:
+        async with aclosing(self._reader.rows(unit, run.format)) as batches:
+            async for rows in batches:
+                run.add(rows)
+                yield run
+
+    async def _batches_of_lines(self, unit: ImportUnit, lines: Lines) -> AsyncGenerator[Lines, None]:
+        async with aclosing(self._reader.blocks(unit, lines.format)) as blocks:
+            async for block in blocks:
+                lines.more = not block.left_out  # such a block is joined to nothing, and nothing to it
+                if lines.left and not lines.more:
+                    yield lines
+                lines.add(block)
+                yield lines
 
     def mark(self) -> tuple[int, int]:
-        return self._lines.mark()
+        return self._run.mark()
 
     def end(self) -> tuple[int, int]:
-        self._lines.end()
-        return self._lines.mark()
+        self._run.end()
+        return self._run.mark()
 
     def cursor(self, mark: tuple[Any, ...], output: Any) -> ImportCursor:
         return ImportCursor(*mark)

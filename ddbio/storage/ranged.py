@@ -17,6 +17,10 @@ class RangedFile(io.RawIOBase):
         self._read = read
         self._at = 0
 
+    @property
+    def name(self) -> str:
+        return self._file.uri
+
     def readable(self) -> bool:
         return True
 

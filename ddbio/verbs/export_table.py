@@ -16,7 +16,7 @@ from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.context import JobTable
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES, ExportJob
-from ddbio.formats import get_format
+from ddbio.formats import line_format
 from ddbio.formats.compression import get_compression
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
@@ -230,7 +230,7 @@ def _progress_of(run: Run, job: ExportJob) -> Callable[[UnitReport], float]:
     if job.destination != STDOUT:
         return lambda report: report.tally.read
     output = StandardOutput(run.stop)
-    output.write(packed_by_itself(get_compression(job.compress), get_format(job.format).head))
+    output.write(packed_by_itself(get_compression(job.compress), line_format(job.format).head))
 
     def write(report: UnitReport) -> float:
         output.write(report.page)

@@ -13,6 +13,7 @@ import uuid
 import zlib
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import accumulate
 from typing import Any
 
 import fastavro
@@ -22,13 +23,12 @@ from hypothesis import strategies as st
 
 from ddbio.errors import AbortError, PermanentError, RecordError, UsageError
 from ddbio.formats import get_format
-from ddbio.formats.avro import AvroLayout
+from ddbio.formats.avro import Avro, AvroLayout
 from ddbio.formats.avro.container import block_bytes, blocks, header_bytes, long_at, long_bytes, read_header
 from ddbio.formats.avro.values import OWN_TYPES
 from ddbio.formats.avro.writing import AvroWriter, decimal_bytes, field_names
 from ddbio.formats.declaration import Known
 from ddbio.messages.files import STDIN, SourceFile
-from ddbio.messages.format_spec import FormatSpec
 from ddbio.options import CsvOptions
 from ddbio.sources.detect import Detected, detect
 from ddbio.values.items import AttributeMap, AttributeValue
@@ -56,14 +56,15 @@ def detected(content: bytes, uri: str = "in.avro", keys: dict[str, str] | None =
     return detect([SourceFile(uri, len(content), "1")], described, lambda _, start, stop: content[start:stop])
 
 
-def lines(content: bytes, start: int | None = None, stop: int | None = None, **known: Any) -> Iterator[bytes]:
+def lines(
+    content: bytes, start: int | None = None, stop: int | None = None, skip: int = 0, **known: Any
+) -> Iterator[bytes]:
     (source,) = detected(content, **known).sources
     stop = len(content) if stop is None else stop
-    pieces = get_format(source.format).lines_of_part(  # type: ignore[attr-defined]
-        io.BytesIO(content), source.start if start is None else start, stop
-    )
-    for piece in pieces:
-        yield from piece.splitlines()
+    format = get_format(source.format)
+    assert isinstance(format, Avro)
+    for rows in format.rows_of_part(io.BytesIO(content), source.start if start is None else start, stop, skip):
+        yield from rows.texts
 
 
 def items(content: bytes, **known: Any) -> list[AttributeMap]:
@@ -233,6 +234,18 @@ def test_every_record_is_in_one_unit_wherever_a_file_is_cut(places: list[int]) -
     assert [json.loads(line) for line in found] == ROWS
 
 
+@pytest.mark.parametrize("skip", [0, 1, 19, 20, 21, 1500, 2999, 3000])
+def test_a_unit_is_resumed_at_any_record_and_blocks_before_it_are_not_unpacked(
+    skip: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpacked: list[bytes] = []
+    monkeypatch.setattr("ddbio.formats.avro.reading.unpacker", lambda _: lambda data: unpacked.append(data) or data)
+    assert [json.loads(line) for line in lines(SMALL, skip=skip)] == ROWS[skip:]
+    start = read_header(io.BytesIO(SMALL)).size_bytes
+    ends = list(accumulate(block.records for block in blocks(io.BytesIO(SMALL), SYNC, start, len(SMALL))))
+    assert len(unpacked) == sum(end > skip for end in ends)
+
+
 def test_a_file_that_is_larger_than_what_is_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ddbio.formats.avro.container.STEP_BYTES", 64)
     for content in (SMALL, LARGE):
@@ -356,10 +369,8 @@ def test_damage_is_an_error_and_takes_no_record_before_it(content: bytes, data: 
     found: list[bytes] = []
     error = None
     try:
-        for piece in get_format(FormatSpec("avro", layout)).lines_of_part(  # type: ignore[attr-defined]
-            io.BytesIO(damaged), start, len(damaged)
-        ):
-            found += piece.splitlines()
+        for rows in Avro(layout).rows_of_part(io.BytesIO(damaged), start, len(damaged), 0):  # type: ignore[arg-type]
+            found += rows.texts
     except PermanentError as raised:
         error = raised
         assert "\n" not in str(error)

@@ -24,7 +24,7 @@ from ddbio.layouts.own import MANIFEST_NAME
 from ddbio.messages import ExportCursor, ExportedFile, Flushed, SegmentUnit, Tally, UnitReport
 from ddbio.messages.format_spec import JSON
 from ddbio.rate.caps import choose_cap
-from ddbio.sinks.segment_files import SegmentFiles
+from ddbio.sinks.segment_files import LineFiles
 from ddbio.storage import s3, s3_client
 from ddbio.storage.local import LocalStorage
 from ddbio.storage.s3 import S3Storage
@@ -223,7 +223,7 @@ class FailingS3:
 
 
 class Lane:
-    """Exports `LINES` through `SegmentFiles`, from a cursor on, and notes what it reports."""
+    """Exports `LINES` through `LineFiles`, from a cursor on, and notes what it reports."""
 
     def __init__(self) -> None:
         self.cursor: ExportCursor | None = None
@@ -234,7 +234,7 @@ class Lane:
         asyncio.run(self._export(fake))
 
     async def _export(self, fake: FakeS3) -> None:
-        files = SegmentFiles(S3Storage(AwsSettings()), JOB, get_format(JSON), Tally())
+        files = LineFiles(S3Storage(AwsSettings()), JOB, get_format(JSON), Tally())
         files.begin(SegmentUnit(0, 0, 1, self.cursor))
         await files.open()
         for at in range(self.cursor.items if self.cursor else 0, len(LINES), PAGE):
@@ -243,7 +243,7 @@ class Lane:
         await files.finish()
         self._report(files, fake, None, len(LINES))
 
-    def _report(self, files: SegmentFiles, fake: FakeS3, key: str | None, items: int) -> None:
+    def _report(self, files: LineFiles, fake: FakeS3, key: str | None, items: int) -> None:
         if files.settled:
             self.cursor = ExportCursor(key, *files.state(), items=items)
         finished = files.take_parts()["files"]

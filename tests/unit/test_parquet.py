@@ -16,13 +16,14 @@ from ddbio.errors import AbortError, RecordError
 from ddbio.flow.export_job import ExportJob
 from ddbio.formats import get_format
 from ddbio.formats.parquet import ParquetLayout
-from ddbio.formats.parquet.reading import lines_of_row_group, row_groups
+from ddbio.formats.parquet.reading import row_groups, rows_of_row_group
 from ddbio.formats.parquet.writing import ColumnsWriter
 from ddbio.messages import ExportCursor, ImportCursor, SegmentUnit, SliceUnit, Tally
 from ddbio.messages.files import SourceFile
 from ddbio.messages.format_spec import FormatSpec
-from ddbio.sinks.segment_files import ColumnFiles
+from ddbio.sinks.segment_files import RowFiles
 from ddbio.sources.reader import RecordReader
+from ddbio.sources.slices import SliceSource
 from ddbio.storage.local import LocalStorage
 from ddbio.storage.ranged import RangedFile
 from ddbio.values.items import AttributeValue
@@ -50,23 +51,35 @@ def test_rows_are_delivered_once_from_any_cursor(remote: bool) -> None:
     names, cuts = row_groups(RangedFile(file, storage.read_range), file.uri)  # type: ignore[arg-type]
     assert (names, len(cuts)) == (["id"], 3)
 
-    async def lines(unit: SliceUnit) -> list[tuple[int, bytes]]:
-        found = []
-        async for block in RecordReader(storage).blocks(unit, get_format(FORMAT)):
-            at = block.offset
-            for record in get_format(FORMAT).split(block.data):
-                found.append((at, record))
-                at += len(record) + 1
+    async def rows(unit: SliceUnit) -> list[bytes]:
+        """All at once and one by one in turns; a mark is a number of rows, and an offset that only grows."""
+        tally, found, marks = Tally(), list[bytes](), list[tuple[int, int]]()
+        source = SliceSource(RecordReader(storage), get_format, tally)
+        source.begin(unit)
+        async for batch in source.batches():
+            assert batch.lines is not None
+            while batch.lines.left > (3 if batch.lines.more else 0):
+                marks.append(source.mark())
+                taken = batch.lines.run(7)
+                if len(marks) % 2:
+                    batch.lines.take(taken)
+                else:
+                    assert [each.text for each in batch.lines.each(7)] == taken
+                found += taken
+        marks.append(source.end())
+        assert [number for _, number in marks] == sorted({number for _, number in marks})
+        assert [offset for offset, _ in marks] == sorted(offset for offset, _ in marks)
+        assert (marks[-1][0], tally.bytes, tally.read) == (unit.stop, unit.stop - unit.start, len(found))
         return found
 
     delivered = []
     for number, cut in enumerate(cuts):
         unit = SliceUnit(number, file, *cut, format=FORMAT)
-        whole = run(lines(unit))
-        delivered += [get_format(FORMAT).parse(record) for _, record in whole]
+        whole = run(rows(unit))
+        delivered += [get_format(FORMAT).parse(record) for record in whole]
         for place in (1, 999, 1000, 1001):
             if place < len(whole):
-                rest = run(lines(replace(unit, cursor=ImportCursor(whole[place][0], place))))
+                rest = run(rows(replace(unit, cursor=ImportCursor(unit.start, place))))
                 assert rest == whole[place:]
     assert delivered == [{"id": {"S": f"k{number}"}} for number in range(2500)]
 
@@ -95,7 +108,7 @@ def test_whoever_goes_on_begins_the_unfinished_file_again(tmp_path: Path, dies_a
     cursors: list[ExportCursor] = []
 
     async def work(cursor: ExportCursor | None, pages: range, *, to_the_end: bool) -> None:
-        files = ColumnFiles(LocalStorage(), export_job(tmp_path), get_format(FORMAT), Tally())
+        files = RowFiles(LocalStorage(), export_job(tmp_path), get_format(FORMAT), Tally())
         files.begin(SegmentUnit(0, 0, 1, cursor))
         await files.open()
         for page in pages:
@@ -133,7 +146,7 @@ def test_what_parquet_has_and_dynamodb_has_not_is_rejected_by_its_name(column: A
     out = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.table({"id": ["a"], "v": column}), out)
     ((start, _),) = row_groups(out, "in.parquet")[1]
-    (line,) = b"".join(lines_of_row_group(out, start, {})).splitlines()
+    (line,) = next(rows_of_row_group(out, start, start + 1, 0, {})).texts
     with pytest.raises(RecordError) as caught:
         get_format(FORMAT).parse(line)
     assert caught.value.code == code

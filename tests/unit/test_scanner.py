@@ -23,7 +23,7 @@ from ddbio.formats.json_lines import JsonLines
 from ddbio.messages import ExportCursor, ExportedFile, SegmentUnit, Tally, UnitReport
 from ddbio.messages.files import WrittenFile
 from ddbio.messages.format_spec import FormatSpec
-from ddbio.sinks.segment_files import SegmentFiles
+from ddbio.sinks.segment_files import LineFiles
 from ddbio.sources.page_size import FIRST_LIMIT, KeyCircle, PageSize
 from ddbio.sources.subset import WHOLE, Subset
 from ddbio.steps.limit import Limit, LimitNeeds
@@ -140,7 +140,7 @@ class Files:
 
     def __init__(self, storage: MemoryStorage, job: ExportJob, unit: SegmentUnit) -> None:
         self.tally = Tally()
-        self.files = SegmentFiles(storage, job, JsonLines(), self.tally)  # type: ignore[arg-type]
+        self.files = LineFiles(storage, job, JsonLines(), self.tally)  # type: ignore[arg-type]
         self.files.begin(unit)
         self.cursor = unit.cursor or ExportCursor(None, 0, None, 0)
         self._items = self._told = self.cursor.items

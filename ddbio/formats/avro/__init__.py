@@ -4,14 +4,14 @@ Out, a column has one type, known beforehand, as in Parquet; the type that Dynam
 allow, are properties of the column's field, so that our own files come back as they were.
 
 In, a file is cut at any byte: a unit has the blocks that begin in it, the first of which is found by the sync marker
-before it. Its records become lines of the json format: what cannot be stored is rejected, one record at a time.
+before it. Its records become objects of the json format: what cannot be stored is rejected, one record at a time.
 
 declaration  how files are detected, columns
 container    the header and the blocks of a file, read and written
 codecs       how blocks are compressed
 schema       what fastavro is to read a file with, so that values come out as the json format has them
 values       how values of each type are read
-reading      blocks to lines of json
+reading      blocks to rows
 writing      items to blocks
 """
 
@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from ddbio.errors import UsageError
-from ddbio.formats.json_lines import JsonLines
+from ddbio.formats import Rows
+from ddbio.formats.json_lines import JsonObjects
 
 NAME_KEY, TYPE_KEY = "ddbio.name", "ddbio.type"  # in a field: the attribute's name, and its type
 
@@ -43,13 +44,13 @@ class AvroLayout:
     key_types: tuple[tuple[str, str], ...] = ()
 
 
-class Avro(JsonLines):
+class Avro(JsonObjects):
     suffix = ".avro"
+    cut_anywhere = True
 
     def __init__(self, layout: AvroLayout | None = None) -> None:
         super().__init__()
         check_installed()
-        self.alike = None  # what the columns are made of is any items
         self._layout = layout or AvroLayout()
 
     def new_encoder(self) -> Any:
@@ -58,11 +59,11 @@ class Avro(JsonLines):
 
         return AvroWriter(self._layout)
 
-    def lines_of_part(self, file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
-        """The records of the blocks that begin in bytes [start, stop), as lines of json, some at a time."""
-        from ddbio.formats.avro.reading import lines_of_blocks
+    def rows_of_part(self, file: BinaryIO, start: int, stop: int, skip: int) -> Iterator[Rows]:
+        """The records of the blocks that begin in bytes [start, stop)."""
+        from ddbio.formats.avro.reading import rows_of_blocks
 
-        return lines_of_blocks(file, start, stop, self._layout)
+        return rows_of_blocks(file, start, stop, skip, self._layout)
 
 
 def check_installed() -> None:

@@ -1,4 +1,4 @@
-"""Blocks of a file to lines of json."""
+"""Blocks of a file to rows: objects of json."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any, BinaryIO
 import fastavro
 import msgspec
 
-from ddbio.errors import PermanentError
+from ddbio.formats import Rows
 from ddbio.formats.avro import AvroLayout
 from ddbio.formats.avro.codecs import unpacker
-from ddbio.formats.avro.container import Block, DamagedError, blocks
+from ddbio.formats.avro.container import Block, DamagedError, blocks, damaged
 from ddbio.formats.avro.schema import ItemSchema, item_schema
 from ddbio.formats.avro.values import number
 
-LINES_ROWS = 1000  # in memory as values at once
+MOST_ROWS = 1000  # in memory as values at once
 _ENCODER = msgspec.json.Encoder()
 # What fastavro raises for bytes that are not of the schema.
 _DECODE_ERRORS = (ValueError, EOFError, IndexError, KeyError, TypeError, ArithmeticError, RecursionError)
@@ -28,15 +28,24 @@ _RAW = re.compile('"\ue000(.*?)\ue001"')
 compiled_schema = lru_cache(maxsize=64)(item_schema)
 
 
-def lines_of_blocks(file: BinaryIO, start: int, stop: int, layout: AvroLayout) -> Iterator[bytes]:
-    """Raises PermanentError for a file that is damaged, after all that comes before that."""
+def rows_of_blocks(file: BinaryIO, start: int, stop: int, skip: int, layout: AvroLayout) -> Iterator[Rows]:
+    """The records from the number `skip` on: blocks that end before it are not unpacked.
+
+    Raises PermanentError for a file that is damaged, after all that comes before that.
+    """
     schema, unpack = compiled_schema(layout.schema), unpacker(layout.codec)
-    rows = _Rows(schema, dict(layout.key_types))
+    decoder = _Decoder(schema, dict(layout.key_types))
     try:
         for block in blocks(file, layout.sync, start, stop):
-            yield from rows.lines(block, _unpacked(block, unpack))
+            if skip >= block.records:
+                skip -= block.records
+                continue
+            for texts in decoder.texts(block, _unpacked(block, unpack)):
+                if len(texts) > skip:
+                    yield Rows(block.offset, texts[skip:])
+                skip = max(0, skip - len(texts))
     except DamagedError as error:
-        raise PermanentError(f"the file cannot be read as Avro: {error}", "import a whole copy of it") from None
+        raise damaged(getattr(file, "name", "the file"), error) from None
 
 
 def _unpacked(block: Block, unpack: Any) -> bytes:
@@ -47,7 +56,7 @@ def _unpacked(block: Block, unpack: Any) -> bytes:
     return data
 
 
-class _Rows:
+class _Decoder:
     """Decodes records of one schema."""
 
     def __init__(self, schema: ItemSchema, key_types: dict[str, str]) -> None:
@@ -55,7 +64,7 @@ class _Rows:
         self._renamed = {old: new for old, new in (schema.names or {}).items() if old != new}
         self._key_types = key_types
 
-    def lines(self, block: Block, data: bytes) -> Iterator[bytes]:
+    def texts(self, block: Block, data: bytes) -> Iterator[list[bytes]]:
         file, read, parsed = io.BytesIO(data), fastavro.schemaless_reader, self._parsed
         left = block.records
         if left > len(data) + 1:  # no record without bytes is an item
@@ -63,12 +72,12 @@ class _Rows:
         while left:
             rows, error = [], None
             try:
-                for _ in range(min(left, LINES_ROWS)):
+                for _ in range(min(left, MOST_ROWS)):
                     rows.append(read(file, parsed, None, handle_unicode_errors="surrogateescape"))
             except _DECODE_ERRORS as raised:
                 error = raised
             if rows:
-                yield _as_lines([self._item(row) for row in rows])
+                yield [_text_of(self._item(row)) for row in rows]
             if error is not None:
                 raise self._damaged(block, f"record {block.records - left + len(rows) + 1:,} of it is none")
             left -= len(rows)
@@ -100,18 +109,10 @@ def _as_key(value: Any, letter: str) -> Any:
     return number(value) if letter == "N" and type(value) is str else value
 
 
-def _as_lines(rows: list[Any]) -> bytes:
+def _text_of(row: Any) -> bytes:
+    """Of a record with text that is not UTF-8, the bytes of that are left as they are: so it is rejected."""
     try:
-        return _ENCODER.encode_lines(rows)
-    except UnicodeEncodeError:
-        return b"".join(map(_as_line, rows))
-
-
-def _as_line(row: Any) -> bytes:
-    """The same for a record that may have text that is not UTF-8: its bytes are left as they are, and so the line is
-    rejected."""
-    try:
-        return _ENCODER.encode(row) + b"\n"
+        return _ENCODER.encode(row)
     except UnicodeEncodeError:
         text = json.dumps(row, ensure_ascii=False, default=lambda value: f"\ue000{bytes(value).decode()}\ue001")
-        return _RAW.sub(r"\1", text).encode(errors="surrogateescape") + b"\n"
+        return _RAW.sub(r"\1", text).encode(errors="surrogateescape")

@@ -89,7 +89,7 @@ def _number(value: str, _: Schema) -> Any:
 
 
 def _json(value: str, _: Schema) -> msgspec.Raw:
-    return raw(value.replace("\n", "\r"))  # a record is a line; inside a text of JSON neither may be
+    return raw(value)
 
 
 def _set_of(letter: str) -> Convert:

@@ -3,8 +3,8 @@
 Out, a column has one type, known beforehand; what has none in Parquet (maps, lists, values of several types) is JSON
 text. The type that DynamoDB has stands in each column's metadata, so that our own files come back as they were.
 
-In, a row group is a unit. Its rows become lines of the json format, and from there on they are records like any
-others: what cannot be stored is rejected, one row at a time.
+In, a row group is a unit. Its rows become objects of the json format: what cannot be stored is rejected, one row at a
+time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from ddbio.errors import UsageError
-from ddbio.formats.json_lines import JsonLines
+from ddbio.formats import Rows
+from ddbio.formats.json_lines import JsonObjects
 
 TYPE_KEY = b"ddbio.type"  # in the metadata of a column
 
@@ -29,14 +30,13 @@ class ParquetLayout:
     key_types: tuple[tuple[str, str], ...] = ()
 
 
-class Parquet(JsonLines):
+class Parquet(JsonObjects):
     suffix = ".parquet"
     cut_anywhere = False
 
     def __init__(self, layout: ParquetLayout | None = None) -> None:
         super().__init__()
         check_installed()
-        self.alike = None  # what the columns are made of is any items
         self._layout = layout or ParquetLayout()
 
     def new_encoder(self) -> Any:
@@ -45,11 +45,11 @@ class Parquet(JsonLines):
 
         return ColumnsWriter(self._layout)
 
-    def lines_of_part(self, file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
-        """The rows of the row group that begins at byte `start`, as lines of json, some at a time."""
-        from ddbio.formats.parquet.reading import lines_of_row_group
+    def rows_of_part(self, file: BinaryIO, start: int, stop: int, skip: int) -> Iterator[Rows]:
+        """The rows of the row group that begins at byte `start`."""
+        from ddbio.formats.parquet.reading import rows_of_row_group
 
-        return lines_of_row_group(file, start, dict(self._layout.key_types))
+        return rows_of_row_group(file, start, stop, skip, dict(self._layout.key_types))
 
 
 def check_installed() -> None:

@@ -1,4 +1,4 @@
-"""Files of Parquet to lines of json: the row groups of a file, and the rows of one of them."""
+"""The row groups of a file of Parquet, and the rows of one of them as objects of json."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from ddbio.errors import PermanentError, RecordError
+from ddbio.formats import Rows
 from ddbio.formats.parquet import TYPE_KEY
 from ddbio.values.items import check_number
 
@@ -48,19 +49,27 @@ def _start(group: Any) -> int:
     return min(int(offset) for offset in offsets if offset)
 
 
-def lines_of_row_group(file: BinaryIO, start: int, key_types: Mapping[str, str]) -> Iterator[bytes]:
+def rows_of_row_group(
+    file: BinaryIO, start: int, stop: int, skip: int, key_types: Mapping[str, str]
+) -> Iterator[Rows]:
+    """The rows from the number `skip` on. Where one is in [start, stop) is estimated."""
     with _translated("a row group"):
         source = pyarrow.parquet.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
         metadata = source.metadata
         number = next(each for each in range(metadata.num_row_groups) if _start(metadata.row_group(each)) == start)
+        count = metadata.row_group(number).num_rows
         batches = source.iter_batches(BATCH_ROWS, row_groups=[number])
+    at = 0
     while True:
         with _translated("a row group"):
             batch = next(batches, None)
             if batch is None:
                 return
-            rows = _rows(batch, key_types)
-        yield _ENCODER.encode_lines(rows)
+            first, at = at, at + batch.num_rows
+            rows = _rows(batch.slice(max(0, skip - first)), key_types) if at > skip else []
+        if rows:
+            offset = start + (stop - start) * max(first, skip) // count
+            yield Rows(offset, [_ENCODER.encode(row) for row in rows])
 
 
 def _rows(batch: Any, key_types: Mapping[str, str]) -> list[dict[str, Any]]:
