@@ -1,0 +1,157 @@
+"""A copy on the lane of imports and exports: it dies at any request, and whoever continues loses nothing."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from ddbio.dynamodb.wire import Response, WireError
+from ddbio.flow.sleeping import ManualSleeper, StopRequested
+from ddbio.messages import ExportCursor, SegmentUnit, Tally, UnitReport
+from ddbio.steps.transform import TransformSpec
+from ddbio.system.clock import ManualClock
+from tests.support.copy_job import CopyJob
+from tests.support.loops import run
+from tests.support.service import FakeTable, cut, job_table, refusal, reply, worker_context
+from tests.support.tables import table
+
+UNIT = SegmentUnit(0, 0, 1)
+SIZES = (30, 0, 7, 60, 1, 1, 40)  # of the pages of A
+
+
+class Killed(BaseException):
+    """The process died; what it would have said afterwards is not heard."""
+
+
+def pages() -> list[list[dict[str, Any]]]:
+    numbers = iter(range(sum(SIZES)))
+    return [[{"id": {"S": str(next(numbers))}, "v": {"N": "1"}} for _ in range(size)] for size in SIZES]
+
+
+ALL = {item["id"]["S"]: item for page in pages() for item in page}
+
+
+@dataclass
+class Copy:
+    """A copy from A, a table of these pages, to B, over several lives of its worker.
+
+    scanned: the pages that were read, in order. requests: to either table.
+    """
+
+    target: FakeTable = field(default_factory=FakeTable)
+    transform: TransformSpec | None = None
+    heard: list[UnitReport] = field(default_factory=list)
+    scanned: list[int] = field(default_factory=list)
+    requests: int = 0
+
+    def work(
+        self, unit: SegmentUnit = UNIT, *, dies_before: int | None = None, stop_after: int | None = None
+    ) -> None:
+        dead: list[bool] = []
+
+        def act(operation: str, request: dict[str, Any], body_bytes: int) -> Response | Exception:
+            if self.requests == dies_before:
+                dead.append(True)
+                raise Killed
+            self.requests += 1
+            return self._scan(request) if operation == "Scan" else self.target.act(operation, request, body_bytes)
+
+        clock = ManualClock()
+        context = worker_context(
+            act, lambda event: None if dead else self.heard.append(event), ManualSleeper(clock, stop_after), clock  # type: ignore[arg-type, func-returns-value]
+        )  # fmt: skip
+        orders = job_table(table({"id": "S"}))
+        lane = CopyJob(orders, orders, transform=self.transform, report_every_s=0.0).open(context).lane()
+
+        async def story() -> None:
+            try:
+                await lane.work(unit)
+            finally:
+                await lane.close()
+
+        run(story())
+
+    def _scan(self, request: dict[str, Any]) -> Response:
+        number = int(request.get("ExclusiveStartKey", {"id": {"S": "0"}})["id"]["S"])
+        self.scanned.append(number)
+        more = {"LastEvaluatedKey": {"id": {"S": str(number + 1)}}} if number + 1 < len(SIZES) else {}
+        return reply(Items=pages()[number], ConsumedCapacity={"CapacityUnits": 1.0}, **more)
+
+    def continued(self) -> SegmentUnit:
+        """The unit as the parent hands it on: from the last cursor, with what was counted up to it."""
+        cursors = [report.cursor for report in self.heard if isinstance(report.cursor, ExportCursor)]
+        return replace(UNIT, cursor=cursors[-1] if cursors else None, before=self.tally)
+
+    @property
+    def tally(self) -> Tally:
+        total = Tally()
+        for report in self.heard:
+            total.add(report.tally)
+        return total
+
+    def check(self) -> None:
+        assert self.target.violations == []
+        assert self.target.items == ALL
+        tally = self.tally
+        assert (tally.read, tally.written, tally.unsettled()) == (len(ALL), len(ALL), 0)
+        assert all(report.tally.unsettled() == 0 for report in self.heard)
+        assert [report.done for report in self.heard].count(True) == 1
+
+
+def test_a_copy_has_every_item() -> None:
+    copy = Copy()
+    copy.work()
+    copy.check()
+    assert copy.heard[-1].cursor == ExportCursor(None, 0, None, 0, items=len(ALL))
+
+
+@pytest.mark.parametrize("script", [[0b1011, 0, 0b1, 2**25 - 1], [refusal("ThrottlingException"), cut(sent=True)]])
+def test_a_copy_has_every_item_whatever_the_table_does(script: list[int | Response | WireError]) -> None:
+    copy = Copy(FakeTable(script=script))
+    copy.work()
+    copy.check()
+
+
+def requests_of_a_copy() -> int:
+    copy = Copy()
+    copy.work()
+    return copy.requests
+
+
+@pytest.mark.parametrize("dies_before", range(requests_of_a_copy()))
+def test_whoever_continues_repeats_at_most_a_page(dies_before: int) -> None:
+    copy = Copy()
+    with suppress(Killed):
+        copy.work(dies_before=dies_before)
+    seen = len(copy.scanned)
+    copy.work(copy.continued())
+    copy.check()
+    assert len(copy.scanned) <= len(SIZES) + 1, "a page at most is read again"
+    assert sorted({*copy.scanned[:seen], *copy.scanned[seen:]}) == [*range(len(SIZES))]
+
+
+@pytest.mark.parametrize("stop_after", range(0, 12, 3))
+def test_a_stop_loses_nothing(stop_after: int) -> None:
+    copy = Copy(FakeTable(script=[0b11] * 4))
+    with suppress(StopRequested):
+        copy.work(stop_after=stop_after)
+    assert not copy.heard[-1].done
+    copy.work(copy.continued())
+    copy.check()
+
+
+def test_items_are_transformed_on_the_way_and_bad_ones_are_rejected() -> None:
+    copy = Copy(transform=TransformSpec(f"{__file__}:twice", {}, frozenset(), {}))
+    copy.work()
+    tally = copy.tally
+    assert (tally.read, tally.added, tally.dropped, tally.rejected) == (139, 1, 1, 1)
+    assert (tally.written, len(copy.target.items), tally.unsettled()) == (138, 138, 0)
+    (reject,) = [reject for report in copy.heard for reject in report.rejects]
+    assert (reject.source, reject.code, reject.record) == ("Orders", "missing-key", b'{"id":{"S":"3"},"v":{"N":"1"}}')
+
+
+def twice(item: dict[str, Any]) -> list[dict[str, Any]]:
+    return {"1": [], "2": [item, {**item, "id": "2b"}], "3": [{"v": 1}]}.get(item["id"], [item])
