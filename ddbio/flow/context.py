@@ -90,9 +90,10 @@ class WorkerContext:
         table = self.tables[role]
         return table.clients.new(self, table.name, tally)
 
-    def request_units(self, role: str) -> float:
-        """How many units of that table one request should cost at most, at this moment."""
-        return self.tables[role].pacer.request_units()[0]
+    def request_units(self, role: str) -> Callable[[], float]:
+        """A function that returns how many units of that table one request should cost at most, at the moment."""
+        request_units = self.tables[role].pacer.request_units
+        return lambda: request_units()[0]
 
     def pacer(self, role: str) -> Pacing:
         """What all requests of this worker to that table pass."""

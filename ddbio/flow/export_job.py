@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from ddbio.aws.settings import AwsSettings
@@ -91,7 +90,7 @@ def scan_source(
     context: WorkerContext, scan: TableScan, rows: Any = ATTRIBUTE_MAPS, alike: Alike | None = None
 ) -> Callable[[Desk], ScanSource]:
     """Reads the source. rows, alike: see `Scanning`."""
-    scanning = Scanning(scan, partial(context.request_units, SOURCE), rows, alike)
+    scanning = Scanning(scan, context.request_units(SOURCE), rows, alike)
     return lambda desk: ScanSource(scanning, context.client(SOURCE, desk.spent), context.limit, desk.tally)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 
 from ddbio.aws.settings import AwsSettings
 from ddbio.flow.context import TARGET, JobTable, WorkerContext
@@ -65,6 +65,6 @@ def table_sink(context: WorkerContext, tables: Sequence[TableInfo], mode: str = 
     writer = TableWriter(tables, mode)
 
     def sink(desk: Desk) -> TableSink:
-        return TableSink(writer, context.client(TARGET, desk.spent), partial(context.request_units, TARGET), desk)
+        return TableSink(writer, context.client(TARGET, desk.spent), context.request_units(TARGET), desk)
 
     return sink

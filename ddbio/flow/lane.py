@@ -99,31 +99,12 @@ class FlowLane:
             if records is None:
                 return
             await self._sink.take(records if transform is None else Transformed(records, transform))
-            await self._look_around()
+            await self.between_requests(0)
 
     # -- the side of the sink: see `ddbio.sinks.sink.Desk`
 
-    async def between_requests(self) -> None:
-        self._unclean_sends += 1
-        await self._look_around()
-
-    def reject(self, place: Place, text: bytes, code: str, message: str, text_bytes: int | None = None) -> None:
-        self.tally.rejected += 1
-        self._settlement.rejects.append(self._source.reject(place, text, code, message, text_bytes))
-
-    async def hand_over_rejects(self) -> None:
-        counted = self._rejects.counted
-        held = len(self._settlement.rejects) + (self._sink.unsettled if counted else 0)  # that may be refused, too
-        if held >= (MAX_BATCH_WRITES if counted else REPORT_REJECTS):
-            await self._settle_now()
-            self._report()
-            await asyncio.sleep(0)  # nothing else makes a lane wait that has only rejects
-            await self._heed_stop()
-
-    # -- settlement
-
-    async def _look_around(self) -> None:
-        """Is the position clean, is a report due, is the run being stopped?"""
+    async def between_requests(self, sent: int = 1) -> None:
+        self._unclean_sends += sent
         mark = self._source.mark()
         if mark is not None:
             due = self._context.clock() >= self._report_due_s
@@ -133,7 +114,27 @@ class FlowLane:
                 await self._settle_now()
             if due or self._sink.urgent:
                 self._report()
-        await self._heed_stop()
+        if self._rejects.too_many:
+            await self._expect_stop()
+        self._context.sleep.check()
+
+    def reject(self, place: Place, text: bytes, code: str, message: str, text_bytes: int | None = None) -> None:
+        self.tally.rejected += 1
+        self._settlement.rejects.append(self._source.reject(place, text, code, message, text_bytes))
+
+    async def hand_over_rejects(self) -> None:
+        counted = self._rejects.counted
+        held = len(self._settlement.rejects) + (self._sink.unsettled if counted else 0)  # that may be refused, too
+        most = MAX_BATCH_WRITES if counted else REPORT_REJECTS
+        if held >= most and self._source.mark() is not None:
+            await self._settle_now()
+            self._report()
+            await asyncio.sleep(0)  # nothing else makes a lane wait that has only rejects
+            if self._rejects.too_many:
+                await self._expect_stop()
+            self._context.sleep.check()
+
+    # -- settlement
 
     async def _settle_now(self) -> None:
         """Have all settled that was taken, where that can be had."""
@@ -147,12 +148,10 @@ class FlowLane:
         if self._settlement.come_clean(mark):
             self._report()  # they are nowhere else: without them the place behind them does not count
 
-    async def _heed_stop(self) -> None:
-        """Raise StopRequested if the run is being stopped; if it is about to be, wait for that."""
-        if self._rejects.too_many:
-            await self._context.sleep(STOP_EXPECTED_S)
-            self._rejects.too_many = False
-        self._context.sleep.check()
+    async def _expect_stop(self) -> None:
+        """The run is about to be stopped: raise StopRequested when it is."""
+        await self._context.sleep(STOP_EXPECTED_S)
+        self._rejects.too_many = False
 
     def _report(self, *, done: bool = False) -> None:
         self._report_due_s = self._context.clock() + self._interval_s

@@ -30,11 +30,6 @@ settled_of: Callable[[Tally], tuple[Any, ...]] = attrgetter(*_SETTLED)
 spent_of: Callable[[Tally], tuple[Any, ...]] = attrgetter(*_SPENT)
 
 
-def recorded(settled: tuple[Any, ...], spent: Tally) -> tuple[Any, ...]:
-    """The counts as the checkpoint has them. settled: what `settled_of` gave."""
-    return (*settled[:_RECORDED_SETTLED], *spent_of(spent))
-
-
 class Settlement:
     """Of one lane, a unit after the other.
 
@@ -103,7 +98,8 @@ class Settlement:
 
     def _record(self, slot: LaneSlot, done: bool = False) -> None:
         """What a report would say now, where it survives this process. Called for every batch."""
-        slot.write(self._unit.number, done, *self._mark, *recorded(self._settled, self._spent))
+        settled = self._settled[:_RECORDED_SETTLED]
+        slot.write(self._unit.number, done, *self._mark, *settled, *spent_of(self._spent))
 
     def _total(self) -> Tally:
         total = self._spent.copy()

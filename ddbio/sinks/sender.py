@@ -7,6 +7,7 @@ stays there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -36,27 +37,13 @@ class Sender:
         """One request of all that is pending, or several."""
         await self.pause_if(await self._send(self._pending.writes()))
 
-    async def send_puts(self, body: bytes, count: int, units: tuple[int, ...]) -> set[ItemKey]:
-        """Send puts that are not pending; the keys of those that were left unprocessed.
-
-        Raises ServiceError where the request is refused: nothing is written.
-        """
-        mode, client = self._mode, self._client
-        estimate = mode.estimates.of_batch([units])
-        reply = await client.call(mode.operation, body, estimate)
-        if mode.operation.left_over(reply):
-            return self._keys_of(reply.unprocessed())
-        mode.estimates.learn(estimate, client.consumed)
-        self._desk.tally.written += count
-        return set()
-
     async def divide(self) -> None:
         """All that is pending was refused together: send it in halves."""
         await self.pause_if(await self._send_halves(self._pending.writes()))
 
-    async def left_over(self, left: set[ItemKey]) -> None:
-        """All that is pending was sent together, and these were left unprocessed."""
-        self._written(self._pending.writes(), left)
+    async def keep(self, reply: Any) -> None:
+        """All that is pending was sent together, and some of it was left unprocessed."""
+        self._written(self._pending.writes(), self._keys_of(reply.unprocessed()))
         await self.pause_if(True)
 
     async def pause_if(self, left_unprocessed: bool) -> None:

@@ -62,7 +62,7 @@ class Desk(Protocol):
     tally: Tally
     spent: Tally
 
-    async def between_requests(self) -> None:
+    async def between_requests(self, sent: int = 1) -> None:
         """To be called between two requests, where records may be settled: the lane reports if it is time for it.
 
         Raises StopRequested if the run is being stopped.

@@ -45,7 +45,10 @@ class TableWriter:
         self.mode: WriteMode = SpreadPuts(tables) if len(tables) > 1 else MODES[mode](tables[0])
         self._fast_batches: dict[Format, FastBatches] = {}
 
-    def fast_batches(self, format: Format) -> FastBatches:
+    def fast_batches(self, format: Format) -> FastBatches | None:
+        """None where records are not simply put into one table."""
+        if self.mode.body_of_puts is None:
+            return None
         found = self._fast_batches.get(format)
         if found is None:
             found = self._fast_batches[format] = FastBatches(self.tables[0], format, self.mode.key_of)
@@ -116,42 +119,46 @@ class TableSink:
 
     async def _take_lines(self, lines: LineRun) -> None:
         """A request at a time where all is as usual, else record by record."""
-        pending = self._pending
+        pending, whole = self._pending, self._writer.fast_batches(lines.format)
         while lines.left:
-            if not pending.room:
+            room = pending.room
+            if not room:
                 await self._flush()
                 continue
-            run = lines.run(pending.room)
-            if len(run) < pending.room and lines.more and sum(map(len, run)) <= REST_BYTES:
+            run = lines.run(room)
+            if len(run) < room and lines.more and sum(map(len, run)) <= REST_BYTES:
                 return
-            if not (lines.usual and await self._put_whole(lines, run)):
+            if not (whole and lines.usual and await self._put_whole(whole, lines, run)):
                 await self._take_each(lines.each(len(run)))
 
-    async def _put_whole(self, lines: LineRun, run: list[bytes]) -> bool:
+    async def _put_whole(self, whole: FastBatches, lines: LineRun, run: list[bytes]) -> bool:
         """Put small records in one request, without a `Write` for each.
 
         Returns whether that could be done. If not, nothing was sent or taken.
         """
-        mode, pending = self._mode, self._pending
-        if mode.body_of_puts is None or len(run) < mode.most_writes or not pending.takes_whole(len(run)):
+        mode, pending, sender = self._mode, self._pending, self._sender
+        if len(run) < mode.most_writes or not pending.takes_whole(len(run)):
             return False
-        puts = self._writer.fast_batches(lines.format).prepare(run)
-        if puts is None:
+        puts = whole.prepare(run)
+        if puts is None or mode.body_of_puts is None:
             return False
         units, body = mode.estimates.of_unit_puts(len(run), puts.entries), mode.body_of_puts(puts.requests)
         if len(body) > MAX_REQUEST_BYTES or (puts.entries and not pending.takes_whole(units[0])):
             return False
+        estimate = mode.estimates.of_batch([units])
         try:
-            left = await self._sender.send_puts(body, len(run), units)
+            reply = await self._client.call(mode.operation, body, estimate)
         except ServiceError:
             self._make_pending(lines, run)
-            await self._sender.divide()
+            await sender.divide()
         else:
-            if left:
+            if mode.operation.left_over(reply):
                 self._make_pending(lines, run)
-                await self._sender.left_over(left)
+                await sender.keep(reply)
             else:
+                mode.estimates.learn(estimate, self._client.consumed)
                 lines.take(run)
+                self._desk.tally.written += len(run)
         await self._desk.between_requests()
         return True
 

@@ -59,10 +59,12 @@ class Copy:
             self.requests += 1
             return self._scan(request) if operation == "Scan" else self.target.act(operation, request, body_bytes)
 
+        def report(event: Any) -> None:
+            if not dead and isinstance(event, UnitReport):
+                self.heard.append(event)
+
         clock = ManualClock()
-        context = worker_context(
-            act, lambda event: None if dead else self.heard.append(event), ManualSleeper(clock, stop_after), clock  # type: ignore[arg-type, func-returns-value]
-        )  # fmt: skip
+        context = worker_context(act, report, ManualSleeper(clock, stop_after), clock)
         orders = job_table(table({"id": "S"}))
         lane = CopyJob(orders, orders, transform=self.transform, report_every_s=0.0).open(context).lane()
 

@@ -92,7 +92,7 @@ class Life:
             return self.target.act(operation, request, body_bytes)
 
         def report(event: Any) -> None:
-            if not dead:
+            if not dead and isinstance(event, UnitReport):
                 self.heard.append(event)
 
         clock = ManualClock()

@@ -63,11 +63,6 @@ def test_every_count_adds_up_and_is_subtracted(name: str) -> None:
     assert total.minus(Tally(**{name: 3})) == Tally(**{name: 4})
 
 
-def test_a_position_is_recorded_in_the_order_in_which_the_checkpoint_is_read() -> None:
-    counts = Tally(**{each: number for number, each in enumerate(RECORDED)})
-    assert settlement.recorded(settlement.settled_of(counts), counts) == tuple(range(len(RECORDED)))
-
-
 def test_all_that_is_counted_is_either_settled_or_spent() -> None:
     counts = Tally(**{each: 100 + number for number, each in enumerate(NAMES)})
     assert {*settlement.settled_of(counts), *settlement.spent_of(counts)} == {*range(100, 100 + len(NAMES))}

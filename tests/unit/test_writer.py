@@ -100,7 +100,7 @@ class Import:
             return answer
 
         def report(event: Any) -> None:
-            if not dead:
+            if not dead and isinstance(event, UnitReport):
                 self.reports.append(event)
 
         context = worker_context(act, report, self.sleep, self.clock)
