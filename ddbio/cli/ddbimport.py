@@ -64,6 +64,22 @@ def parser() -> Parser:
         help="a file, a folder, a glob, s3://bucket/prefix or an S3 object, gzip and zstd too; - for standard input; "
         "a folder with an export by DynamoDB itself; may be given several times",
     )
+    add_write_options(parser)
+    arguments.add_transfer_options(
+        parser,
+        units="write",
+        formats=(AUTO, *FORMATS),
+        default_lanes="128",
+        tables="several where --transform says which item is for which",
+    )
+    add_reject_options(parser)
+    csv_options.add_csv_import_options(parser)
+    arguments.add_s3_options(parser)
+    return parser
+
+
+def add_write_options(parser: Parser) -> None:
+    """What a record does to the table, and whether the table is made first."""
     parser.add_argument(
         "--mode",
         choices=("put", "insert", "delete"),
@@ -83,13 +99,10 @@ def parser() -> Parser:
     parser.add_argument(
         "--with-indexes", action="store_true", help="make the indexes of the manifest's table, too; each costs units"
     )
-    arguments.add_transfer_options(
-        parser,
-        units="write",
-        formats=(AUTO, *FORMATS),
-        default_lanes="128",
-        tables="several where --transform says which item is for which",
-    )
+
+
+def add_reject_options(parser: Parser) -> None:
+    """What is done about records and files that are not as they should be."""
     parser.add_argument(
         "--rejects",
         metavar="PLACE",
@@ -110,9 +123,6 @@ def parser() -> Parser:
         metavar="N",
         help="stop when more records than N are rejected, or more than N%% of those read (default: no limit)",
     )
-    csv_options.add_csv_import_options(parser)
-    arguments.add_s3_options(parser)
-    return parser
 
 
 def options_of(argv: Sequence[str] | None) -> ImportOptions:

@@ -5,6 +5,7 @@ run         what a run begins with: caller, table, cap, workers
 work        lets the engine work, and enters what it reports
 accounts    what a run may claim
 journal     what the same command resumes from
+opening     finds the journal of a job, and opens it
 database    the SQLite file of the journal
 remains     the files of an unfinished job, found and removed without reading them
 state       where they are kept: a folder for each job

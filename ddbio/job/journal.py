@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,19 +45,17 @@ from ddbio.job.database import (
     writing_down,
 )
 from ddbio.job.remains import PLACES, places_files, remove_file, remove_journal, remove_places
-from ddbio.job.state import JobFolder, job_name, state_root
+from ddbio.job.state import JobFolder
 from ddbio.messages import Cursor, ExportedFile, Tally, Unit, UnitReport
 from ddbio.messages.counts import NAMES
 from ddbio.messages.files import SourceFile, WrittenFile
-from ddbio.options import TransferOptions
 from ddbio.sources.plan import Plan, Remainder
-from ddbio.system.scratch import Scratch, sweep
 
 Facts = Mapping[str, Any]  # JSON values by what they are called in messages
 
 
 class Journal:
-    """See the module's docstring. Made by `open_journal`.
+    """See the module's docstring. Made by `ddbio.job.opening`.
 
     resumed: whether it was there: the run goes on with an unfinished job.
     damaged: whether an unfinished job was there that is started over because its journal tells nothing.
@@ -299,67 +297,6 @@ class Journal:
         if self.complete or not self._begun:
             with suppress(DdbioError):
                 remove_journal(self.folder.path)
-
-
-@contextmanager
-def open_journal(verb: str, table: str, identity: Sequence[str], options: TransferOptions) -> Iterator[Journal]:
-    """The journal of a job: the one an unfinished job has, or one for a job that is still to `begin`.
-
-    identity: what makes two jobs one, beside the verb and the table.
-    Raises UsageError where another process works on the job, or its journal cannot be used.
-    """
-    with _job_folder(job_name(verb, table, identity), options) as folder:
-        journal = _opened(folder, fresh=options.fresh)
-        try:
-            yield journal
-        finally:
-            journal.close()
-
-
-@contextmanager
-def _job_folder(name: str, options: TransferOptions) -> Iterator[JobFolder]:
-    sweep()  # also for a command that will be refused
-    scratch = None if options.journal else Scratch.create()
-    try:
-        folder = JobFolder.claim(state_root(options.state_dir) if scratch is None else scratch.path, name)
-        try:
-            yield folder
-        finally:
-            folder.close()
-    finally:
-        if scratch is not None:
-            scratch.remove()
-
-
-def _opened(folder: JobFolder, *, fresh: bool) -> Journal:
-    try:
-        return _loaded(folder, recover=not fresh)
-    except UsageError:
-        if not fresh:
-            raise
-    remove_journal(folder.path)  # it tells nothing
-    journal = _loaded(folder, recover=False)
-    journal.damaged = True
-    return journal
-
-
-def _loaded(folder: JobFolder, *, recover: bool) -> Journal:
-    path = folder.journal
-    journal = Journal(folder, connected(path))
-    try:
-        if journal.exists():
-            journal.load(recover=recover)
-            if journal.noted("complete", False):
-                journal.forget()
-        elif any(places_files(folder.path)):  # they are made after the journal, which is lost
-            journal.damaged = True
-    except (sqlite3.Error, msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
-        journal.let_go()
-        raise UsageError(f'the journal "{path}" of this job is damaged: {error}', FRESH) from None
-    except UsageError as error:
-        journal.let_go()
-        raise UsageError(f'this job is unfinished, but {error.message}: "{path}"', error.hint) from None
-    return journal
 
 
 def _written(file: WrittenFile) -> tuple[int, str, str]:

@@ -20,7 +20,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 from ddbio.dynamodb.notices import table_notices
 from ddbio.errors import DdbioError
 from ddbio.job.accounts import Accounts, Result
-from ddbio.job.journal import Facts, Journal, open_journal
+from ddbio.job.journal import Facts, Journal
+from ddbio.job.opening import open_journal
 from ddbio.job.report import check_report_path, reported
 from ddbio.job.run import Caller, Run
 from ddbio.job.state import known_state_root

@@ -13,7 +13,7 @@ from ddbio.errors import DdbioError
 from ddbio.flow.context import JobTable, WorkerContext
 from ddbio.flow.export_job import PAGE_INTERVAL_S, ExportJob, scan_source
 from ddbio.flow.lane import Task
-from ddbio.job.journal import open_journal
+from ddbio.job.opening import open_journal
 from ddbio.job.run import Run
 from ddbio.job.work import Assignment, why_incomplete, work
 from ddbio.messages import Tally, Unit, UnitReport

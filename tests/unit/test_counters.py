@@ -17,7 +17,7 @@ from ddbio.flow.import_job import ImportJob, import_task
 from ddbio.flow.lane import FlowLane
 from ddbio.flow.sleeping import ManualSleeper
 from ddbio.job.accounts import Accounts
-from ddbio.job.journal import open_journal
+from ddbio.job.opening import open_journal
 from ddbio.messages import ImportCursor, SliceUnit, Tally, UnitReport
 from ddbio.messages.counts import NAMES, RECORDED
 from ddbio.options import TransferOptions

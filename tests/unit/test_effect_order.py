@@ -16,7 +16,8 @@ import pytest
 
 from ddbio.engines.engine import Events
 from ddbio.errors import DdbioError, TransferError, UsageError
-from ddbio.job.journal import Journal, open_journal
+from ddbio.job.journal import Journal
+from ddbio.job.opening import open_journal
 from ddbio.job.progress import QuietProgress
 from ddbio.job.run import Run
 from ddbio.job.work import Assignment, work

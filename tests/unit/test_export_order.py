@@ -17,7 +17,7 @@ from ddbio.errors import TransferError
 from ddbio.formats import get_format
 from ddbio.job import journal as journal_module
 from ddbio.job import spine
-from ddbio.job.journal import open_journal
+from ddbio.job.opening import open_journal
 from ddbio.job.progress import QuietProgress
 from ddbio.job.run import Run
 from ddbio.layouts.own import MANIFEST_NAME

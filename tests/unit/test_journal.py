@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ddbio.errors import TransferError, UsageError
-from ddbio.job.journal import Journal, open_journal
+from ddbio.job.journal import Journal
+from ddbio.job.opening import open_journal
 from ddbio.messages import ExportCursor, ExportedFile, ImportCursor, SegmentUnit, Tally, UnitReport
 from ddbio.messages.files import SourceFile, WrittenFile
 from ddbio.options import TransferOptions

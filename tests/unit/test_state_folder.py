@@ -17,7 +17,8 @@ import pytest
 
 from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.checkpoint import Checkpoint
-from ddbio.job.journal import Journal, open_journal
+from ddbio.job.journal import Journal
+from ddbio.job.opening import open_journal
 from ddbio.messages import ImportCursor, SegmentUnit, Tally, UnitReport
 from ddbio.messages.counts import RECORDED as RECORDED_NAMES
 from ddbio.messages.files import SourceFile
