@@ -38,11 +38,13 @@ SomeResult = TypeVar("SomeResult", bound=Result)
 class Verb(ABC, Generic[SomeOptions, SomeResult]):
     """One call of a verb. The spine calls the methods once each, in the order in which they stand here.
 
-    name: of the command, its jobs and its report. options: as they were given; `check` may complete them.
+    name: of the command, its jobs and its report. names_cap: whether the cap is announced.
+    options: as they were given; `check` may complete them.
     sources: the files that the job reads, after `check`.
     """
 
     name: ClassVar[str]
+    names_cap: ClassVar[bool] = True
     sources: Sequence[SourceFile] = ()
 
     def __init__(self, options: SomeOptions) -> None:
@@ -159,6 +161,8 @@ def _resumes(verb: Verb[Any, Any], run: Run, journal: Journal) -> bool:
 
 def _announcement(verb: Verb[Any, Any], run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
     yield from verb.announcement(run, plan, left, journal)
+    if not verb.names_cap:
+        return
     yield f"Cap: {run.cap}"
     yield from table_notices(run.table, run.cap)
     for index, units_per_s in run.index_caps.items():

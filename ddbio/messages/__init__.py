@@ -193,7 +193,7 @@ class UnitReport:
     cursor: how far the unit is settled; where it would go on.
     page: of an export to standard output, the bytes of the items between the previous cursor and this one.
     error: why the unit cannot go on. The cursor still holds.
-    attributes: names and types seen for the first time, by a survey.
+    attributes: names and types seen for the first time, if a scan looks for them.
     """
 
     unit: int

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from ddbio.messages import Tally
+from ddbio.sinks.rows import made_rows
 from ddbio.sinks.sink import SettlesAtOnce
 from ddbio.steps.records import Records
 
@@ -17,19 +18,26 @@ NAMES_AND_TYPES: Any = list[dict[str, dict[str, msgspec.Raw]]]
 
 
 class AttributesSeen(SettlesAtOnce):
-    """See `ddbio.sinks.sink.Sink`. Its records are pages with `NAMES_AND_TYPES` for rows."""
+    """See `ddbio.sinks.sink.Sink`. Its records are pages with `NAMES_AND_TYPES` for rows, or items of a transform.
 
-    def __init__(self, tally: Tally) -> None:
+    table: its name, for messages.
+    """
+
+    def __init__(self, tally: Tally, table: str) -> None:
         self._tally = tally
+        self._table = table
+        self._where = ""
         self._seen: set[Attribute] = set()
         self._new: set[Attribute] = set()
 
     def begin(self, unit: Any) -> None:
         self._seen, self._new = set(), set()
+        self._where = f"{unit.describe()} of table {self._table}"
 
     async def take(self, records: Records) -> None:
         items = records.rows()
-        assert items is not None
+        if items is None:
+            items = made_rows(records, NAMES_AND_TYPES, self._tally, self._where)
         seen = {(name, letter) for item in items for name, value in item.items() for letter in value}
         self._new |= seen - self._seen
         self._seen |= seen

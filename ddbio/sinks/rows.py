@@ -23,7 +23,7 @@ def taken_rows(records: Records, format: Format, tally: Tally, where: str) -> li
     A rejected item would be lost: PermanentError is raised for what cannot be an item.
     """
     rows = records.rows()
-    return rows if rows is not None else _made_rows(records, format.page_items, tally, where)
+    return rows if rows is not None else made_rows(records, format.page_items, tally, where)
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def known_types(where: str) -> Iterator[None]:
         raise PermanentError(message, "check --endpoint-url; a newer ddbio may know the type") from None
 
 
-def _made_rows(records: Records, row_type: Any, tally: Tally, where: str) -> list[Any]:
+def made_rows(records: Records, row_type: Any, tally: Tally, where: str) -> list[Any]:
     """Of records that were transformed, in the form that the format renders."""
     made: list[AttributeMap] = []
     for record in records.each():

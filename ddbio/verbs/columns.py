@@ -1,4 +1,4 @@
-"""The columns of an export to a format that has some: what was asked for, else what a survey of the table finds.
+"""The columns of an export to a format that has some: those asked for, else all that a first scan finds.
 
 Keys come first, then the keys of indexes, then the rest by name. A job that is taken up again keeps its columns.
 """
@@ -16,7 +16,7 @@ from ddbio.messages.format_spec import FormatSpec
 from ddbio.options import CSV_TYPES, STDOUT
 from ddbio.sources.expressions import parse_names, top_names
 from ddbio.values.table import TableInfo
-from ddbio.verbs.discover_columns import Survey
+from ddbio.verbs.discover_columns import Discovered
 from ddbio.verbs.options import ExportOptions
 
 _MOST_TYPES_SAID, _NAMES_SAID = 30, 3
@@ -45,9 +45,9 @@ def columns_of(options: ExportOptions) -> Columns | None:
 
 
 def choose_format(
-    options: ExportOptions, table: TableInfo, journal: Journal, look: Callable[[], Survey]
+    options: ExportOptions, table: TableInfo, journal: Journal, look: Callable[[], Discovered]
 ) -> tuple[FormatSpec, list[str]]:
-    """The format with its columns, and what to say of them. look: a survey of the table, which costs units."""
+    """The format with its columns, and what to say of them. look: finds all attributes, which costs units."""
     rules = columns_of(options)
     if rules is None:
         return FormatSpec(options.format), []
@@ -64,14 +64,6 @@ def choose_format(
     journal.note(columns=columns)
     columns = [(name, letter) for name, letter in columns]
     return rules.spec(columns, options.numbers), [*remarks, *_untyped_sentence(options, columns)]
-
-
-def announcement(options: ExportOptions, table: TableInfo, journal: Journal) -> str | None:
-    """What is to be said before a survey; None where there will be none."""
-    rules = columns_of(options)
-    if rules is None or _is_named(options, rules) or journal.noted("columns") is not None:
-        return None
-    return f"Table {table.name} is read twice, the first time to find its attributes; --columns avoids that"
 
 
 def _is_named(options: ExportOptions, rules: Columns) -> bool:
@@ -138,7 +130,7 @@ def _types_sentence(columns: Sequence[Column], table: TableInfo) -> list[str]:
     return [f"To import these records again: --csv-types {','.join(pairs)}"]
 
 
-def _nulls_sentence(found: Survey, columns: Iterable[Column]) -> list[str]:
+def _nulls_sentence(found: Discovered, columns: Iterable[Column]) -> list[str]:
     lost = [name for name, letter in columns if letter != "JSON" and "NULL" in found.types_of(name)]
     if not lost:
         return []

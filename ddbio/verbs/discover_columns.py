@@ -6,27 +6,34 @@ itself costs. An attribute that appears between the two is not in the files, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ddbio.errors import DdbioError
 from ddbio.flow.context import JobTable, WorkerContext
 from ddbio.flow.export_job import PAGE_INTERVAL_S, ExportJob, scan_source
 from ddbio.flow.lane import Task
+from ddbio.job.accounts import Accounts, Result, outcome
+from ddbio.job.journal import Facts, Journal
 from ddbio.job.opening import open_journal
-from ddbio.job.run import Run
-from ddbio.job.work import Assignment, why_incomplete, work
-from ddbio.messages import Tally, Unit, UnitReport
+from ddbio.job.run import Caller, Run
+from ddbio.job.spine import Verb, tell_story
+from ddbio.job.work import Assignment
+from ddbio.messages import Unit, UnitReport
 from ddbio.sinks.attributes_seen import NAMES_AND_TYPES, Attribute, AttributesSeen
-from ddbio.sources.plan import Plan
+from ddbio.sources.plan import Plan, Remainder
+from ddbio.sources.scan import ATTRIBUTE_MAPS
+from ddbio.sources.subset import expected_items
+from ddbio.steps.transform import open_transform
+from ddbio.verbs.options import ExportOptions
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """attributes: name and type of all there are. tally: what it took to find them."""
+class Discovered(Result):
+    """attributes: name and type of all there are."""
 
     attributes: frozenset[Attribute]
-    tally: Tally
 
     def names(self) -> set[str]:
         return {name for name, _ in self.attributes}
@@ -35,34 +42,55 @@ class Survey:
         return {letter for each, letter in self.attributes if each == name}
 
 
-def survey(run: Run, job: ExportJob, units: Iterable[Unit]) -> Survey:
-    """Raises what ends it early: there is nothing to go on with, it begins anew."""
-    found: set[Attribute] = set()
+def discover(run: Run, options: ExportOptions, job: ExportJob, units: Iterable[Unit]) -> Discovered:
+    """Within the run of an export, before its job. Raises what ends it early: it is not resumed, but begun anew."""
+    verb = Discovery(run, options, job, units)
+    with open_journal(verb.name, run.table.name, run.identity(), verb.options) as journal:
+        return tell_story(verb, run, journal)
 
-    def on_report(report: UnitReport) -> float:
-        found.update(report.attributes)
+
+class Discovery(Verb[ExportOptions, Discovered]):
+    name = "discover"
+    names_cap = False  # it is the export's
+
+    def __init__(self, run: Run, options: ExportOptions, job: ExportJob, units: Iterable[Unit]) -> None:
+        super().__init__(replace(options, journal=False, fresh=False))
+        self._run = run
+        self._job = job
+        self._units = units
+        self._found: set[Attribute] = set()
+
+    def check(self, caller: Caller) -> Run:
+        return self._run  # the export has checked it
+
+    def cut(self, run: Run) -> dict[str, Any]:
+        return {}
+
+    def plan(self, run: Run, cut: Facts) -> Plan:
+        return Plan(list(self._units))
+
+    def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
+        yield f"Table {run.table.name} is read twice, the first time to find its attributes; --columns avoids that"
+
+    def task(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
+        return Assignment(DiscoveryJob(self._job), expected_items(self.options, run.table), "items", 0, self._take)
+
+    def _take(self, report: UnitReport) -> float:
+        self._found.update(report.attributes)
         return report.tally.read
 
-    unkept = replace(run.options, journal=False, fresh=False)
-    plan = Plan(list(units))
-    with open_journal("survey", run.table.name, run.identity(), unkept) as journal:
-        journal.begin(run.facts(), (), plan={})
-        task = Assignment(SurveyJob(job), 0, "items", 0, on_report)
-        accounts, error = work(run, task, journal.left(plan), journal)
-    error = error or why_incomplete(run, accounts, plan)
-    if error is not None:
-        raise _of_survey(error)
-    return Survey(frozenset(found), accounts.tally)
-
-
-def _of_survey(error: DdbioError) -> DdbioError:
-    hint = "nothing is exported yet: this was the first pass, which --columns spares"
-    return error.reworded(f"while looking for the attributes of the table: {error.message}", hint)
+    def settle(
+        self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None
+    ) -> Discovered:
+        if error is not None:
+            hint = "nothing is exported yet: this was the first pass, which --columns spares"
+            raise error.reworded(f"while looking for the attributes of the table: {error.message}", hint)
+        return Discovered(**outcome(accounts, error, plan.units), attributes=frozenset(self._found))
 
 
 @dataclass(frozen=True, slots=True)
-class SurveyJob:
-    """A job of its own, in the shape of the export that follows."""
+class DiscoveryJob:
+    """A job in the shape of the export that follows."""
 
     export: ExportJob
 
@@ -75,9 +103,11 @@ class SurveyJob:
         return self.export.tables
 
     def open(self, context: WorkerContext) -> Task:
+        transform = open_transform(self.export.transform)
         return Task(
             context,
-            source=scan_source(context, self.export.scan, NAMES_AND_TYPES),
-            sink=lambda desk: AttributesSeen(desk.tally),
+            source=scan_source(context, self.export.scan, NAMES_AND_TYPES if transform is None else ATTRIBUTE_MAPS),
+            sink=lambda desk: AttributesSeen(desk.tally, self.export.table),
+            transform=transform,
             report_every_s=PAGE_INTERVAL_S,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from ddbio.dynamodb.session import Session
@@ -40,8 +41,8 @@ from ddbio.steps.transform import transform_of
 from ddbio.storage import absolute
 from ddbio.storage.output_paths import Protected
 from ddbio.system.stop import StopFlag
-from ddbio.verbs.columns import announcement, check_columns, choose_format
-from ddbio.verbs.discover_columns import survey
+from ddbio.verbs.columns import check_columns, choose_format
+from ddbio.verbs.discover_columns import discover
 from ddbio.verbs.export_files import ExportFiles, data_folder, manifest_path
 from ddbio.verbs.options import ExportOptions
 from ddbio.verbs.scan import describe_part, resuming
@@ -173,11 +174,8 @@ class Export(Verb[ExportOptions, ExportResult]):
 
     def _with_columns(self, run: Run, job: ExportJob, plan: Plan, journal: Journal) -> ExportJob:
         """The job, once it is known what columns its files have."""
-        first = announcement(self.options, run.table, journal)
-        if first is not None:
-            run.progress.say(first)
-            run.progress.start(expected_items(self.options, run.table), "items", run.cap.units_per_s)
-        format, remarks = choose_format(self.options, run.table, journal, lambda: survey(run, job, plan.units))
+        look = partial(discover, run, self.options, job, plan.units)
+        format, remarks = choose_format(self.options, run.table, journal, look)
         for remark in remarks:
             run.progress.say(remark)
         return replace(job, format=format)

@@ -110,7 +110,7 @@ def test_an_empty_table_and_what_is_refused(run_export: Run, simulator: Simulato
     assert (done.code, data_files(tmp_path / "out")) == (0, []), done.err
     refused = run_export("-t", "Orders", "-d", "other", "--format", "csv", "--limit", "5")
     refused.assert_error(2, "--columns")
-    run_export("-t", "Orders", "-d", "other", "--columns", "id").assert_error(2, "--columns", "CSV and Parquet")
+    run_export("-t", "Orders", "-d", "other", "--columns", "id").assert_error(2, "--columns", "CSV, Parquet and Avro")
 
 
 def test_columns_are_those_of_what_a_transform_makes(run_export: Run, table: Simulator, tmp_path: Path) -> None:
