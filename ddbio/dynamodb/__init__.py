@@ -7,6 +7,7 @@ notices     what a user should know of a table before it is written or read
 data_plane  what workers need of all that, as plain data, and the clients they make of it
 client      sends one request until its fate is known: pacing, retries, counts
 operations  requests as bytes, answers as structs
+scan        the same of a Scan: pages, and counts without items
 signing     the signature of a request
 errors      what a refusal means, and whether to repeat the request
 throttling  what a throttling error says

@@ -11,7 +11,6 @@ import orjson
 
 from ddbio.rate.buckets import Units
 from ddbio.values.items import AttributeMap
-from ddbio.values.row_schema import Alike
 
 Reply = TypeVar("Reply")
 
@@ -34,7 +33,6 @@ class Operation(Generic[Reply]):
 
 
 NonNegative = Annotated[float, msgspec.Meta(ge=0)]
-NonNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Amount(msgspec.Struct, gc=False):
@@ -220,134 +218,6 @@ def insert_body(table: str, item: bytes, key_name: str, *, by_index: bool = Fals
             "ReturnConsumedCapacity": _detail(by_index),
         }
     )
-
-
-# --------------------------------------------------------------------------- Scan
-
-
-class ScanReply(msgspec.Struct):
-    """Items: of the type the format asked for. LastEvaluatedKey: JSON as sent; b"" at the segment's end.
-
-    Count: of the items; every page of the service has it, and an answer without it is none.
-    ScannedCount: items that were read, of which a filter may have left out some.
-    """
-
-    Items: Any
-    Count: int
-    ScannedCount: int = 0
-    LastEvaluatedKey: msgspec.Raw = msgspec.Raw(b"")
-    ConsumedCapacity: ConsumedCapacity | None = None
-
-    def next_key(self) -> str | None:
-        """Where to go on, as JSON text; None when the segment is read. Only that ends a scan, never an empty page."""
-        raw = bytes(self.LastEvaluatedKey)
-        return raw.decode() if raw and raw not in (b"null", b"{}") else None
-
-
-def _of_page(reply: ScanReply) -> Units | None:
-    told = reply.ConsumedCapacity
-    return None if told is None or told.CapacityUnits is None else (told.CapacityUnits,)
-
-
-COUNT_ONLY: Any = range
-"""For `scan_operation`: the answers are those of `Select=COUNT`, which have no items."""
-
-
-def scan_operation(page_items: Any, alike: Alike | None = None) -> Operation[ScanReply]:
-    """Scan, with `Items` decoded to the type that a format renders, or to the narrower one of the items at hand.
-
-    page_items: that type; with `COUNT_ONLY`, `Items` is a range as long as the page.
-    """
-    if page_items is COUNT_ONLY:
-        return Operation("DynamoDB_20120810.Scan", ("",), _decode_count, _of_page)
-    decode = _scan_decoder(page_items)
-    if alike is not None:
-        decode = _NarrowingDecoder(decode, alike).decode
-
-    def decode_whole(body: bytes | memoryview) -> ScanReply:
-        reply = decode(body)
-        if reply.Count != len(reply.Items):
-            raise ValueError(f"Count is {reply.Count}, and there are {len(reply.Items)} items")
-        return reply
-
-    return Operation("DynamoDB_20120810.Scan", ("",), decode_whole, _of_page)
-
-
-class _CountReply(msgspec.Struct):
-    """The answer to a Scan with `Select=COUNT`. An answer without a count is none."""
-
-    Count: NonNegativeInt
-    ScannedCount: NonNegativeInt
-    LastEvaluatedKey: msgspec.Raw = msgspec.Raw(b"")
-    ConsumedCapacity: ConsumedCapacity | None = None
-
-
-_count_decoder = msgspec.json.Decoder(_CountReply)
-
-
-def _decode_count(body: bytes | memoryview) -> ScanReply:
-    reply = _count_decoder.decode(body)
-    if reply.ScannedCount < reply.Count:
-        raise ValueError(f"Count is {reply.Count}, and ScannedCount {reply.ScannedCount}")
-    items = range(reply.Count)
-    return ScanReply(items, reply.Count, reply.ScannedCount, reply.LastEvaluatedKey, reply.ConsumedCapacity)
-
-
-def _scan_decoder(page_items: Any) -> Callable[[bytes | memoryview], ScanReply]:
-    reply_type = msgspec.defstruct("ScanReplyOfFormat", [("Items", page_items)], bases=(ScanReply,), kw_only=True)
-    decoder: msgspec.json.Decoder[ScanReply] = msgspec.json.Decoder(reply_type)
-    return decoder.decode
-
-
-class _NarrowingDecoder:
-    """Decodes an answer to the narrower type, and where it does not fit to that of any items."""
-
-    def __init__(self, decode_any: Callable[[bytes | memoryview], ScanReply], alike: Alike) -> None:
-        self._decode_any = decode_any
-        self._alike = alike
-        self._decode: Callable[[bytes | memoryview], ScanReply] | None = None
-
-    def decode(self, body: bytes | memoryview) -> ScanReply:
-        if self._decode is not None:
-            try:
-                return self._decode(body)
-            except msgspec.ValidationError:
-                pass
-        reply = self._decode_any(body)
-        if self._alike.learn(reply.Items):
-            narrow = self._alike.page_items
-            self._decode = _scan_decoder(narrow) if narrow is not None else None
-        return reply
-
-
-def scan_body(
-    table: str,
-    *,
-    segment: int,
-    total_segments: int,
-    consistent: bool,
-    start_key: str | None,
-    limit: int | None,
-    members: dict[str, Any] | None = None,
-) -> bytes:
-    """A Scan of one page of a segment. start_key: JSON text as `ScanReply.next_key` gave it.
-
-    members: further ones of the request: of an index, a filter, a projection.
-    """
-    request: dict[str, Any] = {
-        **(members or {}),
-        "TableName": table,
-        "Segment": segment,
-        "TotalSegments": total_segments,
-        "ReturnConsumedCapacity": "TOTAL",
-    }
-    if consistent:
-        request["ConsistentRead"] = True
-    if start_key is not None:
-        request["ExclusiveStartKey"] = orjson.Fragment(start_key)
-    if limit is not None:
-        request["Limit"] = limit
-    return orjson.dumps(request)
 
 
 def halves(batch: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:

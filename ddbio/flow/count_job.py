@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ddbio.dynamodb.operations import COUNT_ONLY
+from ddbio.dynamodb.scan import COUNT_ONLY
 from ddbio.flow.context import SOURCE, JobTable, WorkerContext
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES, PAGE_INTERVAL_S, scan_source
 from ddbio.flow.lane import Task

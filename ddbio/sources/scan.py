@@ -14,7 +14,8 @@ import msgspec
 
 from ddbio.dynamodb.client import DataClient
 from ddbio.dynamodb.errors import ServiceError
-from ddbio.dynamodb.operations import Operation, ScanReply, scan_body, scan_operation
+from ddbio.dynamodb.operations import Operation
+from ddbio.dynamodb.scan import ScanReply, scan_body, scan_operation
 from ddbio.errors import PermanentError
 from ddbio.messages import ExportCursor, Reject, SegmentUnit, Tally
 from ddbio.sources.page_size import KeyCircle, PageSize

@@ -11,13 +11,8 @@ import pytest
 
 from ddbio.aws.credentials import Keys
 from ddbio.dynamodb.data_plane import DataPlane
-from ddbio.dynamodb.operations import (
-    batch_write_body,
-    batch_write_operation,
-    encode_item,
-    scan_body,
-    scan_operation,
-)
+from ddbio.dynamodb.operations import batch_write_body, batch_write_operation, encode_item
+from ddbio.dynamodb.scan import scan_body, scan_operation
 from ddbio.dynamodb.wire import Endpoint
 from ddbio.engines.engine import Engine
 from ddbio.engines.environment import Needs, TableNeeds

@@ -11,16 +11,14 @@ import pytest
 from hypothesis import given
 
 from ddbio.dynamodb.operations import (
-    COUNT_ONLY,
     batch_write_body,
     batch_write_operation,
     encode_item,
     halves,
     insert_operation,
-    scan_body,
-    scan_operation,
     write_decoder,
 )
+from ddbio.dynamodb.scan import COUNT_ONLY, scan_body, scan_operation
 from ddbio.formats.dynamodb_json import DynamoDBJson
 from ddbio.formats.json_lines import JsonLines
 from ddbio.sinks.multi_table import SpreadReply

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from ddbio.dynamodb.operations import ScanReply, scan_operation
+from ddbio.dynamodb.scan import ScanReply, scan_operation
 from ddbio.errors import RecordError
 from ddbio.formats import Format, get_format
 from ddbio.formats.csv import Csv, CsvLayout
