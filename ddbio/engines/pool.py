@@ -83,7 +83,7 @@ class ProcessEngine:
             units,
             workers=self.workers,
             lanes=job.lanes,
-            opens_together=getattr(job, "transform", None) is not None,
+            opens_together=job.opens_together,
             patience=self.patience,
         )
         pool = _Pool(job, environment, self.workers, foreman, keys, stop)

@@ -139,13 +139,20 @@ class Work(Protocol):
 
 
 class Job(Protocol):
-    """What is to be done, as picklable plain data. lanes: how many a worker runs at most. tables: by role."""
+    """What is to be done, as picklable plain data.
+
+    lanes: how many a worker runs at most. tables: by role. opens_together: no unit is worked before every worker has
+    opened the job: it has code of the user's, which may be refused in one of them alone.
+    """
 
     @property
     def lanes(self) -> int: ...
 
     @property
     def tables(self) -> Mapping[str, JobTable]: ...
+
+    @property
+    def opens_together(self) -> bool: ...
 
     def open(self, context: WorkerContext) -> Work: ...
 

@@ -19,6 +19,7 @@ class CountJob:
     source: JobTable
     scan: TableScan
     lanes: int = DEFAULT_EXPORT_LANES
+    opens_together: bool = False
 
     @property
     def tables(self) -> dict[str, JobTable]:

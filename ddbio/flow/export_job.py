@@ -58,6 +58,10 @@ class ExportJob:
         return {SOURCE: self.source}
 
     @property
+    def opens_together(self) -> bool:
+        return self.transform is not None
+
+    @property
     def table(self) -> str:
         """What requests call it."""
         return self.source.info.address

@@ -41,6 +41,10 @@ class ImportJob:
     def tables(self) -> dict[str, JobTable]:
         return {TARGET: self.target}
 
+    @property
+    def opens_together(self) -> bool:
+        return self.transform is not None
+
     def open(self, context: WorkerContext) -> Task:
         return import_task(self, context, RecordReader(Storages(self.aws, context.keys(TARGET))))
 

@@ -93,6 +93,7 @@ class DiscoveryJob:
     """A job in the shape of the export that follows."""
 
     export: ExportJob
+    opens_together: bool = False
 
     @property
     def lanes(self) -> int:

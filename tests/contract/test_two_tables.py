@@ -39,6 +39,7 @@ class CopyJob:
     source: JobTable
     target: JobTable
     lanes: int = 3
+    opens_together: bool = False
 
     @property
     def tables(self) -> dict[str, JobTable]:

@@ -31,6 +31,10 @@ class ToyJob:
     def tables(self) -> dict[str, JobTable]:
         return {}
 
+    @property
+    def opens_together(self) -> bool:
+        return self.transform is not None
+
     def open(self, context: WorkerContext) -> ToyWork:
         return ToyWork(self, context)
 

@@ -89,6 +89,7 @@ class Toy:
     act: Callable[[Toy, int], Awaitable[None]]
     lanes: int = 2
     tables: dict[str, JobTable] = field(default_factory=dict)
+    opens_together: bool = False
     worked: list[int] = field(default_factory=list)
     closed: int = 0
     at_once: int = 0
