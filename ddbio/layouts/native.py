@@ -1,17 +1,17 @@
-"""DynamoDB's own exports to S3 as sources: what their manifests promise, and where their data files are.
+"""DynamoDB's own exports to S3 as sources: reads their manifests and finds their data files.
 
-    <prefix>/AWSDynamoDB/<export>/manifest-summary.json     what was exported: full or incremental, of what time
+    <prefix>/AWSDynamoDB/<export>/manifest-summary.json     kind of the export (full or incremental), and its times
     <prefix>/AWSDynamoDB/<export>/manifest-files.json       a line for each data file: name, items, MD5
     <prefix>/AWSDynamoDB/<export>/data/*.json.gz            of a full export
     <prefix>/AWSDynamoDB/data/*.json.gz                     of an incremental one
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
 
-- A source is an export when it is a folder with such a summary, or the summary itself. A copy, on disk or elsewhere,
-  is as good: data files are looked for under the key the manifest has, and relative to the manifest.
-- Nothing is taken on trust that was written down: the manifests' own checksums and the sum of the items here, each
-  file's MD5 and items when it is read.
-- Several exports are applied one after the other, by their times: a full one, then what changed after it.
+- A source is an export if it is a folder with such a summary, or the summary itself. A copy, on disk or elsewhere,
+  works as well: data files are searched under their keys in the manifest, and relative to the manifest.
+- Everything is verified: the manifests' checksums and the sum of the items here, each file's MD5 and items when it is
+  read.
+- Several exports are applied in the order of their times: a full one, then the changes after it.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from ddbio.storage.names import has_magic, without_compression
 
 SUMMARY_NAME = "manifest-summary.json"
 FILES_NAME = "manifest-files.json"
-_CHECKSUM_SUFFIXES = (".checksum", ".md5")  # the documentation names the one, older exports have the other
+_CHECKSUM_SUFFIXES = (".checksum", ".md5")  # the documented one, and that of older exports
 _COPY_AGAIN = "copy the export once more, or export again"
 
 
 class _Summary(msgspec.Struct, rename="camel"):
-    """What of manifest-summary.json is used. The times are ISO 8601 in UTC, all of one form."""
+    """The fields of manifest-summary.json that are used. The times are ISO 8601 in UTC, all in the same notation."""
 
     item_count: int
     output_format: str = "DYNAMODB_JSON"
@@ -63,9 +63,11 @@ class _Entry(msgspec.Struct, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class NativeExport:
-    """One export. files: those with items, each with what must be in it. begins, ends: ISO 8601; of a full export the
-    same moment, empty where its summary does not say. places: all uris that its data files may have, with those of
-    files without items."""
+    """One export.
+
+    files: those with items, each with its expected content. begins, ends: ISO 8601; equal for a full export, empty if
+    its summary has no time. places: all uris that its data files may have, including files without items.
+    """
 
     uri: str
     incremental: bool
@@ -86,9 +88,9 @@ class NativeExport:
 
 
 def read_export(source: str, storages: Storages) -> NativeExport | None:
-    """The export that `source` is; None where it is something else.
+    """The export at `source`; None if it is not one.
 
-    Raises UsageError for one that is damaged, incomplete, or in a format that is not read.
+    Raises UsageError if it is damaged, incomplete, or in an unsupported format.
     """
     folder = absolute(source).removesuffix(SUMMARY_NAME)
     if has_magic(folder) or without_compression(folder).lower().endswith(data_suffixes()):
@@ -103,7 +105,7 @@ def read_summary(summary_file: SourceFile, storages: Storages) -> NativeExport:
     summary = _decoded(summary_file.uri, _read_verified(summary_file, storages), _Summary)
     if summary.output_format != "DYNAMODB_JSON":
         raise UsageError(
-            f'"{folder}" is an export in the format {summary.output_format}, which is not read',
+            f'"{folder}" is an export in the format {summary.output_format}, which is not supported',
             "export the table again as DYNAMODB_JSON",
         )
     entries = list(_entries(folder, storages))
@@ -124,19 +126,19 @@ def read_summary(summary_file: SourceFile, storages: Storages) -> NativeExport:
 
 
 def in_order(exports: Sequence[NativeExport]) -> list[NativeExport]:
-    """As they have to be applied: by the time up to which they tell, and full ones before changes."""
+    """The order in which to apply them: by the end of their periods, and full ones before changes."""
     return sorted(exports, key=lambda export: (export.ends, export.incremental))
 
 
-def doubts(exports: Sequence[NativeExport]) -> Iterator[str]:
-    """What is odd about a chain of exports that are in order, in sentences."""
+def chain_warnings(exports: Sequence[NativeExport]) -> Iterator[str]:
+    """Possible mistakes in a chain of exports that are in order, a sentence each."""
     for before, after in pairwise(exports):
         if before.table_arn != after.table_arn:
             yield f"{after.uri} is of another table than {before.uri}: {after.table_arn}"
         if after.incremental and before.ends < after.begins:
-            yield f"nothing tells what changed from {before.ends} to {after.begins}, before {after.uri}"
+            yield f"no export has the changes from {before.ends} to {after.begins}, before {after.uri}"
         if not after.incremental:
-            yield f"{after.uri} is a full export: what was deleted since {before.uri} stays in the table"
+            yield f"{after.uri} is a full export: items deleted since {before.uri} stay in the table"
 
 
 def _entries(folder: str, storages: Storages) -> Iterator[_Entry]:
@@ -153,7 +155,7 @@ def _find(uri: str, storages: Storages) -> SourceFile | None:
 
 
 def _read_verified(file: SourceFile, storages: Storages) -> bytes:
-    """The content of a manifest, which must have the MD5 that lies beside it, where one does."""
+    """The content of a manifest. Raises UsageError if there is a checksum file with another MD5."""
     content = storages.read_range(file, 0, file.size_bytes) if file.size_bytes else b""
     md5 = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
     stem = file.uri.removesuffix(".json")
@@ -168,15 +170,15 @@ def _decoded(uri: str, content: bytes, kind: type[Any]) -> Any:
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.MsgspecError as error:
-        raise UsageError(f'"{uri}" is no manifest of an export: {error}', _COPY_AGAIN) from None
+        raise UsageError(f'"{uri}" is not a valid manifest of an export: {error}', _COPY_AGAIN) from None
 
 
 def _located(
     entries: Sequence[_Entry], folder: str, prefix: str, storages: Storages
 ) -> Iterator[tuple[SourceFile, Expected]]:
-    """Each data file, as it is in the first place that has it."""
+    """Each data file, in the first of its possible places that has it."""
     listed: dict[str, dict[str, SourceFile]] = {}
-    refused: dict[str, UsageError] = {}  # places that may not be listed; a file may be in another
+    refused: dict[str, UsageError] = {}  # folders that may not be listed; the file may be in another
 
     def find(uri: str) -> SourceFile | None:
         parent = uri.rpartition("/")[0] + "/"
@@ -195,14 +197,14 @@ def _located(
         file = next(filter(None, map(find, places)), None)
         if file is None:
             raise next(iter(refused.values()), None) or UsageError(
-                f'the data file "{entry.data_file_s3_key}" of the export "{folder}" is not there', _COPY_AGAIN
+                f'the data file "{entry.data_file_s3_key}" of the export "{folder}" is missing', _COPY_AGAIN
             )
         yield file, Expected(entry.md5_checksum, entry.item_count)
 
 
 def _places(key: str, folder: str, prefix: str) -> list[str]:
-    """Where a data file may be: under its key (with the export's prefix, if that was left out) in the bucket of the
-    manifest, or where it lies relative to the manifest."""
+    """The uris that a data file may have: its key (with and without the export's prefix) in the bucket of the
+    manifest, and two places relative to the manifest."""
     name = key.rpartition("/")[2]
     above = folder.rstrip("/").rpartition("/")[0]
     beside = [f"{folder}data/{name}", f"{above}/data/{name}"]

@@ -1,12 +1,12 @@
-"""An export in the layout of DynamoDB's own, `--native-layout`: what reads those reads this.
+"""An export in the layout of DynamoDB's own exports, `--native-layout`, for tools that read those.
 
-    <destination>/AWSDynamoDB/<export>/data/<Table>-<segment>-<file>.json.gz   all that DynamoDB's import must see
+    <destination>/AWSDynamoDB/<export>/data/<Table>-<segment>-<file>.json.gz   the only files for DynamoDB's import
     <destination>/AWSDynamoDB/<export>/manifest-files.json, manifest-summary.json, each with its .checksum
     <destination>/AWSDynamoDB/<export>/_manifest.json                          this program's own
 
-- Data lie apart from all else, because an import into DynamoDB takes every object below its prefix for data.
+- The data files are in a separate folder, because DynamoDB's import reads every object below its prefix as data.
 - One gzip member an object, one `{"Item": ...}` a line.
-- The manifests say nothing that is not so: there is no export of that ARN, and no ETag that anybody was told.
+- The manifests omit facts that do not exist: DynamoDB made no export, so there is no ARN of one, and no ETags.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _VERSION = "2020-06-30"  # of full exports
 
 
 def new_export_id(now: datetime.datetime) -> str:
-    """A name in the manner of DynamoDB's: milliseconds, and something that nobody else has."""
+    """A unique name like those of DynamoDB: milliseconds and a random part."""
     return f"{int(now.timestamp() * 1000):014d}-{secrets.token_hex(4)}"
 
 
@@ -43,7 +43,7 @@ def data_folder_of(destination: str, export_id: str) -> str:
 def manifests(
     destination: str, export_id: str, table: TableInfo, began: datetime.datetime, files: Sequence[ExportedFile]
 ) -> Iterator[tuple[str, bytes]]:
-    """Names and contents, in the order in which to write them: the summary, last, says that all is there."""
+    """Names and contents, in the order in which to write them: the summary is last and marks a complete export."""
     bucket, prefix = _bucket_and_prefix(destination)
     below = f"{prefix}/" if prefix else ""
     folder = f"{below}AWSDynamoDB/{export_id}"
@@ -87,7 +87,7 @@ def _with_checksum(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _bucket_and_prefix(destination: str) -> tuple[str | None, str]:
-    """Of a folder on disk, keys are relative to it, as if it were a bucket."""
+    """(None, "") for a folder on disk: keys are relative to it, as if it were a bucket."""
     if not destination.lower().startswith("s3://"):
         return None, ""
     bucket, _, prefix = destination[len("s3://") :].partition("/")

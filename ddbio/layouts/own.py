@@ -1,4 +1,4 @@
-"""`_manifest.json`: what an export wrote, beside what it wrote.
+"""`_manifest.json`: the list of an export's files, written into the same folder.
 
 {
   "version": 1, "tool": "ddbio 0.1.0", "format": "csv", "compression": "none",
@@ -10,11 +10,11 @@
 
 - It is written last: an export without one is not complete.
 - Its name begins with an underscore, because Athena, Glue, Spark and pyarrow read every other file of a folder as
-  data. Exports made before that have it as `manifest.json`, which is still understood.
-- `table` has the table's keys, in every layout. `columns` is there for CSV and Parquet; a type is one of
-  `ddbio.options.CSV_TYPES`, and missing if the export was not told it.
+  data. Older exports have it as `manifest.json`, which is still read.
+- `table` has the table's keys, in every layout. `columns` exists for CSV and Parquet; a type is one of
+  `ddbio.options.CSV_TYPES`, and missing if the export did not know it.
 - A file that was uploaded to S3 in parts has `"part_bytes": [8388608, 1234]`: its checksum depends on their sizes.
-- An export of a part of the table has `"subset": {"filter": "...", "limit": 10}`, whatever was asked for.
+- An export of a part of the table has `"subset": {"filter": "...", "limit": 10}`, with the options that were given.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ddbio.version import __version__
 
 MANIFEST_NAME = "_manifest.json"
 OLD_MANIFEST_NAME = "manifest.json"
-MANIFEST_NAMES = (MANIFEST_NAME, OLD_MANIFEST_NAME)  # in the order in which they are looked for
+MANIFEST_NAMES = (MANIFEST_NAME, OLD_MANIFEST_NAME)  # in the order of the search
 _TOOL = "ddbio "
 _LONGEST_BYTES = 64 * 1024 * 1024  # of a manifest: it lists every file
 
@@ -61,7 +61,7 @@ class ListedFile(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What of a manifest is used."""
+    """The fields of a manifest that are used."""
 
     tool: str
     files: tuple[ListedFile, ...]
@@ -78,9 +78,10 @@ class Manifest(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What an export is.
+    """The facts about an export for its manifest.
 
-    table: DescribeTable's answer. began: an aware time. columns: names and types. subset: what a part was chosen by.
+    table: DescribeTable's answer. began: an aware time. columns: names and types. subset: the options that chose a
+    part of the table; None for all of it.
     """
 
     table: dict[str, Any]
@@ -143,7 +144,7 @@ ANY_OWN_FILE = re.compile(r".+-\d{4,}-\d{5,}\.[a-z.]+")
 
 
 def read_manifest(file: SourceFile, storage: Storage) -> Manifest | None:
-    """What `file` says; None if it is no manifest of an export by this program."""
+    """The manifest in `file`; None if it is not that of an export by this program."""
     content = storage.read_range(file, 0, min(file.size_bytes, _LONGEST_BYTES))
     try:
         found = msgspec.json.decode(content, type=Manifest)
@@ -153,7 +154,7 @@ def read_manifest(file: SourceFile, storage: Storage) -> Manifest | None:
 
 
 def find_manifests(folder: str, storage: Storage) -> dict[str, Manifest]:
-    """The manifests of exports by this program that lie directly in `folder`, by their names."""
+    """The manifests of exports by this program directly in `folder`, by their names."""
     found = {}
     for name in MANIFEST_NAMES:
         file = find_file(join(folder, name), storage)
@@ -163,14 +164,14 @@ def find_manifests(folder: str, storage: Storage) -> dict[str, Manifest]:
 
 
 class ColumnTypes:
-    """The types of columns that manifests tell, for the files that they list. Reads the manifest of a folder once."""
+    """The types of columns according to the manifests that list a file. Reads the manifest of a folder once."""
 
     def __init__(self, storage_of: Callable[[str], Storage]) -> None:
         self._storage_of = storage_of
         self._by_file: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {}
 
     def of(self, file: SourceFile) -> tuple[tuple[str, str], ...]:
-        """Names and types; () for a file that no manifest of ours beside it lists."""
+        """Names and types; () if no manifest of ours in the same folder lists the file."""
         folder, _, name = file.uri.rpartition("/")
         if not ANY_OWN_FILE.fullmatch(name):
             return ()
@@ -184,7 +185,7 @@ class ColumnTypes:
 
 
 def find_file(uri: str, storage: Storage) -> SourceFile | None:
-    """The file or object of exactly this uri, if there is one. Raises UsageError if it may not be looked at."""
+    """The file or object with exactly this uri, if it exists. Raises UsageError if it may not be read."""
     files: list[SourceFile] = []
     with suppress(NotFoundError):
         files = storage.list_files(uri, ())

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from ddbio.errors import NothingMatchedError, UsageError
 from ddbio.formats import data_suffixes
-from ddbio.layouts.native import NativeExport, doubts, in_order, read_export
+from ddbio.layouts.native import NativeExport, chain_warnings, in_order, read_export
 from ddbio.layouts.nested import Below, exports_below, refuse_data_beside
 from ddbio.layouts.own import OLD_MANIFEST_NAME, find_manifests, read_manifest
 from ddbio.messages.files import STDIN, SourceFile
@@ -67,7 +67,7 @@ class Found:
                 "whether the export was finished is not known"
             )
         yield from (export.describe() for export in self.exports)
-        yield from doubts(self.exports)
+        yield from chain_warnings(self.exports)
 
     def mode(self, asked: str) -> str:
         """How to write. Raises UsageError where the exports cannot be written as asked."""

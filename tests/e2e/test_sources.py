@@ -282,7 +282,7 @@ def test_an_export_on_s3(run_import: Run, table: Simulator, tmp_path: Path, s3: 
 
 def test_an_export_that_cannot_be_imported(run_import: Run, table: Simulator, tmp_path: Path) -> None:
     ion = write_export(tmp_path, "01-aaaaaa", [wrapped(plain_items(1))], outputFormat="ION")
-    run_import("-t", "Orders", "-s", ion).assert_one_line_error(2, "in the format ION, which is not read")
+    run_import("-t", "Orders", "-s", ion).assert_one_line_error(2, "in the format ION, which is not supported")
     changes = write_export(tmp_path, "02-bbbbbb", [[change({"id": {"S": "a"}})]], incremental=True)
     done = run_import("-t", "Orders", "-s", changes, "--mode", "insert")
     done.assert_one_line_error(2, "it does not go with --mode insert")

@@ -13,7 +13,7 @@ import pytest
 from ddbio.aws.settings import AwsSettings
 from ddbio.errors import RecordError, UsageError
 from ddbio.formats.incremental import IncrementalExport
-from ddbio.layouts.native import NativeExport, doubts, in_order, read_export
+from ddbio.layouts.native import NativeExport, chain_warnings, in_order, read_export
 from ddbio.storage import Storages
 from ddbio.values.items import Deletion
 from tests.support.native_exports import change, write_export
@@ -91,7 +91,7 @@ def say_nothing(folder: Path) -> None:
         (drop_the_list, "has no manifest-files.json"),
         (change_the_list, 'manifest-files.json" has the MD5 '),
         (change_the_list_and_its_checksum, "have 8 items by manifest-files.json, and manifest-summary.json says 7"),
-        (say_nothing, 'manifest-summary.json" is no manifest of an export'),
+        (say_nothing, 'manifest-summary.json" is not a valid manifest of an export'),
     ],
 )
 def test_a_damaged_export(tmp_path: Path, damage: Callable[[Path], None], words: str) -> None:
@@ -105,7 +105,7 @@ def test_a_damaged_export(tmp_path: Path, damage: Callable[[Path], None], words:
 def test_ion_is_refused(tmp_path: Path) -> None:
     folder = write_export(tmp_path, "01-abcdef", ITEMS, outputFormat="ION")
     with pytest.raises(
-        UsageError, match="the format ION, which is not read; export the table again as DYNAMODB_JSON"
+        UsageError, match="the format ION, which is not supported; export the table again as DYNAMODB_JSON"
     ):
         found(folder)
 
@@ -122,7 +122,7 @@ def test_exports_are_applied_by_their_times() -> None:
     )
     chain = in_order([second, full, first])
     assert chain == [full, first, second]
-    assert list(doubts(chain)) == []
+    assert list(chain_warnings(chain)) == []
     assert in_order([export_of("2026-01-01", "2025-12-31"), full])[0] is full
 
 
@@ -131,14 +131,14 @@ def test_exports_are_applied_by_their_times() -> None:
     [
         (
             [export_of("2026-01-01"), export_of("2026-01-03", "2026-01-02")],
-            "nothing tells what changed from 2026-01-01",
+            "no export has the changes from 2026-01-01",
         ),
         ([export_of("2026-01-01"), export_of("2026-01-02", "2026-01-01", "else")], "is of another table"),
-        ([export_of("2026-01-01"), export_of("2026-01-02")], "is a full export: what was deleted"),
+        ([export_of("2026-01-01"), export_of("2026-01-02")], "is a full export: items deleted since"),
     ],
 )
-def test_what_is_odd_about_a_chain_is_said(chain: list[NativeExport], words: str) -> None:
-    (said,) = doubts(chain)
+def test_a_doubtful_chain_has_warnings(chain: list[NativeExport], words: str) -> None:
+    (said,) = chain_warnings(chain)
     assert words in said
 
 
