@@ -56,6 +56,10 @@ class ExportFiles:
         begun.check(journal.files(), journal.cursors())
         begun.clear(journal.files(), journal.cursors())
 
+    def prepare(self, cut: Facts) -> None:
+        """Create the folder of the data files. cut: the plan's facts."""
+        self._data(cut)
+
     def complete(
         self, plan: Plan, journal: Journal, accounts: Accounts, files: Sequence[ExportedFile]
     ) -> DdbioError | None:

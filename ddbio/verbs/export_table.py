@@ -141,6 +141,8 @@ class Export(Verb[ExportOptions, ExportResult]):
         yield from notes(self.options, run.table, plan.units)
 
     def task(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
+        if self._files is not None:
+            self._files.prepare(journal.plan)
         job = self._with_columns(run, self._job(run, journal), plan, journal)
         return Assignment(
             job,
