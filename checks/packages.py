@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent / "ddbio"
@@ -43,6 +44,7 @@ def package_of(module: str) -> str:
     return module.split(".")[1] if "." in module else "ddbio"
 
 
+@cache
 def imports() -> set[tuple[str, str]]:
     """(module that imports, module of ddbio that it imports). A relative import is an AssertionError."""
     known = modules()

@@ -6,6 +6,7 @@ account           a simulated account without HTTP
 certificates      certificate authorities and servers for TLS, made when needed
 commands          the real commands as subprocesses
 customize         code of a test inside a command
+effort            how many examples property-based tests try
 environment       the AWS environment of every test, and how it asks for a server
 fake_s3           a botocore S3 client in memory, failing on demand
 front             a TLS front and a proxy between a command and the service

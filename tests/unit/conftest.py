@@ -4,5 +4,9 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("unit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+from tests.support.effort import examples
+
+settings.register_profile(
+    "unit", deadline=None, max_examples=examples(100), suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("unit")

@@ -24,6 +24,7 @@ from ddbio.messages.format_spec import FormatSpec
 from ddbio.sources.document_blocks import DocumentBlocks
 from ddbio.sources.record_places import PlaceBook
 from ddbio.values.items import Deletion
+from tests.support.effort import examples
 
 MARK = b"\xef\xbb\xbf"
 OBJECTS, PAGES = DocumentLayout(), DocumentLayout("pages")
@@ -107,7 +108,7 @@ def oracle(data: bytes, record: Found) -> Any:
     return json.JSONDecoder().raw_decode(data[record.offset :].decode())[0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(documents(), st.integers(1, 40), st.booleans())
 def test_exactly_the_records_are_found(
     document: tuple[list[Any], bytes, DocumentLayout], piece_bytes: int, mark: bool
@@ -124,7 +125,7 @@ def test_exactly_the_records_are_found(
     assert found(data, layout) == all_found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(documents(), st.integers(1, 40), st.randoms(use_true_random=False))
 def test_of_what_is_damaged_no_part_is_a_record_and_nothing_is_silently_lost(
     document: tuple[list[Any], bytes, DocumentLayout], piece_bytes: int, random: random.Random
@@ -158,7 +159,7 @@ def parsed(record: Found) -> dict[str, Any] | None:
     return value if type(value) is dict and not record.fault else None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(documents(), st.booleans())
 def test_what_a_file_is_said_to_be_finds_the_records(
     document: tuple[list[Any], bytes, DocumentLayout], mark: bool

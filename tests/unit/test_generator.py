@@ -22,6 +22,7 @@ from ddbio.values.capacity import item_size_bytes
 from ddbio.verbs import generate as generator
 from ddbio.verbs.datasets import DATASETS, KEYS, SKEWED_KEYS, SORTED_RUN_ITEMS, DataSpec
 from ddbio.verbs.generate import FORMATS, generate
+from tests.support.effort import examples
 
 LOADER_COLUMNS = ["id", "timestamp", "category", "user_name", "email", "amount", "status", "description"]
 
@@ -98,7 +99,7 @@ def test_a_seed_means_the_same_bytes_in_every_release() -> None:
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(
     count=st.integers(1, 300),
     dataset=st.sampled_from(sorted(DATASETS)),

@@ -13,6 +13,7 @@ from ddbio.rate.buckets import UNCAPPED
 from ddbio.rate.governor import LocalGovernor
 from ddbio.rate.pacer import UNDER_WAY_S, UNEXPLAINED_WITHIN_S, Pacer
 from ddbio.system.clock import ManualClock
+from tests.support.effort import examples
 
 
 def acquire_all(pacer: Pacer, asks: list[float]) -> list[int]:
@@ -120,7 +121,7 @@ def test_a_worker_of_many_keeps_to_its_share_and_one_request_always_may_go() -> 
 
 
 @given(st.lists(st.tuples(st.floats(0.5, 300), st.booleans()), min_size=1, max_size=30), st.sampled_from([50.0, 1e5]))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_lanes_that_are_cancelled_leave_no_place_taken(asks: list[tuple[float, bool]], rate: float) -> None:
     clock = ManualClock()
     pacer = Pacer(LocalGovernor(rate, clock=clock), ManualSleeper(clock), clock)

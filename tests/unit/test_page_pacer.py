@@ -19,6 +19,7 @@ from ddbio.rate.page_pacer import PagePacer
 from ddbio.rate.window import CELL_S, Window
 from ddbio.sources.page_size import PageSize, most_page_units
 from ddbio.values.capacity import MAX_PAGE_BYTES, page_read_units
+from tests.support.effort import examples
 from tests.support.simulated import SimulatedLoop, run_simulated
 
 Log = list[tuple[float, float]]  # (second, units)
@@ -74,7 +75,7 @@ PAGES = st.lists(
 
 
 @given(st.floats(20, 3000), st.integers(1, 8), PAGES)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_no_second_is_exceeded_by_more_than_one_page(cap: float, workers: int, pages: list[Page]) -> None:
     """Whatever was expected, and however late the answers come."""
     service, left = Service(cap, 128.5, workers), iter(pages)

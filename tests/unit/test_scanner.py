@@ -30,6 +30,7 @@ from ddbio.steps.limit import Limit, LimitNeeds
 from ddbio.steps.transform import TransformSpec
 from ddbio.storage.local import LocalStorage
 from ddbio.system.clock import ManualClock
+from tests.support.effort import examples
 from tests.support.loops import run
 from tests.support.service import cut, job_table, refusal, reply, worker_context
 from tests.support.tables import table as table_info
@@ -294,7 +295,7 @@ def test_files_finished_behind_the_cursor_are_told_with_it() -> None:
     st.integers(1, 30),
     st.lists(st.tuples(st.integers(0, 8), st.sets(st.integers(0, 8))), max_size=3),
 )
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_whoever_goes_on_from_the_cursor_writes_the_same_files(
     pages: list[Page], max_file_bytes: int, part_bytes: int, deaths: list[tuple[int, set[int]]]
 ) -> None:
@@ -318,7 +319,7 @@ def test_whoever_goes_on_from_the_cursor_writes_the_same_files(
     part_bytes=st.integers(1, 60),
     deaths=st.lists(st.tuples(st.integers(0, 8), st.sets(st.integers(0, 8))), max_size=3),
 )
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_compressed_files_hold_every_line_once_whoever_wrote_them(
     compress: str,
     suffix: str,

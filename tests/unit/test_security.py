@@ -41,6 +41,7 @@ def nodes() -> list[tuple[Path, ast.AST]]:
 # --------------------------------------------------------------------------- code from outside
 
 
+@cache
 def imported() -> set[tuple[str, str]]:
     """(file, module) of all imports."""
     found = set()

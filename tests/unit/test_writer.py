@@ -29,6 +29,7 @@ from ddbio.steps.transform import TransformSpec
 from ddbio.system.clock import ManualClock
 from ddbio.values.items import AttributeMap, Deletion
 from ddbio.values.table import TableInfo
+from tests.support.effort import examples
 from tests.support.loops import run
 from tests.support.service import FakeTable, cut, job_table, refusal, reply, worker_context
 from tests.support.tables import table
@@ -658,7 +659,7 @@ ENDS = st.lists(st.tuples(st.sampled_from(["stop", "kill"]), st.integers(0, 12))
 
 
 @given(CASES, SCRIPTS, PACES)
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_the_books_are_right_whatever_the_service_does(case: Case, script: list[Any], pace: float) -> None:
     job, units = case.begin(script, pace)
     job.work(*units)
@@ -666,7 +667,7 @@ def test_the_books_are_right_whatever_the_service_does(case: Case, script: list[
 
 
 @given(CASES, SCRIPTS, PACES, ENDS)
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_whoever_goes_on_from_the_cursors_completes_the_books(
     case: Case, script: list[Any], pace: float, ends: list[tuple[str, int]]
 ) -> None:
