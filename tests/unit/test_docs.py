@@ -108,10 +108,26 @@ def test_modules_of_the_data_flow_are_named_without_their_suffix_and_exist() -> 
         assert (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").exists(), name
 
 
-def test_functions_that_are_named_exist() -> None:
-    """`where to change what` names one function, in two modules."""
-    for module in ("ddbimport", "ddbexport"):
-        assert "\ndef summary(" in (PACKAGE / "cli" / f"{module}.py").read_text()
+def test_names_that_the_architecture_gives_are_in_their_files() -> None:
+    """`X` in `file.py`, also where several names or several files are given."""
+    rows = re.findall(r"^\| .+ \| (.+) \|$", text_of("docs/architecture.md"), re.MULTILINE)
+    named = [
+        (name, file)
+        for row in rows
+        for names, files in re.findall(r"((?:`\w+`(?:, )?)+) in ((?:`[\w/]+\.py`(?:, | and )?)+)", row)
+        for name in re.findall(r"`(\w+)`", names)
+        for file in re.findall(r"`([\w/]+\.py)`", files)
+    ]
+    assert len(named) >= 8
+    for name, file in named:
+        (path,) = (each for each in (PACKAGE / file, CHECKOUT / file) if each.exists())
+        assert re.search(rf"^(?:class |def )?{name}\b", path.read_text(), re.MULTILINE), (name, file)
+
+
+def test_a_line_of_the_architecture_is_given_once() -> None:
+    section = text_of("docs/architecture.md").partition("## Where do I change")[2].partition("\n## ")[0]
+    subjects = re.findall(r"^\| (.+?) \|", section, re.MULTILINE)
+    assert len(subjects) == len(set(subjects))
 
 
 def test_the_lanes_of_the_drawing_are_the_default() -> None:
