@@ -564,6 +564,7 @@ def play_tls(
     ca: str | None = None,
     server: ssl.SSLContext | None = None,
     proxy: Proxy | None = None,
+    timeout_s: float = 5.0,
 ) -> Any:
     """The same over TLS, through a proxy where one is given (its port is added to its URL)."""
 
@@ -578,7 +579,7 @@ def play_tls(
             endpoint = Endpoint(
                 f"https://localhost:{peer.port}", "eu-west-1", ca or certificates.authority, proxy_url
             )
-            connection = Connection(endpoint, endpoint.ssl_context(), timeout_s=5)
+            connection = Connection(endpoint, endpoint.ssl_context(), timeout_s=timeout_s)
             try:
                 return await story(connection, peer)
             finally:
@@ -662,15 +663,11 @@ def test_a_peer_without_tls_is_not_talked_to(new_loop: Loop, certificates: Certi
     assert (failure.kind in ("tls", "connect"), failure.sent, peer.requests) == (True, False, [])
 
 
-def test_a_connection_that_does_not_come_about_is_not_waited_for(
-    new_loop: Loop, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "CONNECT_TIMEOUT_S", 0.05)
-
+def test_a_connection_that_does_not_come_about_is_not_waited_for(new_loop: Loop, certificates: Certificates) -> None:
     async def told() -> WireError:
         async with listening(Peer()) as silent:  # waits for a request while TLS waits for its hello
             endpoint = Endpoint(f"https://localhost:{silent.port}", "eu-west-1", certificates.authority)
-            return await failure_of(Connection(endpoint, endpoint.ssl_context()))
+            return await failure_of(Connection(endpoint, endpoint.ssl_context(), timeout_s=0.05))
 
     failure = run(told(), new_loop)
     assert (failure.kind, failure.sent) == ("connect", False)
@@ -737,11 +734,8 @@ def test_a_tunnel_is_verified_to_its_end(new_loop: Loop, certificates: Certifica
     assert (failure.kind, peer.requests) == ("tls", [])
 
 
-def test_a_proxy_that_does_not_answer_is_not_waited_for(
-    new_loop: Loop, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "CONNECT_TIMEOUT_S", 0.05)
-    failure = play_tls(new_loop, Peer(), failing, certificates, proxy=Proxy([HANG]))
+def test_a_proxy_that_does_not_answer_is_not_waited_for(new_loop: Loop, certificates: Certificates) -> None:
+    failure = play_tls(new_loop, Peer(), failing, certificates, proxy=Proxy([HANG]), timeout_s=0.05)
     assert (failure.kind, failure.sent) == ("connect", False)
 
 
@@ -790,11 +784,7 @@ def test_every_address_of_a_proxy_is_tried(new_loop: Loop) -> None:
     assert run(told(), new_loop) == b"1"
 
 
-def test_an_address_that_accepts_and_says_nothing_is_avoided(
-    new_loop: Loop, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "CONNECT_TIMEOUT_S", 0.1)
-
+def test_an_address_that_accepts_and_says_nothing_is_avoided(new_loop: Loop, certificates: Certificates) -> None:
     async def told() -> bytes | memoryview:
         async with listening(Peer([ok(b"1")]), certificates.server) as peer, listening(Peer()) as mute:
 
@@ -804,7 +794,10 @@ def test_an_address_that_accepts_and_says_nothing_is_avoided(
             endpoint = Endpoint("https://localhost", "x", certificates.authority)
             addresses = Addresses(both)
             # The turn comes round to the mute one; the second request must not meet it again.
-            lanes = [Connection(endpoint, endpoint.ssl_context(), addresses=addresses) for _ in range(3)]
+            lanes = [
+                Connection(endpoint, endpoint.ssl_context(), timeout_s=timeout_s, addresses=addresses)
+                for timeout_s in (0.1, 30.0, 30.0)
+            ]
             assert (await failure_of(lanes[0])).kind == "connect"
             lanes[1].close()
             assert (await addresses.to_try("localhost", 443)) == (await both())[1:]
