@@ -1,11 +1,12 @@
-"""At most so many items: a number that the lanes of all workers take from, for `--limit`.
+"""`--limit`: an allowance of items shared by the lanes of all workers.
 
-A lane takes before it writes, and writes as many items as it got. Each unit of work has a field of its own for what
-it took, so that a unit that is begun again, by whichever lane, first gives back what its cursor does not vouch for.
+A lane takes items from the allowance before it writes them, and writes as many as it was granted. Each unit of work
+has its own field for the items it took, so that a unit that is restarted, by any lane, first returns those that its
+cursor does not account for.
 
-`Limit` is for the lanes of one process, `SharedLimit` for those of all processes of a job: its fields are in a file
-that each of them maps. A take is one store of eight bytes under a `flock`: a process that is killed leaves the sum
-right, and the lock free.
+`Limit` serves the lanes of one process, `SharedLimit` those of all processes of a job: its fields are in a file that
+each process maps. A take is one store of eight bytes under a `flock`: if a process is killed, the sum is still right
+and the lock is free.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ _FIELD_BYTES = 8
 
 @dataclass(frozen=True, slots=True)
 class LimitNeeds:
-    """items: that all units together may take. units: how many there are, numbered from 0.
+    """items: maximum for all units together. units: number of units, numbered from 0.
 
-    taken: items that earlier runs took for good, by unit.
+    taken: items that earlier runs took and settled, by unit.
     """
 
     items: int
@@ -35,7 +36,7 @@ class LimitNeeds:
 
 
 class Limit:
-    """items: how many there are to take. taken: by each unit, so far."""
+    """items: the allowance. taken: items taken so far, by unit."""
 
     def __init__(self, items: int, taken: list[int] | memoryview[int]) -> None:
         self.items = items
@@ -46,19 +47,19 @@ class Limit:
         return cls(needs.items, _fields(needs))
 
     def begin(self, unit: int, settled: int) -> None:
-        """A unit is begun, perhaps again. settled: items it has taken for good."""
+        """Start a unit, perhaps again. settled: items that it has taken and settled."""
         with self._locked():
             self._taken[unit] = settled
 
     def take(self, unit: int, wanted: int) -> int:
-        """How many of `wanted` items may still be written: so many the unit has taken now."""
+        """Take up to `wanted` items for the unit; returns the number granted."""
         with self._locked():
             granted = max(0, min(wanted, self.left()))
             self._taken[unit] += granted
         return granted
 
     def left(self) -> int:
-        """How many no unit has taken."""
+        """The number of items that no unit has taken."""
         return self.items - sum(self._taken)
 
     @contextmanager
@@ -67,7 +68,7 @@ class Limit:
 
 
 class SharedLimit(Limit):
-    """Crosses to a worker by pickle: only the path does. units: how many."""
+    """Pickled to a worker as its path. units: number of units."""
 
     _taken: memoryview[int]
 
@@ -80,7 +81,7 @@ class SharedLimit(Limit):
 
     @classmethod
     def create(cls, path: Path, needs: LimitNeeds) -> SharedLimit:
-        """The file must not be there. The creator calls `close` and removes it. Raises OSError."""
+        """The file must not exist. The creator calls `close` and removes it. Raises OSError."""
         path.write_bytes(b"".join(taken.to_bytes(_FIELD_BYTES, sys.byteorder) for taken in _fields(needs)))
         return cls(path, needs.items, needs.units)
 

@@ -1,11 +1,11 @@
-"""The seam between sources and sinks: some records of a unit, in every form that they have.
+"""The seam between sources and sinks: some records of a unit, in each of their forms.
 
-A source offers its records in the forms it has, a sink takes the form it likes best, and nothing is converted that
-no one asks for:
+A source offers its records in the forms it has, a sink takes the form that suits it best, and records are converted
+only on demand:
 
-    lines    the records as bytes, a run of them at a time: what the fast path of an import makes requests of
-    rows     the items of a page, decoded to the type that the sink asked for: what a format renders
-    each()   every record by itself, as attribute maps: the form that all records have, and what steps change
+    lines    the records as bytes, a run of them at a time: input of the fast path of an import
+    rows     the items of a page, decoded to the type that the sink asked for: input of a format's renderer
+    each()   single records as attribute maps: the form that every source has, and the one that steps change
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from ddbio.errors import RecordError
 from ddbio.formats import Format
 from ddbio.values.items import AttributeMap
 
-Mark = tuple[Any, ...]  # how far a source is; what is in it is the source's own
-Place = Any  # where a record is in its source; the source's own, too
+Mark = tuple[Any, ...]  # a source's read position; only the source interprets it
+Place = Any  # a record's position in its source; only the source interprets it
 
 
 class Record(msgspec.Struct, gc=False):
-    """One record by itself.
+    """One record.
 
-    text: as the rejects file should have it. text_bytes: how long it is, if `text` is only its beginning.
-    items: that it became so far: one, and after a transform any number.
-    small: the item is known to be one write unit. error: why it cannot be an item; then there are no items.
+    text: for the rejects file. text_bytes: the record's length, if `text` is only its beginning.
+    items: the items made from it: one, or any number after a transform.
+    small: the item is known to cost one write unit. error: why it cannot be an item; then there are no items.
     """
 
     place: Place
@@ -40,15 +40,15 @@ class Record(msgspec.Struct, gc=False):
 
 
 class Records(Protocol):
-    """Some records of a unit, in order. What a sink has taken of them counts in the lane's tally, and in the mark of
-    the source."""
+    """Some records of a unit, in order. The records that a sink has taken count in the lane's tally and in the
+    source's mark."""
 
     @property
     def lines(self) -> LineRun | None:
-        """The records as lines, where they are lines that no step has changed."""
+        """The records as lines, if they are lines that no step has changed."""
 
     def rows(self) -> list[Any] | None:
-        """Take all records as rows, where they are a page that no step has changed."""
+        """Take all records as rows, if they are a page that no step has changed."""
 
     def each(self) -> Iterator[Record]:
         """Take the records one by one. A record is taken when the next one is asked for."""
@@ -62,21 +62,21 @@ class LineRun(Protocol):
 
     @property
     def left(self) -> int:
-        """How many are not taken."""
+        """The number of records not taken yet."""
 
     @property
     def more(self) -> bool:
-        """Whether further records will be joined to those that are left: a sink may leave a few."""
+        """Whether more records will be appended to those that are left: a sink may leave a few."""
 
     @property
     def usual(self) -> bool:
-        """Whether each record is a line by itself for all that is known, so that records can be taken unseen."""
+        """Whether each record is one complete line, as far as is known, so that records can be taken unread."""
 
     def run(self, most: int) -> list[bytes]:
-        """The next records, at most so many. They are not taken by this."""
+        """The next records, at most `most`, without taking them."""
 
     def take(self, run: list[bytes]) -> None:
-        """Take these, which `run` returned."""
+        """Take these records, which `run` returned."""
 
     def each(self, most: int | None = None) -> Iterator[Record]:
-        """Take at most so many one by one, as `Records.each` does."""
+        """Take at most `most` records one by one, as `Records.each` does."""

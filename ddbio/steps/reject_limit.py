@@ -1,9 +1,9 @@
 """`--max-errors`: how many records may be rejected.
 
-The parent stops the job when the sum of all reports is over the limit. A number is also held by the workers: each
-lane adds the rejects that it has just reported to a count that all of them share, and a worker that sees the count
-over the limit waits for the parent to stop the run. So a job rejects at most a batch a lane more than was allowed,
-however fast the records come. The engine makes the count.
+The parent stops the job when the sum of all reports exceeds the limit. If the limit is a number, the workers hold it
+too: each lane adds the rejects that it has just reported to a shared count, and a worker that sees the count exceed
+the limit waits for the parent to stop the run. So a job exceeds the limit by at most one batch per lane, however fast
+records are read. The engine creates the count.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Protocol
 from ddbio.errors import AbortError, UsageError
 from ddbio.messages import Tally
 
-ENOUGH_TO_JUDGE = 1000  # records read before a share of them is looked at
+ENOUGH_TO_JUDGE = 1000  # records read before a percentage is applied
 
 
 class TooManyRejectsError(AbortError):
@@ -28,7 +28,7 @@ class TooManyRejectsError(AbortError):
 
 @dataclass(frozen=True, slots=True)
 class ErrorLimit:
-    """How many records may be rejected. share: of those read, once there are enough to judge by."""
+    """How many records may be rejected. share: of the records read, once there are `ENOUGH_TO_JUDGE`."""
 
     most: float = math.inf
     share: float = 1.0
@@ -40,37 +40,37 @@ class ErrorLimit:
             return cls()
         match = re.fullmatch(r"(\d+(?:\.\d+)?)%|(\d+)", text, re.ASCII)
         if match is None or float(match[1] or 0) > 100:
-            raise UsageError(f"--max-errors {text} is neither a number nor a share", "give it like 100 or 2.5%")
+            raise UsageError(f"--max-errors {text} is neither a number nor a percentage", "write it like 100 or 2.5%")
         return cls(share=float(match[1]) / 100) if match[1] else cls(most=int(match[2]))
 
     def passed(self, total: Tally, rejects: str) -> TooManyRejectsError | None:
-        """Why an import should not go on, if it should not. rejects: where the rejected records are."""
+        """The error that ends an import over the limit, or None. rejects: where the rejected records are."""
         allowed = min(self.most, self.share * total.read if total.read >= ENOUGH_TO_JUDGE else math.inf)
         return self.error(total, rejects) if total.rejected > allowed else None
 
     @staticmethod
     def error(total: Tally, rejects: str) -> TooManyRejectsError:
-        """total: of all reports, once no lane works any more."""
+        """total: the sum of all reports, once every lane has stopped."""
         return TooManyRejectsError(
             f"{total.rejected:,} of the {total.read:,} records read so far were rejected: more than --max-errors",
             f'they are in "{rejects}"; run the same command again with another --max-errors to resume',
         )
 
     def most_left(self, before: int) -> int | None:
-        """How many more a run may reject, if the limit is a number. before: records that earlier runs rejected."""
+        """How many more records a run may reject, if the limit is a number. before: rejects of earlier runs."""
         return None if math.isinf(self.most) else int(self.most) - before
 
 
 class RejectCount(Protocol):
-    """How many records the lanes of a run have reported as rejected, and how many they may."""
+    """The rejects that the lanes of a run have reported, and the limit."""
 
     def passed_with(self, rejects: int) -> bool:
-        """Add so many rejects that were reported; whether there are more than allowed now."""
+        """Add reported rejects; returns whether the limit is now exceeded."""
 
 
 @dataclass(slots=True)
 class LocalRejectCount:
-    """Of the lanes of one process. most: how many rejects are allowed."""
+    """For the lanes of one process. most: how many rejects are allowed."""
 
     most: int
     rejected: int = 0
@@ -82,8 +82,8 @@ class LocalRejectCount:
 
 @dataclass(frozen=True, slots=True)
 class SharedRejectCount:
-    """Of the lanes of all processes of a job. It is the length of a file, a byte for each reject: an append is
-    atomic, and a process that is killed leaves neither a lock nor half of a number.
+    """For the lanes of all processes of a job. The count is the length of a file, one byte per reject: an append is
+    atomic, and a killed process leaves neither a lock nor half a number.
 
     most: how many rejects are allowed.
     """
@@ -93,7 +93,7 @@ class SharedRejectCount:
 
     @classmethod
     def create(cls, path: Path, most: int) -> SharedRejectCount:
-        """The file must not be there; the creator removes it. Raises OSError."""
+        """The file must not exist; the creator removes it. Raises OSError."""
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         return cls(path, most)
 
@@ -111,9 +111,9 @@ class SharedRejectCount:
 
 
 class RejectWatch:
-    """Of one worker, shared by its lanes. too_many: the parent is about to stop the run.
+    """One a worker, shared by its lanes. too_many: the parent is about to stop the run.
 
-    count: of all workers, if only so many rejects are allowed.
+    count: shared by all workers, if the limit is a number.
     """
 
     def __init__(self, count: RejectCount | None = None) -> None:
@@ -122,6 +122,6 @@ class RejectWatch:
         self.too_many = False
 
     def reported(self, rejects: int) -> None:
-        """So many more are on their way to the parent."""
+        """Count rejects that were just sent to the parent."""
         if rejects and self._count is not None and self._count.passed_with(rejects):
             self.too_many = True

@@ -1,10 +1,10 @@
-"""What becomes of an item on its way: `--rename`, `--drop`, `--set`, and then a function of the user's own.
+"""Transforms items: `--rename`, `--drop`, `--set`, and then the user's own function.
 
 The function gets an item as Python values (str, Decimal, bytes, bool, None, list, dict, and sets of str, Decimal or
-bytes) and returns one: an item, a list of items, or None to leave it out. Where there are several tables, an item
-may be `(table, item)`. The function is loaded once in each worker; the parent tries it first, so that a file that
-cannot be loaded is found before anything is moved (`ddbio.system.user_function`). Whatever it raises rejects the one
-item, even if it is SystemExit. The key of an item to delete, in a stream of changes, is renamed and no more.
+bytes) and returns an item, a list of items, or None to drop it. If the job has several tables, an item may be
+`(table, item)`. Each worker loads the function once; the parent loads it first, so that a file that cannot be loaded
+is reported before the transfer starts (`ddbio.system.user_function`). Any exception of the function, even SystemExit,
+rejects only that item. In a stream of changes, the key of an item to delete is only renamed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Transform = Callable[[AttributeMap], "list[AttributeMap]"]  # raises RecordError
 
 @dataclass(frozen=True, slots=True)
 class TransformSpec:
-    """What to do with every item, as plain data.
+    """The changes to make to every item, as plain data.
 
     function: `/path/module.py:function`, or `module:function`. rename: new names by old ones. sets: typed values.
     """
@@ -61,8 +61,7 @@ class TransformSpec:
 
 
 def transform_of(options: ShapingOptions) -> TransformSpec | None:
-    """What the options ask for; None where that is nothing. Raises UsageError, also where the function cannot be
-    loaded."""
+    """The transform that the options ask for, or None. Raises UsageError, also if the function cannot be loaded."""
     if not (options.transform or options.rename or options.drop or options.assign):
         return None
     spec = TransformSpec(
@@ -77,19 +76,19 @@ def transform_of(options: ShapingOptions) -> TransformSpec | None:
 
 
 def name_changes(options: ShapingOptions) -> NameChanges:
-    """What the options do to the names of attributes. Raises UsageError."""
+    """The options' changes to attribute names. Raises UsageError."""
     spec = transform_of(options)
     return NO_CHANGES if spec is None else NameChanges(spec.rename, spec.sets, spec.function is not None)
 
 
 def fingerprint(options: ShapingOptions) -> str | None:
-    """Changes when the file of the function does: another function makes another job."""
+    """A hash of the function's file: another function makes another job."""
     path = options.transform.rpartition(":")[0] if options.transform else ""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path.endswith(".py") else None
 
 
 def open_transform(spec: TransformSpec | None) -> Transform | None:
-    """The transform itself, in the process that is to use it."""
+    """The transform as a function, for use in this process."""
     if spec is None:
         return None
     function = load_function(spec.function) if spec.function is not None else None
@@ -115,10 +114,10 @@ def _pair(option: str, text: str) -> tuple[str, str]:
 
 
 def _value(text: str) -> dict[str, Any]:
-    """A value as JSON, or where it is none, as a string."""
+    """A value as JSON, or a string if it is not valid JSON."""
     try:
         value = decode_json(text.encode())
-    except (msgspec.DecodeError, ValueError):  # before msgspec 0.21 the one is no case of the other
+    except (msgspec.DecodeError, ValueError):  # before msgspec 0.21, DecodeError is no subclass of ValueError
         return {"S": text}
     try:
         return to_value(value)
@@ -141,7 +140,7 @@ def _called(function: Callable[[Any], Any], attributes: AttributeMap) -> list[At
         return [_typed_item(each) for each in items]
     except RecordError:
         raise
-    except BaseException as error:  # sys.exit, too: the process is not the function's to end
+    except BaseException as error:  # sys.exit, too: the function may not end the process
         if is_interrupt(error):
             raise
         where = line_in_function(error.__traceback__, function)
@@ -157,7 +156,7 @@ def _typed_item(item: Any) -> AttributeMap:
 
 
 class Transformed:
-    """Records of which every item is transformed. What the transform refuses has its error."""
+    """Records with every item transformed. A record that the transform refuses carries its error."""
 
     lines = None
 
