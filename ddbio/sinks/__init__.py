@@ -1,20 +1,20 @@
-"""Where records and items go.
+"""Destinations of records and items.
 
-sink             what a lane asks of its sink, and a sink of its lane
+sink             the interfaces between a lane and its sink
 table            a table: records become writes, writes become requests
-table_writes     what a record does to the table: put, insert, delete
-batch            the writes a lane has pending
+table_writes     the write modes: put, insert, delete, changes
+batch            the pending writes of a lane
 sender           sends them until the fate of each is known
-fast_batch       the usual case of an import: a batch in one go
+fast_batch       the fast path of an import: a whole batch at once
 multi_table      one source into several tables
-estimates        what a batch will consume
+estimates        estimates the capacity that a batch will consume
 rejects          the rejects file
-reject_kinds     how many rejects each code has, and the first of them
-reject_place     where the rejects file goes
-segment_files    the files of a segment, and what of them is durable
+reject_kinds     the number of rejects by code, and the first of each
+reject_place     chooses the location of the rejects file
+segment_files    the files of a segment, and which bytes are durable
 rows             the records of a table as rows that a format renders
-attributes_seen  names and types of attributes
-item_count       counts, and nothing else
-destination      where an export goes, and what may be there already
+attributes_seen  collects names and types of attributes
+item_count       only counts
+destination      the location of an export, and the files it may contain
 stdout           exports to standard output
 """

@@ -1,4 +1,4 @@
-"""A sink that keeps names and types of attributes, and nothing else of the items."""
+"""A sink that collects only the names and types of attributes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ddbio.sinks.rows import made_rows
 from ddbio.sinks.sink import SettlesAtOnce
 from ddbio.steps.records import Records
 
-Attribute = tuple[str, str]  # a name, and a type that some item has it in
+Attribute = tuple[str, str]  # a name, and one of the types that its values have
 
 NAMES_AND_TYPES: Any = list[dict[str, dict[str, msgspec.Raw]]]
-"""The rows to decode a page to: no more of it than is asked for."""
+"""The row type to decode a page to: values stay undecoded."""
 
 
 class AttributesSeen(SettlesAtOnce):
@@ -44,6 +44,6 @@ class AttributesSeen(SettlesAtOnce):
         self._tally.written += len(items)
 
     def take_parts(self) -> dict[str, Any]:
-        """What was seen for the first time since the last call."""
+        """The attributes seen for the first time since the last call."""
         new, self._new = tuple(sorted(self._new)), set()
         return {"attributes": new}

@@ -1,4 +1,4 @@
-"""What waits to be written by a lane: an ordered batch of writes, one of a key, within the limits of one request."""
+"""A lane's pending writes: an ordered batch with one write per key, within the limits of one request."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import msgspec
 from ddbio.values.capacity import MAX_BATCH_WRITES
 from ddbio.values.keys import ItemKey
 
-LIMIT_BYTES = 4 * 1024 * 1024  # of records: a batch of large items is sent before it fills the memory
+LIMIT_BYTES = 4 * 1024 * 1024  # of records: large items are sent before the batch fills the memory
 
 
 class Write(msgspec.Struct, gc=False):
-    """A record on its way into the table.
+    """A record to be written to the table.
 
-    place: where the record is in its source, as the source says it.
-    item: the item to put, as it stands in a request; where `deletes`, the key of the item to delete. Text, because
-        the dicts it is made of are costly to keep: they would fall out of the CPU's cache before they are freed.
+    place: the record's position in its source, in the source's terms.
+    item: the encoded item to put; if `deletes`, the encoded key of the item to delete. Encoded, because dicts are
+        costly to keep: they would fall out of the CPU's cache before they are freed.
     units: write units it will probably consume, by budget.
-    replaces: the earlier record of the same key whose place it took.
+    replaces: the earlier record of the same key that this one replaced in the batch.
     """
 
     place: Any
@@ -36,7 +36,8 @@ class Batch:
     """Writes in the order of their records. A later one replaces an earlier one of the same key.
 
     most_writes: how many fit in one request.
-    most_units: how many units of the table one request should cost; asked for each time, for a cap may change.
+    most_units: returns the most units of the table that one request should cost; called each time, because a cap may
+        change.
     """
 
     def __init__(self, most_units: Callable[[], float], most_writes: int = MAX_BATCH_WRITES) -> None:
@@ -46,7 +47,7 @@ class Batch:
         self._bytes = 0
         self._units = 0
         self._limit_units = most_units()
-        self.replaced = 0  # writes that a later one of the same key took the place of, since the batch was made
+        self.replaced = 0  # writes replaced by a later one of the same key, since the batch was created
 
     def __len__(self) -> int:
         return len(self._writes)
@@ -57,7 +58,7 @@ class Batch:
         return max(0, self._most_writes - len(self._writes))
 
     def takes_whole(self, units: int) -> bool:
-        """Whether as many writes as fit may be a request that costs so much, and nothing is pending."""
+        """Whether nothing is pending and one request may cost `units`."""
         if self._writes:
             return False
         self._limit_units = self._most_units()
@@ -67,7 +68,7 @@ class Batch:
         return list(self._writes.values())
 
     def offer(self, write: Write) -> bool:
-        """Add `write` if there is room for it, in place of an earlier one of its key; an empty batch takes any."""
+        """Add `write` if there is room, replacing an earlier one of its key. An empty batch accepts any write."""
         writes, size, units = self._writes, self._bytes + len(write.record), self._units + write.units[0]
         if writes and (len(writes) >= self._most_writes or size > LIMIT_BYTES or units > self._limit_units):
             return False
@@ -79,13 +80,13 @@ class Batch:
         return True
 
     def settle(self, writes: Iterable[Write]) -> None:
-        """These are written or rejected: they leave the batch."""
+        """Remove writes that were written or rejected."""
         for write in writes:
             self._remove(write.key)
         self._limit_units = self._most_units()
 
     def reject(self, write: Write) -> None:
-        """The service refuses this one: it leaves the batch, and what it had replaced comes back."""
+        """Remove a write that the service refused, and restore the one it had replaced."""
         self._remove(write.key)
         if write.replaces is not None:
             self.replaced -= 1

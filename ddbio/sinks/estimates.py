@@ -1,12 +1,12 @@
-"""What a batch of writes will consume, by budget, before it is sent.
+"""Estimates the capacity, by budget, that a batch of writes will consume.
 
-The sizes of the items give the units of the table exactly, if they replace nothing larger, and the units of each
-index the item has the keys of, if the entry is new. What the service then says it consumed corrects the estimate: a
-load over existing items writes fewer index entries, or more. The first requests are not corrected: they expect every
-entry to be written.
+The item sizes give the table's units exactly, unless an item replaces a larger one, and the units of each index
+whose keys the item has, if the index entry is new. The consumption that the service reports corrects the estimate: a
+load over existing items writes fewer index entries, or more. The first estimates are uncorrected: they assume that
+every entry is written.
 
-What a delete costs is the size of what it deletes, which only the table knows. A record that is more than a key tells
-it; where it is a key alone, one unit is expected, and the answers teach the rest.
+A delete costs the size of the deleted item, which only the table knows. A record with more than a key is taken for
+the whole item; for a key alone, one unit is expected, and the service's replies correct that.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from ddbio.values.items import AttributeMap
 from ddbio.values.table import TableInfo
 
 ONE_UNIT = (1,)
-_WEIGHT = 0.1  # of the newest answer in the correction
+_WEIGHT = 0.1  # of the newest reply in the correction
 _SMALLEST_CORRECTION, _LARGEST_CORRECTION = 0.02, 4.0
-_LARGEST_OF_DELETES = 400.0  # an item may have so many KB
+_LARGEST_OF_DELETES = 400.0  # the maximum size of an item in KB
 
 
 @dataclass(frozen=True, slots=True)
 class _Index:
     index: SecondaryIndex
-    budget: int  # which one its writes are charged to
+    budget: int  # the number of the budget that its writes are charged to
 
 
 class WriteEstimates:
-    """Of one table; one a worker, shared by its lanes.
+    """Estimates for one table; one a worker, shared by its lanes.
 
-    deletes: whether there may be deletes of items of unknown size.
+    deletes: whether items of unknown size may be deleted.
     """
 
     def __init__(self, table: TableInfo, *, deletes: bool = False) -> None:
         budgets = table.write_budgets()
         place = {name: number for number, name in enumerate(budgets)}
-        # An index without a budget of its own is charged to the table's: local ones, and all of an on-demand table.
+        # Local indexes, and all indexes of an on-demand table, are charged to the table's budget.
         self._indexes = [_Index(index, place.get(index.name, 0)) for index in table.indexes]
         self._correction = [1.0] * len(budgets)
         self._nothing = (0,) * len(budgets)
@@ -49,7 +49,7 @@ class WriteEstimates:
         self._largest_correction = _LARGEST_OF_DELETES if deletes else _LARGEST_CORRECTION
 
     def of_put(self, attributes: AttributeMap, small: bool) -> tuple[int, ...]:
-        """Units by budget, uncorrected. small: the record is known to be one unit, without a look at the item.
+        """Units by budget, uncorrected. small: the record is known to cost one unit; the item is not measured.
 
         Raises RecordError for an item or a name that is too large.
         """
@@ -64,7 +64,7 @@ class WriteEstimates:
         return tuple(units)
 
     def of_delete(self, attributes: AttributeMap, small: bool) -> tuple[int, ...]:
-        """The same for a delete. attributes: the record's, which may be more than the key."""
+        """The same for a delete. attributes: of the record, perhaps more than the key."""
         if attributes.keys() > self._key_names:
             return self.of_put(attributes, small)
         return (1,) * len(self._correction)
@@ -81,14 +81,14 @@ class WriteEstimates:
         )
 
     def of_unit_puts(self, count: int, entries: Sequence[int]) -> tuple[int, ...]:
-        """Units by budget, uncorrected, of puts of a unit each. entries: how many of them each index has one of."""
+        """Units by budget, uncorrected, of puts of one unit each. entries: number of index entries, by index."""
         units = [count, *self._nothing[1:]]
         for each, number in zip(self._indexes, entries, strict=True):
             units[each.budget] += number
         return tuple(units)
 
     def learn(self, estimated: Units, consumed: Units) -> None:
-        """An answer said what a request consumed of which all items were written."""
+        """Correct the estimates by the consumption of a request whose items were all written."""
         if consumed == estimated:
             return
         for budget, (expected, used) in enumerate(zip(estimated, consumed, strict=True)):

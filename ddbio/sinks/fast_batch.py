@@ -1,8 +1,8 @@
-"""The usual case of an import, done in one go: a whole batch of small records, all of them puts, no key twice.
+"""The fast path of an import: a whole batch of small records at once, all of them puts with distinct keys.
 
-What is not usual (a blank line, a record that is refused, a key that comes twice, a large item) is done record
-by record (`ddbio.sinks.table`). Here there is nothing to do for a record but to decode it, to look at its
-key and to encode it; and where records are alike, not even that is done for each alone (`ddbio.values.row_schema`).
+A batch with anything unusual (a blank line, an invalid record, a repeated key, a large item) takes the slow path,
+record by record (`ddbio.sinks.table`). The fast path only decodes each record, checks its key and encodes it; if all
+records have the same schema, it does even that for the whole batch at once (`ddbio.values.row_schema`).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from ddbio.values.row_schema import ANY, INTEGER, Layout, Values
 from ddbio.values.table import TableInfo
 
 _encode_lines = msgspec.json.Encoder().encode_lines
-_LAYOUTS = 64  # that are kept in mind
-_LETTERS = {"S": "S", "N": "N", INTEGER: "N", ANY: ""}  # the type that values of a kind are of
+_LAYOUTS = 64  # layouts in the cache
+_LETTERS = {"S": "S", "N": "N", INTEGER: "N", ANY: ""}  # the DynamoDB type of each kind
 _PLACES = {"S": b'{"S":%b}', "N": b'{"N":%b}', INTEGER: b'{"N":"%b"}', ANY: b"%b"}  # of the JSON of a value
 _TYPED: dict[str, Callable[[Any], Any]] = {
     "S": lambda text: {"S": text},
@@ -38,7 +38,7 @@ _TYPED: dict[str, Callable[[Any], Any]] = {
 class PreparedPuts(NamedTuple):
     """requests: as `batch_body` takes them.
 
-    entries: how many of the items each index has an entry of, in the order of `TableInfo.indexes`.
+    entries: number of index entries that the items have, by index, in the order of `TableInfo.indexes`.
     """
 
     requests: bytes
@@ -46,9 +46,9 @@ class PreparedPuts(NamedTuple):
 
 
 class FastBatches:
-    """Of records of one format into one table. Shared by the lanes of a worker.
+    """For records of one format into one table. Shared by the lanes of a worker.
 
-    key_of: as of the write mode.
+    key_of: see `WriteMode`.
     """
 
     def __init__(self, table: TableInfo, format: Format, key_of: Callable[[AttributeMap], ItemKey]) -> None:
@@ -56,13 +56,13 @@ class FastBatches:
         self._format = format
         self._key_of = key_of
         keys = (*table.key, *table.index_keys)
-        # Binary keys have several spellings. And sizes are not looked at: no key of so small a record is too long.
+        # A binary key has several encodings. And sizes are not checked: no key of a record this small is too long.
         plain = all(part.type != "B" for part in keys) and format.one_unit_bytes <= MAX_SORT_KEY_BYTES
         self._tabular = format if plain and isinstance(format, Tabular) else None
         self._plan_of = lru_cache(_LAYOUTS)(lambda layout: _Plan(layout, table))
 
     def prepare(self, records: Sequence[bytes]) -> PreparedPuts | None:
-        """Records of one write unit each; None where all is not usual."""
+        """The puts of a batch of records; None if it must take the slow path."""
         if not self._are_one_unit(records):
             return None
         puts = self._alike(records) if self._tabular is not None else None
@@ -97,7 +97,7 @@ class FastBatches:
 
 
 class _Plan:
-    """How to make puts of values of one layout. possible: whether that can be done at all."""
+    """Makes puts of values of one layout. possible: whether that layout can be put this way."""
 
     def __init__(self, layout: Layout, table: TableInfo) -> None:
         self._layout = layout
@@ -112,7 +112,7 @@ class _Plan:
         self._template = lru_cache(2)(partial(_template, layout))
 
     def puts(self, values: Values, count: int) -> PreparedPuts | None:
-        """None where a key is empty or missing, or comes twice."""
+        """None if a key is empty, missing or repeated."""
         if any("" in values.of(place) for place in self._texts):
             return None
         keys = [values.of(place) for place in self._keys]
@@ -128,20 +128,20 @@ class _Plan:
         return PreparedPuts(self._template(count) % tuple(cells), entries)
 
     def _identities(self, place: int, values: list[Any]) -> Iterable[Any]:
-        """What tells these keys apart: numbers are the same that are spelt in different ways."""
+        """Values that compare as the keys do: a number may be written in several ways."""
         if self._layout.kinds[place] != "N":
             return values
         return map(int if "".join(values).isdigit() else normal_number, values)
 
     def _entries(self, places: Sequence[int | None], values: Values, count: int) -> int:
-        """How many of the items an index has an entry of."""
+        """The number of entries that the items have in an index."""
         there = [values.of(place) for place in places if place is not None]
         if len(there) < len(places):
             return 0
         return sum([UNSET not in parts for parts in zip(*there, strict=True)]) if values.missing else count
 
     def _items(self, values: Values) -> Iterator[AttributeMap]:
-        """The items one by one, where something is missing."""
+        """The single items, if values are missing."""
         for place, kind in enumerate(self._layout.kinds):
             if kind in _TYPED:
                 values.convert(place, _TYPED[kind])
@@ -152,7 +152,7 @@ class _Plan:
 
 
 def _template(layout: Layout, count: int) -> bytes:
-    """So many puts, in which a place is left for each value's JSON."""
+    """A template of `count` puts with a placeholder for the JSON of each value."""
     members = [
         b"%b:%b" % (msgspec.json.encode(name).replace(b"%", b"%%"), _PLACES[kind])
         for name, kind in zip(layout.names, layout.kinds, strict=True)

@@ -8,7 +8,7 @@ from ddbio.steps.records import Records
 
 
 class ItemCount(SettlesAtOnce):
-    """See `ddbio.sinks.sink.Sink`. Its records are pages; the rows of a page need a length and nothing else."""
+    """See `ddbio.sinks.sink.Sink`. Its records are pages; of a page's rows it needs only the length."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally

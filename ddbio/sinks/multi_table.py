@@ -1,7 +1,7 @@
-"""One source into several tables: a transform says of each item which of them it is for.
+"""One source into several tables: a transform names the table of each item.
 
-The tables share the lanes, the requests and the cap: BatchWriteItem takes items of several tables, and what all of
-them and their indexes consume together is held under one budget. Each table has its own keys.
+The tables share the lanes, the requests and the cap: BatchWriteItem accepts items for several tables, and one budget
+limits the total consumption of all tables and their indexes. Each table has its own keys.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ddbio.values.table import TableInfo
 
 
 def together(tables: Sequence[TableInfo]) -> TableInfo:
-    """The tables as one that has the capacity of all of them, and the name and the keys of the first."""
+    """One table with the combined capacity of all, and the name and keys of the first."""
     limits = [table.write_units for table in tables if table.write_units is not None]
     return replace(
         tables[0],
@@ -43,7 +43,7 @@ class SpreadReply(BatchWriteReply):
 
 
 class SpreadPuts:
-    """Puts into several tables. An item without an address is for the first."""
+    """Puts into several tables. An item without an address goes to the first."""
 
     most_writes = MAX_BATCH_WRITES
     body_of_puts: Callable[[bytes], bytes] | None = None

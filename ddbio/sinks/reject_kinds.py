@@ -1,7 +1,7 @@
-"""The rejects of a job by their code: how many there are, and the first one, for the summary and the report.
+"""The rejects of a job by code: their number and the first one, for the summary and the report.
 
-The first is the one that comes first in the sources, by their names and offsets, whichever worker found it. All of it
-is taken from the lines of the rejects file: what that file has is what is counted, also after a crash.
+The first is the one with the lowest source name and offset, whichever worker found it. All of this is read from the
+lines of the rejects file, so the counts agree with the file, also after a crash.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 from ddbio.messages.files import STDIN
 
-LINE_IN_UNIT = "line_in_unit"  # of a line of the rejects file, only until that is finished
-MESSAGE_CHARACTERS = 200  # of the first one's message
+LINE_IN_UNIT = "line_in_unit"  # a field of each line of the rejects file, until the file is finished
+MESSAGE_CHARACTERS = 200  # of the first reject's message
 
 Lines = Mapping[tuple[str, int], int]  # lines of a source before each unit, see `lines_before`
 
@@ -39,7 +39,7 @@ class RejectKind:
         return f"{self.code} {self.count:,}, first: {name} {place}: {self.message}"
 
     def as_json(self) -> dict[str, Any]:
-        """Of the report: `{"count": 2, "first": {"source", "offset", "line", "message"}}`."""
+        """For the report: `{"count": 2, "first": {"source", "offset", "line", "message"}}`."""
         first = asdict(self)
         del first["code"]
         return {"count": first.pop("count"), "first": first}

@@ -1,7 +1,8 @@
-"""Where the rejects of an import go: a file of the current folder, the file or the object that the user names.
+"""The location of an import's rejects: a file in the current folder, or the file or object that the user names.
 
-An object is written when the run ends, whichever way. Until then the rejects are in a file. It stays where the upload
-fails and where the job is unfinished: the next run of the same command goes on with it, and replaces the object.
+An object is uploaded when the run ends, whether or not it succeeded. Until then the rejects are in a local file. It
+is kept if the upload fails or the job is unfinished: the next run of the same command appends to it and replaces the
+object.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ _ELSEWHERE = "give another place with --rejects"
 
 @dataclass(frozen=True, slots=True)
 class RejectsPlace:
-    """path: the file. ours: whether we chose its name, and may choose another where it is taken meanwhile.
-    uri: the object that it becomes at the end; empty for none."""
+    """path: the file. ours: whether we chose its name, and may choose another if it is taken in the meantime.
+    uri: the object to upload it to at the end; empty for none."""
 
     path: Path
     ours: bool = False
@@ -41,9 +42,9 @@ def choose_rejects_place(
     storages: Storages,
     protected: Protected = Protected(),  # noqa: B008 - frozen
 ) -> RejectsPlace:
-    """As asked, else in the current folder, under the name of the first source and never over a file that is there.
+    """The place asked for, or else a free name in the current folder, derived from the first source.
 
-    Raises UsageError, before anything is moved, for a place that `check_output_path` refuses.
+    Raises UsageError for a place that `check_output_path` refuses.
     """
     stem = stem_of(next(iter(sources)))
     if asked is not None and asked.lower().startswith("s3://"):
@@ -57,7 +58,7 @@ def choose_rejects_place(
 
 
 def stem_of(source: str) -> str:
-    """A name for a file of this folder, made of the last part of a path or of a key that anybody may have named."""
+    """A safe file name derived from the last part of a path or an S3 key, which may contain any character."""
     if source == STDIN:
         return "stdin"
     name = source.rstrip("/").rpartition("/")[2].removesuffix(REJECTS_SUFFIX).split(".")[0]
@@ -66,13 +67,13 @@ def stem_of(source: str) -> str:
 
 
 def free_paths(stem: str, folder: Path = Path()) -> Iterator[Path]:
-    """Names at which nothing is."""
+    """Paths that do not exist."""
     stems = (stem if number == 1 else f"{stem}.{number}" for number in count(1))
     return (path for path in (folder / f"{each}{REJECTS_SUFFIX}" for each in stems) if not os.path.lexists(path))
 
 
 def next_free(path: Path) -> Path:
-    """Another name for a file that is called so and was made by somebody else meanwhile."""
+    """Another path, because another program has created this one in the meantime."""
     return next(free_paths(stem_of(path.name), path.parent))
 
 
@@ -95,11 +96,11 @@ def _split(uri: str) -> tuple[str, str]:
 
 
 def upload(path: Path, uri: str, storages: Storages) -> None:
-    """Make the file that object. Raises TransferError, with the file left as it is."""
+    """Upload the file to that object. Raises TransferError; the file is unchanged."""
     folder, name = _split(uri)
     try:
         storage = storages.of(uri)
-        storage.discard_unfinished(folder, name.__eq__, ())  # an upload that an earlier run began and was killed in
+        storage.discard_unfinished(folder, name.__eq__, ())  # an upload of an earlier run that was killed
         output = storage.create(folder, name, path.stat().st_size)
         try:
             with path.open("rb") as file:
@@ -112,7 +113,7 @@ def upload(path: Path, uri: str, storages: Storages) -> None:
         said = str(error) if isinstance(error, DdbioError) else error.strerror
         raise TransferError(
             f'the rejects could not be uploaded to "{uri}": {said}',
-            f"they are in {path}; run the same command again to try it once more",
+            f"they are in {path}; run the same command again to retry",
         ) from None
 
 

@@ -1,15 +1,15 @@
-"""The rejects file: every record that was not imported, as JSON, with where it stood and why.
+"""The rejects file: every record that was not imported, as JSON, with its position in the source and the reason.
 
-A line is written the moment its report arrives, so a crash loses none. The line *number* in the source is known only
-when everything before it has been counted, which is at the end of the run: then the file is rewritten with it.
+A line is written as soon as its report arrives, so a crash loses none. The line *number* in the source is known only
+when everything before it has been counted, at the end of the run: then the file is rewritten with the numbers.
 
     {"source": "orders.json", "offset": 2341, "line": 12, "code": "missing-key", "message": "...", "record": "..."}
 
-A record that is not valid UTF-8 is kept as `record_base64` instead. Of one that is too long to be a record only the
-beginning is kept, and its length as `record_bytes`: the source has it at that offset.
+A record that is not valid UTF-8 is stored as `record_base64` instead. Of a record that is too long only the beginning
+is stored, and its length as `record_bytes`: the whole record is in the source at that offset.
 
-A file of this name is a source, too: what is mended in it is imported, what is refused again keeps the place where it
-first stood (`ddbio.formats.rejected`).
+A rejects file is a source, too: records that were fixed in it are imported; those that are rejected again keep their
+original position (`ddbio.formats.rejected`).
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _START_OVER = "put it back, or start over with --fresh"
 
 
 class RejectsFile:
-    """Made when the first record is rejected; private to the user, for it holds their data.
+    """Created when the first record is rejected; readable only by the user, because it holds their data.
 
-    ours: whether the name was chosen here: then a file that somebody else made meanwhile is left alone.
+    ours: whether we chose the name: then a file that another program has created in the meantime is not touched.
     """
 
     def __init__(self, path: Path, count: int = 0, size_bytes: int = 0, ours: bool = False) -> None:
@@ -55,11 +55,11 @@ class RejectsFile:
             self._reopen()
 
     def state(self) -> tuple[str, int, int, bool]:
-        """What `RejectsFile` needs to go on with the file in a later run."""
+        """The arguments with which a later run's `RejectsFile` resumes the file."""
         return str(self.path.absolute()), self.count, self._bytes, self._ours
 
     def _reopen(self) -> None:
-        """Go on with the file of an earlier run, cut back to what counts of it."""
+        """Resume the file of an earlier run, truncated to the lines that the journal counts."""
         try:
             self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
             size_bytes = os.fstat(self._fd).st_size
@@ -67,10 +67,10 @@ class RejectsFile:
             if not self._finished and size_bytes >= self._bytes:
                 os.ftruncate(self._fd, self._bytes)
             self._count_kinds()
-        except (OSError, orjson.JSONDecodeError, TypeError, KeyError) as error:  # JSON, and no reject
-            raise UsageError(f'the rejects file "{self.path}" cannot be continued: {error}', _START_OVER) from None
+        except (OSError, orjson.JSONDecodeError, TypeError, KeyError) as error:  # also JSON that is no reject
+            raise UsageError(f'the rejects file "{self.path}" cannot be resumed: {error}', _START_OVER) from None
         if not self._finished and size_bytes < self._bytes:
-            raise UsageError(f'the rejects file "{self.path}" lacks what earlier runs wrote to it', _START_OVER)
+            raise UsageError(f'the rejects file "{self.path}" lacks lines that earlier runs wrote', _START_OVER)
 
     def _count_kinds(self) -> None:
         with self.path.open("rb") as file:
@@ -78,11 +78,12 @@ class RejectsFile:
                 self._kinds.add(orjson.loads(line))
 
     def kinds(self, before: Lines) -> tuple[RejectKind, ...]:
-        """The rejects by their code. before: see `lines_before`."""
+        """The rejects by code. before: see `lines_before`."""
         return self._kinds.named(before)
 
     def add(self, rejects: Iterable[Reject]) -> None:
-        """Append; in the kernel's hands when this returns. After a TransferError the file ends in a whole line."""
+        """Append; the lines have reached the kernel when this returns. After a TransferError the file ends in a whole
+        line."""
         entries = [_as_json(reject) for reject in rejects]
         if not entries:
             return
@@ -96,7 +97,7 @@ class RejectsFile:
             raise _unwritable(self.path, error) from None
 
     def _open(self) -> int:
-        # O_APPEND: after a write that failed half-way is cut off, the next one begins where the file ends.
+        # O_APPEND: after a partial write is truncated, the next write starts at the end of the file.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         while self._ours:
             try:
@@ -104,7 +105,7 @@ class RejectsFile:
             except FileExistsError:
                 self.path = next_free(self.path)
         fd = os.open(self.path, flags | os.O_TRUNC, 0o600)
-        os.fchmod(fd, 0o600)  # where the file was there before
+        os.fchmod(fd, 0o600)  # if the file existed before
         return fd
 
     def _append(self, fd: int, line: bytes) -> None:
@@ -121,7 +122,7 @@ class RejectsFile:
         self._unsafe = True
 
     def sync(self) -> None:
-        """Bring what was added to the disk: the journal counts on it, and a power failure must not take it alone.
+        """Flush added lines to disk: the journal relies on them, so they must survive a power failure with it.
 
         Raises TransferError.
         """
@@ -135,7 +136,7 @@ class RejectsFile:
         self._unsafe = False
 
     def finish(self, before: Lines) -> None:
-        """Give every reject its line number. before: see `lines_before`.
+        """Rewrite the file with line numbers. before: see `lines_before`.
 
         Raises TransferError; the file then still has every reject, without the numbers.
         """
@@ -179,7 +180,7 @@ def _first_line(fd: int) -> bytes:
 def _unwritable(path: Path, error: OSError) -> TransferError:
     return TransferError(
         f"cannot write the rejects file {path}: {error.strerror or error}",
-        "make room, or give another place with --rejects, and run the same command again",
+        "free some space, or name another file with --rejects, and run the same command again",
     )
 
 
@@ -189,7 +190,7 @@ def _private(path: str, flags: int) -> int:
 
 def _as_json(reject: Reject) -> dict[str, Any]:
     earlier = read_rejected(reject.record) if reject.source.endswith(REJECTS_SUFFIX) else None
-    if earlier is not None:  # refused again: where it first stood is what helps, not the line of the rejects file
+    if earlier is not None:  # rejected again: its position in the original source is more useful
         reasons = {"code": reject.code, "message": reject.message}
         return {**msgspec.to_builtins(earlier), **reasons, "unit": reject.unit, LINE_IN_UNIT: reject.line}
     common: dict[str, Any] = {
@@ -211,9 +212,9 @@ def _as_json(reject: Reject) -> dict[str, Any]:
 
 
 def lines_before(units: Iterable[ImportUnit], settled: dict[int, ImportCursor]) -> dict[tuple[str, int], int]:
-    """Lines of the source before each unit, by (uri, unit number); only as far as everything before is counted.
+    """Lines of the source before each unit, by (uri, unit number); only for units before which all is counted.
 
-    settled: by unit number, the cursor at the unit's end.
+    settled: the cursor at each unit's end, by unit number.
     """
     by_source: dict[str, list[ImportUnit]] = defaultdict(list)
     for unit in units:

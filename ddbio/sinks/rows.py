@@ -18,9 +18,9 @@ _BEGINNING_CHARACTERS = 100
 
 
 def taken_rows(records: Records, format: Format, tally: Tally, where: str) -> list[Any]:
-    """All the records as rows of the format. where: they come from, for messages.
+    """All records as rows of the format. where: their source, for messages.
 
-    A rejected item would be lost: PermanentError is raised for what cannot be an item.
+    Raises PermanentError for a record that cannot be an item: an export has no rejects, so it would be lost.
     """
     rows = records.rows()
     return rows if rows is not None else made_rows(records, format.page_items, tally, where)
@@ -28,7 +28,7 @@ def taken_rows(records: Records, format: Format, tally: Tally, where: str) -> li
 
 @contextmanager
 def known_types(where: str) -> Iterator[None]:
-    """Raises PermanentError if an item turns out to have a value of a type that nobody knows."""
+    """Raises PermanentError if an item has a value of an unknown type."""
     try:
         yield
     except UnknownTypeError as error:
@@ -37,13 +37,13 @@ def known_types(where: str) -> Iterator[None]:
 
 
 def made_rows(records: Records, row_type: Any, tally: Tally, where: str) -> list[Any]:
-    """Of records that were transformed, in the form that the format renders."""
+    """The rows of transformed records, in the form that the format renders."""
     made: list[AttributeMap] = []
     for record in records.each():
         if record.error is not None:
             raise PermanentError(
                 f"{where}: the transform of {_beginning(record)} failed: {record.error}",
-                "mend the transform and export again",
+                "fix the transform and export again",
             )
         if any(type(each) is Addressed for each in record.items):
             raise PermanentError(

@@ -1,12 +1,12 @@
-"""What a record does to the table: put an item, insert it, delete it, or whichever of them the record says.
+"""The write modes: a record puts an item, inserts it, deletes it, or names the action itself.
 
-A mode turns a record into a `Write` and writes into a request. What is the same for all of them, batches, positions,
-rejects and what is pending, is the lane's.
+A mode turns a record into a `Write`, and writes into a request. Batches, positions, rejects and pending writes are
+the same for all modes and belong to the lane.
 
-    put      BatchWriteItem; an item replaces what has its key
-    delete   BatchWriteItem; a record names the item, and may be the whole of it
+    put      BatchWriteItem; an item replaces the one with its key
+    delete   BatchWriteItem; a record is the key of an item, or the whole item
     changes  BatchWriteItem; a record whose attributes are a `Deletion` deletes, every other puts
-    insert   PutItem, one a request, on the condition that the key is free: nothing is ever replaced
+    insert   PutItem, one item a request, on the condition that the key is free: nothing is ever replaced
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ UnitsOf = Callable[[AttributeMap, bool], tuple[int, ...]]
 
 
 class WriteMode(Protocol):
-    """Of one table; one a worker, shared by its lanes.
+    """A mode for one table; one a worker, shared by its lanes.
 
     most_writes: how many fit in one request.
-    key_of: the identity of the item a record is about. Raises RecordError.
-    operation: its answers say what was left `unprocessed()`.
-    units_of: what writing it consumes, by budget; see `WriteEstimates.of_put`. Raises RecordError.
-    body_of_puts: what `batch_body` makes of puts; None where a record may be something else than
-        a put into the one table.
-    new_write: called with the fields of `Write` up to `units`, and the attributes in the place of `item`.
+    key_of: the key of the item that a record names. Raises RecordError.
+    operation: its replies report `unprocessed()` writes.
+    units_of: the units that writing the item consumes, by budget; see `WriteEstimates.of_put`. Raises RecordError.
+    body_of_puts: the request body of encoded puts, from `batch_body`; None if a record may be anything but a put into
+        the one table.
+    new_write: called with the fields of `Write` up to `units`, and attributes in place of `item`.
     """
 
     most_writes: int
@@ -61,10 +61,10 @@ class WriteMode(Protocol):
         """The request of these writes."""
 
     def condition_units(self, writes: Sequence[Write]) -> float:
-        """Units of the table the request consumes where its condition does not hold."""
+        """Units of the table that the request consumes if its condition fails."""
 
     def deletes(self, writes: Sequence[Write]) -> int:
-        """How many of them are deletes."""
+        """The number of deletes among these writes."""
 
 
 def new_put(place: Any, key: ItemKey, record: bytes, attributes: AttributeMap, units: tuple[int, ...]) -> Write:
@@ -72,7 +72,7 @@ def new_put(place: Any, key: ItemKey, record: bytes, attributes: AttributeMap, u
 
 
 class Puts:
-    """The mode of nearly every import: nothing on its way may cost more than it must."""
+    """The mode of nearly every import, and so the one whose speed matters."""
 
     most_writes = MAX_BATCH_WRITES
 
@@ -101,7 +101,7 @@ class Puts:
 
 
 class Inserts(Puts):
-    """No batch takes a condition: one request an item."""
+    """One request an item, because BatchWriteItem accepts no condition."""
 
     most_writes = 1
 
@@ -119,7 +119,7 @@ class Inserts(Puts):
 
 
 class Changes(Puts):
-    """Puts and deletes in one stream, as each record says."""
+    """Puts and deletes in one stream; each record names its action."""
 
     def __init__(self, table: TableInfo) -> None:
         super().__init__(table)
@@ -172,7 +172,7 @@ MODES: dict[str, Callable[[TableInfo], WriteMode]] = {
 
 
 def check_mode(name: str) -> str:
-    """The name itself. Raises UsageError where there is no such mode."""
+    """The name itself. Raises UsageError if there is no such mode."""
     if name not in MODES:
         raise UsageError(f"there is no mode {name!r}", f"choose one of {', '.join(MODES)}")
     return name

@@ -1,8 +1,8 @@
-"""Pieces of a file in, blocks of whole records out. Pure: no I/O; feed it the bytes in order.
+"""Turns pieces of a file into blocks of whole records. Pure: no I/O; feed it the bytes in order.
 
-A record is held until its end has come, but no more of it than `RECORD_LIMIT_BYTES`: what is longer is no record (no
-request is longer), and a file without line ends may be of any size. Of such a record only the beginning is kept; the
-rest is passed over, and what comes behind it is delivered like everything else.
+A record is buffered until its end arrives, up to `RECORD_LIMIT_BYTES`: longer ones cannot be records (no request is
+longer), and a file without line ends may have any size. Of such a record only the beginning is kept; the rest is
+skipped, and the records after it are delivered as usual.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KEPT_BYTES = 1024  # of a record over the limit
 class Blocks:
     """Finds the ends of records in consecutive pieces.
 
-    offset: of the first piece's first byte, with which a record begins. find_end: `Format.end_finder()`.
+    offset: of the first piece's first byte, where a record begins. find_end: `Format.end_finder()`.
     line_end: `Format.line_end`. before: see `Block`.
     """
 
@@ -32,16 +32,16 @@ class Blocks:
         self, offset: int, find_end: Callable[[bytes], int], line_end: bytes = b"\n", before: bytes = b""
     ) -> None:
         self._line_end = line_end
-        self._offset = offset  # of what is held
+        self._offset = offset  # of the held bytes
         self._find_end = find_end
-        self._held: list[bytes] = []  # the beginning of a record whose end is still to come
+        self._held: list[bytes] = []  # the beginning of an incomplete record
         self._held_bytes = 0
         self._left_out = self._lines = 0
         self._before = before
-        self._last = b""  # byte that is no blank, of what is left out
+        self._last = b""  # non-blank byte of the skipped ones
 
     def feed(self, piece: bytes) -> Iterator[Block]:
-        """The blocks that are complete with this piece. Take all of them before the next piece."""
+        """The blocks that this piece completes. Take all of them before the next piece."""
         if self._left_out:
             piece, ended = self._pass_over(piece)
             if not ended:
@@ -53,7 +53,7 @@ class Blocks:
         self._hold(piece[end:])
 
     def finish(self) -> Iterator[Block]:
-        """What is left: a last record without its line end."""
+        """A last record without a line end, if there is one."""
         if self._held:
             yield self._take(b"")
 
@@ -80,7 +80,7 @@ class Blocks:
             self._lines = beginning.count(self._line_end, KEPT_BYTES)
 
     def _pass_over(self, piece: bytes) -> tuple[bytes, bool]:
-        """Look for the end of the record that is too long: (what follows it, whether it ended)."""
+        """Look for the end of an overlong record: (the bytes after it, whether it ended)."""
         at = 0
         while at < len(piece):
             line = piece[at : piece.find(self._line_end, at) + 1 or len(piece)]

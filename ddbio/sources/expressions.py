@@ -1,13 +1,13 @@
-"""What a user writes to choose a part of a table becomes DynamoDB expressions in which no name can be mistaken.
+"""Turns `--filter` and `--attributes` into DynamoDB expressions with unambiguous names.
 
-Every name of an attribute is replaced by a placeholder, so that none of the 573 reserved words matters; values never
-stand in an expression, they have names of their own. Only the tokens are looked at here: whether they make sense is
-for the service to say, which is asked before anything is moved.
+Every attribute name is replaced by a placeholder, so that none of the 573 reserved words matters; values are never
+part of an expression, which refers to them by name. Only the tokens are checked here: the service checks the syntax,
+in a request before the transfer starts.
 
     --filter "price > :p AND begins_with(sku, :s)" --values '{"p": 10, "s": "x"}'
     price > :p AND begins_with(sku, :s)   ->   #n0 > :p AND begins_with(#n1, :s)
 
-A name with other characters than letters, digits and underscores is written `#short`, and `--names` tells what it is.
+A name with characters other than letters, digits and underscores is written `#short` and defined with `--names`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from ddbio.values.items import AttributeMap, to_attributes
 FUNCTIONS = ("attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains", "size")
 _KEYWORDS = ("AND", "OR", "NOT", "BETWEEN", "IN")
 _TOKEN = re.compile(r"\s*(<=|>=|<>|[=<>(),.\[\]]|#\w+|:\w+|[0-9]+|[^\W\d]\w*)")
-_HOW_TO_NAME = 'write it #short, and what it stands for with --names \'{"short": "the whole name"}\''
+_HOW_TO_NAME = 'write #short, and define it with --names \'{"short": "the whole name"}\''
 
 
 class Placeholders:
     """The names and values of the expressions of one request.
 
-    names: by placeholder. values: attribute values by name, without the colon. aliases: what `--names` says.
+    names: by placeholder. values: attribute values by name, without the colon. aliases: from `--names`.
     """
 
     def __init__(self, values: AttributeMap | None = None, aliases: Mapping[str, str] | None = None) -> None:
@@ -39,11 +39,11 @@ class Placeholders:
         self._unused = {*self.values}
 
     def of_name(self, token: str) -> str:
-        """The placeholder of a name, or of what a `#short` stands for."""
+        """The placeholder of a name, or of the name that a `#short` is defined as."""
         name = token
         if token.startswith("#"):
             if token[1:] not in self._aliases:
-                raise UsageError(f"nothing tells what {token} stands for", _HOW_TO_NAME)
+                raise UsageError(f"{token} is not defined", _HOW_TO_NAME)
             name = self._aliases[token[1:]]
         known = next((mark for mark, each in self.names.items() if each == name), None)
         if known is None:
@@ -58,20 +58,20 @@ class Placeholders:
         return token
 
     def check_all_used(self) -> None:
-        """Raise UsageError for a value that no expression has: probably a slip in its name."""
+        """Raise UsageError for a value that no expression uses: its name is probably misspelt."""
         if self._unused:
             name = min(self._unused)
-            raise UsageError(f"--values has {name!r}, and --filter has no :{name}", "leave it out, or use it")
+            raise UsageError(f"--values has {name!r}, and --filter has no :{name}", "remove it, or use it")
 
-    def spoken(self, text: str) -> str:
-        """What the service says, in the user's names."""
+    def with_names(self, text: str) -> str:
+        """A message of the service with the user's names instead of placeholders."""
         for mark, name in reversed(self.names.items()):  # #n10 before #n1
             text = text.replace(mark, name)
         return text
 
 
 def filter_expression(text: str, placeholders: Placeholders) -> str:
-    """The FilterExpression of `--filter`. Raises UsageError for what cannot be one."""
+    """The FilterExpression of `--filter`. Raises UsageError if it is not valid."""
     tokens = list(_tokens(text, "--filter"))
     return " ".join(
         _filter_token(token, before, after, placeholders)
@@ -86,7 +86,7 @@ def _filter_token(token: str, before: str, after: str, placeholders: Placeholder
         return token.upper()
     if token.isdigit() and before != "[":
         raise UsageError(
-            f"--filter compares with {token}", f"write :name there, and --values '{{\"name\": {token}}}'"
+            f"--filter compares with {token}", f"write :name instead, and --values '{{\"name\": {token}}}'"
         )
     if not _is_name(token):
         return token
@@ -98,7 +98,7 @@ def _filter_token(token: str, before: str, after: str, placeholders: Placeholder
 
 
 def projection_expression(text: str, placeholders: Placeholders) -> str:
-    """The ProjectionExpression of `--attributes`. Raises UsageError for what cannot be one."""
+    """The ProjectionExpression of `--attributes`. Raises UsageError if it is not valid."""
     tokens = list(_tokens(text, "--attributes"))
     for before, token in zip([",", *tokens], [*tokens, ","], strict=True):
         if token == before == "," or (token[0] in ":=<>("):
@@ -130,14 +130,14 @@ def _tokens(text: str, option: str) -> Iterator[str]:
 def _stray(rest: str, option: str) -> UsageError:
     if rest[0] in "'\"":
         return UsageError(
-            f"{option} has a quote before {rest[1:20]!r}: values do not stand in an expression",
-            'write :name there, and --values \'{"name": "text"}\'',
+            f"{option} has a quote before {rest[1:20]!r}: values cannot be part of an expression",
+            'write :name instead, and --values \'{"name": "text"}\'',
         )
-    return UsageError(f"{option} has {rest[0]!r}, which is no part of a name without a #", _HOW_TO_NAME)
+    return UsageError(f"{option} has {rest[0]!r}, which cannot be part of a name without a #", _HOW_TO_NAME)
 
 
 def parse_values(text: str) -> AttributeMap:
-    """The values of `--values`, JSON as in `json` files; a colon before a name may stand there or not."""
+    """The values of `--values`, JSON as in `json` files; a colon before a name is optional."""
     try:
         return to_attributes({name.removeprefix(":"): value for name, value in decode_object(text.encode()).items()})
     except RecordError as error:
@@ -145,11 +145,11 @@ def parse_values(text: str) -> AttributeMap:
 
 
 def parse_names(text: str) -> dict[str, str]:
-    """The aliases of `--names`, JSON; a # before one may stand there or not."""
+    """The aliases of `--names`, JSON; a # before an alias is optional."""
     try:
         names: dict[str, Any] = decode_object(text.encode())
     except RecordError as error:
         raise UsageError(f"--names: {error}", 'write it like {"short": "the whole name"}') from None
     if not all(type(name) is str and name for name in names.values()):
-        raise UsageError("--names: what a name stands for is a text", 'write it like {"short": "the whole name"}')
+        raise UsageError("--names: a name must be a string", 'write it like {"short": "the whole name"}')
     return {short.removeprefix("#"): name for short, name in names.items()}

@@ -1,9 +1,9 @@
-"""Own exports as sources: a folder or prefix with our manifest is held to what the manifest says.
+"""Verifies exports by this program before they are imported: a folder or prefix must match its manifest.
 
-Before anything is moved, files that are missing, shortened or beside those it lists are named, and with
-`--verify-checksums` each file is read for its SHA-256. Afterwards the items that were read of each file are counted.
-A folder or prefix with parts and no manifest is the place of an unfinished export, and refused: on disk the parts are
-hidden `.part` files, on S3 uploads that were begun.
+Files that are missing, truncated or not listed are refused before the transfer starts, and `--verify-checksums`
+reads each file for its SHA-256. After the transfer, the number of items read from each file is compared.
+A folder or prefix with parts and no manifest is an unfinished export, and refused: on disk the parts are hidden
+`.part` files, on S3 unfinished uploads.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from ddbio.storage.names import has_magic
 
 _READ_BYTES = 1 << 20
 _FILES_AT_ONCE = 8
-_NO_VERIFY = "or import it as it is with --no-verify"
-_COPY_AGAIN = f"copy the export once more, {_NO_VERIFY}"
-_AFTERWARDS = "copy the export once more and run the same command with --fresh, or accept it with --no-verify"
+_NO_VERIFY = "or import it unverified with --no-verify"
+_COPY_AGAIN = f"copy the export again, {_NO_VERIFY}"
+_AFTERWARDS = "copy the export again and run the same command with --fresh, or accept it with --no-verify"
 
 
 @dataclass(frozen=True, slots=True)
 class OwnExport:
-    """uri: of its manifest. files: all that it lists, as they are there."""
+    """uri: of its manifest. files: all that it lists, each as found and as listed."""
 
     uri: str
     files: tuple[tuple[SourceFile, ListedFile], ...]
@@ -43,10 +43,10 @@ class OwnExport:
 
 
 def read_own_export(source: str, suffixes: tuple[str, ...], storages: Storages) -> OwnExport | None:
-    """The export that `source` is, a folder, a prefix or its manifest; None if it is something else.
+    """The export at `source` (a folder, a prefix or a manifest); None if there is none.
 
-    suffixes: of the files that a folder gives; one of them that the manifest does not list is refused.
-    Raises UsageError if it is not all there as it was written.
+    suffixes: of the files that are imported from a folder; those that the manifest does not list are refused.
+    Raises UsageError if files are missing, changed or unlisted.
     """
     folder, _, name = absolute(source).rpartition("/")
     folder = folder if name in MANIFEST_NAMES else absolute(source).rstrip("/")
@@ -56,7 +56,7 @@ def read_own_export(source: str, suffixes: tuple[str, ...], storages: Storages) 
 
 
 def own_export_in(folder: str, suffixes: tuple[str, ...], storages: Storages) -> OwnExport | None:
-    """The same of a folder, which is given without a slash at its end."""
+    """The same for a folder, given without a trailing slash."""
     storage = storages.of(folder)
     for manifest_name in MANIFEST_NAMES:
         file = find_file(join(folder, manifest_name), storage)
@@ -82,10 +82,10 @@ def _found(
     for each in listed:
         file = there.get(f"{base}{each.name}")
         if file is None:
-            raise UsageError(f'"{base}{each.name}", which the manifest beside it lists, is not there', _COPY_AGAIN)
+            raise UsageError(f'"{base}{each.name}", which the manifest lists, is missing', _COPY_AGAIN)
         if file.size_bytes != each.size_bytes:
             raise UsageError(
-                f'"{file.uri}" has {file.size_bytes:,} bytes, and its manifest says {each.size_bytes:,}', _COPY_AGAIN
+                f'"{file.uri}" has {file.size_bytes:,} bytes, but its manifest says {each.size_bytes:,}', _COPY_AGAIN
             )
         yield file, each
 
@@ -102,7 +102,7 @@ def _refuse_others(known: set[str], folder: str, suffixes: tuple[str, ...], stor
 def refuse_unfinished(hidden: Iterable[str], uploads: Iterable[str], finished: Collection[str]) -> None:
     """Raise UsageError for the first of these uris that is a part of an unfinished export.
 
-    hidden: files that were passed over. uploads: those begun. finished: folders of exports that have a manifest.
+    hidden: files that were skipped. uploads: unfinished uploads. finished: folders of exports that have a manifest.
     """
     for uri in hidden:
         name = uri.rpartition("/")[2]
@@ -115,25 +115,25 @@ def refuse_unfinished(hidden: Iterable[str], uploads: Iterable[str], finished: C
 def _refuse_part(uri: str, name: str, finished: Collection[str]) -> None:
     if ANY_OWN_FILE.fullmatch(name) and not any(uri.startswith(join(folder, "")) for folder in finished):
         raise UsageError(
-            f'"{uri}" is a part of an export that is not finished: there is no manifest',
-            "finish the export with its command, or import what is there with --allow-unfinished",
+            f'"{uri}" is part of an unfinished export: there is no manifest',
+            "finish the export with its command, or import the files that are there with --allow-unfinished",
         )
 
 
 def verify_checksums(exports: Iterable[OwnExport], storages: Storages) -> int:
-    """Read every file for its checksum; how many were. Raises UsageError for the first that has another."""
+    """Verify the checksum of every file; returns their number. Raises UsageError for the first that differs."""
     pairs = [pair for export in exports for pair in export.files]
     with ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
         for file, listed, found in threads.map(lambda pair: (*pair, _checksum(pair[0], pair[1], storages)), pairs):
             if found != listed.checksum:
                 raise UsageError(
-                    f'"{file.uri}" has the checksum {found}, and its manifest says {listed.checksum}', _COPY_AGAIN
+                    f'"{file.uri}" has the checksum {found}, but its manifest says {listed.checksum}', _COPY_AGAIN
                 )
     return len(pairs)
 
 
 def _checksum(file: SourceFile, listed: ListedFile, storages: Storages) -> str:
-    """Of the file as it is, in the form that the manifest has. Raises UsageError if that cannot be computed."""
+    """The file's checksum, of the kind that the manifest has. Raises UsageError if that cannot be computed."""
     kind = listed.checksum.partition(":")[0]
     if kind == "sha256":
         return f"sha256:{_digest(hashlib.sha256(), file, 0, file.size_bytes, storages).hex()}"
@@ -143,23 +143,23 @@ def _checksum(file: SourceFile, listed: ListedFile, storages: Storages) -> str:
     if kind == "sha256-composite":
         return f"{kind}:{_composite(file, listed, storages)}"
     raise UsageError(
-        f'the checksum of "{file.uri}" in its manifest is "{listed.checksum}", which is none that can be verified',
-        "leave --verify-checksums out",
+        f'the checksum of "{file.uri}" in its manifest is "{listed.checksum}", which cannot be verified',
+        "omit --verify-checksums",
     )
 
 
 def _composite(file: SourceFile, listed: ListedFile, storages: Storages) -> str:
-    """S3's checksum of an object that was uploaded in parts: that of the checksums of the parts."""
+    """S3's checksum of an object that was uploaded in parts: the checksum of the parts' checksums."""
     sizes = listed.part_bytes
     if not sizes:
         raise UsageError(
-            f'the checksum of "{file.uri}" is that of an upload in parts, and its manifest, of an earlier version, '
+            f'the checksum of "{file.uri}" is that of an upload in parts, and its manifest, by an earlier version, '
             "does not have the sizes of its parts",
-            "leave --verify-checksums out; S3 verified it when it was uploaded",
+            "omit --verify-checksums; S3 verified the checksum during the upload",
         )
     if min(sizes) < 1 or sum(sizes) != file.size_bytes:
         raise UsageError(
-            f'"{file.uri}" has {file.size_bytes:,} bytes, and its manifest says that its parts have {sum(sizes):,}',
+            f'"{file.uri}" has {file.size_bytes:,} bytes, but its manifest says that its parts have {sum(sizes):,}',
             _COPY_AGAIN,
         )
     whole = hashlib.sha256()
@@ -179,14 +179,14 @@ def _base64(digest: bytes) -> str:
 
 
 def check_items(exports: Iterable[OwnExport], read: Callable[[], Counter[str]]) -> TransferError | None:
-    """After the transfer: the first file of which another number of items was read. read: items by uri."""
+    """After the transfer: an error for the first file with an unexpected number of items. read: items by uri."""
     pairs = [pair for export in exports for pair in export.files]
     counted = read() if pairs else Counter[str]()
     for file, listed in pairs:
         if counted[file.uri] != listed.items:
             return PermanentError(
-                f'"{file.uri}" had {counted[file.uri]:,} items, and its manifest says {listed.items:,}; they were '
-                "imported all the same",
+                f'"{file.uri}" had {counted[file.uri]:,} items, but its manifest says {listed.items:,}; they were '
+                "imported nevertheless",
                 _AFTERWARDS,
             )
     return None

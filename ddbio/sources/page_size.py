@@ -1,4 +1,4 @@
-"""How large the pages of a scan are, and whether it comes to an end."""
+"""The page size of a scan, and the detection of a scan that would never end."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Callable
 
 from ddbio.values.capacity import MAX_PAGE_BYTES, page_read_units
 
-FIRST_LIMIT = 1  # items of the first pages under a cap that small, when nothing is known of their size
+FIRST_LIMIT = 1  # items of the first pages if the cap is below a full page and the item size is unknown
 
 
 def most_page_units(consistent: bool) -> float:
-    """What no page costs more than: 1 MB, and the item that crosses it."""
+    """The most that a page can cost: 1 MB, and the item that crosses it."""
     return page_read_units(MAX_PAGE_BYTES + 1, consistent)
 
 
 class PageSize:
-    """How large a page to ask for and what it will cost, learned from the pages seen so far. Shared by the lanes.
+    """The page size to request and its estimated cost, learned from the pages seen so far. Shared by the lanes.
 
-    most_units: what one request should cost at most; asked for each time, for a cap may change. A page that would
-        cost more is made smaller with `Limit`. Items vary, and a limit counts items: it is chosen so that also a page
-        of items that are larger than the mean, by what pages deviated lately, costs no more.
+    most_units: returns the most that one request should cost; called each time, because a cap may change. A page that
+        would cost more is made smaller with `Limit`. `Limit` counts items, whose sizes vary: it is chosen so that a
+        page whose items exceed the mean by the recent deviation stays within `most_units`.
     """
 
     _WEIGHT = 0.3  # of the newest page in the averages
@@ -71,8 +71,8 @@ class PageSize:
 
 
 class KeyCircle:
-    """Finds out that a scan goes in a circle, by Brent's algorithm: it remembers one key, and a later one each time
-    the scan has come twice as far. A circle of n pages is found within 3 n, with the memory of one key.
+    """Detects a scan that runs in a circle, by Brent's algorithm: it remembers one key, and replaces it each time the
+    number of pages has doubled. A circle of n pages is found within 3 n pages, in the memory of one key.
     """
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class KeyCircle:
         self._pages, self._most = 0, 1
 
     def closes(self, key: str) -> bool:
-        """Whether the scan has been at this key before; called with the key after each page."""
+        """Whether the scan has seen this key before; called with the key after each page."""
         if key == self._key:
             return True
         self._pages += 1

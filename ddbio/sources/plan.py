@@ -1,4 +1,4 @@
-"""The units of a job, made as they are asked for, and what is left of them after earlier runs."""
+"""The units of a job, made on demand, and the remainder after earlier runs."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from ddbio.messages import ImportUnit, SegmentUnit, Unit
 from ddbio.sources.prefetch import Ahead
 
-UNITS_AHEAD = 8  # that lie ready while the workers have enough; each of them may have its bytes with it
+UNITS_AHEAD = 8  # prefetched while the workers are busy; each may carry its bytes
 
 
 class Plan:
-    """The units of a job, made as they are asked for. To be iterated once; None stands for "no more at the moment".
+    """The units of a job, made on demand. To be iterated once; None means "no more at the moment".
 
-    units: those made so far, without the bytes of those that have some. complete: whether these are all.
-    then: makes the plan of what may only begin when all these units are settled; called with how many they are. Where
-    one of them failed, there it ends.
+    units: those made so far, without the bytes that they carry. complete: whether these are all.
+    then: makes the next plan, whose units start only when all of these are settled; called with their number. If one
+        of these fails, the plan ends without it.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Plan:
         self._failed: Container[int] = ()
 
     def watch(self, settled: Container[int], failed: Container[int]) -> None:
-        """Where to see, at any time, which units came to which end, by their numbers."""
+        """settled, failed: the numbers of units that ended so; both may grow at any time."""
         self._settled, self._failed = settled, failed
 
     def __iter__(self) -> Iterator[Unit | None]:
@@ -48,7 +48,7 @@ class Plan:
         self.complete = self._following is None or self._following.complete
 
     def close(self) -> None:
-        """Nobody wants any more."""
+        """Stop making units."""
         for each in (self._more, self._following):
             if each is not None:
                 each.close()
@@ -74,18 +74,18 @@ class Plan:
 
 
 class Remainder:
-    """What is left of a plan after earlier runs. To be iterated once, in the manner of the plan.
+    """The remainder of a plan after earlier runs. To be iterated once, like the plan.
 
-    go_on: the unit as it is to be worked, from its cursor; None where it is done.
+    resumed: the unit, to be worked from its cursor; None if it is done.
     """
 
-    def __init__(self, plan: Plan, go_on: Callable[[Unit], Unit | None]) -> None:
+    def __init__(self, plan: Plan, resumed: Callable[[Unit], Unit | None]) -> None:
         self._plan = plan
-        self._go_on = go_on
+        self._resumed = resumed
 
     @property
     def is_known(self) -> bool:
-        """Whether `known` is all."""
+        """Whether `known` returns all units."""
         return self._plan.complete
 
     def watch(self, settled: Container[int], failed: Container[int]) -> None:
@@ -93,12 +93,12 @@ class Remainder:
         self._plan.watch(settled, failed)
 
     def known(self) -> list[Unit]:
-        """Those that are planned already."""
-        return [left for unit in self._plan.units if (left := self._go_on(unit)) is not None]
+        """The units that are planned already."""
+        return [left for unit in self._plan.units if (left := self._resumed(unit)) is not None]
 
     def __iter__(self) -> Iterator[Unit | None]:
         for unit in self._plan:
             if unit is None:
                 yield None
-            elif (left := self._go_on(unit)) is not None:
+            elif (left := self._resumed(unit)) is not None:
                 yield left

@@ -1,5 +1,5 @@
-"""Makes what an iterable gives in a thread of its own, a few ahead: so that nobody who takes waits for a disk, a
-network or a person at a keyboard while there is something else to do."""
+"""Prefetches an iterable in a background thread, so that the consumer can do other work instead of waiting for a
+disk, a network or a keyboard."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
-_LOOK_EVERY_S = 0.1  # whether nobody wants any more
+_LOOK_EVERY_S = 0.1  # for `close`
 
 
 class _End:
@@ -20,10 +20,10 @@ class _End:
 
 
 class Ahead(Generic[Item]):
-    """An iterator that never waits: None stands for "nothing yet". Raises what the iterable raises.
+    """An iterator that never waits: None means "nothing yet". Raises the iterable's exceptions.
 
-    depth: how many items may lie ready. The thread begins with the first `next` and ends with the items or `close`;
-    one that waits for its input does not hold the program.
+    depth: how many items to prefetch. The thread starts with the first `next` and ends with the items or `close`; a
+    thread that waits for its input does not keep the program from exiting.
     """
 
     def __init__(self, items: Iterable[Item], depth: int) -> None:
@@ -42,13 +42,13 @@ class Ahead(Generic[Item]):
             return None
 
     def take(self, *, wait: bool) -> Item:
-        """The next item. Raises StopIteration behind the last; Empty where none is ready and it shall not wait."""
+        """The next item. Raises StopIteration after the last; Empty if none is ready and `wait` is false."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._make, name="ahead", daemon=True)
             self._thread.start()
         item = self._ready.get(block=wait)
         if isinstance(item, _End):
-            self._ready.put(item)  # for whoever asks again
+            self._ready.put(item)  # for the next call
             raise item.error or StopIteration
         return item
 
@@ -74,7 +74,7 @@ class Ahead(Generic[Item]):
 
 
 def prefetched(items: Iterable[Item], depth: int) -> Iterator[Item]:
-    """The same items; while one is used, the next are made."""
+    """The same items; while one is used, the next are prefetched."""
     ahead = Ahead(items, depth)
     try:
         while True:

@@ -1,7 +1,7 @@
-"""Where records stand in their file, if that is not where they stand in what was made of it.
+"""Maps positions of records in a block back to their positions in the file.
 
-The records of `ddbio.formats.documents` become a block of one record a line. Offsets in it count the bytes of such
-lines; rejects must have those of the file.
+The records of `ddbio.formats.documents` become a block with one record a line. Offsets in a block count the bytes of
+these lines; rejects need the offsets in the file.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from ddbio.formats.documents import Fault, Records
 from ddbio.messages import Reject
 from ddbio.messages.block import RecordPlaces
 
-_LINE_END_INSIDE = b"\r"  # blank in JSON, too; and inside a string neither of them may stand
+_LINE_END_INSIDE = b"\r"  # whitespace in JSON, too; neither is allowed inside a string
 _RETURNS = re.compile(rb"\r\r?")
 
 
 def compact(records: Records) -> list[bytes]:
-    """The records without line ends, each as long as it was and as valid as it was."""
+    """The records without line ends inside; lengths and validity do not change."""
     return [text.replace(b"\n", _LINE_END_INSIDE) if b"\n" in text else text for text in records.texts]
 
 
 def restored(record: bytes) -> bytes:
-    """A record as it was before `compact`, but for empty lines in it."""
+    """The record before `compact`, except for empty lines in it."""
     return _RETURNS.sub(lambda found: b"\r\n" if len(found[0]) == 2 else b"\n", record)
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Of one block. start: its offset. starts: of its records, from there. offsets, lines: see `Records`, from the
-    first record's."""
+    """For one block. start: its offset. starts: of its records, relative to that. offsets, lines: see `Records`,
+    relative to the first record's."""
 
     start: int
     offset: int
@@ -58,7 +58,7 @@ class Places:
         )
 
     def placed(self, reject: Reject) -> Reject:
-        """A reject of a record of this block, with where it stands in the file."""
+        """A reject of a record of this block, with its position in the file."""
         number = bisect_right(self.starts, reject.offset - self.start) - 1
         fault = self.faults.get(number)
         return replace(
@@ -72,12 +72,12 @@ class Places:
 
 
 def _small(numbers: list[int]) -> array[int]:
-    """Ascending numbers, in few bytes: they travel with the block."""
+    """Ascending numbers, in few bytes, because they are sent with the block."""
     return array("I" if numbers[-1] < 2**32 else "Q", numbers)
 
 
 class PlaceBook:
-    """The places of the blocks whose records are not all taken."""
+    """The places of blocks with records that are not taken yet."""
 
     def __init__(self) -> None:
         self._places: list[RecordPlaces] = []
@@ -89,7 +89,7 @@ class PlaceBook:
         self._places = [*self._places[done:], places]
 
     def at(self, offset: int) -> RecordPlaces | None:
-        """The places of the block in which the record at `offset` is; None if its offset is that in the file."""
+        """The places of the block that contains `offset`; None if offsets are those of the file."""
         for places in reversed(self._places):
             if places.start <= offset:
                 return places

@@ -1,7 +1,7 @@
-"""A table as a source: units are segments of a parallel Scan, a page of which is a batch of records.
+"""A table as a source: units are segments of a parallel Scan, and each page is a batch of records.
 
-A page can be gone on from only at its end, where its `LastEvaluatedKey` is. A mark is that key, and how many items
-of the unit were given up to it.
+A scan can be resumed only after a whole page, from its `LastEvaluatedKey`. A mark is that key and the number of the
+unit's items up to it.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from ddbio.steps.records import Record
 from ddbio.values.items import AttributeMap
 from ddbio.values.row_schema import Alike
 
-ATTRIBUTE_MAPS: Any = list[AttributeMap]  # the rows that steps and every sink take
+ATTRIBUTE_MAPS: Any = list[AttributeMap]  # the row type that steps and every sink accept
 
 
 @dataclass(frozen=True, slots=True)
 class TableScan:
-    """What every worker must know to scan a table; picklable.
+    """Describes the scan of a table to the workers; picklable.
 
-    table: its name. item_bytes: average size of an item as the service reports it; 0 where it does not know.
-    subset: which part of the table; all of it by default.
+    table: its name. item_bytes: average item size that the service reports; 0 if it reports none.
+    subset: the part of the table to scan; all of it by default.
     """
 
     table: str
@@ -43,10 +43,10 @@ class TableScan:
 
 
 class Scanning:
-    """A scan opened in a worker: what its lanes share.
+    """A scan opened in a worker and shared by its lanes.
 
-    request_units: how many units a page should cost at most; asked for each time, for a cap may change.
-    rows, alike: the type that items are decoded to, and the narrower one of the items at hand; see
+    request_units: returns the most units that a page should cost; called each time, because a cap may change.
+    rows, alike: the type that items are decoded to, and a narrower one for items of the same schema; see
         `ddbio.formats.Format.page_items`.
     """
 
@@ -63,7 +63,7 @@ class Scanning:
 
 
 class Page:
-    """Items of one page. Its rows are attribute maps where anything takes them one by one."""
+    """The items of one page. Its rows must be attribute maps if records are taken one by one."""
 
     lines = None
 
@@ -82,7 +82,7 @@ class Page:
 
 
 class ScanSource:
-    """See `ddbio.sources.source.Source`. limit: of the items that all lanes of the job may give on."""
+    """See `ddbio.sources.source.Source`. limit: on the items that all lanes of the job may pass on."""
 
     marks_are_numbers = False
 
@@ -95,7 +95,7 @@ class ScanSource:
         self._unit: SegmentUnit
         self._keys = KeyCircle()
         self._key: str | None = None  # after the page
-        self._items = 0  # given, since the unit's start
+        self._items = 0  # passed on since the unit's start
         self._page = Page([])
         self._ended = False
 
@@ -111,7 +111,7 @@ class ScanSource:
             yield await self._next_page(limit)
 
     def mark(self) -> tuple[str | None, int] | None:
-        # The end of a segment is no key to go on from: there is none before the sink has finished.
+        # After the last page there is no key to resume from, so no mark until the sink has finished.
         return (self._key, self._items) if self._page.taken and not self._ended else None
 
     def end(self) -> tuple[str | None, int]:
@@ -130,16 +130,16 @@ class ScanSource:
 
     @property
     def where(self) -> str:
-        """What is read, for messages."""
+        """The segment and table, for messages."""
         return f"{self._unit.describe()} of table {self._scan.table}"
 
     def _items_to_ask(self) -> int | None:
-        """How many items to ask for: 0 if no more may be given, None for as many as fit in a page."""
+        """How many items to request: 0 if the limit is reached, None for as many as fit in a page."""
         limit = self._scanning.page_size.limit
         if self._limit is None:
             return limit
         left = max(0, self._limit.left())
-        if not left or self._scan.subset.filters:  # what a filter will leave of a page nobody knows
+        if not left or self._scan.subset.filters:  # how many items a filter leaves is unknown
             return limit if left else 0
         return min(left, limit or left)
 
@@ -160,7 +160,7 @@ class ScanSource:
             raise PermanentError(f"{self.where}: {error}", error.hint) from None
         next_key = self._checked(reply.next_key())
         items = reply.Items
-        # Without a filter nothing is left out; there is a server that counts the item behind the page all the same.
+        # Without a filter no item is omitted, but there is a server that also counts the item after the page.
         scanned = max(reply.ScannedCount, len(items)) if scan.subset.filters else len(items)
         page_size.learn(scanned, sum(self._client.consumed))
         if self._limit is not None:
@@ -174,10 +174,10 @@ class ScanSource:
         return self._page
 
     def _checked(self, next_key: str | None) -> str | None:
-        """The key to go on from. Raises PermanentError for one that was scanned already."""
+        """The key of the next page. Raises PermanentError if it was scanned already."""
         if next_key is not None and (self._keys.closes(next_key) or self._is_last(next_key)):
             raise PermanentError(
-                f"{self.where}: the service says to continue at a key that was scanned already, and the scan would "
+                f"{self.where}: the service returned a key to continue from that was scanned already: the scan would "
                 "never end",
                 "check --endpoint-url",
             )

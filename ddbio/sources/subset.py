@@ -1,6 +1,6 @@
-"""Which part of a table an export takes, as plain data: attributes, a filter, an index, a number of items, a sample.
+"""The part of a table to export, as plain data: attributes, a filter, an index, a number of items, a sample.
 
-A filter and a projection make no export cheaper: a Scan is charged for what it reads, before both.
+A filter or a projection does not make an export cheaper: a Scan is charged for the items that it reads, before both.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from ddbio.sources.segments import MAX_SEGMENTS, segment_units
 from ddbio.steps.limit import LimitNeeds
 from ddbio.values.table import TableInfo
 
-SEGMENTS_OF_A_SAMPLE = 20  # at least, so that its size is near what was asked for
-ITEMS_A_SEGMENT = 1000  # of a small limit: lanes that read what others have taken cost units
+SEGMENTS_OF_A_SAMPLE = 20  # at least, so that its size is close to the percentage asked for
+ITEMS_A_SEGMENT = 1000  # for a small limit: pages that are read after others used it up cost units in vain
 
 
 @dataclass(frozen=True, slots=True)
 class Subset:
-    """What goes into every request of the export. members: of the Scan. filters: whether a page may be left empty."""
+    """The part of every Scan request that selects data. members: of the request. filters: whether items are filtered
+    out, so that even a page in the middle may be empty."""
 
     members: dict[str, Any] = field(default_factory=dict)
     filters: bool = False
@@ -43,7 +44,7 @@ WHOLE = Subset()
 
 
 def choose_subset(options: ScanOptions, table: TableInfo) -> tuple[Subset, Placeholders]:
-    """Raises UsageError for what cannot be one."""
+    """The subset that the options ask for, and its placeholders. Raises UsageError if they are not valid."""
     if options.values is not None and options.filter is None:
         raise UsageError("--values are the values of a --filter", "add --filter")
     aliases = parse_names(options.names) if options.names is not None else {}
@@ -72,12 +73,12 @@ def _check_index(options: ScanOptions, table: TableInfo) -> None:
     global_names = [index["IndexName"] for index in table.description.get("GlobalSecondaryIndexes", ())]
     if options.consistent_read and options.index in global_names:
         raise UsageError(
-            f'index "{options.index}" is a global one, which has no consistent reads', "leave out --consistent-read"
+            f'index "{options.index}" is a global index, which has no consistent reads', "omit --consistent-read"
         )
 
 
 def notes(options: ScanOptions, table: TableInfo, units: Sequence[Unit]) -> Iterator[str]:
-    """What a user should know of the part that was asked for."""
+    """Notes for the user about the subset."""
     if options.sample is not None:
         yield _sample_sentence(options, _segments(units))
     named = [
@@ -88,19 +89,19 @@ def notes(options: ScanOptions, table: TableInfo, units: Sequence[Unit]) -> Iter
     if named:
         yield f"{' and '.join(named)} do{'es' * (len(named) == 1)} not lower the cost: every item is read"
     if options.index is not None:
-        yield "An item whose place in the index changes while it is scanned may be missed or come twice"
+        yield "An item whose index key changes during the scan may be missed or exported twice"
     if options.attributes is not None:
         tops = top_names(options.attributes, parse_names(options.names) if options.names is not None else {})
         missing = [part.name for part in table.key if part.name not in tops]
         if missing:
-            yield f"Without the key ({', '.join(missing)}) these items cannot be imported into such a table again"
+            yield f"Without the key ({', '.join(missing)}) these items cannot be imported into this table again"
 
 
 # --------------------------------------------------------------------------- segments
 
 
 def segments_of(options: ScanOptions, suits: int) -> int:
-    """How many segments to cut the scan in. suits: what the table as a whole asks for."""
+    """How many segments to cut the scan into. suits: the number for the whole table."""
     if options.segments is not None:
         return options.segments
     if options.sample is not None:
@@ -111,7 +112,7 @@ def segments_of(options: ScanOptions, suits: int) -> int:
 
 
 def units_of(options: ScanOptions, segments: int) -> list[SegmentUnit]:
-    """The segments to scan: all, or a sample, which is the same for the same `seed`."""
+    """The segments to scan: all, or a sample that is the same for the same `seed`."""
     units = segment_units(segments)
     if options.sample is None:
         return units
@@ -121,7 +122,7 @@ def units_of(options: ScanOptions, segments: int) -> list[SegmentUnit]:
 
 
 def _sample_sentence(options: ScanOptions, units: list[SegmentUnit]) -> str:
-    """Which segments a sample is, as far as a line has room for them."""
+    """The segments of a sample, as many as fit in a line."""
     shown = [str(unit.segment) for unit in units[:20]] + ["..."] * (len(units) > 20)
     return (
         f"Sample: {len(units):,} of {units[0].total_segments:,} segments (--seed {options.seed}): {', '.join(shown)}"
@@ -133,13 +134,13 @@ def _segments(units: Sequence[Unit]) -> list[SegmentUnit]:
 
 
 def expected_items(options: ScanOptions, table: TableInfo) -> float:
-    """How many items will be read, as far as anybody knows."""
+    """The expected number of items to read."""
     items = table.item_count * (options.sample or 100) / 100
     return min(items, options.limit or items) if options.filter is None else items
 
 
 def described(options: ScanOptions, units: Sequence[Unit]) -> dict[str, Any]:
-    """What the manifest tells of the part; nothing of an export that is whole."""
+    """The manifest's description of the subset; empty for a whole table."""
     asked = {
         name: value
         for name in ("attributes", "filter", "values", "names", "index", "limit", "sample")
@@ -151,7 +152,7 @@ def described(options: ScanOptions, units: Sequence[Unit]) -> dict[str, Any]:
 
 
 def limit_of(limit: int | None, left: Remainder, settled: Mapping[int, Cursor]) -> LimitNeeds | None:
-    """What the lanes need for `--limit`; None for no limit.
+    """The arguments of the job's `Limit`; None for no limit.
 
     settled: the last cursor of each unit that earlier runs finished.
     """

@@ -1,9 +1,9 @@
-"""Compressed files coming in: which are, and what is in them. Pure: no I/O; feed it the bytes in order.
+"""Detects and decompresses compressed sources. Pure: no I/O; feed it the bytes in order.
 
-- The first bytes of a file say what it is, not its name: a `.gz` that was unpacked on the way is read as it is.
-- What comes out of them comes in pieces of at most `PIECE_BYTES`, however well it was packed.
-- All that can be read is given out before the damage is told: a file that breaks off is imported up to there, and
-  then it has failed, by name. gzip's checksums are verified, and zstd's where there are any.
+- The first bytes of a file decide, not its name: a `.gz` that was decompressed in transit is read unchanged.
+- The output comes in pieces of at most `PIECE_BYTES`, however high the compression ratio is.
+- All readable data is yielded before an error is raised: a truncated file is imported up to its end, and then fails
+  by name. gzip's checksums are verified, and zstd's if there are any.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ PIECE_BYTES = 128 * 1024
 MAGIC_BYTES = 4
 
 _GZIP_OR_ZLIB = 31
-_ZSTD_STEP_BYTES = 8 * 1024  # its decompressor has no bound but that of what it is given
+_ZSTD_STEP_BYTES = 8 * 1024  # of input: zstd's decompressor does not limit its output
 
 
 class Unpacker(Protocol):
-    """One file being unpacked."""
+    """Decompresses one file."""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """What comes out with `data`. Take all of it before the next call. Raises TransferError for damage."""
+        """The output for `data`. Take all of it before the next call. Raises TransferError if the data is damaged."""
 
     def finish(self) -> None:
-        """There is no more. Raises TransferError where that is too early."""
+        """Called at the end of the file. Raises TransferError if it is truncated."""
 
 
 def packed_as(beginning: bytes) -> str | None:
-    """`gzip`, `zstd`, or None for a file that is neither. beginning: its first `MAGIC_BYTES`, where it has them."""
+    """`gzip`, `zstd`, or None for a file that is neither. beginning: its first `MAGIC_BYTES`, or fewer."""
     return next((name for name, (magic, _) in _KINDS.items() if beginning.startswith(magic)), None)
 
 
 class FileStream:
-    """One file from its first byte to its last: what comes out of it, verified.
+    """The decompressed content of one file, from its first byte to its last, verified.
 
-    expected: what was written down of it, if anything was. skip: bytes of what comes out that are not wanted.
+    expected: from its manifest, if there is one. skip: bytes of output to skip.
     """
 
     def __init__(self, uri: str, expected: Expected | None = None, skip: int = 0) -> None:
@@ -55,8 +55,8 @@ class FileStream:
         self._last = b"\n"
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """What comes out with `data`, the first of which must be `MAGIC_BYTES` long where the file is. Take all of it
-        before the next call. Raises TransferError for damage."""
+        """The output for `data`. The first `data` must have `MAGIC_BYTES`, if the file has them. Take all output
+        before the next call. Raises TransferError if the data is damaged."""
         if self._unpacker is None:
             kind = packed_as(data)
             self._unpacker = _Plain() if kind is None else _KINDS[kind][1](self._uri)
@@ -71,21 +71,21 @@ class FileStream:
             self._skip = max(0, self._skip - len(piece))
 
     def finish(self) -> None:
-        """There is no more. Raises TransferError where that is too early, or something else came than expected."""
+        """Called at the end of the file. Raises TransferError if it is truncated or not as expected."""
         if self._unpacker is not None:
             self._unpacker.finish()
         if self._expected is None:
             return
         md5, lines = base64.b64encode(self._md5.digest()).decode(), self._lines + (self._last != b"\n")
         if self._expected.md5 not in (None, md5):
-            raise self._unexpected(f"has the MD5 {md5}, and the manifest says {self._expected.md5}")
+            raise self._unexpected(f"has the MD5 {md5}, but the manifest says {self._expected.md5}")
         if lines != self._expected.items:
-            raise self._unexpected(f"has {lines:,} items, and the manifest says {self._expected.items:,}")
+            raise self._unexpected(f"has {lines:,} items, but the manifest says {self._expected.items:,}")
 
-    def _unexpected(self, what: str) -> TransferError:
+    def _unexpected(self, difference: str) -> TransferError:
         return PermanentError(
-            f'"{self._uri}" is not what was exported: it {what}; its records were imported all the same',
-            "copy the export once more and start over with --fresh",
+            f'"{self._uri}" differs from the export: it {difference}; its records were imported nevertheless',
+            "copy the export again and start over with --fresh",
         )
 
 
@@ -98,7 +98,7 @@ class _Plain:
 
 
 class _Members:
-    """What gzip and zstd have in common: a file is one or more members, each with an end of its own."""
+    """Common part of gzip and zstd: a file is one or more members, each with its own end."""
 
     magic: bytes
     kind: str
@@ -106,7 +106,7 @@ class _Members:
     def __init__(self, uri: str) -> None:
         self._uri = uri
         self._stream: Any = None  # None between two members
-        self._rest = b""  # after a member: the beginning of something that is too short to tell what it is
+        self._rest = b""  # after a member: a beginning too short to identify
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         data, self._rest = self._rest + data, b""
@@ -120,24 +120,24 @@ class _Members:
 
     def finish(self) -> None:
         if self._stream is not None or self._rest:
-            raise self._failed("breaks off")
+            raise self._failed("is truncated")
 
     def _begin(self, data: bytes) -> bool:
-        """Begin a member, if there is enough of it to see that it is one."""
+        """Begin a member, if there are enough bytes to recognise it."""
         if len(data) < len(self.magic) and self.magic.startswith(data):
             self._rest = data
             return False
         if not data.startswith(self.magic):
             if self._is_padding(data):
                 return False
-            raise self._failed(f"has something behind its {self.kind} data that is none")
+            raise self._failed(f"has other data after its {self.kind} data")
         self._stream = self._new_stream()
         return True
 
-    def _failed(self, what: str) -> TransferError:
+    def _failed(self, fault: str) -> TransferError:
         return PermanentError(
-            f'"{self._uri}" {what}; the records before that were imported',
-            "put a whole copy in its place and start over with --fresh",
+            f'"{self._uri}" {fault}; the records before that were imported',
+            "replace it with an intact copy and start over with --fresh",
         )
 
     def _is_padding(self, data: bytes) -> bool:
@@ -147,11 +147,11 @@ class _Members:
         raise NotImplementedError
 
     def _unpack(self, stream: Any, data: bytes) -> Generator[bytes, None, bytes]:
-        """Returns what stands behind the member's end."""
+        """Returns the data after the member's end."""
         raise NotImplementedError
 
     def _damage(self) -> type[Exception]:
-        """The error by which the library tells of damage."""
+        """The error that the library raises for damaged data."""
         raise NotImplementedError
 
 
@@ -165,7 +165,7 @@ class _Gzip(_Members):
         piece = stream.decompress(data, PIECE_BYTES)
         while piece:
             yield piece
-            # All may have gone in and not all have come out.
+            # All input may be consumed while output is still pending.
             piece = b"" if stream.eof else stream.decompress(stream.unconsumed_tail, PIECE_BYTES)
         rest: bytes = stream.unused_data
         return rest
@@ -175,7 +175,7 @@ class _Gzip(_Members):
         return damage
 
     def _is_padding(self, data: bytes) -> bool:
-        return not data.strip(b"\0")  # as gzip itself takes it; tapes and some tools fill up their blocks
+        return not data.strip(b"\0")  # gzip itself accepts it; tapes and some tools pad their blocks
 
 
 class _Zstd(_Members):

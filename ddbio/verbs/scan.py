@@ -24,7 +24,7 @@ def describe_part(session: Session, options: ScanOptions) -> tuple[TableInfo, Su
         try:
             session.try_scan(options.table, subset.members)
         except UsageError as error:
-            raise UsageError(placeholders.spoken(error.message), error.hint) from None
+            raise UsageError(placeholders.with_names(error.message), error.hint) from None
     return table.through(options.index) if options.index is not None else table, subset
 
 

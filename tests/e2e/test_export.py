@@ -427,7 +427,7 @@ def test_the_rest_of_a_failed_export_was_thrown_away(
         limit_files(command, 170_000)
         assert command.wait().code == 3
     shutil.rmtree(tmp_path / "out")
-    run_export(*command_line).assert_one_line_error(2, "is not there as it was", "--fresh")
+    run_export(*command_line).assert_one_line_error(2, "is missing or changed", "--fresh")
     again = run_export(*command_line, "--fresh")
     assert again.code == 0, again.err
     assert contents(read_items(tmp_path / "out")) == contents(items)

@@ -149,7 +149,7 @@ def test_another_number_of_items_than_the_manifest_says(
     simulator.create_table("Copy", "id:S")
     assert run_export("-t", "Orders", "-d", "out", "--segments", 4).code == 0
     victim = blank_one_line(tmp_path / "out")
-    run_import("-t", "Copy", "-s", "out").assert_error(3, victim.name, "items, and its manifest says", "--no-verify")
+    run_import("-t", "Copy", "-s", "out").assert_error(3, victim.name, "items, but its manifest says", "--no-verify")
     again = run_import("-t", "Copy", "-s", "out")
     again.assert_error(3, victim.name)
     assert "run the same command again" not in again.err, "that never helps"

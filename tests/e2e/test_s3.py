@@ -423,7 +423,7 @@ def test_exports_of_every_format_are_held_to_their_manifests(
     name = next(each["name"] for each in json.loads(whole[MANIFEST])["files"] if each["items"])
     command = ("-t", "Copy", "-s", where)
     put(name, whole[name][:-1])
-    run_import(*command).assert_error(2, name, "bytes, and its manifest says", "--no-verify")
+    run_import(*command).assert_error(2, name, "bytes, but its manifest says", "--no-verify")
     put(name, whole[name][:-1] + b"?")
     run_import(*command, "--verify-checksums").assert_error(2, name, "has the checksum sha256:")
     put(name, whole[name])
@@ -438,7 +438,7 @@ def test_exports_of_every_format_are_held_to_their_manifests(
     for each in manifest["files"]:
         each["items"] += each["name"] == name
     put(MANIFEST, json.dumps(manifest).encode())
-    run_import(*command).assert_error(3, name, "items, and its manifest says")
+    run_import(*command).assert_error(3, name, "items, but its manifest says")
     put(MANIFEST, whole[MANIFEST])
     done = run_import(*command, "--verify-checksums", "--fresh")
     assert (done.code, done.counts["written"]) == (0, 90), done.err

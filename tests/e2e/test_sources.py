@@ -93,7 +93,7 @@ def test_a_file_that_breaks_off_is_imported_up_to_there_and_named(
     (tmp_path / "bad.json.gz").write_bytes(packed[: len(packed) * 3 // 4])
     (tmp_path / "good.json.gz").write_bytes(gzip.compress(lines([{"id": {"S": "good"}}])))
     done = run_import("-t", "Orders", "-s", "bad.json.gz", "-s", "good.json.gz", "-p", 1)
-    done.assert_error(3, '"', 'bad.json.gz" breaks off; the records before that were imported')
+    done.assert_error(3, '"', 'bad.json.gz" is truncated; the records before that were imported')
     read = done.counts["read"]
     assert read == done.counts["written"] > count * 0.7 - 300
     assert_holds(table, "Orders", [*items[: read - 1], {"id": {"S": "good"}}])
@@ -265,7 +265,7 @@ def test_a_flipped_byte_is_caught_by_its_md5(run_import: Run, table: Simulator, 
     data[4] ^= 1
     (folder / "data" / "aaaaaafile0.json.gz").write_bytes(data)
     done = run_import("-t", "Orders", "-s", folder, "-p", 1)
-    done.assert_error(3, 'aaaaaafile0.json.gz" is not what was exported: it has the MD5 ', "manifest says")
+    done.assert_error(3, 'aaaaaafile0.json.gz" differs from the export: it has the MD5 ', "manifest says")
     assert done.counts["read"] == count + 10
 
 

@@ -49,7 +49,7 @@ def test_an_empty_place_has_room_and_hidden_names_do_not_fill_it(destination: De
 
 def test_a_place_that_is_not_empty_is_refused(destination: Destination, tmp_path: Path) -> None:
     write(tmp_path, MINE)
-    with pytest.raises(UsageError, match=r"is not empty: there is Orders-0000-00000\.json") as raised:
+    with pytest.raises(UsageError, match=r"is not empty: it contains Orders-0000-00000\.json") as raised:
         destination.make_room("fail")
     assert "--if-exists overwrite" in raised.value.hint
 
@@ -107,7 +107,7 @@ def test_an_export_goes_on_where_all_is_there(destination: Destination, tmp_path
 def test_what_is_missing_is_named(destination: Destination, tmp_path: Path, lost: str) -> None:
     write(tmp_path, MINE, ".Orders-0001-00000.json.part")
     (tmp_path / lost).unlink()
-    with pytest.raises(UsageError, match="is not there as it was") as raised:
+    with pytest.raises(UsageError, match="is missing or changed") as raised:
         destination.check(exported(MINE), [continued(tmp_path, "Orders-0001-00000.json")])
     assert "--fresh" in raised.value.hint
 
@@ -127,11 +127,11 @@ def add_one(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "says", "hint"),
     [
-        (lose, "is not there any more: there is no manifest", "put it back and run the same command again, or"),
+        (lose, "is missing now: there is no manifest", "put it back and run the same command again, or"),
         (shorten, "wrote with 4 bytes, has 3 bytes now", "start over with --fresh"),
         (
             add_one,
-            r"holds notes\.txt, which this export did not write",
+            r"contains notes\.txt, which this export did not write",
             "move it away and run the same command again",
         ),
     ],

@@ -69,18 +69,18 @@ def test_any_number_of_names(names: list[str]) -> None:
     placeholders = Placeholders()
     projection_expression(",".join(names), placeholders)
     assert list(placeholders.names.values()) == names
-    assert placeholders.spoken(" ".join(placeholders.names)) == " ".join(names)
+    assert placeholders.with_names(" ".join(placeholders.names)) == " ".join(names)
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("price > 10", "compares with 10; write :name there, and --values"),
-        ("status = 'open'", "values do not stand in an expression"),
-        ('status = "open"', "values do not stand in an expression"),
+        ("price > 10", "compares with 10; write :name instead, and --values"),
+        ("status = 'open'", "values cannot be part of an expression"),
+        ('status = "open"', "values cannot be part of an expression"),
         ("price > :q", "--values has no 'q'"),
-        ("#x = :p", "nothing tells what #x stands for"),
-        ("user-id = :p", "has '-', which is no part of a name"),
+        ("#x = :p", "#x is not defined"),
+        ("user-id = :p", "has '-', which cannot be part of a name"),
         ("lower(name) = :p", "there is no function lower"),
         ("a = :p;", "has ';'"),
         ("a = b", "--filter has no :p"),

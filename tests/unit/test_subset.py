@@ -39,7 +39,7 @@ def test_the_request_of_a_part() -> None:
     }
     said = list(notes(asked, ORDERS, []))
     assert said[0] == "--filter and --attributes do not lower the cost: every item is read"
-    assert "may be missed or come twice" in said[1]
+    assert "may be missed or exported twice" in said[1]
     assert "Without the key (at)" in said[2]
 
 
@@ -48,7 +48,7 @@ def test_the_request_of_a_part() -> None:
     [
         ({"values": "{}"}, "add --filter"),
         ({"index": "byNight"}, "it has byDay"),
-        ({"index": "byDay", "consistent_read": True}, "leave out --consistent-read"),
+        ({"index": "byDay", "consistent_read": True}, "omit --consistent-read"),
         ({"filter": "a = :b", "values": "{"}, "--values"),
     ],
 )

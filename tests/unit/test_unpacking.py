@@ -20,7 +20,7 @@ PACKED = {
     "zstd": lambda data: zstandard.ZstdCompressor(write_checksum=True).compress(data),
     "plain": lambda data: data,
 }
-COPY = "put a whole copy in its place and start over with --fresh"
+COPY = "replace it with an intact copy and start over with --fresh"
 URI = "s3://b/orders.json.gz"
 
 every_kind = pytest.mark.parametrize("kind", list(PACKED))
@@ -77,7 +77,7 @@ def test_what_breaks_off_is_read_up_to_there(kind: str, lost: int) -> None:
     out, said = read(file[:-lost], 1000)
     assert LINES.startswith(out)
     assert len(out) > len(LINES) * (0.6 if lost == 1000 else 0.9) - 2 * PIECE_BYTES
-    assert said == f'"{URI}" breaks off; the records before that were imported; {COPY}'
+    assert said == f'"{URI}" is truncated; the records before that were imported; {COPY}'
 
 
 @compressed
@@ -95,13 +95,13 @@ def test_a_changed_byte_is_found(kind: str, at: int) -> None:
     if out == LINES:
         return  # a copy of the same bytes from elsewhere, say
     assert "orders.json.gz" in said
-    assert "is damaged" in said or "breaks off" in said or "something behind" in said
+    assert "is damaged" in said or "is truncated" in said or "has other data" in said
 
 
 @compressed
 def test_garbage_behind_the_end_is_told_after_all_was_read(kind: str) -> None:
     out, said = read(PACKED[kind](LINES) + b"garbage", 5000)
-    assert (out, "has something behind its" in said) == (LINES, True)
+    assert (out, "has other data after its" in said) == (LINES, True)
 
 
 def test_zeros_behind_a_gzip_are_padding() -> None:
