@@ -1,4 +1,4 @@
-"""The books of a job: every report is entered, and a run may only claim what the books say."""
+"""The accounts of a job: every report is entered, and a run may only claim what they say."""
 
 from __future__ import annotations
 

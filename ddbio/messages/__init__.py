@@ -105,7 +105,7 @@ class ChunkUnit:
         return self.bytes if offset >= self.stop else self.bytes * (offset - self.start) // (self.stop - self.start)
 
     def without_data(self) -> ChunkUnit:
-        """For the books; it cannot be worked any more."""
+        """For the accounts; it cannot be worked any more."""
         return replace(self, block=Block(self.start, b"", self.stop - self.start))
 
 

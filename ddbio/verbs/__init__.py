@@ -5,6 +5,7 @@ import_table      files into a table
 export_table      a table into files
 import_sources    the sources of an import: found, verified, each of a known format
 export_files      the destination of an export
+export_task       what an export gives to its engine
 scan              what the verbs that scan a table have in common
 count_items       the number of items of a table
 create_table      the table that an import makes if there is none

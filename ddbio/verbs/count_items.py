@@ -14,7 +14,6 @@ from typing import Any
 from ddbio.dynamodb.session import Session
 from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError, UsageError
-from ddbio.flow.context import JobTable
 from ddbio.flow.count_job import CountJob
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.job.accounts import Accounts, Result, outcome
@@ -24,14 +23,13 @@ from ddbio.job.run import Caller, Run
 from ddbio.job.spine import Verb, perform
 from ddbio.job.work import Assignment
 from ddbio.rate.caps import Cap
-from ddbio.sources.page_size import most_page_units
 from ddbio.sources.plan import Plan, Remainder
 from ddbio.sources.scan import TableScan
 from ddbio.sources.segments import segment_count
 from ddbio.sources.subset import expected_items, notes, segments_of, units_of
 from ddbio.system.stop import StopFlag
 from ddbio.verbs.options import CountOptions
-from ddbio.verbs.scan import describe_part, resuming
+from ddbio.verbs.scan import describe_part, mean_item_bytes, resuming, source_of
 
 NOT_COUNTED = ("attributes", "limit", "sample")  # parts of a table that say nothing about all of it
 
@@ -94,11 +92,8 @@ class Count(Verb[CountOptions, CountResult]):
 
     def task(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         options, table = self.options, run.table
-        data_plane = run.session.data_plane(table, options.give_up_after_s)
-        source = JobTable(table, data_plane, most_page_units(options.consistent_read))
-        item_bytes = table.size_bytes / table.item_count if table.item_count else 0.0
-        scan = TableScan(table.address, item_bytes, options.consistent_read, self._subset)
-        job = CountJob(source, scan, run.lanes)
+        scan = TableScan(table.address, mean_item_bytes(table), options.consistent_read, self._subset)
+        job = CountJob(source_of(run, options), scan, run.lanes)
         return Assignment(job, expected_items(options, table), "items", journal.past.tally.read)
 
     def settle(

@@ -9,15 +9,12 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from ddbio.dynamodb.session import Session
 from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError, UsageError
-from ddbio.flow.context import JobTable
-from ddbio.flow.export_job import DEFAULT_EXPORT_LANES, ExportJob
-from ddbio.formats import line_format
+from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.formats.compression import get_compression
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
@@ -28,22 +25,19 @@ from ddbio.job.spine import Verb, perform
 from ddbio.job.state import known_state_root
 from ddbio.job.work import Assignment
 from ddbio.layouts.native_out import new_export_id
-from ddbio.messages import ExportedFile, UnitReport
-from ddbio.messages.format_spec import FormatSpec
-from ddbio.options import MEGABYTE, STDOUT
+from ddbio.messages import ExportedFile
+from ddbio.options import STDOUT
 from ddbio.rate.caps import Cap
-from ddbio.sinks.stdout import StandardOutput, packed_by_itself
-from ddbio.sources.page_size import most_page_units
 from ddbio.sources.plan import Plan, Remainder
 from ddbio.sources.segments import segment_count
-from ddbio.sources.subset import WHOLE, expected_items, limit_of, notes, segments_of, units_of
+from ddbio.sources.subset import WHOLE, notes, segments_of, units_of
 from ddbio.steps.transform import transform_of
 from ddbio.storage import absolute
 from ddbio.storage.output_paths import Protected
 from ddbio.system.stop import StopFlag
-from ddbio.verbs.columns import check_columns, choose_format
-from ddbio.verbs.discover_columns import discover
-from ddbio.verbs.export_files import ExportFiles, data_folder, manifest_path
+from ddbio.verbs.columns import check_columns
+from ddbio.verbs.export_files import ExportFiles, manifest_path
+from ddbio.verbs.export_task import export_task
 from ddbio.verbs.options import ExportOptions
 from ddbio.verbs.scan import describe_part, resuming
 
@@ -143,44 +137,7 @@ class Export(Verb[ExportOptions, ExportResult]):
     def task(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         if self._files is not None:
             self._files.prepare(journal.plan)
-        job = self._with_columns(run, self._job(run, journal), plan, journal)
-        return Assignment(
-            job,
-            expected_items(self.options, run.table),
-            "items",
-            journal.past.tally.read,
-            _progress_of(run, job),
-            item_limit=limit_of(self.options.limit, left, journal.settled()),
-        )
-
-    def _job(self, run: Run, journal: Journal) -> ExportJob:
-        options, table = self.options, run.table
-        return ExportJob(
-            source=JobTable(
-                table,
-                run.session.data_plane(table, options.give_up_after_s),
-                most_page_units(options.consistent_read),
-            ),
-            item_bytes=table.size_bytes / table.item_count if table.item_count else 0.0,
-            format=FormatSpec(options.format),
-            destination=data_folder(options, journal.plan),
-            aws=run.session.aws,
-            max_file_bytes=options.file_megabytes * MEGABYTE,
-            consistent_read=options.consistent_read,
-            lanes=run.lanes,
-            compress=options.compress,
-            md5=options.native_layout,
-            subset=self._subset,
-            transform=transform_of(options),
-        )
-
-    def _with_columns(self, run: Run, job: ExportJob, plan: Plan, journal: Journal) -> ExportJob:
-        """The job, once it is known what columns its files have."""
-        look = partial(discover, run, self.options, job, plan.units)
-        format, remarks = choose_format(self.options, run.table, journal, look)
-        for remark in remarks:
-            run.progress.say(remark)
-        return replace(job, format=format)
+        return export_task(run, self.options, self._subset, plan, left, journal)
 
     def settle(
         self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None
@@ -224,16 +181,3 @@ def _as_native(options: ExportOptions) -> ExportOptions:
     if options.native_layout and options.format in ("json", NATIVE[0]) and options.compress in ("none", NATIVE[1]):
         return replace(options, format=NATIVE[0], compress=NATIVE[1])
     return options
-
-
-def _progress_of(run: Run, job: ExportJob) -> Callable[[UnitReport], float]:
-    if job.destination != STDOUT:
-        return lambda report: report.tally.read
-    output = StandardOutput(run.stop)
-    output.write(packed_by_itself(get_compression(job.compress), line_format(job.format).head))
-
-    def write(report: UnitReport) -> float:
-        output.write(report.page)
-        return report.tally.read
-
-    return write

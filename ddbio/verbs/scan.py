@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from ddbio.dynamodb.session import Session
 from ddbio.errors import UsageError
+from ddbio.flow.context import JobTable
 from ddbio.job.journal import Journal
 from ddbio.job.run import Run
 from ddbio.options import ScanOptions
+from ddbio.sources.page_size import most_page_units
 from ddbio.sources.plan import Remainder
 from ddbio.sources.subset import Subset, choose_subset, expected_items
 from ddbio.values.table import TableInfo
@@ -33,3 +35,14 @@ def resuming(options: ScanOptions, run: Run, left: Remainder, journal: Journal) 
     done, expected, segments_left = journal.past.tally.read, expected_items(options, run.table), len(left.known())
     share = f"about {done / max(done, expected):.0%} done, " if expected else ""  # the service counts now and then
     return f"Resuming: {share}{done:,} items read; {segments_left:,} segment{'s' * (segments_left != 1)} left"
+
+
+def source_of(run: Run, options: ScanOptions) -> JobTable:
+    """The table as the workers of a scan see it."""
+    data_plane = run.session.data_plane(run.table, options.give_up_after_s)
+    return JobTable(run.table, data_plane, most_page_units(options.consistent_read))
+
+
+def mean_item_bytes(table: TableInfo) -> float:
+    """By the service's own count, which is hours old; 0 if it knows of no items."""
+    return table.size_bytes / table.item_count if table.item_count else 0.0

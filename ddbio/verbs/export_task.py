@@ -1,0 +1,82 @@
+"""What an export gives to its engine: the job, once the columns of its files are known, and where pages go that are
+written by the parent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from ddbio.flow.export_job import ExportJob
+from ddbio.formats import line_format
+from ddbio.formats.compression import get_compression
+from ddbio.job.journal import Journal
+from ddbio.job.run import Run
+from ddbio.job.work import Assignment
+from ddbio.messages import UnitReport
+from ddbio.messages.format_spec import FormatSpec
+from ddbio.options import MEGABYTE, STDOUT
+from ddbio.sinks.stdout import StandardOutput, packed_by_itself
+from ddbio.sources.plan import Plan, Remainder
+from ddbio.sources.subset import Subset, expected_items, limit_of
+from ddbio.steps.transform import transform_of
+from ddbio.verbs.columns import choose_format
+from ddbio.verbs.discover_columns import discover
+from ddbio.verbs.export_files import data_folder
+from ddbio.verbs.options import ExportOptions
+from ddbio.verbs.scan import mean_item_bytes, source_of
+
+
+def export_task(
+    run: Run, options: ExportOptions, subset: Subset, plan: Plan, left: Remainder, journal: Journal
+) -> Assignment:
+    """Scans the table first, if its columns have to be found."""
+    job = _with_columns(run, options, _job(run, options, subset, journal), plan, journal)
+    return Assignment(
+        job,
+        expected_items(options, run.table),
+        "items",
+        journal.past.tally.read,
+        _progress_of(run, job),
+        item_limit=limit_of(options.limit, left, journal.settled()),
+    )
+
+
+def _job(run: Run, options: ExportOptions, subset: Subset, journal: Journal) -> ExportJob:
+    return ExportJob(
+        source=source_of(run, options),
+        item_bytes=mean_item_bytes(run.table),
+        format=FormatSpec(options.format),
+        destination=data_folder(options, journal.plan),
+        aws=run.session.aws,
+        max_file_bytes=options.file_megabytes * MEGABYTE,
+        consistent_read=options.consistent_read,
+        lanes=run.lanes,
+        compress=options.compress,
+        md5=options.native_layout,
+        subset=subset,
+        transform=transform_of(options),
+    )
+
+
+def _with_columns(run: Run, options: ExportOptions, job: ExportJob, plan: Plan, journal: Journal) -> ExportJob:
+    """The job, once it is known what columns its files have."""
+    look = partial(discover, run, options, job, plan.units)
+    format, remarks = choose_format(options, run.table, journal, look)
+    for remark in remarks:
+        run.progress.say(remark)
+    return replace(job, format=format)
+
+
+def _progress_of(run: Run, job: ExportJob) -> Callable[[UnitReport], float]:
+    """Of an export to standard output, writes the pages of each report there."""
+    if job.destination != STDOUT:
+        return lambda report: report.tally.read
+    output = StandardOutput(run.stop)
+    output.write(packed_by_itself(get_compression(job.compress), line_format(job.format).head))
+
+    def write(report: UnitReport) -> float:
+        output.write(report.page)
+        return report.tally.read
+
+    return write
