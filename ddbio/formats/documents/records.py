@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from ddbio.errors import RecordError
 
@@ -29,3 +30,42 @@ class Records:
         self.texts.append(text)
         self.offsets.append(offset)
         self.lines.append(line)
+
+
+class Found:
+    """The records that were found and not yet taken."""
+
+    def __init__(self) -> None:
+        self._records = Records()
+        self._done: list[Records] = []
+        self.add = self._records.add
+
+    def add_run(self, texts: list[bytes], separator: bytes, region: bytes, offset: int, line: int) -> None:
+        """Records with always the same between them. region: all of that; offset, line: where it begins."""
+        records = self._records
+        records.texts += texts
+        size = len(separator)
+        records.offsets += accumulate([len(text) + size for text in texts[:-1]], initial=offset)
+        if b"\n" in region:
+            size = separator.count(b"\n")
+            records.lines += accumulate([text.count(b"\n") + size for text in texts[:-1]], initial=line)
+        else:
+            records.lines += [line] * len(texts)
+
+    def add_beginning(self, text: bytes, offset: int, line: int, fault: Fault | None, left_out: int) -> None:
+        """Of a record that is too long. left_out: see `Records`."""
+        self._flush()
+        self.add(text, offset, line, fault)
+        self._records.left_out = left_out
+        self._flush()
+
+    def take(self) -> list[Records]:
+        self._flush()
+        done, self._done = self._done, []
+        return done
+
+    def _flush(self) -> None:
+        if self._records.texts:
+            self._done.append(self._records)
+            self._records = Records()
+            self.add = self._records.add

@@ -18,16 +18,13 @@ counting brackets (`values.Value`), which goes on where a piece ended.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from itertools import accumulate
-
-import msgspec
+from dataclasses import dataclass
 
 from ddbio.errors import RecordError
-from ddbio.formats.documents import tokens
+from ddbio.formats.documents import checks, tokens
 from ddbio.formats.documents.layout import OBJECTS, WRAPPERS, DocumentLayout
-from ddbio.formats.documents.records import Fault, Records
+from ddbio.formats.documents.records import Fault, Found, Records
 from ddbio.formats.documents.tokens import CLOSE_ARRAY, CLOSE_OBJECT, OPEN_ARRAY, OPEN_OBJECT, QUOTE
 from ddbio.formats.documents.values import Lost, Value
 from ddbio.formats.documents.window import Window
@@ -36,15 +33,37 @@ RECORD_LIMIT_BYTES = 16 * 1024 * 1024  # no request is longer
 KEPT_BYTES = 1024  # of a record over the limit
 HELD_BYTES = 1024 * 1024  # of a record at the top level before its brackets are counted
 
-_split_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_check_value = msgspec.json.Decoder(msgspec.Raw).decode
-_read_name = msgspec.json.Decoder(str).decode
-_INVALID = (msgspec.MsgspecError, ValueError, RecursionError)
-
 # The containers that records may stand in, and what ends something in them that should not be there.
 TOP, ARRAY, ENVELOPE, WRAPPED, ITEMS = "top", "array", "envelope", "wrapped", "items"
 _STOPS = {TOP: b",\n", ARRAY: b",]\n", ITEMS: b",]\n", ENVELOPE: b",}", WRAPPED: b",}"}
 _WORDS = {ARRAY: "array", ITEMS: "array", ENVELOPE: "object", WRAPPED: "object"}
+
+
+@dataclass(slots=True)
+class _Open:
+    """A value whose end is being looked for. offset, line: where it begins. fault: what is wrong with it, if its text
+    does not say it. passed_over: it is no record. left_out: bytes of it that are not held any more; is_cut: there are
+    some, of what is passed over, too."""
+
+    value: Value | Lost
+    offset: int
+    line: int
+    fault: Fault | None = None
+    passed_over: bool = False
+    left_out: int = 0
+    is_cut: bool = False
+
+    def trim(self, window: Window) -> None:
+        """Of what is too long to be a record, and of what is passed over, no more is held than its beginning."""
+        kept = 0 if self.passed_over else KEPT_BYTES
+        if not self.passed_over and not self.left_out and self.value.at - window.at <= RECORD_LIMIT_BYTES:
+            return
+        dropped = self.value.at - window.at - kept
+        if dropped > 0:
+            window.cut(window.at + kept, dropped)
+            self.value.move(dropped)
+            self.is_cut = True
+            self.left_out += dropped * (not self.passed_over)
 
 
 class Scanner:
@@ -55,25 +74,19 @@ class Scanner:
         self._window = Window()
         self._inside = [TOP]
         self._opened: list[tuple[int, int, bytes]] = []  # where each container was: offset, line, bracket
-        self._value: Value | Lost | None = None  # whose end is being looked for
-        self._fault: Fault | None = None  # of that
-        self._passed_over = False  # it is no record
-        self._place = (0, 0)  # of that: offset, line
+        self._open: _Open | None = None
         self._indent = 0  # of the line on which what comes next begins, in bytes
         self._is_between = True  # two values, at the end of what is held
-        self._left_out = 0
-        self._is_cut = False  # some of it is not held any more
         self._had_items = False  # in the innermost page
         self._final = False
         self._no_boundary = self._no_bulk = False  # in what is held at the moment
         self._next_element = b""  # what stands between two elements
-        self._found = Records()
-        self._done: list[Records] = []
+        self._found = Found()
 
     def feed(self, piece: bytes) -> Iterator[Records]:
         forgotten = self._window.add(piece)
-        if self._value is not None:
-            self._value.move(forgotten)
+        if self._open is not None:
+            self._open.value.move(forgotten)
         yield from self._scan()
 
     def finish(self) -> Iterator[Records]:
@@ -87,21 +100,14 @@ class Scanner:
             pass
         if self._final and self._opened:
             offset, line, bracket = self._opened[0]
-            self._found.add(bracket, offset, line, _breaks_off(_WORDS[self._inside[1]]))
+            self._found.add(bracket, offset, line, checks.breaks_off(_WORDS[self._inside[1]]))
             self._opened.clear()
-        self._flush()
-        yield from self._done
-        self._done.clear()
-
-    def _flush(self) -> None:
-        if self._found.texts:
-            self._done.append(self._found)
-            self._found = Records()
+        yield from self._found.take()
 
     def _step(self) -> bool:
         """One token, record or run of records. False where there is no more to be had of what is held."""
-        if self._value is not None:
-            return self._go_on(self._value)
+        if self._open is not None:
+            return self._go_on(self._open)
         window = self._window
         self._pass_separators()
         if self._is_between:
@@ -158,7 +164,7 @@ class Scanner:
         found = tokens.OBJECT.match(window.text, window.at)
         if found is None:
             return self._begin(None)
-        if not _is_certain(window.text[window.at : found.end()]):
+        if not checks.is_certain(window.text[window.at : found.end()]):
             return self._lose()
         self._add(found.end())
         if following := tokens.NEXT_ELEMENT.match(window.text, found.end() - 1):
@@ -174,28 +180,13 @@ class Scanner:
         if last <= window.at:
             return False
         region = window.text[window.at : last]
-        try:
-            texts = list(map(bytes, _split_array(b"[%b]" % region)))
-        except _INVALID:
-            return False
         separator = between[1 : between.index(OPEN_OBJECT)]
-        if separator.join(texts) != region:  # they are not all alike
+        texts = checks.elements(region, separator)
+        if not texts:
             return False
-        self._add_all(texts, separator, region)
-        return True
-
-    def _add_all(self, texts: list[bytes], separator: bytes, region: bytes) -> None:
-        window, found = self._window, self._found
-        offset, line = window.offset_of(window.at), window.line_of(window.at)
-        found.texts += texts
-        size = len(separator)
-        found.offsets += accumulate([len(text) + size for text in texts[:-1]], initial=offset)
-        if b"\n" in region:
-            size = separator.count(b"\n")
-            found.lines += accumulate([text.count(b"\n") + size for text in texts[:-1]], initial=line)
-        else:
-            found.lines += [line] * len(texts)
+        self._found.add_run(texts, separator, region, window.offset_of(window.at), window.line_of(window.at))
         window.at += len(region)
+        return True
 
     def _top_records(self) -> bool:
         window = self._window
@@ -204,7 +195,7 @@ class Scanner:
             for boundary in tokens.BOUNDARY.finditer(text, window.at):
                 stop = boundary.start() + 1
                 indent = tokens.indent_after(boundary[0])
-                if not _is_value(text[window.at : stop]):
+                if not checks.is_value(text[window.at : stop]):
                     if indent > self._indent:  # it may be inside the record, after a comma that is missing
                         continue
                     return self._one_or_broken(stop)
@@ -215,7 +206,7 @@ class Scanner:
             self._no_boundary = True
         if len(text) - window.at < HELD_BYTES:
             found = tokens.OBJECT.match(text, window.at)
-            if found is not None and not _is_certain(text[window.at : found.end()]):
+            if found is not None and not checks.is_certain(text[window.at : found.end()]):
                 return self._lose()
             if found is not None:
                 self._add(found.end())
@@ -229,7 +220,7 @@ class Scanner:
         window = self._window
         found = tokens.OBJECT.match(window.text, window.at, stop)
         end = found.end() if found else Value(window.at).end(window.text[:stop])
-        self._add(end if end is not None and _is_certain(window.text[window.at : end]) else stop)
+        self._add(end if end is not None and checks.is_certain(window.text[window.at : end]) else stop)
         return True
 
     # -- what stands in pages
@@ -243,7 +234,7 @@ class Scanner:
             if not self._final and tokens.UNFINISHED_MEMBER.match(window.text, window.at):
                 return False
             return self._begin(_STOPS[inside], RecordError("bad-page", "this is no member of a page"))
-        name, first = _name_of(found[1]), window.text[found.end()]
+        name, first = checks.name_of(found[1]), window.text[found.end()]
         if first == OPEN_ARRAY and self._layout.holds_records(name):
             window.at, self._had_items = found.end(), True
             return self._enter(ITEMS)
@@ -251,8 +242,7 @@ class Scanner:
             window.at, self._had_items = found.end(), True
             return self._enter(WRAPPED)
         if self._layout.is_passed_over(name):
-            self._passed_over = True
-            return self._begin(_STOPS[inside])
+            return self._begin(_STOPS[inside], passed_over=True)
         return self._foreign(name, is_array=first == OPEN_ARRAY)
 
     def _may_be_wrapped(self) -> bool:
@@ -271,69 +261,49 @@ class Scanner:
 
     # -- one value
 
-    def _begin(self, stops: bytes | None, fault: Fault | None = None) -> bool:
-        window = self._window
-        self._value = Value(window.at, stops, in_array=self._inside[-1] in (ARRAY, ITEMS))
-        self._fault = fault
-        self._place = window.offset_of(window.at), window.line_of(window.at)
+    def _begin(self, stops: bytes | None, fault: Fault | None = None, *, passed_over: bool = False) -> bool:
+        value = Value(self._window.at, stops, in_array=self._inside[-1] in (ARRAY, ITEMS))
+        self._open = _Open(value, *self._place(), fault, passed_over)
         return True
 
-    def _go_on(self, value: Value | Lost) -> bool:
-        window = self._window
+    def _place(self) -> tuple[int, int]:
+        return self._window.offset_of(self._window.at), self._window.line_of(self._window.at)
+
+    def _go_on(self, open: _Open) -> bool:
+        window, value = self._window, open.value
         end = value.end(window.text)
         if end is None:
             if not self._final:
-                self._trim(value)
+                open.trim(window)
                 return False
             end = len(window.text)
             if value.is_open:
-                self._fault, self._passed_over = _breaks_off("record"), False
+                open.fault, open.passed_over = checks.breaks_off("record"), False
                 self._opened.clear()
-        elif self._is_lost(value, window.text[window.at : end]):
-            return self._lose()
-        if not self._passed_over:
-            self._add_value(window.text[window.at : end])
+        elif self._is_lost(open, window.text[window.at : end]):
+            return self._lose(open)
+        text = window.text[window.at : end]
+        if open.left_out:
+            left_out = open.left_out + len(text) - KEPT_BYTES
+            self._found.add_beginning(text[:KEPT_BYTES], open.offset, open.line, open.fault, left_out)
+        elif not open.passed_over:
+            self._found.add(text.rstrip(), open.offset, open.line, open.fault)
         window.at = end
-        self._value, self._fault = None, None
-        self._passed_over, self._left_out, self._is_cut = False, 0, False
+        self._open = None
         return True
 
-    def _is_lost(self, value: Value | Lost, text: bytes) -> bool:
+    def _is_lost(self, open: _Open, text: bytes) -> bool:
         """Whether it is not known what the text after it belongs to: it is neither JSON nor a word."""
-        if isinstance(value, Lost) or self._is_cut:
+        if isinstance(open.value, Lost) or open.is_cut:
             return False
-        return not _is_certain(b"{%b}" % text if self._inside[-1] in (ENVELOPE, WRAPPED) else text)
+        return not checks.is_certain(b"{%b}" % text if self._inside[-1] in (ENVELOPE, WRAPPED) else text)
 
-    def _lose(self) -> bool:
-        window = self._window
-        if self._value is None:
-            self._place = window.offset_of(window.at), window.line_of(window.at)
-        self._value, self._fault, self._passed_over = Lost(window.at, self._indent), _lost(), False
+    def _lose(self, open: _Open | None = None) -> bool:
+        offset, line = self._place() if open is None else (open.offset, open.line)
+        self._open = _Open(Lost(self._window.at, self._indent), offset, line, checks.lost())
         self._inside, self._had_items = [TOP], False
         self._opened.clear()
         return True
-
-    def _add_value(self, text: bytes) -> None:
-        if not self._left_out:
-            self._found.add(text.rstrip(), *self._place, self._fault)
-            return
-        self._flush()
-        self._found.add(text[:KEPT_BYTES], *self._place, self._fault)
-        self._found.left_out = self._left_out + len(text) - KEPT_BYTES
-        self._flush()
-
-    def _trim(self, value: Value | Lost) -> None:
-        """Of what is too long to be a record, and of what is passed over, no more is held than its beginning."""
-        window = self._window
-        kept = 0 if self._passed_over else KEPT_BYTES
-        if not self._passed_over and not self._left_out and value.at - window.at <= RECORD_LIMIT_BYTES:
-            return
-        dropped = value.at - window.at - kept
-        if dropped > 0:
-            window.cut(window.at + kept, dropped)
-            value.move(dropped)
-            self._is_cut = True
-            self._left_out += dropped * (not self._passed_over)
 
     def _add(self, end: int) -> None:
         window = self._window
@@ -344,39 +314,3 @@ class Scanner:
 
 def _end_of(found: object) -> int:
     return found.end()  # type: ignore[attr-defined, no-any-return]
-
-
-def _is_value(text: bytes) -> bool:
-    try:
-        _check_value(text)
-    except _INVALID:
-        return False
-    return True
-
-
-def _is_certain(text: bytes) -> bool:
-    """Whether a text is a JSON value but for words in it, and commas that are missing at the ends of lines.
-
-    Then there is no doubt where it ends."""
-    return _is_value(text) or _is_value(tokens.LOOSE_TOKEN.sub(_mended, text))
-
-
-def _mended(token: re.Match[bytes]) -> bytes:
-    return (b"0" if token["word"] else token["other"]) + (b"," if token["gap"] else b"")
-
-
-def _lost() -> Fault:
-    return RecordError(
-        "bad-json", "its quotes or brackets do not match; all up to where a record certainly begins is here"
-    )
-
-
-def _name_of(text: bytes) -> str:
-    try:
-        return _read_name(text)
-    except _INVALID:
-        return ""
-
-
-def _breaks_off(what: str) -> Fault:
-    return RecordError("truncated", f"the file ends inside this {what}: the rest of it is missing")
