@@ -2,7 +2,7 @@
 
 A format turns the bytes of one record into an attribute map (import) and the items of one Scan page into bytes
 (export), and it knows where one record ends and the next begins. It knows nothing of files, units, tables or the
-network. What a job was told of a format (columns, types, a delimiter) is in a `FormatSpec`, which is plain data
+network. The settings of a format for a job (columns, types, a delimiter) are in a `FormatSpec`, which is plain data
 and travels with the units; `get_format` makes the format of it. Adding a format is one package and one line in
 `FORMATS`; what `Tabular` and `alike` ask for may come later, as it only makes it faster.
 

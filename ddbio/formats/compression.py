@@ -3,9 +3,9 @@
 Out, the lines of a page are packed by themselves, so that a file can be cut back to the end of any page and be
 continued by another process:
 
-- gzip: one member a file, however often it was continued (DynamoDB's own import may not read on behind the first). A
+- gzip: one member a file, however often it was continued (DynamoDB's own import may not read past the first). A
   page is a run of deflate blocks that refers to nothing before it and ends at a byte (a sync flush); the member's
-  head and tail stand around all of them, and its checksum and length are all that has to be remembered.
+  head and tail are around all of them, and its checksum and length are all that has to be remembered.
 - zstd: a frame a page, which every reader takes for one stream.
 
 What a page alone loses in ratio is below 1 % for pages of 10 KB and more.
@@ -34,7 +34,7 @@ PackerState = tuple[int, ...]
 class Packer(Protocol):
     """One file being compressed.
 
-    state: what another process needs to go on with the file where it is now.
+    state: what another process needs to continue the file.
     """
 
     head: bytes  # what a file begins with
@@ -44,7 +44,7 @@ class Packer(Protocol):
     def state(self) -> PackerState: ...
 
     def pack(self, lines: bytes) -> bytes:
-        """`lines` as they would stand in the file. Changes nothing."""
+        """`lines` as they would be in the file. Changes nothing."""
 
     def took(self, lines: bytes) -> None:
         """`lines` are in the file."""
@@ -113,7 +113,7 @@ class ZstdPacker:
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """How files are compressed. suffix: behind the format's. packer: called with the state to go on from, if any."""
+    """How files are compressed. suffix: after the format's. packer: called with the state to continue, if any."""
 
     suffix: str
     packer: Callable[..., Packer]

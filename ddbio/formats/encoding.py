@@ -1,4 +1,4 @@
-"""The encoding of a text, as far as its first bytes tell: everything here reads UTF-8 and nothing else.
+"""The encoding of a text, by its first bytes: everything here reads UTF-8 and nothing else.
 
 A byte order mark names UTF-16 and UTF-32. Without one the zero bytes do: the text of every format begins with a
 character of ASCII, which has one zero byte in UTF-16 and three in UTF-32, and no text in UTF-8 has a zero byte.
@@ -25,7 +25,7 @@ _BEGINNINGS = (
 
 
 def other_encoding(beginning: bytes) -> str | None:
-    """The name, as iconv knows it, of the encoding of a text that is not UTF-8; None where nothing tells."""
+    """The name, as iconv knows it, of the encoding of a text that is not UTF-8; None if it is not known."""
     return next((name for name, pattern in _BEGINNINGS if pattern.match(beginning)), None)
 
 

@@ -8,14 +8,14 @@ from ddbio.values.capacity import WRITE_UNIT_BYTES
 from ddbio.values.row_schema import Alike
 
 _BEFORE_A_VALUE_INSIDE = b"[,:"
-FIRST_BLANKS = b"\xef\xbb\xbf \t\r\n"  # that may stand before a record, where files were joined
+FIRST_BLANKS = b"\xef\xbb\xbf \t\r\n"  # that may come before a record, where files were joined
 
 
 def may_be_inside(before: bytes) -> bool:
     """Whether a JSON value may be inside another one, by the last byte before it that is no blank; b"" for none.
 
     Inside of another value, every value comes after `[`, `,` or `:`. So a line that is a whole object is a record by
-    itself, wherever it stands in a file, unless the text before it ends in one of these.
+    itself, wherever it is in a file, unless the text before it ends in one of these.
     """
     return bool(before) and before in _BEFORE_A_VALUE_INSIDE
 

@@ -30,7 +30,7 @@ _HALF_A_PAIR = re.compile(rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])")
 def decode_object(record: bytes) -> dict[str, Any]:
     """The JSON object in `record`. Raises RecordError `not-an-object`, and as `decode_value` does.
 
-    A byte order mark before it is passed over: it stands where files were joined.
+    A byte order mark before it is passed over: it is there where files were joined.
     """
     try:
         value = decode_value(record)

@@ -1,7 +1,7 @@
 """Records of json to values, by the shape that they have (`ddbio.values.row_schema`).
 
 Records that fit are decoded to structs made for the shape; the first that do not fit are what it learns from. What is
-no item at all is nobody's business here: `JsonLines.parse` says what is wrong with it.
+no item at all is not reported here: `JsonLines.parse` says what is wrong with it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The rejects file as a source: after repair its lines are imported like those of any other file.
 
 A line of it has the record that was refused as `record`, or as `record_base64`; that is parsed with the run's format.
-A line that is none of its own, because somebody put the mended record itself in its place, is taken as it is.
+A line that is none of its own, because the user put the mended record itself in its place, is taken as it is.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The rejects file as a source: the format of its records.
 
-The first record that can be read decides. Rows of CSV bring what their header said; for rows that somebody put there
+The first record that can be read decides. Rows of CSV bring what their header said; for rows that the user put there
 `--columns` must name the columns.
 """
 

@@ -25,7 +25,7 @@ from ddbio.sources.stream import CHUNK_BYTES, ReadRange, Stream, file_pieces, in
 MIB = 1024 * 1024
 UNIT_BYTES = MIB  # of an import: a second or so of a lane's work, and the size of a ranged GET
 MIN_UNIT_BYTES = 64 * 1024
-PLANNED_LANES = 32  # of a worker; how many it will have nobody knows, and many are for a service that is far away
+PLANNED_LANES = 32  # of a worker; how many it will have is not known, and many are for a service that is far away
 UNITS_A_LANE = 16  # at least, where the source allows: lanes with nothing left to do cost a job half of one
 SECONDS_A_UNIT = 10  # at most, under a small cap
 MAX_UNITS = 1_000_000  # more would be a burden to plan; units grow instead
@@ -47,10 +47,10 @@ def unit_bytes(total_bytes: int, lanes: int, cap_units_per_s: float) -> int:
 class Source:
     """A file to import, and how.
 
-    start: where its first record begins, behind so many lines of a header; in what comes out of it where it is
+    start: where its first record begins, after `head_lines` lines of a header; in the unpacked text if it is
         compressed.
     cuts: its slices, where they are known already.
-    packed: it is compressed, as far as its name tells. expected: what its manifest tells.
+    packed: it is compressed, by its name or its first bytes. expected: from its manifest.
     """
 
     file: SourceFile
@@ -95,7 +95,7 @@ def plan_slices(
     """The slices of all files, in shuffled order.
 
     Shuffled because files are often sorted by partition key: neighbours in a file would heat one partition. What has
-    to be read to be cut comes behind the rest and is shuffled a window at a time; iterating the plan raises what
+    to be read to be cut comes after the rest and is shuffled a window at a time; iterating the plan raises what
     `read` raises. A file that can only be read from its beginning on (`Source.is_whole`) is a unit of its
     own if it is no larger than others; what is larger comes in chunks (`ddbio.sources.stream`), after all else.
 
@@ -156,7 +156,7 @@ def exact_cuts(source: Source, size: int, read: ReadRange) -> Iterator[Cut]:
     """Slices of about `size` bytes that begin and end with a record, found by reading the file through.
 
     A record that does not end for `BROKEN_RECORD_BYTES` is broken (a quote that was never closed): its first line is
-    cut off by itself, and the search goes on behind it.
+    cut off by itself, and the search continues after it.
     """
     at = source.start
     while at < source.file.size_bytes:
@@ -200,7 +200,7 @@ def _end_of_line(source: Source, at: int, read: ReadRange) -> int:
 
 
 def _shuffled(units: Iterator[SliceUnit], randomness: random.Random) -> Iterator[SliceUnit]:
-    """In windows, the first of which is small, so that nobody waits for it."""
+    """In windows, the first of which is small, so that no worker waits for it."""
     for size in chain((FIRST_WINDOW_UNITS,), repeat(WINDOW_UNITS)):
         window = list(islice(units, size))
         if not window:

@@ -37,7 +37,7 @@ class Beginning:
 
     @property
     def is_long(self) -> bool:
-        """Whether nobody looks at more of it."""
+        """Whether no more of it is read."""
         return self._damaged or len(self.text) >= LONG_HEAD_BYTES
 
     @property

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
 from ddbio.messages import ImportUnit, SegmentUnit, Unit
-from ddbio.sources.prefetch import Ahead
+from ddbio.sources.prefetch import Prefetch
 
 UNITS_AHEAD = 8  # prefetched while the workers are busy; each may carry its bytes
 
@@ -27,7 +27,7 @@ class Plan:
     ) -> None:
         self.units = list(units)
         self.complete = more is None and then is None
-        self._more = Ahead(more, UNITS_AHEAD) if more is not None else None
+        self._more = Prefetch(more, UNITS_AHEAD) if more is not None else None
         self._then = then
         self._following: Plan | None = None
         self._settled: Container[int] = ()

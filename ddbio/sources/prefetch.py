@@ -19,7 +19,7 @@ class _End:
         self.error = error
 
 
-class Ahead(Generic[Item]):
+class Prefetch(Generic[Item]):
     """An iterator that never waits: None means "nothing yet". Raises the iterable's exceptions.
 
     depth: how many items to prefetch. The thread starts with the first `next` and ends with the items or `close`; a
@@ -75,7 +75,7 @@ class Ahead(Generic[Item]):
 
 def prefetched(items: Iterable[Item], depth: int) -> Iterator[Item]:
     """The same items; while one is used, the next are prefetched."""
-    ahead = Ahead(items, depth)
+    ahead = Prefetch(items, depth)
     try:
         while True:
             try:

@@ -55,7 +55,7 @@ class Stream:
         self._start = start
         self._chunk_bytes = chunk_bytes
         self._unpacked = FileStream(file.uri, expected, skip=start)
-        self._read_bytes = self._told_bytes = 0
+        self._read_bytes = self._reported_bytes = 0
 
     def chunks(self) -> Iterator[ChunkUnit]:
         """Where the stream is damaged, all that comes before that, and then a unit that fails with it."""
@@ -65,13 +65,13 @@ class Stream:
                 unit = self._unit(block)
                 at = unit.stop
                 yield unit
-            if self._read_bytes > self._told_bytes:  # what comes after the last record
+            if self._read_bytes > self._reported_bytes:  # what comes after the last record
                 yield self._unit(Block(at, b""))
         except TransferError as error:
             yield replace(self._unit(Block(at, b"")), error=error)
 
     def _unit(self, block: Block) -> ChunkUnit:
-        source_bytes, self._told_bytes = self._read_bytes - self._told_bytes, self._read_bytes
+        source_bytes, self._reported_bytes = self._read_bytes - self._reported_bytes, self._read_bytes
         return ChunkUnit(0, self._file, block, source_bytes, format=self._format)
 
     def _blocks(self) -> Iterator[Block]:
@@ -88,7 +88,7 @@ class Stream:
 
 
 def _with_whole_beginning(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same, with a first piece that is long enough to tell what it is the beginning of."""
+    """The same, with a first piece that is long enough to know its compression."""
     beginning, rest = b"", iter(pieces)
     for piece in rest:
         beginning += piece

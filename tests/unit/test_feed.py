@@ -22,7 +22,7 @@ from ddbio.messages import ChunkUnit, Expected, ImportCursor, SliceUnit
 from ddbio.messages.files import SourceFile
 from ddbio.messages.format_spec import FormatSpec
 from ddbio.sources.cutting import Source, plan_slices
-from ddbio.sources.prefetch import Ahead, prefetched
+from ddbio.sources.prefetch import Prefetch, prefetched
 from ddbio.sources.reader import RecordReader
 from ddbio.sources.stream import FILES_AT_ONCE, Stream, evenly, file_pieces, in_turns, stream_pieces
 from ddbio.storage.stdin import StandardInput
@@ -187,7 +187,7 @@ def test_a_unit_that_is_a_file_is_read_whatever_it_is(data: bytes) -> None:
 # --------------------------------------------------------------------------- made ahead
 
 
-def all_of(ahead: Ahead[Any]) -> list[Any]:
+def all_of(ahead: Prefetch[Any]) -> list[Any]:
     deadline_s, found = time.monotonic() + 10, []
     for item in ahead:
         assert time.monotonic() < deadline_s
@@ -206,7 +206,7 @@ def test_ahead_gives_all_in_order_and_never_waits() -> None:
         gate.wait(10)
         yield from range(2, 100)
 
-    ahead = Ahead(slow(), 4)
+    ahead = Prefetch(slow(), 4)
     while next(ahead) is None:
         time.sleep(0.001)
     assert next(ahead) is None
@@ -221,7 +221,7 @@ def test_ahead_raises_what_was_raised() -> None:
         raise TransferError("the file is gone")
 
     with pytest.raises(TransferError, match="the file is gone"):
-        all_of(Ahead(broken(), 4))
+        all_of(Prefetch(broken(), 4))
 
 
 def test_who_is_closed_makes_no_more() -> None:
@@ -232,7 +232,7 @@ def test_who_is_closed_makes_no_more() -> None:
             made.append(number)
             yield number
 
-    ahead = Ahead(numbers(), 2)
+    ahead = Prefetch(numbers(), 2)
     while next(ahead) is None:
         time.sleep(0.001)
     ahead.close()

@@ -41,7 +41,7 @@ def number(text: str) -> Any:
 
 
 def _double(value: float, _: Schema) -> msgspec.Raw:
-    text = repr(value)  # the shortest that stands for it
+    text = repr(value)  # the shortest that is read back as the same
     return raw(_NOT_FINITE.get(text, text))
 
 

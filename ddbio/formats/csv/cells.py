@@ -21,8 +21,8 @@ from ddbio.values.items import (
 
 Reader = Callable[[str], dict[str, Any]]
 
-UNTYPED = ""  # a column of an export whose type nobody said: values of any type, each as text
-TEXT, INFER = "S", "infer"  # INFER is no type a user names: it stands for --infer-types
+UNTYPED = ""  # a column of an export without a type: values of any type, each as text
+TEXT, INFER = "S", "infer"  # INFER is no type a user names: it is --infer-types
 
 # A number as a person writes one, and nothing that may be a code or a phone number: no leading zero, no sign but a
 # minus, no exponent, no spaces. What the pattern takes is worth the same as a number, though not always

@@ -1,8 +1,8 @@
 """The layout of a file of CSV, from its first bytes, the table's keys and what the user said. Run by the parent.
 
 The delimiter, where it is not given, is the one of `, ; tab |` that makes the columns of the header out that the
-table's key needs, and of those the one that makes most columns. Names given with `--columns` stand for a header that
-is not there; a first row that repeats them is one all the same, and skipped.
+table's key needs, and of those the one that makes most columns. Names given with `--columns` are those of a header
+that is not there; a first row that repeats them is one all the same, and skipped.
 
 Lines of blanks before the header are skipped. Blanks around a name are trimmed unless the name is in quotes or the
 user keeps them. Names are held against the table's keys as they will be once `--rename` was applied.
@@ -32,7 +32,7 @@ DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", 
 
 
 class Head(NamedTuple):
-    """start: where the first row begins. trimmed: a name that had blanks around it, as it stands in the file."""
+    """start: where the first row begins. trimmed: a name that had blanks around it, as it is in the file."""
 
     layout: CsvLayout
     start: int
@@ -93,7 +93,7 @@ def _line_end_of(text: bytes, uri: str, options: CsvOptions) -> str:
     if b"\n" not in text.rstrip(b"\r\n"):
         return "\r"
     if options.columns is not None:
-        return "\n"  # it stands in a cell
+        return "\n"  # it is in a cell
     raise UsageError(
         f'the header of "{uri}" has a carriage return (CR) inside a name, for its lines end in LF or CRLF',
         "a file may have one kind of line end, LF, CRLF or CR; put a name with a line end in quotes",
@@ -101,7 +101,7 @@ def _line_end_of(text: bytes, uri: str, options: CsvOptions) -> str:
 
 
 class _Row(NamedTuple):
-    """size_bytes: with its line end. quoted: whether each cell stands in quotes."""
+    """size_bytes: with its line end. quoted: whether each cell is in quotes."""
 
     cells: list[str]
     quoted: list[bool]

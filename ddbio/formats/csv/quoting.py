@@ -8,7 +8,7 @@ A file has one kind of line end, LF (CRLF ends in one) or CR. An escape characte
 character after it plain: both are masked, each byte by another, before anything is looked for.
 
 A quote that is not closed before the end of what there is to split is taken for a mistake of its line: that line is a
-record by itself (and no good one), and those behind it are read as if nothing had been.
+record by itself (and no good one), and those after it are read as if there were no quote.
 """
 
 from __future__ import annotations
@@ -109,11 +109,11 @@ def walk(piece: bytes, openers: Set[bytes], *, inside: bool, before: bytes) -> I
 
 
 def _opening(piece: bytes, start: int, openers: Set[bytes], before: bytes) -> int:
-    """The next quote that opens a cell; a quote right behind one that closed is half of a pair, and opens again."""
+    """The next quote that opens a cell; a quote right after one that closed is half of a pair, and opens again."""
     at = piece.find(QUOTE, start)
     while at >= 0:
-        behind = piece[at - 1 : at] if at > start else before
-        if not behind or behind in openers:
+        previous = piece[at - 1 : at] if at > start else before
+        if not previous or previous in openers:
             return at
         at = piece.find(QUOTE, at + 1)
     return -1

@@ -73,7 +73,7 @@ class RowParser:
 
 
 def are_quoted(text: str, cells: list[str]) -> list[bool]:
-    """Whether each cell of a row without escapes stands in quotes. text: the row."""
+    """Whether each cell of a row without escapes is in quotes. text: the row."""
     quoted, at = [], 0
     for cell in cells:
         quoted.append(text.startswith('"', at))

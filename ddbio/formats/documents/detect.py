@@ -3,7 +3,7 @@
 Both ways of reading are tried on what there is, and the one that finds more records is taken. One object a line is
 preferred, as such a file can be cut anywhere and a bad line spoils no other: if they find the same, or if the first
 line is an object and something is bad either way. A page or a list of requests is one object a line, too, and is
-told by the names in it: the rules are in `layout`.
+known by the names in it: the rules are in `layout`.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def detect(head: bytes, keys: Sequence[str], tables: Sequence[str], *, whole: bo
     """What a file is that begins with `head`; None where more of it should be looked at.
 
     keys: what an item of the table must have. tables: what the table to import into may be called.
-    whole: there is no more. long: there is, but nobody looks at more.
+    whole: there is no more. long: there is, but no more is read.
     """
     text = head.lstrip(FIRST_BLANKS)
     if not text:

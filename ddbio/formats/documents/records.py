@@ -1,4 +1,4 @@
-"""What is found in a piece of a file: its records, and where each of them stands."""
+"""What is found in a piece of a file: its records, and where each of them is."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Finds the records of JSON that is not one object a line. Pure: bytes in, records out, no value is made of them.
 
-What stands around the records (brackets, commas, byte order marks, what a page says of itself) is passed over. Commas
+The text around the records (brackets, commas, byte order marks, what a page says of itself) is passed over. Commas
 may be missing or too many: no record depends on them. What should be a record and is none is given out like one, and
 whoever reads it rejects it, so that nothing is lost silently.
 
@@ -13,7 +13,7 @@ line must also be indented no deeper than that of the broken record.
 **How it is fast.** What begins and ends like the elements of an array is given as an array by itself to a parser that
 makes no values; if that is valid JSON, those are its elements. At the top level the line ends between closing and
 opening brackets are looked for. What is left goes one by one, by a pattern where it is not nested deeply, else by
-counting brackets (`values.Value`), which goes on where a piece ended.
+counting brackets (`values.Value`), which continues where a piece ended.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RECORD_LIMIT_BYTES = 16 * 1024 * 1024  # no request is longer
 KEPT_BYTES = 1024  # of a record over the limit
 HELD_BYTES = 1024 * 1024  # of a record at the top level before its brackets are counted
 
-# The containers that records may stand in, and what ends something in them that should not be there.
+# The containers that records may be in, and what ends something in them that should not be there.
 TOP, ARRAY, ENVELOPE, WRAPPED, ITEMS = "top", "array", "envelope", "wrapped", "items"
 _STOPS = {TOP: b",\n", ARRAY: b",]\n", ITEMS: b",]\n", ENVELOPE: b",}", WRAPPED: b",}"}
 _WORDS = {ARRAY: "array", ITEMS: "array", ENVELOPE: "object", WRAPPED: "object"}
@@ -80,7 +80,7 @@ class Scanner:
         self._had_items = False  # in the innermost page
         self._final = False
         self._no_boundary = self._no_bulk = False  # in what is held at the moment
-        self._next_element = b""  # what stands between two elements
+        self._next_element = b""  # the text between two elements
         self._found = Found()
 
     def feed(self, piece: bytes) -> Iterator[Records]:
@@ -127,7 +127,7 @@ class Scanner:
         is_mark = not self._final and tokens.PART_OF_MARK.match(window.text, end) is not None
         self._is_between = is_mark or end == len(window.text)
 
-    # -- what stands in arrays and at the top level
+    # -- in arrays and at the top level
 
     def _element(self, byte: int) -> bool:
         inside = self._inside[-1]
@@ -223,7 +223,7 @@ class Scanner:
         self._add(end if end is not None and checks.is_certain(window.text[window.at : end]) else stop)
         return True
 
-    # -- what stands in pages
+    # -- in pages
 
     def _member(self, byte: int) -> bool:
         if byte == CLOSE_OBJECT:

@@ -12,7 +12,7 @@ OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY = b"{}[]"
 
 PATTERN_LEVELS = 3  # an object nested no deeper than this below the record is found by one pattern
 _STRING = rb'"[^"\\]*(?:\\.[^"\\]*){0,200}"'
-_BLANK = rb"(?:\s|\xef\xbb\xbf)"  # byte order marks stand where files were joined
+_BLANK = rb"(?:\s|\xef\xbb\xbf)"  # there are byte order marks where files were joined
 
 
 def _nested(levels: int) -> bytes:
@@ -41,7 +41,7 @@ LOOSE_TOKEN = _compiled(
     rb'(?:(?P<other>"[^"\\]*(?:\\.[^"\\]*)*"|[}\]])|(?P<word>[A-Za-z0-9_.+-]+))'
     rb'(?P<gap>[ \t\r]*\n\s*(?=["{\[A-Za-z0-9_.+-]))?'
 )
-# From the end of an element to the first name of the next: this seldom stands inside an element.
+# From the end of an element to the first name of the next: this is seldom inside an element.
 NEXT_ELEMENT = _compiled(rb'\}(%b*,%b*)\{\s*"[^"\\]{0,100}"' % (_BLANK, _BLANK))
 
 TO_BRACKET = _compiled(rb'[^"{}\[\]]*(?:%b[^"{}\[\]]*){0,500}' % _STRING)
@@ -53,7 +53,7 @@ _MARK = b"\xef\xbb\xbf"
 
 
 def indent_after(gap: bytes, before: int = 0) -> int:
-    """How deep the line is indented on which `gap` ends, in bytes. gap: what stands between two values.
+    """How deep the line is indented on which `gap` ends, in bytes. gap: the text between two values.
 
     before: how deep it was before `gap`, if no line ends there.
     """

@@ -1,7 +1,7 @@
 """`parquet`: columns instead of records, through pyarrow (the extra `parquet`).
 
 Out, a column has one type, known beforehand; what has none in Parquet (maps, lists, values of several types) is JSON
-text. The type that DynamoDB has stands in each column's metadata, so that our own files come back as they were.
+text. Each column's metadata has the type that DynamoDB has, so that our own files come back as they were.
 
 In, a row group is a unit. Its rows become objects of the json format: what cannot be stored is rejected, one row at a
 time.

@@ -91,7 +91,7 @@ def _values(array: Any, field: Any, key_type: str | None) -> list[Any]:
         array = array.dictionary_decode()
         kind = array.type
     if types.is_floating(kind) or types.is_temporal(kind):
-        # As text: the shortest that stands for a float, all digits of a time.
+        # As text: the shortest that is read back as the same float, all digits of a time.
         array = pyarrow.compute.cast(array, pyarrow.string())
     letter = key_type or (field.metadata or {}).get(TYPE_KEY, b"").decode()
     convert = _converter(kind, letter)
