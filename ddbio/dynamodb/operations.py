@@ -142,7 +142,7 @@ encode_item: Callable[[AttributeMap], bytes] = msgspec.json.Encoder().encode
 """An item, or a key, as it stands in a request."""
 
 
-def spread_body(puts: Mapping[str, Sequence[bytes]]) -> bytes:
+def multi_table_body(puts: Mapping[str, Sequence[bytes]]) -> bytes:
     """A BatchWriteItem of puts into several tables: items, as `encode_item` gives them, by table."""
     tables = [
         b"%b:[%b]" % (orjson.dumps(table), b",".join([b'{"PutRequest":{"Item":%b}}' % item for item in items]))

@@ -36,8 +36,8 @@ class ExportJob:
 
     item_bytes: average size of an item as the service reports it; 0 where it does not know.
     max_file_bytes: a file is closed before it would grow beyond.
-    md5: files have their MD5 for a checksum. Nobody can go on computing it, so a file is only ever written whole.
-    subset: which part of the table; all of it by default. transform: what becomes of an item, if anything.
+    md5: files have their MD5 for a checksum. Another process cannot continue it, so a file is written whole.
+    subset: which part of the table; all of it by default. transform: of items, if any.
     """
 
     source: JobTable

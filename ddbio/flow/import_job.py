@@ -26,7 +26,7 @@ DEFAULT_IMPORT_LANES = 128  # at most; at 10 ms a request, 128 lanes write 320,0
 class ImportJob:
     """What every worker of an import must know; picklable.
 
-    mode: one of `ddbio.sinks.table_writes.MODES`. transform: what becomes of an item first, if anything.
+    mode: one of `ddbio.sinks.table_writes.MODES`. transform: of items, if any.
     more_tables: that the transform may send items to.
     """
 

@@ -73,7 +73,7 @@ class FlowLane:
     async def work(self, unit: Unit) -> None:
         """Work the unit to its end, reporting on the way and `done` at the end.
 
-        Raises StopRequested (after reporting the cursor), DdbioError when the unit cannot go on.
+        Raises StopRequested (after reporting the cursor), DdbioError if the unit cannot be continued.
         """
         self._settlement.begin(unit)
         self._report_due_s, self._unclean_sends = self._context.clock() + self._interval_s, 0
@@ -93,7 +93,7 @@ class FlowLane:
         while True:
             try:
                 records = await anext(batches, None)
-            except TransferError:  # what could be read is settled
+            except TransferError:  # all that could be read is settled
                 await self._settle_now()
                 raise
             if records is None:
@@ -146,7 +146,7 @@ class FlowLane:
     def _come_clean(self, mark: Mark) -> None:
         self._unclean_sends = 0
         if self._settlement.come_clean(mark):
-            self._report()  # they are nowhere else: without them the place behind them does not count
+            self._report()  # they are nowhere else: a position that counts them needs them
 
     async def _expect_stop(self) -> None:
         """The run is about to be stopped: raise StopRequested when it is."""

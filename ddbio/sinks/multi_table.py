@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from ddbio.dynamodb.operations import BatchWriteReply, batch_write_operation, spread_body, write_decoder
+from ddbio.dynamodb.operations import BatchWriteReply, batch_write_operation, multi_table_body, write_decoder
 from ddbio.errors import RecordError
 from ddbio.sinks.batch import Write
 from ddbio.sinks.estimates import WriteEstimates
@@ -33,7 +33,7 @@ def together(tables: Sequence[TableInfo]) -> TableInfo:
     )
 
 
-class SpreadReply(BatchWriteReply):
+class MultiTableReply(BatchWriteReply):
     def unprocessed(self) -> list[AttributeMap]:
         return [
             Addressed(request.attributes(), table)
@@ -42,7 +42,7 @@ class SpreadReply(BatchWriteReply):
         ]
 
 
-class SpreadPuts:
+class MultiTablePuts:
     """Puts into several tables. An item without an address goes to the first."""
 
     most_writes = MAX_BATCH_WRITES
@@ -54,7 +54,7 @@ class SpreadPuts:
         self._addresses = {name: table.address for table in tables for name in (table.name, table.address)}
         self._first = tables[0].address
         one = batch_write_operation(("",))
-        self.operation = replace(one, decode=write_decoder(SpreadReply))
+        self.operation = replace(one, decode=write_decoder(MultiTableReply))
         self.estimates = WriteEstimates(together(tables))
         self.key_of: Callable[[AttributeMap], ItemKey] = self._key_of
         self.units_of: Callable[[AttributeMap, bool], tuple[int, ...]] = self._units_of
@@ -77,7 +77,7 @@ class SpreadPuts:
         by_table: dict[str, list[bytes]] = defaultdict(list)
         for write in writes:
             by_table[write.key[0]].append(write.item)
-        return spread_body(by_table)
+        return multi_table_body(by_table)
 
     def condition_units(self, writes: Sequence[Write]) -> float:
         return 0.0

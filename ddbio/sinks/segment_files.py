@@ -1,7 +1,7 @@
 """The files of one segment of an export as a sink, and what of them is durable.
 
 A file is closed before it would grow too large. Everything that was taken is settled when all of it is in the
-system's hands, or with S3; what was written after that is cut off by whoever continues.
+system's hands, or with S3; the next worker cuts off what was written after that.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class _File:
 
     @property
     def durable(self) -> bool:
-        """Whether all of it is. Nobody can go on computing an MD5: such a file is only ever written whole."""
+        """Whether all of it is. An MD5 cannot be continued by another process: such a file is written whole."""
         return self._md5 is None and self.output.durable_bytes >= self.output.written_bytes
 
     def begin(self, head: bytes) -> None:
@@ -110,7 +110,7 @@ class SegmentFiles:
         return (cursor.files_done, cursor.output, cursor.output_items, cursor.packer)
 
     async def open(self) -> None:
-        """Go on with the file that the unit's cursor names, if it does."""
+        """Reopen the file that the unit's cursor names, if any."""
         cursor = self._unit.cursor
         if cursor is not None and cursor.output is not None:
             state = cursor.output
@@ -220,8 +220,8 @@ class LineFiles(SegmentFiles):
 
 
 class RowFiles(SegmentFiles):
-    """Files that cannot be continued: all is settled only between two of them, so that whoever goes on begins the
-    file again."""
+    """Files that cannot be continued: all is settled only between two of them, so that the next
+    worker begins the file again."""
 
     def __init__(self, storage: Storage, job: FileRules, format: RowFormat, tally: Tally) -> None:
         super().__init__(storage, job, format, tally)

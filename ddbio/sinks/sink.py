@@ -1,4 +1,4 @@
-"""What a lane asks of its sink, and what a sink may ask of its lane."""
+"""The protocols of a sink and of the lane's side of it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """An export to standard output: pages travel to the parent, which alone writes them.
 
-A page and the cursor behind it are one report, so a page is written once and whole, however many workers there are
+A page and the cursor after it are one report, so a page is written once and whole, however many workers there are
 and whichever of them dies: a report arrives or it does not. Pages of different segments come in any order.
 """
 
@@ -21,7 +21,7 @@ from ddbio.sinks.sink import SettlesAtOnce
 from ddbio.steps.records import Records
 from ddbio.system.stop import StopFlag
 
-_LOOK_EVERY_MS = 250  # whether the user wants to stop, while nobody reads
+_LOOK_EVERY_MS = 250  # whether the user wants to stop, while no process reads
 
 
 class PageStream(SettlesAtOnce):
@@ -65,7 +65,7 @@ def packed_by_itself(compression: Compression, data: bytes) -> bytes:
 
 
 class StandardOutput:
-    """Writes pages. While nobody reads, it waits, and a second Ctrl-C still ends the run."""
+    """Writes pages. While the reader does not read, it waits, and a second Ctrl-C still ends the run."""
 
     def __init__(self, stop: StopFlag, fd: int = 1) -> None:
         self._stop = stop
@@ -87,7 +87,7 @@ class StandardOutput:
     def _write_some(self, data: memoryview) -> int:
         try:
             return os.write(self._fd, data)
-        except BlockingIOError:  # somebody else made it so
+        except BlockingIOError:  # another process made it so
             return 0
         except BrokenPipeError:
             raise

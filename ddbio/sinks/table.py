@@ -18,7 +18,7 @@ from ddbio.errors import RecordError
 from ddbio.formats import Format
 from ddbio.sinks.batch import Batch, Write
 from ddbio.sinks.fast_batch import FastBatches
-from ddbio.sinks.multi_table import SpreadPuts, unknown_table
+from ddbio.sinks.multi_table import MultiTablePuts, unknown_table
 from ddbio.sinks.sender import Sender
 from ddbio.sinks.sink import Desk
 from ddbio.sinks.table_writes import MODES, WriteMode
@@ -42,7 +42,7 @@ class TableWriter:
         mode: str = "put",
     ) -> None:
         self.tables = tables
-        self.mode: WriteMode = SpreadPuts(tables) if len(tables) > 1 else MODES[mode](tables[0])
+        self.mode: WriteMode = MultiTablePuts(tables) if len(tables) > 1 else MODES[mode](tables[0])
         self._fast_batches: dict[Format, FastBatches] = {}
 
     def fast_batches(self, format: Format) -> FastBatches | None:

@@ -8,7 +8,7 @@ cutting          cuts files into units
 plan             the units of a job, and what is left of them
 prefetch         prefetches an iterable in a background thread
 stream           what the parent reads for the workers: large compressed files, standard input
-source           what a lane asks of its source
+source           the protocol of a source
 slices           slices of files as a source
 scan             segments of a table as a source
 page_size        how large the pages of a scan are, and whether it ends

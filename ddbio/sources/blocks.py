@@ -8,14 +8,10 @@ skipped, and the records after it are delivered as usual.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from ddbio.formats.encoding import BYTE_ORDER_MARK
 from ddbio.formats.framing import last_byte
 from ddbio.messages.block import Block
-
-if TYPE_CHECKING:
-    pass
 
 RECORD_LIMIT_BYTES = 16 * 1024 * 1024
 KEPT_BYTES = 1024  # of a record over the limit

@@ -114,8 +114,7 @@ class Lines:
             self._line += record.count(self.format.line_end) + 1 if self._spanning else 1
 
     def _smallness(self) -> tuple[int, Callable[[bytes], bool]]:
-        """How long a record may be that is one write unit, and whether a longer one is; only formats of JSON text can
-        tell."""
+        """Up to how many bytes every record is one write unit, and a function that finds that of a longer one."""
         format = self.format
         return format.one_unit_bytes, format.is_one_unit if isinstance(format, JsonText) else lambda _: False
 

@@ -72,8 +72,8 @@ class RecordReader:
             await asyncio.sleep(0)  # to decode rows takes a while, and the others have work to do
 
     async def _blocks_of_file(self, unit: SliceUnit) -> AsyncGenerator[Block, None]:
-        """A whole file, which may be compressed: nobody looked into it before. It is read from its beginning, also
-        where only its end is wanted."""
+        """A whole file, which may be compressed and was not looked into before. It is read from its beginning, also
+        if only its end is wanted."""
         start = unit.cursor.offset if unit.cursor is not None else unit.start
         # One object a line is read on from there, but what comes before it says whether it begins a record.
         passing = 0 if unit.format.layout is not None else start - unit.start
@@ -124,7 +124,7 @@ class RecordReader:
     async def _pieces(
         self, file: SourceFile, at: int, stop: int, piece: bytes, *, to_line_end: bool
     ) -> AsyncGenerator[bytes, None]:
-        """`piece`, then what follows it in [at, stop), then what the last line has behind that."""
+        """`piece`, then the bytes that follow it in [at, stop), then the rest of the last line."""
         block_bytes = self._block_bytes(file)
         while at < stop:
             until = min(at + block_bytes, stop)
@@ -142,7 +142,7 @@ class RecordReader:
             if len(piece) >= block_bytes:
                 yield piece
                 piece = b""
-                await asyncio.sleep(0)  # it may go on for long, and a read of the disk lets nobody else work
+                await asyncio.sleep(0)  # it may take long, and no other lane works during a read of the disk
         if piece:
             yield piece
 
@@ -172,7 +172,7 @@ class RecordReader:
 
 
 async def _blocks_of_chunk(unit: ChunkUnit) -> AsyncGenerator[Block, None]:
-    """What is left of the block behind the unit's cursor. Raises what kept the parent from reading on."""
+    """The rest of the block after the unit's cursor. Raises the error that kept the parent from reading on."""
     block, done = unit.block, unit.cursor.offset - unit.start if unit.cursor is not None else 0
     if not done and (block.data or block.left_out):
         yield block

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ddbio.errors import RecordError
-from ddbio.sinks.multi_table import SpreadPuts, together
+from ddbio.sinks.multi_table import MultiTablePuts, together
 from ddbio.sinks.table_writes import new_put
 from ddbio.values.items import Addressed, AttributeMap
 from ddbio.values.table import TableInfo
@@ -21,7 +21,7 @@ ITEM: AttributeMap = {"id": {"S": "a"}, "n": {"N": "1.0"}, "day": {"S": "x"}}
 
 
 def test_items_go_to_their_tables_and_come_back_from_them() -> None:
-    mode = SpreadPuts([ORDERS, DAYS])
+    mode = MultiTablePuts([ORDERS, DAYS])
     items = [ITEM, Addressed(ITEM, "Days"), Addressed({**ITEM, "id": {"S": "b"}}, DAYS.address)]
     keys = [mode.key_of(item) for item in items]
     assert [key[0] for key in keys] == ["Orders", DAYS.address, DAYS.address]
@@ -47,12 +47,12 @@ def test_items_go_to_their_tables_and_come_back_from_them() -> None:
 
 def test_a_table_that_nobody_named() -> None:
     with pytest.raises(RecordError, match="names table 'Nights', and -t names Orders") as refused:
-        SpreadPuts([ORDERS, DAYS]).key_of(Addressed(ITEM, "Nights"))
+        MultiTablePuts([ORDERS, DAYS]).key_of(Addressed(ITEM, "Nights"))
     assert refused.value.code == "unknown-table"
 
 
 def test_each_table_checks_its_own_keys() -> None:
-    mode = SpreadPuts([ORDERS, DAYS])
+    mode = MultiTablePuts([ORDERS, DAYS])
     bad: AttributeMap = {"id": {"S": "a"}, "day": {"N": "5"}}
     with pytest.raises(RecordError, match="index key 'day'"):
         mode.key_of(bad)

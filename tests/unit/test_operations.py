@@ -21,7 +21,7 @@ from ddbio.dynamodb.operations import (
 from ddbio.dynamodb.scan import COUNT_ONLY, scan_body, scan_operation
 from ddbio.formats.dynamodb_json import DynamoDBJson
 from ddbio.formats.json_lines import JsonLines
-from ddbio.sinks.multi_table import SpreadReply
+from ddbio.sinks.multi_table import MultiTableReply
 from ddbio.values.items import AttributeMap
 from tests.support.strategies import ITEMS
 
@@ -118,7 +118,9 @@ def test_what_is_no_answer_is_told_by_the_decoder(body: bytes) -> None:
         BATCH_WRITE.decode(body)
 
 
-@pytest.mark.parametrize("decode", [BATCH_WRITE.decode, insert_operation(("",)).decode, write_decoder(SpreadReply)])
+@pytest.mark.parametrize(
+    "decode", [BATCH_WRITE.decode, insert_operation(("",)).decode, write_decoder(MultiTableReply)]
+)
 def test_an_answer_to_a_write_says_what_was_consumed_or_left(decode: Any) -> None:
     for body in (b"{}", b'{"message":"ok"}', b'{"UnprocessedItem":{}}', b'{"ConsumedCapacity":null}'):
         with pytest.raises((msgspec.MsgspecError, ValueError)):

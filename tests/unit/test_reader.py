@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
+from types import ModuleType
 from typing import Any
-from unittest import mock
 
 import pytest
 from hypothesis import example, given
@@ -23,6 +25,14 @@ from ddbio.sources.unpacking import packed_as
 from tests.support.loops import run
 
 Line = tuple[int, bytes]
+
+
+@contextmanager
+def changed(module: ModuleType, name: str, value: int) -> Iterator[None]:
+    """A constant of the module has this value while the block runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, name, value)
+        yield
 
 
 class MemoryStorage:
@@ -69,7 +79,7 @@ def all_lines(content: bytes) -> list[Line]:
 def read(
     content: bytes, unit: SliceUnit, block_bytes: int = 7, step_bytes: int = 5, *, remote: bool = False
 ) -> list[Line]:
-    with mock.patch.object(reader_module, "LINE_END_STEP_BYTES", step_bytes):
+    with changed(reader_module, "LINE_END_STEP_BYTES", step_bytes):
         blocks = blocks_of(content, unit, block_bytes, remote=remote)
     assert all(block.data for block in blocks) or content == BYTE_ORDER_MARK
     assert not any(block.left_out for block in blocks)
@@ -186,7 +196,7 @@ def test_what_is_read_is_the_slice_and_little_more() -> None:
         async for _ in reader.blocks(SliceUnit(0, file_of(content), 2003, 4003), JsonLines()):
             pass
 
-    with mock.patch.object(reader_module, "LINE_END_STEP_BYTES", 16):
+    with changed(reader_module, "LINE_END_STEP_BYTES", 16):
         run(story())
     assert sum(stop - start for start, stop in storage.reads) <= LOOK_BACK_BYTES + 2000 + 16
     assert storage.reads == sorted(storage.reads)
@@ -218,8 +228,8 @@ def test_of_a_line_over_the_limit_only_the_beginning_is_delivered(
     content = b"\n".join(b"%d" % (number % 10) * size for number, size in enumerate(sizes)) + end
     delivered: list[tuple[int, bytes, int]] = []
     with (
-        mock.patch.object(blocks_module, "RECORD_LIMIT_BYTES", limit),
-        mock.patch.object(reader_module, "LINE_END_STEP_BYTES", 64),
+        changed(blocks_module, "RECORD_LIMIT_BYTES", limit),
+        changed(reader_module, "LINE_END_STEP_BYTES", 64),
     ):
         for unit in cut(content, [number * 40 for number in cuts]):
             for block in blocks_of(content, unit, block_bytes):
@@ -239,7 +249,7 @@ def test_of_a_line_over_the_limit_only_the_beginning_is_delivered(
 
 def test_a_file_without_line_ends_is_not_read_into_memory() -> None:
     content = b"x" * 100_000
-    with mock.patch.object(blocks_module, "RECORD_LIMIT_BYTES", 5000):
+    with changed(blocks_module, "RECORD_LIMIT_BYTES", 5000):
         (block,) = blocks_of(content, SliceUnit(0, file_of(content), 0, 100), 1000)
     assert block == Block(0, content[:KEPT_BYTES], len(content) - KEPT_BYTES, 0)
     assert read(content, SliceUnit(1, file_of(content), 100, 200)) == []
