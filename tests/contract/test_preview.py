@@ -1,0 +1,83 @@
+"""A preview of each verb says what the verb would read and write, and neither reads an item nor makes anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ddbio.aws.settings import AwsSettings
+from ddbio.job.run import Caller
+from ddbio.job.spine import preview
+from ddbio.simulator import Simulator
+from ddbio.verbs.count_items import Count
+from ddbio.verbs.export_table import Export, export_table
+from ddbio.verbs.import_table import Import
+from ddbio.verbs.options import CountOptions, ExportOptions, ImportOptions
+
+
+@pytest.fixture
+def simulator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulator]:
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+    with Simulator() as running:
+        running.create_table("Orders", "id:S").put_items({"id": {"S": str(number)}} for number in range(100))
+        yield running
+
+
+def settings(simulator: Simulator) -> AwsSettings:
+    return AwsSettings(endpoint_url=simulator.url)
+
+
+def made(folder: Path) -> set[str]:
+    """Everything below the folder, but the locks of jobs."""
+    return {path.name for path in folder.rglob("*") if path.is_file()} - {"lock"}
+
+
+def assert_nothing_moved(simulator: Simulator) -> None:
+    table = simulator.table("Orders")
+    assert (table.consumed("read"), table.consumed("write"), table.item_count()) == (0, 0, 100)
+
+
+def test_of_a_count(simulator: Simulator, tmp_path: Path) -> None:
+    options = CountOptions(
+        table="Orders", aws=settings(simulator), state_dir="state", segments=3, processes=1, capacity="50"
+    )
+    assert preview(Count(options), Caller()) == [
+        "Counting the items of table Orders in us-east-1 in 3 segments with 1 process",
+        "Cap: 50 RCU (-c)",
+    ]
+    assert made(tmp_path) == set()
+    assert_nothing_moved(simulator)
+
+
+def test_of_an_export_and_of_the_same_one_when_it_is_there(simulator: Simulator, tmp_path: Path) -> None:
+    options = ExportOptions(
+        table="Orders", destination="out", aws=settings(simulator), state_dir="state", segments=2, processes=1
+    )
+    first = preview(Export(options), Caller())
+    assert first[0] == "Exporting table Orders in us-east-1 to out in 2 segments with 1 process"
+    assert made(tmp_path) == set()
+    assert not (tmp_path / "out").exists()
+    assert_nothing_moved(simulator)
+    assert export_table(options).error is None, "and nothing is in its way"
+
+
+def test_of_an_import_into_a_table_that_is_to_be_made(simulator: Simulator, tmp_path: Path) -> None:
+    (tmp_path / "in.json").write_text(json.dumps({"id": "a"}) + "\n")
+    options = ImportOptions(
+        table="New",
+        sources=("in.json",),
+        create_table=True,
+        key="id:S",
+        aws=settings(simulator),
+        state_dir="state",
+        processes=1,
+    )
+    first = preview(Import(options), Caller())
+    assert first[0] == "Importing 1 file (12 bytes) into table New in us-east-1 with 1 process"
+    assert made(tmp_path) == {"in.json"}
+    assert simulator.table_names() == ["Orders"]
