@@ -1,11 +1,11 @@
-"""The cap, and how all processes keep it together.
+"""The cap of capacity units per second, kept by all processes together.
 
-caps        the cap of a run, and where it comes from
+caps        the cap of a run, and its origin
 following   changes it while a run works: by the clock, and as the table changes
 governor    one token bucket for all processes, in shared memory
 buckets     its arithmetic
 window      the cost of the last second's pages, for requests whose cost is known from their answer alone
 pacer       a worker's side of the governor: asks, sleeps, asks again
 page_pacer  the same for pages
-awaited     the requests that have no answer yet: whether more connections would help
+awaited     counts the requests without an answer yet: shows whether more connections would help
 """

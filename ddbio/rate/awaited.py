@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class Awaited:
-    """watch: called after each request that begins. ended: how many have, in all."""
+    """watch: called after each start of a request. ended: the number of requests that have ended."""
 
     def __init__(self) -> None:
         self.count = self.ended = 0

@@ -1,18 +1,18 @@
 """The arithmetic of the governor: pure, time passed in, refilled lazily. All times are monotonic seconds.
 
-A `TokenBucket` counts two totals. *Supply* is what the cap has allowed since the start and grows with time;
-*reserved* is what has been asked for. A reservation may go when the supply has reached its ticket, the value of
-`reserved` just after it. What makes the ceiling hold in **every** window:
+A `TokenBucket` counts two totals of units. *Supply* is the total that the cap has allowed since the start, and grows
+with time; *reserved* is the total of the reservations. A request may start as soon as the supply has reached its
+ticket, the value of `reserved` just after its reservation. Two rules make the ceiling hold in **every** window:
 
 - supply never runs ahead of the reservations by more than `burst`, so idle time is not saved up;
 - a request that starts late, because the machine was busy, loses any allowance beyond `burst`.
 
-With both, the requests that start in any window of `w` seconds cost at most `rate * w + burst + one request`. The
-supply starts at zero, so the first second obeys too.
+So the requests that start in any window of `w` seconds cost at most `rate * w + burst + one request`. The supply
+starts at zero, so the rule holds in the first second, too.
 
-When the table throttles, the rate is cut to what came through lately, and then probes upwards: slowly at first,
-because the table probably still gives as much, and twice as fast every half second, because it may not. At the
-limit of a table that costs about 3 % below it on average; a capacity that rises eightfold is found in five seconds.
+If the table throttles, the rate is cut to the recent consumption, and then rises again: slowly at first, because the
+table's capacity is probably the same, and twice as fast every half second, because it may not be. At a table's limit
+this loses about 3 % on average; a capacity that rises eightfold is found in five seconds.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from typing import ClassVar
 Units = tuple[float, ...]  # capacity units, one amount a budget
 
 UNCAPPED = math.inf
-NO_TICKET = -math.inf  # of a budget that nothing was asked of
+NO_TICKET = -math.inf  # of a budget without a reservation
 
-BURST_S = 0.01  # of the rate: what may be saved up or caught up; a window of 1 s then holds to 1 % and one request
-NOTHING = 1e-6  # units: the rounding of floats, which must not make anyone wait
+BURST_S = 0.01  # of the rate: may be saved up or caught up; a window of 1 s then holds to 1 % and one request
+NOTHING = 1e-6  # units: rounding errors of floats, which must not delay a request
 
 CUT_INTERVAL_S = 0.5
-CUT_TO_MEASURED = 0.98  # of what came through while the table throttled
-CUT_AT_LEAST = 0.97  # a cut is felt
-CUT_AT_MOST = 0.5  # and one alone does not stop the job: the measurement may be off
+CUT_TO_MEASURED = 0.98  # of the consumption while the table throttled
+CUT_AT_LEAST = 0.97  # every cut has an effect
+CUT_AT_MOST = 0.5  # a single cut does not stop the job: the measurement may be wrong
 PROBE = 0.01  # of the rate after the cut: the first step up
-PROBE_DOUBLES_S = 0.5  # how soon the steps double
-UNCAPPED_AGAIN_S = 10.0  # without throttling: a job without a cap runs free again
-MEASURE_OVER_S = 0.5  # time constant of the consumption that is measured
+PROBE_DOUBLES_S = 0.5  # the steps double in this time
+UNCAPPED_AGAIN_S = 10.0  # without throttling: then a job without a cap is unlimited again
+MEASURE_OVER_S = 0.5  # time constant of the measured consumption
 UNMEASURED_RATE = 100.0  # units per second: the first rate of a job without a cap that is throttled from the start
 SLOWEST_RATE = 1.0  # units per second: below it a cut would stop the job
-BLAME_FOR_S = 5.0  # how long an unexplained refusal is put down to the budget that the service named last
+BLAME_FOR_S = 5.0  # for this time unexplained refusals are attributed to the budget that the service named last
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ class TokenBucket:
         if math.isinf(self.rate):
             return
         gained = (rate_before + self.rate) / 2 * elapsed_s
-        # A refund may have put the supply above its ceiling: it then stays, but does not grow.
+        # A refund may have raised the supply above its ceiling: then it stays there, but does not grow.
         self.supply = min(self.supply + gained, max(self.supply, self.reserved + self.burst))
 
     def _probing(self, now_s: float) -> float:
@@ -103,24 +103,24 @@ class TokenBucket:
         return min(self.cap, self.cut_to * (1 + PROBE * (2 ** (since_s / PROBE_DOUBLES_S) - 1)))
 
     def reserve(self, now_s: float, units: float) -> float:
-        """Queue up for `units`; the ticket."""
+        """Queue up for `units`; returns the ticket."""
         self.refill(now_s)
         self.reserved += units
         return self.reserved
 
     def wait_s(self, now_s: float, ticket: float) -> float:
-        """0 when the holder of `ticket` may start, else seconds until it probably may."""
+        """0 if the holder of `ticket` may start, else seconds until it probably may."""
         self.refill(now_s)
         if math.isinf(self.rate) or ticket - self.supply <= NOTHING:
             return 0.0
         return (ticket - self.supply) / self.rate
 
     def start(self, ticket: float) -> None:
-        """The holder of `ticket` starts: what piled up beyond the burst while it did not is forfeit."""
+        """The holder of `ticket` starts: it loses any allowance beyond the burst that accrued while it was late."""
         self.supply = min(self.supply, ticket + self.burst)
 
     def settle(self, now_s: float, returned: float, consumed: float) -> None:
-        """Give back what was reserved and not used (less than nothing if more was used), and note consumption."""
+        """Return unused units of a reservation (negative if more were used), and record the consumption."""
         self.refill(now_s)
         self.supply += returned
         self.measured = self._decayed(now_s) + consumed / MEASURE_OVER_S
@@ -130,18 +130,18 @@ class TokenBucket:
         return self.measured * math.exp(-max(0.0, now_s - self.measured_at_s) / MEASURE_OVER_S)
 
     def measured_rate(self, now_s: float) -> float:
-        """Units per second consumed lately; a young bucket has not seen a whole time constant yet."""
+        """Recent consumption in units per second, corrected for a bucket younger than the time constant."""
         age_s = now_s - self.born_s
         return self._decayed(now_s) / -math.expm1(-age_s / MEASURE_OVER_S) if age_s > 0 else 0.0
 
     def cut(self, now_s: float) -> None:
-        """The table gives less than this: lower the effective rate, at most once an interval."""
+        """The table's capacity is below the rate: lower the rate, at most once an interval."""
         self.refill(now_s)
         if now_s - self.cut_at_s < CUT_INTERVAL_S:
             return
         came_through = self.measured_rate(now_s) * CUT_TO_MEASURED
         if math.isinf(self.rate):
-            self.supply = self.reserved  # requests under way stay so; the queue begins here
+            self.supply = self.reserved  # requests under way continue; the queue begins here
             self.rate = max(came_through, UNMEASURED_RATE)
         else:
             self.rate = min(max(came_through, self.rate * CUT_AT_MOST), self.rate * CUT_AT_LEAST)
@@ -149,7 +149,7 @@ class TokenBucket:
         self.cut_to, self.cut_at_s = self.rate, now_s
 
     def set_cap(self, now_s: float, cap: float) -> None:
-        """The user allows something else from now on."""
+        """Change the cap from now on."""
         self.refill(now_s)
         if math.isinf(self.rate) and not math.isinf(cap):
             self.supply = self.reserved
@@ -159,11 +159,11 @@ class TokenBucket:
 
 @dataclass(slots=True)
 class Budgets:
-    """All budgets of a job, the table's first, and what they share.
+    """All budgets of a job, the table's first, and their shared state.
 
-    blamed: the last thing the service named when it refused a request: a budget's number, or `HOT_KEYS`. Refusals
-        that it does not explain (unprocessed items never are) are put down to that until `blamed_until_s`.
-    progress_s: the last consumption.
+    blamed: the cause that the service named with its last explained refusal: a budget's number, or `HOT_KEYS`.
+        Unexplained refusals (unprocessed items always are) are attributed to it until `blamed_until_s`.
+    progress_s: time of the last consumption.
     """
 
     buckets: list[TokenBucket]
@@ -194,7 +194,7 @@ class Budgets:
         return tuple([bucket.rate for bucket in self.buckets])
 
     def reserve(self, now_s: float, costs: Units) -> Units:
-        """Queue up in every budget that something is asked of; the tickets."""
+        """Queue up in every budget with a cost; returns the tickets."""
         return tuple(
             [
                 bucket.reserve(now_s, units) if units > 0 else NO_TICKET
@@ -203,7 +203,7 @@ class Budgets:
         )
 
     def wait_s(self, now_s: float, tickets: Units) -> float:
-        """0 when the holder of the tickets may start, which it then must; else seconds until it probably may."""
+        """0 if the holder of the tickets may start, which it then must; else seconds until it probably may."""
         held = [(bucket, ticket) for bucket, ticket in zip(self.buckets, tickets, strict=True) if ticket != NO_TICKET]
         longest_s = max((bucket.wait_s(now_s, ticket) for bucket, ticket in held), default=0.0)
         if longest_s <= 0:
@@ -212,14 +212,14 @@ class Budgets:
         return longest_s
 
     def settle(self, now_s: float, returned: Units, consumed: Units, *, progress: bool | None = None) -> None:
-        """progress: whether the job got on; None to judge by `consumed`."""
+        """progress: whether the job made progress; None to judge by `consumed`."""
         for bucket, back, used in zip(self.buckets, returned, consumed, strict=True):
             bucket.settle(now_s, back, used)
         if any(consumed) if progress is None else progress:
             self.progress_s = max(self.progress_s, now_s)
 
     def throttled(self, now_s: float, budget: int | None, *, hot: bool) -> None:
-        """budget: which was short; None if the service did not say. hot: only a range of keys is."""
+        """budget: the one that was short; None if the service named none. hot: only a range of keys is short."""
         if hot or budget is not None:
             self.blamed, self.blamed_until_s = self.HOT_KEYS if hot else float(budget or 0), now_s + BLAME_FOR_S
         short = self.blamed if now_s < self.blamed_until_s else 0.0

@@ -1,10 +1,10 @@
-"""The cap of a run, from `-c` or from the table, and where the number came from. Pure.
+"""The cap of a run, from `-c` or from the table, and its origin as text. Pure.
 
 With no `-c` a provisioned table is capped at its provisioned units and an on-demand table at its configured maximum;
-else there is no cap. A cap above the units of a provisioned table is refused: it would be no cap.
+else there is no cap. A cap above the units of a provisioned table is refused: it would have no effect.
 
-`-c` may be a schedule, `1000,20:00=20000,06:00=1000`: the first number holds from the start of the run until one of
-the times of day comes, and so on, day after day. Without a first number the one holds whose time was last.
+`-c` may be a schedule, `1000,20:00=20000,06:00=1000`: the first number applies from the start of the run until the
+next of the times of day, and so on, every day. Without a first number the one with the latest past time applies.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DAY = datetime.timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class CapChange:
-    """From this local time of day on, another cap. at: minutes after midnight."""
+    """A new cap from this local time of day on. at: minutes after midnight."""
 
     at: int
     units_per_s: float
@@ -37,9 +37,9 @@ class CapChange:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """units_per_s: at first; infinite for none. origin: where it came from. kind: WCU or RCU.
+    """units_per_s: the initial cap; infinite for none. origin: its source, as text. kind: WCU or RCU.
 
-    changes: later caps. chosen_at: local time at which the first one was chosen: changes count from then.
+    changes: later caps. chosen_at: local time at which the initial one was chosen: later changes apply.
     """
 
     units_per_s: float
@@ -57,13 +57,13 @@ class Cap:
         return f"{self.units_per_s:,.10g} {self.kind}{later} ({self.origin})"
 
     def next_change(self, after: datetime.datetime) -> CapChange | None:
-        """The change that comes next; None if the cap never changes. after: local time."""
+        """The next change; None if the cap never changes. after: local time."""
         return min(self.changes, key=lambda change: change.next_after(after), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a run asks for, and of what."""
+    """The table of a run, and the kind of units that the run consumes."""
 
     table: TableInfo
     kind: str
@@ -75,8 +75,8 @@ class _Asked:
 
     @property
     def limit_is(self) -> str:
-        what = "index" if self.table.index else "table"
-        return f"the {what}'s {'provisioned units' if self.table.provisioned else 'on-demand maximum'}"
+        owner = "index" if self.table.index else "table"
+        return f"the {owner}'s {'provisioned units' if self.table.provisioned else 'on-demand maximum'}"
 
 
 def choose_cap(

@@ -20,7 +20,7 @@ from ddbio.rate.buckets import UNCAPPED
 from ddbio.rate.caps import Cap, CapChange
 
 LOOK_EVERY_S = 60.0  # auto scaling acts on minutes
-_LONGEST_SLEEP_S = 60.0  # between two looks at the clock on the wall, which may be set
+_LONGEST_SLEEP_S = 60.0  # between two readings of the wall clock, which may be set
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ class SetCap(Protocol):
 
 
 class Caretaker:
-    """What is in force, and what changes it. Not thread-safe.
+    """Knows the caps in force and changes them. Not thread-safe.
 
-    caps: those that the run began with; the indexes in the order of their budgets. set_cap: of a budget.
-    look: the caps as they would be chosen now; None if nothing of them comes from the table. Raises DdbioError.
+    caps: the initial ones; the indexes in the order of their budgets. set_cap: sets that of a budget.
+    look: returns the caps that would be chosen now; None if none depends on the table. Raises DdbioError.
     """
 
     def __init__(
@@ -58,8 +58,8 @@ class Caretaker:
         return self._look is not None or bool(self._caps.table.changes)
 
     def due_at(self) -> datetime.datetime | None:
-        """Local time of the next change by `-c`, counted from the last one: a clock that was set, or a machine that
-        slept, makes it late but loses none."""
+        """Local time of the next change by `-c`, counted from the last one: if the clock is set, or the machine
+        sleeps, a change may be late but is not lost."""
         change = self._caps.table.next_change(self._since)
         return change.next_after(self._since) if change else None
 
@@ -72,7 +72,7 @@ class Caretaker:
             self._say(f"Cap: {change.units_per_s:,.10g} {self._caps.table.kind} from now on (-c)")
 
     def follow(self) -> None:
-        """Look at the table, and take over what has changed. If it cannot be looked at now, it will be later."""
+        """Describe the table, and apply its changes. If that fails now, the next call tries again."""
         if self._look is None:
             return
         with suppress(DdbioError):
@@ -99,7 +99,7 @@ class Caretaker:
 
 
 class CapThread:
-    """Runs a caretaker in a thread of its own until `end`.
+    """Runs a caretaker in a background thread until `end`.
 
     on_failure: called with the exception; otherwise the cap would silently stay as it is.
     """
@@ -135,4 +135,4 @@ class CapThread:
 
 
 def _now() -> datetime.datetime:
-    return datetime.datetime.now()  # local time is what `-c` means
+    return datetime.datetime.now()  # `-c` has local times

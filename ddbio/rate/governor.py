@@ -4,16 +4,16 @@ A job has one or more **budgets**: its table, and on a provisioned table each gl
 own. Amounts are tuples, one number a budget, the table first. Protocol of use, by a lane of any worker of any engine
 (`ddbio.rate.pacer` does it for them):
 
-1. `reserve(costs)` before the request: takes a place in the queue, first come first served, and returns tickets;
-2. `wait_s(tickets)`: 0 when the request may go now, else how long to sleep before asking again. Nobody sleeps inside
-   a lock, and a rate that changes meanwhile counts at once;
-3. `settle(returned, consumed)` after the answer: gives back units reserved and not used (unprocessed items),
-   and charges (a negative return) those that were under-estimated;
-4. `throttled(budget)` when the table says it gives less than the cap: the effective rate is cut, once an interval and
-   not once a worker, and feels its way back to the cap.
+1. `reserve(costs)` before the request: joins the queue, first come first served, and returns tickets;
+2. `wait_s(tickets)`: 0 if the request may start now, else the time to sleep before asking again. So no lane sleeps
+   inside a lock, and a change of the rate takes effect at once;
+3. `settle(returned, consumed)` after the answer: returns reserved but unused units (unprocessed items), or charges
+   the units of an underestimate (a negative return);
+4. `throttled(budget)` if the table refuses requests below the cap: cuts the effective rate, once an interval and not
+   once a worker; the rate then rises step by step to the cap again.
 
-Pages of a scan cost what their answer says, and have methods of their own: `reserve_page`, `start_page` until it says
-that the page starts, `settle_page`. They hold the first budget to the rules of `ddbio.rate.window`.
+The cost of a scan's page is known only from its answer, so pages have separate methods: `reserve_page`, `start_page`
+until the page may start, `settle_page`. They hold the first budget to the rules of `ddbio.rate.window`.
 
 `LocalGovernor` is a governor in this process, `SharedGovernor` one in shared memory for all processes of a job; the
 arithmetic of both is `ddbio.rate.buckets`.
@@ -41,7 +41,7 @@ _ROOM_BYTES = 16_384  # of the shared file to begin with: more than a table with
 
 
 class Governor(Protocol):
-    """What an engine supplies and a worker uses. See the module's docstring for the protocol of use."""
+    """Supplied by an engine, used by its workers. See the module's docstring for the protocol of use."""
 
     def reserve(self, costs: Units) -> Units: ...
     def wait_s(self, tickets: Units) -> float: ...
@@ -54,7 +54,7 @@ class Governor(Protocol):
     def settle_page(self, page: PageCost) -> None: ...
 
     def throttled(self, budget: int | None, *, hot: bool = False) -> None:
-        """budget: which one was short; None if the service did not say. hot: only a range of keys is."""
+        """budget: the one that was short; None if the service named none. hot: only a range of keys is short."""
 
     def set_cap(self, cap: float, budget: int = 0) -> None:
         """The cap of a budget from now on; the first is the table's."""
@@ -63,14 +63,14 @@ class Governor(Protocol):
         """Units per second in force for each budget, as of the last change; takes no lock."""
 
     def progress_s(self) -> float:
-        """When anything of the job was last consumed, on the governor's clock; takes no lock."""
+        """Time of the job's last consumption, on the governor's clock; takes no lock."""
 
 
 class Pacing(Protocol):
-    """A worker's side of it, as those see it who send requests: `Pacer`, and `PagePacer` for pages."""
+    """A worker's side of the governor, for the code that sends requests: `Pacer`, and `PagePacer` for pages."""
 
     async def acquire(self, costs: Units) -> Any:
-        """Return when a request that probably costs this may start; what `settle` wants to have back."""
+        """Return as soon as a request of this estimated cost may start. Returns the claim for `settle`."""
 
     def settle(self, claim: Any, consumed: Units, *, in_vain: bool = False, answered: bool = True) -> None: ...
     def throttled(self, budget: int | None, *, hot: bool = False) -> None: ...
@@ -80,7 +80,7 @@ class Pacing(Protocol):
 
 
 class _Governing:
-    """The methods of both governors, on the budgets that `_change` lets them change."""
+    """The methods of both governors; they access the budgets through `_change`."""
 
     _clock: Callable[[], float]
     _window: Window
@@ -140,13 +140,12 @@ class LocalGovernor(_Governing):
 class SharedGovernor(_Governing):
     """A governor for all processes of a job: the budgets live in a small file that each process maps.
 
-    The lock is `flock` on a file description of the process's own: the kernel releases it when the process dies, at
-    whatever instruction. (`multiprocessing.Lock` is a semaphore without an owner: killed holders keep it for ever.)
-    In one process, one thread at a time may change anything.
-    A new state is written beside the old one and takes effect by one aligned store, so that a process killed while
-    it writes leaves the old state whole.
+    The lock is `flock` on the process's own file description: the kernel releases it whenever the process dies.
+    (`multiprocessing.Lock` is a semaphore without an owner: killed holders keep it for ever.) In one process, only
+    one thread at a time may make changes. A new state is written next to the old one and takes effect by one aligned
+    store, so that a process killed while it writes leaves the old state intact.
 
-    Crosses to a worker by pickle: only the path does, the worker opens its own description.
+    Sent to a worker by pickle: only the path is, and the worker opens its own description.
     """
 
     _INDEX = struct.Struct("=q")  # of the newest state, at the start of the file; the two states follow
@@ -168,7 +167,7 @@ class SharedGovernor(_Governing):
 
     @classmethod
     def create(cls, path: Path, *caps: float, clock: Callable[[], float] = time.monotonic) -> SharedGovernor:
-        """Make the shared state of a new job. The file must not be there. The creator calls `close` and removes it.
+        """Create the shared state of a new job. The file must not exist. The creator calls `close` and removes it.
         Raises OSError."""
         with open(path, "wb", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as file:
             file.write(bytes(_ROOM_BYTES))  # real blocks: a store into a hole of a full disk is a SIGBUS

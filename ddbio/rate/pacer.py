@@ -1,12 +1,12 @@
 """The lanes' side of the governor inside an event loop: asks, sleeps, asks again. One a worker.
 
-- Lanes are served in the order they came. The first of those who wait *leads*: it alone asks the governor and sleeps;
-  when it is served, all after it that can be served too go at once, and the next one leads.
-- At high rates (`GRANT_FROM`) a lock for every request would cost too much: the leader reserves for a few requests at
-  once (`GRANT_S` of the rate): the lanes then take from this *allowance*. An allowance that is not used soon goes
-  back, so that it cannot pile up.
-- What is under way is bounded too (`UNDER_WAY_S`). A service that is held up answers nothing for a while and then
-  everything at once: without the bound it would get, in that moment, all that the cap allowed meanwhile.
+- Lanes are served in the order of their arrival. The first one that waits *leads*: only it asks the governor and
+  sleeps. After it, all lanes that can be served from the allowance start at once, and the next one leads.
+- At high rates (`GRANT_FROM`) a lock for every request would cost too much: the leader reserves units for several
+  requests at once (`GRANT_S` of the rate), and the lanes take from this *allowance*. Unused allowance is soon
+  returned, so that it cannot accumulate.
+- The units of unanswered requests are limited, too (`UNDER_WAY_S`). A service that stalls answers nothing for a while
+  and then everything at once: without the limit it would then receive all that the cap allowed meanwhile.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from ddbio.rate.governor import Governor
 
 # Units per second: from here on locks cost more than many workers that are a little late together.
 GRANT_FROM = 50_000
-GRANT_S = 0.005  # of the rate: a worker then reserves so much at once for its next requests
-KEEP_GRANT_S = 0.05  # how long it may keep it
-RATES_FOR_S = 0.005  # how long a look at the rates serves
+GRANT_S = 0.005  # of the rate: the units that a worker then reserves at once for its next requests
+KEEP_GRANT_S = 0.05  # it may keep them for this time
+RATES_FOR_S = 0.005  # the rates are read again after this time
 LOOK_AGAIN_S = 0.5  # the longest sleep: a rate that was cut may have recovered
 REPORT_EVERY_S = 0.1  # how often it reports the units consumed to the governor
 REQUEST_S = 0.2  # of the rate: the most that one request should cost, so that small caps are spent in small steps
 UNDER_WAY_S = 0.01  # of the rate: the most that may be under way, or
 UNDER_WAY_LATENCIES = 1.5  # of the rate over the time that a request lately takes
-UNEXPLAINED_WITHIN_S = 5.0  # unprocessed items that come twice in this time are for lack of capacity
-LATENCY_OVER_S = 1.0  # half-life of that measure: longer than a hitch of the service, short against a job
+UNEXPLAINED_WITHIN_S = 5.0  # unprocessed items twice within this time mean a lack of capacity
+LATENCY_OVER_S = 1.0  # half-life of the measured latency: longer than a stall of the service, short against a job
 
 
 class UnderWay:
-    """The requests of a worker that are not answered yet, and how long they take. Time is passed in.
+    """The unanswered requests of a worker, and their latency. Time is passed in.
 
-    latency_s: mean time of a request under way, lately; by Little's law, so that no request needs a time of its own.
+    latency_s: recent mean time until the answer, by Little's law: so no request needs a start time.
     """
 
     def __init__(self, budgets: int, now_s: float) -> None:
@@ -135,7 +135,7 @@ class Pacer:
         return tuple([rate * REQUEST_S for rate in self.rates()])
 
     def progress_s(self) -> float:
-        """When anything of the job was last consumed."""
+        """Time of the job's last consumption."""
         return self._governor.progress_s()
 
     async def acquire(self, costs: Units) -> Units:
@@ -164,9 +164,9 @@ class Pacer:
     def settle(self, estimated: Units, consumed: Units, *, in_vain: bool = False, answered: bool = True) -> None:
         """After the answer. estimated, consumed: by budget.
 
-        in_vain: it was refused, whole or in part, for lack of capacity. What it did not consume is then spent all the
-        same: given back, it would be sent again at once, and a table at its limit would refuse most of what it gets.
-        answered: False if no answer reported the consumption; it is charged, and no sign that the job gets on.
+        in_vain: it was refused, whole or in part, for lack of capacity. Its unused units are then spent anyway: if
+        they were returned, the request would be repeated at once, and a table at its limit would refuse most of them.
+        answered: False if no answer reported the consumption; it is charged, but is not progress of the job.
         """
         now_s = self._clock()
         self._under_way.end(now_s, estimated)
@@ -183,7 +183,7 @@ class Pacer:
             self._room.set_result(None)
 
     def throttled(self, budget: int | None, *, hot: bool = False) -> None:
-        """The table gives less than is asked of it."""
+        """The table refused a request for lack of capacity."""
         self._unexplained_s = self._clock()
         self._report(self._nothing)
         self._governor.throttled(budget, hot=hot)
@@ -191,11 +191,11 @@ class Pacer:
     def left_unprocessed(self, *, partly: bool) -> None:
         """The table left items unprocessed, and the service does not say why: it lacks capacity, or failed inside.
 
-        The first such answer after a while is taken for a failure and cuts no rate; a table that lacks capacity
-        gives the next one at once.
+        The first such answer after a while is treated as a failure and does not cut the rate; if the table lacks
+        capacity, the next one follows at once.
 
-        partly: others of the request were processed; if none was, the job does not get on, whatever the service says
-        it consumed.
+        partly: other items of the request were processed; if none was, the job makes no progress, whatever the
+        service reports as consumed.
         """
         now_s = self._clock()
         self._progressed |= partly
@@ -212,7 +212,7 @@ class Pacer:
         try:
             return await waiting.turn
         except asyncio.CancelledError:
-            if waiting.turn.done() and not waiting.turn.cancelled():  # its turn came, and it is not there any more
+            if waiting.turn.done() and not waiting.turn.cancelled():  # its turn came just before the cancellation
                 if waiting.turn.result():
                     self.settle(costs, self._nothing)
                 else:
@@ -281,7 +281,7 @@ class Pacer:
             return 0.0
         if not GRANT_FROM <= rate < math.inf:
             return lacking
-        # Not more than the worker spends in that time: what hundreds of workers hold would be a second of the cap.
+        # Not more than the worker spends in that time: hundreds of workers would together hold a second of the cap.
         return max(lacking, rate * min(GRANT_S, KEEP_GRANT_S * self._share))
 
     def _give_back(self) -> None:

@@ -1,8 +1,7 @@
-"""The lanes' side of the governor for pages, whose cost is known from their answer alone (`ddbio.rate.window`).
+"""The lanes' side of the governor for pages, whose cost is known only from their answer (`ddbio.rate.window`).
 
-One a worker, in the place of `ddbio.rate.pacer.Pacer`. A page costs milliseconds of CPU and the governor
-microseconds: every page asks for itself, and its true cost is settled with its answer, so that all workers know
-it.
+One a worker, instead of `ddbio.rate.pacer.Pacer`. A page takes milliseconds of CPU, a call of the governor
+microseconds. So every page calls it, and its true cost is settled with its answer, so that all workers know it.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from ddbio.rate.pacer import REQUEST_S
 from ddbio.rate.window import PageCost
 
 LOOK_AGAIN_S = 0.02  # the longest sleep: a page of another worker may turn out to cost less than was reserved
-NEAR_S = 0.01  # a service that usually answers within that: its pages simply count from their answer
-KNOWN_AFTER = 5  # answers: the first ones come late, over new connections
-SLOWER_BY, SLOWER_BY_S = 0.05, 0.0001  # how fast the usual latency follows answers that take longer, each one
+NEAR_S = 0.01  # if the service usually answers within this time, pages count from their answer
+KNOWN_AFTER = 5  # answers: the first ones are late, over new connections
+SLOWER_BY, SLOWER_BY_S = 0.05, 0.0001  # the usual latency grows by this with each slower answer
 
 
 class Page(NamedTuple):
@@ -58,7 +57,7 @@ class PagePacer:
         return tuple([rate * REQUEST_S for rate in self._governor.rates()])
 
     def progress_s(self) -> float:
-        """When anything of the job was last consumed."""
+        """Time of the job's last consumption."""
         return self._governor.progress_s()
 
     async def acquire(self, costs: Units) -> Page:
@@ -84,5 +83,5 @@ class PagePacer:
         self._governor.throttled(budget, hot=hot)
 
     def left_unprocessed(self, *, partly: bool) -> None:
-        """Of a page the service never says that."""
+        """Never called for a page: only writes can be unprocessed."""
         self.throttled(None)

@@ -1,20 +1,20 @@
-"""What the requests of the last second cost, and the budget of an export, which is held to it. Pure; time passed in.
+"""The cost of the last second's pages, and the budget of an export, which depends on it. Pure; time passed in.
 
-What a page costs is known from its answer alone: items vary, and `Limit` counts items. Three rules make the ceiling
-hold whatever the pages turn out to cost:
+The cost of a page is known only from its answer: items vary in size, and `Limit` counts items. Three rules make the
+ceiling hold for any cost of the pages:
 
-- a page counts at the most that a page can cost, from its start until its answer;
+- a page counts as the maximal cost of a page from its start until its answer;
 - from then on it counts at its true cost, for one second;
 - a page starts only while those of the last second count no more than `WINDOW_SHARE` of the cap together.
 
-So the pages that start in any second cost at most 1.01 of the cap and one page. Where one page may cost more than the
-cap allows, one is under way at a time.
+So the pages that start in any second cost at most 1.01 of the cap plus one page. If one page may cost more than the
+cap allows, only one is under way at a time.
 
-The service reads at some time between start and answer: a page counts from its answer, and from before that only
-if the service is far away and every answer takes long (`far_s`). One that was held up reads late, and counts late.
+The service reads at some time between start and answer. So a page counts from its answer on, and earlier only if the
+service is far away and every answer takes long (`far_s`). A delayed page reads late, and counts late.
 
-The spacing of the pages is the token bucket's. It is paid after the page, not before: the next one starts when the
-last one is paid for, at its true cost.
+The token bucket spaces the pages. A page is paid for afterwards: the next one starts as soon as the last one is paid
+for, at its true cost.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from ddbio.rate.buckets import NOTHING, Budgets, TokenBucket
 
 WINDOW_S = 1.0
 WINDOW_SHARE = 1.01  # of the cap
-CELL_S = 0.005  # costs are kept for so long together: the window is that much longer, never shorter
+CELL_S = 0.005  # costs within this time share a cell: the window is up to this much longer, never shorter
 _CELLS = round(WINDOW_S / CELL_S) + 1
-CATCH_UP_S = 0.2  # of the rate: pages that start late may catch up so much, if the window allows
-LOOK_AGAIN_S = 0.002  # while pages that are under way hold others up: an answer may come at any time
+CATCH_UP_S = 0.2  # of the rate: pages that start late may catch up this much, if the window allows
+LOOK_AGAIN_S = 0.002  # while a page waits for the answers of others, which may arrive at any time
 
 
 class Window:
-    """Units by the time they count at, for the last second.
+    """The units of the last second by the time at which they count.
 
-    memory: `FIELDS` numbers, zero at first; shared by all processes, of which the caller lets in one at a time. A
-        process that is killed in between leaves too much in it at worst, for a second.
+    memory: `FIELDS` numbers, initially zero; shared by all processes, which the caller admits one at a time. If a
+        process is killed meanwhile, at worst too many units count for a second.
     """
 
     FIELDS = _CELLS + 1  # the number of the newest cell, then the cells in turn
@@ -46,14 +46,14 @@ class Window:
         self._memory = memory
 
     def move(self, now_s: float, units: float, at_s: float) -> None:
-        """Count so many more at this time; nothing if that is too long ago."""
+        """Add units at the time `at_s`; ignored if that is too long ago."""
         self._forget(now_s)
         cell = at_s // CELL_S
         if self._memory[0] - _CELLS < cell <= self._memory[0]:
             self._memory[_at(cell)] += units
 
     def units(self, now_s: float) -> float:
-        """All that counts now."""
+        """The sum of the units that count now."""
         self._forget(now_s)
         return sum(self._memory[1:])
 
@@ -77,11 +77,11 @@ class PageStart(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PageCost:
-    """What is known of a page when its answer is there, or will not come.
+    """The facts about a page when its answer has arrived or has failed.
 
-    started_s: when it started. most: what it counted at since. reserved: what was reserved in the bucket.
-    far_s: how long before its answer it counts from. consumed: units. in_vain: refused for lack of capacity: what was
-    reserved is spent then. answered: the service said what it consumed.
+    started_s: time of its start. most: the units at which it counted since then. reserved: units reserved in the
+    bucket. far_s: seconds before its answer from which on it counts. consumed: units. in_vain: refused for lack of
+    capacity: the reserved units are then spent. answered: the answer reported the consumption.
     """
 
     started_s: float
@@ -95,7 +95,7 @@ class PageCost:
 
 @dataclass(frozen=True, slots=True)
 class PageBudget:
-    """The budget of a job whose requests are pages, and the window they are held to."""
+    """The budget of a job whose requests are pages, and the window that limits them."""
 
     budgets: Budgets
     window: Window
@@ -106,7 +106,7 @@ class PageBudget:
         return bucket
 
     def reserve(self, now_s: float, units: float) -> float:
-        """Queue up; the ticket: what must be paid for before this page, itself not included."""
+        """Queue up; returns the ticket: the total to be paid for before this page, which is not included."""
         self.bucket.burst_s = CATCH_UP_S
         return self.bucket.reserve(now_s, units) - units
 
@@ -124,6 +124,6 @@ class PageBudget:
         unused = page.reserved - page.consumed
         returned = min(unused, 0.0) if page.in_vain else unused
         self.budgets.settle(now_s, (returned,), (page.consumed if page.answered else 0.0,))
-        # Counted anew before it is no longer counted: a process that is killed in between counts it twice.
+        # Added before it is subtracted: if the process is killed in between, the page counts twice rather than never.
         self.window.move(now_s, page.consumed, max(page.started_s, now_s - page.far_s))
         self.window.move(now_s, -page.most, page.started_s)
