@@ -10,7 +10,7 @@ import orjson
 
 from ddbio.dynamodb.operations import ConsumedCapacity, Operation
 from ddbio.rate.buckets import Units
-from ddbio.values.row_schema import Alike
+from ddbio.values.row_schema import PageSchema
 
 NonNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -43,7 +43,7 @@ COUNT_ONLY: Any = range
 """For `scan_operation`: the answers are those of `Select=COUNT`, which have no items."""
 
 
-def scan_operation(page_items: Any, alike: Alike | None = None) -> Operation[ScanReply]:
+def scan_operation(page_items: Any, alike: PageSchema | None = None) -> Operation[ScanReply]:
     """Scan, with `Items` decoded to the type that a format renders, or to the narrower one of the items at hand.
 
     page_items: that type; with `COUNT_ONLY`, `Items` is a range as long as the page.
@@ -92,7 +92,7 @@ def _scan_decoder(page_items: Any) -> Callable[[bytes | memoryview], ScanReply]:
 class _NarrowingDecoder:
     """Decodes an answer to the narrower type, and where it does not fit to that of any items."""
 
-    def __init__(self, decode_any: Callable[[bytes | memoryview], ScanReply], alike: Alike) -> None:
+    def __init__(self, decode_any: Callable[[bytes | memoryview], ScanReply], alike: PageSchema) -> None:
         self._decode_any = decode_any
         self._alike = alike
         self._decode: Callable[[bytes | memoryview], ScanReply] | None = None

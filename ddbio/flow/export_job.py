@@ -24,7 +24,7 @@ from ddbio.sources.scan import ATTRIBUTE_MAPS, Scanning, ScanSource, TableScan
 from ddbio.sources.subset import WHOLE, Subset
 from ddbio.steps.transform import TransformSpec, open_transform
 from ddbio.storage import Storage, open_storage
-from ddbio.values.row_schema import Alike
+from ddbio.values.row_schema import PageSchema
 
 PAGE_INTERVAL_S = 0.05  # between two reports of a lane: every page of a service that takes its usual time for one
 DEFAULT_EXPORT_LANES = 8  # a page is 1 MB: eight keep a CPU busy, and on S3 each holds a part in memory
@@ -91,7 +91,7 @@ def export_task(job: ExportJob, context: WorkerContext, storage: Storage | None)
 
 
 def scan_source(
-    context: WorkerContext, scan: TableScan, rows: Any = ATTRIBUTE_MAPS, alike: Alike | None = None
+    context: WorkerContext, scan: TableScan, rows: Any = ATTRIBUTE_MAPS, alike: PageSchema | None = None
 ) -> Callable[[Desk], ScanSource]:
     """Reads the source. rows, alike: see `Scanning`."""
     scanning = Scanning(scan, context.request_units(SOURCE), rows, alike)

@@ -41,7 +41,7 @@ from ddbio.options import AUTO
 if TYPE_CHECKING:  # the commands' --help asks this module for the names, and should not wait for decoders
     from ddbio.formats.declaration import Declaration
     from ddbio.values.items import AttributeMap
-    from ddbio.values.row_schema import Alike, Values
+    from ddbio.values.row_schema import PageSchema, RowBatch
 
 
 class Format(Protocol):
@@ -50,7 +50,7 @@ class Format(Protocol):
 
     suffix: str  # of the files an export writes, with the dot
     page_items: Any  # the type to which msgspec decodes the `Items` of a Scan page for an export
-    alike: Alike | None  # the same for the items of one table, learned; None where that would be no faster
+    alike: PageSchema | None  # the same for the items of one table, learned; None where that would be no faster
     one_unit_bytes: int  # a record of at most so many bytes is one write unit, whatever is in it
     cut_anywhere: bool  # whether a unit may begin at any byte: the first record in it is found without what is before
 
@@ -103,7 +103,7 @@ class RowFormat(Format, Protocol):
 class Tabular(Protocol):
     """What a format has beside `parse` if it is faster with records that are alike."""
 
-    def values(self, records: Sequence[bytes]) -> Values | None:
+    def values(self, records: Sequence[bytes]) -> RowBatch | None:
         """What `parse` would say of these records; None where that is not known to be the same."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ddbio.values.capacity import WRITE_UNIT_BYTES
-from ddbio.values.row_schema import Alike
+from ddbio.values.row_schema import PageSchema
 
 _BEFORE_A_VALUE_INSIDE = b"[,:"
 FIRST_BLANKS = b"\xef\xbb\xbf \t\r\n"  # that may come before a record, where files were joined
@@ -34,7 +34,7 @@ class Lines:
     cut_anywhere = True
     line_end = b"\n"
     head = b""
-    alike: Alike | None = None
+    alike: PageSchema | None = None
 
     def split(self, block: bytes) -> list[bytes]:
         records = block.split(b"\n")

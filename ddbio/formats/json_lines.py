@@ -17,7 +17,7 @@ from ddbio.formats.framing import FIRST_BLANKS, JsonText, Lines
 from ddbio.formats.json_pages import Item, JsonPages
 from ddbio.formats.json_rows import JsonRows
 from ddbio.values.items import MAX_DEPTH, AttributeMap, NumberText, not_finite, to_attributes
-from ddbio.values.row_schema import Alike, Values
+from ddbio.values.row_schema import PageSchema, RowBatch
 
 # float_hook is called with the text of a number, before it could lose a digit; integers of any size stay exact.
 decode = msgspec.json.Decoder(float_hook=NumberText).decode
@@ -99,12 +99,12 @@ class JsonObjects(JsonText):
 
     page_items: Any = list[Item]
     one_unit_bytes = ONE_UNIT_BYTES
-    alike: Alike | None = None
+    alike: PageSchema | None = None
 
     def __init__(self) -> None:
         self._rows = JsonRows(decode_object)
 
-    def values(self, records: Sequence[bytes]) -> Values | None:
+    def values(self, records: Sequence[bytes]) -> RowBatch | None:
         return self._rows.values(records)
 
     def parse(self, record: bytes) -> AttributeMap:

@@ -1,7 +1,7 @@
-"""Pages of a table to lines of json, by the shape that their items have (`ddbio.values.row_schema`).
+"""Pages of a table to lines of json, by the schema that their items have (`ddbio.values.row_schema`).
 
-A page is first tried as rows, structs made for the shape. Where it does not fit, it is decoded as any items are, and
-the shape learns from it.
+A page is first tried as rows, structs made for the schema. Where it does not fit, it is decoded as any items are, and
+the schema learns from it.
 
 The attributes of a line are in the order of their names, so that it does not depend on what was seen before.
 """
@@ -17,7 +17,7 @@ import orjson
 from msgspec import UNSET
 
 from ddbio.values.items import AttributeValue, json_number, plain_value, to_plain
-from ddbio.values.row_schema import ANY, Shape, field_name, line_type, row_type
+from ddbio.values.row_schema import ANY, LearnedSchema, field_name, line_type, row_type
 
 _encode_lines = msgspec.json.Encoder().encode_lines  # a page at once: a call for each item costs four times as much
 
@@ -66,22 +66,22 @@ class JsonPages:
     """
 
     def __init__(self) -> None:
-        self._shape = Shape()
+        self._schema = LearnedSchema()
         self._long_texts = False
-        self._rows: dict[type[Row], _Rows] = {}  # a lane may still hold rows of a shape that has grown since
+        self._rows: dict[type[Row], _Rows] = {}  # a lane may still hold rows of a schema that has grown since
         self.page_items: Any = None
 
     def learn(self, items: list[Item]) -> bool:
         """These did not fit. Whether `page_items` is another now."""
-        if not self._shape.usable and self._shape.letters:
+        if not self._schema.usable and self._schema.letters:
             return False
-        if not self._shape.learn({name: _letter(value) for name, value in item.items()} for item in items):
+        if not self._schema.learn({name: _letter(value) for name, value in item.items()} for item in items):
             return False
         texts = [len(value.S) for item in items for value in item.values() if value.S is not None]
         self._long_texts = sum(texts) > _LONG_TEXT_CHARACTERS * len(texts)
         self.page_items = None
-        if self._shape.usable:
-            rows = _Rows(self._shape)
+        if self._schema.usable:
+            rows = _Rows(self._schema)
             self._rows[rows.type] = rows
             self.page_items = list[rows.type]  # type: ignore[name-defined]
         return True
@@ -96,15 +96,15 @@ class JsonPages:
 
 
 class _Rows:
-    """How to read items of a shape, and what to write of them."""
+    """How to read items of a schema, and what to write of them."""
 
-    def __init__(self, shape: Shape) -> None:
-        self._names = names = shape.names()
-        letters = [shape.letters[name] for name in names]
-        self.type = row_type(names, [_VALUES.get(letter, AttributeValue) for letter in letters], shape.optional)
+    def __init__(self, schema: LearnedSchema) -> None:
+        self._names = names = schema.names()
+        letters = [schema.letters[name] for name in names]
+        self.type = row_type(names, [_VALUES.get(letter, AttributeValue) for letter in letters], schema.optional)
         self._new_line = line_type(names)
         self._columns = [
-            _column(number, letter, name in shape.optional)
+            _column(number, letter, name in schema.optional)
             for number, (name, letter) in enumerate(zip(names, letters, strict=True))
         ]
 

@@ -21,11 +21,11 @@ from ddbio.formats.framing import JsonText
 from ddbio.values.capacity import MAX_SORT_KEY_BYTES
 from ddbio.values.items import AttributeMap, normal_number
 from ddbio.values.keys import ItemKey
-from ddbio.values.row_schema import ANY, INTEGER, Layout, Values
+from ddbio.values.row_schema import ANY, INTEGER, RowBatch, RowSchema
 from ddbio.values.table import TableInfo
 
 _encode_lines = msgspec.json.Encoder().encode_lines
-_LAYOUTS = 64  # layouts in the cache
+_SCHEMAS = 64  # schemas in the cache
 _LETTERS = {"S": "S", "N": "N", INTEGER: "N", ANY: ""}  # the DynamoDB type of each kind
 _PLACES = {"S": b'{"S":%b}', "N": b'{"N":%b}', INTEGER: b'{"N":"%b"}', ANY: b"%b"}  # of the JSON of a value
 _TYPED: dict[str, Callable[[Any], Any]] = {
@@ -59,7 +59,7 @@ class FastBatches:
         # A binary key has several encodings. And sizes are not checked: no key of a record this small is too long.
         plain = all(part.type != "B" for part in keys) and format.one_unit_bytes <= MAX_SORT_KEY_BYTES
         self._tabular = format if plain and isinstance(format, Tabular) else None
-        self._plan_of = lru_cache(_LAYOUTS)(lambda layout: _Plan(layout, table))
+        self._plan_of = lru_cache(_SCHEMAS)(lambda schema: _Plan(schema, table))
 
     def prepare(self, records: Sequence[bytes]) -> PreparedPuts | None:
         """The puts of a batch of records; None if it must take the slow path."""
@@ -73,7 +73,7 @@ class FastBatches:
         values = self._tabular.values(records)
         if values is None:
             return None
-        plan = self._plan_of(values.layout)
+        plan = self._plan_of(values.schema)
         return plan.puts(values, len(records)) if plan.possible else None
 
     def _are_one_unit(self, records: Sequence[bytes]) -> bool:
@@ -97,21 +97,21 @@ class FastBatches:
 
 
 class _Plan:
-    """Makes puts of values of one layout. possible: whether that layout can be put this way."""
+    """Makes puts of values of one schema. possible: whether that schema can be put this way."""
 
-    def __init__(self, layout: Layout, table: TableInfo) -> None:
-        self._layout = layout
-        place_of = {name: place for place, name in enumerate(layout.names)}
+    def __init__(self, schema: RowSchema, table: TableInfo) -> None:
+        self._schema = schema
+        place_of = {name: place for place, name in enumerate(schema.names)}
         self._keys = [place_of[part.name] for part in table.key if part.name in place_of]
         self._entry_keys = [[place_of.get(name) for name in index.key_names] for index in table.indexes]
         parts = {part.name: part for part in (*table.index_keys, *table.key) if part.name in place_of}
         self._texts = [place_of[name] for name, part in parts.items() if part.type == "S"]
         self.possible = len(self._keys) == len(table.key) and all(
-            _LETTERS[layout.kinds[place_of[part.name]]] == part.type for part in parts.values()
+            _LETTERS[schema.kinds[place_of[part.name]]] == part.type for part in parts.values()
         )
-        self._template = lru_cache(2)(partial(_template, layout))
+        self._template = lru_cache(2)(partial(_template, schema))
 
-    def puts(self, values: Values, count: int) -> PreparedPuts | None:
+    def puts(self, values: RowBatch, count: int) -> PreparedPuts | None:
         """None if a key is empty, missing or repeated."""
         if any("" in values.of(place) for place in self._texts):
             return None
@@ -129,32 +129,32 @@ class _Plan:
 
     def _identities(self, place: int, values: list[Any]) -> Iterable[Any]:
         """Values that compare as the keys do: a number may be written in several ways."""
-        if self._layout.kinds[place] != "N":
+        if self._schema.kinds[place] != "N":
             return values
         return map(int if "".join(values).isdigit() else normal_number, values)
 
-    def _entries(self, places: Sequence[int | None], values: Values, count: int) -> int:
+    def _entries(self, places: Sequence[int | None], values: RowBatch, count: int) -> int:
         """The number of entries that the items have in an index."""
         there = [values.of(place) for place in places if place is not None]
         if len(there) < len(places):
             return 0
         return sum([UNSET not in parts for parts in zip(*there, strict=True)]) if values.missing else count
 
-    def _items(self, values: Values) -> Iterator[AttributeMap]:
+    def _items(self, values: RowBatch) -> Iterator[AttributeMap]:
         """The single items, if values are missing."""
-        for place, kind in enumerate(self._layout.kinds):
+        for place, kind in enumerate(self._schema.kinds):
             if kind in _TYPED:
                 values.convert(place, _TYPED[kind])
-        names, cells = self._layout.names, values.cells
+        names, cells = self._schema.names, values.cells
         for at in range(0, len(cells), len(names)):
             named = zip(names, cells[at : at + len(names)], strict=True)
             yield {name: value for name, value in named if value is not UNSET}
 
 
-def _template(layout: Layout, count: int) -> bytes:
+def _template(schema: RowSchema, count: int) -> bytes:
     """A template of `count` puts with a placeholder for the JSON of each value."""
     members = [
         b"%b:%b" % (msgspec.json.encode(name).replace(b"%", b"%%"), _PLACES[kind])
-        for name, kind in zip(layout.names, layout.kinds, strict=True)
+        for name, kind in zip(schema.names, schema.kinds, strict=True)
     ]
     return put_requests([b"{%b}" % b",".join(members)] * count)

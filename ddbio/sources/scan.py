@@ -23,7 +23,7 @@ from ddbio.sources.subset import WHOLE, Subset
 from ddbio.steps.limit import Limit
 from ddbio.steps.records import Record
 from ddbio.values.items import AttributeMap
-from ddbio.values.row_schema import Alike
+from ddbio.values.row_schema import PageSchema
 
 ATTRIBUTE_MAPS: Any = list[AttributeMap]  # the row type that steps and every sink accept
 
@@ -55,7 +55,7 @@ class Scanning:
         scan: TableScan,
         request_units: Callable[[], float],
         rows: Any = ATTRIBUTE_MAPS,
-        alike: Alike | None = None,
+        alike: PageSchema | None = None,
     ) -> None:
         self.scan = scan
         self.page_size = PageSize(request_units, scan.item_bytes, consistent=scan.consistent_read)

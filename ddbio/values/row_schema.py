@@ -24,7 +24,7 @@ INTEGER = "int"
 ANY = ""  # instead of a type's letter: several types, or a type without a letter here
 
 
-class Alike(Protocol):
+class PageSchema(Protocol):
     """Learns a narrower type than that of arbitrary items, which is decoded faster.
 
     page_items: the type of the `Items` of a Scan page; None while there is no narrower type.
@@ -37,7 +37,7 @@ class Alike(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class RowSchema:
     """The columns of rows. Compared by identity, so that objects built for one can be cached by it.
 
     kinds: of the values of each name: S or N, text; INTEGER, an int; ANY, a typed value such as `{"BOOL": True}`.
@@ -47,20 +47,20 @@ class Layout:
     kinds: tuple[str, ...]
 
 
-class Values(NamedTuple):
+class RowBatch(NamedTuple):
     """Records with the same columns.
 
-    cells: record by record, a value for each name of the layout.
+    cells: record by record, a value for each name of the schema.
     missing: whether a cell may be UNSET because the record lacks that attribute.
     """
 
-    layout: Layout
+    schema: RowSchema
     cells: list[Any]
     missing: bool = False
 
     def of(self, place: int) -> list[Any]:
-        """The column at index `place` of the layout, one cell a record."""
-        return self.cells[place :: len(self.layout.names)]
+        """The column at index `place` of the schema, one cell a record."""
+        return self.cells[place :: len(self.schema.names)]
 
     def convert(self, place: int, function: Callable[[Any], Any]) -> None:
         """Apply `function` to each cell of a column, except the missing ones."""
@@ -69,10 +69,10 @@ class Values(NamedTuple):
             values = [value if value is UNSET else function(value) for value in values]
         else:
             values = list(map(function, values))
-        self.cells[place :: len(self.layout.names)] = values
+        self.cells[place :: len(self.schema.names)] = values
 
 
-class Shape:
+class LearnedSchema:
     """The schema learned so far. letters: types by name. optional: the names that some items lack."""
 
     def __init__(self) -> None:

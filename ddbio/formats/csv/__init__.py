@@ -22,7 +22,7 @@ from ddbio.formats.csv.cells import INFER, READERS, TEXT, UNTYPED, cell_writer, 
 from ddbio.formats.csv.quoting import EndFinder, Splitter
 from ddbio.formats.csv.rows import NUL, NUL_STAND_IN, TAKES_NUL, RowParser
 from ddbio.values.items import AttributeMap, AttributeValue
-from ddbio.values.row_schema import ANY, Alike, Layout, Values
+from ddbio.values.row_schema import ANY, PageSchema, RowBatch, RowSchema
 
 UNIT_BYTES = 1024  # of an item that is one write unit
 _SCALARS = {TEXT, INFER, "N", "B"}  # which count no more bytes in an item than in a row, with a delimiter
@@ -52,7 +52,7 @@ class CsvLayout:
 class Csv:
     suffix = ".csv"
     page_items: Any = list[dict[str, AttributeValue]]
-    alike: Alike | None = None
+    alike: PageSchema | None = None
     cut_anywhere = False
 
     def __init__(self, layout: CsvLayout | None = None) -> None:
@@ -68,7 +68,7 @@ class Csv:
             for place, (letter, read) in enumerate(zip(types, self._readers, strict=True))
             if read is not None
         ]
-        self._values = Layout(layout.columns, tuple([each if each in (TEXT, "N") else ANY for each in types]))
+        self._values = RowSchema(layout.columns, tuple([each if each in (TEXT, "N") else ANY for each in types]))
         self._delimiter = layout.delimiter
         self._nulls = frozenset(layout.nulls)
         self._empty_cells = _empty_cells(layout, types)
@@ -107,7 +107,7 @@ class Csv:
         except RecordError as error:
             raise RecordError(error.code, f"{self._culprit(cells)}{error.message}") from None
 
-    def values(self, records: Sequence[bytes]) -> Values | None:
+    def values(self, records: Sequence[bytes]) -> RowBatch | None:
         if self._empty_cells is not None or any(map(bytes.isspace, records)):
             return None
         try:
@@ -118,7 +118,7 @@ class Csv:
             if self._nulls:
                 cells = self._without_nulls(cells)
             missing = "" in cells
-            values = Values(self._values, [cell or UNSET for cell in cells] if missing else cells, missing)
+            values = RowBatch(self._values, [cell or UNSET for cell in cells] if missing else cells, missing)
             for place, convert in self._converters:
                 values.convert(place, convert)
         except (ValueError, csv.Error, RecordError):

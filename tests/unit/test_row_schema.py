@@ -1,4 +1,4 @@
-"""What is learned of items that are alike: it makes them faster, and nothing else of them."""
+"""The schema that is learned from similar items: it makes them faster and changes nothing else."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from ddbio.formats.csv.cells import INFER, READERS
 from ddbio.formats.json_lines import JsonLines
 from ddbio.messages.format_spec import FormatSpec
 from ddbio.values.items import AttributeMap
-from ddbio.values.row_schema import ANY, INTEGER, MOST_NAMES, Shape, Values
+from ddbio.values.row_schema import ANY, INTEGER, MOST_NAMES, LearnedSchema, RowBatch
 from tests.support.strategies import ITEMS, same_item
 
-# --------------------------------------------------------------------------- the shape
+# --------------------------------------------------------------------------- the schema
 
 
-def test_a_shape_of_items_that_are_alike_stays_as_it_is() -> None:
-    shape = Shape()
-    assert shape.learn([{"id": "S", "n": "N"}])
-    assert not shape.learn([{"n": "N", "id": "S"}] * 3)
-    assert (shape.letters, shape.optional, shape.names()) == ({"id": "S", "n": "N"}, set(), ["id", "n"])
+def test_a_schema_of_items_that_are_alike_stays_as_it_is() -> None:
+    schema = LearnedSchema()
+    assert schema.learn([{"id": "S", "n": "N"}])
+    assert not schema.learn([{"n": "N", "id": "S"}] * 3)
+    assert (schema.letters, schema.optional, schema.names()) == ({"id": "S", "n": "N"}, set(), ["id", "n"])
 
 
 @pytest.mark.parametrize(
@@ -43,25 +43,25 @@ def test_a_shape_of_items_that_are_alike_stays_as_it_is() -> None:
         ({}, {"id": "S", "n": "N"}, {"id", "n"}),
     ],
 )
-def test_a_shape_grows_until_an_item_fits(item: dict[str, str], letters: dict[str, str], optional: set[str]) -> None:
-    shape = Shape()
-    shape.learn([{"id": "S", "n": "N"}])
-    assert shape.learn([item])
-    assert (shape.letters, shape.optional) == (letters, optional)
-    assert not shape.learn([item])
+def test_a_schema_grows_until_an_item_fits(item: dict[str, str], letters: dict[str, str], optional: set[str]) -> None:
+    schema = LearnedSchema()
+    schema.learn([{"id": "S", "n": "N"}])
+    assert schema.learn([item])
+    assert (schema.letters, schema.optional) == (letters, optional)
+    assert not schema.learn([item])
 
 
 def test_a_name_that_came_late_is_optional_though_all_have_it_since() -> None:
-    shape = Shape()
-    shape.learn([{}])
-    shape.learn([{"id": "S"}])
-    assert shape.optional == {"id"}
+    schema = LearnedSchema()
+    schema.learn([{}])
+    schema.learn([{"id": "S"}])
+    assert schema.optional == {"id"}
 
 
-def test_items_with_ever_new_names_have_no_shape() -> None:
-    shape = Shape()
-    assert shape.learn({str(number): "S"} for number in range(MOST_NAMES + 1))
-    assert not shape.usable
+def test_items_with_ever_new_names_have_no_schema() -> None:
+    schema = LearnedSchema()
+    assert schema.learn({str(number): "S"} for number in range(MOST_NAMES + 1))
+    assert not schema.usable
 
 
 # --------------------------------------------------------------------------- records to values
@@ -80,15 +80,15 @@ BROKEN = st.sampled_from(
 )
 
 
-def items_of(values: Values) -> list[AttributeMap]:
-    width = len(values.layout.names)
+def items_of(values: RowBatch) -> list[AttributeMap]:
+    width = len(values.schema.names)
     rows = [values.cells[at : at + width] for at in range(0, len(values.cells), width)]
     assert values.missing or UNSET not in values.cells
     typed = {"S": lambda text: {"S": text}, "N": lambda text: {"N": text}, INTEGER: lambda each: {"N": str(each)}}
     return [
         {
             name: typed.get(kind, lambda value: value)(value)
-            for name, kind, value in zip(values.layout.names, values.layout.kinds, row, strict=True)
+            for name, kind, value in zip(values.schema.names, values.schema.kinds, row, strict=True)
             if value is not UNSET
         }
         for row in rows
@@ -135,7 +135,7 @@ def test_records_that_are_alike_have_values() -> None:
     assert check_values(format, [b'{"id":"a","n":1.5,"x":true}', b'{"id":"b"}'])
     values = format.values([b'{"id":"a","n":7}'])
     assert values is not None
-    assert values.layout.kinds == ("S", ANY, ANY, ANY)
+    assert values.schema.kinds == ("S", ANY, ANY, ANY)
     assert not check_values(format, [b'{"id":"a"}', b"{}}"])
 
 
@@ -231,7 +231,7 @@ def test_attributes_are_in_the_order_of_their_names() -> None:
         assert format.render(scan.decode(page(items)).Items) == b'{"a":{"d":1,"c":2},"b":"x"}\n'
 
 
-def test_a_lane_renders_rows_of_a_shape_that_has_grown_since() -> None:
+def test_a_lane_renders_rows_of_a_schema_that_has_grown_since() -> None:
     format = JsonLines()
     scan = scan_operation(format.page_items, format.alike)
     items: list[list[AttributeMap]] = [
