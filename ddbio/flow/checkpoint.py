@@ -1,20 +1,20 @@
-"""The checkpoint: what each lane has settled, in memory that outlives its process.
+"""The checkpoint: the settled position of each lane, in memory that outlives its process.
 
-A report crosses a pipe and is too dear for every batch. So each lane has a *slot* in a small file that all processes
-of the job map, and writes there, in about a microsecond, what a report would say now. The process that resumes after
-a death, the parent for a worker or the next run for the parent, reads it: at most the last batch of each lane is done
-again.
+A report crosses a pipe, which costs too much for every batch. So each lane has a *slot* in a small file that all
+processes of the job map, and writes there, in about a microsecond, the content of a report. After a process died, the
+parent (for a worker) or the next run (for the parent) reads it and resumes: at most the last batch of each lane is
+repeated.
 
 Rules:
 
-- A state holds all that was counted of a unit since its beginning, not what was added. So it can be compared with
-  what is known otherwise, and nothing is counted twice however often it is looked at.
-- It counts only if it is further than what is known *and* all rejects it counts are known: those travel in reports
-  alone. A lane with rejects that are not reported does not write its state.
-- A slot holds the last states of the lane's unit and those of the unit before it, whose last report may still have
-  been on its way. Each is written beside the older one, with a checksum: a process that is killed while it writes
-  leaves the older one.
-- A worker holds a lock on the file as long as it lives: once a process has got the lock for itself, no worker writes.
+- A state holds the totals of a unit since its beginning, not increments. So it can be compared with the reports, and
+  nothing is counted twice however often it is read.
+- It counts only if it is further than the last report *and* all rejects that it counts were reported: rejects are
+  sent in reports only. A lane with unreported rejects does not write its state.
+- A slot holds the last two states of the lane's unit and of the unit before it, whose last report may not have
+  arrived. A new state replaces the older of the two and has a checksum: a process that is killed during the write
+  leaves the other one intact.
+- A worker holds a shared lock on the file until it exits: once a process has the exclusive lock, no worker writes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from ddbio.errors import TransferError, UsageError
 from ddbio.messages import Cursor, ImportCursor, Tally, UnitReport
 from ddbio.messages.counts import COUNTS, RECORDED
 
-ORPHANS_PATIENCE_S = 10.0  # for the workers of a killed parent to see that it is gone: they do within milliseconds
+ORPHANS_PATIENCE_S = 10.0  # for the workers of a killed parent to exit: they normally do within milliseconds
 
 _KINDS = [each.kind for name in RECORDED for each in COUNTS if each.name == name]
 _PACKED = struct.Struct("=4q" + "".join("d" if kind is float else "q" for kind in _KINDS))
@@ -47,7 +47,7 @@ assert _PACKED.size + _CHECKSUM.size <= _STATE_BYTES
 
 @dataclass(frozen=True, slots=True)
 class LaneState:
-    """How far a lane was in a unit, and all that was counted of the unit up to there."""
+    """The position of a lane in a unit, and the unit's totals up to there."""
 
     unit: int
     done: bool
@@ -55,8 +55,8 @@ class LaneState:
     tally: Tally
 
     def since(self, cursor: Cursor | None, tally: Tally) -> UnitReport | None:
-        """A report of what the state holds beyond what is known: a unit's cursor, and what was counted up to it.
-        None if that is nothing, or if rejects are missing that the state counts."""
+        """A report of the progress since the unit's last known cursor and totals. None if there is no progress, or if
+        the state counts rejects that were not reported."""
         known = cursor.offset if isinstance(cursor, ImportCursor) else -1
         if self.tally.rejected != tally.rejected or (self.cursor.offset <= known and not self.done):
             return None
@@ -64,7 +64,7 @@ class LaneState:
 
 
 class LaneSlot:
-    """A lane's own part of the memory."""
+    """One lane's part of the memory."""
 
     def __init__(self, memory: mmap.mmap, at: int) -> None:
         self._memory = memory
@@ -72,7 +72,7 @@ class LaneSlot:
         self._newest = 0  # of its states
 
     def next_unit(self) -> None:
-        """Keep what was written last: from now on it is another unit's."""
+        """Start a new unit; the last state of the one before is kept."""
         self._newest ^= 2
 
     def write(self, *state: float) -> None:
@@ -84,9 +84,9 @@ class LaneSlot:
 
 
 class Checkpoint:
-    """The memory of all lanes of a run. Crosses to a worker by pickle: only the path does.
+    """The memory of all lanes of a run. Pickled to a worker as its path.
 
-    path: of the file; it must be there. lanes: of each worker.
+    path: of the file, which must exist. lanes: number of lanes of each worker.
     """
 
     def __init__(self, path: Path, lanes: int) -> None:
@@ -98,7 +98,7 @@ class Checkpoint:
 
     @classmethod
     def create(cls, path: Path, workers: int, lanes: int) -> Checkpoint:
-        """A new one for so many workers at once. The creator calls `close` and `unlink`."""
+        """A new checkpoint for that many concurrent workers. The creator calls `close` and `unlink`."""
         try:
             with open(path, "wb", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as file:
                 for _ in range(workers):  # real blocks: a store into a hole of a full disk is a SIGBUS
@@ -107,7 +107,8 @@ class Checkpoint:
             with suppress(OSError):
                 path.unlink()
             raise TransferError(
-                f'cannot make "{path}": {error.strerror}', "make room, or give another place with --state-dir"
+                f'cannot create "{path}": {error.strerror}',
+                "make room, or give another place with --state-dir",
             ) from None
         return cls(path, lanes)
 
@@ -115,9 +116,9 @@ class Checkpoint:
         return (Checkpoint, (self.path, self.lanes))
 
     def attend(self) -> None:
-        """Called by a worker before it works: holds the lock until the process ends.
+        """Called by a worker before its first unit: holds the lock until the process ends.
 
-        Raises FileNotFoundError if the run is over: its workers were waited for before this one had started.
+        Raises FileNotFoundError if the run is over: the parent waited for its workers before this one had started.
         """
         fcntl.flock(self._file, fcntl.LOCK_SH)
         if self.path.stat().st_ino != os.fstat(self._file).st_ino:
@@ -127,7 +128,7 @@ class Checkpoint:
         return LaneSlot(self._memory, (worker * self.lanes + lane) * _SLOT_BYTES)
 
     def states(self, worker: int | None = None) -> list[LaneState]:
-        """The states of one worker's lanes or of all, in the order of their offsets."""
+        """The states of the lanes of one worker, or of all workers, in the order of their offsets."""
         worker_bytes = self.lanes * _SLOT_BYTES
         start, stop = (0, self._size) if worker is None else (worker * worker_bytes, (worker + 1) * worker_bytes)
         return _states_in(self._memory, range(start, stop, _STATE_BYTES))
@@ -144,8 +145,8 @@ class Checkpoint:
 def states_left(path: Path, patience_s: float = ORPHANS_PATIENCE_S) -> list[LaneState]:
     """The states in the checkpoint of a killed run, in the order of offsets, once the workers of that run have ended.
 
-    Whatever the file is now: of one that was cut short, overwritten or is no file, only states with a true checksum
-    count, and what they do not hold is done again. Raises UsageError if workers do not end in time.
+    The file may be truncated, overwritten or no regular file: only states with a valid checksum count, and all other
+    work is repeated. Raises UsageError if workers do not end in time.
     """
     try:
         file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -154,14 +155,14 @@ def states_left(path: Path, patience_s: float = ORPHANS_PATIENCE_S) -> list[Lane
     with os.fdopen(file, "rb") as opened:
         _wait_for_workers(file, patience_s)
         try:
-            content = opened.read() or b""  # None: a pipe without anything in it
+            content = opened.read() or b""  # None for an empty pipe
         except OSError:
             return []
     return _states_in(content, range(0, len(content) - _STATE_BYTES + 1, _STATE_BYTES))
 
 
 def _states_in(memory: mmap.mmap | bytes | bytearray, starts: Iterable[int]) -> list[LaneState]:
-    """The states that were written whole, in the order of their offsets."""
+    """The completely written states, in the order of their offsets."""
     return sorted(_written_whole(memory, starts), key=lambda state: (state.cursor.offset, state.done))
 
 

@@ -1,12 +1,12 @@
-"""The worker side: one event loop and its lanes. Knows units, not processes; the engine decides where it runs.
+"""The worker side: one event loop and its lanes. It knows units, not processes; the engine decides where it runs.
 
-A **lane** is one connection working one unit, one request at a time. Requests in flight are lanes, order within a
-unit is the order of its bytes, and many units interleave, which also keeps sorted input from heating one partition.
+A **lane** is one connection that works on one unit, one request at a time. A lane has one request in flight, keeps
+the order of a unit's bytes, and many units interleave, which also keeps sorted input from heating one partition.
 
-An engine hands a picklable `Job` to each worker; the worker opens it there, so clients are built where they are
-used. A job is plain data: it names its tables by their *role* (`source`, `target`). All that a lane needs of the
-world around it is in `WorkerContext`, which the engine makes: a client of one of the tables, the limits that all
-lanes share, keys, time, and the way back to the parent.
+An engine sends a picklable `Job` to each worker, which opens it, so clients are built where they are used. A job is
+plain data: it names its tables by their *role* (`source`, `target`). The environment of a lane is its
+`WorkerContext`, which the engine makes: clients of the tables, limits that all lanes share, keys, the clock, and
+reports to the parent.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from ddbio.values.table import TableInfo
 
 SOURCE, TARGET = "source", "target"  # the roles of tables
 
-REPORT_INTERVAL_S = 0.5  # how often a lane reports its cursor; without a checkpoint, what is repeated after a death
-RECORDED_INTERVAL_S = 1.0  # with one: only the progress display waits for it
+REPORT_INTERVAL_S = 0.5  # between two reports of a lane; without a checkpoint, a killed lane repeats that much work
+RECORDED_INTERVAL_S = 1.0  # with a checkpoint: only the progress display depends on it
 
 TROUBLE_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class JobTable:
-    """A table of a job, as plain data: its description, and how it is reached.
+    """A table of a job, as plain data: its description and its endpoint.
 
-    most_page_units: of a table that is scanned, the most that one page can cost; None if the cost of a request is
-        known before it is sent.
+    most_page_units: the most that one page can cost, if the table is scanned; None if the cost of a request is known
+        before it is sent.
     """
 
     info: TableInfo
@@ -53,7 +53,7 @@ class JobTable:
 
 @dataclass(frozen=True, slots=True)
 class OpenTable:
-    """A table of a job, opened in a worker. name: for messages. keys: the newest of its account."""
+    """A table of a job, opened in a worker. name: for messages. keys: provides the newest AWS keys of its account."""
 
     name: str
     pacer: Pacing
@@ -63,14 +63,14 @@ class OpenTable:
 
 @dataclass(slots=True)
 class WorkerContext:
-    """What the engine supplies to a worker.
+    """The environment that the engine supplies to a worker.
 
     tables: by role.
-    report: takes a report, or a notice for the user, to the parent; may be called from the event loop only.
-    limit: of the items that all lanes of the job may write; None for no limit.
+    report: sends a report, or a notice for the user, to the parent; may be called from the event loop only.
+    limit: on the items that all lanes of the job may write; None for no limit.
     reject_count: of all lanes of the job; None if rejects are not limited by a number.
-    slots: in the checkpoint, one for each lane; none where only reports count.
-    opened: called when the job is open here, before any unit is worked.
+    slots: in the checkpoint, one for each lane; none without a checkpoint.
+    opened: called when the job is open in this worker, before its first unit.
     """
 
     tables: Mapping[str, OpenTable]
@@ -86,7 +86,7 @@ class WorkerContext:
     _troubled_s: float = -math.inf
 
     def client(self, role: str, tally: Tally) -> DataClient:
-        """A client of one of the job's tables, for one lane, which closes it. tally: in which it counts requests."""
+        """A client of one of the job's tables, for one lane, which closes it. tally: counts its requests."""
         table = self.tables[role]
         return table.clients.new(self, table.name, tally)
 
@@ -96,7 +96,7 @@ class WorkerContext:
         return lambda: request_units()[0]
 
     def pacer(self, role: str) -> Pacing:
-        """What all requests of this worker to that table pass."""
+        """The pacer for all requests of this worker to that table."""
         return self.tables[role].pacer
 
     def keys(self, role: str) -> KeysProvider:
@@ -104,17 +104,17 @@ class WorkerContext:
         return self.tables[role].keys
 
     def next_slot(self) -> LaneSlot | None:
-        """For one lane: its slot in the checkpoint, if there is one."""
+        """The checkpoint slot of a new lane, if there is a checkpoint."""
         return next(self.slots, None)
 
     def say(self, sentence: str) -> None:
-        """Report something about the run to the user, once."""
+        """Send a notice to the user, once."""
         if sentence not in self._said:
             self._said.add(sentence)
             self.report(Notice(sentence))
 
     def trouble(self, reason: str) -> None:
-        """Report why requests fail; of many lanes that do so at once, one is heard."""
+        """Report why requests fail; at most once in `TROUBLE_EVERY_S`, however many lanes call it."""
         if self.clock() - self._troubled_s >= TROUBLE_EVERY_S:
             self._troubled_s = self.clock()
             self.report(Trouble(reason))
@@ -133,16 +133,16 @@ class Lane(Protocol):
 
 
 class Work(Protocol):
-    """A job opened in a worker: what its lanes share."""
+    """A job opened in a worker and shared by its lanes."""
 
     def lane(self) -> Lane: ...
 
 
 class Job(Protocol):
-    """What is to be done, as picklable plain data.
+    """The work to do, as picklable plain data.
 
-    lanes: how many a worker runs at most. tables: by role. opens_together: no unit is worked before every worker has
-    opened the job: it has code of the user's, which may be refused in one of them alone.
+    lanes: the most lanes of a worker. tables: by role. opens_together: no unit is started before every worker has
+    opened the job, because it contains the user's code, which may fail in only one of them.
     """
 
     @property

@@ -14,7 +14,7 @@ from ddbio.sources.scan import TableScan
 
 @dataclass(frozen=True, slots=True)
 class CountJob:
-    """What every worker of a count must know; picklable. scan: with `Select=COUNT` among its members."""
+    """Describes a count to the workers; picklable. scan: with `Select=COUNT` among its members."""
 
     source: JobTable
     scan: TableScan

@@ -1,7 +1,7 @@
-"""An export as a task: segments of a table into files of their own, or to standard output.
+"""An export as a task: each segment of a table into its own files, or all to standard output.
 
-The cursor moves to a page's `LastEvaluatedKey` when every line of the page is durable in the segment's files; files
-that were started after that are started again by whoever continues.
+The cursor moves to a page's `LastEvaluatedKey` when every line of the page is durable in the segment's files. When
+the export is resumed, files that were started after that are started again.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from ddbio.steps.transform import TransformSpec, open_transform
 from ddbio.storage import Storage, open_storage
 from ddbio.values.row_schema import PageSchema
 
-PAGE_INTERVAL_S = 0.05  # between two reports of a lane: every page of a service that takes its usual time for one
+PAGE_INTERVAL_S = 0.05  # between two reports of a lane: every page, at the service's usual response time
 DEFAULT_EXPORT_LANES = 8  # a page is 1 MB: eight keep a CPU busy, and on S3 each holds a part in memory
 
 
 @dataclass(frozen=True, slots=True)
 class ExportJob:
-    """What every worker of an export must know; picklable.
+    """Describes an export to the workers; picklable.
 
-    item_bytes: average size of an item as the service reports it; 0 where it does not know.
-    max_file_bytes: a file is closed before it would grow beyond.
-    md5: files have their MD5 for a checksum. Another process cannot continue it, so a file is written whole.
-    subset: which part of the table; all of it by default. transform: of items, if any.
+    item_bytes: average item size that the service reports; 0 if it reports none.
+    max_file_bytes: a file is closed before it would exceed this size.
+    md5: files have their MD5 for a checksum. Nobody can go on computing it, so a file is only ever written whole.
+    subset: which part of the table; all of it by default. transform: what becomes of an item, if anything.
     """
 
     source: JobTable
@@ -63,7 +63,7 @@ class ExportJob:
 
     @property
     def table(self) -> str:
-        """What requests call it."""
+        """The table's name in requests."""
         return self.source.info.address
 
     @property
@@ -79,7 +79,7 @@ class ExportJob:
 def export_task(job: ExportJob, context: WorkerContext, storage: Storage | None) -> Task:
     """storage: of the destination; None for standard output."""
     format, transform = get_format(job.format), open_transform(job.transform)
-    # Items that pass a transform are attribute maps on the way; else they are decoded to what the format renders.
+    # A transform needs attribute maps; without one, items are decoded to the type that the format renders.
     rows, alike = (format.page_items, format.alike) if transform is None else (ATTRIBUTE_MAPS, None)
     return Task(
         context,

@@ -24,10 +24,10 @@ DEFAULT_IMPORT_LANES = 128  # at most; at 10 ms a request, 128 lanes write 320,0
 
 @dataclass(frozen=True, slots=True)
 class ImportJob:
-    """What every worker of an import must know; picklable.
+    """Describes an import to the workers; picklable.
 
-    mode: one of `ddbio.sinks.table_writes.MODES`. transform: of items, if any.
-    more_tables: that the transform may send items to.
+    mode: one of `ddbio.sinks.table_writes.MODES`. transform: what becomes of an item first, if anything.
+    more_tables: to which the transform may also send items.
     """
 
     target: JobTable

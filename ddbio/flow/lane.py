@@ -1,8 +1,8 @@
-"""The lane: works a unit by passing what its source gives through the steps to its sink.
+"""The lane: works on a unit by passing records from its source through the steps to its sink.
 
-It owns when to report, when a position is clean and recorded, and when to heed a stop. It knows neither what a record
-is nor where a cursor points: a mark is the source's own, a state the sink's (`ddbio.steps.records`,
-`ddbio.sinks.sink`). So every verb that reads something and does something about it is a `Task`, and no other lane.
+It decides when to report, when a position is clean and recorded, and when to stop. Records and positions are opaque
+to it: only the source interprets a mark, and only the sink its state (`ddbio.steps.records`, `ddbio.sinks.sink`). So
+a verb that reads records and processes them is a `Task`, and needs no other kind of lane.
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ from ddbio.steps.reject_limit import RejectWatch
 from ddbio.steps.transform import Transform, Transformed
 from ddbio.values.capacity import MAX_BATCH_WRITES
 
-REPORT_REJECTS = 100  # a lane reports at once when it holds so many rejects
+REPORT_REJECTS = 100  # a lane that holds this many rejects reports at once
 STOP_EXPECTED_S = 5.0  # for the parent to stop a run in which too many records were rejected
-CLEAN_AFTER_SENDS = 8  # with some of each left unprocessed: then a lane sends what is pending without adding to it
+CLEAN_AFTER_SENDS = 8  # requests with unprocessed writes in a row: then a lane sends those without adding new ones
 
 
 @dataclass
 class Task:
-    """A job opened in a worker: what its lanes are made of.
+    """A job opened in a worker: makes its lanes.
 
     source, sink: make one for a lane, called with the lane's side of it.
-    report_every_s: how often a lane reports; by default as often as a loss of what is not reported asks for.
+    report_every_s: between two reports of a lane; by default `REPORT_INTERVAL_S`, or `RECORDED_INTERVAL_S` with a
+        checkpoint.
     """
 
     context: WorkerContext
@@ -50,7 +51,7 @@ class Task:
 
 
 class FlowLane:
-    """One connection to each of its ends, one unit at a time."""
+    """One connection to the source and to the sink, one unit at a time."""
 
     def __init__(self, task: Task) -> None:
         self.tally, self.spent = Tally(), Tally()
@@ -71,7 +72,7 @@ class FlowLane:
         self._sink.close()
 
     async def work(self, unit: Unit) -> None:
-        """Work the unit to its end, reporting on the way and `done` at the end.
+        """Work on the unit to its end; reports progress, and `done` at the end.
 
         Raises StopRequested (after reporting the cursor), DdbioError if the unit cannot be continued.
         """
@@ -110,7 +111,7 @@ class FlowLane:
             due = self._context.clock() >= self._report_due_s
             if self._sink.settled:
                 self._come_clean(mark)
-            elif due or self._unclean_sends >= CLEAN_AFTER_SENDS:  # else a table short of units would never let it
+            elif due or self._unclean_sends >= CLEAN_AFTER_SENDS:  # a throttled table might never get there by itself
                 await self._settle_now()
             if due or self._sink.urgent:
                 self._report()
@@ -124,12 +125,12 @@ class FlowLane:
 
     async def hand_over_rejects(self) -> None:
         counted = self._rejects.counted
-        held = len(self._settlement.rejects) + (self._sink.unsettled if counted else 0)  # that may be refused, too
+        held = len(self._settlement.rejects) + (self._sink.unsettled if counted else 0)  # may be rejected, too
         most = MAX_BATCH_WRITES if counted else REPORT_REJECTS
         if held >= most and self._source.mark() is not None:
             await self._settle_now()
             self._report()
-            await asyncio.sleep(0)  # nothing else makes a lane wait that has only rejects
+            await asyncio.sleep(0)  # a lane with nothing but rejects would never yield to the others
             if self._rejects.too_many:
                 await self._expect_stop()
             self._context.sleep.check()
@@ -137,7 +138,7 @@ class FlowLane:
     # -- settlement
 
     async def _settle_now(self) -> None:
-        """Have all settled that was taken, where that can be had."""
+        """Settle all records that were taken, if the sink can do that now."""
         await self._sink.drain()
         mark = self._source.mark()
         if mark is not None and self._sink.settled:
@@ -149,7 +150,7 @@ class FlowLane:
             self._report()  # they are nowhere else: a position that counts them needs them
 
     async def _expect_stop(self) -> None:
-        """The run is about to be stopped: raise StopRequested when it is."""
+        """Wait for the parent to stop the run; raises StopRequested when it does."""
         await self._context.sleep(STOP_EXPECTED_S)
         self._rejects.too_many = False
 

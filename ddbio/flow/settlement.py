@@ -1,11 +1,11 @@
-"""What of a unit is counted, what of that is settled, and what of that was reported: here, and nowhere else.
+"""Keeps a unit's counts: all so far, those that are settled, and those that were reported. Nothing else does.
 
-A lane's source and sink count in one tally, as they go. Where everything that was taken is settled, the position is
-*clean*: the counts are kept, with the mark of the source and the state of the sink. Only clean positions are recorded
-and reported. So a unit that changes hands is resumed from a position before which every record is settled and
-counted, and after which none is: what is repeated is repeated whole.
+A lane's source and sink count in one tally. When every record taken is settled, the position is *clean*: the counts
+are saved, with the source's mark and the sink's state. Only clean positions are recorded and reported. So a unit that
+another worker resumes continues from a position before which every record is settled and counted, and after which
+none is: records after it are repeated and counted anew.
 
-Rejects travel in reports alone. A position that counts some is recorded only after they were reported.
+Rejects are sent in reports only. A position that counts rejects is recorded only after they were reported.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ddbio.sinks.sink import Sink
 from ddbio.sources.source import Source
 from ddbio.steps.records import Mark
 
-# Requests count from when they are made, everything else only where it is settled.
+# Requests count when they are made, everything else only when it is settled.
 _SPENT = ("units", "estimated", "requests", "throttled", "retries")
 _SETTLED = (*(name for name in RECORDED if name not in _SPENT), *(each for each in NAMES if each not in RECORDED))
 _RECORDED_SETTLED = len(RECORDED) - len(_SPENT)
@@ -31,10 +31,10 @@ spent_of: Callable[[Tally], tuple[Any, ...]] = attrgetter(*_SPENT)
 
 
 class Settlement:
-    """Of one lane, a unit after the other.
+    """For one lane, one unit after the other.
 
-    tally: what its source and its sink count. spent: what its clients count.
-    slot: of the checkpoint; None where only reports count.
+    tally: counts of its source and sink. spent: counts of its clients.
+    slot: in the checkpoint; None without one.
     """
 
     def __init__(self, source: Source, sink: Sink, tally: Tally, spent: Tally, slot: LaneSlot | None) -> None:
@@ -45,13 +45,13 @@ class Settlement:
         self._slot = slot
         self._unit: Unit
         self._mark: Mark = ()
-        self._state: Any = None  # of the sink
+        self._state: Any = None  # the sink's
         self._settled: tuple[Any, ...] = ()  # the counts at the mark
-        self._reported = Tally()  # all that was counted of the unit up to the last report
-        self.rejects: list[Reject] = []  # that are not reported
+        self._reported = Tally()  # the unit's totals at the last report
+        self.rejects: list[Reject] = []  # not reported yet
 
     def begin(self, unit: Unit) -> None:
-        """From its cursor, with what was counted up to there by whoever did it."""
+        """Start from the unit's cursor, with the counts of earlier workers up to there."""
         before = unit.before or Tally()
         for name in NAMES:
             setattr(self._tally, name, getattr(before, name))
@@ -64,12 +64,12 @@ class Settlement:
         if self._slot is not None:
             self._slot.next_unit()
         mark = self._source.mark()
-        assert mark is not None, "a unit begins where a cursor may be"
+        assert mark is not None, "a unit begins at a valid cursor"
         self._mark, self._settled = mark, settled_of(self._tally)
         self._reported = self._total()
 
     def come_clean(self, mark: Mark) -> bool:
-        """All that was taken is settled, up to this mark. Whether its rejects should be reported, to be recorded."""
+        """All records up to this mark are settled. Returns whether rejects must be reported before it is recorded."""
         self._keep(mark)
         if self._slot is None:
             return False
@@ -78,13 +78,13 @@ class Settlement:
         return bool(self.rejects)
 
     def finish(self) -> None:
-        """All of the unit is settled."""
+        """The whole unit is settled."""
         self._keep(self._source.end())
         if self._slot is not None:
             self._record(self._slot, done=True)
 
     def report(self, *, done: bool = False) -> UnitReport:
-        """The last clean position and what was counted up to it since the last report; requests up to now."""
+        """The last clean position and the counts up to it since the last report; requests up to now."""
         before, total = self._reported, self._total()
         tally, self._reported = total.minus(before), total
         rejects = tuple(self.rejects[: tally.rejected])
@@ -97,7 +97,7 @@ class Settlement:
         self._settled = settled_of(self._tally)
 
     def _record(self, slot: LaneSlot, done: bool = False) -> None:
-        """What a report would say now, where it survives this process. Called for every batch."""
+        """Write the content of a report to the checkpoint. Called for every batch."""
         settled = self._settled[:_RECORDED_SETTLED]
         slot.write(self._unit.number, done, *self._mark, *settled, *spent_of(self._spent))
 

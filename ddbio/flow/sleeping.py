@@ -1,4 +1,4 @@
-"""The sleep of a worker's lanes, which a stop ends, and the same on a clock that a test moves."""
+"""The sleep of a worker's lanes, which a stop ends, and a double with a manual clock for tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ddbio.system.clock import ManualClock
 
 
 class StopRequested(Exception):  # noqa: N818 - control flow, not a fault
-    """The run is being stopped; raised out of every sleep so that lanes end between two requests."""
+    """The run is being stopped. Every sleep raises it, so that lanes end between two requests."""
 
 
 class Sleep(Protocol):
@@ -19,7 +19,7 @@ class Sleep(Protocol):
     def stopping(self) -> bool: ...
 
     async def __call__(self, seconds: float) -> None:
-        """Sleep. Raises StopRequested if the run is being stopped, or is stopped meanwhile."""
+        """Sleep. Raises StopRequested if the run is stopped before or during the sleep."""
 
     def check(self) -> None:
         """Raise StopRequested if the run is being stopped."""
@@ -63,9 +63,9 @@ def _wake(future: asyncio.Future[None]) -> None:
 
 
 class ManualSleeper:
-    """For tests: a sleep takes no time but on its clock.
+    """For tests: a sleep only advances its clock.
 
-    stop_after: stop at the sleep or check of that number. waits: the seconds of all sleeps.
+    stop_after: stop after that many sleeps and checks. waits: the seconds of all sleeps.
     """
 
     def __init__(self, clock: ManualClock, stop_after: int | None = None) -> None:

@@ -180,7 +180,7 @@ def _first_line(fd: int) -> bytes:
 def _unwritable(path: Path, error: OSError) -> TransferError:
     return TransferError(
         f"cannot write the rejects file {path}: {error.strerror or error}",
-        "free some space, or name another file with --rejects, and run the same command again",
+        "make room, or give another place with --rejects, and run the same command again",
     )
 
 

@@ -1,4 +1,4 @@
-"""The files of one segment of an export as a sink, and what of them is durable.
+"""The files of one segment of an export as a sink, and which of their bytes are durable.
 
 A file is closed before it would grow too large. Everything that was taken is settled when all of it is in the
 system's hands, or with S3; the next worker cuts off what was written after that.
@@ -24,11 +24,11 @@ from ddbio.storage import Output, Storage
 Result = TypeVar("Result")
 
 FilesState = tuple[int, "dict[str, Any] | None", int, tuple[int, ...]]
-"""Files done, `Output.state()` of the one being written, its items and its packer's state: see `ExportCursor`."""
+"""Finished files, `Output.state()` of the open one, its items and its packer's state: see `ExportCursor`."""
 
 
 class FileRules(Protocol):
-    """Where the files of an export go and what they are like; see `ddbio.flow.export_job.ExportJob`."""
+    """Location and properties of an export's files; see `ddbio.flow.export_job.ExportJob`."""
 
     @property
     def table(self) -> str: ...
@@ -47,7 +47,7 @@ class FileRules(Protocol):
 
 
 class _File:
-    """A file being written. items: in it. encoder: of a format that is no series of records."""
+    """A file being written. items: number of items in it. encoder: of a row format."""
 
     def __init__(self, output: Output, packer: Packer, items: int = 0, *, md5: bool = False) -> None:
         self.output = output
@@ -81,7 +81,7 @@ class _File:
 
 
 class SegmentFiles:
-    """What files of lines and files of rows have in common; see `ddbio.sinks.sink.Sink`."""
+    """Common part of files of lines and files of rows; see `ddbio.sinks.sink.Sink`."""
 
     unsettled = 0
 
@@ -96,7 +96,7 @@ class SegmentFiles:
         self._number = 0
         self._finished: list[ExportedFile] = []
         self._settled_files = 0  # of those
-        self._known_file: _File | None = None  # which a state names
+        self._known_file: _File | None = None  # the one named in the last state
         self.urgent = False
 
     def begin(self, unit: SegmentUnit) -> FilesState:
@@ -134,17 +134,17 @@ class SegmentFiles:
     def state(self) -> FilesState:
         file = self._file
         if file is not None and self._storage.remote and file is not self._known_file:
-            self.urgent = True  # an upload that the parent does not know of cannot be continued
+            self.urgent = True  # an upload can be resumed only if the parent knows its id
         self._known_file, self._settled_files = file, len(self._finished)
         if file is None:
             return (self._number, None, 0, ())
         return (self._number, file.output.state(), file.items, file.packer.state)
 
     async def drain(self) -> None:
-        """What is not durable becomes so only with more of it."""
+        """Nothing to do: bytes that are not durable yet become so only when more are written."""
 
     async def finish(self) -> None:
-        """The segment is read: complete its last file."""
+        """The whole segment was read: finish its last file."""
         if self._file is not None:
             await self._close_file(self._file)
 
@@ -180,7 +180,7 @@ class SegmentFiles:
         return file.finish()
 
     async def _blocking(self, call: Callable[[], Result]) -> Result:
-        """Writing to a local file is a copy into the page cache: not worth a thread."""
+        """Call in a thread if the storage is remote. A local write only copies to the page cache."""
         return await self._in_thread(call) if self._storage.remote else call()
 
     async def _in_thread(self, call: Callable[[], Result]) -> Result:
@@ -188,7 +188,7 @@ class SegmentFiles:
 
 
 class LineFiles(SegmentFiles):
-    """Rolls over before a file grows too large, and knows what of it is durable."""
+    """Starts a new file before one grows too large; knows which bytes are durable."""
 
     def __init__(self, storage: Storage, job: FileRules, format: LineFormat, tally: Tally) -> None:
         super().__init__(storage, job, format, tally)
@@ -198,7 +198,7 @@ class LineFiles(SegmentFiles):
         await self.write(self._lines.render(rows), len(rows))
 
     async def write(self, lines: bytes, items: int) -> None:
-        """Append the records of a page. `items` is how many they are."""
+        """Append the records of a page. items: their number."""
         while lines:
             file = await self._open_file()
             room = self._job.max_file_bytes - file.output.written_bytes
@@ -251,5 +251,5 @@ class RowFiles(SegmentFiles):
 
 
 def short_name(table: str) -> str:
-    """The name of a table that may be given by its ARN."""
+    """The name of a table that may be identified by its ARN."""
     return table.rpartition("/")[2]

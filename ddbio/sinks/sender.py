@@ -1,7 +1,6 @@
-"""Writes to requests, until the fate of each is known: halves of what is refused, what comes back unprocessed.
+"""Sends writes until the fate of each is known: refused batches in halves, unprocessed writes again.
 
-One a lane. What was sent leaves the lane's batch when it is written, rejected or skipped; what is left unprocessed
-stays there.
+One a lane. A write leaves the lane's batch when it is written, rejected or skipped; an unprocessed write stays there.
 """
 
 from __future__ import annotations
@@ -34,15 +33,15 @@ class Sender:
         self._desk = desk
 
     async def send_pending(self) -> None:
-        """One request of all that is pending, or several."""
+        """Send all pending writes, in one request or several."""
         await self.pause_if(await self._send(self._pending.writes()))
 
     async def divide(self) -> None:
-        """All that is pending was refused together: send it in halves."""
+        """Send all pending writes in halves, because the service refused them together."""
         await self.pause_if(await self._send_halves(self._pending.writes()))
 
     async def keep(self, reply: Any) -> None:
-        """All that is pending was sent together, and some of it was left unprocessed."""
+        """Settle the pending writes by the reply to a request of all of them, some of which were left unprocessed."""
         self._written(self._pending.writes(), self._keys_of(reply.unprocessed()))
         await self.pause_if(True)
 
@@ -51,7 +50,7 @@ class Sender:
             await self._client.pause("the table leaves items unprocessed")
 
     async def _send(self, batch: Sequence[Write]) -> bool:
-        """Send a batch; in two where it is too large or refused, so that a bad item ends up alone.
+        """Send a batch; in halves if it is too large or refused, so that a bad item ends up alone.
 
         Returns whether items were left unprocessed.
         """
@@ -87,7 +86,7 @@ class Sender:
 
     def _refused(self, write: Write, error: ServiceError) -> None:
         tally = self._desk.tally
-        if error.kind is Kind.CONDITION:  # the key is taken, and that is no fault of the record
+        if error.kind is Kind.CONDITION:  # the key exists: skipped, not rejected
             own = error.applied_before and _is_there(write, error.item)
             tally.written += own
             tally.skipped += not own
@@ -114,7 +113,7 @@ class Sender:
 
 
 def _is_there(write: Write, item: AttributeMap | None) -> bool:
-    """Whether the item that is there is the one an earlier attempt without an answer wrote."""
+    """Whether the existing item was written by an earlier attempt that got no reply."""
     return item is not None and same_item(item, msgspec.json.decode(write.item))
 
 

@@ -9,45 +9,45 @@ from ddbio.steps.records import Place, Records
 
 
 class Sink(Protocol):
-    """One a lane. It counts in the lane's tally what became of the records that it takes.
+    """One a lane. It counts the outcome of the records that it takes in the lane's tally.
 
-    urgent: what was settled last should be reported at once.
+    urgent: whether the records settled last should be reported at once.
     """
 
     urgent: bool
 
     def begin(self, unit: Any) -> Any:
-        """Take the records of this unit from now on. Nothing is left of the one before.
+        """Take the records of this unit next. All state of the unit before is dropped.
 
-        Returns the state that the unit's cursor has of the sink; see `state`.
+        Returns the sink's state in the unit's cursor; see `state`.
         """
 
     async def open(self) -> None:
-        """Resume what the unit's cursor names, before the first record."""
+        """Reopen the output that the unit's cursor names, before the first record."""
 
     async def take(self, records: Records) -> None:
-        """Take records: all of them, but for lines that more are joined to."""
+        """Take all records, except lines to which more will be appended."""
 
     @property
     def settled(self) -> bool:
-        """Whether the fate of all that was taken is known, and durable."""
+        """Whether the outcome of all records taken is known and durable."""
 
     @property
     def unsettled(self) -> int:
-        """How many records that were taken may still be rejected."""
+        """The number of records taken that may still be rejected."""
 
     def state(self) -> Any:
-        """Called where all is settled: what a cursor must have of the sink; None for nothing. What `take_parts` gives
-        is what was settled up to here."""
+        """The sink's part of a cursor, or None; called when all is settled. `take_parts` then returns everything
+        settled up to here."""
 
     async def drain(self) -> None:
-        """Settle what was taken, if that can be had before there is more."""
+        """Settle the records taken, if that is possible without more of them."""
 
     async def finish(self) -> None:
         """All records of the unit were taken: settle everything."""
 
     def take_parts(self) -> dict[str, Any]:
-        """What the next report has beside counts and rejects, by its fields (`ddbio.messages.UnitReport`)."""
+        """Further fields of the next report, besides counts and rejects (`ddbio.messages.UnitReport`)."""
 
     def close(self) -> None: ...
 
@@ -55,28 +55,29 @@ class Sink(Protocol):
 class Desk(Protocol):
     """The lane's side of a sink.
 
-    tally: what was counted of the unit by anyone, including what is not settled yet. spent: what the requests of the
-    lane cost, and how many there are.
+    tally: the unit's counts since its beginning, including records not settled yet. spent: number and cost of the
+    lane's requests.
     """
 
     tally: Tally
     spent: Tally
 
     async def between_requests(self, sent: int = 1) -> None:
-        """To be called between two requests, where records may be settled: the lane reports if it is time for it.
+        """Call between two requests, at a point where records may be settled: the lane reports if a report is due.
 
         Raises StopRequested if the run is being stopped.
         """
 
     def reject(self, place: Place, text: bytes, code: str, message: str, text_bytes: int | None = None) -> None:
-        """This record is rejected; see `ddbio.sources.source.Source.reject`."""
+        """Reject this record; see `ddbio.sources.source.Source.reject`."""
 
     async def hand_over_rejects(self) -> None:
-        """To be called after records were rejected, where `between_requests` may be: a lane holds only so many."""
+        """Call after records were rejected, at the same points as `between_requests`: the lane reports them if it
+        holds many."""
 
 
 class SettlesAtOnce:
-    """The beginnings of a sink whose records are settled when it has taken them."""
+    """Base of sinks whose records are settled as soon as they are taken."""
 
     urgent = False
     unsettled = 0

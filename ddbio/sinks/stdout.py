@@ -1,4 +1,4 @@
-"""An export to standard output: pages travel to the parent, which alone writes them.
+"""An export to standard output: workers send pages to the parent, which alone writes them.
 
 A page and the cursor after it are one report, so a page is written once and whole, however many workers there are
 and whichever of them dies: a report arrives or it does not. Pages of different segments come in any order.
@@ -57,7 +57,7 @@ class PageStream(SettlesAtOnce):
 
 
 def packed_by_itself(compression: Compression, data: bytes) -> bytes:
-    """As a member or frame of its own, which can follow any other; nothing for nothing."""
+    """Compressed as a separate member or frame, which can follow any other; b"" if there is no data."""
     packer = compression.packer()
     packed = packer.head + packer.pack(data)
     packer.took(data)
@@ -72,17 +72,17 @@ class StandardOutput:
         self._fd = fd
         self._poll = select.poll()
         self._poll.register(fd, select.POLLOUT)
-        # A pipe that can be written to takes so many bytes without waiting; a file takes any.
+        # A writable pipe accepts PIPE_BUF bytes without blocking; a file accepts any number.
         self._step_bytes = 1 << 20 if stat.S_ISREG(os.fstat(fd).st_mode) else select.PIPE_BUF
 
     def write(self, page: bytes) -> None:
-        """Raises BrokenPipeError where the reader is gone, TransferError where a page cannot be written."""
+        """Raises BrokenPipeError if the reader is gone, TransferError if a page cannot be written."""
         view = memoryview(page)
         while view:
             if self._poll.poll(_LOOK_EVERY_MS):
                 view = view[self._write_some(view[: self._step_bytes]) :]
             elif self._stop.requests > 1:
-                raise Stopped("stopped while nobody read standard output", "its last line may not be whole")
+                raise Stopped("stopped while standard output was blocked", "its last line may be incomplete")
 
     def _write_some(self, data: memoryview) -> int:
         try:
@@ -92,5 +92,5 @@ class StandardOutput:
         except BrokenPipeError:
             raise
         except OSError as error:
-            full = "make room" if error.errno == errno.ENOSPC else "check where it leads"
+            full = "make room" if error.errno == errno.ENOSPC else "check where it is redirected to"
             raise TransferError(f"cannot write to standard output: {error.strerror}", full) from None

@@ -1,9 +1,9 @@
 """A table as a sink: records become writes, writes become requests.
 
-A lane keeps a list of *pending* writes, in the order of their records. A request is what is pending; what the service
-leaves unprocessed stays pending and the next records fill it up again. So everything taken is settled exactly when
-nothing is pending: a record leaves the list when it is written, superseded by a later record of the same key,
-rejected, or, where nothing may be overwritten, skipped. What a record writes is its mode's
+A lane keeps a batch of *pending* writes, in the order of their records. A request contains all pending writes; those
+that the service leaves unprocessed stay pending, and the next records fill up the batch. So all records taken are
+settled exactly when nothing is pending: a write leaves the batch when it is written, superseded by a later record of
+the same key, rejected, or skipped because its key exists. The mode decides how a record is written
 (`ddbio.sinks.table_writes`).
 """
 
@@ -27,13 +27,13 @@ from ddbio.values.capacity import MAX_REQUEST_BYTES
 from ddbio.values.items import Addressed, AttributeMap
 from ddbio.values.table import TableInfo
 
-REST_BYTES = 32 * 1024  # of records that wait for the next block: larger ones are no quick batch, and fill the memory
+REST_BYTES = 32 * 1024  # of records that may wait for the next block: more would not fit the fast path
 
 
 class TableWriter:
-    """A table, or several, open for writes in a worker: what its lanes share.
+    """A table, or several, opened for writes in a worker and shared by its lanes.
 
-    tables: the first, and those that a transform may send items to. mode: one of `ddbio.sinks.table_writes.MODES`.
+    tables: the first, and others to which a transform may send items. mode: one of `ddbio.sinks.table_writes.MODES`.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class TableWriter:
         self._fast_batches: dict[Format, FastBatches] = {}
 
     def fast_batches(self, format: Format) -> FastBatches | None:
-        """None where records are not simply put into one table."""
+        """The fast path for a format; None if the mode does more than put items into one table."""
         if self.mode.body_of_puts is None:
             return None
         found = self._fast_batches.get(format)
@@ -55,7 +55,7 @@ class TableWriter:
         return found
 
     def check_address(self, table: str) -> None:
-        """Raises RecordError for a table that is none of these."""
+        """Raises RecordError if the table is not one of these."""
         if not any(table in (each.name, each.address) for each in self.tables):
             raise unknown_table(table, [each.name for each in self.tables])
 
@@ -63,7 +63,7 @@ class TableWriter:
 class TableSink:
     """See `ddbio.sinks.sink.Sink`.
 
-    request_units: how many units one request should cost at most; asked for each time, for a cap may change.
+    request_units: returns the most units that one request should cost; called each time, because a cap may change.
     """
 
     urgent = False
@@ -118,7 +118,7 @@ class TableSink:
             await self._take_lines(records.lines)
 
     async def _take_lines(self, lines: LineRun) -> None:
-        """A request at a time where all is as usual, else record by record."""
+        """Take lines a whole request at a time on the fast path, else record by record."""
         pending, whole = self._pending, self._writer.fast_batches(lines.format)
         while lines.left:
             room = pending.room
@@ -132,9 +132,9 @@ class TableSink:
                 await self._take_each(lines.each(len(run)))
 
     async def _put_whole(self, whole: FastBatches, lines: LineRun, run: list[bytes]) -> bool:
-        """Put small records in one request, without a `Write` for each.
+        """The fast path: put small records in one request, without a `Write` for each.
 
-        Returns whether that could be done. If not, nothing was sent or taken.
+        Returns false, with nothing sent or taken, if the records must take the slow path.
         """
         mode, pending, sender = self._mode, self._pending, self._sender
         if len(run) < mode.most_writes or not pending.takes_whole(len(run)):
@@ -163,15 +163,15 @@ class TableSink:
         return True
 
     def _make_pending(self, lines: LineRun, run: list[bytes]) -> None:
-        """A batch that did not go through whole: from here on each of its records counts by itself."""
+        """After a batch was refused or partly unprocessed: make each of its records a pending write."""
         for record in lines.each(len(run)):
             accepted = self._pending.offer(self._write(record, record.items[0]))
-            assert accepted, "there was room for the whole of it"
+            assert accepted, "there was room for the whole batch"
 
     async def _take_each(self, records: Iterator[Record]) -> None:
-        """All items that a record became are written, or it is rejected."""
+        """Take records one by one. Either all items made from a record are written, or the record is rejected."""
         offer, tally, some_rejected = self._pending.offer, self._desk.tally, False
-        for record in records:  # the record before is taken now
+        for record in records:  # getting it marks the record before as taken
             if some_rejected:
                 some_rejected = False
                 await self._desk.hand_over_rejects()
@@ -185,7 +185,7 @@ class TableSink:
                 continue
             for number, write in enumerate(writes):
                 while not offer(write):
-                    # In front of a record the position may be clean, between its items it is not.
+                    # Before a record the position may be clean; between its items it cannot be.
                     await (self._sender.send_pending() if number else self._flush())
             if len(writes) != 1:
                 tally.added += max(0, len(writes) - 1)
@@ -201,6 +201,6 @@ class TableSink:
         return mode.new_write(record.place, key, record.text, item, mode.units_of(item, record.small))
 
     async def _flush(self) -> None:
-        """One request of all that is pending. What is left unprocessed stays pending, unless a report is due."""
+        """Send all pending writes. Unprocessed ones stay pending, unless a report is due."""
         await self._sender.send_pending()
         await self._desk.between_requests()

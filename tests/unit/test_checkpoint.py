@@ -190,7 +190,7 @@ def test_a_worker_that_comes_up_after_its_run_was_given_up_does_not_work(tmp_pat
 
 
 def test_a_folder_without_room_is_said(tmp_path: Path) -> None:
-    with pytest.raises(TransferError, match="cannot make"):
+    with pytest.raises(TransferError, match="cannot create"):
         Checkpoint.create(tmp_path / "nowhere" / "places", 1, 1)
 
 
@@ -253,7 +253,7 @@ def test_a_file_that_could_not_be_made_whole_is_not_left_there(tmp_path: Path) -
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
     try:
-        with pytest.raises(TransferError, match="cannot make"):
+        with pytest.raises(TransferError, match="cannot create"):
             Checkpoint.create(tmp_path / "places", 3, 100)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)

@@ -90,7 +90,7 @@ def test_a_temporary_folder_that_is_not_there_is_said(monkeypatch: pytest.Monkey
 
 def test_no_room_for_the_checkpoint_leaves_nothing_else(temporary: Path, tmp_path: Path) -> None:
     nowhere = needs(tmp_path / "nowhere" / "places")
-    with pytest.raises(TransferError, match="cannot make"), shared_environment(nowhere, workers=1, lanes=1):
+    with pytest.raises(TransferError, match="cannot create"), shared_environment(nowhere, workers=1, lanes=1):
         pass
     assert list(temporary.iterdir()) == []
 
