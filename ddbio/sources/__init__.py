@@ -1,25 +1,25 @@
-"""Where records and items come from, and how they are cut into units of work.
+"""Sources of records and items, and how they are cut into units of work.
 
-find             what is imported, and in which order
-manifest_check   own exports as sources, compared with their manifests
-detect           which format each file has, and what its head says
-heads            the beginning of a file, as much as its format needs to be detected
+find             finds the files to import, and their order
+manifest_check   compares exports by this program with their manifests
+detect           detects the format of each file
+heads            the beginning of a file, for the detection of its format
 cutting          cuts files into units
-plan             the units of a job, and what is left of them
+plan             the units of a job, and the remainder after earlier runs
 prefetch         prefetches an iterable in a background thread
-stream           what the parent reads for the workers: large compressed files, standard input
-source           the protocol of a source
+stream           streams that the parent reads for the workers: large compressed files, standard input
+source           what a lane asks of its source
 slices           slices of files as a source
 scan             segments of a table as a source
-page_size        how large the pages of a scan are, and whether it ends
-lines            the records of a slice that were read and not yet taken
-row_run          the same of rows: Parquet, Avro
+page_size        the page size of a scan, and whether the scan ends
+lines            the unread records of a slice
+row_run          the unread rows of a slice: Parquet, Avro
 reader           reads the slices of files
-blocks           finds the ends of records in what was read
+blocks           makes blocks of whole records
 document_blocks  the same for JSON that is not one object a line
-record_places    where the records of such a file are in it
-unpacking        gzip and zstd on the way in, and whether a file is what its manifest says
+record_places    the positions of the records of such a file
+unpacking        decompresses gzip and zstd, and verifies a file against its manifest
 segments         cuts a table into segments
-subset           which part of a table an export takes
+subset           the part of a table to export
 expressions      filters and projections, as DynamoDB expressions
 """

@@ -1,9 +1,9 @@
-"""Cuts a job into units: the same files and options give the same units, numbers and order, today and when a run is
-taken up again.
+"""Cuts a job into units: the same files and options give the same units, numbers and order, also when a run is
+resumed.
 
-Where every line of a file is a record, nothing is read to find out where to cut it, and the plan is whole at once.
-Where records span lines, the file is read through for the ends of records, once, while the first units are being
-worked: such a plan grows (`Plan`).
+If every line of a file is a record, the file is cut without reading it, and the plan is complete at once. If records
+span lines, the file is read once for the ends of records while the first units are being worked on: such a plan grows
+(`Plan`).
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from ddbio.sources.plan import Plan
 from ddbio.sources.stream import CHUNK_BYTES, ReadRange, Stream, file_pieces, in_turns, stream_pieces
 
 MIB = 1024 * 1024
-UNIT_BYTES = MIB  # of an import: a second or so of a lane's work, and the size of a ranged GET
+UNIT_BYTES = MIB  # of an import: about a second of a lane's work, and the size of a ranged GET
 MIN_UNIT_BYTES = 64 * 1024
 PLANNED_LANES = 32  # of a worker; how many it will have is not known, and many are for a service that is far away
-UNITS_A_LANE = 16  # at least, where the source allows: lanes with nothing left to do cost a job half of one
+UNITS_A_LANE = 16  # at least, if the source is large enough: at the end of a job, lanes idle for half a unit
 SECONDS_A_UNIT = 10  # at most, under a small cap
-MAX_UNITS = 1_000_000  # more would be a burden to plan; units grow instead
+MAX_UNITS = 1_000_000  # a larger plan would take too much memory; units grow instead
 BYTES_A_WRITE_UNIT = 1024
 
-SCAN_BYTES = 8 * MIB  # read at once to look for the ends of records: few round trips, little memory
-BROKEN_RECORD_BYTES = 4 * MIB  # an item has 400 KB, and no way of writing one takes ten times as much
+SCAN_BYTES = 8 * MIB  # per read when looking for the ends of records: few round trips, little memory
+BROKEN_RECORD_BYTES = 4 * MIB  # an item has at most 400 KB, and no format makes it ten times as large
 FIRST_WINDOW_UNITS, WINDOW_UNITS = 32, 256
 
 
 def unit_bytes(total_bytes: int, lanes: int, cap_units_per_s: float) -> int:
-    """How large to cut the slices of an import. lanes: of all workers; cap: infinite for none."""
+    """The slice size of an import. lanes: of all workers; cap: infinite for none."""
     lane_bytes_per_s = cap_units_per_s * BYTES_A_WRITE_UNIT / lanes
     size = min(UNIT_BYTES, total_bytes // max(1, lanes * UNITS_A_LANE), lane_bytes_per_s * SECONDS_A_UNIT)
     return max(int(size), MIN_UNIT_BYTES, math.ceil(total_bytes / MAX_UNITS))
@@ -45,11 +45,11 @@ def unit_bytes(total_bytes: int, lanes: int, cap_units_per_s: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to import, and how.
+    """A file to import, and how to read it.
 
     start: where its first record begins, after `head_lines` lines of a header; in the unpacked text if it is
         compressed.
-    cuts: its slices, where they are known already.
+    cuts: its slices, if they are known already.
     packed: it is compressed, by its name or its first bytes. expected: from its manifest.
     """
 
@@ -63,7 +63,7 @@ class Source:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it can only be read from its beginning on."""
+        """Whether it can only be read from its beginning."""
         return self.packed or self.format.layout is not None
 
 
@@ -71,7 +71,7 @@ Cut = tuple[int, int]  # [start, stop)
 
 
 def plan_phases(phases: Sequence[Sequence[Source]], size: int, read: ReadRange) -> Plan:
-    """The slices of all sources; none of a phase before all of those before it are settled."""
+    """The slices of all sources; a phase starts when all slices of the one before are settled."""
 
     def plan(phase: int, first: int) -> Plan:
         def following(count: int) -> Plan:
@@ -94,10 +94,10 @@ def plan_slices(
 ) -> Plan:
     """The slices of all files, in shuffled order.
 
-    Shuffled because files are often sorted by partition key: neighbours in a file would heat one partition. What has
-    to be read to be cut comes after the rest and is shuffled a window at a time; iterating the plan raises what
-    `read` raises. A file that can only be read from its beginning on (`Source.is_whole`) is a unit of its
-    own if it is no larger than others; what is larger comes in chunks (`ddbio.sources.stream`), after all else.
+    Shuffled because files are often sorted by partition key: neighbours in a file would heat one partition. Files
+    that must be read to be cut come after the others and are shuffled a window at a time; iterating the plan raises
+    the exceptions of `read`. A file that can only be read from its beginning (`Source.is_whole`) is a single unit if
+    it is no larger than `size`; larger ones come in chunks (`ddbio.sources.stream`), after all others.
 
     first: the number of the first unit. then: see `Plan`.
     """
@@ -153,10 +153,10 @@ def _even_cuts(source: Source, size: int) -> Iterator[Cut]:
 
 
 def exact_cuts(source: Source, size: int, read: ReadRange) -> Iterator[Cut]:
-    """Slices of about `size` bytes that begin and end with a record, found by reading the file through.
+    """Slices of about `size` bytes that begin and end at record boundaries, found by reading the whole file.
 
-    A record that does not end for `BROKEN_RECORD_BYTES` is broken (a quote that was never closed): its first line is
-    cut off by itself, and the search continues after it.
+    A record that does not end within `BROKEN_RECORD_BYTES` is broken (a quote that was never closed): its first line
+    becomes a slice, and the search continues after it.
     """
     at = source.start
     while at < source.file.size_bytes:
@@ -168,7 +168,7 @@ def exact_cuts(source: Source, size: int, read: ReadRange) -> Iterator[Cut]:
 
 
 def _whole_records(source: Source, begin: int, size: int, read: ReadRange) -> Generator[Cut, None, int]:
-    """Cuts from `begin` on to the end of the file, or to a record without an end; where that is."""
+    """Cuts from `begin` to the end of the file, or to a record without an end; returns that offset."""
     find_end, end = line_format(source.format).end_finder(), source.file.size_bytes
     for at, piece in _pieces(source.file, begin, size, read):
         found = find_end(piece)
@@ -183,7 +183,7 @@ def _whole_records(source: Source, begin: int, size: int, read: ReadRange) -> Ge
 
 
 def _pieces(file: SourceFile, start: int, size: int, read: ReadRange) -> Iterator[tuple[int, bytes]]:
-    """The file from `start` on in pieces of `size` bytes: (offset, bytes)."""
+    """The file from `start` in pieces of `size` bytes: (offset, bytes)."""
     for at in range(start, file.size_bytes, max(size, SCAN_BYTES)):
         data = read(file, at, min(at + max(size, SCAN_BYTES), file.size_bytes))
         for inner in range(0, len(data), size):

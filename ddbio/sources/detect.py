@@ -1,12 +1,12 @@
-"""Which format each file of an import has, and what must be read of it beforehand. Run by the parent.
+"""Detects the format of each file of an import, and reads its head. Run by the parent.
 
-What a file is, is decided by, in this order:
+The format of a file is decided by, in this order:
 
 - its name, for a rejects file;
 - `--format`, or without it the suffix of the name;
-- its first bytes: the formats are asked one after the other whether it is theirs.
+- its first bytes: the first format that recognises them.
 
-How each format detects its files is in its own package (`ddbio.formats.declaration`); this module knows none of them.
+Each format's package has its own detection (`ddbio.formats.declaration`); this module knows no format.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from ddbio.sources.stream import ReadRange
 from ddbio.sources.unpacking import MAGIC_BYTES, packed_as
 from ddbio.storage.names import REJECTS_SUFFIX, without_compression
 
-_FILES_AT_ONCE = 16  # looked into; on S3 each is a round trip or two
+_FILES_AT_ONCE = 16  # heads read concurrently; on S3 each takes one or two round trips
 
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """files: all of them. sources: those that are not empty, and how to read each. remarks: what the user should know
-    of the choice. changes: some of them have records that put and delete."""
+    """files: all of them. sources: those that are not empty, and how to read each. remarks: for the user, about the
+    detection. changes: whether some files have records that put and delete."""
 
     files: Sequence[SourceFile]
     sources: list[Source]
@@ -42,12 +42,12 @@ class Detected:
     changes: bool
 
     def mode(self, asked: str) -> str:
-        """How to write. Raises UsageError if the files cannot be written as asked."""
+        """The write mode. Raises UsageError if the mode asked for does not fit the files."""
         if not self.changes:
             return asked
         if asked not in ("put", "changes"):
             raise UsageError(
-                f"a file of write requests puts and deletes: it does not go with --mode {asked}", "leave --mode out"
+                f"a file of write requests puts and deletes: it does not go with --mode {asked}", "omit --mode"
             )
         return "changes"
 
@@ -60,7 +60,7 @@ def detect(files: Sequence[SourceFile], known: Known, read: ReadRange) -> Detect
     there = [file for file in files if file.size_bytes or file.is_stream]
     with ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
         looks = list(threads.map(lambda file: _Look(file, known, read).source(), there))
-    looks = [each for each in looks if each[1].cuts != ()]  # without a record
+    looks = [each for each in looks if each[1].cuts != ()]  # empty: a file without records
     sources, found = [source for source, _ in looks], [found for _, found in looks]
     for each in all_declarations():
         each.check([source.format for source in sources], known)
@@ -68,7 +68,7 @@ def detect(files: Sequence[SourceFile], known: Known, read: ReadRange) -> Detect
 
 
 class _Look:
-    """One file."""
+    """The detection of one file."""
 
     def __init__(self, file: SourceFile, known: Known, read: ReadRange) -> None:
         self._file = file
@@ -89,14 +89,14 @@ class _Look:
         check_not_foreign(head.text, self._file.uri)
         while not (head.text or head.is_whole or head.is_long):
             head.grow()
-        if head.is_whole and not head.text:  # it has no record, and so no format
+        if head.is_whole and not head.text:  # without records, any format will do
             return Source(self._file, JSON), Found(JSON)
         found = self._by_content() if declared is None else declared.detect(head, self._known, why)
-        assert found is not None, "a format that was named is not questioned"
+        assert found is not None, "a named format always accepts the file"
         return self._as_source(found, packed=head.packed_as is not None or self._is_named_packed), found
 
     def _expected(self) -> tuple[Declaration | None, str | None]:
-        """The format that the file should have, and why; None if only its first bytes say it."""
+        """The format by the file's name or `--format`, and the reason; None if only its first bytes decide."""
         name = without_compression(self._file.uri)
         if name.endswith(REJECTS_SUFFIX):
             return declaration_of(REJECTED), "as its name says"
@@ -131,8 +131,8 @@ class _Look:
         return without_compression(self._file.uri) != self._file.uri
 
     def _is_packed(self) -> bool:
-        """By its name, or by its first bytes. A file no larger than a unit is not looked at: it is read as a whole,
-        and then it shows."""
+        """By its name or its first bytes. A file no larger than a unit is not checked here: it is read as a whole and
+        detected then."""
         if self._is_named_packed or self._file.size_bytes <= MIN_UNIT_BYTES:
             return self._is_named_packed
         return packed_as(self._read(self._file, 0, MAGIC_BYTES)) is not None

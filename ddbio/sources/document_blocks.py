@@ -1,7 +1,7 @@
-"""Pieces of a file of JSON that is not one object a line in, blocks of one record a line out.
+"""Turns pieces of a JSON file that is not one object a line into blocks of one record a line.
 
-Offsets in the blocks count the bytes of these lines; `Block.places` has those in the file. Line ends inside a record
-become blanks of another kind, so that every reader of lines can read it.
+Offsets in the blocks count the bytes of these lines; `Block.places` has the offsets in the file. Line ends inside a
+record become other whitespace, so that any reader of lines can read it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ddbio.sources.record_places import Places, compact
 
 
 class DocumentBlocks:
-    """See `Blocks`. done: the offset before which blocks are not wanted; it is where a record begins."""
+    """See `Blocks`. done: the offset of the first record to yield; blocks before it are skipped."""
 
     def __init__(self, layout: DocumentLayout, done: int = 0) -> None:
         self._scanner = Scanner(layout)
@@ -48,9 +48,9 @@ class DocumentBlocks:
 
 
 def blocks_of(spec: FormatSpec, start: int, before: bytes = b"") -> Blocks | DocumentBlocks:
-    """Makes blocks of a file of that format, of which all before `start` is done.
+    """Makes blocks of a file of that format, resuming at `start`.
 
-    Feed it a file that is not one record a line from its beginning, any other from `start` on.
+    Feed it a file that is not one record a line from its beginning, any other from `start`.
     """
     if spec.layout is not None:
         assert isinstance(spec.layout, DocumentLayout)

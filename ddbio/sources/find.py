@@ -1,8 +1,8 @@
-"""What is imported, and in which order: the sources a user names become files, each once.
+"""Finds the files to import, each once, and their order.
 
-Files in any number of places are one phase. Exports by DynamoDB itself are a phase each, in the order of their times,
-because a change must not be written before what it changes: none begins before all of the one before it is settled.
-A source that is no export itself may have exports below it (`ddbio.layouts.nested`).
+Plain files, however many sources they come from, are one phase. Each export by DynamoDB itself is a phase, in
+chronological order, because a change must not be written before the item it changes: a phase starts when all of the
+one before it is settled. A source that is no export itself may contain exports (`ddbio.layouts.nested`).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from ddbio.storage.names import PassedOver, has_magic, without_compression
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """files: those that belong to no export by DynamoDB, standard input among them. exports: in their order.
-    passed_over: files that were met and are none of them. own: exports by this program; `files` has theirs.
-    empty_exports: folders of exports by this program that have no files, as their table had no items.
-    unlisted: files named like those of an export by this program, one of each folder without a manifest."""
+    """files: those that belong to no export by DynamoDB, including standard input. exports: in their order.
+    passed_over: files that are not imported. own: exports by this program, whose files are in `files`.
+    empty_exports: folders of exports by this program without files, because the table had no items.
+    unlisted: files named like those of an export by this program; one for each folder without a manifest."""
 
     files: tuple[SourceFile, ...]
     exports: tuple[NativeExport, ...]
@@ -43,7 +43,7 @@ class Found:
         return sum(file.size_bytes for file in self.all_files())
 
     def folders(self) -> Iterator[str]:
-        """Where the manifest of one of this program's exports may lie."""
+        """The folders that may contain a manifest of this program."""
         yield from (export.uri.rstrip("/") for export in self.exports)
         yield from self.empty_exports
         yield from dict.fromkeys(folder for file in self.all_files() if (folder := file.uri.rpartition("/")[0]))
@@ -59,7 +59,7 @@ class Found:
         return " and ".join(["standard input"] * self.has_stdin + [size] * bool(files or not self.has_stdin))
 
     def remarks(self) -> Iterator[str]:
-        """What the user should know of the exports, and of what is not imported."""
+        """Remarks for the user about the exports, and about files that are not imported."""
         yield from map("Sources: {}".format, self.passed_over.describe({file.uri for file in self.all_files()}))
         if self.unlisted:
             yield (
@@ -70,17 +70,17 @@ class Found:
         yield from chain_warnings(self.exports)
 
     def mode(self, asked: str) -> str:
-        """How to write. Raises UsageError where the exports cannot be written as asked."""
+        """The write mode. Raises UsageError if the mode asked for does not fit the exports."""
         if not any(export.incremental for export in self.exports):
             return asked
         if asked not in ("put", "changes"):
             raise UsageError(
-                f"an incremental export puts and deletes: it does not go with --mode {asked}", "leave --mode out"
+                f"an incremental export puts and deletes: it does not go with --mode {asked}", "omit --mode"
             )
         return "changes"
 
     def phases(self, sources: Sequence[Source]) -> list[list[Source]]:
-        """All that is to be read. sources: how to read `files`."""
+        """All sources to read, by phase. sources: how to read `files`."""
         return [list(sources), *([*_sources_of(export)] for export in self.exports)]
 
 
@@ -92,9 +92,9 @@ def find_sources(
     verify: bool = True,
     allow_unfinished: bool = False,
 ) -> Found:
-    """verify: hold this program's exports to their manifests. allow_unfinished: take what an unfinished one left.
+    """verify: compare this program's exports with their manifests. allow_unfinished: accept files of unfinished ones.
 
-    Raises UsageError where a source is missing, nothing matches, or an export is not what it should be.
+    Raises UsageError if a source is missing, nothing matches, or an export differs from its manifest.
     """
     search = _Search(suffixes, storages, verify, allow_unfinished)
     for uri in dict.fromkeys(uris):
@@ -103,7 +103,7 @@ def find_sources(
 
 
 class _Search:
-    """What the sources are, as far as they were looked at."""
+    """The files and exports found so far."""
 
     def __init__(self, suffixes: tuple[str, ...], storages: Storages, verify: bool, allow_unfinished: bool) -> None:
         self._suffixes = suffixes
@@ -154,7 +154,7 @@ class _Search:
         nothing, files = None, list[SourceFile]()
         try:
             files = self._storages.list_files(uri, self._suffixes, met)
-        except NothingMatchedError as error:  # but there may be exports without items, or unfinished ones
+        except NothingMatchedError as error:  # but there may be empty or unfinished exports
             nothing = error
         below = exports_below(uri, met.manifests, self._storages)
         self._refuse_unfinished(uri, files, met, below)
@@ -176,7 +176,7 @@ class _Search:
         refuse_unfinished(met.names, uploads, below.folders())
 
     def _add_below(self, uri: str, files: Sequence[SourceFile], met: PassedOver, below: Below) -> None:
-        """Exports below a source. What lies in their folders beside the data is theirs, and not passed over."""
+        """Add exports below a source. Other files in their folders belong to them and are not reported as skipped."""
         refuse_data_beside(uri, below, [file for file in files if not _is_old_manifest(file, uri, self._storages)])
         self._exports.update((export.uri, export) for export in below.native)
         if below.own and (own := own_export_in(below.own, self._suffixes, self._storages)) is not None:
@@ -185,7 +185,7 @@ class _Search:
 
 
 def _is_empty_export(uri: str, storages: Storages) -> bool:
-    """Whether `uri` is the folder of an export by this program of a table without items."""
+    """Whether `uri` is the folder of this program's export of an empty table."""
     if has_magic(uri) or without_compression(uri).lower().endswith(data_suffixes()):
         return False  # of no folder: nobody needs to look
     manifests = find_manifests(absolute(uri).rstrip("/"), storages.of(uri))
@@ -193,8 +193,8 @@ def _is_empty_export(uri: str, storages: Storages) -> bool:
 
 
 def _is_old_manifest(file: SourceFile, source: str, storages: Storages) -> bool:
-    """Whether a `manifest.json` that a folder or a glob has is what this program once wrote beside the data: its
-    content says that. One that is spelled is taken for data."""
+    """Whether a `manifest.json` found by a folder or a glob is a manifest by an earlier version of this program,
+    by its content. One that the user names is data."""
     if file.uri.rpartition("/")[2] != OLD_MANIFEST_NAME or source.endswith(OLD_MANIFEST_NAME):
         return False
     return read_manifest(file, storages.of(file.uri)) is not None

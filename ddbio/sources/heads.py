@@ -1,4 +1,4 @@
-"""The beginning of a file, unpacked if it is compressed, as much of it as its format needs to be detected."""
+"""The beginning of a file, decompressed if necessary, as many bytes as the detection of its format needs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ddbio.sources.stream import ReadRange
 from ddbio.sources.unpacking import FileStream, packed_as
 from ddbio.storage.ranged import RangedFile
 
-HEAD_BYTES = 64 * 1024  # of a file that is read at once
-LONG_HEAD_BYTES = 4 * 1024 * 1024  # of one whose first record is longer
+HEAD_BYTES = 64 * 1024  # of the first read
+LONG_HEAD_BYTES = 4 * 1024 * 1024  # at most, if the first record is longer
 
 
 class Beginning:
-    """text: what is known of it. is_whole: that is all. detected: what it is, if it is JSON."""
+    """text: the bytes read so far, decompressed. is_whole: whether that is the whole file."""
 
     def __init__(self, file: SourceFile, read: ReadRange) -> None:
         self.file = file
@@ -42,11 +42,11 @@ class Beginning:
 
     @property
     def is_blank(self) -> bool:
-        """Whether the file has no record at all."""
+        """Whether the file has no records."""
         return self.is_whole and not self.text.lstrip(FIRST_BLANKS)
 
     def grow(self) -> None:
-        """Read more of it: eight times what was read, or of a stream what comes next."""
+        """Read more: up to eight times the current length; from a stream, its next bytes."""
         if self.file.is_stream:
             self._add(max(HEAD_BYTES, self._stored_bytes))
         else:
@@ -68,5 +68,5 @@ class Beginning:
                 if len(self.text) >= LONG_HEAD_BYTES:
                     self.is_whole = False  # there may be more
                     break
-        except TransferError:  # whoever imports the file reports the damage
+        except TransferError:  # the import of the file will report the damage
             self._damaged = True

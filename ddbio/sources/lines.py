@@ -1,7 +1,7 @@
-"""The records of a slice that were read and not yet taken: blocks in, records out, and how far their source is.
+"""Splits the blocks of a slice into records, and keeps its read position.
 
-Everything about line ends and offsets is here. A mark is the offset of the next record and the line ends before it; a
-place is the same of one record, with what knows where that is in the file if the offset does not say it.
+Everything about line ends and offsets is here. A mark is the offset of the next record and the number of line ends
+before it; a place is the same for one record, with its `RecordPlaces` if offsets are not those of the file.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ddbio.sources.blocks import RECORD_LIMIT_BYTES
 from ddbio.sources.record_places import PlaceBook
 from ddbio.steps.records import Record
 
-LinePlace = tuple[int, int, "RecordPlaces | None"]  # offset, line ends before it, and what knows more
+LinePlace = tuple[int, int, "RecordPlaces | None"]  # offset, line ends before it, offsets in the file if they differ
 
 
 class Lines:
-    """Of one unit. tally: where records that were taken, blank lines and bytes are counted."""
+    """The records of one unit. tally: counts records taken, blank lines and bytes."""
 
     def __init__(self, unit: ImportUnit, format: LineFormat, tally: Tally) -> None:
         cursor = unit.cursor or ImportCursor(unit.start, 0)
@@ -32,14 +32,14 @@ class Lines:
         self._offset, self._line = cursor.offset, cursor.lines  # of the next record; line ends from the unit's start
         self._records: list[bytes] = []
         self._at = 0
-        self._beginning: Block | None = None  # of a record that is too long to be one
+        self._beginning: Block | None = None  # of an overlong record
         self._spanning = False  # some records are more than a line
         self._one_a_line = format.cut_anywhere and unit.format.layout is None
         self._inside = False  # the next line may be a part of something that begins before it
         self._book = PlaceBook()
 
     def add(self, block: Block) -> None:
-        """Join the records of a block to those that are left. A block of which something is left out comes alone."""
+        """Append the records of a block to those that are left. The block of an overlong one comes alone."""
         if block.places is not None:
             self._book.add(block.places, self._offset)
         rest = self._records[self._at :]
@@ -57,8 +57,8 @@ class Lines:
         return self._offset, self._line
 
     def end(self) -> None:
-        """All records were taken. The line that crosses a slice's end is read by its unit and passed over by the
-        next: its bytes count there."""
+        """All records were taken. The line that crosses a slice's end is read by its unit and skipped by the next,
+        where its bytes count."""
         self._offset = max(self._offset, self._unit.stop)
 
     # -- as `LineRun`
@@ -119,7 +119,7 @@ class Lines:
         return format.one_unit_bytes, format.is_one_unit if isinstance(format, JsonText) else lambda _: False
 
     def _too_long(self, block: Block) -> Iterator[Record]:
-        """A record that is too long to be one, of which the block has the beginning."""
+        """An overlong record, of which the block has the beginning."""
         size = len(block.data) + block.left_out - bool(block.lines)  # without its line end
         message = (
             f"the record has {size:,} bytes, and no record has more than {RECORD_LIMIT_BYTES:,}; "
@@ -134,14 +134,12 @@ class Lines:
         self._beginning = None
 
     def _may_be_inside(self, before: bytes) -> bool:
-        """Whether the next line may be a part of something, by the last byte before it."""
+        """Whether the next line may be part of a larger value, judged by the last byte before it."""
         return self._one_a_line and may_be_inside(before)
 
     def _check_not_inside(self) -> None:
-        """Raise RecordError for an object that may be a part of another: unless the next line begins with an object.
-        No value inside another one is followed by that, so the line before was only cut off."""
+        """Raise RecordError for an object that may be part of another, unless the next line begins with an object: a
+        value inside another one is never followed by that, so the line before was only truncated."""
         following = next((text for record in self._records[self._at + 1 :] if (text := record.lstrip())), b"")
         if not following.startswith(b"{"):
-            raise RecordError(
-                "part-of-record", "this line is inside of something that begins before it, and that is no record"
-            )
+            raise RecordError("part-of-record", "this line is part of a value that begins before it and is no record")

@@ -1,9 +1,9 @@
 """Reads the units of an import: blocks of whole records, in constant memory.
 
-A unit that is a whole file may be compressed, and is read as a stream; a chunk has its bytes with it; all else are
-slices. Where every line is a record, a slice owns the lines that *begin* in its byte range, so it is read from one
-byte before its start (to see whether a line begins there) to the end of the line that crosses its end; no file has
-to be read to find out where to cut it. Other formats are cut exactly between records, and say where a block may end.
+A unit that is a whole file may be compressed, and is read as a stream; a chunk carries its bytes; all others are
+slices. If every line is a record, a slice owns the lines that *begin* in its byte range, so it is read from one byte
+before its start (to see whether a line begins there) to the end of the line that crosses its end; such a file is cut
+without reading it. Other formats are cut exactly between records, and determine where a block may end.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from ddbio.storage.ranged import RangedFile
 
 LOCAL_BLOCK_BYTES = 32 * 1024  # a read of the page cache: small blocks keep many lanes in little memory
 REMOTE_BLOCK_BYTES = 1024 * 1024  # a round trip to S3 each: a whole unit of the usual size
-LOOK_BACK_BYTES = 64  # before a slice's first line, for what the text before it ends in
-LINE_END_STEP_BYTES = 16 * 1024  # first look past a slice's end for the line's; doubles up to a block
+LOOK_BACK_BYTES = 64  # read before a slice's first line, to find the last non-blank byte
+LINE_END_STEP_BYTES = 16 * 1024  # first read past a slice's end to find the line's end; doubles up to a block
 
 
 class RecordReader:
@@ -43,8 +43,7 @@ class RecordReader:
         return await asyncio.get_running_loop().run_in_executor(None, storage.read_range, file, start, stop)
 
     async def blocks(self, unit: ImportUnit, format: LineFormat) -> AsyncGenerator[Block, None]:
-        """The records of a unit, from its cursor where it has one. Raises TransferError when they cannot be read, or
-        not to their end."""
+        """The records of a unit, from its cursor if it has one. Raises TransferError if they cannot all be read."""
         if isinstance(unit, ChunkUnit):
             blocks: AsyncGenerator[Block, None] = _blocks_of_chunk(unit)
         elif unit.packed or (unit.start == 0 and unit.stop >= unit.file.size_bytes):
@@ -69,13 +68,13 @@ class RecordReader:
             if some is None:
                 return
             yield some
-            await asyncio.sleep(0)  # to decode rows takes a while, and the others have work to do
+            await asyncio.sleep(0)  # decoding rows takes a while: let other lanes run
 
     async def _blocks_of_file(self, unit: SliceUnit) -> AsyncGenerator[Block, None]:
         """A whole file, which may be compressed and was not looked into before. It is read from its beginning, also
         if only its end is wanted."""
         start = unit.cursor.offset if unit.cursor is not None else unit.start
-        # One object a line is read on from there, but what comes before it says whether it begins a record.
+        # One object a line is resumed from there, but the byte before decides whether a record begins there.
         passing = 0 if unit.format.layout is not None else start - unit.start
         blocks, before = None, b""
         async with aclosing(self._unpacked(unit)) as pieces:
@@ -92,7 +91,7 @@ class RecordReader:
             yield block
 
     async def _unpacked(self, unit: SliceUnit) -> AsyncGenerator[bytes, None]:
-        """What is in a whole file, from the unit's start on."""
+        """The decompressed content of a whole file, from the unit's start."""
         stream, step = FileStream(unit.file.uri, unit.expected, skip=unit.start), self._block_bytes(unit.file)
         for at in range(0, unit.file.size_bytes, step):
             data = await self.read(unit.file, at, min(at + step, unit.file.size_bytes))
@@ -106,8 +105,8 @@ class RecordReader:
     async def _blocks_of_slice(self, unit: SliceUnit, format: LineFormat) -> AsyncGenerator[Block, None]:
         file, stop = unit.file, min(unit.stop, unit.file.size_bytes)
         at = unit.cursor.offset if unit.cursor is not None else unit.start
-        piece = before = b""  # bytes up to `at` that were not looked at yet
-        # A cursor that is still at the start has no line settled: the start may be in the middle of one.
+        piece = before = b""  # bytes up to `at` that were read but not split yet
+        # With a cursor still at the start no line is settled: the start may be in the middle of a line.
         if format.cut_anywhere and at == unit.start > 0:
             at, piece, before = await self._first_line(file, at, stop)
         elif format.cut_anywhere and at < stop:
@@ -147,9 +146,9 @@ class RecordReader:
             yield piece
 
     async def _first_line(self, file: SourceFile, start: int, stop: int) -> tuple[int, bytes, bytes]:
-        """Where the first line at or after `start` begins is found in [start - 1, stop - 1): (offset read up to,
-        bytes of that line read so far, the last byte before it that is no blank). A slice in which no line begins
-        gives (stop, b"", b"")."""
+        """Find the first line that begins at or after `start`, after a line end in [start - 1, stop - 1): (offset
+        read up to, bytes of that line read so far, the last non-blank byte before it). Returns (stop, b"", b"") if no
+        line begins in the slice."""
         at, passed = max(0, start - LOOK_BACK_BYTES), b""
         while at < stop - 1:
             until = min(at + self._block_bytes(file), stop)
@@ -163,7 +162,7 @@ class RecordReader:
         return stop, b"", b""
 
     async def _last_byte(self, file: SourceFile, at: int) -> bytes:
-        """The last byte before `at` that is no blank; b"" where there is none."""
+        """The last non-blank byte before `at`; b"" if there is none."""
         found = b""
         while at > 0 and not found:
             start = max(0, at - LINE_END_STEP_BYTES)

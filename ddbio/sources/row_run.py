@@ -1,8 +1,8 @@
-"""The rows of a slice that were read and not yet taken, of a format whose files are no lines: Parquet, Avro.
+"""The unread rows of a slice, for formats whose files are not lines: Parquet, Avro.
 
-A row is an object of JSON text by itself; where its file has it is a matter of the format. A mark is where in the
-file the next row is found, as exactly as the format says it, and how many rows of the unit come before it: by that
-number alone a unit is resumed.
+Each row is JSON text of one object; only the format knows its position in the file. A mark is the offset of the next
+row, as exactly as the format reports it, and the number of the unit's rows before it: a unit is resumed by that
+number alone.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from ddbio.steps.records import Record
 
 
 class RowRun:
-    """Of one unit; see `ddbio.steps.records.Records` and `LineRun`. tally: where rows that were taken and bytes are
-    counted."""
+    """The rows of one unit; see `ddbio.steps.records.Records` and `LineRun`. tally: counts rows taken and bytes."""
 
     usual = True
 
@@ -32,10 +31,10 @@ class RowRun:
         self._at = 0
         self._places = [
             (cursor.lines, cursor.offset)
-        ]  # of what is held: the number of the first row, and where it is
+        ]  # of the held rows: the number of each first one, and its offset
 
     def add(self, rows: Rows) -> None:
-        """Join rows to those that are left."""
+        """Append rows to those that are left."""
         rest = self._rows[self._at :]
         self._places = [*self._places[-1:], (self._number + len(rest), rows.offset)]
         self._rows, self._at = [*rest, *rows.texts], 0

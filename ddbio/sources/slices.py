@@ -33,7 +33,7 @@ class SliceSource:
         format = self._format_of(unit.format)
         self._unit = unit
         if isinstance(format, RowFormat):
-            assert isinstance(unit, SliceUnit), "the parent reads nothing but lines"
+            assert isinstance(unit, SliceUnit), "the parent only streams lines"
             self._run = RowRun(unit, format, self._tally)
             self._batches = self._batches_of_rows(unit, self._run)
         else:
@@ -64,7 +64,7 @@ class SliceSource:
     async def _batches_of_lines(self, unit: ImportUnit, lines: Lines) -> AsyncGenerator[Lines, None]:
         async with aclosing(self._reader.blocks(unit, lines.format)) as blocks:
             async for block in blocks:
-                lines.more = not block.left_out  # such a block is joined to nothing, and nothing to it
+                lines.more = not block.left_out  # the block of an overlong record comes alone
                 if lines.left and not lines.more:
                     yield lines
                 lines.add(block)

@@ -1,12 +1,11 @@
-"""What the parent reads for the workers: streams that cannot be cut where they are: large compressed files, standard
-input.
+"""Streams that the parent reads for the workers, because they cannot be cut: large compressed files, standard input.
 
-A stream becomes chunks of whole records that travel with their bytes. The parent holds what the workers have in hand
-and a few more, whatever the size of the stream. The chunks of a file are the same in every run: one that is taken up
-again reads the file again, and passes over the chunks that are done.
+A stream becomes chunks of whole records, which are sent with their bytes. The parent holds the chunks that the
+workers have and a few more, whatever the size of the stream. The chunks of a file are the same in every run: a
+resumed run reads the file again and skips the chunks that are done.
 
-Several files are read in turns: one after the other, files that hold a hash range each (a native export's) would heat
-one partition after the other.
+Several files are read in turns: each file of a native export holds a hash range, so reading one after the other would
+heat one partition after the other.
 """
 
 from __future__ import annotations
@@ -33,10 +32,10 @@ ReadRange = Callable[[SourceFile, int, int], bytes]  # `Storage.read_range`
 
 
 class Stream:
-    """A file to be fed: chunks, each a unit without a number.
+    """Chunks of a file, each a unit without a number.
 
-    pieces: its bytes. start: where its first record begins, in what comes out. expected: what must come out.
-    chunk_bytes: how large to cut; None to pass on what comes as it comes.
+    pieces: its bytes. start: offset of its first record, decompressed. expected: from its manifest.
+    chunk_bytes: the size of a chunk; None to pass on pieces as they arrive.
     """
 
     def __init__(
@@ -58,7 +57,7 @@ class Stream:
         self._read_bytes = self._reported_bytes = 0
 
     def chunks(self) -> Iterator[ChunkUnit]:
-        """Where the stream is damaged, all that comes before that, and then a unit that fails with it."""
+        """The chunks; if the stream is damaged, those before the damage, then a unit that fails with it."""
         at = self._start
         try:
             for block in self._blocks():
@@ -99,8 +98,7 @@ def _with_whole_beginning(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def evenly(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """The same bytes in pieces of exactly `size`, the last of which is what is left: where they are cut does not
-    depend on who unpacked them."""
+    """The same bytes in pieces of exactly `size`, except the last: the cuts do not depend on the decompressor."""
     held, held_bytes = list[bytes](), 0
     try:
         for piece in pieces:
@@ -111,20 +109,20 @@ def evenly(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
                 yield data[:size]
                 held, held_bytes = [data[size:]], held_bytes - size
     except TransferError:
-        yield b"".join(held)  # what came before the damage
+        yield b"".join(held)  # the bytes before the damage
         raise
     if held_bytes:
         yield b"".join(held)
 
 
 def file_pieces(file: SourceFile, read: ReadRange) -> Iterator[bytes]:
-    """A file from its beginning to its end; while a piece is used, the next are read."""
+    """The bytes of a file; while one piece is used, the next are read."""
     ranges = range(0, file.size_bytes, _READ_BYTES)
     return prefetched((read(file, at, min(at + _READ_BYTES, file.size_bytes)) for at in ranges), _READS_AHEAD)
 
 
 def stream_pieces(file: SourceFile, read: ReadRange) -> Iterator[bytes]:
-    """A stream, as it comes."""
+    """The bytes of a stream, as they arrive."""
     at = 0
     while data := read(file, at, at + _READ_BYTES):
         yield data
@@ -132,7 +130,7 @@ def stream_pieces(file: SourceFile, read: ReadRange) -> Iterator[bytes]:
 
 
 def in_turns(streams: Sequence[Iterator[ChunkUnit]]) -> Iterator[ChunkUnit]:
-    """The chunks of all, a few at a time in turns: always in the same order."""
+    """The chunks of all streams, a few streams at a time in turns; always in the same order."""
     waiting, open_ones = deque(streams), deque[Iterator[ChunkUnit]]()
     while waiting or open_ones:
         while waiting and len(open_ones) < FILES_AT_ONCE:
