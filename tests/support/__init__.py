@@ -5,13 +5,16 @@ Servers of other makers are in `tests.endpoints`. The map:
 account           a simulated account without HTTP
 certificates      certificate authorities and servers for TLS, made when needed
 commands          the real commands as subprocesses
+copy_job          a job that copies a table, as a task of the one lane
 customize         code of a test inside a command
 effort            how many examples property-based tests try
 environment       the AWS environment of every test, and how it asks for a server
+failing           a collaborator that fails at one step
 fake_s3           a botocore S3 client in memory, failing on demand
 front             a TLS front and a proxy between a command and the service
 items             items for whole transfers, written and compared without ddbio
 loops             event loops of a test's own
+memory            files in memory
 native_exports    exports by DynamoDB itself
 peer              a scripted HTTP peer
 places            places to run the storage contract against

@@ -4,12 +4,10 @@ it may be."""
 from __future__ import annotations
 
 import gzip
-import io
 import zlib
 from typing import Any
 
 import pytest
-import zstandard
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -17,15 +15,7 @@ from ddbio.errors import UsageError
 from ddbio.formats import compression
 from ddbio.formats.compression import COMPRESSIONS, fit, get_compression
 from ddbio.formats.json_lines import JsonLines
-
-
-def unpacked(name: str, data: bytes) -> bytes:
-    """By another's code."""
-    if name == "gzip":
-        return gzip.decompress(data)
-    if name == "zstd":
-        return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True).read()
-    return data
+from tests.support.memory import unpacked
 
 
 def packed_file(name: str, pages: list[bytes], *, handed_over_at: frozenset[int] = frozenset()) -> bytes:

@@ -281,3 +281,12 @@ def test_the_changelog_begins_with_this_version() -> None:
 def test_what_changed_names_commands_that_exist() -> None:
     for script in set(re.findall(r"`(\w+\.py)`", text_of("CHANGELOG.md"))):
         assert (CHECKOUT / script).exists()
+
+
+# --------------------------------------------------------------------------- helpers of the tests
+
+
+def test_the_map_of_the_helpers_has_a_line_for_each() -> None:
+    folder = CHECKOUT / "tests" / "support"
+    listed = re.findall(r"^(\w+) {2,}\S", (folder / "__init__.py").read_text(), re.MULTILINE)
+    assert listed == sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")

@@ -33,10 +33,10 @@ from ddbio.verbs import export_files
 from ddbio.verbs.export_table import Export as ExportVerb
 from ddbio.verbs.export_table import ExportResult
 from ddbio.verbs.options import ExportOptions
+from tests.support.failing import Failing
 from tests.support.fake_s3 import OPERATIONS, FakeS3, client_error
 from tests.support.service import ScriptedEngine
 from tests.support.tables import table
-from tests.unit.test_effect_order import Failing
 
 # --------------------------------------------------------------------------- completing an export
 

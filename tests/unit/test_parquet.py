@@ -28,9 +28,9 @@ from ddbio.storage.local import LocalStorage
 from ddbio.storage.ranged import RangedFile
 from ddbio.values.items import AttributeValue
 from tests.support.loops import run
+from tests.support.memory import MemoryStorage
 from tests.support.service import job_table
 from tests.support.tables import table
-from tests.unit.test_reader import MemoryStorage
 
 LAYOUT = ParquetLayout((("id", "S"), ("n", "N")))
 FORMAT = FormatSpec("parquet", LAYOUT)

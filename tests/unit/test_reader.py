@@ -23,6 +23,7 @@ from ddbio.sources.blocks import BYTE_ORDER_MARK, KEPT_BYTES
 from ddbio.sources.reader import LOOK_BACK_BYTES, RecordReader
 from ddbio.sources.unpacking import packed_as
 from tests.support.loops import run
+from tests.support.memory import MemoryStorage
 
 Line = tuple[int, bytes]
 
@@ -33,23 +34,6 @@ def changed(module: ModuleType, name: str, value: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, name, value)
         yield
-
-
-class MemoryStorage:
-    """One file in memory. reads: the ranges that were asked for."""
-
-    def __init__(self, content: bytes, *, remote: bool = False) -> None:
-        self.content = content
-        self.remote = remote
-        self.reads: list[tuple[int, int]] = []
-
-    def of(self, _uri: str) -> Any:
-        return self
-
-    def read_range(self, file: SourceFile, start: int, stop: int) -> bytes:
-        assert 0 <= start < stop <= len(self.content)
-        self.reads.append((start, stop))
-        return self.content[start:stop]
 
 
 def file_of(content: bytes) -> SourceFile:

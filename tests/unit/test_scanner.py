@@ -32,9 +32,9 @@ from ddbio.storage.local import LocalStorage
 from ddbio.system.clock import ManualClock
 from tests.support.effort import examples
 from tests.support.loops import run
+from tests.support.memory import unpacked
 from tests.support.service import cut, job_table, refusal, reply, worker_context
 from tests.support.tables import table as table_info
-from tests.unit.test_compression import unpacked
 
 MIB = 1024 * 1024
 

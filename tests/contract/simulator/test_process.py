@@ -61,8 +61,8 @@ def test_it_prints_its_url_and_ends_cleanly(number: signal.Signals) -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--host", "0.0.0.0"], "0.0.0.0 can be reached from other machines"),
-        (["--host", "::"], ":: can be reached from other machines"),
+        (["--host", "0.0.0.0"], "other machines can reach 0.0.0.0"),
+        (["--host", "::"], "other machines can reach ::"),
         (["--port", "{taken}"], "cannot listen on 127.0.0.1 port {taken}: "),
         (["--key", "id:X", "--table", "T"], "id:X"),
     ],
