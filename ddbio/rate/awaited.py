@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class Awaited:
-    """watch: called after each start of a request. ended: the number of requests that have ended."""
+    """Counts requests. count: unanswered ones. ended: answered ones in total. watch: called after each start."""
 
     def __init__(self) -> None:
         self.count = self.ended = 0

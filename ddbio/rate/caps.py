@@ -37,7 +37,7 @@ class CapChange:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """units_per_s: the initial cap; infinite for none. origin: its source, as text. kind: WCU or RCU.
+    """The cap of a run. units_per_s: initially; infinite for none. origin: its source, as text. kind: WCU or RCU.
 
     changes: later caps. chosen_at: local time at which the initial one was chosen: later changes apply.
     """

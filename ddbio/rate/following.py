@@ -25,7 +25,7 @@ _LONGEST_SLEEP_S = 60.0  # between two readings of the wall clock, which may be 
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Of the table, and of the indexes with write capacity of their own: units per second by name."""
+    """The caps of the table and of the indexes with separate write capacity: units per second by name."""
 
     table: Cap
     indexes: Mapping[str, float]

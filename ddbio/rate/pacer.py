@@ -83,9 +83,10 @@ class _Waiting:
 
 
 class Pacer:
-    """sleep: awaited with seconds; injected, like the clock, so that tests tick by hand.
+    """Starts the requests of one worker's lanes under the cap.
 
-    share: of the job's rate that this worker is expected to spend: 1 / workers.
+    sleep: awaited with seconds; injected, like the clock, so that tests control the time.
+    share: the part of the job's rate that this worker is expected to spend: 1 / workers.
     """
 
     def __init__(
@@ -118,7 +119,7 @@ class Pacer:
         self._look(clock())
 
     def rates(self) -> Units:
-        """Units per second in force, at most a few milliseconds old: looked at several times a request."""
+        """Units per second in force, at most a few milliseconds old: read several times a request."""
         now_s = self._clock()
         if now_s - self._rates_at_s > RATES_FOR_S:
             self._look(now_s)

@@ -32,9 +32,9 @@ class Page(NamedTuple):
 
 
 class PagePacer:
-    """most_units: the most that one page can cost. sleep, clock: injected; the clock is the governor's.
+    """Starts the pages of one worker's lanes under the cap. Its one budget is that of the scanned table or index.
 
-    One budget: the table's, or that of the index that is scanned.
+    most_units: the maximal cost of a page. sleep, clock: injected; the clock is the governor's.
     """
 
     def __init__(

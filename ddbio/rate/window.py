@@ -69,7 +69,7 @@ def _at(cell: float) -> int:
 
 
 class PageStart(NamedTuple):
-    """wait_s: 0 when the page starts now, and then `started_s` is now; else when to ask again."""
+    """wait_s: 0 if the page starts now, at `started_s`; else seconds until the next attempt."""
 
     wait_s: float
     started_s: float
