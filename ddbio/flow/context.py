@@ -124,9 +124,9 @@ class Lane(Protocol):
     """One connection, one unit at a time."""
 
     async def work(self, unit: Unit) -> None:
-        """Work the unit to its end, reporting on the way and `done` at the end.
+        """Work on the unit to its end; reports progress, and `done` at the end.
 
-        Raises StopRequested (after reporting the cursor), DdbioError when the unit cannot be continued.
+        Raises StopRequested (after reporting the cursor), DdbioError if the unit cannot be finished.
         """
 
     async def close(self) -> None: ...

@@ -36,8 +36,8 @@ class ExportJob:
 
     item_bytes: average item size that the service reports; 0 if it reports none.
     max_file_bytes: a file is closed before it would exceed this size.
-    md5: files have their MD5 for a checksum. Nobody can go on computing it, so a file is only ever written whole.
-    subset: which part of the table; all of it by default. transform: what becomes of an item, if anything.
+    md5: files have their MD5 as a checksum. Another process cannot resume it, so files are always written whole.
+    subset: the part of the table to export; all of it by default. transform: of items, if any.
     """
 
     source: JobTable

@@ -26,7 +26,7 @@ DEFAULT_IMPORT_LANES = 128  # at most; at 10 ms a request, 128 lanes write 320,0
 class ImportJob:
     """Describes an import to the workers; picklable.
 
-    mode: one of `ddbio.sinks.table_writes.MODES`. transform: what becomes of an item first, if anything.
+    mode: one of `ddbio.sinks.table_writes.MODES`. transform: of items, if any.
     more_tables: to which the transform may also send items.
     """
 
@@ -65,7 +65,7 @@ def import_task(
 
 
 def table_sink(context: WorkerContext, tables: Sequence[TableInfo], mode: str = "put") -> Callable[[Desk], TableSink]:
-    """Writes to the target. tables: the first, and those that a transform may send items to."""
+    """Writes to the target. tables: the first, and others to which a transform may send items."""
     writer = TableWriter(tables, mode)
 
     def sink(desk: Desk) -> TableSink:

@@ -110,9 +110,9 @@ def upload(path: Path, uri: str, storages: Storages) -> None:
         finally:
             output.abort()
     except (OSError, DdbioError) as error:
-        said = str(error) if isinstance(error, DdbioError) else error.strerror
+        reason = str(error) if isinstance(error, DdbioError) else error.strerror
         raise TransferError(
-            f'the rejects could not be uploaded to "{uri}": {said}',
+            f'the rejects could not be uploaded to "{uri}": {reason}',
             f"they are in {path}; run the same command again to retry",
         ) from None
 

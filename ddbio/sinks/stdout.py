@@ -1,7 +1,7 @@
 """An export to standard output: workers send pages to the parent, which alone writes them.
 
 A page and the cursor after it are one report, so a page is written once and whole, however many workers there are
-and whichever of them dies: a report arrives or it does not. Pages of different segments come in any order.
+and even if one dies: a report arrives or it does not. Pages of different segments come in any order.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ddbio.sinks.sink import SettlesAtOnce
 from ddbio.steps.records import Records
 from ddbio.system.stop import StopFlag
 
-_LOOK_EVERY_MS = 250  # whether the user wants to stop, while no process reads
+_LOOK_EVERY_MS = 250  # for a second Ctrl-C, while the output is blocked
 
 
 class PageStream(SettlesAtOnce):

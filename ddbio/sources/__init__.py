@@ -8,7 +8,7 @@ cutting          cuts files into units
 plan             the units of a job, and the remainder after earlier runs
 prefetch         prefetches an iterable in a background thread
 stream           streams that the parent reads for the workers: large compressed files, standard input
-source           what a lane asks of its source
+source           the interface of a lane's source
 slices           slices of files as a source
 scan             segments of a table as a source
 page_size        the page size of a scan, and whether the scan ends

@@ -47,7 +47,7 @@ def unit_bytes(total_bytes: int, lanes: int, cap_units_per_s: float) -> int:
 class Source:
     """A file to import, and how to read it.
 
-    start: where its first record begins, after `head_lines` lines of a header; in the unpacked text if it is
+    start: offset of its first record, after `head_lines` lines of a header; in the decompressed text if it is
         compressed.
     cuts: its slices, if they are known already.
     packed: it is compressed, by its name or its first bytes. expected: from its manifest.

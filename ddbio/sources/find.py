@@ -187,7 +187,7 @@ class _Search:
 def _is_empty_export(uri: str, storages: Storages) -> bool:
     """Whether `uri` is the folder of this program's export of an empty table."""
     if has_magic(uri) or without_compression(uri).lower().endswith(data_suffixes()):
-        return False  # of no folder: nobody needs to look
+        return False  # not a folder
     manifests = find_manifests(absolute(uri).rstrip("/"), storages.of(uri))
     return bool(manifests) and not any(manifest.files for manifest in manifests.values())
 

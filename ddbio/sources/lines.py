@@ -33,9 +33,9 @@ class Lines:
         self._records: list[bytes] = []
         self._at = 0
         self._beginning: Block | None = None  # of an overlong record
-        self._spanning = False  # some records are more than a line
+        self._spanning = False  # whether some records span lines
         self._one_a_line = format.cut_anywhere and unit.format.layout is None
-        self._inside = False  # the next line may be a part of something that begins before it
+        self._inside = False  # whether the next line may be part of a value that begins before it
         self._book = PlaceBook()
 
     def add(self, block: Block) -> None:
@@ -123,7 +123,7 @@ class Lines:
         size = len(block.data) + block.left_out - bool(block.lines)  # without its line end
         message = (
             f"the record has {size:,} bytes, and no record has more than {RECORD_LIMIT_BYTES:,}; "
-            "only its beginning is here, all of it is in the source from this offset on"
+            "only its beginning is here, the source has all of it at this offset"
         )
         place = self._offset, self._line, self._book.at(self._offset)
         yield Record(place, block.data, [], error=RecordError("line-too-long", message), text_bytes=size)

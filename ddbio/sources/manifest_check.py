@@ -100,7 +100,7 @@ def _refuse_others(known: set[str], folder: str, suffixes: tuple[str, ...], stor
 
 
 def refuse_unfinished(hidden: Iterable[str], uploads: Iterable[str], finished: Collection[str]) -> None:
-    """Raise UsageError for the first of these uris that is a part of an unfinished export.
+    """Raise UsageError for the first of these URIs that is part of an unfinished export.
 
     hidden: files that were skipped. uploads: unfinished uploads. finished: folders of exports that have a manifest.
     """

@@ -44,7 +44,7 @@ class Prefetch(Generic[Item]):
     def take(self, *, wait: bool) -> Item:
         """The next item. Raises StopIteration after the last; Empty if none is ready and `wait` is false."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._make, name="ahead", daemon=True)
+            self._thread = threading.Thread(target=self._make, name="prefetch", daemon=True)
             self._thread.start()
         item = self._ready.get(block=wait)
         if isinstance(item, _End):

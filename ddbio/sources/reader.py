@@ -24,8 +24,8 @@ from ddbio.sources.unpacking import FileStream
 from ddbio.storage import Storages
 from ddbio.storage.ranged import RangedFile
 
-LOCAL_BLOCK_BYTES = 32 * 1024  # a read of the page cache: small blocks keep many lanes in little memory
-REMOTE_BLOCK_BYTES = 1024 * 1024  # a round trip to S3 each: a whole unit of the usual size
+LOCAL_BLOCK_BYTES = 32 * 1024  # reads hit the page cache, so small blocks cost little and save memory
+REMOTE_BLOCK_BYTES = 1024 * 1024  # each is a round trip to S3: a whole unit of the usual size
 LOOK_BACK_BYTES = 64  # read before a slice's first line, to find the last non-blank byte
 LINE_END_STEP_BYTES = 16 * 1024  # first read past a slice's end to find the line's end; doubles up to a block
 

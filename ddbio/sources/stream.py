@@ -64,7 +64,7 @@ class Stream:
                 unit = self._unit(block)
                 at = unit.stop
                 yield unit
-            if self._read_bytes > self._reported_bytes:  # what comes after the last record
+            if self._read_bytes > self._reported_bytes:  # the bytes after the last record
                 yield self._unit(Block(at, b""))
         except TransferError as error:
             yield replace(self._unit(Block(at, b"")), error=error)

@@ -51,7 +51,7 @@ class Records(Protocol):
         """Take all records as rows, if they are a page that no step has changed."""
 
     def each(self) -> Iterator[Record]:
-        """Take the records one by one. A record is taken when the next one is asked for."""
+        """Take the records one by one. A record counts as taken when the next one is requested."""
 
 
 class LineRun(Protocol):
