@@ -14,7 +14,7 @@ from ddbio.formats.framing import JsonText, last_byte, may_be_inside
 from ddbio.messages import ImportCursor, ImportUnit, Tally
 from ddbio.messages.block import Block, RecordPlaces
 from ddbio.sources.blocks import RECORD_LIMIT_BYTES
-from ddbio.sources.record_places import PlaceBook
+from ddbio.sources.record_places import PlaceIndex
 from ddbio.steps.records import Record
 
 LinePlace = tuple[int, int, "RecordPlaces | None"]  # offset, line ends before it, offsets in the file if they differ
@@ -36,12 +36,12 @@ class Lines:
         self._spanning = False  # whether some records span lines
         self._one_a_line = format.cut_anywhere and unit.format.layout is None
         self._inside = False  # whether the next line may be part of a value that begins before it
-        self._book = PlaceBook()
+        self._places = PlaceIndex()
 
     def add(self, block: Block) -> None:
         """Append the records of a block to those that are left. The block of an overlong one comes alone."""
         if block.places is not None:
-            self._book.add(block.places, self._offset)
+            self._places.add(block.places, self._offset)
         rest = self._records[self._at :]
         if not rest:
             self._offset = block.offset
@@ -97,7 +97,7 @@ class Lines:
             if not record or record.isspace():
                 tally.blank += 1
             else:
-                place = self._offset, self._line, self._book.at(self._offset)
+                place = self._offset, self._line, self._places.at(self._offset)
                 try:
                     items = [parse(record)]
                     if self._inside:
@@ -125,7 +125,7 @@ class Lines:
             f"the record has {size:,} bytes, and no record has more than {RECORD_LIMIT_BYTES:,}; "
             "only its beginning is here, the source has all of it at this offset"
         )
-        place = self._offset, self._line, self._book.at(self._offset)
+        place = self._offset, self._line, self._places.at(self._offset)
         yield Record(place, block.data, [], error=RecordError("line-too-long", message), text_bytes=size)
         self._tally.read += 1
         self._at += 1

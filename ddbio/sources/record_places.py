@@ -76,7 +76,7 @@ def _small(numbers: list[int]) -> array[int]:
     return array("I" if numbers[-1] < 2**32 else "Q", numbers)
 
 
-class PlaceBook:
+class PlaceIndex:
     """The places of blocks with records that are not taken yet."""
 
     def __init__(self) -> None:

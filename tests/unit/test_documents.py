@@ -22,7 +22,7 @@ from ddbio.formats.documents.detect import detect
 from ddbio.messages import Reject
 from ddbio.messages.format_spec import FormatSpec
 from ddbio.sources.document_blocks import DocumentBlocks
-from ddbio.sources.record_places import PlaceBook
+from ddbio.sources.record_places import PlaceIndex
 from ddbio.values.items import Deletion
 from tests.support.effort import examples
 
@@ -248,13 +248,13 @@ def test_a_block_has_a_record_a_line_and_knows_where_it_stands() -> None:
     first, last = [*blocks.feed(data), *blocks.finish()]
     assert first.data == b'{"id":\r\r"a"}\n{"id": "b",\r\r"x": nope}\n{"id":"c"}\n'
     assert (first.offset, last.offset, last.data) == (0, len(first.data), b"[\n")
-    book = PlaceBook()
+    index = PlaceIndex()
     for block in (first, last):
         assert block.places is not None
-        book.add(block.places, 0)
+        index.add(block.places, 0)
 
     def placed(offset: int, record: bytes) -> tuple[Any, ...]:
-        places = book.at(offset)
+        places = index.at(offset)
         assert places is not None
         reject = places.placed(Reject("a.json", offset, 0, 1, "bad-json", "no", record))
         return reject.offset, reject.line_in_file, reject.code, reject.record
