@@ -21,7 +21,7 @@ from ddbio.values.keys import ItemKey
 from ddbio.values.table import TableInfo
 
 
-def together(tables: Sequence[TableInfo]) -> TableInfo:
+def combined(tables: Sequence[TableInfo]) -> TableInfo:
     """One table with the combined capacity of all, and the name and keys of the first."""
     limits = [table.write_units for table in tables if table.write_units is not None]
     return replace(
@@ -55,7 +55,7 @@ class MultiTablePuts:
         self._first = tables[0].address
         one = batch_write_operation(("",))
         self.operation = replace(one, decode=write_decoder(MultiTableReply))
-        self.estimates = WriteEstimates(together(tables))
+        self.estimates = WriteEstimates(combined(tables))
         self.key_of: Callable[[AttributeMap], ItemKey] = self._key_of
         self.units_of: Callable[[AttributeMap, bool], tuple[int, ...]] = self._units_of
         self.new_write = new_put

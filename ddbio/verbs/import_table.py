@@ -27,7 +27,7 @@ from ddbio.job.state import known_state_root
 from ddbio.job.work import Assignment
 from ddbio.messages import UnitReport
 from ddbio.rate.caps import Cap
-from ddbio.sinks.multi_table import together
+from ddbio.sinks.multi_table import combined
 from ddbio.sinks.reject_kinds import RejectKind
 from ddbio.sinks.reject_place import choose_rejects_place
 from ddbio.sinks.table_writes import check_mode
@@ -92,7 +92,7 @@ class Import(Verb[ImportOptions, ImportResult]):
         self._in_mode(sources.found.mode)
         self._target = create_table.choose_target(self.options, table, sources.found.folders(), session)
         more = tuple(session.describe(name) for name in self.options.more_tables)
-        asked = together((self._target.table, *more)) if more else self._target.table
+        asked = combined((self._target.table, *more)) if more else self._target.table
         run = Run.begin(self.options, session, asked, "WCU", DEFAULT_IMPORT_LANES, caller)
         sources.verify(run.progress)
         self._in_mode(sources.detect(self._target.table))

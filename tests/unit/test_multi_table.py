@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ddbio.errors import RecordError
-from ddbio.sinks.multi_table import MultiTablePuts, together
+from ddbio.sinks.multi_table import MultiTablePuts, combined
 from ddbio.sinks.table_writes import new_put
 from ddbio.values.items import Addressed, AttributeMap
 from ddbio.values.table import TableInfo
@@ -67,5 +67,5 @@ def test_together_they_have_what_all_have(units: list[float | None], sum_of_them
     tables: list[TableInfo] = [
         replace(each, write_units=own) for each, own in zip([ORDERS, DAYS], units, strict=True)
     ]
-    one = together(tables)
+    one = combined(tables)
     assert (one.name, one.key, one.write_units, one.write_budgets()) == ("Orders", ORDERS.key, sum_of_them, ("",))
