@@ -33,7 +33,7 @@ format: setup
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
-# This project and its peers side by side: about five minutes. All of it at length: half an hour and more.
+# This project and its peers side by side: about ten minutes. All of it at length: half an hour and more.
 bench: setup
 	@.venv/bin/python -m bench
 
