@@ -2,7 +2,7 @@
 
 import sys
 
-if sys.argv[:1] == ["-m"]:  # `python -m ddbio.cli...` is just looking for the module
+if sys.argv[:1] == ["-m"]:  # `python -m ddbio.cli...` is still locating the module
     from ddbio.cli.start import obey_at_once
 
     obey_at_once()

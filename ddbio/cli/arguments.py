@@ -1,4 +1,4 @@
-"""The options that import and export share, and the sentences they end with."""
+"""The options that import and export share, and the lines of their summaries that are the same."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 def new_parser(description: str, examples: str, **settings: Any) -> Parser:
-    """examples: the end of the help, in which {command} is the command as it was called. settings: of `Parser`."""
+    """examples: the end of the help, in which {command} is replaced by the command as the user called it.
+    settings: arguments of `Parser`."""
     parser = Parser(description=description, **settings)
     parser.epilog = examples.replace("{command}", parser.prog)
     return parser
@@ -29,13 +30,13 @@ def new_parser(description: str, examples: str, **settings: Any) -> Parser:
 def add_transfer_options(
     parser: argparse.ArgumentParser, *, units: str, formats: tuple[str, ...], default_lanes: str, tables: str = ""
 ) -> None:
-    """What import and export have in common. units, tables: see `add_table_options`. formats: the default first."""
+    """Options of both import and export. units, tables: see `add_table_options`. formats: the default first."""
     add_table_options(parser, units=units, tables=tables)
     parser.add_argument(
         "--format",
         choices=formats,
         default=formats[0],
-        help="what a record looks like (default: %(default)s)",
+        help="the format of the records (default: %(default)s)",
     )
     add_transform_options(parser)
     add_endpoint_options(parser)
@@ -48,16 +49,15 @@ def add_transfer_options(
         type=account_id,
         metavar="ACCOUNT",
         dest="ExpectedBucketOwner",
-        help="use no bucket of another account",
+        help="refuse buckets of other accounts",
     )
     add_run_options(parser, default_lanes=default_lanes)
 
 
 def add_table_options(parser: argparse.ArgumentParser, *, units: str, tables: str = "") -> None:
-    """Which table, how fast, and by how many processes.
+    """The options for the table, the cap and the number of processes.
 
-    units: `write` or `read`: what the cap counts. tables: when `-t` may be given more than once; never, if that is
-    empty.
+    units: `write` or `read`, the units of the cap. tables: when `-t` may be repeated; empty if never.
     """
     parser.add_argument(
         "-t",
@@ -68,18 +68,18 @@ def add_table_options(parser: argparse.ArgumentParser, *, units: str, tables: st
     )
     parser.add_argument("-r", "--region", help="the AWS region (default: as for the AWS CLI)")
     parser.add_argument(
-        "-p", "--processes", type=positive_int, metavar="N", help="worker processes (default: the CPUs it may use)"
+        "-p", "--processes", type=positive_int, metavar="N", help="worker processes (default: one per available CPU)"
     )
     parser.add_argument(
         "-c",
         "--capacity",
         metavar="UNITS",
-        help=f"{units} units per second that all processes together may consume; a share of what the table has, such "
-        "as 60%%; or a time table, such as 1000,20:00=20000,06:00=1000 (default: what a provisioned table has, the "
-        "maximum of an on-demand one)",
+        help=f"{units} units per second that all processes together may consume; a share of the table's capacity, "
+        "such as 60%%; or a schedule, such as 1000,20:00=20000,06:00=1000 (default: the capacity of a provisioned "
+        "table, the maximum of an on-demand one)",
     )
     parser.add_argument(
-        "--over-provisioned", action="store_true", help="allow -c to be more than a provisioned table has"
+        "--over-provisioned", action="store_true", help="allow -c to exceed the capacity of a provisioned table"
     )
 
 
@@ -89,27 +89,25 @@ def add_endpoint_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_run_options(parser: argparse.ArgumentParser, *, default_lanes: str) -> None:
-    """How a run works, gives up, resumes and reports."""
+    """Options for the connections, giving up, resuming and reporting."""
     parser.add_argument(
         "--lanes",
         type=positive_int,
         metavar="N",
-        help=f"most connections of a process; it opens them when more would help (default: {default_lanes})",
+        help=f"maximum connections per process, opened as they help (default: {default_lanes})",
     )
     parser.add_argument(
         "--give-up-after",
         type=positive_int,
         default=600,
         metavar="SECONDS",
-        help="stop when no request has succeeded for so long (default: %(default)s)",
+        help="stop after this time without a successful request (default: %(default)s)",
     )
-    parser.add_argument(
-        "--fresh", action="store_true", help="start over where an earlier run left the job unfinished"
-    )
+    parser.add_argument("--fresh", action="store_true", help="start over instead of resuming an unfinished job")
     parser.add_argument(
         "--state-dir",
         metavar="PATH",
-        help="where unfinished jobs are remembered (default: $DDBIO_STATE_DIR, ~/.local/state/ddbio)",
+        help="folder for the state of unfinished jobs (default: $DDBIO_STATE_DIR, ~/.local/state/ddbio)",
     )
     parser.add_argument(
         "--report",
@@ -120,9 +118,9 @@ def add_run_options(parser: argparse.ArgumentParser, *, default_lanes: str) -> N
 
 
 def add_scan_options(parser: argparse.ArgumentParser) -> None:
-    """How a table is scanned."""
+    """Options for how a table is scanned."""
     parser.add_argument(
-        "--segments", type=positive_int, metavar="N", help="segments of the scan (default: what suits the table)"
+        "--segments", type=positive_int, metavar="N", help="segments of the scan (default: from the table's size)"
     )
     parser.add_argument(
         "--consistent-read", action="store_true", help="strongly consistent reads; they cost twice the units"
@@ -130,12 +128,12 @@ def add_scan_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_filter_options(parser: argparse._ActionsContainer) -> None:
-    """Which items of a scan count."""
+    """Options for which items of a scan count."""
     parser.add_argument(
-        "--filter", metavar="EXPRESSION", help="only items for which it holds: price > :p AND begins_with(sku, :s)"
+        "--filter", metavar="EXPRESSION", help="only items that match: price > :p AND begins_with(sku, :s)"
     )
     parser.add_argument("--values", metavar="JSON", help='the values of --filter: {"p": 10, "s": "x"}')
-    parser.add_argument("--names", metavar="JSON", help='what #short names stand for: {"short": "the whole name"}')
+    parser.add_argument("--names", metavar="JSON", help='full names of #placeholders: {"short": "the full name"}')
     parser.add_argument("--index", metavar="NAME", help="scan a secondary index instead of the table")
 
 
@@ -162,8 +160,8 @@ ACLS = (
 
 
 def add_s3_options(parser: argparse.ArgumentParser) -> None:
-    """How objects are written to S3: options named like the members of S3's PutObject."""
-    group = parser.add_argument_group("objects written to S3 (default: as the bucket has it)")
+    """Options for how objects are written to S3, named like the parameters of S3's PutObject."""
+    group = parser.add_argument_group("objects written to S3 (default: the bucket's settings)")
     group.add_argument(
         "--s3-sse", choices=("AES256", "aws:kms", "aws:kms:dsse"), dest="ServerSideEncryption", help="encryption"
     )
@@ -171,7 +169,7 @@ def add_s3_options(parser: argparse.ArgumentParser) -> None:
         "--s3-sse-kms-key-id",
         metavar="KEY",
         dest="SSEKMSKeyId",
-        help="the KMS key, by id or ARN; --s3-sse is aws:kms then, unless given",
+        help="the KMS key, by id or ARN; implies --s3-sse aws:kms unless that is given",
     )
     group.add_argument(
         "--s3-storage-class",
@@ -188,10 +186,10 @@ def _any_of(words: Sequence[str]) -> str:
 
 
 def s3_put_args(given: argparse.Namespace) -> dict[str, str]:
-    """What of `add_s3_options` was given. Raises UsageError for a key with an encryption that takes none."""
+    """The S3 options that were given. Raises UsageError for a key with an encryption that takes none."""
     args = _given(given, ("ServerSideEncryption", "SSEKMSKeyId", "StorageClass", "ACL"))
     if "SSEKMSKeyId" in args and args.setdefault("ServerSideEncryption", "aws:kms") == "AES256":
-        raise UsageError("--s3-sse AES256 takes no KMS key", "use --s3-sse aws:kms, or leave the key out")
+        raise UsageError("--s3-sse AES256 takes no KMS key", "use --s3-sse aws:kms, or omit the key")
     return args
 
 
@@ -203,42 +201,42 @@ def _given(given: argparse.Namespace, names: Sequence[str]) -> dict[str, str]:
 def account_id(text: str) -> str:
     """An AWS account: 12 digits."""
     if not re.fullmatch(r"\d{12}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is no account id: 12 digits")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an account id of 12 digits")
     return text
 
 
 def add_transform_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what becomes of an item on its way", "In this order. See docs/shaping.md.")
+    group = parser.add_argument_group("transforms", "Applied in this order. See docs/shaping.md.")
     group.add_argument(
         "--rename",
         action="append",
         default=[],
         metavar="OLD=NEW",
-        help="an attribute gets another name; may be given several times",
+        help="rename an attribute; repeatable",
     )
     group.add_argument(
         "--drop",
         action="append",
         default=[],
         metavar="NAMES",
-        help="attributes to leave out, with commas between them",
+        help="attributes to remove, separated by commas",
     )
     group.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="an attribute of every item; the value is JSON or else a string; may be given several times",
+        help="set an attribute of every item; the value is JSON, else a string; repeatable",
     )
     group.add_argument(
         "--transform",
         metavar="FILE.py:FUNCTION",
-        help="a function of your own: it gets an item as Python values and returns one, a list of them, or None",
+        help="a Python function that takes an item as Python values and returns an item, a list of items, or None",
     )
 
 
 def table_options(given: argparse.Namespace) -> dict[str, Any]:
-    """The fields of `TransferOptions`."""
+    """The fields of `TransferOptions` from the arguments."""
     return {
         "table": given.table if isinstance(given.table, str) else given.table[0],
         "aws": AwsSettings(
@@ -262,7 +260,7 @@ def table_options(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def shaping_options(given: argparse.Namespace) -> dict[str, Any]:
-    """The fields of `ShapingOptions`, with those of `TransferOptions`."""
+    """The fields of `ShapingOptions` from the arguments, with those of `TransferOptions`."""
     return {
         **table_options(given),
         "format": given.format,
@@ -274,13 +272,13 @@ def shaping_options(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def scan_options(given: argparse.Namespace) -> dict[str, Any]:
-    """The fields of `ScanOptions` that are options of the command."""
+    """The fields of `ScanOptions` from the arguments that the command has."""
     names = ("segments", "consistent_read", "attributes", "filter", "values", "names", "index", "limit")
     return {name: getattr(given, name) for name in (*names, "sample", "seed") if hasattr(given, name)}
 
 
 def transformed(tally: Tally) -> list[str]:
-    """What a transform did to the number of items."""
+    """How many items a transform added and dropped."""
     added = [f"{tally.added:,} added by the transform"] * bool(tally.added)
     return added + [f"{tally.dropped:,} dropped by the transform"] * bool(tally.dropped)
 
@@ -291,7 +289,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def consumption(result: Result, cap: Cap) -> str:
-    """How long it took and what it consumed."""
+    """The duration of a job and the capacity it consumed."""
     kind, tally = cap.kind, result.tally
     of_cap = "no cap" if math.isinf(cap.units_per_s) else f"cap {cap.units_per_s:,.10g}"
     of_cap = "cap by the time of day" if cap.changes else of_cap
@@ -308,7 +306,7 @@ def consumption(result: Result, cap: Cap) -> str:
 
 
 def this_run(result: Result) -> list[str]:
-    """What the last run of a job did, if there were several."""
+    """The share of the last run, if the job took several."""
     if not result.past.runs:
         return []
     tally, seconds = result.tally.minus(result.past.tally), result.seconds - result.past.seconds

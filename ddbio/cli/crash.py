@@ -1,4 +1,4 @@
-"""What is written about a fault of ddbio itself: one line for the terminal, the traceback in a private file."""
+"""Reports a fault of ddbio itself: one line for the terminal, the traceback in a private file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options that say what a file looks like: argv to `CsvOptions`, and the argparse types for it."""
+"""The options that describe the format of a file: argv to `CsvOptions`, and the argparse types for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": 
 
 
 def names(text: str) -> tuple[str, ...]:
-    """An argparse type: names between commas; one with a comma in it stands in double quotes."""
+    """An argparse type: names separated by commas; a name that contains a comma is in double quotes."""
     import csv
 
     row = tuple(next(csv.reader([text]), []))
@@ -42,7 +42,7 @@ def delimiter(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """An argparse type: one ASCII character that may make another one plain."""
+    """An argparse type: an ASCII escape character."""
     if len(text) != 1 or not text.isascii() or not text.isprintable() or text.isalnum() or text in '" ':
         raise argparse.ArgumentTypeError(f"{text!r} is not one character such as '\\'; doubled quotes need no option")
     return text
@@ -51,51 +51,51 @@ def escape(text: str) -> str:
 def add_csv_import_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("CSV")
     group.add_argument(
-        "--columns", type=names, metavar="NAMES", help="names of the columns, a,b,c, of files without a header"
+        "--columns", type=names, metavar="NAMES", help="column names, a,b,c, for files without a header"
     )
     group.add_argument(
-        "--delimiter", type=delimiter, metavar="C", help="one character, or tab (default: what suits the header)"
+        "--delimiter", type=delimiter, metavar="C", help="one character, or tab (default: detected from the header)"
     )
     group.add_argument(
         "--csv-types",
         type=types,
         default=(),
         metavar="TYPES",
-        help=f"types of columns, such as age:N,tags:SS,doc:JSON; of {', '.join(CSV_TYPES)}. Keys have the table's "
-        "types, the rest is text",
+        help=f"types of columns, such as age:N,tags:SS,doc:JSON; of {', '.join(CSV_TYPES)}. Keys get the table's "
+        "types, other columns are text",
     )
     group.add_argument(
-        "--infer-types", action="store_true", help="other cells that are numbers beyond doubt become numbers"
+        "--infer-types", action="store_true", help="import other cells that are unambiguously numbers as numbers"
     )
     group.add_argument(
         "--empty",
         choices=EMPTY_CELLS,
         default="drop",
-        help="what an empty cell is: no attribute, null, or an empty string (default: %(default)s)",
+        help="import an empty cell as no attribute, null, or an empty string (default: %(default)s)",
     )
     group.add_argument(
         "--csv-null",
         type=names,
         default=(),
         metavar="WORDS",
-        help="words that are read as an empty cell, such as NULL,\\N (see --empty)",
+        help="words to read as an empty cell, such as NULL,\\N (see --empty)",
     )
     group.add_argument(
         "--csv-escape",
         type=escape,
         metavar="C",
-        help="a character that makes the one after it plain: '\\'",
+        help="the escape character: '\\'",
     )
     group.add_argument(
         "--keep-blanks",
         action="store_true",
-        help="leave blanks around the names in a header; they are trimmed otherwise",
+        help="keep blanks around the names in a header instead of trimming them",
     )
 
 
 def csv_options(given: argparse.Namespace) -> CsvOptions:
     if given.csv_escape and given.csv_escape == given.delimiter:
-        raise UsageError("--csv-escape and --delimiter are the same character", "give one of them another")
+        raise UsageError("--csv-escape and --delimiter are the same character", "change one of them")
     return CsvOptions(
         given.columns,
         given.delimiter,

@@ -20,7 +20,7 @@ EXAMPLES = """\
 examples:
   1. the items of a table, under a cap of 1,000 read units per second
        {command} -r us-east-1 -t Orders -c 1000
-  2. those for which a filter holds; all items are read for it
+  2. those that match a filter; all items are read
        {command} -r us-east-1 -t Orders --filter 'price > :p' --values '{"p": 10}'
   3. those of a secondary index
        {command} -r us-east-1 -t Orders --index byDay
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def summary(result: CountResult) -> str:
-    """The last lines: the count, and what it took."""
+    """The last lines: the count, and the capacity and time it took."""
     tally = result.tally
     lines = [
         f"{arguments.counted(tally.counted, 'item')} ({tally.read:,} scanned)",

@@ -1,4 +1,4 @@
-"""`DDBExport.py`: argv to `ExportOptions`, and what happened to text."""
+"""`DDBExport.py`: argv to `ExportOptions`, and the result as text."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ examples:
        {command} -r us-east-1 -t Orders -d exported/ -c 1000
   2. to S3 in files of 512 MB, with 8 processes
        {command} -r us-east-1 -t Orders -d s3://my-bucket/orders/ -s 512 -p 8
-  3. under half of what the table has, every read strongly consistent
+  3. under half of the table's capacity, with strongly consistent reads
        {command} -r us-east-1 -t Orders -d exported/ -c 50% --consistent-read
   4. gzipped, to S3
        {command} -r us-east-1 -t Orders -d s3://my-bucket/orders/ --compress gzip
   5. from a local endpoint, as DynamoDB JSON
        {command} -r us-east-1 -t Orders -d exported/ --format dynamodb-json --endpoint-url http://127.0.0.1:8000
-  6. a part: two attributes of the items that a filter keeps
+  6. a part: two attributes of the items that match a filter
        {command} -t Orders -d exported/ --attributes id,n --filter 'n > :least' --values '{"least": 10}'
   7. a thousand items of a tenth of the table, chosen at random
        {command} -r us-east-1 -t Orders -d exported/ --sample 10% --limit 1000
@@ -55,7 +55,7 @@ def parser() -> Parser:
         "--destination",
         required=True,
         metavar="WHERE",
-        help="a folder (made if missing), s3://bucket/prefix, or - for standard output",
+        help="a folder (created if missing), s3://bucket/prefix, or - for standard output",
     )
     parser.add_argument(
         "-s",
@@ -63,26 +63,26 @@ def parser() -> Parser:
         type=positive_int,
         default=DEFAULT_FILE_MEGABYTES,
         metavar="MB",
-        help="begin a new file before this many megabytes (of 1,000,000 bytes) are passed (default: %(default)s)",
+        help="maximum size of a file, in megabytes of 1,000,000 bytes (default: %(default)s)",
     )
     parser.add_argument(
         "--compress",
         choices=tuple(COMPRESSIONS),
         default="none",
-        help="compress the files; -s counts what they take then (default: %(default)s)",
+        help="compress the files; -s is then the compressed size (default: %(default)s)",
     )
     parser.add_argument(
         "--native-layout",
         action="store_true",
-        help="files and manifests as DynamoDB's own export writes them, which its import and this one read; implies "
+        help="write files and manifests in the layout of DynamoDB's own export, for its import or this one; implies "
         "dynamodb-json and gzip",
     )
     parser.add_argument(
         "--if-exists",
         choices=("fail", "overwrite", "resume"),
         default="fail",
-        help="where the destination is not empty: fail; overwrite the export that its manifest lists; resume the "
-        "unfinished one of this command (which happens anyway), or fail (default: %(default)s)",
+        help="if the destination is not empty: fail; overwrite the export in its manifest; or resume the unfinished "
+        "export of this command, as every run does, and fail if there is none (default: %(default)s)",
     )
     arguments.add_transfer_options(parser, units="read", formats=tuple(FORMATS), default_lanes="8")
     arguments.add_scan_options(parser)
@@ -97,25 +97,27 @@ def add_column_options(parser: argparse.ArgumentParser) -> None:
         "--columns",
         type=csv_options.names,
         metavar="NAMES",
-        help="columns of CSV, a,b:N,c, or of Parquet or Avro, a:S,b:N (default: all attributes there are, to find "
-        "which the table is read twice)",
+        help="columns of CSV, a,b:N,c, or of Parquet or Avro, a:S,b:N (default: all attributes; to find "
+        "them the table is read twice)",
     )
     parser.add_argument(
         "--numbers",
         choices=NUMBERS,
         default="string",
-        help="in Parquet and Avro: text, which keeps any number, or decimal128(38, 9), into which not every one fits "
+        help="numbers in Parquet and Avro: text, which keeps any number, or decimal128(38, 9), which some do not fit "
         "(default: %(default)s)",
     )
 
 
 def add_subset_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("a part of the table", "See docs/shaping.md.")
-    group.add_argument("--attributes", metavar="LIST", help="of each item only these: id,address.city,tags[0]")
+    group.add_argument("--attributes", metavar="LIST", help="export only these attributes: id,address.city,tags[0]")
     arguments.add_filter_options(group)
-    group.add_argument("--limit", type=positive_int, metavar="N", help="so many items, or all where there are fewer")
-    group.add_argument("--sample", type=percent, metavar="PERCENT", help="so many of the segments, by chance: 10%%")
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, another sample (default: 0)")
+    group.add_argument("--limit", type=positive_int, metavar="N", help="export at most N items")
+    group.add_argument(
+        "--sample", type=percent, metavar="PERCENT", help="scan this share of the segments, chosen at random: 10%%"
+    )
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the sample (default: 0)")
 
 
 def percent(text: str) -> float:
@@ -156,13 +158,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def summary(result: ExportResult) -> str:
-    """The last lines: what happened, with nothing left out."""
+    """The last lines of the output; every count that is not 0 is in them."""
     tally = result.tally
     size = sum(each.file.size_bytes for each in result.files)
     where = f"{arguments.counted(len(result.files), 'file')} of {size:,} bytes"
     if result.destination == STDOUT:
         where = f"standard output, {tally.bytes:,} bytes"
-    aside = [f"{tally.left_out:,} left out"] * bool(tally.left_out) + arguments.transformed(tally)
+    aside = [f"{tally.left_out:,} filtered out"] * bool(tally.left_out) + arguments.transformed(tally)
     lines = [
         f"{tally.read:,} read, {tally.written:,} exported to {where}{', '.join(['', *aside])}",
         arguments.consumption(result, result.cap),

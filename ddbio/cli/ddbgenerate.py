@@ -1,7 +1,7 @@
 """GenerateTestData: argv -> a file of test data -> one line on stderr.
 
-The file is written in place and overwrites one of the same name. When something stops the writing half-way, what was
-written stays, and the message says that the file is incomplete.
+The file is written in place and overwrites an existing one. If the writing is interrupted, the part written so far
+stays, and the message says that the file is incomplete.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def build_parser() -> Parser:
     )
     parser.epilog = EXAMPLES.format(command=invocation(parser.prog))
     add = parser.add_argument
-    add("-c", "--count", type=positive_int, required=True, metavar="N", help="how many items")
+    add("-c", "--count", type=positive_int, required=True, metavar="N", help="number of items")
     add("-f", "--file", required=True, metavar="PATH", help="the file to write, overwritten; - is standard output")
     add(
         "--dataset",
@@ -74,19 +74,19 @@ def build_parser() -> Parser:
         help="default: hash, range, val_1, val_2; loader: id, timestamp, category, user_name, email, amount, status, "
         "description",
     )
-    add("--format", choices=("json", "csv"), help="json unless the name of the file ends in .csv")
+    add("--format", choices=("json", "csv"), help="default: csv if the file's name ends in .csv, else json")
     add(
         "--keys",
         choices=("uuid", "sorted", "skewed"),
         default="uuid",
-        help="partition keys: uuid, each item its own; sorted, ascending in runs of 10 items; skewed, a few of them "
+        help="partition keys: uuid, unique to each item; sorted, ascending in runs of 10 items; skewed, a few keys "
         "with most of the items (Zipf). Default uuid",
     )
     add(
         "--item-size",
         type=positive_int,
         metavar="BYTES",
-        help="make every item exactly so big in DynamoDB (names and values) with an attribute `pad`",
+        help="size of every item in DynamoDB (names and values); an attribute `pad` makes up the difference",
     )
     add("--seed", type=int, metavar="N", help="same seed, same bytes")
     return parser
@@ -98,7 +98,7 @@ def write_data(command: Command, options: argparse.Namespace) -> int:
         from ddbio.verbs.generate import generate
 
         interrupt_on_signals(command)
-    blocks = generate(spec_of(options))  # before the file is opened: a size that cannot be overwrites nothing
+    blocks = generate(spec_of(options))  # before the file is opened: an impossible size overwrites nothing
     is_stdout = options.file == STDOUT
     where = "standard output" if is_stdout else options.file
     with Progress(options.count, visible=not is_stdout) as progress:
@@ -136,14 +136,14 @@ OPEN_HINTS = {
     errno.ENOENT: "make its folder first",
     errno.ENOTDIR: "a part of the path is a file, not a folder",
     errno.EISDIR: "it is a folder; name a file in it",
-    errno.EACCES: "choose a place that you may write to",
-    errno.EROFS: "choose a place that you may write to",
+    errno.EACCES: "choose a folder that you may write to",
+    errno.EROFS: "choose a folder that you may write to",
 }
 
 
 @contextlib.contextmanager
 def open_output(path: str) -> Iterator[IO[bytes]]:
-    """The file `path`, or standard output, to write to. Raises UsageError when it cannot be opened."""
+    """The file `path`, or standard output, opened for writing. Raises UsageError if it cannot be opened."""
     if path == STDOUT:
         if sys.stdout is None:
             raise TransferError("standard output is closed", "name a file with -f")
@@ -160,7 +160,7 @@ def open_output(path: str) -> Iterator[IO[bytes]]:
 
 
 class Progress:
-    """Counts what was written, and shows it on a terminal once a run has turned out to be long."""
+    """Counts the items and bytes written; on a terminal, shows a bar for a run that takes long."""
 
     def __init__(self, total_items: int, *, visible: bool = True) -> None:
         self._visible = visible and stderr.isatty()

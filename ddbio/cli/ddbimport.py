@@ -1,4 +1,4 @@
-"""`DDBImport.py`: argv to `ImportOptions`, and what happened to text."""
+"""`DDBImport.py`: argv to `ImportOptions`, and the result as text."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ EXAMPLES = """\
 examples:
   1. a file, under a cap of 500 write units per second
        {command} -r us-east-1 -t Orders -s orders.json -c 500
-  2. every file of JSON or CSV below a folder, with 8 processes
+  2. every JSON or CSV file in a folder and its subfolders, with 8 processes
        {command} -r us-east-1 -t Orders -s exported/ -p 8
-  3. from S3, under 60 % of what the table has
+  3. from S3, under 60 % of the table's capacity
        {command} -r us-east-1 -t Orders -s s3://my-bucket/orders/ -c 60%
   4. into a local endpoint
        {command} -r us-east-1 -t Orders -s 'part-*.json' --endpoint-url http://127.0.0.1:8000
-  5. only what the table does not have yet; nothing is overwritten
+  5. only items that are not in the table yet; nothing is overwritten
        {command} -r us-east-1 -t Orders -s orders.json --mode insert
-  6. delete the items that a file names, by their keys or whole
+  6. delete the items listed in a file, as keys or whole items
        {command} -r us-east-1 -t Orders -s old.json --mode delete
   7. an export into a new table with the same keys and indexes
        {command} -r us-east-1 -t Copy -s exported/ --create-table --with-indexes
@@ -40,7 +40,7 @@ examples:
        {command} -r us-east-1 -t Orders -s orders.csv --csv-types amount:N,tags:SS
   10. without two attributes, and with a new one
        {command} -r us-east-1 -t Orders -s orders.json --drop email,phone --set 'imported=true'
-  11. what a function of your own makes of each item
+  11. each item transformed by your own function
        {command} -r us-east-1 -t Orders -s orders.json --transform shape.py:shape
 
 exit codes: 0 everything imported; 1 records were rejected; 2 the command cannot work as given (nothing was moved);
@@ -62,7 +62,7 @@ def parser() -> Parser:
         required=True,
         metavar="SOURCE",
         help="a file, a folder, a glob, s3://bucket/prefix or an S3 object, gzip and zstd too; - for standard input; "
-        "a folder with an export by DynamoDB itself; may be given several times",
+        "a folder with an export by DynamoDB itself; repeatable",
     )
     add_write_options(parser)
     arguments.add_transfer_options(
@@ -70,7 +70,7 @@ def parser() -> Parser:
         units="write",
         formats=(AUTO, *FORMATS),
         default_lanes="128",
-        tables="several where --transform says which item is for which",
+        tables="repeat for several tables; --transform then chooses the table of each item",
     )
     add_reject_options(parser)
     csv_options.add_csv_import_options(parser)
@@ -79,44 +79,42 @@ def parser() -> Parser:
 
 
 def add_write_options(parser: Parser) -> None:
-    """What a record does to the table, and whether the table is made first."""
+    """Options for how a record changes the table, and whether the table is created first."""
     parser.add_argument(
         "--mode",
         choices=("put", "insert", "delete"),
         default="put",
-        help="put: an item replaces the one with its key; insert: never, such records count as skipped (slower: "
-        "one request an item); delete: the records name the items to delete (default: %(default)s)",
+        help="put: replace an item with the same key; insert: keep it, and count the record as skipped (slower: "
+        "one request per item); delete: delete the items with these keys (default: %(default)s)",
     )
     parser.add_argument(
         "--create-table",
         action="store_true",
-        help="make the table, on-demand, where there is none: with the keys of --key, or of the manifest of an "
-        "export beside the source",
+        help="create the table, on-demand, if it does not exist, with the keys in --key or in the manifest of an "
+        "export among the sources",
     )
+    parser.add_argument("--key", metavar="NAME:TYPE[,NAME:TYPE]", help="the keys of the new table: id:S,at:N")
     parser.add_argument(
-        "--key", metavar="NAME:TYPE[,NAME:TYPE]", help="the keys of the table that --create-table makes: id:S,at:N"
-    )
-    parser.add_argument(
-        "--with-indexes", action="store_true", help="make the indexes of the manifest's table, too; each costs units"
+        "--with-indexes", action="store_true", help="also create the indexes in the manifest; each one consumes units"
     )
 
 
 def add_reject_options(parser: Parser) -> None:
-    """What is done about records and files that are not as they should be."""
+    """Options for invalid records and files."""
     parser.add_argument(
         "--rejects",
         metavar="PLACE",
-        help="where rejected records go, a file or s3://bucket/key (default: NAME.rejects.jsonl)",
+        help="destination of rejected records, a file or s3://bucket/key (default: NAME.rejects.jsonl)",
     )
     group = parser.add_argument_group("exports by DDBExport.py as sources")
-    group.add_argument("--no-verify", action="store_true", help="do not hold an export to its manifest")
+    group.add_argument("--no-verify", action="store_true", help="do not check exports against their manifests")
     group.add_argument(
         "--verify-checksums",
         action="store_true",
-        help="first read every file of an export for its SHA-256; the files are read twice",
+        help="first verify the SHA-256 of every file of an export; the files are read twice",
     )
     group.add_argument(
-        "--allow-unfinished", action="store_true", help="import the finished files of an export that is not finished"
+        "--allow-unfinished", action="store_true", help="import the finished files of an unfinished export"
     )
     parser.add_argument(
         "--max-errors",
@@ -158,7 +156,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def summary(result: ImportResult) -> str:
-    """The last lines: what happened, with nothing left out."""
+    """The last lines of the output; every count that is not 0 is in them."""
     tally = result.tally
     counts = [f"{tally.read:,} read"]
     counts += [f"{tally.written - tally.deleted:,} written"] * (tally.written != tally.deleted or not tally.deleted)

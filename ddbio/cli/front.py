@@ -1,7 +1,7 @@
-"""Whether this Python can run ddbio: it is new enough and has the packages.
+"""Checks whether this Python can run ddbio: whether it is new enough and has the packages.
 
-Any Python from 3.7 on can import this module, `ddbio.cli.start` and `ddbio` itself, so that a command can say it in
-one line.
+Python 3.7 and later can import this module, `ddbio.cli.start` and `ddbio` itself, so that a command can report the
+problem in one line.
 """
 
 import importlib.util
@@ -12,7 +12,7 @@ REQUIRED = ("boto3", "botocore", "httptools", "msgspec", "orjson", "setproctitle
 
 
 def what_is_missing() -> str:
-    """What keeps this Python from running ddbio, and what to do about it; an empty text if nothing does."""
+    """Why this Python cannot run ddbio, and the remedy; empty if it can."""
     here = f"{sys.executable} is Python {sys.version_info[0]}.{sys.version_info[1]}"
     if sys.version_info < OLDEST:
         return f"ddbio needs Python {OLDEST[0]}.{OLDEST[1]} or later, and {here}; {remedy()}"

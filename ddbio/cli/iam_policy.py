@@ -1,4 +1,4 @@
-"""`ddbio iam-policy VERB ...`: the options of a command to the policy it needs. Asks no service."""
+"""`ddbio iam-policy VERB ...`: prints the policy that a command with these options needs. Sends no request."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ OPTIONS_OF: dict[str, Callable[[Sequence[str]], ImportOptions | ExportOptions | 
 HELP = """\
 usage: ddbio iam-policy import|export|count [--account ID] [options of the verb]
 
-Print the IAM policy that a command needs, and no more. Nothing is asked of AWS. Parts of an ARN that the options, the
-environment and the profile do not give are *.
+Print the IAM policy that a command needs, and no more. No request is sent to AWS. Parts of an ARN that are unknown
+from the options, the environment and the profile are *.
 
 examples:
   ddbio iam-policy import -r us-east-1 -t Orders -s s3://my-bucket/orders/
@@ -53,7 +53,7 @@ def _print(words: list[str]) -> int:
 
 
 def text_of(policy: dict[str, Any]) -> str:
-    """The policy as JSON that is easy to read: a line for each list."""
+    """The policy as readable JSON, each list on one line."""
     statements = [
         "    {"
         + ",\n     ".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in statement.items())

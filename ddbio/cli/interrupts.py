@@ -1,4 +1,4 @@
-"""What Ctrl-C and SIGTERM do once a command has begun: stop its engine in order, or end it where it is.
+"""Handles Ctrl-C and SIGTERM once a command has begun: they stop its engine in order, or end the command at once.
 
 Until then they end the process at once (`ddbio.cli.start`).
 """
@@ -22,10 +22,11 @@ _AGAIN_AFTER_S = 0.01
 
 
 def stop_on_signals(command: Command) -> StopFlag:
-    """A flag that Ctrl-C and SIGTERM raise: once means stop in order, twice at once.
+    """A flag that Ctrl-C and SIGTERM raise: the first stops in order, the second at once.
 
-    While no engine is at work there is nothing to settle: they end the command right away. After its work, a first
-    one comes too late to stop anything, and must not make a finished job look unfinished.
+    While no engine is running there is nothing to settle, so a signal ends the command right away. After
+    the engine has finished, a first signal is too late to stop anything, and must not make a finished job look
+    unfinished.
     """
     from ddbio.system.stop import StopFlag
 
@@ -34,7 +35,7 @@ def stop_on_signals(command: Command) -> StopFlag:
     def handler(_signal: int, _frame: object) -> None:
         stop.ask()
         if stop.finishing and not stop.heeded:
-            stop.finishing = False  # a second one is obeyed
+            stop.finishing = False  # a second signal takes effect
         elif not stop.heeded:
             interrupt(command)
 
@@ -46,7 +47,7 @@ def stop_on_signals(command: Command) -> StopFlag:
 
 
 def interrupt_on_signals(command: Command) -> None:
-    """Ctrl-C and SIGTERM raise KeyboardInterrupt, for a command that has something to say then."""
+    """Make Ctrl-C and SIGTERM raise KeyboardInterrupt, for a command that reports on its interruption."""
     for each in ENDING:
         signal.signal(each, lambda _signal, _frame: interrupt(command))
     sys.unraisablehook = _again_if_lost(sys.unraisablehook)
@@ -61,8 +62,8 @@ def interrupt(command: Command) -> None:
 
 
 def _again_if_lost(hook: Callable[[Any], object]) -> Callable[[Any], object]:
-    """A `sys.unraisablehook`: Python drops an exception that is raised in a finalizer. If that was the interrupt, the
-    signal is sent once more."""
+    """A `sys.unraisablehook`: Python drops an exception raised in a finalizer. If that was the interrupt, the
+    signal is sent again."""
 
     def unraisable(lost: Any) -> None:
         if issubclass(lost.exc_type, KeyboardInterrupt):

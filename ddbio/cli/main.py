@@ -1,4 +1,4 @@
-"""`ddbio VERB ...`: hands the rest of the words to the verb's own command."""
+"""`ddbio VERB ...`: passes the remaining arguments to the verb's command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ddbio.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """module: has `main()`. summary: what the verb does, for `ddbio --help`."""
+    """module: has `main()`. summary: one line on the verb, for `ddbio --help`."""
 
     module: str
     summary: str

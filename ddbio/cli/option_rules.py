@@ -1,6 +1,6 @@
-"""Which options depend on others: one table a command. An option that would be ignored is refused.
+"""Which options depend on others: a table for each command. An option that would be ignored is refused.
 
-Every option of a command stands in its table: with a `Rule`, or with None if it applies to every run. A test walks
+Every option of a command is in its table: with a `Rule`, or with None if it applies to every run. A test walks
 the parsers, so that a new option has to be classified here.
 """
 
@@ -23,8 +23,8 @@ _LEAVE_OUT = "leave it out"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """holds: whether the option has any effect beside what else was given. only: when it has, after "applies only".
-    hint: what to do."""
+    """holds: whether the option has an effect, given the others. only: its condition, to follow "applies only".
+    hint: the remedy."""
 
     holds: Callable[[Namespace], bool]
     only: str
@@ -33,7 +33,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class FormatRule:
-    """An option that not every format has. has_it: what a format says of it."""
+    """An option that only some formats have. has_it: whether a format has it."""
 
     has_it: Callable[[Declaration], bool]
 
@@ -57,7 +57,7 @@ Rules = Mapping[str, Rule | FormatRule | None]
 
 
 def _needs(option: str) -> Rule:
-    """Only beside another option."""
+    """Applies only together with another option."""
     dest = option.removeprefix("--").replace("-", "_")
     return Rule(lambda given: bool(getattr(given, dest)), f"with {option}", f"add {option}, or leave it out")
 
@@ -84,11 +84,11 @@ _EXPORT_TO_S3 = Rule(
 _REJECTS_TO_S3 = Rule(
     lambda given: (given.rejects or "").startswith(_S3),
     "to rejects written to S3",
-    "name an s3:// place with --rejects, or leave it out",
+    "name an s3:// destination with --rejects, or leave it out",
 )
 _IMPORT_USES_S3 = Rule(
     lambda given: any(place.startswith(_S3) for place in (*given.source, given.rejects or "")),
-    "where a source or --rejects is on S3",
+    "if a source or --rejects is on S3",
 )
 _PLACEHOLDERS = Rule(
     lambda given: given.filter is not None or given.attributes is not None,
@@ -112,7 +112,7 @@ IMPORT: Rules = {
     **_TRANSFER,
     **dict.fromkeys(("--source", "--mode", "--create-table", "--rejects", "--max-errors")),
     **dict.fromkeys(("--allow-unfinished", "--no-verify")),
-    "--verify-checksums": Rule(lambda given: not given.no_verify, "without --no-verify", "leave out one of them"),
+    "--verify-checksums": Rule(lambda given: not given.no_verify, "without --no-verify", "omit one of them"),
     "--key": _CREATE,
     "--with-indexes": _CREATE,
     **{option: _of_import(option) for option in _CSV_SOURCE},

@@ -1,7 +1,7 @@
-"""An argparse parser whose errors are one line, with the nearest option where one was misspelt.
+"""An argparse parser whose errors are one line that suggests the nearest option for a misspelt one.
 
 It also notes which options were given, so that `ddbio.cli.option_rules` can refuse those that would be ignored, and
-it refuses an option that takes one value and is given two.
+refuses a second value for an option that takes one.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _SEE_HELP = "--help lists the options"
 
 
 class Parser(argparse.ArgumentParser):
-    """rules: by long option, what it depends on; None where it always applies.
+    """rules: for each long option its rule; None if it always applies.
 
-    surplus_hint: what to do about a word that belongs to no option.
+    surplus_hint: the remedy for a word that belongs to no option.
     """
 
     def __init__(self, *, rules: Rules, surplus_hint: str, **settings: Any) -> None:
@@ -41,7 +41,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
 
     def parse(self, argv: Sequence[str] | None = None) -> argparse.Namespace:
-        """What was asked for. Raises UsageError; SystemExit(0) after --help and --version."""
+        """The parsed options. Raises UsageError; SystemExit(0) after --help and --version."""
         words = sys.argv[1:] if argv is None else list(argv)
         self._refuse_misspelt(words)
         given, surplus = self.parse_known_args(words)
@@ -57,7 +57,7 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message, _SEE_HELP)
 
     def _refuse_misspelt(self, words: Sequence[str]) -> None:
-        """Before argparse looks: it would first complain of what is missing because an option was misspelt."""
+        """Runs before argparse, which would report a missing option first when that option was misspelt."""
         if {"-h", "--help", "--version"} & {*words}:
             return
         for word in words[: words.index("--") if "--" in words else None]:
@@ -73,12 +73,12 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"there is no option {name}", f"did you mean {nearest[0]}?" if nearest else _SEE_HELP)
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """argparse's own ignores a full disk; --help and --version must not."""
+        """argparse ignores a full disk here; --help and --version must report it."""
         write_out(message)
 
 
 def given_options(namespace: argparse.Namespace) -> dict[str, str]:
-    """The long names of the options that were given, and as what."""
+    """The long names of the options that were given, each with the spelling the user chose."""
     given: dict[str, str] = vars(namespace).setdefault("given_options", {})
     return given
 

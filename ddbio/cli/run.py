@@ -1,9 +1,9 @@
 """How every command ends.
 
 - A `DdbioError` is one line on stderr, `program: error: message; hint`, and its own exit code. No traceback.
-- Ctrl-C and SIGTERM are 130. A command that has something to settle first catches them and raises `Stopped`.
-- A reader that goes away (`| head -1`) ends a command quietly with 141, as it ends `seq` or `yes`.
-- Words that could not be written, on either stream, are 3 (`ddbio.system.terminal`).
+- Ctrl-C and SIGTERM exit with 130. A command that must settle something first catches them and raises `Stopped`.
+- If the reader of stdout exits (`| head -1`), the command ends quietly with 141, as `seq` and `yes` do.
+- If output cannot be written, on either stream, the exit code is 3 (`ddbio.system.terminal`).
 - Any other exception is a fault of ddbio: 70, one line, and the traceback in a file (`ddbio.cli.crash`).
 """
 
@@ -31,16 +31,16 @@ from ddbio.system.terminal import (
     tell,
 )
 
-# Imports make a hundred thousand objects that stay: to look through them every few hundred is a tenth of a start.
+# Imports make 100,000 objects that stay; a collection every few hundred objects takes a tenth of the startup time.
 COLLECTOR_THRESHOLDS = (100_000, 20, 50)
 
 
 @dataclass(slots=True)
 class Command:
-    """A command that runs. name: as it was called. state_dir: where its state is, once its options are known.
+    """A running command. name: as it was called. state_dir: the folder of its state, once its options are known.
 
     interrupted: whether Ctrl-C or SIGTERM asked it to stop.
-    thread_error: the first exception that ended one of its threads. on_thread_error: is called then.
+    thread_error: the first exception that ended one of its threads. on_thread_error: called when that happens.
     """
 
     name: str
@@ -57,9 +57,9 @@ class Command:
 
 
 def run(default_name: str, action: Callable[[Command], int]) -> int:
-    """Do `action` and return the exit code: its own, or that of the error it ended with, which stderr gets.
+    """Do `action` and return the exit code: its own, or that of the error it raised, which is printed to stderr.
 
-    default_name: of the command, if it was called in a way that gives it none.
+    default_name: the command's name if it cannot be known from how it was called.
     """
     called = program_name()
     command = Command(default_name if called in ("", "-c", "-m") else called)
@@ -90,15 +90,15 @@ def _ending(command: Command, action: Callable[[Command], int]) -> int:
         return fail(command, Stopped("stopped"))
     except DdbioError as error:
         return fail(command, command.thread_error or error)
-    except Exception as error:  # a fault of ours: every other error is foreseen
-        stopped = command.interrupted  # and something on the way took the interrupt for a failure of its own
+    except Exception as error:  # a fault of ddbio: expected errors are DdbioErrors
+        stopped = command.interrupted  # a library took the interrupt for a failure
         return fail(command, Stopped("stopped") if stopped else InternalError.of(error))
 
 
 def _ignore_signals() -> None:
-    """A command that is ending ends as it has begun to: a signal changes nothing any more.
+    """Ignore signals while a command ends: they must not change its outcome.
 
-    Handlers that ddbio did not set stay, for whoever calls a command as a function.
+    Handlers that ddbio did not set stay, for programs that call a command as a function.
     """
     if threading.current_thread() is threading.main_thread():
         for each in ENDING:
@@ -108,7 +108,7 @@ def _ignore_signals() -> None:
 
 
 def fail(command: Command, error: DdbioError) -> int:
-    """Report what ended a command on stderr; its exit code."""
+    """Report the error that ended a command on stderr; returns its exit code."""
     if isinstance(error, InternalError):
         if os.environ.get("DDBIO_DEBUG"):
             stderr.write(error.trace)
@@ -122,8 +122,8 @@ def fail(command: Command, error: DdbioError) -> int:
 
 @contextlib.contextmanager
 def signals_held() -> Iterator[None]:
-    """Ctrl-C and SIGTERM take effect at the end of this block: for the imports of extension modules, some of which
-    crash where they are interrupted."""
+    """Delay Ctrl-C and SIGTERM to the end of this block: for imports of extension modules, some of which crash if
+    they are interrupted."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         yield
@@ -140,5 +140,5 @@ def positive_int(text: str) -> int:
 
 
 def invocation(program: str) -> str:
-    """How a person calls `program`: a script of the checkout through Python, an installed command as it is."""
+    """How to call `program`: a script of the checkout through Python, an installed command by name."""
     return f"python3 {program}" if program.endswith(".py") else program

@@ -1,4 +1,4 @@
-"""What import and export do around a run: signals in, progress out, the exit code at the end."""
+"""Runs an import, export or count for a command: signals in, progress out, the exit code at the end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-import boto3  # noqa: F401 - for the session to find: while this module is loaded, signals are held
+import boto3  # noqa: F401 - loaded here because signals are held while this module is loaded
 
 from ddbio.cli.interrupts import stop_on_signals
 from ddbio.cli.run import Command, fail
@@ -24,8 +24,8 @@ SomeResult = TypeVar("SomeResult", bound=Result)
 
 
 def new_progress(*, data_on_stdout: bool = False) -> Progress:
-    """A bar on a terminal; lines with the time if stderr is a file or a pipe, and if the data go to a terminal: their
-    lines would be glued to the bar."""
+    """A bar on a terminal; timestamped lines if stderr is a file or a pipe, or if the data go to a terminal too,
+    where their lines would run into the bar."""
     shared = data_on_stdout and sys.stdout is not None and sys.stdout.isatty()
     return BarProgress() if stderr.isatty() and not shared else LogProgress()
 
@@ -38,10 +38,10 @@ def perform(
     *,
     data_on_stdout: bool = False,
 ) -> int:
-    """Run an import or an export and print what it came to: on stdout unless the data or the report go there; if the
-    job is not complete also why, on stderr.
+    """Run a transfer and print its summary: on stdout, unless the data or the report go there. If the job is not
+    complete, print the reason on stderr.
 
-    The summary is printed first: what fails after the transfer does not hide what the transfer came to.
+    The summary is printed first, so that a later failure does not hide the result of the transfer.
     transfer: called with `progress`, `stop` and `take_report`. Returns the exit code.
     """
     report_on_stdout = options.report == STDOUT
@@ -54,7 +54,7 @@ def perform(
     try:
         result = transfer(progress=progress, stop=stop, take_report=reports.append)
     except BaseException:
-        with suppress(DdbioError, BrokenPipeError):  # what ended the run is what must be heard
+        with suppress(DdbioError, BrokenPipeError):  # the error that ended the run matters more
             _print_report(reports)
         raise
     lost: Exception | None = None
@@ -66,7 +66,7 @@ def perform(
         _print_report(reports)
     except (TransferError, BrokenPipeError) as failure:
         lost = failure
-    # A late signal must not change the exit code: as the interpreter shuts down it no longer asks the handlers.
+    # A late signal must not change the exit code: during shutdown the interpreter no longer calls the handlers.
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     error = command.thread_error or result.error
     code = result.exit_code if error is None else fail(command, error)

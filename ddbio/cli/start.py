@@ -1,8 +1,7 @@
-"""The first lines of every command: from here on Ctrl-C and SIGTERM end it with exit code 130 and one line.
+"""The first code of every command: from here on Ctrl-C and SIGTERM end it with exit code 130 and one line.
 
 While a command loads, an exception raised by a signal handler could be lost in an import or show a traceback, and
-nothing has begun that would have to be settled: so the handlers end the process at once. This module loads next to
-nothing itself.
+there is nothing to settle yet: so the handlers end the process at once. This module imports almost nothing itself.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ def ddbio() -> int:
 
 def program_name() -> str:
     """The command as it was called, without its folder."""
-    if sys.argv[0] == "-m":  # still looking for the module
+    if sys.argv[0] == "-m":  # still locating the module
         return sys.orig_argv[sys.orig_argv.index("-m") + 1].rpartition(".")[2] + ".py"
     return os.path.basename(sys.argv[0])  # noqa: PTH119 - pathlib takes a while to load
 
 
 def end_at_once(_signal: int = 0, _frame: object = None) -> NoReturn:
-    """A signal handler. It waits for nothing."""
+    """A signal handler that ends the process without cleaning up."""
     try:  # noqa: SIM105 - contextlib takes a while to load
         os.write(2, f"{program_name()}: error: stopped\n".encode(errors="replace"))
     except OSError:

@@ -510,7 +510,9 @@ def test_a_filter_and_attributes(run_export: Run, simulator: Simulator, tmp_path
     expected = [{"id": item["id"], "n": item["n"]} for item in numbered(100)[::4]]
     assert done.code == 0, done.err
     assert contents(read_items(tmp_path / "out")) == contents(expected)
-    assert re.match(r"400 read, 25 exported to \d+ files? of [\d,]+ bytes, 375 left out$", done.out.splitlines()[0])
+    assert re.match(
+        r"400 read, 25 exported to \d+ files? of [\d,]+ bytes, 375 filtered out$", done.out.splitlines()[0]
+    )
     assert "--filter and --attributes do not lower the cost: every item is read" in done.log
     told = re.search(r"([\d.]+) RCU consumed", done.out)
     assert told is not None
@@ -536,7 +538,7 @@ def test_a_limit_is_exact_over_all_workers(
 def test_a_limit_above_what_there_is(run_export: Run, simulator: Simulator) -> None:
     fill(simulator, numbered(10))
     done = run_export("-t", "Orders", "-d", "out", "--limit", 1000)
-    assert (done.code, done.counts["exported"], "left out" in done.out) == (0, 10, False)
+    assert (done.code, done.counts["exported"], "filtered out" in done.out) == (0, 10, False)
 
 
 def test_a_small_limit_costs_little(run_export: Run, simulator: Simulator) -> None:
