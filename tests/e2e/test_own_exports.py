@@ -165,5 +165,5 @@ def test_the_place_of_an_unfinished_export(
     (tmp_path / "out" / "_manifest.json").unlink()
     last = data_files(tmp_path / "out")[-1]
     last.rename(last.with_name(f".{last.name}.part"))
-    run_import("-t", "Copy", "-s", "out").assert_error(2, "not finished", "--allow-unfinished")
+    run_import("-t", "Copy", "-s", "out").assert_error(2, "unfinished export", "--allow-unfinished")
     assert run_import("-t", "Copy", "-s", "out", "--allow-unfinished").code == 0

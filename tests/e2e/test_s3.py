@@ -272,9 +272,9 @@ def test_the_place_of_an_unfinished_export(run_import: Run, table: Simulator, bu
     begun = {"Bucket": bucket.name, "Key": "out/Orders-0001-00000.json"}
     upload = bucket.client.create_multipart_upload(**begun)["UploadId"]
     source = ("-t", "Orders", "-s", f"s3://{bucket.name}/out")
-    run_import(*source).assert_error(2, begun["Key"], "not finished", "--allow-unfinished")
+    run_import(*source).assert_error(2, begun["Key"], "unfinished export", "--allow-unfinished")
     bucket.put("out/Orders-0000-00000.json", plain_items(3))
-    run_import(*source).assert_error(2, begun["Key"], "not finished", "--allow-unfinished")
+    run_import(*source).assert_error(2, begun["Key"], "unfinished export", "--allow-unfinished")
     assert table.table("Orders").item_count() == 0
     assert run_import(*source, "--allow-unfinished", "--fresh").code == 0
     bucket.client.abort_multipart_upload(**begun, UploadId=upload)

@@ -216,7 +216,7 @@ def test_a_folder_that_cannot_be_read_is_said_though_there_is_an_export(tmp_path
 
 def test_an_unfinished_export_is_refused_though_no_file_of_it_is_finished(tmp_path: Path) -> None:
     (tmp_path / ".Orders-0000-00000.json.part").write_text("{}")
-    assert "not finished" in refusal(tmp_path)
+    assert "unfinished export" in refusal(tmp_path)
     assert "no file below" in refusal(tmp_path, allow_unfinished=True)
 
 
