@@ -1,12 +1,12 @@
-"""What a record looks like: one small protocol, one module or package a format, and the registry of them.
+"""Record formats: one small protocol, one module or package a format, and the registry of them.
 
 A format turns the bytes of one record into an attribute map (import) and the items of one Scan page into bytes
-(export), and it knows where one record ends and the next begins. It knows nothing of files, units, tables or the
+(export), and it finds the boundaries between records. It knows nothing of files, units, tables or the
 network. The settings of a format for a job (columns, types, a delimiter) are in a `FormatSpec`, which is plain data
 and travels with the units; `get_format` makes the format of it. Adding a format is one package and one line in
-`FORMATS`; what `Tabular` and `alike` ask for may come later, as it only makes it faster.
+`FORMATS`; `Tabular` and `alike` are optional: they only make it faster.
 
-declaration           what a format says of itself: names of files, detection, columns, options
+declaration           the declaration of a format: names of files, detection, columns, options
 json_declaration      the same of json and dynamodb-json
 json_lines            json: one plain object a line
 json_rows             json records of one shape, decoded together
@@ -16,12 +16,12 @@ documents             JSON that is not one object a line
 csv                   rows of text
 parquet               columns, through pyarrow
 avro                  object container files, through fastavro
-typed_columns         what formats have in common whose columns have one type each
+typed_columns         shared by the formats whose columns have one type each
 rejected              records in a rejects file
 rejected_declaration  how a rejects file is detected
 incremental           lines of incremental exports by DynamoDB
 write_requests        requests to BatchWriteItem
-framing               where records end, if every record is one line
+framing               the ends of records, if every record is one line
 compression           gzip and zstd of files that are written
 encoding              texts that are not UTF-8
 foreign               files that are of no format
@@ -45,14 +45,14 @@ if TYPE_CHECKING:  # the commands' --help asks this module for the names, and sh
 
 
 class Format(Protocol):
-    """What every format has. One instance serves all lanes of a worker; what it keeps between calls only makes it
-    faster."""
+    """The interface of every format. One instance serves all lanes of a worker; any state kept between calls is
+    purely an optimisation."""
 
     suffix: str  # of the files an export writes, with the dot
     page_items: Any  # the type to which msgspec decodes the `Items` of a Scan page for an export
-    alike: PageSchema | None  # the same for the items of one table, learned; None where that would be no faster
+    alike: PageSchema | None  # the same for the items of one table, learned; None if that would be no faster
     one_unit_bytes: int  # a record of at most so many bytes is one write unit, whatever is in it
-    cut_anywhere: bool  # whether a unit may begin at any byte: the first record in it is found without what is before
+    cut_anywhere: bool  # whether a unit may begin at any byte: its first record is found without the bytes before it
 
     def parse(self, record: bytes) -> AttributeMap:
         """One record as an attribute map. Raises RecordError."""
@@ -63,21 +63,21 @@ class LineFormat(Format, Protocol):
     there may be others inside is its own matter."""
 
     line_end: bytes  # the byte that ends a record
-    head: bytes  # what every file of an export begins with
+    head: bytes  # the first bytes of every file of an export
 
     def split(self, block: bytes) -> list[bytes]:
         """The records of a block of whole records, each without its line end; the last may lack it in the block."""
 
     def end_finder(self) -> Callable[[bytes], int]:
-        """A function to be called with consecutive pieces of a file, the first of which begins with a record: how
-        many bytes of the piece come before the end of the last record that ends in it; 0 where none does."""
+        """A function to be called with consecutive pieces of a file, the first of which begins with a record. It
+        returns the number of bytes up to the end of the last record that ends in the piece; 0 if none does."""
 
     def render(self, items: list[Any]) -> bytes:
         """The items of one page (each of `page_items`) as records, each with its line end."""
 
 
 class Rows(NamedTuple):
-    """Some rows of a file. offset: where the first of them is, or what it is in. texts: each an object of JSON."""
+    """Some rows of a file. offset: of the first of them, or of the block that holds it. texts: each a JSON object."""
 
     offset: int
     texts: list[bytes]
@@ -85,8 +85,8 @@ class Rows(NamedTuple):
 
 @runtime_checkable
 class RowFormat(Format, Protocol):
-    """A format whose files are no series of lines: rows come out of them, and a file is written whole, by an encoder.
-    A unit has the rows of what begins in its bytes."""
+    """A format whose files are not lines: a reader yields their rows, and an encoder writes a whole file.
+    A unit has the rows of the blocks or row groups that begin in its bytes."""
 
     def new_encoder(self) -> Encoder:
         """For one file of an export."""
@@ -101,10 +101,10 @@ class RowFormat(Format, Protocol):
 
 @runtime_checkable
 class Tabular(Protocol):
-    """What a format has beside `parse` if it is faster with records that are alike."""
+    """The second interface of a format that parses records of one schema faster than `parse` does."""
 
     def values(self, records: Sequence[bytes]) -> RowBatch | None:
-        """What `parse` would say of these records; None where that is not known to be the same."""
+        """The values that `parse` would return for these records; None if they may differ."""
 
 
 class Encoder(Protocol):
@@ -112,7 +112,7 @@ class Encoder(Protocol):
 
     @property
     def pending_bytes(self) -> int:
-        """About what the items will take that were added and are not in the bytes yet; never less."""
+        """An upper estimate of the size in the file of the items that were added and not yet returned as bytes."""
 
     def add(self, items: list[Any]) -> bytes: ...
 
@@ -127,7 +127,7 @@ FORMATS = {  # the declaration of each; the order in which they are asked for a 
     "avro": "ddbio.formats.avro.declaration:AVRO",
 }
 REJECTED = "rejected"
-_NOT_TO_ASK_FOR = {  # what a source is decides
+_NOT_TO_ASK_FOR = {  # the kind of source decides
     REJECTED: "ddbio.formats.rejected_declaration:REJECTED",
     "incremental": "ddbio.formats.incremental:IncrementalExport",
     "write-requests": "ddbio.formats.write_requests:WriteRequests",
@@ -135,7 +135,7 @@ _NOT_TO_ASK_FOR = {  # what a source is decides
 
 
 def declaration_of(name: str) -> Declaration:
-    """What the format of that name says of itself. Raises UsageError for a name that is not in `FORMATS`."""
+    """The declaration of the format of that name. Raises UsageError for a name that is not in `FORMATS`."""
     if name not in FORMATS and name != REJECTED:
         raise UsageError(f"there is no format {name!r}", f"choose one of {', '.join(FORMATS)}")
     return _registered(name)  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ continued by another process:
   head and tail are around all of them, and its checksum and length are all that has to be remembered.
 - zstd: a frame a page, which every reader takes for one stream.
 
-What a page alone loses in ratio is below 1 % for pages of 10 KB and more.
+Compressing each page alone costs less than 1 % of the ratio for pages of 10 KB and more.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ PackerState = tuple[int, ...]
 class Packer(Protocol):
     """One file being compressed.
 
-    state: what another process needs to continue the file.
+    state: all that another process needs to continue the file.
     """
 
-    head: bytes  # what a file begins with
+    head: bytes  # the first bytes of a file
     tail_bytes: int  # how long `tail()` is
 
     @property
@@ -50,7 +50,7 @@ class Packer(Protocol):
         """`lines` are in the file."""
 
     def tail(self) -> bytes:
-        """What makes the file complete."""
+        """The bytes that complete the file."""
 
 
 class PlainPacker:
@@ -137,7 +137,7 @@ def get_compression(name: str) -> Compression:
 
 @cache
 def fast_zlib() -> Any:
-    """zlib's interface, by isal where it is installed: it packs ten times as fast, and unpacks twice."""
+    """zlib's interface, from isal if it is installed: it compresses ten times and decompresses twice as fast."""
     try:
         from isal import isal_zlib
     except ImportError:

@@ -1,9 +1,9 @@
-"""What a format says of itself, before any record is read or written: the names and first bytes of its files, how a
-file is detected and cut, what its columns are, and which options apply to it.
+"""The declaration of a format, used before any record is read or written: the names and first bytes of its files, how
+a file is detected and cut, its columns, and the options that apply to it.
 
 Each format has one `Declaration`, which the registry (`ddbio.formats.FORMATS`) names. Code outside a format's package
 asks its declaration; it never compares a format's name. A declaration is cheap to import: it loads the library of a
-format only where a file is read or written.
+format only to read or write a file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ COLUMN_OPTIONS = frozenset({"--columns"})
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of the files of an import before they are looked into.
+    """Facts about the files of an import that are known before they are opened.
 
     format: the one that was asked for, or `auto`. keys: attributes that every item needs. key_types: by attribute, of
     the keys of the table and of its indexes. tables: what the table may be called in requests. changes: of the names
@@ -62,7 +62,7 @@ class Known:
 
 
 class Beginning(Protocol):
-    """The beginning of a file, unpacked if it is compressed. text: what was read of it. is_whole: that is all of it.
+    """The beginning of a file, decompressed. text: the bytes read so far. is_whole: that is the whole file.
     is_long: no more of it is read. is_blank: the file has no record at all."""
 
     file: SourceFile
@@ -97,10 +97,10 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a file is read as.
+    """How a file is read.
 
     why: how its format was found, for `Format: csv, ...`; empty if that is not worth a line.
-    start: where its first record begins, after `head_lines` lines.
+    start: the offset of its first record, after `head_lines` lines.
     cuts: its slices [start, stop), if the format knows them; () for a file without records.
     changes: its records put and delete.
     """
@@ -123,7 +123,7 @@ class Columns(Protocol):
     need_types: bool
 
     def loses(self, listed: bool) -> str:
-        """What the files do not keep. listed: a manifest beside them has the types of the columns."""
+        """The distinctions that the files lose. listed: a manifest beside them has the types of the columns."""
 
     def type_of(self, letters: set[str]) -> str:
         """The type of a column whose values have these types."""
@@ -137,8 +137,8 @@ class Declaration:
 
     name: its key in the registry. label: its name in messages.
     suffixes: of the files that `--format auto` takes for it. folder_suffixes: of those that are taken from a folder
-        where the format is asked for.
-    signature: what every file begins with, of a format whose files are binary: these are looked into by `detect`
+        if the format is asked for.
+    signature: the first bytes of every file, of a format whose files are binary: these are examined by `detect`
         alone, and cannot be compressed, nor read from standard input.
     compressed_inside: `--compress` does not apply. whole_files: a file is complete with its last byte only, so that
         it can be neither continued nor written to standard output.
@@ -176,7 +176,7 @@ class Declaration:
         """Raises UsageError if the format's library is not installed."""
 
     def detect(self, head: Beginning, known: Known, why: str | None) -> Found | None:
-        """What a file is read as. why: the reason to take it for this format; None if there is none yet: then None is
+        """How a file is read. why: the reason to take it for this format; None if there is none yet: then None is
         returned for a file that may be something else.
 
         Raises UsageError for a file that cannot be imported with these options.
@@ -184,7 +184,7 @@ class Declaration:
         raise NotImplementedError
 
     def check(self, found: Sequence[FormatSpec], known: Known) -> None:
-        """Raises UsageError if options of this format fit none of the files. found: what they are, all of them."""
+        """Raises UsageError if options of this format fit none of the files. found: the formats of all of them."""
 
 
 def named(columns: Sequence[str]) -> str:

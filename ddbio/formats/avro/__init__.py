@@ -4,12 +4,12 @@ Out, a column has one type, known beforehand, as in Parquet; the type that Dynam
 allow, are properties of the column's field, so that our own files come back as they were.
 
 In, a file is cut at any byte: a unit has the blocks that begin in it, the first of which is found by the sync marker
-before it. Its records become objects of the json format: what cannot be stored is rejected, one record at a time.
+before it. Its records become objects of the json format; each record that cannot be stored is rejected by itself.
 
 declaration  how files are detected, columns
 container    the header and the blocks of a file, read and written
 codecs       how blocks are compressed
-schema       what fastavro is to read a file with, so that values come out as the json format has them
+schema       the reader's schema for fastavro, so that values come out as the json format has them
 values       how values of each type are read
 reading      blocks to rows
 writing      items to blocks
@@ -32,8 +32,8 @@ NAME_KEY, TYPE_KEY = "ddbio.name", "ddbio.type"  # in a field: the attribute's n
 class AvroLayout:
     """columns: name and type of each, of an export. numbers: `string` or `decimal`.
 
-    schema, codec, sync: from the header of a file to import. key_types: what the table says of its keys, by the names
-    that they have in the file.
+    schema, codec, sync: from the header of a file to import. key_types: the table's types of its keys, by their names
+    in the file.
     """
 
     columns: tuple[tuple[str, str], ...] = ()

@@ -18,7 +18,7 @@ _LONG_BYTES = 10  # of a number, at most
 
 
 class DamagedError(Exception):
-    """The bytes are not what they should be. Its text says where, and what is wrong."""
+    """The bytes are not valid Avro. Its text names the position and the fault."""
 
 
 def damaged(uri: str, error: object) -> PermanentError:
@@ -35,7 +35,7 @@ class Header(NamedTuple):
 
 
 class Block(NamedTuple):
-    """offset: where it begins in the file. records: how many. data: compressed as the header says."""
+    """offset: of its first byte in the file. records: how many. data: compressed with the header's codec."""
 
     offset: int
     records: int
@@ -69,7 +69,7 @@ class _Window:
 
 
 def long_at(data: bytes, at: int) -> tuple[int, int]:
-    """The number at `at`, and where it ends."""
+    """The number at `at`, and the offset of its end."""
     value = shift = 0
     while True:
         if at >= len(data):
@@ -165,7 +165,7 @@ def blocks(file: BinaryIO, sync: bytes, start: int, stop: int) -> Iterator[Block
 
 
 def _first_block(window: _Window, sync: bytes, start: int, stop: int) -> int:
-    """Where the first block at or after `start` begins; `stop` if none begins before that."""
+    """The offset of the first block at or after `start`; `stop` if none begins before that."""
     at = max(0, start - SYNC_BYTES)
     while at + SYNC_BYTES < stop:
         data = window.take(at, min(STEP_BYTES, stop - 1 - at))

@@ -21,7 +21,7 @@ from ddbio.formats.avro.values import number
 
 MOST_ROWS = 1000  # in memory as values at once
 _ENCODER = msgspec.json.Encoder()
-# What fastavro raises for bytes that are not of the schema.
+# fastavro raises these for bytes that are not of the schema.
 _DECODE_ERRORS = (ValueError, EOFError, IndexError, KeyError, TypeError, ArithmeticError, RecursionError)
 _RAW = re.compile('"\ue000(.*?)\ue001"')
 

@@ -18,7 +18,12 @@ from ddbio.formats.avro.values import LOGICAL_TYPES, OWN_TYPES, Convert
 
 _PREFIX = "ddbio-"
 _DEFAULTS = {"float": "float", "double": "double", "bytes": "binary", "fixed": "binary", "map": "map"}
-_TEXT_LETTERS = {"N": "number", "JSON": "json", "L": "json", "M": "json"}  # of our own files: what a string is
+_TEXT_LETTERS = {
+    "N": "number",
+    "JSON": "json",
+    "L": "json",
+    "M": "json",
+}  # in our own files: the type that a string holds
 _SETS = ("SS", "NS", "BS")
 _SIMPLE = {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
 _SIZES = {"uuid": 16, "duration": 12}  # of a fixed type that has this logical type
@@ -70,7 +75,7 @@ class _Reader:
     """Rewrites a schema. Names that were defined before stay names."""
 
     def read(self, schema: Any, letter: str = "", *, top: bool = False) -> Any:
-        """letter: what DynamoDB calls the type, in our own files. top: of whole records."""
+        """letter: DynamoDB's name of the type, in our own files. top: of whole records."""
         if isinstance(schema, list):
             return [self.read(each, letter, top=top) for each in schema]
         if isinstance(schema, str):

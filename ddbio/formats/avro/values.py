@@ -1,8 +1,8 @@
-"""How values of each type are read: what fastavro decodes, as the json format has it.
+"""Converts the values that fastavro decodes to those of the json format, by type.
 
-Each converter is registered with fastavro as the reader of a logical type of its own, `ddbio-...`, which
-`ddbio.formats.avro.schema` puts in the place of what a schema has. So the very branch of a union that a value was
-written with decides how it is read.
+Each converter is registered with fastavro as the reader of a logical type `ddbio-...`, which
+`ddbio.formats.avro.schema` puts in the place of the type in the file's schema. So the branch of a union with which a
+value was written decides how it is read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _DAY_S = 86_400
 _MOST_PLACES = 200  # of a decimal that is written out; one with more has an exponent
 
 Schema = Mapping[str, Any]
-Convert = Callable[[Any, Schema], Any]  # called with what fastavro decoded, and the type that it has
+Convert = Callable[[Any, Schema], Any]  # called with the value that fastavro decoded, and its type
 
 
 def raw(text: str) -> msgspec.Raw:
@@ -33,7 +33,7 @@ def raw(text: str) -> msgspec.Raw:
 
 
 def number(text: str) -> Any:
-    """A number that is text; text that is none stays text, and is judged where the record is."""
+    """A number from its text; other text stays text, and is judged with its record."""
     try:
         return raw(check_number(text)) if text[:1] not in "+." and not text.endswith(".") else text
     except RecordError:
@@ -145,7 +145,7 @@ LOGICAL_TYPES: dict[tuple[str, str], Convert] = {
     **{("long", f"timestamp-{unit}"): _timestamp(places, "Z") for unit, places in _UNITS.items()},
     **{("long", f"local-timestamp-{unit}"): _timestamp(places, "") for unit, places in _UNITS.items()},
 }
-# What the types themselves are read with; the last ones only in our own files.
+# The converters of the types themselves; the last ones only in our own files.
 OWN_TYPES: dict[tuple[str, str], Convert] = {
     ("float", "float"): _float,
     ("double", "double"): _double,

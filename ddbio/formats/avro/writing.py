@@ -40,7 +40,7 @@ class AvroWriter:
 
     @property
     def pending_bytes(self) -> int:
-        """Of records that are not in the bytes given out yet; what they take in the file is less."""
+        """Uncompressed bytes of the records not yet returned as bytes; in the file they take less."""
         return self._block.tell()
 
     def add(self, items: Sequence[Item]) -> bytes:

@@ -1,8 +1,8 @@
 """`csv`: a row a record, as spreadsheets, databases and people write them.
 
-In, a row becomes an item by the layout of its file: the names and types of the columns, the delimiter, and what an
-empty cell is. The layout comes from the header (`ddbio.formats.csv.header`), the table's keys and the options; it is
-made once a file and travels with its units, so that any slice can be read alone.
+In, a row becomes an item by the layout of its file: the names and types of the columns, the delimiter, and the
+meaning of an empty cell. The layout comes from the header (`ddbio.formats.csv.header`), the table's keys
+and the options; it is made once a file and travels with its units, so that any slice can be read alone.
 
 Out, the columns are known beforehand; nested values are written as JSON, sets as arrays, binary as base64.
 """
@@ -30,10 +30,10 @@ _SCALARS = {TEXT, INFER, "N", "B"}  # which count no more bytes in an item than 
 
 @dataclass(frozen=True, slots=True)
 class CsvLayout:
-    """What is known of a file of CSV before its rows.
+    """The layout of a CSV file, known before its rows are read.
 
     columns: their names. types: of each column, a key of `cells.READERS`; () when all are text.
-    empty: what an empty cell is: `drop`, no attribute; `null`; or `string`, the empty one where the column is text.
+    empty: how an empty cell is read: `drop`, no attribute; `null`; or `string`, the empty string in a text column.
     never_empty: columns in which an empty cell is always no attribute: those of keys.
     line_end: LF, which CRLF ends in, or CR. escape: a character that makes the next one plain; empty for none.
     nulls: words that are read as an empty cell.
@@ -130,7 +130,7 @@ class Csv:
         return ["" if cell in nulls else cell for cell in cells]
 
     def _rows_of(self, records: Sequence[bytes]) -> list[list[str]]:
-        """The cells of each. Raises csv.Error and ValueError; where a quote is not closed, there are fewer rows."""
+        """The cells of each. Raises csv.Error and ValueError; if a quote is not closed, there are fewer rows."""
         text = b"\n".join(records).decode()
         if "\r" in text or self._row_parser.has_escapes(text):
             return [self.cells(record) for record in records]
@@ -165,7 +165,7 @@ class Csv:
 
 
 def rendered_header(columns: Sequence[str], delimiter: str = ",") -> bytes:
-    """The first row of a file. Blanks around a name stay where they are only if the name is in quotes."""
+    """The first row of a file. Blanks around a name survive only if the name is in quotes."""
     has_blanks = any(name != name.strip() for name in columns)
     return rendered_rows([columns], delimiter, all_in_quotes=has_blanks or len(columns) == 1)
 
@@ -192,7 +192,7 @@ class _Lines(list[str]):
 
 
 def _empty_cells(layout: CsvLayout, types: tuple[str, ...]) -> list[dict[str, Any] | None] | None:
-    """What an empty cell of each column is; None where all are left out."""
+    """The value of an empty cell of each column; None if empty cells are dropped in all columns."""
     if layout.empty == "drop":
         return None
     by_type: Callable[[str], dict[str, Any] | None] = (

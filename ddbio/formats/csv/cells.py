@@ -1,4 +1,4 @@
-"""What a cell of CSV means: text to an attribute value, by the type of its column, and back."""
+"""Converts a CSV cell to an attribute value, by the type of its column, and back."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ UNTYPED = ""  # a column of an export without a type: values of any type, each a
 TEXT, INFER = "S", "infer"  # INFER is no type a user names: it is --infer-types
 
 # A number as a person writes one, and nothing that may be a code or a phone number: no leading zero, no sign but a
-# minus, no exponent, no spaces. What the pattern takes is worth the same as a number, though not always
-# spelt the same (12.50).
+# minus, no exponent, no spaces. A match has the same value as a number, though not always
+# the same spelling (12.50).
 _PLAIN_NUMBER = re.compile(r"(?!-0(?:\.0*)?$)-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
 _ENCODER = msgspec.json.Encoder()
 _BOOLEANS = {"true": True, "false": False}
@@ -101,7 +101,7 @@ READERS: dict[str, Reader | None] = {
 
 
 def cell_text(value: AttributeValue | None) -> str:
-    """A value as the text of a cell; what is not there and null are the empty cell."""
+    """A value as the text of a cell; a missing attribute and null are the empty cell."""
     if value is None:
         return ""
     if value.S is not None:
@@ -120,7 +120,7 @@ def cell_text(value: AttributeValue | None) -> str:
 def cell_writer(name: str, letter: str) -> Callable[[AttributeValue | None], str]:
     """Writes the cells of a column of this type so that they are read back as they were.
 
-    Raises AbortError for a value of another type: an import could not tell it from one of the column's.
+    Raises AbortError for a value of another type: an import could not distinguish it from one of the column's.
     """
     if letter == UNTYPED:
         return cell_text

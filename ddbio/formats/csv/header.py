@@ -1,7 +1,7 @@
-"""The layout of a file of CSV, from its first bytes, the table's keys and what the user said. Run by the parent.
+"""The layout of a CSV file, from its first bytes, the table's keys and the user's options. Run by the parent.
 
-The delimiter, where it is not given, is the one of `, ; tab |` that makes the columns of the header out that the
-table's key needs, and of those the one that makes most columns. Names given with `--columns` are those of a header
+The delimiter, if it is not given, is the one of `, ; tab |` with which the header has the columns of the
+table's key, and of those the one that yields most columns. Names given with `--columns` are those of a header
 that is not there; a first row that repeats them is one all the same, and skipped.
 
 Lines of blanks before the header are skipped. Blanks around a name are trimmed unless the name is in quotes or the
@@ -32,7 +32,7 @@ DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", 
 
 
 class Head(NamedTuple):
-    """start: where the first row begins. trimmed: a name that had blanks around it, as it is in the file."""
+    """start: the offset of the first row. trimmed: a name that had blanks around it, as it is in the file."""
 
     layout: CsvLayout
     start: int
@@ -47,11 +47,11 @@ def read_head(
     key_types: Mapping[str, str],
     changes: NameChanges = NO_CHANGES,
 ) -> Head:
-    """The layout of a file that begins with `head`, and where its first row begins.
+    """The layout of a file that begins with `head`, and the offset of its first row.
 
     keys: the attributes that the table's key needs. key_types: of the keys of the table and of its indexes.
-    changes: what becomes of the names of the columns.
-    Raises UsageError where the file cannot be imported with these columns.
+    changes: renames and drops of the columns.
+    Raises UsageError if the file cannot be imported with these columns.
     """
     check_encoding(head, uri)
     start = _first_record_at(head)
@@ -123,7 +123,7 @@ def _first_row(text: bytes, layout: CsvLayout, uri: str) -> _Row:
     try:
         cells = reader.cells(record)
     except RecordError as error:
-        raise UsageError(f'the first row of "{uri}": {error}', "give --format where it is no CSV") from None
+        raise UsageError(f'the first row of "{uri}": {error}', "give --format if it is not CSV") from None
     return _Row(cells, are_quoted(record.decode(), cells), min(len(record) + 1, len(text)))
 
 
@@ -176,7 +176,7 @@ def _check_columns(
 
 
 def _missing_key_hint(key: str, columns: Sequence[str]) -> str:
-    """What to do: rename the column whose name differs only in case, if there is one."""
+    """The advice to rename the column whose name differs only in case, if there is one."""
     alike = next((name for name in columns if name.casefold() == key.casefold()), None)
     if alike is None:
         return "; a file without a header needs --columns"

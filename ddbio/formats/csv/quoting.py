@@ -1,14 +1,14 @@
-"""Where the records of CSV end: at every line end that is not between quotes.
+"""Finds the ends of CSV records: every line end that is not between quotes.
 
-A quote opens a quoted cell only where a cell begins; in the middle of one it is a character like any other
+A quote opens a quoted cell only at the start of a cell; in the middle of one it is a character like any other
 (`5" pipe`). Inside, two quotes are one, and one ends the quoting. Almost always every second quote opens and the
-others close, which is checked in bulk; where it is not so, the quotes are walked one by one.
+others close, which is checked in bulk; if that fails, the quotes are walked one by one.
 
 A file has one kind of line end, LF (CRLF ends in one) or CR. An escape character, if the file has one, makes the
 character after it plain: both are masked, each byte by another, before anything is looked for.
 
-A quote that is not closed before the end of what there is to split is taken for a mistake of its line: that line is a
-record by itself (and no good one), and those after it are read as if there were no quote.
+A quote that is not closed before the end of the text to split is taken for a mistake in its line: that line is a
+(bad) record by itself, and the lines after it are read as if there were no quote.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Iterator, Set
 from functools import cache
 
 QUOTE, LINE_END = b'"', b"\n"
-_PLAIN = b"x"  # in the place of what is escaped
+_PLAIN = b"x"  # replaces an escaped character
 MAX_MISTAKES = 100  # quotes without an end in one block, from which on every line of it is a record
 
 
@@ -49,7 +49,7 @@ class EndFinder:
         return self._walked(piece)
 
     def _last_end(self, parts: list[bytes], size: int) -> int:
-        outside = len(parts) % 2 == (0 if self._inside else 1)  # what the last part is
+        outside = len(parts) % 2 == (0 if self._inside else 1)  # whether the last part is outside quotes
         for part in reversed(parts):
             size -= len(part)
             if outside and (found := part.rfind(self._line_end)) >= 0:
@@ -69,7 +69,7 @@ class EndFinder:
 
 
 def masked(piece: bytes, escape: bytes, *, escaped: bool = False) -> tuple[bytes, bool]:
-    """The piece with what is escaped in it masked, and whether its last byte escapes the next piece's first.
+    """The piece with its escaped characters masked, and whether its last byte escapes the next piece's first.
 
     escaped: whether its own first byte is escaped.
     """
@@ -153,7 +153,7 @@ class Splitter:
         return lines
 
     def _split(self, block: bytes) -> tuple[list[bytes], bytes]:
-        """Records, and what is still to be split: the text after the line of a quote that is not closed."""
+        """Records, and the text still to be split: that after the line of a quote that is not closed."""
         if QUOTE not in block:
             return self._lines(block), b""
         parts = block.split(QUOTE)

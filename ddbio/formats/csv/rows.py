@@ -1,4 +1,4 @@
-"""The cells of one row of CSV: quotes, escapes, and what is wrong with a row that is none."""
+"""The cells of one CSV row: quotes, escapes, and the faults of a bad row."""
 
 from __future__ import annotations
 
