@@ -1,6 +1,6 @@
-"""The columns of an export to a format that has some: those asked for, else all that a first scan finds.
+"""The columns of an export to a format with columns: those the user named, else all that a first scan finds.
 
-Keys come first, then the keys of indexes, then the rest by name. A job that is taken up again keeps its columns.
+Keys come first, then the keys of indexes, then the rest by name. A resumed job keeps its columns.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _MOST_TYPES_SAID, _NAMES_SAID = 30, 3
 
 
 def check_columns(options: ExportOptions) -> None:
-    """Raises UsageError where columns are asked for that cannot be, or not in this way."""
+    """Raises UsageError for columns that are impossible, or impossible with the other options."""
     declared, columns = declaration_of(options.format), columns_of(options)
     declared.check_installed()
     if declared.compressed_inside and options.compress != "none":
-        raise UsageError(f"{declared.label} is compressed inside", "leave --compress away")
+        raise UsageError(f"{declared.label} is compressed inside", "omit --compress")
     if declared.whole_files and options.destination == STDOUT:
         raise UsageError(f"{declared.label} cannot be written to standard output", "name a folder with -d")
     if options.columns is not None and columns is None:
         raise UsageError(f"--columns are not for {options.format}", "name what to export with --attributes")
     if columns is not None and options.limit is not None and not _is_named(options, columns):
         raise UsageError(
-            "with --limit the columns must be named: to find them, all of the table would be read",
+            "--limit needs --columns: finding the columns would read the whole table",
             "name them with --columns",
         )
 
@@ -47,11 +47,11 @@ def columns_of(options: ExportOptions) -> Columns | None:
 def choose_format(
     options: ExportOptions, table: TableInfo, journal: Journal, look: Callable[[], Discovered]
 ) -> tuple[FormatSpec, list[str]]:
-    """The format with its columns, and what to say of them. look: finds all attributes, which costs units."""
+    """The format with its columns, and remarks on them for the user. look: finds all attributes; costs units."""
     rules = columns_of(options)
     if rules is None:
         return FormatSpec(options.format), []
-    # What the format does not keep. Only a folder or prefix gets a manifest.
+    # Types that the format does not keep. Only a folder or prefix gets a manifest.
     remarks = [rules.loses(listed=options.destination != STDOUT)]
     columns = _named(options, rules, table) or journal.noted("columns")
     if columns is None:
@@ -67,13 +67,13 @@ def choose_format(
 
 
 def _is_named(options: ExportOptions, rules: Columns) -> bool:
-    """Whether what is asked for tells all columns, with their types where the format has some."""
+    """Whether the options determine all columns, with their types if the format has types."""
     if rules.need_types:
         return options.columns is not None and all(map(_is_typed, options.columns))
     if options.columns is not None:
         return True
     shaped = options.transform or options.rename or options.drop or options.assign
-    return options.attributes is not None and not shaped  # what a transform makes of them has to be seen
+    return options.attributes is not None and not shaped  # a transform may change the attributes
 
 
 def _named(options: ExportOptions, rules: Columns, table: TableInfo) -> list[Column] | None:
@@ -94,7 +94,7 @@ def _column(asked: str, types: Mapping[str, set[str]], one_type: Callable[[set[s
 
 
 def _typed_column(asked: str, table: TableInfo) -> Column:
-    """A column as it was asked for, with a type or without."""
+    """A column as the user named it, with or without a type."""
     if _is_typed(asked):
         name, _, letter = asked.rpartition(":")
         return name, letter
@@ -102,7 +102,7 @@ def _typed_column(asked: str, table: TableInfo) -> Column:
 
 
 def _key_type(name: str, table: TableInfo) -> str:
-    """The type of a column that nobody said: a key has the table's."""
+    """The type of a column given without one: a key has its type in the table."""
     return next((part.type for part in table.key if part.name == name), UNTYPED)
 
 
@@ -118,7 +118,7 @@ def in_order(names: Iterable[str], table: TableInfo) -> list[str]:
 
 
 def _types_sentence(columns: Sequence[Column], table: TableInfo) -> list[str]:
-    """How to import the records with their types again, where there is no manifest to keep them."""
+    """How to import the records with their types again, if there is no manifest to keep them."""
     keys = {part.name for part in (*table.key, *table.index_keys)}
     pairs = [
         f"{name}:{letter}"
@@ -142,7 +142,7 @@ def _untyped_sentence(options: ExportOptions, columns: Iterable[Column]) -> list
     if not untyped or options.destination == STDOUT:
         return []
     return [
-        f"The manifest has no type for {_some(untyped)}: what is no text comes back as text; name types, as in "
+        f"The manifest has no type for {_some(untyped)}: their values come back as text; name types, as in "
         f"--columns {untyped[0]}:N"
     ]
 

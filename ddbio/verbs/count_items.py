@@ -1,8 +1,8 @@
-"""Count: how many items a table or an index has, or for how many of them a filter holds.
+"""Count: the number of items in a table or an index, or of those that match a filter.
 
     table --Scan with Select=COUNT--> lanes --> counts
 
-The service reads every item for it, and charges for that, but sends none.
+The service reads, and charges for, every item, but sends none.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ddbio.system.stop import StopFlag
 from ddbio.verbs.options import CountOptions
 from ddbio.verbs.scan import describe_part, mean_item_bytes, resuming, source_of
 
-NOT_COUNTED = ("attributes", "limit", "sample")  # parts of a table that say nothing about all of it
+NOT_COUNTED = ("attributes", "limit", "sample")  # options whose count would not be the table's
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ def count_items(
     stop: StopFlag | None = None,
     take_report: Callable[[bytes], object] | None = None,
 ) -> CountResult:
-    """Count the items of a table, or finish what an earlier call of the same kind left unfinished.
+    """Count the items of a table, or resume an unfinished count with the same options.
 
     take_report: gets the report if `options.report` is `-`; None prints it.
-    Returns when every segment is scanned, or as far as it came: `CountResult.error` then says why.
-    Raises UsageError for what cannot work; TransferError if the service cannot be reached at all.
+    Returns when every segment is scanned, or when the count stops early: `CountResult.error` then gives the reason.
+    Raises UsageError for options that cannot work; TransferError if the service cannot be reached at all.
     """
     return perform(Count(options), Caller(progress, engine, stop, take_report))
 
@@ -69,7 +69,7 @@ class Count(Verb[CountOptions, CountResult]):
         return Run.begin(self.options, session, table, "RCU", DEFAULT_EXPORT_LANES, caller)
 
     def places(self) -> list[str]:
-        """A count of something else is another job."""
+        """A count with other options is another job."""
         options = self.options
         return [each or "" for each in (options.index, options.filter, options.values, options.names)]
 
@@ -103,7 +103,7 @@ class Count(Verb[CountOptions, CountResult]):
 
 
 def check(options: CountOptions) -> None:
-    """Raises UsageError for options that cannot work, whatever the table is."""
+    """Raises UsageError for options that cannot work with any table."""
     for name in NOT_COUNTED:
         if getattr(options, name) is not None:
             raise UsageError(f"a count takes no {name}: it counts all items", "leave it out, or use filter")

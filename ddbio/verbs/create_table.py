@@ -1,8 +1,8 @@
-"""The table that an import makes where there is none: `--create-table`.
+"""The table that an import creates if it does not exist: `--create-table`.
 
-Its keys come from `--key`, or from the manifest of an export that lies beside the files to import; its indexes from a
-manifest alone. It is on-demand: what capacity the old table had says nothing about a load. A table that is there
-already is left as it is, but must have the same keys.
+Its keys come from `--key`, or from the manifest of an export among the sources; its indexes only from a manifest.
+It is on-demand, because the old table's capacity may not suit the load. A table that exists is not changed, but must
+have the same keys.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ddbio.storage import Storage, join, open_storage
 from ddbio.values.table import KeyAttribute, TableInfo
 from ddbio.verbs.options import ImportOptions
 
-_FOLDERS = 100  # in which a manifest is looked for; a source of more has one in the first, or none
+_FOLDERS = 100  # folders searched for a manifest; a larger source has one in the first, or none
 _ROLES = ("HASH", "RANGE")
 _KEY_PART = re.compile(r"(.+):([SNB])", re.DOTALL)
 _INDEXES = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
@@ -32,8 +32,8 @@ _INDEXES = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
 class Target:
     """The table to import into.
 
-    table: as it is, or as it will be once `request`, a CreateTable, is done. not_made: indexes of the table it is
-    modelled on that are asked for and not made.
+    table: as described, or as it will be after `request`, a CreateTable. not_made: indexes of the model table
+        that are asked for but not created.
     """
 
     table: TableInfo
@@ -42,21 +42,21 @@ class Target:
     not_made: str = ""
 
     def describe(self) -> str:
-        """What is made, and why so."""
+        """The table to create, and the origin of its keys."""
         key, indexes = _spoken(self.table.key), [index.name for index in self.table.indexes]
         with_indexes = f" with the index{'es' * (len(indexes) != 1)} {', '.join(indexes)}" if indexes else ""
-        left = f"; {self.not_made} of that table are not made: make them by hand" if self.not_made else ""
+        left = f"; {self.not_made} of that table are not made: create them by hand" if self.not_made else ""
         return f"Making table {self.table.name}, on-demand, key {key}{with_indexes} ({self.origin}){left}"
 
 
 def choose_target(
     options: ImportOptions, table: TableInfo | None, folders: Iterable[str], session: Session
 ) -> Target:
-    """The table that is there, or the one to make.
+    """The table to import into: an existing one, or one to create.
 
-    table: None where there is none. folders: in which the manifest of an export may lie.
+    table: None if it does not exist. folders: searched for the manifest of an export.
 
-    Raises UsageError if the keys are unknown, or they are not those of the table that is there.
+    Raises UsageError if the keys are unknown, or differ from those of the existing table.
     """
     if not options.create_table:
         assert table is not None
@@ -85,11 +85,11 @@ def check_options(options: ImportOptions) -> None:
     """Raise UsageError for options of `--create-table` that do not go together."""
     if (options.key or options.with_indexes) and not options.create_table:
         name = "--key" if options.key else "--with-indexes"
-        raise UsageError(f"{name} says how to make the table", "add --create-table")
+        raise UsageError(f"{name} applies only to a new table", "add --create-table")
     if options.key and options.with_indexes:
-        raise UsageError("--key tells no indexes", "leave out --key to make the table as the manifest has it")
+        raise UsageError("--key names no indexes", "omit --key to create the table as in the manifest")
     if options.create_table and options.mode == "delete":
-        raise UsageError("there is nothing to delete in a table that is made first", "leave out --create-table")
+        raise UsageError("a new table has nothing to delete", "omit --create-table")
     if options.more_tables:
         _check_several_tables(options)
     if options.create_table and options.table.startswith("arn:"):
@@ -99,20 +99,20 @@ def check_options(options: ImportOptions) -> None:
 def _check_several_tables(options: ImportOptions) -> None:
     if not options.transform:
         raise UsageError(
-            "several tables need a --transform whose function says which item is for which",
+            "several tables need a --transform whose function chooses the table of each item",
             "name one table with -t, or add --transform FILE.py:FUNCTION that returns (table, item)",
         )
     if options.create_table:
-        raise UsageError("only a single table can be made", "leave out --create-table, or name one table with -t")
+        raise UsageError("only a single table can be made", "omit --create-table, or name one table with -t")
     if options.mode != "put":
         raise UsageError(
             "several tables take nothing but puts",
-            "name one table with -t, or leave out --mode and sources with deletes",
+            "name one table with -t, or omit --mode and sources with deletes",
         )
 
 
 def make(target: Target, session: Session, progress: Progress) -> TableInfo:
-    """The table, made if it is not there, and ACTIVE."""
+    """The table, created if it does not exist, once it is ACTIVE."""
     if target.request is None and target.table.is_usable:
         return target.table
     target.table.check_usable(wait=True)
@@ -131,7 +131,7 @@ def make(target: Target, session: Session, progress: Progress) -> TableInfo:
 
 
 def _wanted(options: ImportOptions, folders: Iterable[str], session: Session) -> tuple[dict[str, Any] | None, str]:
-    """Keys (and indexes) in the form of a table description, and where they are from."""
+    """Keys (and indexes) in the form of a table description, and their origin."""
     if options.key is not None:
         return parse_key(options.key), "--key"
     for folder in islice(dict.fromkeys(folders), _FOLDERS):
@@ -161,11 +161,11 @@ def parse_key(text: str) -> dict[str, Any]:
 
 
 def _table_in_manifest(storage: Storage, folder: str) -> tuple[dict[str, Any], str] | None:
-    """The table that the manifest in this folder describes, and where that is. A file of another program is none."""
+    """The table in the manifest of this folder, and the manifest's place; None if another program wrote it."""
     for name, manifest in find_manifests(folder, storage).items():
         uri = join(folder, name)
         try:
-            create_request("any", manifest.table, indexes=True)  # whether all is there that is needed
+            create_request("any", manifest.table, indexes=True)  # raises if anything needed is missing
         except (KeyError, TypeError):
             raise UsageError(
                 f'"{uri}" does not describe a table as an export of this program does', "add --key, or move it away"
@@ -178,7 +178,7 @@ def _table_in_manifest(storage: Storage, folder: str) -> tuple[dict[str, Any], s
 
 
 def create_request(name: str, description: dict[str, Any], *, indexes: bool) -> dict[str, Any]:
-    """A CreateTable of a table with the keys of the one described, on-demand; with its indexes if so asked."""
+    """A CreateTable for an on-demand table with the keys of the described one, and its indexes if asked for."""
     members: dict[str, Any] = {"TableName": name, "KeySchema": description["KeySchema"]}
     for kind in _INDEXES:
         if indexes and description.get(kind):
@@ -199,7 +199,7 @@ def _check_keys(table: TableInfo, description: dict[str, Any], origin: str) -> N
     if wanted != table.key:
         raise UsageError(
             f'table "{table.name}" exists with the key {_spoken(table.key)}, and {origin} has {_spoken(wanted)}',
-            "import into another table, or leave out --create-table to use this one as it is",
+            "import into another table, or omit --create-table to use the existing table",
         )
 
 

@@ -1,8 +1,8 @@
 """The values of test data: columns that draw many values at once, and the datasets made of them.
 
-A column gives its values for the next so many lines as one string of cells, all equally wide, which
-`ddbio.verbs.generate` lays into the lines. Everything random comes from the one `random.Random` a column is made
-with. To add a column, add it to `COLUMNS`; to add a dataset, say in `DATASETS` what its attributes are made of.
+A column returns its values for the next lines as one string of cells of equal width, which `ddbio.verbs.generate`
+lays into the lines. Each column draws everything random from the one `random.Random` it was made with. To add a
+column, add it to `COLUMNS`; to add a dataset, name the columns of its attributes in `DATASETS`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ SKEWED_KEYS = 10_000  # partition keys at most, keys "skewed"
 
 @dataclass(frozen=True, slots=True)
 class DataSpec:
-    """What to make.
+    """The data to generate.
 
     count: items, at least 1.
     dataset: a key of `DATASETS`; format: a key of `generator.FORMATS`; keys: a key of `KEYS`.
-    item_size_bytes: the size of every item in DynamoDB; None leaves it to the values. CSV columns are imported
-        as strings unless told otherwise, so in CSV a number counts as its text.
-    seed: None is different every time.
+    item_size_bytes: the size of every item in DynamoDB; None leaves it to the values. By default an import takes CSV
+        columns for strings, so in CSV a number counts as its text.
+    seed: None gives different data every time.
     """
 
     count: int
@@ -39,16 +39,16 @@ class DataSpec:
 
 
 Draw = Callable[[int], bytes]
-Escape = Callable[[str], str]  # a value -> how it stands in a line of the format
+Escape = Callable[[str], str]  # a value -> its text in a line of the format
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One source of values. Named twice in a line, it gives the same value in both places.
+    """One source of values. A line that names it twice has the same value in both places.
 
     pattern: its place in the line's template; the NULs are the holes.
-    draw: lines -> so many cells, one after the other. A cell fills the holes, and goes on for `slack_bytes` with
-        as much pad as its value is shorter than the longest, then NULs.
+    draw: number of lines -> that many cells, concatenated. A cell fills the holes, followed by `slack_bytes`: as much
+        pad as its value is shorter than the longest, then NULs.
     value_bytes: the longest value, as UTF-8.
     """
 
@@ -115,7 +115,7 @@ def skewed_uuids(rng: random.Random, spec: DataSpec, escape: Escape) -> Column:
     """Zipf's law: the n-th most frequent key has about 1/n of the items of the first."""
     different = min(spec.count, SKEWED_KEYS)
     keys = [stamp_uuids(rng.randbytes(16)) for _ in range(different)]
-    # different ** u follows Zipf's law where u is uniform in [0, 1); two random bytes choose one of 65,536 u
+    # different ** u follows Zipf's law if u is uniform in [0, 1); two random bytes choose one of 65,536 u
     by_chance = [keys[int(different ** (step / 65536)) - 1] for step in range(65536)]
     return uuid_column(lambda lines: b"".join(map(by_chance.__getitem__, words("H", rng.randbytes(2 * lines)))))
 
@@ -129,7 +129,7 @@ def words(code: str, raw: bytes) -> tuple[int, ...]:
 
 
 def integers(rng: random.Random, spec: DataSpec, escape: Escape) -> Column:
-    """Below 2^31, evenly spread; where the size matters, all of ten digits and odd."""
+    """Below 2^31, uniformly distributed; if the item size matters, all of ten digits and odd."""
 
     def draw(lines: int) -> bytes:
         drawn = words("I", rng.randbytes(4 * lines))
@@ -144,7 +144,7 @@ def ten_digits(word: int) -> int:
 
 
 def timestamps(rng: random.Random, spec: DataSpec, escape: Escape) -> Column:
-    """Ascending, 10 ms apart: they tell the items of one partition key apart."""
+    """Ascending, 10 ms apart, which distinguishes the items of one partition key."""
     start = datetime(2025, 1, 1)
     seconds = ((start + timedelta(seconds=second)).isoformat() for second in itertools.count())
     texts = (f"{second}.{hundredth:02}0Z".encode() for second in seconds for hundredth in range(100))
@@ -199,7 +199,7 @@ COLUMNS: dict[str, Maker] = {
 
 NUMBERS = {"val_1", "amount"}  # the attributes that are not strings
 
-# dataset -> attribute -> its value, in which <name> stands for a column
+# dataset -> attribute -> its value, in which <name> is a column
 DATASETS: dict[str, dict[str, str]] = {
     "default": {"hash": "<key>", "range": "<uuid>", "val_1": "<integer>", "val_2": "<another uuid>"},
     "loader": {

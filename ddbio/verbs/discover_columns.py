@@ -1,7 +1,7 @@
-"""What attributes the items of a table have: a scan before the scan, for formats whose files must say so in front.
+"""The attributes of a table's items: a scan before the export, for formats whose files name their columns first.
 
-It reads the same segments in the same way under the same cap, keeps only names and types, and costs what the export
-itself costs. An attribute that appears between the two is not in the files, and that is said.
+It reads the same segments in the same way under the same cap, keeps only names and types, and costs as much as the
+export itself. Attributes that appear between the two scans are not in the files; the export reports them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ddbio.verbs.options import ExportOptions
 
 @dataclass(frozen=True, slots=True)
 class Discovered(Result):
-    """attributes: name and type of all there are."""
+    """attributes: name and type of every attribute."""
 
     attributes: frozenset[Attribute]
 
@@ -43,7 +43,7 @@ class Discovered(Result):
 
 
 def discover(run: Run, options: ExportOptions, job: ExportJob, units: Iterable[Unit]) -> Discovered:
-    """Within the run of an export, before its job. Raises what ends it early: it is not resumed, but begun anew."""
+    """Runs within an export, before its job. Raises if it ends early: the next run begins it anew."""
     verb = Discovery(run, options, job, units)
     with open_journal(verb.name, run.table.name, run.identity(), verb.options) as journal:
         return tell_story(verb, run, journal)
@@ -51,7 +51,7 @@ def discover(run: Run, options: ExportOptions, job: ExportJob, units: Iterable[U
 
 class Discovery(Verb[ExportOptions, Discovered]):
     name = "discover"
-    names_cap = False  # it is the export's
+    names_cap = False  # the export announces it
 
     def __init__(self, run: Run, options: ExportOptions, job: ExportJob, units: Iterable[Unit]) -> None:
         super().__init__(replace(options, journal=False, fresh=False))
@@ -83,14 +83,14 @@ class Discovery(Verb[ExportOptions, Discovered]):
         self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None
     ) -> Discovered:
         if error is not None:
-            hint = "nothing is exported yet: this was the first pass, which --columns spares"
+            hint = "nothing is exported yet: this was the first pass, which --columns avoids"
             raise error.reworded(f"while looking for the attributes of the table: {error.message}", hint)
         return Discovered(**outcome(accounts, error, plan.units), attributes=frozenset(self._found))
 
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryJob:
-    """A job in the shape of the export that follows."""
+    """A job in the form of the export that follows."""
 
     export: ExportJob
     opens_together: bool = False

@@ -1,6 +1,6 @@
-"""The destination of an export to files: made ready, kept apart from what else is there, and completed.
+"""The destination of an export to files: prepared, kept separate from other files in it, and completed.
 
-A manifest is written last: what has none is not finished.
+The manifest is written last: an export without one is not finished.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from ddbio.verbs.options import ExportOptions
 
 
 class ExportFiles:
-    """Everything an export does to its destination, but writing the files themselves. Raises UsageError if the
-    destination cannot be one."""
+    """All that an export does at its destination, except writing the data files. Raises UsageError if the destination
+    is unusable."""
 
     def __init__(self, run: Run, options: ExportOptions) -> None:
         self._run = run
@@ -42,7 +42,7 @@ class ExportFiles:
         return self._all.below(data_folder(self._options, cut)) if self._options.native_layout else self._all
 
     def drop(self, journal: Journal) -> None:
-        """Drop what an unfinished export of this command left, as its journal or, else, the names of files say."""
+        """Remove the files of an unfinished export, by its journal or else by the names of files."""
         begun = self._data(journal.plan) if journal.resumed else self._all
         if journal.resumed or (journal.damaged and not begun.has_manifest()):
             begun.drop(journal.files() if journal.resumed else (), journal.cursors())
@@ -63,7 +63,7 @@ class ExportFiles:
     def complete(
         self, plan: Plan, journal: Journal, accounts: Accounts, files: Sequence[ExportedFile]
     ) -> DdbioError | None:
-        """Remove what is not of the export, confirm what is, write the manifest. Returns what failed."""
+        """Remove extra files, verify those of the export, write the manifest. Returns an error if that failed."""
         options, run, cut = self._options, self._run, journal.plan
         began = datetime.datetime.fromisoformat(cut["began"])
         export = Description(

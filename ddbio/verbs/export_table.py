@@ -46,8 +46,8 @@ NATIVE = ("dynamodb-json", "gzip")  # format and compression of the native layou
 
 @dataclass(frozen=True, slots=True)
 class ExportResult(Result):
-    """cap: the one in force. files: all that are complete. manifest: where it is; None when the export is not
-    complete and there is none."""
+    """cap: the one in force. files: the complete ones. manifest: its path or uri; None if the export is not complete
+    or has no manifest."""
 
     cap: Cap
     destination: str
@@ -63,11 +63,11 @@ def export_table(
     stop: StopFlag | None = None,
     take_report: Callable[[bytes], object] | None = None,
 ) -> ExportResult:
-    """Export a table to files, or finish what an earlier call of the same kind left unfinished.
+    """Export a table to files, or resume an unfinished export with the same options.
 
     take_report: gets the report if `options.report` is `-`; None prints it.
-    Returns when every segment is scanned, or as far as it came: `ExportResult.error` then says why.
-    Raises UsageError before anything is moved, for what cannot work; TransferError where the service cannot be
+    Returns when every segment is scanned, or when the export stops early: `ExportResult.error` then gives the reason.
+    Raises UsageError, before anything is moved, for options that cannot work; TransferError if the service cannot be
     reached at all.
     """
     return perform(Export(options), Caller(progress, engine, stop, take_report))
@@ -95,7 +95,7 @@ class Export(Verb[ExportOptions, ExportResult]):
     def check(self, caller: Caller) -> Run:
         check(self.options)
         if self._to_stdout:
-            self.options = replace(self.options, journal=False)  # what a pipe took is gone
+            self.options = replace(self.options, journal=False)  # a pipe's data cannot be taken back
         session = Session(self.options.aws, (self.options.table,))
         table, self._subset = describe_part(session, self.options)
         return Run.begin(self.options, session, table, "RCU", DEFAULT_EXPORT_LANES, caller)
@@ -163,21 +163,19 @@ class Export(Verb[ExportOptions, ExportResult]):
 
 
 def check(options: ExportOptions) -> None:
-    """Raises UsageError for options that cannot work, whatever the table is."""
+    """Raises UsageError for options that cannot work with any table."""
     if options.native_layout:
         if options.destination == STDOUT:
             raise UsageError("--native-layout is a layout of files", "name a folder or s3://bucket/prefix with -d")
         if (options.format, options.compress) != NATIVE:
-            raise UsageError(
-                "--native-layout is dynamodb-json, compressed with gzip", "leave --format and --compress out"
-            )
+            raise UsageError("--native-layout is dynamodb-json, compressed with gzip", "omit --format and --compress")
     get_compression(options.compress)
     transform_of(options)
     check_columns(options)
 
 
 def _as_native(options: ExportOptions) -> ExportOptions:
-    """The options with what the layout implies, if they do not exclude it."""
+    """The options with those that the layout implies, unless they contradict it."""
     if options.native_layout and options.format in ("json", NATIVE[0]) and options.compress in ("none", NATIVE[1]):
         return replace(options, format=NATIVE[0], compress=NATIVE[1])
     return options

@@ -1,5 +1,5 @@
-"""What an export gives to its engine: the job, once the columns of its files are known, and where pages go that are
-written by the parent."""
+"""The job that an export gives to its engine, once the columns of its files are known, and the output of pages that
+the parent writes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ddbio.verbs.scan import mean_item_bytes, source_of
 def export_task(
     run: Run, options: ExportOptions, subset: Subset, plan: Plan, left: Remainder, journal: Journal
 ) -> Assignment:
-    """Scans the table first, if its columns have to be found."""
+    """Scans the table first, if its columns have to be discovered."""
     job = _with_columns(run, options, _job(run, options, subset, journal), plan, journal)
     return Assignment(
         job,
@@ -60,7 +60,7 @@ def _job(run: Run, options: ExportOptions, subset: Subset, journal: Journal) -> 
 
 
 def _with_columns(run: Run, options: ExportOptions, job: ExportJob, plan: Plan, journal: Journal) -> ExportJob:
-    """The job, once it is known what columns its files have."""
+    """The job with the columns of its files."""
     look = partial(discover, run, options, job, plan.units)
     format, remarks = choose_format(options, run.table, journal, look)
     for remark in remarks:
@@ -69,7 +69,7 @@ def _with_columns(run: Run, options: ExportOptions, job: ExportJob, plan: Plan, 
 
 
 def _progress_of(run: Run, job: ExportJob) -> Callable[[UnitReport], float]:
-    """Of an export to standard output, writes the pages of each report there."""
+    """The progress of a report; for an export to standard output, writes its pages there."""
     if job.destination != STDOUT:
         return lambda report: report.tally.read
     output = StandardOutput(run.stop)

@@ -1,4 +1,4 @@
-"""Test data to try an import with: lines of JSON or CSV, made as fast as a disk takes them.
+"""Test data for imports: lines of JSON or CSV, generated as fast as a disk can write them.
 
 Strategy: a line is a template with holes, a block is that template some thousand times over, and a column of
 values (`ddbio.verbs.datasets`) is laid into the holes of all its lines at once,
@@ -10,8 +10,8 @@ Rules:
 - Everything random comes from one `random.Random`, drawn in a fixed order: same seed, same bytes.
 - Memory is one block, whatever the count.
 - With an item size, every item has exactly that size in DynamoDB: names and values, not the length of the line.
-  The attribute `pad` makes up for what the others leave. No number ends in a zero then, because the published
-  ways of counting a number's bytes agree only on such numbers.
+  The attribute `pad` makes up the difference. No number ends in a zero then, because the published rules for the
+  size of a number agree only on such numbers.
 
 Nothing here opens a file or prints; `ddbio.cli.ddbgenerate` does.
 """
@@ -36,7 +36,7 @@ PAD_NAME = "pad"
 def generate(spec: DataSpec) -> Iterator[tuple[int, bytes]]:
     """The data in blocks of about 1 MiB: (items, their lines); the header of a CSV comes first, as 0 items.
 
-    Raises UsageError, here and not at the first block, when items of the asked size cannot be made.
+    Raises UsageError, immediately and not at the first block, if items of the given size are impossible.
     """
     rng, form, values = random.Random(spec.seed), FORMATS[spec.format], dict(DATASETS[spec.dataset])
     names = dict.fromkeys(name for value in values.values() for name in column_names(value))
@@ -47,16 +47,16 @@ def generate(spec: DataSpec) -> Iterator[tuple[int, bytes]]:
     return blocks(spec.count, form.header(values).encode(), layout, columns)
 
 
-# -- lines: what values become --------------------------------------------------------------------------------
+# -- lines: from values to text --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
     """How a line is written.
 
-    header: the attribute names -> what comes before the first line.
+    header: the attribute names -> the text before the first line.
     line: attribute -> value, values with <columns> in them -> the line, with its line end.
-    escape: a value -> how it stands in a line.
+    escape: a value -> its text in a line.
     typed: whether a number is imported as one.
     """
 
@@ -93,7 +93,7 @@ def column_names(value: str) -> list[str]:
     return re.findall("<(.+?)>", value)
 
 
-# -- sizes: what an item takes in DynamoDB --------------------------------------------------------------------
+# -- sizes: of an item in DynamoDB --------------------------------------------------------------------
 
 
 def pad_value(item_bytes: int, typed: bool, values: Mapping[str, str], columns: Mapping[str, Column]) -> str:
@@ -112,7 +112,7 @@ def pad_value(item_bytes: int, typed: bool, values: Mapping[str, str], columns: 
 
 
 def stored_bytes(value: str, columns: Mapping[str, Column], is_number: bool) -> int:
-    """What `value` takes at its longest; a number takes a byte for two digits, and one more."""
+    """The size of `value` at its longest; a number takes a byte for two digits, and one more."""
     text_bytes = len(re.sub("<.+?>", "", value)) + sum(columns[name].value_bytes for name in column_names(value))
     digits = text_bytes - value.count(".")
     return 1 + (digits + 1) // 2 if is_number else text_bytes
@@ -130,7 +130,7 @@ class Layout:
 
 
 def lay_out(line: str, columns: Mapping[str, Column]) -> Layout:
-    """The layout of `line`, in which `<name>` stands for a column and `<+name>` for its slack."""
+    """The layout of `line`, in which `<name>` is a column and `<+name>` its slack."""
     template, holes = b"", {name: list[tuple[int, int]]() for name in columns}
     for index, piece in enumerate(re.split("[<>]", line)):  # text, column, text, column, ..., text
         pattern = piece.encode()
@@ -153,7 +153,7 @@ def blocks(count: int, header: bytes, layout: Layout, columns: Mapping[str, Colu
 
 
 def render(layout: Layout, columns: Mapping[str, Column], lines: int) -> bytes:
-    """The next lines, as many as asked for."""
+    """The next lines."""
     block, line_bytes = bytearray(layout.template * lines), len(layout.template)
     for name, column in columns.items():
         cells, cell_bytes = column.draw(lines), column.cell_bytes

@@ -21,7 +21,7 @@ _EXPRESS = "--x-s3"  # at the end of a directory bucket's name
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where the resources are. partition: `aws`, `aws-cn` ...; region, account: `*` if unknown."""
+    """The scope of the resources. partition: `aws`, `aws-cn` ...; region, account: `*` if unknown."""
 
     partition: str = "aws"
     region: str = "*"

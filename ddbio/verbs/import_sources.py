@@ -1,4 +1,4 @@
-"""The sources of an import: found, held to their manifests, and each of a known format."""
+"""The sources of an import: found, checked against their manifests, and each of a known format."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ddbio.verbs.options import ImportOptions
 
 
 class ImportSources:
-    """found: the files, and the exports among them. Raises UsageError for what cannot be imported."""
+    """found: the files, and the exports among them. Raises UsageError for sources that cannot be imported."""
 
     def __init__(self, options: ImportOptions, session: Session) -> None:
         self._options = options
@@ -43,7 +43,7 @@ class ImportSources:
         self._detected: Detected
 
     def verify(self, progress: Progress) -> None:
-        """Hold the exports to their checksums, if that was asked for. Reads all of them."""
+        """Check the exports' checksums, if asked for. Reads all of their files."""
         options, exports = self._options, self.found.own
         if not options.verify:
             progress.say("Exports among the sources are not verified (--no-verify)")
@@ -54,7 +54,7 @@ class ImportSources:
             progress.say(f"{count:,} file{'s have' if count != 1 else ' has'} the checksum of the manifest")
 
     def detect(self, table: TableInfo) -> Callable[[str], str]:
-        """Find out the format of each file. Returns a function from the mode that was asked for to the one needed."""
+        """Detect the format of each file. Returns a function from the mode that the user chose to the mode needed."""
         options = self._options
         known = Known.of_table(table, options.format, options.csv, name_changes(options))
         known = replace(known, types_of=ColumnTypes(self.storages.of).of)
@@ -65,7 +65,7 @@ class ImportSources:
         return plan_phases(self.found.phases(self._detected.sources), unit_bytes, self.storages.read_range)
 
     def resuming(self, left: Remainder, journal: Journal) -> str:
-        """How far an unfinished job is."""
+        """The progress of an unfinished job, as a sentence."""
         files_left = len({unit.file.uri for unit in left.known() if isinstance(unit, SliceUnit)})
         more = f", {files_left:,} file{'s' * (files_left != 1)} left" if left.is_known else ""
         return f"Resuming: {journal.past.tally.bytes / max(1, self.total_bytes):.0%} done{more}"
@@ -75,18 +75,18 @@ class ImportSources:
         yield from self._detected.remarks
 
     def check_items(self, plan: Plan, journal: Journal) -> TransferError | None:
-        """Why the exports were not whole, by the number of items that were read of each file."""
+        """An error if exports are not whole, by the number of items read of each file."""
         return check_items(self.found.own, lambda: _read_by_file(plan, journal))
 
     def with_hint(self, error: DdbioError | None) -> DdbioError | None:
-        """What ended the job, with what to do about it."""
+        """The error that ended the job, with a hint."""
         if error is None or not self.found.has_stdin:
             return error
         return error.reworded(error.message, "standard input is not kept: run the same command again with all of it")
 
 
 def _read_by_file(plan: Plan, journal: Journal) -> Counter[str]:
-    """The records that were read of each file, by its uri."""
+    """The number of records read of each file, by its uri."""
     read, counted = journal.read_by_unit(), Counter[str]()
     for unit in plan.units:
         if isinstance(unit, SliceUnit | ChunkUnit):

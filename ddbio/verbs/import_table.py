@@ -47,8 +47,8 @@ _WORDS = {"delete": ("Deleting what is in", "from"), "insert": ("Inserting what 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult(Result):
-    """cap: the one in force. rejects: where the rejected records are (path or uri), None when there are none.
-    reject_kinds: of them, by code, most frequent first."""
+    """cap: the one in force. rejects: path or uri of the rejected records, None if there are none.
+    reject_kinds: their number by code, most frequent first."""
 
     cap: Cap
     rejects: str | None
@@ -63,11 +63,11 @@ def import_table(
     stop: StopFlag | None = None,
     take_report: Callable[[bytes], object] | None = None,
 ) -> ImportResult:
-    """Import files into a table, or finish what an earlier call of the same kind left unfinished.
+    """Import files into a table, or resume an unfinished import with the same options.
 
     take_report: gets the report if `options.report` is `-`; None prints it.
-    Returns when every record is settled, or as far as it came: `ImportResult.error` then says why.
-    Raises UsageError before anything is moved, for what cannot work; TransferError where the service cannot be
+    Returns when every record is settled, or when the import stops early: `ImportResult.error` then gives the reason.
+    Raises UsageError, before anything is moved, for options that cannot work; TransferError if the service cannot be
     reached at all.
     """
     return perform(Import(options), Caller(progress, engine, stop, take_report))
@@ -104,7 +104,7 @@ class Import(Verb[ImportOptions, ImportResult]):
         return replace(run, options=self.options, tables=(self._target.table, *more) if more else ())
 
     def _in_mode(self, mode_of: Callable[[str], str]) -> None:
-        """The sources may ask for another mode, for which the other options have to be right, too."""
+        """The sources may require another mode, with which the other options must be compatible too."""
         self.options = replace(self.options, mode=mode_of(self.options.mode))
         create_table.check_options(self.options)
 
@@ -164,7 +164,9 @@ class Import(Verb[ImportOptions, ImportResult]):
         error = rejects.finish(plan, accounts, error)
         error = rejects.publish(error or sources.check_items(plan, journal))
         if isinstance(error, TooManyRejectsError):
-            error = self._limit.error(accounts.total, rejects.where or "")  # all that was settled until the last lane
+            error = self._limit.error(
+                accounts.total, rejects.where or ""
+            )  # includes records settled until the last lane ended
         sources.storages.close()
         return ImportResult(
             **outcome(accounts, sources.with_hint(error), plan.units),
@@ -179,7 +181,7 @@ class Import(Verb[ImportOptions, ImportResult]):
 
 
 def check(options: ImportOptions) -> ErrorLimit:
-    """Raises UsageError for options that cannot work, whatever the table and the sources are."""
+    """Raises UsageError for options that cannot work with any table and sources."""
     check_mode(options.mode)
     limit = ErrorLimit.parse(options.max_errors)
     create_table.check_options(options)

@@ -1,5 +1,5 @@
-"""What a user can ask of each verb, as frozen dataclasses. Loads next to nothing: a program that only makes options
-pays for no client."""
+"""The options of each verb, as frozen dataclasses. Imports almost nothing, so that a program that only makes options
+does not load a client."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ class ImportOptions(ShapingOptions):
 
     sources: files, folders, globs, `s3://` uris.
     rejects: path or `s3://` uri of the rejects file; None for `<source name>.rejects.jsonl` in the current folder.
-    create_table: make the table, on-demand, where there is none: with the keys of `key`, such as `id:S,at:N`, or of
-        an export's manifest beside the source; with_indexes: and with its indexes.
-    more_tables: that the transform may send items to, by `(table, item)`; they share the capacity.
-    mode: `put`; `insert`, which never overwrites; or `delete`, what the records name (`ddbio.sinks.table_writes`).
-    verify: hold the exports of this program among the sources to their manifests: names and sizes of the files before
-        anything is moved, the number of items afterwards. verify_checksums: and, before, the checksum of every file.
-        allow_unfinished: take what an export left that is not finished.
-    max_errors: stop when more records than that are rejected (`"100"`), or more than that share of those read
+    create_table: create the table, on-demand, if it does not exist, with the keys in `key`, such as `id:S,at:N`, or
+        in an export's manifest among the sources; with_indexes: also create its indexes.
+    more_tables: further tables to which the transform may send items, as `(table, item)`; they share the capacity.
+    mode: `put`; `insert`, which never overwrites; or `delete`, which deletes the listed items
+        (`ddbio.sinks.table_writes`).
+    verify: check exports by this program against their manifests: names and sizes of the files before anything is
+        moved, the number of items afterwards. verify_checksums: also check, first, the checksum of every file.
+        allow_unfinished: import the finished files of an unfinished export.
+    max_errors: stop when more records than this are rejected (`"100"`), or more than this share of those read
         (`"5%"`, of 1,000 at least); None for no limit.
-    format: may also be `auto`: what the name and the first bytes of each file say. See `ddbio.sources.detect`.
+    format: may also be `auto`: detected from each file's name and first bytes. See `ddbio.sources.detect`.
     """
 
     sources: tuple[str, ...]
@@ -53,14 +54,14 @@ class ExportOptions(ScanOptions, ShapingOptions):
     """One export; capacity is read units.
 
     destination: a folder, `s3://bucket/prefix`, or `-` for standard output.
-    file_megabytes: a new file begins before this size (of 1,000,000 bytes) would be passed.
+    file_megabytes: maximum size of a file, in units of 1,000,000 bytes.
     compress: `none`, `gzip` or `zstd`.
-    native_layout: in the layout of DynamoDB's own exports; implies `dynamodb-json` and gzip.
-    columns: of a format that has some, in this order, for Parquet with types as in `age:N`; None for all attributes,
+    native_layout: use the layout of DynamoDB's own exports; implies `dynamodb-json` and gzip.
+    columns: for a format with columns, in this order, for Parquet with types as in `age:N`; None for all attributes,
         to find which the table is read twice. numbers: in Parquet, `string` or `decimal`.
     limit: export N items, or all if there are fewer.
-    if_exists: what to do if the destination is not empty: `fail`, `overwrite` the export that is there, or
-        `resume` the one that is unfinished, which is what happens anyway, and fail if there is none.
+    if_exists: if the destination is not empty: `fail`; `overwrite` the existing export; or `resume` the unfinished
+        one, as every run does, and fail if there is none.
     """
 
     destination: str
@@ -74,4 +75,4 @@ class ExportOptions(ScanOptions, ShapingOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class CountOptions(ScanOptions):
-    """One count of the items of a table, an index, or of those for which a filter holds; capacity is read units."""
+    """One count of the items of a table, an index, or of those that match a filter; capacity is read units."""

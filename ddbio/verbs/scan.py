@@ -1,4 +1,4 @@
-"""What the verbs that scan a table have in common."""
+"""Shared by the verbs that scan a table."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from ddbio.values.table import TableInfo
 
 
 def describe_part(session: Session, options: ScanOptions) -> tuple[TableInfo, Subset]:
-    """The table, or the index of it that is scanned, and which part of it.
+    """The table, or the index to scan, and the part of it to read.
 
-    The service is asked whether it takes the request: an expression that it refuses should not end a run that has
-    begun.
+    The service checks the request first: an expression that it refuses should not end a run that has begun.
     """
     table = session.describe(options.table)
     subset, placeholders = choose_subset(options, table)
@@ -31,9 +30,11 @@ def describe_part(session: Session, options: ScanOptions) -> tuple[TableInfo, Su
 
 
 def resuming(options: ScanOptions, run: Run, left: Remainder, journal: Journal) -> str:
-    """How far an unfinished job is."""
+    """The progress of an unfinished job, as a sentence."""
     done, expected, segments_left = journal.past.tally.read, expected_items(options, run.table), len(left.known())
-    share = f"about {done / max(done, expected):.0%} done, " if expected else ""  # the service counts now and then
+    share = (
+        f"about {done / max(done, expected):.0%} done, " if expected else ""
+    )  # the service updates its count only now and then
     return f"Resuming: {share}{done:,} items read; {segments_left:,} segment{'s' * (segments_left != 1)} left"
 
 
@@ -44,5 +45,5 @@ def source_of(run: Run, options: ScanOptions) -> JobTable:
 
 
 def mean_item_bytes(table: TableInfo) -> float:
-    """By the service's own count, which is hours old; 0 if it knows of no items."""
+    """The service's own figure, which is hours old; 0 if it knows of no items."""
     return table.size_bytes / table.item_count if table.item_count else 0.0

@@ -131,7 +131,7 @@ def test_a_table_with_other_keys_is_refused(tmp_path: Path) -> None:
     [
         ({"create_table": False, "key": "id:S"}, "--key says how to make"),
         ({"create_table": False, "with_indexes": True}, "--with-indexes says how to make"),
-        ({"key": "id:S", "with_indexes": True}, "--key tells no indexes"),
+        ({"key": "id:S", "with_indexes": True}, "--key names no indexes"),
         ({"mode": "delete"}, "nothing to delete"),
         ({"table": "arn:aws:dynamodb:us-east-1:1:table/Orders"}, "by name, not by ARN"),
     ],
