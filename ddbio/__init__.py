@@ -3,24 +3,24 @@
     from ddbio import ImportOptions, import_table
     result = import_table(ImportOptions(table="Orders", sources=("orders.json",), capacity="500"))
 
-The names in `__all__` are the public API. They are loaded when they are first used, so that `import ddbio` costs
-nothing. Behind them are the packages, each of which imports only those below it (docs/architecture.md):
+The names in `__all__` are the public API. They are loaded on first use, so that `import ddbio` costs nothing. The
+packages, each of which imports only those below it (docs/architecture.md):
 
 cli           argv to options, results to text, errors to one line and an exit code
-verbs         what a user can ask for, one module a verb
+verbs         the verbs, with their options
 job           a run from its beginning to its end: caps, counts, journal, report, progress
-engines       who works: one process, or a pool of them
-flow          what a lane does with one unit of work
-sources       where records and items come from, and how they are cut into units
-steps         what happens to items on their way: transforms, limits
-sinks         where they go: writes to a table, files, standard output, the rejects file
+engines       one process, or a pool of them
+flow          how a lane processes one unit of work
+sources       where records and items are read, and how they are cut into units
+steps         transforms and limits of items on their way
+sinks         their destinations: writes to a table, files, standard output, the rejects file
 dynamodb      the service: signing, requests, retries
-layouts       how the files of an export lie, and the manifests beside them
-formats       what a record looks like, one package or module a format
-storage       where bytes come from and go to: disk, S3
-rate          the cap: token buckets in shared memory, and who waits for them
-options       what can be asked for, as plain data
-messages      all that crosses between processes
+layouts       the layout of an export's files, and their manifests
+formats       the formats of records, one package or module a format
+storage       files on disk and S3
+rate          the cap: token buckets in shared memory, and the order of waiting requests
+options       the shared options, as plain data
+messages      the messages between processes
 values        items, keys, tables, capacity units
 system        the machine and the process
 aws           settings and credentials of AWS

@@ -1,5 +1,5 @@
-"""What several verbs let a user ask for, as frozen dataclasses that a verb's own options inherit
-(`ddbio.verbs.options`): what `ddbio.cli` makes of argv and what the library takes."""
+"""The options that several verbs share, as frozen dataclasses that a verb's own options inherit
+(`ddbio.verbs.options`): made by `ddbio.cli` from argv, and taken by the library."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MEGABYTE = 1_000_000  # of `-s`: the megabyte of disks and of S3's bill
 DEFAULT_FILE_MEGABYTES = 256
 STDOUT = "-"  # as a destination
 
-AUTO = "auto"  # the format of an import that is found out
+AUTO = "auto"  # the format of an import that is detected
 CSV_TYPES = ("S", "N", "B", "BOOL", "SS", "NS", "BS", "L", "M", "JSON")  # of a column
 NUMBERS = ("string", "decimal")  # in Parquet
 EMPTY_CELLS = ("drop", "null", "string")
@@ -22,13 +22,13 @@ EMPTY_CELLS = ("drop", "null", "string")
 class CsvOptions:
     """How to read CSV.
 
-    columns: their names, where the files have no header.
-    delimiter: one character; None for the one that suits the header.
-    types: of columns, as pairs of name and type (`CSV_TYPES`); the table says those of its keys.
-    infer_types: other cells that are numbers beyond doubt become numbers.
-    empty: what an empty cell is: `drop`, `null` or `string`. nulls: words that are read as an empty cell.
-    escape: a character that makes the one after it plain; empty for none.
-    keep_blanks: leave blanks around the names of a header.
+    columns: their names, for files without a header.
+    delimiter: one character; None to detect it from the header.
+    types: of columns, as pairs of name and type (`CSV_TYPES`); keys have their types in the table.
+    infer_types: import other cells that are unambiguously numbers as numbers.
+    empty: import an empty cell as no attribute (`drop`), `null` or a `string`. nulls: words to read as an empty cell.
+    escape: the escape character; empty for none.
+    keep_blanks: keep blanks around the names of a header.
     """
 
     columns: tuple[str, ...] | None = None
@@ -43,18 +43,18 @@ class CsvOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class TransferOptions:
-    """What all verbs that read or write a table have in common.
+    """The options of all verbs that read or write a table.
 
     table: by name or ARN.
-    processes: workers; None for one a CPU this process may use.
-    capacity: units per second (`"500"`), a share of what the table has (`"60%"`), a schedule
-        (`"1000,20:00=20000"`); None for what the table has. See `ddbio.rate.caps`.
-    over_provisioned: allow a capacity above what a provisioned table has.
+    processes: workers; None for one per available CPU.
+    capacity: units per second (`"500"`), a share of the table's capacity (`"60%"`), a schedule
+        (`"1000,20:00=20000"`); None for the table's capacity. See `ddbio.rate.caps`.
+    over_provisioned: allow a capacity above that of a provisioned table.
     lanes: connections a worker keeps busy; None for the default.
-    give_up_after_s: without any success of the whole job for so long, it stops.
-    journal: keep what the same call needs to resume where this one ended; without it nothing can be resumed.
-    state_dir: where that is kept; None for the usual place (`ddbio.job.state`).
-    fresh: start over where an earlier run left the job unfinished.
+    give_up_after_s: stop the job after this time without any success.
+    journal: keep the state needed to resume; without it nothing can be resumed.
+    state_dir: the folder for that state; None for the usual place (`ddbio.job.state`).
+    fresh: start over instead of resuming an unfinished job.
     report: path of a report on the run, as JSON; None for one beside the journal.
     """
 
@@ -73,10 +73,10 @@ class TransferOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ShapingOptions(TransferOptions):
-    """What is done to items on their way from or to files.
+    """The transforms of items on their way from or to files.
 
     format: a key of `ddbio.formats.FORMATS`.
-    rename, drop, assign: of every item: `old=new`, names to leave out, `name=value`. transform: then a function of
+    rename, drop, assign: for every item: `old=new`, names to remove, `name=value`. transform: then a function of
         the user's, `file.py:function`. See `ddbio.steps.transform`.
     """
 
@@ -89,13 +89,14 @@ class ShapingOptions(TransferOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ScanOptions(TransferOptions):
-    """Which part of a table a scan reads; see `ddbio.sources.subset`.
+    """The part of a table that a scan reads; see `ddbio.sources.subset`.
 
     segments: of the parallel Scan; None for a number that suits the table.
     attributes: of each item, as in `id,address.city,tags[0]`; None for all. filter, values: a FilterExpression and
-        the JSON object of its values; names: that of what `#short` names stand for. See `ddbio.sources.expressions`.
+        the JSON object of its values; names: the JSON object of the full names of `#short` placeholders. See
+        `ddbio.sources.expressions`.
     index: scan this secondary index instead of the table.
-    limit: read at most N items. sample: scan so many percent of the segments, the same ones for the same `seed`.
+    limit: read at most N items. sample: scan this percentage of the segments, the same ones for the same `seed`.
     """
 
     segments: int | None = None
@@ -110,13 +111,13 @@ class ScanOptions(TransferOptions):
     seed: int = 0
 
 
-# What two runs of one job may differ in. All else makes it another job: also an option that is added later and not
-# listed here. Table, sources and destination are not compared: they are what the job is found by.
+# Options that may differ between the runs of one job. Any other option makes it another job, including options added
+# later and not listed here. Table, sources and destination are not compared: they identify the job.
 IMMATERIAL = {
     *("table", "sources", "destination", "aws", "processes", "capacity", "over_provisioned", "lanes"),
     *("give_up_after_s", "journal", "state_dir", "fresh", "report", "max_errors", "if_exists"),
     *("verify", "verify_checksums", "allow_unfinished"),
-    *("create_table", "key", "with_indexes"),  # the table is there by then
+    *("create_table", "key", "with_indexes"),  # the table exists by then
 }
 
 

@@ -1,8 +1,8 @@
-"""The one retry layer: a lane's way to the data plane. Nothing under it retries, nothing above it does.
+"""The only retry layer: a lane's connection to the data plane. Nothing below it retries, nothing above it does.
 
-Every attempt, the first and each repetition, passes the governor. What an attempt reserved is settled by what is
-known of its consumption: what the service says; nothing where it was refused or never sent; all of it where the
-service may have acted though no answer came.
+Every attempt, the first and each retry, passes the governor. An attempt's reservation is settled by its known
+consumption: as the service reports it; none if it was refused or never sent; all of the reservation if the service
+may have executed it but no answer arrived.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from ddbio.values.capacity import item_size_bytes, write_units
 
 Reply = TypeVar("Reply")
 
-BACKOFF_BASE_S = 0.05  # DynamoDB answers in single milliseconds: this is "soon"
+BACKOFF_BASE_S = 0.05  # DynamoDB answers in single milliseconds: "soon" on its scale
 BACKOFF_LIMIT_S = 10.0
 DEFAULT_GIVE_UP_AFTER_S = 600.0
 NEW_TABLE_PATIENCE_S = 60.0
 SHORTEST_TIMEOUT_S = 2.0  # for the last attempt before the job gives up
-TELL_AFTER_S = 5.0  # without success; a single failure is no news
+TELL_AFTER_S = 5.0  # without success; a single failure is not worth reporting
 
 
 def backoff_s(attempt: int, draw: Callable[[], float] = random.random) -> float:
@@ -45,12 +45,12 @@ def backoff_s(attempt: int, draw: Callable[[], float] = random.random) -> float:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """What a client may wait for; plain data.
+    """Limits and conditions of retrying; plain data.
 
-    keys_are_renewed: the parent's provider gives newer keys when these have expired.
-    table_is_new: it was made a moment ago, so parts of the service may not know it for `NEW_TABLE_PATIENCE_S`.
-    give_up_after_s: when nothing of the whole job succeeded for so long, the lane gives up with AbortError. There is
-        no other limit: a throttled item is never given up while the table makes progress.
+    keys_are_renewed: the parent's provider returns newer keys when these have expired.
+    table_is_new: just created, so parts of the service may not know it for `NEW_TABLE_PATIENCE_S`.
+    give_up_after_s: after this time without any success of the whole job, the lane gives up with AbortError. There is
+        no other limit: throttled requests are retried as long as any request of the job succeeds.
     """
 
     keys_are_renewed: bool = True
@@ -62,7 +62,7 @@ DEFAULT_POLICY = RetryPolicy()
 
 
 class ClientContext(Protocol):
-    """What the clients of a worker share with its lanes; see `ddbio.flow.context.WorkerContext`."""
+    """Shared by the clients of a worker and its lanes; see `ddbio.flow.context.WorkerContext`."""
 
     @property
     def sleep(self) -> Callable[[float], Awaitable[None]]: ...
@@ -74,17 +74,17 @@ class ClientContext(Protocol):
     def awaited(self) -> Awaited: ...
 
     def say(self, sentence: str) -> None:
-        """Takes a sentence for the user, such as why the table throttles."""
+        """Takes a sentence for the user, such as the reason why the table throttles."""
 
     def trouble(self, reason: str) -> None:
         """Takes the reason of a failure, while nothing of the job succeeds."""
 
 
 class DataClient:
-    """Sends one request at a time and does not come back before its fate is known.
+    """Sends one request at a time and returns once its outcome is known.
 
-    table: what the requests are about, for messages.
-    tally: the lane's, in which requests, units, throttles and retries are counted.
+    table: the requests' table, for messages.
+    tally: the lane's, to which requests, units, throttles and retries are added.
     """
 
     def __init__(
@@ -114,19 +114,19 @@ class DataClient:
     async def call(
         self, operation: Operation[Reply], body: bytes, estimate: Units, condition_units: float = 0.0
     ) -> Reply:
-        """The answer to a request, however many attempts it takes.
+        """The answer to a request, after as many attempts as it takes.
 
-        estimate: capacity units it will probably consume, by budget. condition_units: of the table, that it consumes
-            at least if its condition does not hold; the service does not say.
-        Raises ServiceError for a request that never succeeds unchanged (BAD_REQUEST, CONDITION; `applied_before` says
-        whether an earlier attempt may have been applied), AbortError for what no request of this run can get past,
-        and when nothing succeeded for too long.
+        estimate: expected consumption in capacity units, by budget. condition_units: the table's units that it
+            consumes at least if its condition does not hold, which the service does not report.
+        Raises ServiceError for a request that cannot succeed unchanged (BAD_REQUEST, CONDITION; `applied_before` says
+        whether an earlier attempt may have been applied), AbortError for errors that would fail every request of this
+        run, and after too long without a success.
         """
         may_be_applied = False
         while True:
             claim = await self._pacer.acquire(estimate)
             if self._failing_since_s is None:
-                self._failing_since_s = self._clock()  # a request that is never answered fails from its start on
+                self._failing_since_s = self._clock()  # an unanswered request has been failing since its start
             self.tally.requests += 1
             try:
                 reply = await self._attempt_once(operation, body)
@@ -150,16 +150,16 @@ class DataClient:
                 if reported is None:
                     self.tally.estimated += sum(estimate)
                 self.consumed = reported or estimate
-                if not left_over:  # else: 200, but perhaps nothing was done; see `left_unprocessed`
+                if not left_over:  # else: status 200, but possibly nothing was written; see `left_unprocessed`
                     self._succeeded()
-                # An answer that leaves items over and does not say what it consumed is no sign of progress.
+                # An answer with unprocessed items that does not report its consumption is no sign of progress.
                 answered = bool(reported) or not left_over
                 self._pacer.settle(claim, self.consumed, in_vain=left_over, answered=answered)
                 self.tally.units += sum(self.consumed)
                 return reply
 
     async def pause(self, reason: str, hint: str = "") -> None:
-        """Wait a little longer than the time before. Raises AbortError when it has been failing for too long."""
+        """Wait a little longer than before. Raises AbortError after too long without success."""
         now_s = self._clock()
         if self._failing_since_s is None:
             self._failing_since_s = now_s
@@ -178,7 +178,7 @@ class DataClient:
         await self._context.sleep(wait_s)
 
     def left_unprocessed(self, count: int, sent: int) -> None:
-        """Count items sent back, of those sent; the service does not say why."""
+        """Count items sent back, out of those sent; the service gives no reason."""
         if count < sent:
             self._succeeded()
         self.tally.throttled += count
@@ -203,12 +203,12 @@ class DataClient:
             return operation.decode(response.body)
         except (msgspec.MsgspecError, ValueError) as exc:
             self._connection.close()
-            raise WireError("garbage", f"the answer is not what was asked for: {exc}", sent=True) from None
+            raise WireError("garbage", f"the answer is not of the expected form: {exc}", sent=True) from None
 
     def _refused(self, operation: Operation[Reply], failure: ServiceError, claim: Any, spent: Units) -> None:
-        """Settle and count a refusal; raise it where no repetition helps."""
+        """Settle and count a refusal; raise it if retrying cannot help."""
         throttles = explain(failure.reasons, operation.budgets)
-        hot = all(throttle.hot for throttle in throttles)  # hot keys leave the table's budget to others
+        hot = all(throttle.hot for throttle in throttles)  # hot keys do not slow the table's other requests
         in_vain = failure.kind is Kind.THROTTLED and not hot
         self.tally.units += sum(spent)
         self.tally.estimated += sum(spent)
@@ -227,7 +227,7 @@ class DataClient:
             if failure.kind is Kind.CREDENTIALS:
                 self._context.say(f"The service refuses the AWS keys ({failure.name}): {failure.message} Retrying.")
         elif failure.kind in (Kind.BAD_REQUEST, Kind.CONDITION):
-            self._succeeded()  # in that it was judged
+            self._succeeded()  # the service answered the request
             raise failure
         else:
             name = operation.target.rpartition(".")[2]
@@ -235,7 +235,7 @@ class DataClient:
             raise PermanentAbortError(message, hint_for(failure, name))
 
     def _may_pass(self, failure: ServiceError) -> bool:
-        """Whether sending the same again may help."""
+        """Whether sending the same request again may help."""
         if failure.kind is Kind.CREDENTIALS:
             return self._policy.keys_are_renewed or failure.name in UNKNOWN_KEYS
         if failure.name == "ResourceNotFoundException":
@@ -244,8 +244,8 @@ class DataClient:
 
 
 def _spent_on_condition(failure: ServiceError, of_new_item: float) -> float:
-    """Units of the table that a condition that does not hold consumed: those of the larger of the item that was sent
-    and the one that is there.
+    """Units of the table consumed by a condition that did not hold: those of the larger of the new and the existing
+    item.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html (conditional writes)
     """

@@ -1,8 +1,8 @@
-"""Where requests to DynamoDB go: what botocore's endpoint rules made of region, partition, FIPS, dual-stack, account
-and configured endpoints.
+"""The addresses of requests to DynamoDB, as botocore's endpoint rules derive them from region, partition, FIPS,
+dual-stack, account and configured endpoints.
 
-The rules are not repeated here, and not read from the client object, which knows an older set of them: the URL and
-the signing region are those of a real request.
+The rules are not repeated here, nor read from the client object, which has an older set of them: the URL and the
+signing region are taken from a real request.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _HINT = "check --endpoint-url (or AWS_ENDPOINT_URL, or endpoint_url of the profi
 
 
 class Reached(NamedTuple):
-    """Where a request went: scheme, host and port, and the region it was signed for."""
+    """The address of a request: scheme, host and port, and the region it was signed for."""
 
     url: str
     region: str
 
 
 class RequestWatch:
-    """Notes where the requests of a botocore client go. last: the newest one; None before the first."""
+    """Records the addresses of a botocore client's requests. last: the newest one; None before the first."""
 
     def __init__(self, client: Any) -> None:
         self.last: Reached | None = None
@@ -42,7 +42,7 @@ class RequestWatch:
 def check_endpoint_url(url: str) -> None:
     """Raises UsageError unless it is a scheme, a host and perhaps a port: requests are for POST / there."""
     parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]  # a password is not to be printed
+    host = parts.netloc.rpartition("@")[2]  # a password must not be printed
     if parts.scheme not in ("http", "https") or not host:
         raise UsageError(f'the endpoint "{parts.scheme}://{host}" is no URL of a host', _HINT)
     if excess := _excess(parts):
@@ -50,11 +50,11 @@ def check_endpoint_url(url: str) -> None:
 
 
 def _excess(parts: SplitResult) -> str:
-    """What it has that an endpoint must not have."""
+    """The part that an endpoint must not have, as a phrase; empty if none."""
     try:
         _ = parts.port
     except ValueError:
-        return "has a port that cannot be"
+        return "has an invalid port"
     given = {
         "has a user in it": parts.username is not None,
         f"has a path ({parts.path})": parts.path not in ("", "/"),

@@ -1,7 +1,7 @@
-"""What DynamoDB's errors mean for the one who sent the request: a table, not branches.
+"""The classification of DynamoDB's errors by their meaning for the client: a table, not branches.
 
 Source of the classes: the developer guide's "Error handling" page and the service model. A name that is not in the
-table is judged by its status: 5xx may be tried again, anything else may not.
+table is classified by its status: 5xx may be retried, anything else may not.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ddbio.dynamodb.proxy import PROXY_HINT
 
 
 class Kind(Enum):
-    """What to do about a failed request."""
+    """How to handle a failed request."""
 
     THROTTLED = "throttled"  # wait, then send the same again; nothing was consumed
     TRANSIENT = "transient"  # the service's or the network's fault: send the same again after a pause
     CREDENTIALS = "credentials"  # keys ran out: send the same again with newer ones
-    CONDITION = "condition"  # the item that is there refuses it; its units are consumed all the same
+    CONDITION = "condition"  # refused because of the existing item; units are consumed nevertheless
     BAD_REQUEST = "bad request"  # something in this request: it never succeeds unchanged
     FATAL = "fatal"  # the table, the permission, the endpoint: no request of this run will succeed
 
@@ -69,10 +69,10 @@ HINTS = {
 HINTS["ExpiredToken"] = HINTS["RequestExpired"] = HINTS["ExpiredTokenException"]
 
 # "Signature expired: 20261121T120000Z is now earlier than 20261121T121500Z (20261121T122000Z - 5 min.)", and
-# "Signature not yet current: ... is still later than ... (20261121T122000Z + 5 min.)": what the request said, and the
-# service's own time.
+# "Signature not yet current: ... is still later than ... (20261121T122000Z + 5 min.)": the request's time, and the
+# service's own.
 _TIMES = re.compile(r"(\d{8}T\d{6}Z) is (?:now earlier|still later) than \d{8}T\d{6}Z \((\d{8}T\d{6}Z) [-+]")
-_CLOSE_S = 60.0  # clocks that are no further apart are not what the service minds
+_CLOSE_S = 60.0  # clocks this close are not why the service refuses
 
 
 class ThrottlingReason(msgspec.Struct, frozen=True):
@@ -89,7 +89,7 @@ class _Names(msgspec.Struct):
 
 
 class _Body(_Names):
-    # The service spells the key one way for one exception and another way for the next.
+    # The service spells the key differently in different exceptions.
     ThrottlingReasons: list[ThrottlingReason] | None = []
     throttlingReasons: list[ThrottlingReason] | None = []  # noqa: N815
     Item: dict[str, Any] | None = None
@@ -100,12 +100,12 @@ _decode_names = msgspec.json.Decoder(_Names).decode
 
 
 class ServiceError(Exception):
-    """An error DynamoDB answered with.
+    """An error response of DynamoDB.
 
-    name: `ValidationException` and its like. kind: what to do about it. reasons: why a request was throttled, if the
+    name: `ValidationException` and the like. kind: how to handle it. reasons: why a request was throttled, if the
     service says so. item: the item that failed a condition, if the request asked for it. request_id: the service's
-    name for the request, which AWS Support asks for; empty if the answer had none. applied_before: an earlier attempt
-    of the same request brought no answer, and the service may have applied it.
+    id of the request, for AWS Support; empty if the answer had none. applied_before: an earlier attempt of the same
+    request got no answer, and the service may have applied it.
     """
 
     def __init__(
@@ -138,12 +138,12 @@ class ServiceError(Exception):
         return HINTS.get(self.name, "") if times is None else _clock_hint(times[0] - times[1])
 
     def came_late(self, now_s: float) -> bool:
-        """Whether the clock is right and it was the request that took minutes to arrive: the machine slept."""
+        """Whether the clock is right and the request took minutes to arrive, because the machine slept."""
         times = self._times_s()
         return times is not None and abs(now_s - times[1]) < _CLOSE_S
 
     def _times_s(self) -> tuple[float, float] | None:
-        """When the request was signed by the clock here, and when it arrived by the service's; where it says so."""
+        """When the request was signed, by the local clock, and when it arrived, by the service's; None if unknown."""
         found = _TIMES.search(self.message)
         return None if found is None else (_seconds(found[1]), _seconds(found[2]))
 
@@ -174,7 +174,7 @@ def parse_error(status: int, body: bytes, request_id: str = "") -> ServiceError:
 
 
 def _parsed(body: bytes) -> _Body:
-    """Details of another form than we know do not hide what the error is."""
+    """Details in an unknown form do not hide the error's name and message."""
     try:
         return _decode(body)
     except msgspec.ValidationError:
@@ -183,14 +183,14 @@ def _parsed(body: bytes) -> _Body:
 
 
 def hint_for(error: ServiceError, operation: str) -> str:
-    """What to do about an error that an operation (`Scan`) ended with."""
+    """A remedy for an error that ended an operation (`Scan`)."""
     if error.name in ACCESS_DENIED:
         return f"allow these credentials dynamodb:{operation} (ddbio iam-policy prints all that a command needs)"
     return error.hint
 
 
 def botocore_error(response: dict[str, Any]) -> ServiceError:
-    """The same from `botocore.exceptions.ClientError.response`."""
+    """The same, from `botocore.exceptions.ClientError.response`."""
     error, metadata = response.get("Error", {}), response.get("ResponseMetadata", {})
     return ServiceError(
         error.get("Code", "Unknown"),

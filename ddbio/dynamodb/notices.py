@@ -1,4 +1,4 @@
-"""What a user should know of a table before a job begins, a sentence each: replicas that pay too, a cold table.
+"""Facts about a table that a user should know before a job, a sentence each: replicas that also cost, a cold table.
 
 Source: developer guide, "Global tables: how it works" (every replica applies every write) and "Understanding
 DynamoDB warm throughput".
@@ -15,7 +15,7 @@ _MEMBERS = {"WCU": ("WriteUnitsPerSecond", "write"), "RCU": ("ReadUnitsPerSecond
 
 
 def table_notices(table: TableInfo, cap: Cap) -> Iterator[str]:
-    """cap: of the job; its kind says whether the table is read or written."""
+    """cap: the job's; its kind says whether the table is read or written."""
     if cap.kind == "WCU":
         yield from _of_replicas(table)
     if not table.provisioned and not table.index:

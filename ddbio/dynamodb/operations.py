@@ -17,12 +17,12 @@ Reply = TypeVar("Reply")
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[Reply]):
-    """How one operation is sent and understood.
+    """How an operation is encoded and decoded.
 
-    budgets: the names of what is consumed from; "" is the table, the others are global indexes.
-    decode: raises msgspec.MsgspecError or ValueError for an answer that is not one.
-    consumed: capacity units the service says it consumed, by budget; None where it did not say.
-    left_over: whether the service left a part undone for lack of capacity.
+    budgets: the names of the capacities it consumes; "" is the table, the others are global indexes.
+    decode: raises msgspec.MsgspecError or ValueError for an invalid answer.
+    consumed: capacity units consumed, by budget, as the service reports; None if it does not.
+    left_over: whether the service left a part unprocessed for lack of capacity.
     """
 
     target: str
@@ -40,14 +40,14 @@ class Amount(msgspec.Struct, gc=False):
 
 
 class ConsumedCapacity(msgspec.Struct, gc=False):
-    """CapacityUnits: of the operation, all indexes included. The parts are there with `INDEXES`."""
+    """CapacityUnits: of the operation, all indexes included. The parts are present with `INDEXES`."""
 
     CapacityUnits: NonNegative | None = None
     GlobalSecondaryIndexes: dict[str, Amount] = {}
 
 
 class _Members(msgspec.Struct):
-    """What an answer to a write has."""
+    """The members of an answer to a write."""
 
     UnprocessedItems: Any = None
     ConsumedCapacity: Any = None
@@ -56,15 +56,15 @@ class _Members(msgspec.Struct):
 def write_decoder(reply_type: type[Reply]) -> Callable[[bytes | memoryview], Reply]:
     """Decodes the answers to writes.
 
-    Every request asks for the consumed capacity, so an answer that has neither that nor `UnprocessedItems` is none
-    of the service: `{}`, or the object of some proxy. It raises ValueError, and nothing counts as written.
+    Every request asks for the consumed capacity, so an answer with neither that nor `UnprocessedItems` is not from
+    the service: `{}`, or the object of some proxy. It raises ValueError, and nothing counts as written.
     """
     decode: Callable[[bytes | memoryview], Any] = msgspec.json.Decoder(reply_type).decode
     decode_members = msgspec.json.Decoder(_Members).decode
 
     def checked(body: bytes | memoryview) -> Reply:
         reply = decode(body)
-        if not reply.ConsumedCapacity:  # of a server that does not count
+        if not reply.ConsumedCapacity:  # a server that does not report it
             members = decode_members(body)
             if members.UnprocessedItems is None and members.ConsumedCapacity is None:
                 raise ValueError("it has neither UnprocessedItems nor ConsumedCapacity")
@@ -98,7 +98,7 @@ class WriteRequest(msgspec.Struct, gc=False):
 
 
 class BatchWriteReply(msgspec.Struct, gc=False):
-    """UnprocessedItems: by table, what was not written and must be sent again. No reason is given."""
+    """UnprocessedItems: by table, requests not done that must be sent again. No reason is given."""
 
     UnprocessedItems: dict[str, list[WriteRequest]] = {}
     ConsumedCapacity: list[ConsumedCapacity] = []
@@ -139,7 +139,7 @@ def _of_index(told: list[ConsumedCapacity], name: str) -> float:
 
 
 encode_item: Callable[[AttributeMap], bytes] = msgspec.json.Encoder().encode
-"""An item, or a key, as it stands in a request."""
+"""An item, or a key, as encoded in a request."""
 
 
 def multi_table_body(puts: Mapping[str, Sequence[bytes]]) -> bytes:
@@ -157,7 +157,7 @@ def batch_write_body(
     """A BatchWriteItem. The caller keeps to 25 writes, one of a key, and 16 MB.
 
     puts: items. deletes: keys. Both as `encode_item` gives them.
-    by_index: have the service say what each index consumed.
+    by_index: ask for the consumption of each index.
     """
     requests = put_requests(puts) if puts else b""
     if deletes:
@@ -166,7 +166,7 @@ def batch_write_body(
 
 
 def put_requests(items: Iterable[bytes]) -> bytes:
-    """What `batch_body` takes. items: as `encode_item` gives them."""
+    """The argument of `batch_body`. items: as `encode_item` gives them."""
     return b'{"PutRequest":{"Item":%b}}' % b'}},{"PutRequest":{"Item":'.join(items)
 
 
@@ -204,7 +204,7 @@ def insert_operation(budgets: tuple[str, ...]) -> Operation[PutItemReply]:
 
 
 def insert_body(table: str, item: bytes, key_name: str, *, by_index: bool = False) -> bytes:
-    """A PutItem that is refused with ConditionalCheckFailedException where the table has an item of that key.
+    """A PutItem that is refused with ConditionalCheckFailedException if the table has an item with that key.
 
     item: as `encode_item` gives it. key_name: of the partition key; every item has it.
     """
@@ -214,7 +214,7 @@ def insert_body(table: str, item: bytes, key_name: str, *, by_index: bool = Fals
             "Item": orjson.Fragment(item),
             "ConditionExpression": "attribute_not_exists(#key)",
             "ExpressionAttributeNames": {"#key": key_name},
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",  # what it cost, and whether the item is our own
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",  # for its cost, and whether the item is our own
             "ReturnConsumedCapacity": _detail(by_index),
         }
     )

@@ -1,7 +1,7 @@
 """AWS keys as botocore's providers give them: the environment, files, SSO, a role, a process, the metadata service.
 
-Only the parent process asks. Whatever a provider does wrong becomes one sentence with the way out, and no value of a
-key is ever part of it.
+Only the parent process asks. Any failure of a provider becomes one sentence with a remedy, which never contains the
+value of a key.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _NONE_FOUND = (
 
 
 class KeySource:
-    """The provider that botocore chooses for a session. Raises UsageError if it has no keys to begin with.
+    """The provider that botocore chooses for a session. Raises UsageError if it has no keys at first.
 
-    are_renewed: whether it gives newer keys before the present ones end.
+    are_renewed: whether it returns newer keys before the present ones expire.
     """
 
     def __init__(self, session: boto3.Session) -> None:
@@ -35,7 +35,7 @@ class KeySource:
 
         self._profile = session.profile_name
         with _explained(self._profile):
-            core = session._session  # boto3 has no public door to its botocore session
+            core = session._session  # boto3 does not expose its botocore session
             core.get_component("credential_provider").get_provider("assume-role")._prompter = _ask_for_code
             self._credentials = session.get_credentials()
         if self._credentials is None:
@@ -47,10 +47,10 @@ class KeySource:
         self.keys()
 
     def keys(self) -> Keys:
-        """The newest keys; asks the provider when they are about to end.
+        """The newest keys; asks the provider if they are about to expire.
 
-        A renewal that fails while the present keys are still good is noted in them (`Keys.renewal_failure`). Raises
-        UsageError if the provider has none.
+        If a renewal fails while the present keys are still valid, they carry a note of it (`Keys.renewal_failure`).
+        Raises UsageError if the provider has none.
         """
         with _explained(self._profile):
             frozen = self._credentials.get_frozen_credentials()
@@ -66,7 +66,8 @@ class KeySource:
         return keys
 
     def _watch_renewals(self, credentials: Any) -> None:
-        """botocore swallows a failure while the keys are good for some minutes more, and the user should know."""
+        """botocore hides a failed renewal while the keys are valid for some minutes more, but the user should
+        know."""
         renew = credentials._refresh_using
 
         def watched() -> Any:
@@ -92,17 +93,17 @@ def _ask_for_code(prompt: str) -> str:
 
 @contextmanager
 def _explained(profile: str) -> Iterator[None]:
-    """Turn whatever a provider raises into a UsageError."""
+    """Turn any exception of a provider into a UsageError."""
     try:
         yield
     except UsageError:
         raise
-    except Exception as error:  # a provider runs other programs, reads files, speaks to services: anything may come
+    except Exception as error:  # a provider runs programs, reads files, calls services: it may raise anything
         raise explain(error, profile) from None
 
 
 def explain(error: Exception, profile: str) -> UsageError:
-    """Why there are no keys, and what to do about it. profile: the one in use."""
+    """The reason for having no keys, and a remedy. profile: the one in use."""
     reason = on_one_line(_reason(error)).rstrip(".")
     return UsageError(f"no usable AWS credentials: {reason}", _hint(error, profile))
 
@@ -120,9 +121,9 @@ def _reason(error: Exception) -> str:
     if isinstance(error, EOFError):
         return "the profile asks for an MFA code, and there is no terminal to ask at"
     if isinstance(error, ValueError):  # also JSONDecodeError and UnicodeDecodeError; their texts may quote the input
-        return "what the provider returned is not the JSON it should be"
+        return "the provider did not return valid JSON"
     if isinstance(error, KeyError):
-        return f"what the provider returned has no {error}"
+        return f"the provider's answer has no {error}"
     return str(error) or type(error).__name__
 
 
@@ -137,8 +138,8 @@ def _hint(error: Exception, profile: str) -> str:
             (getattr(botocore, "LoginError", botocore.SSOError),),
             f"log in: aws login --profile {profile}",
         ),  # since 1.41
-        ((botocore.ConfigParseError, botocore.ConfigNotFound), "put the file right"),
-        ((botocore.InvalidConfigError, botocore.UnknownCredentialError), f"put the {of_profile} right"),
+        ((botocore.ConfigParseError, botocore.ConfigNotFound), "fix the file"),
+        ((botocore.InvalidConfigError, botocore.UnknownCredentialError), f"fix the {of_profile}"),
         ((botocore.PartialCredentialsError,), "give both the access key and the secret key"),
         ((EOFError, botocore.RefreshWithMFAUnsupportedError), "get keys with aws sts get-session-token and set them"),
         ((botocore.ClientError,), f"check role_arn and source of the {of_profile}, and whom the role trusts"),

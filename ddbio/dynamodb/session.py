@@ -1,7 +1,7 @@
-"""How the program reaches DynamoDB: everything around the data plane is boto3's.
+"""The connection to DynamoDB: everything except the data plane is boto3's.
 
 The parent opens a `Session`: region, profile, endpoint, credentials, CA bundle and proxies by botocore's own rules,
-DescribeTable by its client. What the workers need of it leaves as plain data, a `DataPlane`; they never load boto3.
+DescribeTable by its client. Workers get plain data from it, a `DataPlane`; they never load boto3.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ddbio.values.table import TableArn, TableInfo, check_table_name, region_of_
 from ddbio.version import __version__
 
 _CONTROL_PLANE_TIMEOUT_S = 10
-CREATION_PATIENCE_S = 600.0  # for a new table to become ACTIVE; seconds is usual, with indexes a minute
+CREATION_PATIENCE_S = 600.0  # for a new table to become ACTIVE; usually seconds, with indexes a minute
 _NO_TOKEN = re.compile(r"[^A-Za-z0-9!$%&'*+.^_`|~,-]")  # botocore cleans the application's name like this
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
 
@@ -49,8 +49,8 @@ class _UnreachableError(TransferError):
 class Session:
     """The parent's connection to AWS. Raises UsageError for a profile, region or credentials that cannot be found.
 
-    tables: those it is for, by name or ARN. An ARN brings its own region, and one that contradicts the region that
-        was asked for, or another ARN, is refused.
+    tables: those it is for, by name or ARN. An ARN sets the region; one that contradicts the chosen region, or
+        another ARN, is refused.
     """
 
     def __init__(self, settings: AwsSettings, tables: Sequence[str] = ()) -> None:
@@ -60,10 +60,10 @@ class Session:
         arns = [TableArn.parse(each) for each in tables if each.startswith("arn:")]
         self._settings = settings
         with _translated("the AWS settings"):
-            # AWS_REGION is what every other SDK and the AWS CLI read; botocore only knows AWS_DEFAULT_REGION.
+            # Every other SDK and the AWS CLI read AWS_REGION; botocore reads only AWS_DEFAULT_REGION.
             region = region_of_arns(arns, settings.region) or os.environ.get("AWS_REGION")
             session = boto3.Session(profile_name=settings.profile, region_name=region)
-            self._core = session._session  # boto3 has no public door to its botocore session
+            self._core = session._session  # boto3 does not expose its botocore session
             self._ca_bundle = configured_bundle(self._core)
             self._check_partitions(arns)
             self._key_source = KeySource(session)
@@ -91,8 +91,8 @@ class Session:
 
     @property
     def aws(self) -> AwsSettings:
-        """The settings with the region that was found, so that S3 is asked in the same one."""
-        # No S3 is in the region that stands for a DynamoDB on this machine; its requests are signed for us-east-1.
+        """The settings with the region in use, so that S3 is asked in the same one."""
+        # S3 has no region for a DynamoDB on this machine; its requests are signed for us-east-1.
         return replace(self._settings, region="us-east-1" if self.region == "local" else self.region)
 
     def keys(self) -> Keys:
@@ -100,8 +100,8 @@ class Session:
         return self._key_source.keys()
 
     def data_plane(self, table: TableInfo, give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S) -> DataPlane:
-        """How workers reach a table that was described: where botocore's rules sent that request, with the CA bundle
-        and the proxy botocore would use."""
+        """How workers reach a described table: the address to which botocore's rules sent that request, with
+        botocore's CA bundle and proxy."""
         from botocore.httpsession import get_cert_path
 
         reached, bundle = self._reached[table.address], self._ca_bundle
@@ -118,13 +118,13 @@ class Session:
         )
 
     def describe(self, table: str) -> TableInfo:
-        """The table, which must be there and ACTIVE. Raises UsageError, or TransferError if nothing answers."""
+        """The table, which must exist and be ACTIVE. Raises UsageError, or TransferError if nothing answers."""
         info = self._describe(table)
         info.check_usable()
         return info
 
     def find(self, table: str) -> TableInfo | None:
-        """The table, which may be CREATING; None if there is none. Raises the errors of `describe`."""
+        """The table, which may be CREATING; None if it does not exist. Raises the errors of `describe`."""
         try:
             return self._describe(table)
         except _NoSuchTableError:
@@ -141,12 +141,13 @@ class Session:
             self._client.scan(TableName=table, Limit=1, **given)
 
     def create(self, request: dict[str, Any]) -> None:
-        """Begin to make a table. request: of CreateTable. Raises UsageError if that is refused."""
+        """Begin to create a table. request: of CreateTable. Raises UsageError if that is refused."""
         with _translated(f'CreateTable "{request["TableName"]}" in {self.region}'):
             self._client.create_table(**request)
 
     def await_active(self, table: str, *, patience_s: float = CREATION_PATIENCE_S) -> TableInfo:
-        """The table, once it can be used. TransferError if that takes too long, UsageError if it never will."""
+        """The table, once it is ACTIVE. Raises TransferError if that takes too long, UsageError if it cannot
+        happen."""
         wait_s, deadline_s = _SHORTEST_WAIT_S, time.monotonic() + patience_s
         while (info := self.find(table)) is None or not info.is_usable:
             if info is not None:
@@ -169,9 +170,9 @@ class Session:
 
     @contextmanager
     def _region_checked(self) -> Iterator[None]:
-        """Where nothing answers, a region that botocore does not know is the likely reason: raise UsageError then.
+        """If nothing answers, a region unknown to botocore is the likely reason: raise UsageError then.
 
-        A region that it does not know may be a new one, so it is looked at only afterwards.
+        An unknown region may also be a new one, so it is checked only after the failure.
         """
         try:
             yield
@@ -235,7 +236,7 @@ def _for_boto3(value: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def _translated(what: str) -> Iterator[None]:
-    """Turn botocore's exceptions into ours, with a hint that fits. what: the thing that was asked for."""
+    """Turn botocore's exceptions into ddbio's, with a suitable hint. what: the request, for the message."""
     from botocore import exceptions as botocore
 
     try:
@@ -243,16 +244,16 @@ def _translated(what: str) -> Iterator[None]:
     except botocore.ClientError as exc:
         raise _service_error(what, exc.operation_name, exc.response) from None
     except botocore.ProfileNotFound as exc:
-        raise UsageError(str(exc), "see ~/.aws/config for the profiles there are") from None
+        raise UsageError(str(exc), "see ~/.aws/config for the profiles") from None
     except botocore.NoRegionError:
         raise UsageError("no AWS region is set", "add --region, or set AWS_REGION or one in the profile") from None
     except botocore.ConfigParseError as exc:
-        raise UsageError(str(exc), "put the file right; AWS_CONFIG_FILE names another") from None
+        raise UsageError(str(exc), "fix the file; AWS_CONFIG_FILE names another") from None
     except (botocore.InvalidConfigError, botocore.EndpointProviderError, botocore.EndpointVariantError) as exc:
         raise UsageError(f"{what}: {exc}", "check the AWS_ variables of the environment and the profile") from None
     except botocore.EndpointConnectionError as exc:
         raise _UnreachableError(f"{what}: {exc}", "check --region, --endpoint-url and the network") from None
-    except ValueError as exc:  # also botocore's InvalidRegionError: no request was made of such settings
+    except ValueError as exc:  # also botocore's InvalidRegionError: such settings lead to no request
         raise UsageError(
             f"{what}: {hide(str(exc))}", "check --region, and --endpoint-url: http(s)://host[:port]"
         ) from None

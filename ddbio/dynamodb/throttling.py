@@ -1,4 +1,4 @@
-"""What a throttling error says: which budgets are short, whether only some keys are hot, and a sentence for the user.
+"""Explains a throttling error: which budgets are short, whether only some keys are hot, a sentence for the user.
 
 The service gives reasons since 2025: `TableWriteKeyRangeThroughputExceeded` and fifteen more, made of a resource, an
 access and a cause, with the ARN of the table or index. Older endpoints and emulators give none.
@@ -15,7 +15,7 @@ _HOT = "KeyRangeThroughputExceeded"
 
 _SENTENCES = {
     _HOT: "One partition of {what} is at its limit (1,000 write or 3,000 read units per second): keys of the same "
-    "range come too often. The rest of the work goes on meanwhile.",
+    "range come too often. The rest of the work continues meanwhile.",
     "AccountLimitExceeded": "The account's throughput limit for {what} is reached: ask for a higher quota, or use a "
     "smaller -c.",
     "MaxOnDemandThroughputExceeded": "The configured maximum on-demand throughput of {what} is reached: raise it, or "
@@ -30,7 +30,7 @@ _STARVED_INDEX = (
 @dataclass(frozen=True, slots=True)
 class Throttle:
     """budget: its number; None if the service did not say. hot: only a range of keys is short. sentence: may be
-    empty; worth saying once a run."""
+    empty; shown once a run."""
 
     budget: int | None = None
     hot: bool = False

@@ -1,14 +1,14 @@
-"""All that crosses the boundary between parent and worker: units of work, cursors, reports.
+"""The messages between parent and worker: units of work, cursors, reports.
 
-A **unit** is a piece of work that any worker of any engine can do alone; a **cursor** says how far it is settled; a
-**report** is the only way back. Everything here is small, frozen and picklable; no clients, no handles.
+A **unit** is a piece of work that any worker of any engine can do alone; a **cursor** marks how much of it is
+settled; a **report** is the only way back. Everything here is small, frozen and picklable; no clients, no handles.
 
-Accounting rule: reports carry *differences* since the unit's previous report, so their sum is what happened, whoever
-did it and however often a unit changed hands. `ddbio.messages.counts` has the equation that holds for each verb.
+Accounting rule: reports carry *differences* since the unit's previous report, so their sum is the total, whichever
+workers did the unit and however often it changed hands. `ddbio.messages.counts` has each verb's equation.
 
-counts       what is counted, each count declared once
+counts       the counts, each declared once
 files        files to read, and files that were written
-format_spec  which format a file has
+format_spec  the format of a file
 block        whole records
 """
 
@@ -23,38 +23,38 @@ from ddbio.messages.counts import Tally as Tally
 from ddbio.messages.files import SourceFile, WrittenFile
 from ddbio.messages.format_spec import JSON, FormatSpec
 
-Key = str  # a LastEvaluatedKey as the JSON text the service sent: it goes back as it came
+Key = str  # a LastEvaluatedKey as the JSON text the service sent: sent back unchanged
 
 
 @dataclass(frozen=True, slots=True)
 class SliceUnit:
     """Import: the records of a file that begin in bytes [start, stop).
 
-    A record that begins before `stop` and ends after it belongs to this unit, whole; so units can be cut anywhere
-    without reading the file. A format that cannot tell where a record begins (`Format.cut_anywhere`) is cut exactly
-    between records.
+    A record that begins before `stop` and ends after it belongs wholly to this unit; so units can be cut anywhere
+    without reading the file. A format in which the start of a record cannot be recognised (`Format.cut_anywhere`) is
+    cut exactly between records.
 
-    packed: the file is compressed, and the unit is all of it. Offsets are then those in what comes out; `stop` is the
-        file's size as it is stored.
-    expected: verified where the unit is the whole file.
+    packed: the file is compressed, and the unit is all of it. Offsets are then those in the decompressed data; `stop`
+        is the file's stored size.
+    expected: verified if the unit is the whole file.
     """
 
     number: int
     file: SourceFile
     start: int
     stop: int
-    cursor: ImportCursor | None = None  # set when the unit goes on after a crash or a stop
-    before: Tally | None = None  # what was counted of it up to the cursor
+    cursor: ImportCursor | None = None  # set when the unit resumes after a crash or a stop
+    before: Tally | None = None  # its counts up to the cursor
     format: FormatSpec = JSON  # of this file
     packed: bool = False
     expected: Expected | None = None
-    head_lines: int = 0  # lines in front of it that belong to no unit: a header's
+    head_lines: int = 0  # lines before it that belong to no unit: a header's
 
     def describe(self) -> str:
         return f"{self.file.uri}, bytes {self.start:,} to {self.stop:,}"
 
     def source_bytes(self, offset: int) -> int:
-        """How much of the source is settled when all before `offset` is."""
+        """The bytes of the source that are settled when the unit is settled up to `offset`."""
         return min(offset, self.stop) - (0 if self.packed else self.start)
 
     def without_data(self) -> SliceUnit:
@@ -63,8 +63,8 @@ class SliceUnit:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What somebody wrote down of a file. md5: of its bytes as they are stored, base64; None where only the number of
-    items, one a line, was written down."""
+    """The recorded facts of a file. md5: of its stored bytes, base64; None if only the number of items, one per line,
+    was recorded."""
 
     md5: str | None
     items: int
@@ -72,11 +72,11 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class ChunkUnit:
-    """Import: records that the parent read, and their bytes.
+    """Import: records that the parent read, with their bytes.
 
-    block: its offset is that in what comes out of the file where that is compressed.
-    bytes: of the file as it is stored, for which the chunk stands.
-    error: why the file cannot be read on; the unit fails with it.
+    block: its offset is that in the decompressed data if the file is compressed.
+    bytes: size of the part of the stored file that the chunk covers.
+    error: why the file cannot be read further; the unit fails with it.
     """
 
     number: int
@@ -98,20 +98,20 @@ class ChunkUnit:
         return self.block.offset + len(self.block.data) + self.block.left_out
 
     def describe(self) -> str:
-        return f"{self.file.uri}, bytes {self.start:,} to {self.stop:,} of what is in it"
+        return f"{self.file.uri}, bytes {self.start:,} to {self.stop:,} of the decompressed data"
 
     def source_bytes(self, offset: int) -> int:
-        """How much of the source is settled when all before `offset` is."""
+        """The bytes of the source that are settled when the unit is settled up to `offset`."""
         return self.bytes if offset >= self.stop else self.bytes * (offset - self.start) // (self.stop - self.start)
 
     def without_data(self) -> ChunkUnit:
-        """For the accounts; it cannot be worked any more."""
+        """For the accounts; it can no longer be processed."""
         return replace(self, block=Block(self.start, b"", self.stop - self.start))
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentUnit:
-    """Export: one segment of a parallel Scan, written to files of its own."""
+    """Export: one segment of a parallel Scan, written to separate files."""
 
     number: int
     segment: int
@@ -142,7 +142,7 @@ class ImportCursor:
 class ExportCursor:
     """Every item up to `last_key` is durable in the unit's files.
 
-    last_key: where the Scan goes on; None at its end.
+    last_key: where the Scan resumes; None at its end.
     files_done: how many files of the segment are complete.
     output: `Output.state()` of the file being written, and its items so far; None between files.
     packer: `Packer.state` of that file.
@@ -171,9 +171,9 @@ class Reject:
     code: str
     message: str
     record: bytes
-    record_bytes: int | None = None  # how long it is, where `record` is only its beginning
+    record_bytes: int | None = None  # its size, if `record` is only its beginning
     format: FormatSpec = JSON  # of the source
-    line_in_file: int | None = None  # from 1, where it is known already
+    line_in_file: int | None = None  # from 1, if already known
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +187,13 @@ class ExportedFile:
 
 @dataclass(frozen=True, slots=True)
 class UnitReport:
-    """What a worker tells of a unit; several in the course of a unit, the last with `done` or `error`.
+    """A worker's report on a unit; a unit has several, the last with `done` or `error`.
 
-    tally: what was settled since the previous report of this unit.
-    cursor: how far the unit is settled; where it would go on.
-    page: of an export to standard output, the bytes of the items between the previous cursor and this one.
-    error: why the unit cannot go on. The cursor still holds.
-    attributes: names and types seen for the first time, if a scan looks for them.
+    tally: the counts since the previous report of this unit.
+    cursor: everything before it is settled; the unit would resume from it.
+    page: in an export to standard output, the bytes of the items between the previous cursor and this one.
+    error: why the unit cannot continue. The cursor is still valid.
+    attributes: names and types seen for the first time, if the scan discovers attributes.
     """
 
     unit: int
@@ -216,19 +216,19 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Flushed:
-    """All that has happened so far was told: a good moment to write it down."""
+    """Everything so far has been reported: a good moment to commit it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why requests fail at the moment, while nothing succeeds. reason: in the words of the service."""
+    """Why requests fail at the moment, while none succeeds. reason: in the words of the service."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Nothing happened for a moment, though there is work in hand."""
+    """Nothing has happened for a moment, though work is in progress."""
 
 
 Event = UnitReport | Notice | Flushed | Trouble | Tick  # what an engine yields

@@ -1,4 +1,4 @@
-"""Whole records, as they cross between processes."""
+"""Blocks of whole records, as they cross between processes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class RecordPlaces(Protocol):
-    """Where the records of a block are in their file, if their offsets are not those in the file."""
+    """The positions of a block's records in their file, if their offsets are not those in the file."""
 
     @property
     def start(self) -> int:
@@ -23,11 +23,11 @@ class Block(NamedTuple):
     """Whole records, each with its line end; only the last one of a file may lack it.
 
     offset: of the first byte in the file.
-    left_out: 0; else `data` is the beginning of one record over the limit, and so many more bytes of it follow it in
+    left_out: 0; else `data` is the beginning of one record over the limit, and `left_out` more bytes of it follow in
         the file, its line end included.
-    lines: line ends in what was left out.
-    before: the last byte before it in the file that is no blank; b"" where there is none, or it is not known.
-    places: where its records stand in the file, if their offsets are not those in the file.
+    lines: line ends in those bytes.
+    before: the last non-blank byte before it in the file; b"" if there is none, or it is unknown.
+    places: the positions of its records in the file, if their offsets are not those in the file.
     """
 
     offset: int

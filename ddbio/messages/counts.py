@@ -1,5 +1,5 @@
-"""The list of counts: each is declared once, as a field of `Tally`, with what it counts and where it belongs in the
-accounting equation.
+"""The list of counts: each is declared once, as a field of `Tally`, with its meaning and its side of the accounting
+equation.
 
 A position, the checkpoint, the journal's columns, the report and the table in docs/reliability.md are made from
 this list, or a test holds them to it (`tests/unit/test_counts.py`). A new count is one field here, a new version of
@@ -19,17 +19,17 @@ VERBS = (IMPORT, EXPORT, COUNT)
 
 
 class Side(Enum):
-    """Where a count belongs in the accounting equation: everything that came in went somewhere."""
+    """The side of the accounting equation on which a count belongs: everything that came in went somewhere."""
 
     IN = "in"  # records and items that came in
-    OUT = "out"  # where they went
+    OUT = "out"  # their outcomes
     PART = "part"  # a part of another count, in which it is contained
     NONE = "none"  # of bytes, lines and requests
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What is known of a count. kind: int or float. meaning: what is counted, as a phrase.
+    """The properties of a count. kind: int or float. meaning: a phrase for the counted things.
 
     verbs: for which it may be other than 0. of_lane: an import lane counts it record by record, in its position.
     """
@@ -57,7 +57,7 @@ def _count(
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of what happened. Adds up field by field. reasons: what was throttled and repeated, by its cause."""
+    """Counts. Adds up field by field. reasons: causes of throttling and of repeated requests, with their counts."""
 
     read: int = _count(0, "records read from a source, items read from a table", Side.IN, of_lane=True)
     written: int = _count(
@@ -86,7 +86,7 @@ class Tally:
     dropped: int = _count(
         0, "records and items of which a transform made nothing", Side.OUT, (IMPORT, EXPORT), of_lane=True
     )
-    left_out: int = _count(0, "items read that a filter or a limit leaves out", Side.OUT, (EXPORT, COUNT))
+    left_out: int = _count(0, "items read that a filter or a limit omits", Side.OUT, (EXPORT, COUNT))
     counted: int = _count(0, "items that were only counted", Side.OUT, (COUNT,))
     bytes: int = _count(0, "bytes of source that are settled, bytes of finished files", Side.NONE, (IMPORT, EXPORT))
     units: float = _count(0.0, "capacity units consumed")
@@ -103,7 +103,7 @@ class Tally:
             self.blame(reason, count)
 
     def minus(self, other: Tally) -> Tally:
-        """What was counted since `other`."""
+        """The counts since `other`."""
         since = Tally(*(getattr(self, each) - getattr(other, each) for each in NAMES))
         for reason, count in self.reasons.items():
             since.blame(reason, count - other.reasons.get(reason, 0))
@@ -125,7 +125,7 @@ class Tally:
         return any(getattr(self, each) for each in OF_RECORDS)
 
     def unsettled(self) -> int:
-        """How many records came in that no count of the other side has; 0 in the accounts of a finished run."""
+        """The number of records that came in and have no outcome; 0 in the accounts of a finished run."""
         came, went = (sum(getattr(self, each) for each in names) for names in (_IN, _OUT))
         return int(came - went)
 

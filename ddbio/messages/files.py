@@ -22,7 +22,7 @@ class SourceFile:
 
     @property
     def is_stream(self) -> bool:
-        """Whether it can only be read from its beginning to its end, once, and nobody knows its size."""
+        """Whether it can only be read once, from beginning to end, and its size is unknown."""
         return self.uri == STDIN
 
 

@@ -1,4 +1,4 @@
-"""Which format a file has, as plain data."""
+"""The format of a file, as plain data."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FormatSpec:
-    """Which format, and what this job, or this file, was told of it. Plain data: picklable, hashable.
+    """A format, with its settings in this job or for this file. Plain data: picklable, hashable.
 
-    settings: what the format's class is made with; None for a format that needs nothing.
-    layout: how the records stand in a file of JSON that is not one object a line; the format's class does not see it.
+    settings: arguments of the format's class; None for a format without any.
+    layout: the layout of the records in a JSON file that is not one object a line; the format's class does not see
+    it.
     """
 
     name: str
