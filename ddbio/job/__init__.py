@@ -1,17 +1,17 @@
-"""A run from its beginning to its end: what it may claim, and what outlives it.
+"""A run from its beginning to its end: its accounts, and the state it keeps for the next run.
 
 spine       the story of every verb: check, plan, announce, run, settle, report
-run         what a run begins with: caller, table, cap, workers
-work        lets the engine work, and enters what it reports
-accounts    what a run may claim
-journal     what the same command resumes from
+run         the beginning of a run: caller, table, cap, workers
+work        lets the engine work, and enters its reports
+accounts    the counts that a run may claim
+journal     the state from which the same command resumes
 opening     finds the journal of a job, and opens it
 database    the SQLite file of the journal
 remains     the files of an unfinished job, found and removed without reading them
-state       where they are kept: a folder for each job
+state       the folder in which each job keeps them
 others      other jobs that work on the same table at the moment
-standstill  a job in which nothing succeeds says why
-rejects     the rejected records, from the first one to their place
+standstill  reports why nothing succeeds
+rejects     the rejected records, from the first one to their destination
 report      the result of a run, for programs
-progress    what is shown while it works
+progress    the display during a run
 """

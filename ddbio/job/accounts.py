@@ -1,4 +1,4 @@
-"""The accounts of a job: every report is entered, and a run may only claim what they say."""
+"""The accounts of a job: every report is entered, and a run may claim only what the accounts show."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEPT = "what is done is kept"
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What the earlier runs of a job came to; nothing where this is the first."""
+    """The results of a job's earlier runs; all 0 if there are none."""
 
     tally: Tally = field(default_factory=Tally)
     seconds: float = 0.0
@@ -34,10 +34,10 @@ class Past:
 
 @dataclass(slots=True)
 class Accounts:
-    """Sums of a run, and what became of each unit of its job.
+    """Sums of a run, and the outcome of each unit of its job.
 
-    past: what came before this run. tally: of this run; total: of all runs. settled: the cursor of each unit that was
-    worked to its end, in whatever run. failed: the error of each that was not, in this one. clock: seconds.
+    past: the earlier runs. tally: of this run; total: of all runs. settled: the last cursor of each finished unit, in
+    any run. failed: the error of each unit that failed in this run. clock: seconds.
     """
 
     past: Past = field(default_factory=Past)
@@ -63,7 +63,7 @@ class Accounts:
             self.failed.pop(report.unit, None)
 
     def failures(self, units: Iterable[Unit]) -> Iterator[str]:
-        """What went wrong with which unit, a sentence each."""
+        """The errors of units, a sentence each."""
         for unit in units if self.failed else ():
             if unit.number in self.failed:
                 yield f"{unit.describe()}: {self.failed[unit.number]}"
@@ -75,11 +75,11 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a job came to, in all its runs: the last word of the library call and of the command.
+    """The outcome of a job, over all its runs: returned by the library call, and shown by the command.
 
-    tally: its counts. seconds: from the first unit to the last. error: why it is not complete, if it is not.
-    past: what of that earlier runs did. failures: what went wrong with single units of work, a sentence each.
-    warnings: what went wrong beside the transfer and does not change what it came to, a sentence each.
+    tally: its counts. seconds: from the first unit to the last. error: the reason if it is not complete.
+    past: the share of earlier runs. failures: errors of single units of work, a sentence each.
+    warnings: problems outside the transfer that do not change its outcome, a sentence each.
     """
 
     tally: Tally
@@ -91,7 +91,7 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """0 only when everything read is accounted for and nothing was rejected."""
+        """0 only if everything read is accounted for and nothing was rejected."""
         if self.error is not None:
             return self.error.exit_code
         if self.tally.unsettled():
@@ -116,7 +116,7 @@ def outcome(accounts: Accounts, error: DdbioError | None, units: Iterable[Unit])
 
 
 def _resumable(error: DdbioError) -> DdbioError:
-    """The same error with what to do next: repeat the command, but only if that may help."""
+    """The same error with a hint to repeat the command, but only if that may help."""
     if isinstance(error, UsageError) or "run the same command again" in error.hint:
         return error
     advice = GO_ON if error.repeatable else KEPT
@@ -126,9 +126,9 @@ def _resumable(error: DdbioError) -> DdbioError:
 def verdict(
     accounts: Accounts, units: Sequence[Unit], *, stopped: bool, partly_planned: bool = False
 ) -> DdbioError | None:
-    """Why a job is not complete after a run; None when it is.
+    """Why a job is not complete after a run; None if it is.
 
-    units: those that were planned. partly_planned: there would have been more.
+    units: those that were planned. partly_planned: more would have followed.
     """
     aborted = next((error for error in accounts.failed.values() if isinstance(error, AbortError)), None)
     if aborted is not None:
@@ -137,7 +137,7 @@ def verdict(
     if stopped and unfinished:
         return Stopped(
             f"stopped after {_extent(accounts, units, partly_planned=partly_planned)}",
-            "what was in flight is settled",
+            "requests in flight were settled",
         )
     if accounts.failed:
         faults = [error for error in accounts.failed.values() if isinstance(error, InternalError)]
@@ -151,7 +151,7 @@ def verdict(
 
 
 def _extent(accounts: Accounts, units: Sequence[Unit], *, partly_planned: bool) -> str:
-    """How much of a job is done, in words that a user has for it."""
+    """How much of a job is done, in a user's words."""
     if any(isinstance(unit, SegmentUnit) for unit in units):
         return f"{len(accounts.settled):,} of {len(units):,} segments"
     total = sum(map(_source_bytes, units))

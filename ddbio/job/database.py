@@ -1,4 +1,4 @@
-"""The SQLite file of a journal (`ddbio.job.journal`): how it is opened, its tables, what its errors mean."""
+"""The SQLite file of a journal (`ddbio.job.journal`): opening it, its tables, the meaning of its errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ddbio.errors import TransferError, UsageError
 from ddbio.messages import Cursor, ExportCursor, Tally
 from ddbio.messages.counts import NAMES
 
-APPLICATION_ID = 0x64646269  # "ddbi": says that the file is ours
+APPLICATION_ID = 0x64646269  # "ddbi": marks the file as ours
 FRESH = "with --fresh it is started over"
 VERSION = 4  # of the schema, and of the way units are cut from a plan
 
@@ -53,7 +53,7 @@ _CURSORS: dict[str, type] = {each.__name__: each for each in get_args(Cursor)}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the journal knows of a unit: how far it is, and what was counted up to there."""
+    """A unit in the journal: its cursor, and its counts up to there."""
 
     cursor: Cursor | None
     tally: Tally
@@ -61,7 +61,7 @@ class Entry:
 
     @property
     def settled_anything(self) -> bool:
-        """Whether anything of the unit was moved, or is in a file or an upload that goes on."""
+        """Whether anything of the unit was moved, or is in an unfinished file or upload."""
         exported = isinstance(self.cursor, ExportCursor) and self.cursor != ExportCursor(None, 0, None, 0)
         return exported or self.tally.moves()
 
@@ -76,13 +76,13 @@ def read_entries(database: sqlite3.Connection, which: str = "", *values: int) ->
 
 
 def connected(path: Path) -> sqlite3.Connection:
-    """Raises UsageError if the journal cannot be made, opened, or is none."""
+    """Raises UsageError if the file cannot be created or opened, or is not a journal."""
     database = None
     try:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # SQLite makes it readable to all
         database = sqlite3.connect(path, isolation_level=None)
-        # Exclusive: no shared memory beside the file, so that it may lie on a network file system.
+        # Exclusive: no shared memory next to the file, so that it may be on a network file system.
         for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
             database.execute(f"PRAGMA {pragma}")
     except OSError as error:
@@ -105,7 +105,7 @@ def close_database(database: sqlite3.Connection | None) -> None:
 def _unusable(path: Path, reason: str) -> UsageError:
     return UsageError(
         f'the journal "{path}" of this job cannot be used: {reason}',
-        f"make room, put its permissions right, or give another place with --state-dir; {FRESH}",
+        f"free some space, fix its permissions, or choose another folder with --state-dir; {FRESH}",
     )
 
 
@@ -115,5 +115,6 @@ def writing_down() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise TransferError(
-            f"cannot write the journal of this job: {error}", "make room, or give another place with --state-dir"
+            f"cannot write the journal of this job: {error}",
+            "free some space, or choose another folder with --state-dir",
         ) from None

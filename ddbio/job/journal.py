@@ -1,19 +1,19 @@
-"""The journal of a job: what the same command needs to go on where a run ended, however it ended.
+"""The journal of a job: the state from which the same command resumes, however the last run ended.
 
 It is a SQLite file with one writer, the parent, in the job's folder (`ddbio.job.state`). It holds
 
-- the *facts*: what the job is (options, table, sources). A command that differs in one of them is another job, and is
-  refused with the difference named rather than mixed into this one;
-- the *plan*: what the units are cut by. Units are cut again from it, not stored;
-- of each unit that was touched its cursor and what was counted up to there; the finished files of an export;
-- what else must survive: the rejects file and how much of it counts, the time all runs took.
+- the *facts*: the job's identity (options, table, sources). A command that differs in one of them is another job, and
+  is refused with the difference named rather than mixed into this one;
+- the *plan*: the values by which units are cut. Units are not stored but cut again from it;
+- for each unit that was begun, its cursor and its counts up to there; the finished files of an export;
+- other state that must survive: the rejects file and its valid length, the time all runs took.
 
 Rules:
 
-- Reports are entered as they arrive and written down together, when the engine has told all it knows. What was not
-  yet written down when the parent is killed is done again, which is harmless; it is never claimed.
-- Values are JSON of declared types. Nothing here can run code that somebody put into the file.
-- A finished job has no journal: the same command then is a new job.
+- Reports are entered as they arrive, and committed together once the engine has reported everything it knows. If the
+  parent is killed, uncommitted work is done again, which is harmless; it is never claimed.
+- Values are JSON of declared types. Nothing here can run code that someone put into the file.
+- A finished job has no journal: the same command is then a new job.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ from ddbio.messages.counts import NAMES
 from ddbio.messages.files import SourceFile, WrittenFile
 from ddbio.sources.plan import Plan, Remainder
 
-Facts = Mapping[str, Any]  # JSON values by what they are called in messages
+Facts = Mapping[str, Any]  # JSON values by their names in messages
 
 
 class Journal:
     """See the module's docstring. Made by `ddbio.job.opening`.
 
-    resumed: whether it was there: the run goes on with an unfinished job.
-    damaged: whether an unfinished job was there that is started over because its journal tells nothing.
-    complete: set at the end of a job that is finished. past: what earlier runs came to.
-    before_commit: called before anything is written down: makes safe what the journal is about to count on.
+    resumed: whether it existed: the run resumes an unfinished job.
+    damaged: whether an unfinished job is started over because its journal is unreadable.
+    complete: set at the end of a finished job. past: the results of earlier runs.
+    before_commit: called before anything is committed, to make the data durable that the journal counts on.
     """
 
     def __init__(self, folder: JobFolder, database: sqlite3.Connection) -> None:
@@ -77,9 +77,9 @@ class Journal:
     # -- the job
 
     def begin(self, facts: Facts, sources: Sequence[SourceFile], plan: Facts) -> None:
-        """Begin the job, or make sure that this command is the one that began it.
+        """Begin the job, or verify that this command is the one that began it.
 
-        plan: of a job that is new. Raises UsageError with the difference where another command began the job.
+        plan: for a new job. Raises UsageError with the difference if another command began the job.
         """
         if not self.verify(facts, sources):
             self.forget()
@@ -87,18 +87,18 @@ class Journal:
             self._create(facts, sources, plan)
 
     def verify(self, facts: Facts, sources: Sequence[SourceFile]) -> bool:
-        """Whether this command goes on with the job that is there, if one is. False for another command if the job
-        moved nothing: `forget` it.
+        """Whether this command resumes the existing job, if there is one. False for another command if the job moved
+        nothing: `forget` it.
 
         Raises UsageError with the difference if the job moved anything.
         """
         difference = self._difference(facts, sources) if self.resumed else ""
         if difference and self._settled_anything():
-            raise UsageError(f"the unfinished job cannot go on: {difference}", f"make it as it was; {FRESH}")
+            raise UsageError(f"the unfinished job cannot be resumed: {difference}", f"make it as it was; {FRESH}")
         return not difference
 
     def forget(self) -> None:
-        """Remove whatever is left of an unfinished job: from now on the job is new. Reads nothing of it."""
+        """Remove the state of an unfinished job without reading it; the job is then a new one."""
         self.let_go()
         remove_journal(self.folder.path)
         self._database = connected(self.folder.journal)
@@ -109,12 +109,12 @@ class Journal:
         return any(each.settled_anything for each in self._entries.values())
 
     def cursors(self) -> list[Cursor]:
-        """Where the units go on that earlier runs began and did not finish."""
+        """The cursors of the units that earlier runs began and did not finish."""
         return [each.cursor for each in self._entries.values() if each.cursor and not each.done]
 
     def _create(self, facts: Facts, sources: Sequence[SourceFile], plan: Facts) -> None:
         rows = ((file.uri, file.size_bytes, file.version) for file in sources)
-        remove_places(self.folder.path)  # of a job whose journal was lost: they are not this one's
+        remove_places(self.folder.path)  # left by a job whose journal was lost
         self._begun = True
         with writing_down():
             self._database.executescript(f"BEGIN; {SCHEMA}")
@@ -124,7 +124,7 @@ class Journal:
         self.commit(0.0)
 
     def note(self, **values: Any) -> None:
-        """Keep something under a name, until `noted` asks for it; written down with the next commit."""
+        """Keep values under names, for `noted` to return; written with the next commit."""
         rows = [(name, msgspec.json.encode(value).decode()) for name, value in values.items()]
         self._write("INSERT OR REPLACE INTO job VALUES (?, ?)", rows)
 
@@ -140,7 +140,7 @@ class Journal:
     # -- units
 
     def left(self, plan: Plan) -> Remainder:
-        """The units of the plan that are not done, to be gone on with from their cursors."""
+        """The unfinished units of the plan, to be resumed from their cursors."""
         if plan.complete:
             if self.noted("units", len(plan.units)) != len(plan.units) and self._settled_anything():
                 raise UsageError(
@@ -150,7 +150,7 @@ class Journal:
         return Remainder(plan, self._go_on)
 
     def recover(self, states: Iterable[LaneState]) -> list[UnitReport]:
-        """Enter what the lanes had settled and nobody heard of; the reports that were missing."""
+        """Enter what lanes had settled but not reported; returns these reports."""
         missing = []
         for state in states:
             known = self._entry(state.unit)
@@ -160,7 +160,7 @@ class Journal:
         return missing
 
     def read_by_unit(self) -> dict[int, int]:
-        """How many records of each unit were read, in all runs."""
+        """The number of records read of each unit, in all runs."""
         return {number: entry.tally.read for number, entry in read_entries(self._database)}
 
     def settled(self) -> dict[int, Cursor]:
@@ -173,10 +173,10 @@ class Journal:
             return unit
         return None if entry.done else replace(unit, cursor=entry.cursor, before=entry.tally)  # type: ignore[arg-type]
 
-    # -- what happens
+    # -- reports
 
     def enter(self, report: UnitReport) -> None:
-        """Enter a report; written down with the next commit."""
+        """Enter a report; written with the next commit."""
         cursor = report.cursor
         kind, text = (None, None) if cursor is None else (type(cursor).__name__, msgspec.json.encode(cursor).decode())
         counts = [getattr(report.tally, name) for name in NAMES]
@@ -188,7 +188,7 @@ class Journal:
             self._write(BLAME, report.tally.reasons.items())
 
     def files(self) -> list[ExportedFile]:
-        """The files that are finished, by name."""
+        """The finished files, by name."""
         columns = "segment, items, name, size_bytes, checksum, part_bytes"
         return [
             ExportedFile(segment, WrittenFile(name, size, checksum, tuple(msgspec.json.decode(parts))), items)
@@ -198,7 +198,7 @@ class Journal:
         ]
 
     def commit(self, seconds: float) -> None:
-        """Write down what was entered. seconds: how long this run takes so far."""
+        """Commit the entries. seconds: the duration of this run so far."""
         if self._writing:
             self.before_commit()
             if seconds:
@@ -214,20 +214,20 @@ class Journal:
                 self._writing = True
             self._database.executemany(statement, rows)
 
-    # -- what was
+    # -- earlier runs
 
     def exists(self) -> bool:
-        """Whether there is the journal of a job, which this one may or may not be able to read."""
+        """Whether there is a journal of a job, readable or not."""
         return bool(self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
 
     def let_go(self) -> None:
-        """Close it, and leave it where it is."""
+        """Close it without removing it."""
         close_database(self._database)
 
     def load(self, *, recover: bool = True) -> None:
-        """Read what earlier runs left. recover: and what their workers had settled and not reported.
+        """Read the state of earlier runs. recover: also the work that their workers had settled but not reported.
 
-        Raises UsageError, or what reading it raises, when it cannot be made sense of.
+        Raises UsageError, or the error of reading it, if it makes no sense.
         """
         (application,) = self._database.execute("PRAGMA application_id").fetchone()
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
@@ -251,18 +251,18 @@ class Journal:
         self.resumed = self._begun = True
 
     def _recover_all(self) -> None:
-        """See how far the workers of a killed parent came."""
+        """Recover the progress of the workers of a killed parent."""
         for path in places_files(self.folder.path):
-            states = states_left(path)  # of any: it waits for the workers
+            states = states_left(path)  # of any checkpoint: waits for its workers
             if path.name == self.noted("places"):
                 self.recover(states)
                 self.commit(0.0)
             remove_file(path)
 
     def new_checkpoint(self) -> Path:
-        """Where this run may make its checkpoint."""
+        """The path at which this run may create its checkpoint."""
         path = self.folder.path / f"{PLACES}{secrets.token_hex(4)}"
-        self.note(places=path.name)  # those of no other job are ever counted
+        self.note(places=path.name)  # checkpoints of other jobs are never counted
         self.commit(0.0)
         return path
 
@@ -273,7 +273,7 @@ class Journal:
         )
 
     def _difference(self, facts: Facts, sources: Iterable[SourceFile]) -> str:
-        """How this command differs from the one that began the job; empty where it does not."""
+        """How this command differs from the one that began the job; empty if it does not."""
         then = self.noted("facts")
         for name in {**then, **facts}:
             now = facts.get(name)
@@ -288,10 +288,10 @@ class Journal:
         return f'"{next(iter(was))}" is gone' if was else ""
 
     def close(self) -> None:
-        """Let go of it. The journal of a job that is complete, or was never begun, is removed."""
+        """Close it. The journal of a job that is complete, or was never begun, is removed."""
         if self.complete:
             with suppress(DdbioError):
-                self.note(complete=True)  # whatever becomes of the file: from here on the same command is a new job
+                self.note(complete=True)  # even if removing the file fails, the same command is now a new job
                 self.commit(0.0)
         self.let_go()
         if self.complete or not self._begun:

@@ -1,4 +1,4 @@
-"""Finds the journal of a job in its folder and opens it; makes a new one if there is none that is of use."""
+"""Finds the journal of a job in its folder and opens it; creates a new one if there is none, or none of use."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from ddbio.system.scratch import Scratch, sweep
 
 @contextmanager
 def open_journal(verb: str, table: str, identity: Sequence[str], options: TransferOptions) -> Iterator[Journal]:
-    """The journal of a job: the one an unfinished job has, or one for a job that is still to `begin`.
+    """The journal of a job: that of an unfinished job, or one for a job that is still to `begin`.
 
-    identity: what makes two jobs one, beside the verb and the table.
-    Raises UsageError where another process works on the job, or its journal cannot be used.
+    identity: what distinguishes jobs with the same verb and table.
+    Raises UsageError if another process works on the job, or its journal cannot be used.
     """
     with _job_folder(job_name(verb, table, identity), options) as folder:
         journal = _opened(folder, fresh=options.fresh)
@@ -53,7 +53,7 @@ def _opened(folder: JobFolder, *, fresh: bool) -> Journal:
     except UsageError:
         if not fresh:
             raise
-    remove_journal(folder.path)  # it tells nothing
+    remove_journal(folder.path)  # it is unreadable
     journal = _loaded(folder, recover=False)
     journal.damaged = True
     return journal
@@ -67,7 +67,7 @@ def _loaded(folder: JobFolder, *, recover: bool) -> Journal:
             journal.load(recover=recover)
             if journal.noted("complete", False):
                 journal.forget()
-        elif any(places_files(folder.path)):  # they are made after the journal, which is lost
+        elif any(places_files(folder.path)):  # checkpoints are created after the journal, which is lost
             journal.damaged = True
     except (sqlite3.Error, msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
         journal.let_go()

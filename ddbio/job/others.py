@@ -1,4 +1,4 @@
-"""Other jobs of this user that work on the same table at the moment. Each job has a cap of its own."""
+"""Other jobs of this user that are working on the same table. Each job has its own cap."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ddbio.job.state import DIGEST_CHARACTERS, LOCK
 
 
 def others_at_work(root: Path, name: str) -> list[int]:
-    """Process ids of the jobs with the same verb on a table of the same name, in whatever region.
+    """Process ids of the jobs with the same verb on a table of the same name, in any region.
 
-    root: where the folders of all jobs are. name: of this job's folder.
+    root: the folder that contains all jobs' folders. name: of this job's folder.
     """
     return sorted(_pids(root, name))
 
@@ -31,7 +31,8 @@ def _pids(root: Path, name: str) -> Iterator[int]:
 
 
 def _is_alive(pid: int) -> bool:
-    """Asked first: whoever takes the lock to try it, for however short a time, keeps a job that begins from it."""
+    """Checked before trying the lock, because holding it even briefly would block a job that begins in that
+    moment."""
     with suppress(ProcessLookupError):
         os.kill(pid, 0)
         return True

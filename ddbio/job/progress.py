@@ -1,7 +1,7 @@
-"""What a run shows while it works. The parent tells, a `Progress` shows; workers never print.
+"""The display of a run in progress. The parent calls a `Progress`; workers never print.
 
-`QuietProgress` is the library's default. A command uses `BarProgress`, which is tqdm, where stderr is a terminal, and
-`LogProgress` where it is a file or a pipe.
+`QuietProgress` is the library's default. A command uses `BarProgress`, which is tqdm, if stderr is a terminal, and
+`LogProgress` if it is a file or a pipe.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SAMPLE_EVERY_S = 0.5
 _SHOWN = ("share", "amount", "item rate", "unit rate", "rejected", "throttled", "left")
 _IMPORTANT = ("share", "unit rate", "left", "item rate", "rejected", "throttled", "amount")
 _USUAL_COLUMNS = 80
-LINE_EVERY_S = 20.0  # of a log: a line or two a minute tell what a run of hours does
+LINE_EVERY_S = 20.0  # in a log: a line or two a minute suffice for a run of hours
 
 
 class Progress(Protocol):
@@ -30,11 +30,11 @@ class Progress(Protocol):
         """A sentence about the run."""
 
     def start(self, total: float, unit: str, cap: float, done: float = 0.0) -> None:
-        """The work begins. total: bytes of source, or estimated items; 0 where unknown. cap: units per second.
-        done: of the total, by earlier runs."""
+        """The work begins. total: bytes of source, or estimated items; 0 if unknown. cap: units per second.
+        done: the part of the total that earlier runs did."""
 
     def cap_in_force(self, units_per_s: float) -> None:
-        """What the job may consume at the moment: less than its cap while the table throttles."""
+        """The units per second in force: less than the job's cap while the table throttles."""
 
     def update(self, amount: float, tally: Tally) -> None:
         """amount: done since the last call, in the unit of `start`. tally: the sum of this run."""
@@ -53,13 +53,13 @@ class QuietProgress:
 
 
 class _LastSeconds:
-    """How fast a run has been over the last `WINDOW_S`: amounts a second."""
+    """The speed of a run over the last `WINDOW_S`, in amounts per second."""
 
     def __init__(self, now_s: float) -> None:
         self._samples: deque[tuple[float, float, int, float]] = deque([(now_s, 0.0, 0, 0.0)])
 
     def add(self, now_s: float, amount: float, items: int, units: float) -> None:
-        """What was done since the start."""
+        """Add a measurement: totals since the start."""
         samples = self._samples
         if now_s - samples[-1][0] >= _SAMPLE_EVERY_S:
             samples.append((now_s, amount, items, units))
@@ -74,7 +74,7 @@ class _LastSeconds:
 
 
 class LogProgress(QuietProgress):
-    """Sentences with the time before them, on stderr, and one in a while about how far it is: for logs and pipes."""
+    """Timestamped sentences on stderr, with the progress from time to time: for logs and pipes."""
 
     _every_s = LINE_EVERY_S
 
@@ -110,7 +110,7 @@ class LogProgress(QuietProgress):
         self.say(share + ", ".join(rest))
 
     def _parts(self, now_s: float, tally: Tally) -> dict[str, str]:
-        """What there is to show, by name."""
+        """The parts of a progress line, by name."""
         done = self._done - self._done_before
         amount_rate, item_rate, unit_rate = self._speed.rates(now_s, done, tally.read, tally.units)
         known = 0 < self._done <= self._total
@@ -130,7 +130,7 @@ class LogProgress(QuietProgress):
 
 
 class BarProgress(LogProgress):
-    """One line at the bottom of a terminal that is written anew: how far, how fast, how long; as much as fits."""
+    """One line at the bottom of a terminal, rewritten: amount done, speed, time left; as much as fits."""
 
     _every_s = 0.5
 
@@ -166,7 +166,7 @@ class BarProgress(LogProgress):
 
 
 def line_of(parts: Mapping[str, str], columns: int) -> str:
-    """As many of the parts as fit, the most important ones, in the order in which they are read."""
+    """The most important parts that fit, in reading order."""
     chosen: list[str] = []
     for name in _IMPORTANT:
         if name in parts and len(", ".join([*(parts[each] for each in chosen), parts[name]])) <= columns:

@@ -1,7 +1,7 @@
-"""The rejected records of a job, from the first one to the place where the user wants them.
+"""The rejected records of a job, from the first one to the destination that the user chose.
 
 They are in a file that grows with every report. When the job is finished they get their line numbers; when a run ends
-they are uploaded if they were asked for on S3.
+they are uploaded, if their destination is on S3.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from ddbio.storage import Storages
 
 
 class Rejects:
-    """place: for a new job; an unfinished one goes on with its file, as far as that counts.
+    """place: for a new job; an unfinished one resumes its file, up to the part that counts.
 
     keep: whether the file is kept for the next run if the job is unfinished.
-    where, kinds: after `settle`, where the rejected records are, None if there are none; and how many of each code.
+    where, kinds: after `settle`, the path or uri of the rejected records, None if there are none; the number by code.
     """
 
     def __init__(self, place: RejectsPlace, storages: Storages, journal: Journal, *, keep: bool) -> None:
@@ -49,17 +49,17 @@ class Rejects:
         return str(self._file.path)
 
     def note(self) -> None:
-        """Have the journal know how much of the file counts."""
+        """Record in the journal how much of the file counts."""
         self._journal.note(rejects=self._file.state())
 
     def add(self, report: UnitReport) -> None:
-        """Raises TransferError if they cannot be written down."""
+        """Raises TransferError if they cannot be written."""
         if report.rejects:
             self._file.add(report.rejects)
             self.note()
 
     def finish(self, plan: Plan, accounts: Accounts, error: DdbioError | None) -> DdbioError | None:
-        """Give those of a job that is complete their line numbers. Returns what the run ends with."""
+        """Add the line numbers if the job is complete. Returns the error of the run, if any."""
         before = self._lines_before(plan, accounts)
         try:
             if error is None:
@@ -79,7 +79,7 @@ class Rejects:
         return lines_before((unit for unit in plan.units if isinstance(unit, SliceUnit | ChunkUnit)), cursors)
 
     def publish(self, error: DdbioError | None) -> DdbioError | None:
-        """Bring them to where they were asked for. Returns what the run ends with."""
+        """Upload or move them to their destination. Returns the error of the run, if any."""
         if not self._file.count:
             return error
         self.where = self.path

@@ -8,32 +8,32 @@ from pathlib import Path
 from ddbio.errors import UsageError
 from ddbio.flow.checkpoint import states_left
 
-PLACES = "places-"  # how the name of a checkpoint's file begins
-_JOURNAL = ("journal.sqlite-wal", "journal.sqlite-journal", "journal.sqlite")  # in this order: a journal without its
-# write-ahead log is one that is older, while a log without its journal would become part of the next one
+PLACES = "places-"  # prefix of the name of a checkpoint's file
+_JOURNAL = ("journal.sqlite-wal", "journal.sqlite-journal", "journal.sqlite")  # in this order: without its
+# write-ahead log a journal is only outdated, while a log without its journal would become part of the next one
 
 
 def places_files(folder: Path) -> Iterator[Path]:
-    """The files of recorders, of whatever runs."""
+    """The checkpoint files of all runs."""
     return iter(sorted(folder.glob(f"{PLACES}*")))
 
 
 def remove_places(folder: Path) -> None:
-    """Remove the files of recorders. Raises UsageError if workers of an earlier run do not end."""
+    """Remove the checkpoint files. Raises UsageError if workers of an earlier run do not end."""
     for path in places_files(folder):
         states_left(path)  # waits for the workers
         remove_file(path)
 
 
 def remove_journal(folder: Path) -> None:
-    """Forget the job, once nobody works on it any more."""
+    """Remove the journal, once no process works on the job any more."""
     remove_places(folder)
     for name in _JOURNAL:
         remove_file(folder / name)
 
 
 def remove_file(path: Path) -> None:
-    """Remove a file of a job, if it is there. Raises UsageError."""
+    """Remove a file of a job, if it exists. Raises UsageError."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:

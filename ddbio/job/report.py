@@ -1,22 +1,22 @@
-"""The report of a run: what was asked for and what came of it, as JSON for programs. Every run ends with one, also
-one that failed.
+"""The report of a run: its options and its outcome, as JSON for programs. Every run writes one, including a failed
+one.
 
 {
   "version": 1, "tool": "ddbio 0.1.0", "command": "import", "exit_code": 1,
   "error": null | {"message": "...", "hint": "..."}, "failures": ["<unit>: <message>", ...],
   "table": {"name", "arn", "region", "endpoint"}, "cap": {"units_per_s": 500.0 | null, "kind": "WCU", "origin": "-c"},
   "counts": {<each count of `ddbio.messages.counts`>: number},
-  "reasons": {"<why something was throttled or repeated>": count}, "this_run": {counts and reasons of this run alone},
+  "reasons": {"<cause of throttling or of a retry>": count}, "this_run": {counts and reasons of this run alone},
   "timing": {"began", "ended", "seconds": this run's, "seconds_of_all_runs", "runs"},
-  "options": {...}, "versions": {"ddbio", "python", "boto3", "botocore", "platform"}, and what only one command has:
+  "options": {...}, "versions": {"ddbio", "python", "boto3", "botocore", "platform"}, and per command:
   "rejects": path | null, "rejects_by_code": {code: {"count", "first": {"source", "offset", "line", "message"}}}
   for an import; "files", "manifest" for an export
 }
 
 Counts are of the whole job, all its runs. There are no secrets in it: no keys, and no password of a URL.
 
-A report never changes what a run came to: where it may not be written is found out before anything is moved
-(`check_report_path`), and one that cannot be written all the same is a warning of the result.
+A report never changes the outcome of a run: a forbidden path is detected before anything is moved
+(`check_report_path`), and a report that still cannot be written is a warning of the result.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ Taker = Callable[[bytes], object]
 
 
 def check_report_path(options: TransferOptions, protected: Protected, rejects: str | None = None) -> None:
-    """Raise UsageError if the report must not be written where it was asked for. rejects: where those were asked for.
+    """Raise UsageError if the report must not be written to the given path. rejects: the path given for those.
 
-    Beside what `check_output_path` refuses: a file that is there and is no report is not overwritten.
+    In addition to `check_output_path`'s refusals: an existing file that is not a report is not overwritten.
     """
     asked = options.report
     if asked is None:
@@ -73,11 +73,11 @@ def check_report_path(options: TransferOptions, protected: Protected, rejects: s
         raise UsageError(f'a report cannot be written to "{asked}": it {what}', _ELSEWHERE)
     check_output_path(Path(asked), "a report", "--report", protected)
     if not _is_report(Path(asked)):
-        raise UsageError(f'"{asked}" is there and is no report: it is not overwritten', _ELSEWHERE)
+        raise UsageError(f'"{asked}" exists and is not a report: it is not overwritten', _ELSEWHERE)
 
 
 def _check_own_place(options: TransferOptions, protected: Protected) -> None:
-    """The folder of a job holds its report: where sources are, the next import would take it for one."""
+    """The folder of a job contains its report: among sources, the next import would take it for one."""
     if not options.journal or protected.state is None:
         return
     if why := dataclasses.replace(protected, state=None).why_not(protected.state / "job" / "report.json"):
@@ -85,7 +85,7 @@ def _check_own_place(options: TransferOptions, protected: Protected) -> None:
 
 
 def _is_report(path: Path) -> bool:
-    """Whether nothing is lost if the file is overwritten: it is not there, empty, or an earlier report."""
+    """Whether overwriting the file loses nothing: it does not exist, is empty, or is an earlier report."""
     try:
         with path.open("rb") as file:
             beginning = file.read(len(_BEGINNING))
@@ -97,9 +97,9 @@ def _is_report(path: Path) -> bool:
 
 
 class Report:
-    """Filled in as a run gets to know things. Written at its end.
+    """Collects facts during a run, and is written at its end.
 
-    take: gets the report where it was asked for on standard output.
+    take: receives the report if its destination is standard output.
     """
 
     def __init__(self, command: str, options: TransferOptions, take: Taker | None = None) -> None:
@@ -112,8 +112,8 @@ class Report:
         self._result: Result | None = None
 
     def begin(self, run: Run, folder: JobFolder | None) -> None:
-        """The run has found its job."""
-        if self._options.report is None and self._options.journal and folder:  # else that folder is about to go
+        """The run has found its job's folder."""
+        if self._options.report is None and self._options.journal and folder:  # else that folder will be removed
             self._path = folder.report
         where = {"region": run.session.region, "endpoint": _without_passwords(run.session.endpoint_url)}
         arn = run.table.description.get("TableArn")
@@ -122,7 +122,7 @@ class Report:
         self._facts["cap"] = {"units_per_s": limit, "kind": run.cap.kind, "origin": run.cap.origin}
 
     def end(self, result: SomeResult, **facts: Any) -> SomeResult:
-        """The run has come to an end: write it down. facts: what only its command has to tell.
+        """Write the report of a finished run. facts: specific to its command.
 
         Returns the result, with a warning if the report could not be written.
         """
@@ -135,7 +135,7 @@ class Report:
         return result
 
     def write(self, error: DdbioError | None) -> None:
-        """Raises TransferError where it cannot be written."""
+        """Raises TransferError if it cannot be written."""
         if self._take is not None:
             self._take(self.content(error))
         elif self._path is not None:
@@ -154,11 +154,11 @@ class Report:
                 part.unlink()
             raise TransferError(
                 f'cannot write the report "{path}": {failure.strerror}',
-                "what the run came to is not affected by that",
+                "the run's result is not affected",
             ) from None
 
     def content(self, error: DdbioError | None) -> bytes:
-        """error: what ended a run that came to no result."""
+        """error: the reason if the run ended without a result."""
         result = self._result or Result(Tally(), 0.0, error)
         error = result.error
         run_tally = result.tally.minus(result.past.tally)
@@ -188,12 +188,12 @@ class Report:
 
 @contextmanager
 def reported(command: str, options: TransferOptions, take: Taker | None = None) -> Iterator[Report]:
-    """A run that is reported whatever comes of it, also where it does not come to its `end`. take: see `Report`."""
+    """A run that is reported however it ends, even before its `end`. take: see `Report`."""
     report = Report(command, options, take)
     try:
         yield report
     except (Exception, KeyboardInterrupt) as error:  # a fault of ddbio is reported, too
-        with suppress(TransferError):  # what ended the run is what must be heard
+        with suppress(TransferError):  # the error that ended the run matters more
             report.write(_as_ours(error))
         raise
 

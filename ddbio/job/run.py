@@ -1,4 +1,4 @@
-"""What a run begins with: who calls, the table, the cap, and how many work."""
+"""The beginning of a run: its caller, table, cap, and numbers of workers and connections."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ddbio.values.table import TableInfo
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What the caller of a verb may supply.
+    """Objects that the caller of a verb may supply.
 
     take_report: gets the report if `options.report` is `-`; None prints it.
     """
@@ -35,9 +35,9 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run of a verb begins with.
+    """The state with which a run of a verb begins.
 
-    workers, lanes: at most, and of each worker. tables: to import into where they are several; `table` then has the
+    workers: their maximum; lanes: the maximum per worker. tables: if it imports into several; `table` then has the
     capacity of all of them.
     """
 
@@ -62,7 +62,7 @@ class Run:
         default_lanes: int,
         caller: Caller,
     ) -> Run:
-        """kind: of the cap's units, WCU or RCU. Raises UsageError for a cap that cannot be."""
+        """kind: of the cap's units, WCU or RCU. Raises UsageError for an impossible cap."""
         return cls(
             options=options,
             session=session,
@@ -82,12 +82,12 @@ class Run:
 
     @property
     def index_caps(self) -> Mapping[str, float]:
-        """The budgets beside the table's: units per second by index."""
+        """The budgets in addition to the table's: units per second by index."""
         return self.table.index_write_units if self.cap.kind == "WCU" else {}
 
     def follows_table(self, caps: Caps) -> bool:
-        """Whether a cap comes from what the table has, which auto scaling may change. That of several tables does not
-        follow them."""
+        """Whether a cap comes from the table's capacity, which auto scaling may change. The cap of several tables
+        does not follow them."""
         asked = self.options.capacity
         return not self.tables and (asked is None or "%" in asked or bool(caps.indexes))
 
@@ -102,15 +102,15 @@ class Run:
         return Caps(chosen, table.index_write_units)
 
     def workers_for(self, left: Remainder) -> int:
-        """As many as there is work for."""
+        """The maximum, or fewer if there is less work."""
         return max(1, min(self.workers, len(left.known()))) if left.is_known else self.workers
 
     def identity(self) -> list[str]:
-        """Where the table is: with the verb, its name, and the sources or the destination, what makes a job one."""
+        """The table's address: with the verb, its name, and the sources or destination, it identifies a job."""
         return [self.session.region, self.session.endpoint_url, self.table.description.get("TableArn", "")]
 
     def facts(self) -> dict[str, Any]:
-        """What must be the same in all runs of a job. A table that was deleted and made again is another one."""
+        """The facts that must be the same in all runs of a job. A table deleted and created again is another one."""
         description = self.table.description
         made = [description.get("TableId"), str(description.get("CreationDateTime"))]
         facts = {**material(self.options), f"table {self.table.name}": made}

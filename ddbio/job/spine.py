@@ -1,11 +1,11 @@
 """The story of every verb, once:
 
-    check     find out all that can be wrong, before anything is moved; a UsageError ends the run here
-    plan      what will be read and written, and what an earlier run of the job left of it
-    announce  say so
-    run       let the engine work what is left, and enter its reports
-    settle    complete what was written, once nobody works any more
-    report    the result, also of a run that failed
+    check     find all possible errors before anything is moved; a UsageError ends the run here
+    plan      determine the work, and how much of it an earlier run of the job has done
+    announce  describe it to the user
+    run       let the engine do the remaining work, and enter its reports
+    settle    complete the output, once no worker is running
+    report    the result, including that of a failed run
 
 A verb is a class with these steps (`Verb`), and options. The spine knows no verb.
 """
@@ -36,7 +36,7 @@ SomeResult = TypeVar("SomeResult", bound=Result)
 
 
 class Verb(ABC, Generic[SomeOptions, SomeResult]):
-    """One call of a verb. The spine calls the methods once each, in the order in which they stand here.
+    """One call of a verb. The spine calls the methods once each, in the order in which they are defined here.
 
     name: of the command, its jobs and its report. names_cap: whether the cap is announced.
     options: as they were given; `check` may complete them.
@@ -51,60 +51,60 @@ class Verb(ABC, Generic[SomeOptions, SomeResult]):
         self.options = options
 
     def check_report(self) -> None:
-        """Raises UsageError if the report must not be written where it was asked for."""
+        """Raises UsageError if the report must not be written to the given path."""
         check_report_path(self.options, Protected(state=known_state_root(self.options.state_dir)))
 
     @abstractmethod
     def check(self, caller: Caller) -> Run:
-        """Look at everything the job needs, and move nothing. Raises UsageError for what cannot work; TransferError
-        if the service cannot be reached at all."""
+        """Look at everything the job needs, and move nothing. Raises UsageError for options that cannot work;
+        TransferError if the service cannot be reached at all."""
 
     def make_ready(self, run: Run) -> Run:
-        """Make what must be there before the job has a name."""
+        """Create what must exist before the job has a name."""
         return run
 
     def places(self) -> list[str]:
-        """What makes two jobs one, beside the verb and the table: sources, or a destination."""
+        """Sources or destination: with the verb and the table, they identify a job."""
         return []
 
     @abstractmethod
     def cut(self, run: Run) -> dict[str, Any]:
-        """What the units of a new job are cut by, as JSON values. An unfinished job keeps its own."""
+        """The values by which the units of a new job are cut, as JSON values. An unfinished job keeps its own."""
 
     @abstractmethod
     def plan(self, run: Run, cut: Facts) -> Plan:
         """The units of the job."""
 
     def start_over(self, run: Run, journal: Journal) -> None:
-        """Remove what an unfinished job left, which its journal still knows."""
+        """Remove the output of an unfinished job, which its journal still lists."""
 
     def begin(self, run: Run, journal: Journal) -> None:
-        """Make the destination ready, for a new job or for one that is resumed."""
+        """Prepare the destination, for a new job or a resumed one."""
 
     @abstractmethod
     def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
-        """What will be read and written, and what is done already, in sentences."""
+        """The planned reading and writing, and the work already done, in sentences."""
 
     @abstractmethod
     def task(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
-        """What the engine is to work."""
+        """The work for the engine."""
 
     @abstractmethod
     def settle(
         self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None
     ) -> SomeResult:
-        """Complete what was written. error: why the job is not complete."""
+        """Complete the output. error: the reason if the job is not complete."""
 
     def facts(self, result: SomeResult) -> dict[str, Any]:
-        """What only this verb has to report, as JSON values."""
+        """The report's facts that only this verb has, as JSON values."""
         return {}
 
 
 def perform(verb: Verb[Any, SomeResult], caller: Caller) -> SomeResult:
-    """Do it, or finish what an earlier call with the same options left unfinished.
+    """Do the job, or resume one that an earlier call with the same options left unfinished.
 
-    Returns when all is settled, or as far as it came: `Result.error` then says why. Raises UsageError before anything
-    is moved; TransferError if the service cannot be reached at all.
+    Returns when all is settled, or when the run stops early: `Result.error` then gives the reason. Raises UsageError
+    before anything is moved; TransferError if the service cannot be reached at all.
     """
     verb.check_report()
     with reported(verb.name, verb.options, caller.take_report) as report:
@@ -155,7 +155,7 @@ def _journal(verb: Verb[Any, Any], run: Run) -> AbstractContextManager[Journal]:
 
 
 def _resumes(verb: Verb[Any, Any], run: Run, journal: Journal) -> bool:
-    """Whether an unfinished job is resumed. Raises UsageError if it was another command's and has moved something."""
+    """Whether an unfinished job is resumed. Raises UsageError if another command began it and moved something."""
     return journal.resumed and not verb.options.fresh and journal.verify(run.facts(), verb.sources)
 
 

@@ -1,4 +1,4 @@
-"""A job in which nothing succeeds for a while says why, in the words of the service: once, and then every minute."""
+"""Reports why nothing in a job has succeeded for a while, in the words of the service: once, then every minute."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NO_ANSWER = "no request was answered or refused; it may wait for the service, o
 
 
 class Standstill:
-    """say: takes the notice. give_up_after_s: when the run ends for it. clock: seconds."""
+    """say: takes the notice. give_up_after_s: when the run then ends. clock: seconds."""
 
     def __init__(
         self, say: Callable[[str], None], give_up_after_s: float, clock: Callable[[], float] = time.monotonic
@@ -27,7 +27,7 @@ class Standstill:
         self._due_s = self._since_s + FIRST_AFTER_S
 
     def trouble(self, reason: str) -> None:
-        """A request failed, and why."""
+        """A request failed. reason: its error."""
         self._reason = reason
 
     def look(self) -> None:

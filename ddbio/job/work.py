@@ -1,4 +1,4 @@
-"""Lets an engine work what is left of a job, and keeps account of what it reports, in memory and in the journal."""
+"""Lets an engine do the remaining work of a job, and accounts for its reports, in memory and in the journal."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def _of_read(report: UnitReport) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a run gives to its engine.
+    """The work that a run gives to its engine.
 
-    total, unit: how much there is of what the progress counts; 0 if that is unknown. done: of it, by earlier runs.
+    total, unit: the amount of work and its unit, for the progress; 0 if unknown. done: the part earlier runs did.
     progress_of: called with every report before it is entered; returns the progress it makes.
-    limit: given the counts of all runs, why the job should not go on; it then stops in order.
-    item_limit, most_rejects: what all lanes of the run share; see `ddbio.engines.environment.Needs`.
+    limit: given the counts of all runs, a reason to stop the job in order, if any.
+    item_limit, most_rejects: shared by all lanes of the run; see `ddbio.engines.environment.Needs`.
     """
 
     job: Job
@@ -50,7 +50,7 @@ class Assignment:
 
 
 def work(run: Run, task: Assignment, left: Remainder, journal: Journal) -> tuple[Accounts, DdbioError | None]:
-    """Let the engine work what is left. Returns the accounts, and what ended the run early, if anything did."""
+    """Let the engine do the remaining work. Returns the accounts, and the error if the run ended early."""
     accounts = Accounts(journal.past, settled=journal.settled())
     left.watch(accounts.settled, accounts.failed)
     entries = _Entries(run, task, journal, accounts)
@@ -73,7 +73,7 @@ def work(run: Run, task: Assignment, left: Remainder, journal: Journal) -> tuple
         except DdbioError as raised:
             error = raised
         if entries.close(running.settled()):
-            running.forget_settled()  # not if an error of ours goes through here: the next run wants to see it
+            running.forget_settled()  # not after a fault of ddbio: the next run needs them
     return accounts, error
 
 
@@ -96,7 +96,7 @@ def _take_events(run: Run, left: Remainder, running: Running, entries: _Entries)
         for event in events:
             entries.take(event)
     finally:
-        events.close()  # nobody works any more
+        events.close()  # no worker is running any more
         run.stop.heeded, run.stop.finishing = False, True
         caps.end()
         run.progress.finish()
@@ -105,12 +105,12 @@ def _take_events(run: Run, left: Remainder, running: Running, entries: _Entries)
 
 
 def why_incomplete(run: Run, accounts: Accounts, plan: Plan) -> DdbioError | None:
-    """Why not all units of the job are done, after a run that came to its end; None when they are."""
+    """Why some units of the job are not done, after a run that came to its end; None if all are."""
     return verdict(accounts, plan.units, stopped=run.stop.requests > 0, partly_planned=not plan.complete)
 
 
 class _Entries:
-    """Takes what an engine reports, so that a crash at any moment claims nothing that did not happen."""
+    """Enters an engine's reports so that a crash at any moment claims nothing that did not happen."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class _Entries:
         self._accounts = accounts
         self._said: set[str] = set()
         self._standstill = Standstill(run.progress.say, run.options.give_up_after_s)
-        self.over: DdbioError | None = None  # why the job should not go on
+        self.over: DdbioError | None = None  # why the job should stop
         self.rate: Callable[[], float] = lambda: run.cap.units_per_s  # the cap in force, units per second
 
     def take(self, event: Event) -> None:
@@ -143,7 +143,7 @@ class _Entries:
             self._run.progress.say(event.text)
 
     def _enter(self, report: UnitReport) -> None:
-        amount = self._task.progress_of(report)  # first: a reject that is not written down is not entered
+        amount = self._task.progress_of(report)  # first: a report is entered only once its rejects are written
         self._journal.enter(report)
         self._accounts.enter(report)
         if report.done or report.tally.settles():
@@ -152,14 +152,14 @@ class _Entries:
         self._run.progress.update(amount, self._accounts.tally)
         self.check_limit()
         if (self.over or isinstance(report.error, AbortError)) and not self._run.stop.requests:
-            self._run.stop.ask()  # in order: what the others have in flight is still settled and entered
+            self._run.stop.ask()  # in order: the other lanes' requests in flight are still settled and entered
 
     def close(self, settled: Iterable[LaneState]) -> bool:
-        """Nobody works any more: enter what workers had settled that were killed before they could report it.
+        """No worker is running any more: enter the work of killed workers that they had settled but not reported.
 
-        Returns whether all is written down.
+        Returns whether everything is committed.
         """
-        with suppress(DdbioError):  # if nothing can be written down, that has ended the run and was told
+        with suppress(DdbioError):  # a failing journal has already ended the run with its error
             for report in self._journal.recover(settled):
                 self._accounts.enter(report)
             self._journal.commit(self._accounts.seconds())
@@ -171,7 +171,7 @@ class _Entries:
 
 
 class _KeptCaps:
-    """The caps of a run, changed while it works by a thread of its own. failure: what ended that thread."""
+    """The caps of a run, updated by a background thread during the run. failure: the error that ended that thread."""
 
     def __init__(self, run: Run, running: Running) -> None:
         self.failure: InternalError | None = None
