@@ -150,7 +150,7 @@ class Journal:
         return Remainder(plan, self._go_on)
 
     def recover(self, states: Iterable[LaneState]) -> list[UnitReport]:
-        """Enter what lanes had settled but not reported; returns these reports."""
+        """Enter the work that lanes had settled but not reported; returns these reports."""
         missing = []
         for state in states:
             known = self._entry(state.unit)

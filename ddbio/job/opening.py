@@ -21,7 +21,7 @@ from ddbio.system.scratch import Scratch, sweep
 def open_journal(verb: str, table: str, identity: Sequence[str], options: TransferOptions) -> Iterator[Journal]:
     """The journal of a job: that of an unfinished job, or one for a job that is still to `begin`.
 
-    identity: what distinguishes jobs with the same verb and table.
+    identity: distinguishes jobs with the same verb and table.
     Raises UsageError if another process works on the job, or its journal cannot be used.
     """
     with _job_folder(job_name(verb, table, identity), options) as folder:

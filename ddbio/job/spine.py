@@ -116,7 +116,7 @@ def perform(verb: Verb[Any, SomeResult], caller: Caller) -> SomeResult:
 
 
 def preview(verb: Verb[Any, Any], caller: Caller) -> list[str]:
-    """What `perform` would announce, in sentences. Moves and makes nothing. Raises UsageError, TransferError."""
+    """The sentences that `perform` would announce. Moves and makes nothing. Raises UsageError, TransferError."""
     run = verb.check(caller)
     with _journal(verb, run) as journal:
         resumes = _resumes(verb, run, journal)

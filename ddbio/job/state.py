@@ -50,7 +50,7 @@ def known_state_root(asked: str | None) -> Path | None:
 
 
 def job_name(verb: str, table: str, identity: Sequence[str]) -> str:
-    """The name of a job's folder. identity: what distinguishes jobs with the same verb and table."""
+    """The name of a job's folder. identity: distinguishes jobs with the same verb and table."""
     digest = hashlib.sha256("\0".join([verb, table, *identity]).encode("utf-8", "surrogateescape")).hexdigest()
     return f"{verb}-{table}-{digest[:DIGEST_CHARACTERS]}"
 

@@ -231,4 +231,4 @@ class Tick:
     """Nothing has happened for a moment, though work is in progress."""
 
 
-Event = UnitReport | Notice | Flushed | Trouble | Tick  # what an engine yields
+Event = UnitReport | Notice | Flushed | Trouble | Tick  # the events that an engine yields

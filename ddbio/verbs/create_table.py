@@ -127,7 +127,7 @@ def make(target: Target, session: Session, progress: Progress) -> TableInfo:
     return table
 
 
-# --------------------------------------------------------------------------- what it should be like
+# --------------------------------------------------------------------------- its keys and indexes
 
 
 def _wanted(options: ImportOptions, folders: Iterable[str], session: Session) -> tuple[dict[str, Any] | None, str]:

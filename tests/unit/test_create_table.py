@@ -129,8 +129,8 @@ def test_a_table_with_other_keys_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("others", "says"),
     [
-        ({"create_table": False, "key": "id:S"}, "--key says how to make"),
-        ({"create_table": False, "with_indexes": True}, "--with-indexes says how to make"),
+        ({"create_table": False, "key": "id:S"}, "--key applies only to a new table"),
+        ({"create_table": False, "with_indexes": True}, "--with-indexes applies only to a new table"),
         ({"key": "id:S", "with_indexes": True}, "--key names no indexes"),
         ({"mode": "delete"}, "nothing to delete"),
         ({"table": "arn:aws:dynamodb:us-east-1:1:table/Orders"}, "by name, not by ARN"),

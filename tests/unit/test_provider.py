@@ -53,7 +53,7 @@ def process(path: Path, prints: str, code: int = 0) -> str:
 PROFILES: dict[str, tuple[Callable[[Path], str], list[str]]] = {
     "process missing": (lambda _: "credential_process = /nonexistent/tool", ["/nonexistent/tool", "does not exist"]),
     "process failing": (lambda path: process(path, "", 3), ["credential_process", "by hand"]),
-    "process without JSON": (lambda path: process(path, f"<html>{SECRET}"), ["not the JSON", "credential_process"]),
+    "process without JSON": (lambda path: process(path, f"<html>{SECRET}"), ["valid JSON", "credential_process"]),
     "process with half the JSON": (
         lambda path: process(path, '{"Version": 1}'),
         ["AccessKeyId", "credential_process"],

@@ -135,7 +135,7 @@ def test_a_report_replaces_nothing_but_an_earlier_one(tmp_path: Path) -> None:
     assert refused(link) == ""
     path.write_text('{"id": "x"}')
     for each in (path, link):
-        assert "is no report: it is not overwritten" in refused(each)
+        assert "is not a report: it is not overwritten" in refused(each)
 
 
 def test_what_is_not_a_place_for_a_report(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def test_nothing_happens_after_a_step_that_failed_and_the_report_has_it(options:
 def test_a_report_that_must_not_be_written_ends_the_run_before_anything(options: TransferOptions) -> None:
     Path(options.report or "").write_text("mine")
     verb = Toy(options, [])
-    with pytest.raises(UsageError, match="is no report"):
+    with pytest.raises(UsageError, match="is not a report"):
         perform(verb, Caller())
     assert verb.steps == []
 
