@@ -1,17 +1,18 @@
-"""The engine seam: an engine works the units of a job, and yields what happened.
+"""The engine interface: an engine works the units of a job, and yields events.
 
     with engine.open(job, needs) as running:
         for event in running.work(units, stop):
             ...
 
 - `job` is picklable plain data and opens its clients where it runs; any worker can work any of the `units`, in any
-  order. They are made while they are worked; None among them stands for "no more at the moment".
+  order. They are made while they are worked; None among them means "no more at the moment".
 - The engine owns the environment of the job: the parent declares it in `Needs`; the engine makes it, hands it to its
   workers, and removes it. So the cap is the engine's to divide: shared memory for processes on one machine, a share
   of the cap for an executor of a cluster.
 - Unit reports are the only way back; a `Flushed` between them says that all that has happened was reported. The
   events end when every unit is done or failed, or after a stop.
-- What lanes had settled and not yet reported when their worker died is in `settled`, if the engine has a checkpoint.
+- `settled` has the progress that lanes had settled but not reported when their worker died, if the engine has a
+  checkpoint.
 
 `InlineEngine` (`ddbio.engines.inline`) is a loop in this process, `ProcessEngine` (`ddbio.engines.pool`) the one that
 the commands use.
@@ -49,7 +50,7 @@ class Running(Protocol):
         """The cap of a budget of a table from now on. May be called from another thread, one at a time."""
 
     def settled(self) -> list[LaneState]:
-        """What lanes had settled, whether it was reported or not; once no lane works any more."""
+        """The progress that lanes settled, reported or not; call it after the last lane has ended."""
 
     def forget_settled(self) -> None:
         """It is written down elsewhere: the next run need not look for it."""

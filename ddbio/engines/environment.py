@@ -37,11 +37,11 @@ class TableNeeds:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a run needs of its engine beside the job.
+    """The requirements of a run, beside the job, on its engine.
 
     tables: by role; all that the job names.
     limit: of items; None for no limit. most_rejects: that this run may report; None for any number.
-    checkpoint: the file to make for what lanes have settled; None for none.
+    checkpoint: the file to make for the progress that lanes settle; None for none.
     """
 
     tables: Mapping[str, TableNeeds] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the workers of a run share; picklable if these are processes. governors: by the role of the table."""
+    """Shared by the workers of a run; picklable if these are processes. governors: by the role of the table."""
 
     governors: Mapping[str, Governor]
     limit: Limit | None = None
@@ -120,7 +120,7 @@ def worker_context(
     clock: Callable[[], float] = time.monotonic,
     sleep: Sleep | None = None,
 ) -> WorkerContext:
-    """What the lanes of one worker are given.
+    """The context for the lanes of one worker.
 
     keys: by role, the newest that the parent handed over. share: of the job's rate that this worker is expected to
     spend.

@@ -1,10 +1,10 @@
-"""Decides which worker works which unit, and where the units of a dead worker go. Pure: events in, decisions out.
+"""Assigns units to workers, and reassigns those of a dead worker. Pure: events in, decisions out.
 
 It knows workers by their numbers, and nothing of processes and pipes (`ddbio.engines.pool` has those).
 
 Rules:
 
-- It remembers what each worker has in hand and the last cursor of each unit. When a worker dies its units are handed
+- It remembers the units that each worker has and the last cursor of each. When a worker dies, its units are handed
   out again, from their cursors. A unit on which two workers died without getting further is a *suspect*: it is worked
   once more, alone in its worker. If that dies too, the unit is failed by name.
 - A run whose workers die again and again ends, also if each of them gets a little further.
@@ -57,7 +57,7 @@ class _InHand:
 
     unit: Unit
     cursor: Cursor | None
-    tally: Tally  # what was counted of it up to the cursor, by any worker
+    tally: Tally  # counts of it up to the cursor, by any worker
     begun: bool = False
 
 
@@ -70,7 +70,7 @@ class _Worker:
 
 
 class Foreman:
-    """plan: the units; None among them stands for "no more at the moment". workers: how many there are to be at once.
+    """plan: the units; None among them means "no more at the moment". workers: how many there are to be at once.
 
     lanes: of each. opens_together: no unit is handed out until all workers have opened the job.
     """
@@ -98,7 +98,7 @@ class Foreman:
         self._deaths_in_vain = 0
         self._deaths_by = {True: 0, False: 0}  # by whether the worker was killed from outside
 
-    # -- what happened
+    # -- events
 
     def started(self, worker: int) -> None:
         self._workers[worker] = _Worker()
@@ -139,7 +139,7 @@ class Foreman:
     def died(self, worker: int, death: Death, states: Iterable[LaneState]) -> Iterator[UnitReport]:
         """Hand its units out again. Yields the reports that it did not send.
 
-        states: what its lanes had settled.
+        states: the progress that its lanes had settled.
         """
         hands = self._workers[worker]
         for state in states:
@@ -159,7 +159,7 @@ class Foreman:
         self._deaths_by[death.killed] += 1
 
     def why_end(self, death: Death) -> DdbioError | None:
-        """Why the run should end with the worker that died last: its like would go on to die."""
+        """The error to end the run with after this death, if other workers would die in the same way; else None."""
         dead, patience = self._deaths_by[death.killed], self._patience
         if dead >= max(patience.killed if death.killed else patience.failed, 4 * self._wanted):
             hint = _FEWER if death.killed else "this is a fault of ddbio: report it"
@@ -179,7 +179,7 @@ class Foreman:
         )
         return UnitReport(held.unit.number, held.cursor, Tally(), error=error)
 
-    # -- what to do
+    # -- decisions
 
     @property
     def waits(self) -> bool:

@@ -9,7 +9,7 @@ Rules:
 - Start method `spawn`: siblings do not inherit each other's pipe ends, so a worker whose parent was killed reads the
   end of its pipe and exits at once (with `fork`, four of four lived on).
 - One pipe a worker, no lock shared between workers on the hand-off: a worker killed at any instruction harms none.
-- `ddbio.engines.foreman` decides which worker works which unit, and where the units of a dead worker go.
+- `ddbio.engines.foreman` assigns units to workers, and reassigns those of a dead worker.
 - Children ignore SIGINT and SIGTERM; the parent decides. Every process it started has ended when the engine ends.
 """
 

@@ -1,7 +1,7 @@
-"""The child side of the process engine: what runs in a worker process around `ddbio.flow.context`.
+"""The child side of the process engine: runs `ddbio.flow.context` in a worker process.
 
 A thread reads the pipe all the time, so the parent never blocks on a busy worker, and when the pipe ends, because
-the parent is gone however it went, the process exits at once.
+the parent ended in any way, the process exits at once.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from ddbio.system.user_function import end_threads
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 _FROM_KERNEL_BYTES = 32 * 1024 * 1024  # smaller blocks are kept for the next time
-PARENT_DECIDES = (signal.SIGINT, signal.SIGTERM)  # what these mean; the workers ignore them
+PARENT_DECIDES = (signal.SIGINT, signal.SIGTERM)  # acts on these; the workers ignore them
 EXIT_PARENT_GONE = 70
 EXIT_CRASHED = 71
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerArguments:
-    """What a worker is started with. index: among the `workers` that there are at once. keys: by role."""
+    """The arguments of a worker process. index: among the `workers` that there are at once. keys: by role."""
 
     number: int
     index: int
@@ -185,7 +185,7 @@ class _PipeWorker:
                 message = self._pipe.recv()
             except (EOFError, OSError):
                 os._exit(EXIT_PARENT_GONE)
-            except Exception as error:  # what came cannot be read: without this the worker would hear nothing more
+            except Exception as error:  # the message cannot be read: without this the worker would hear nothing more
                 self._loop.call_soon_threadsafe(_crash, self._pipe, error)
                 return
             self._loop.call_soon_threadsafe(self._take, message)

@@ -32,7 +32,7 @@ class Known:
     """Facts about the files of an import that are known before they are opened.
 
     format: the one that was asked for, or `auto`. keys: attributes that every item needs. key_types: by attribute, of
-    the keys of the table and of its indexes. tables: what the table may be called in requests. changes: of the names
+    the keys of the table and of its indexes. tables: names of the table in requests. changes: of the names
     of attributes. types_of: names and types of the columns of a file, if the manifest beside it lists them.
     """
 

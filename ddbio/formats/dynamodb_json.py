@@ -1,4 +1,4 @@
-"""`dynamodb-json`: `{"Item": {"id": {"S": "..."}}}` a line: what the native S3 export writes and its import reads.
+"""`dynamodb-json`: `{"Item": {"id": {"S": "..."}}}` a line, as the native S3 export writes and its import reads.
 
 Out, an item is the very bytes the service sent. In, the `Item` wrapper may be missing, and types may be spelt as the
 exports of Data Pipeline spell them.

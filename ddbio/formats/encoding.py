@@ -13,7 +13,7 @@ from ddbio.storage.names import without_compression
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # of UTF-8
 # UTF-32 before UTF-16: its little-endian mark begins with that of UTF-16. iconv takes the byte order from a mark
-# only where it is asked for the encoding without one.
+# only if the encoding is named without a byte order.
 _BEGINNINGS = (
     ("UTF-32", re.compile(rb"\xff\xfe\0\0|\0\0\xfe\xff")),
     ("UTF-16", re.compile(rb"\xff\xfe|\xfe\xff")),
@@ -32,7 +32,7 @@ def other_encoding(beginning: bytes) -> str | None:
 def check_encoding(beginning: bytes, uri: str) -> None:
     """Raise UsageError, with the command that mends it, for a text in UTF-16 or UTF-32.
 
-    beginning: the first bytes of the text, unpacked where the file is compressed.
+    beginning: the first bytes of the text, decompressed.
     """
     encoding = other_encoding(beginning)
     if encoding is None:

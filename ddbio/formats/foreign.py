@@ -1,5 +1,5 @@
-"""Files that are none of our formats, or not of the one that was expected, by their first bytes: what they are, and
-what to do with them. Those of our own binary formats are known by what these declare.
+"""Identifies files in none of our formats, or not in the expected one, by their first bytes, and advises on them.
+Files of our own binary formats are identified by their declarations.
 
 Each kind has a signature that no text in JSON or CSV begins with, or that only a binary file has (`BINARY`).
 Sources: the formats' own specifications, and the `file` command's collection of them.
@@ -15,7 +15,7 @@ from ddbio.formats.declaration import BINARY, SIGNATURE_BYTES, Beginning
 
 
 class _Kind(NamedTuple):
-    """name: with its article. advice: what to do; FILE stands for the file. at: where the signature is.
+    """name: with its article. advice: to the user, with FILE for the file. at: the offset of the signature.
     binary: whether a zero byte must be there, too, since text may begin in the same way."""
 
     name: str
@@ -76,7 +76,7 @@ _KINDS = (
     _Kind("HTML", b"<html", "name the data itself: this is a web page, such as an error or a login"),
 )
 _ZIP = b"PK\x03\x04"
-_IN_ZIP = (  # what the first entries of a zip archive say that it is
+_IN_ZIP = (  # by the first entries of a zip archive
     _Kind("an Excel workbook", b"xl/", _SHEET),
     _Kind("an Excel workbook", b"[Content_Types].xml", _SHEET),
     _Kind("an OpenDocument file", b"mimetypeapplication/vnd.oasis", _SHEET),
@@ -85,7 +85,7 @@ _IN_ZIP = (  # what the first entries of a zip archive say that it is
 
 
 def foreign_kind(beginning: bytes) -> tuple[str, str] | None:
-    """What a file is, with its article, and what to do with it; None for what may be data. beginning: its first
+    """The kind of a file, with its article, and the advice; None for a file that may be data. beginning: its first
     `SIGNATURE_BYTES`, or more."""
     if beginning.startswith(_ZIP):
         return next((kind.name, kind.advice) for kind in _IN_ZIP if kind.signature in beginning)

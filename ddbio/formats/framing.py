@@ -1,4 +1,4 @@
-"""Where records end, for formats of which every record is one line."""
+"""Finds the ends of records, for formats of which every record is one line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ddbio.values.capacity import WRITE_UNIT_BYTES
 from ddbio.values.row_schema import PageSchema
 
 _BEFORE_A_VALUE_INSIDE = b"[,:"
-FIRST_BLANKS = b"\xef\xbb\xbf \t\r\n"  # that may come before a record, where files were joined
+FIRST_BLANKS = b"\xef\xbb\xbf \t\r\n"  # that may come before a record, in joined files
 
 
 def may_be_inside(before: bytes) -> bool:
@@ -21,7 +21,7 @@ def may_be_inside(before: bytes) -> bool:
 
 
 def last_byte(text: bytes) -> bytes:
-    """The last byte of a text that is no blank; b"" where there is none."""
+    """The last byte of a text that is no blank; b"" if there is none."""
     return text[-_NEAR_BYTES:].rstrip()[-1:] or text.rstrip()[-1:]
 
 
@@ -39,7 +39,7 @@ class Lines:
     def split(self, block: bytes) -> list[bytes]:
         records = block.split(b"\n")
         if not records[-1]:
-            records.pop()  # what follows the last line end is no record
+            records.pop()  # no record follows the last line end
         return records
 
     def end_finder(self) -> Callable[[bytes], int]:
@@ -55,9 +55,9 @@ class JsonText:
 
 
 def most_item_bytes(record: bytes) -> int:
-    """What the item of a JSON text has at most, in DynamoDB's arithmetic; far cheaper than to look at the item.
+    """An upper bound on the size of the item in a JSON text, as DynamoDB counts; far cheaper than parsing it.
 
-    Quotes are not in the item. What may be in the item and not in the text: one byte for each value (a number of one
+    Quotes do not count. Counted for the item but not in the text: one byte for each value (a number of one
     digit has two), and two more for a list and one more for a map.
     """
     count = record.count

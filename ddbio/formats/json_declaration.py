@@ -75,7 +75,7 @@ TYPED = JsonDeclaration(_TYPED, "DynamoDB JSON", DynamoDBJson)
 def format_of_record(record: bytes, default: str) -> str:
     """The format of one record of JSON: `default`, unless it shows that it is a request.
 
-    default: a format, or empty to tell plain from DynamoDB JSON by the record.
+    default: a format, or empty to distinguish plain from DynamoDB JSON by the record.
     """
     value = object_in(record)
     if is_request(value):

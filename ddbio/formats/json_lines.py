@@ -1,6 +1,6 @@
 """`json`: one plain JSON object a line, readable by Athena, Glue, DuckDB and people. The default.
 
-What JSON cannot say is tagged (see `ddbio.values.items`), so the format is lossless both ways.
+Values that JSON cannot express are tagged (see `ddbio.values.items`), so the format is lossless both ways.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ddbio.values.row_schema import PageSchema, RowBatch
 # float_hook is called with the text of a number, before it could lose a digit; integers of any size stay exact.
 decode = msgspec.json.Decoder(float_hook=NumberText).decode
 
-# A string of JSON, which is passed over, or a token that other programs write for what JSON cannot say.
+# A JSON string, which is skipped, or a token that other programs write for numbers that JSON does not have.
 _STRING_OR_NOT_FINITE = re.compile(rb'"(?:[^"\\]|\\.)*"|(?<![\w.-])(-?(?:NaN|Infinity))(?!\w)')
 _HALF_A_PAIR = re.compile(rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])")
 
@@ -30,7 +30,7 @@ _HALF_A_PAIR = re.compile(rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])")
 def decode_object(record: bytes) -> dict[str, Any]:
     """The JSON object in `record`. Raises RecordError `not-an-object`, and as `decode_value` does.
 
-    A byte order mark before it is passed over: it is there where files were joined.
+    A byte order mark before it is skipped: joined files have some.
     """
     try:
         value = decode_value(record)
@@ -112,7 +112,7 @@ class JsonObjects(JsonText):
             value = decode(record)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             value = None
-        return to_attributes(value if type(value) is dict else decode_object(record))  # the latter says what is wrong
+        return to_attributes(value if type(value) is dict else decode_object(record))  # the latter words the fault
 
 
 class JsonLines(JsonObjects, Lines):

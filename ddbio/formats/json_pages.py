@@ -1,9 +1,9 @@
 """Pages of a table to lines of json, by the schema that their items have (`ddbio.values.row_schema`).
 
-A page is first tried as rows, structs made for the schema. Where it does not fit, it is decoded as any items are, and
+A page is first tried as rows, structs made for the schema. If it does not fit, it is decoded as any items are, and
 the schema learns from it.
 
-The attributes of a line are in the order of their names, so that it does not depend on what was seen before.
+The attributes of a line are in the order of their names, so that it does not depend on earlier pages.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _list(value: list[AttributeValue]) -> list[Any]:
     return [plain_value(element) for element in value]
 
 
-# The types that a column is of, if it is of one: how its values are decoded, and what makes plain JSON of them.
+# By the type of a column that has only one: how its values are decoded, and how they become plain JSON.
 _DECODED: dict[str, Any] = {
     "S": str,
     "N": str,
@@ -60,7 +60,7 @@ def _fragment(value: Any) -> orjson.Fragment:
 
 
 class JsonPages:
-    """What the lanes of a worker know of the items of a table.
+    """The schema of a table's items, as learned by the lanes of a worker.
 
     page_items: the type to which msgspec should decode the `Items` of a page; None while there is none for them.
     """
@@ -96,7 +96,7 @@ class JsonPages:
 
 
 class _Rows:
-    """How to read items of a schema, and what to write of them."""
+    """The decoder and the encoder for items of a schema."""
 
     def __init__(self, schema: LearnedSchema) -> None:
         self._names = names = schema.names()

@@ -19,13 +19,13 @@ from ddbio.values.items import NumberText, to_value
 from ddbio.values.row_schema import ANY, INTEGER, LearnedSchema, RowBatch, RowSchema, row_type
 
 _KINDS: dict[type, str] = {str: "S", int: INTEGER}
-# What msgspec can tell to be an integer that DynamoDB keeps; larger ones are looked at one by one.
+# msgspec checks that an integer is in this range, which DynamoDB keeps; larger ones are checked one by one.
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _DECODED: dict[str, Any] = {"S": str, INTEGER: Annotated[int, msgspec.Meta(ge=_LEAST, le=_MOST)], ANY: Any}
 
 
 class JsonRows:
-    """What the lanes of a worker know of the records of a source.
+    """The schema of a source's records, as learned by the lanes of a worker.
 
     parse: a record as a dict of plain values; raises RecordError.
     """
@@ -36,7 +36,7 @@ class JsonRows:
         self._rows: _RowDecoder | None = None
 
     def values(self, records: Sequence[bytes]) -> RowBatch | None:
-        """What is in the records; None where they are not alike, or not all of them are items."""
+        """The values of the records; None if they are not alike, or not all of them are items."""
         values = self._rows.values(records) if self._rows is not None else None
         if values is None and self._learn(records) and self._rows is not None:
             values = self._rows.values(records)

@@ -1,7 +1,7 @@
 """The rejects file as a source: after repair its lines are imported like those of any other file.
 
 A line of it has the record that was refused as `record`, or as `record_base64`; that is parsed with the run's format.
-A line that is none of its own, because the user put the mended record itself in its place, is taken as it is.
+A line that is not a reject, because the user replaced it with the fixed record itself, is read as that record.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from ddbio.values.items import AttributeMap
 class Rejected(msgspec.Struct, omit_defaults=True):
     """One line of a rejects file.
 
-    line: from 1; null where it is not known. record_bytes: how long the record is, where only its beginning is here.
-    csv: of a row of CSV, what its header said.
+    line: from 1; null if it is not known. record_bytes: the length of the record, if only its beginning is here.
+    csv: of a CSV row, the layout from its header.
     """
 
     source: str
@@ -58,7 +58,7 @@ _decode = msgspec.json.Decoder(Rejected).decode
 
 
 def read_rejected(line: bytes) -> Rejected | None:
-    """The reject that a line of a rejects file is; None where it is something else."""
+    """The reject in a line of a rejects file; None if it is something else."""
     try:
         rejected = _decode(line)
     except (msgspec.MsgspecError, ValueError):
@@ -72,12 +72,12 @@ def of_rejects(spec: FormatSpec) -> FormatSpec:
 
 
 def header_of(spec: FormatSpec) -> dict[str, Any]:
-    """What a line of a rejects file says beside the record, so that the record can be read without its file."""
+    """The members of a rejects line beside the record, so that the record can be read without its file."""
     return {"csv": msgspec.to_builtins(spec.settings)} if isinstance(spec.settings, CsvLayout) else {}
 
 
 class RejectedRecords(Lines):
-    """inner: the format of the records; rows of CSV bring what their header said."""
+    """inner: the format of the records; CSV rows carry the layout from their header."""
 
     def __init__(self, inner: FormatSpec) -> None:
         self._format = get_format(inner)

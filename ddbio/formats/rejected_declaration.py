@@ -1,6 +1,6 @@
 """The rejects file as a source: the format of its records.
 
-The first record that can be read decides. Rows of CSV bring what their header said; for rows that the user put there
+The first readable record decides. CSV rows carry the layout from their header; for rows that the user put there
 `--columns` must name the columns.
 """
 
@@ -50,7 +50,7 @@ def _record_format(head: Beginning, known: Known) -> FormatSpec:
 
 
 def _first_rejected(head: bytes) -> tuple[bytes, CsvLayout | None]:
-    """The first record in a rejects file, mended or not, and what it says of its header if it is a row.
+    """The first record in a rejects file, fixed or not, and the layout from its header if it is a CSV row.
 
     Of JSON, the first that can be read, if one can.
     """

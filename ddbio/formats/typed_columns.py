@@ -86,7 +86,7 @@ def _misfit(item: Item, name: str, letter: str) -> PermanentAbortError:
 
 
 class Sink(io.RawIOBase):
-    """What a library writes, until it is taken."""
+    """Collects the bytes that a library writes until they are taken."""
 
     def __init__(self) -> None:
         super().__init__()

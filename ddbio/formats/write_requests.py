@@ -20,7 +20,7 @@ def is_request(value: dict[str, Any]) -> bool:
 
 
 def _content(value: dict[str, Any]) -> dict[str, Any] | None:
-    """The item or the key; None where there is none."""
+    """The item or the key; None if there is none."""
     if len(value) != 1:
         return None
     ((name, body),) = value.items()

@@ -151,7 +151,7 @@ def _names_or_none(text: bytes, delimiter: str, line_end: str, options: CsvOptio
 
 
 def _type_of(column: str, attribute: str, options: CsvOptions, key_types: Mapping[str, str]) -> str:
-    """The table's type of a key comes before the user's type, and that before what is inferred."""
+    """The table's type of a key has precedence over the user's type, and that over the inferred one."""
     asked = dict(options.types)
     by_user = asked.get(column) or asked.get(attribute)
     return key_types.get(attribute) or by_user or (INFER if options.infer_types else TEXT)

@@ -1,4 +1,4 @@
-"""What a text is, as far as the scanner must know it, and what is said of texts that are no records."""
+"""Classifies texts for the scanner, and words the faults of texts that are not records."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def is_value(text: bytes) -> bool:
 def is_certain(text: bytes) -> bool:
     """Whether a text is a JSON value but for words in it, and commas that are missing at the ends of lines.
 
-    Then there is no doubt where it ends."""
+    Then its end is certain."""
     return is_value(text) or is_value(tokens.LOOSE_TOKEN.sub(_mended, text))
 
 

@@ -1,6 +1,6 @@
-"""What the first bytes of a file of JSON say of it: whether it has one object a line, and in which form.
+"""Detects from the first bytes of a JSON file whether it has one object a line, and in which form.
 
-Both ways of reading are tried on what there is, and the one that finds more records is taken. One object a line is
+Both ways of reading are tried on these bytes, and the one that finds more records is taken. One object a line is
 preferred, as such a file can be cut anywhere and a bad line spoils no other: if they find the same, or if the first
 line is an object and something is bad either way. A page or a list of requests is one object a line, too, and is
 known by the names in it: the rules are in `layout`.
@@ -25,7 +25,7 @@ from ddbio.formats.json_lines import decode_object
 class Detected:
     """layout: None for one object a line. typed: its records are DynamoDB JSON. records: it has some.
 
-    is_array: it begins as an array. foreign: what is wrong with requests for other tables, where there are any.
+    is_array: it begins as an array. foreign: the fault, if there are requests for other tables.
     """
 
     layout: DocumentLayout | None = None
@@ -36,7 +36,7 @@ class Detected:
 
     @property
     def words(self) -> str:
-        """What it is read as."""
+        """How the file is read, for a message."""
         if self.layout is None:
             return "one object a line"
         if self.layout.kind == PAGES:
@@ -48,7 +48,7 @@ class Detected:
 
 @dataclass(slots=True)
 class _Reading:
-    """What one way of reading finds. first: the first object. begins_good: nothing bad comes before the good."""
+    """The result of one way of reading. first: the first object. begins_good: no bad record before the first good."""
 
     good: int = 0
     bad: int = 0
@@ -65,9 +65,9 @@ class _Reading:
 
 
 def detect(head: bytes, keys: Sequence[str], tables: Sequence[str], *, whole: bool, long: bool) -> Detected | None:
-    """What a file is that begins with `head`; None where more of it should be looked at.
+    """The kind of a file that begins with `head`; None if more of it should be read.
 
-    keys: what an item of the table must have. tables: what the table to import into may be called.
+    keys: the attributes that an item of the table must have. tables: names that requests may use for the table.
     whole: there is no more. long: there is, but no more is read.
     """
     text = head.lstrip(FIRST_BLANKS)
@@ -121,8 +121,8 @@ def _read_documents(
 
 
 def _kind_of_unfinished(text: bytes, tables: Sequence[str], *, whole: bool, long: bool) -> str:
-    """What the first object is, if its end is not there. Only a page or requests are longer than an item, and only in
-    a page an array has DynamoDB JSON in it."""
+    """The kind of the first object, if its end is not there. Only a page or requests are longer than an item, and
+    only in a page an array has DynamoDB JSON in it."""
     if _scanned(text, _of(REQUESTS, tables), whole).good:
         return REQUESTS
     page = _scanned(text, _of(PAGES, tables), whole)

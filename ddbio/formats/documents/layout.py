@@ -23,10 +23,10 @@ _REQUESTS = ({"PutRequest"}, {"DeleteRequest"})
 
 @dataclass(frozen=True, slots=True)
 class DocumentLayout:
-    """kind: what an object at the top level, or in an array there, is. `objects`: a record; `pages`: an answer of
+    """kind: of an object at the top level, or in an array there. `objects`: a record; `pages`: an answer of
     Scan or Query, whose `Items` are the records; `requests`: lists of requests to BatchWriteItem, by table.
 
-    tables: what the table to import into may be called in requests.
+    tables: names that requests may use for the table to import into.
     """
 
     kind: str = OBJECTS
@@ -37,12 +37,12 @@ class DocumentLayout:
         return name == ITEMS if self.kind == PAGES else name in self.tables
 
     def is_passed_over(self, name: str) -> bool:
-        """Whether a member of that name is part of what a page, or a request, says of itself."""
+        """Whether a member of that name is metadata of a page or a request."""
         return name in (_ABOUT_A_PAGE if self.kind == PAGES else _ABOUT_REQUESTS)
 
 
 def kind_of(value: dict[str, Any], keys: Iterable[str]) -> str:
-    """What an object is. keys: what an item of the table must have."""
+    """The kind of an object. keys: the attributes that an item of the table must have."""
     if all(key in value for key in keys):
         return OBJECTS
     if type(value.get(ITEMS)) is list and value.keys() - _ABOUT_A_PAGE == {ITEMS}:

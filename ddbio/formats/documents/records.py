@@ -1,4 +1,4 @@
-"""What is found in a piece of a file: its records, and where each of them is."""
+"""The records found in a piece of a file, with the position of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Fault = RecordError
 class Records:
     """offsets: of the first byte of each in the file. lines: line ends before it in the file.
 
-    faults: of what is no record, by its number here: what is wrong with it, where its text does not say it.
+    faults: of bad records, by their number here, if the text alone does not show the fault.
     left_out: 0; else there is one record alone, of which this is the beginning, and so many more bytes follow it.
     """
 
@@ -41,7 +41,7 @@ class Found:
         self.add = self._records.add
 
     def add_run(self, texts: list[bytes], separator: bytes, region: bytes, offset: int, line: int) -> None:
-        """Records with always the same between them. region: all of that; offset, line: where it begins."""
+        """Records with the same separator between them. region: all of their text; offset, line: of its start."""
         records = self._records
         records.texts += texts
         size = len(separator)

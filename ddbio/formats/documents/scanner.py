@@ -1,19 +1,19 @@
 """Finds the records of JSON that is not one object a line. Pure: bytes in, records out, no value is made of them.
 
-The text around the records (brackets, commas, byte order marks, what a page says of itself) is passed over. Commas
-may be missing or too many: no record depends on them. What should be a record and is none is given out like one, and
-whoever reads it rejects it, so that nothing is lost silently.
+The text around the records (brackets, commas, byte order marks, metadata of a page) is skipped. Commas may be
+missing or too many: no record depends on them. Text in the place of a record that is not one is yielded like a
+record, and the parser rejects it, so that nothing is lost silently.
 
 **Why no part of a record is ever taken for one.** The containers around the records are followed one by one; an
-object is a record where all of them are known and none is a record itself. Where one is broken, all up to its end
+object is a record if all of them are known and none is a record itself. If one is broken, all up to its end
 belongs to it. In JSON a value inside another one comes after `[`, `,` or `:`: so at the top level, an object that
 begins a line after a closing bracket is a new record, whatever was before it. If a comma may be missing there, its
 line must also be indented no deeper than that of the broken record.
 
-**How it is fast.** What begins and ends like the elements of an array is given as an array by itself to a parser that
-makes no values; if that is valid JSON, those are its elements. At the top level the line ends between closing and
-opening brackets are looked for. What is left goes one by one, by a pattern where it is not nested deeply, else by
-counting brackets (`values.Value`), which continues where a piece ended.
+**How it is fast.** Text that begins and ends like the elements of an array is passed as an array to a parser that
+makes no values; if that is valid JSON, those are its elements. At the top level it searches for the line ends between
+closing and opening brackets. Other values are scanned one by one, by a pattern if they are not nested deeply, else by
+counting brackets (`values.Value`), which resumes with the next piece.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RECORD_LIMIT_BYTES = 16 * 1024 * 1024  # no request is longer
 KEPT_BYTES = 1024  # of a record over the limit
 HELD_BYTES = 1024 * 1024  # of a record at the top level before its brackets are counted
 
-# The containers that records may be in, and what ends something in them that should not be there.
+# The containers that records may be in, and the patterns that end unexpected text in them.
 TOP, ARRAY, ENVELOPE, WRAPPED, ITEMS = "top", "array", "envelope", "wrapped", "items"
 _STOPS = {TOP: b",\n", ARRAY: b",]\n", ITEMS: b",]\n", ENVELOPE: b",}", WRAPPED: b",}"}
 _WORDS = {ARRAY: "array", ITEMS: "array", ENVELOPE: "object", WRAPPED: "object"}
@@ -41,9 +41,9 @@ _WORDS = {ARRAY: "array", ITEMS: "array", ENVELOPE: "object", WRAPPED: "object"}
 
 @dataclass(slots=True)
 class _Open:
-    """A value whose end is being looked for. offset, line: where it begins. fault: what is wrong with it, if its text
-    does not say it. passed_over: it is no record. left_out: bytes of it that are not held any more; is_cut: there are
-    some, of what is passed over, too."""
+    """A value whose end is not found yet. offset, line: of its start. fault: set if its text alone does not show the
+    fault. passed_over: it is not a record. left_out: bytes of it that are no longer held; is_cut: there are
+    some, also of a value that is passed over."""
 
     value: Value | Lost
     offset: int
@@ -54,7 +54,7 @@ class _Open:
     is_cut: bool = False
 
     def trim(self, window: Window) -> None:
-        """Of what is too long to be a record, and of what is passed over, no more is held than its beginning."""
+        """Hold only the beginning of a value that is too long to be a record, or is passed over."""
         kept = 0 if self.passed_over else KEPT_BYTES
         if not self.passed_over and not self.left_out and self.value.at - window.at <= RECORD_LIMIT_BYTES:
             return
@@ -73,13 +73,13 @@ class Scanner:
         self._layout = layout
         self._window = Window()
         self._inside = [TOP]
-        self._opened: list[tuple[int, int, bytes]] = []  # where each container was: offset, line, bracket
+        self._opened: list[tuple[int, int, bytes]] = []  # the start of each container: offset, line, bracket
         self._open: _Open | None = None
-        self._indent = 0  # of the line on which what comes next begins, in bytes
-        self._is_between = True  # two values, at the end of what is held
+        self._indent = 0  # of the line on which the next value begins, in bytes
+        self._is_between = True  # two values, at the end of the held text
         self._had_items = False  # in the innermost page
         self._final = False
-        self._no_boundary = self._no_bulk = False  # in what is held at the moment
+        self._no_boundary = self._no_bulk = False  # in the text held now
         self._next_element = b""  # the text between two elements
         self._found = Found()
 
@@ -90,7 +90,7 @@ class Scanner:
         yield from self._scan()
 
     def finish(self) -> Iterator[Records]:
-        """What is left. Where the file ends inside of something, that is the last record, and no good one."""
+        """The remaining records. If the file ends inside a value, that is the last record, a bad one."""
         self._final = True
         yield from self._scan()
 
@@ -105,7 +105,7 @@ class Scanner:
         yield from self._found.take()
 
     def _step(self) -> bool:
-        """One token, record or run of records. False where there is no more to be had of what is held."""
+        """One token, record or run of records. False if the held text yields no more."""
         if self._open is not None:
             return self._go_on(self._open)
         window = self._window
@@ -175,7 +175,7 @@ class Scanner:
         window, between = self._window, self._next_element
         if self._no_bulk or not between:
             return False
-        self._no_bulk = True  # but for what goes well, once a piece: what is looked for may be anywhere
+        self._no_bulk = True  # unless it succeeds, once a piece: the separator may be anywhere
         last = window.text.rfind(between, window.at) + 1
         if last <= window.at:
             return False
@@ -216,7 +216,7 @@ class Scanner:
         return self._begin(None)
 
     def _one_or_broken(self, stop: int) -> bool:
-        """The first record of what ends at `stop`, where a new one begins; all of that if it does not end before."""
+        """The first record of the text up to `stop`, the start of a new one; all of it if none ends before."""
         window = self._window
         found = tokens.OBJECT.match(window.text, window.at, stop)
         end = found.end() if found else Value(window.at).end(window.text[:stop])
@@ -249,8 +249,8 @@ class Scanner:
         return bool(self._layout.tables) and self._inside[-1] == ENVELOPE
 
     def _foreign(self, name: str, *, is_array: bool) -> bool:
-        """A member that does not belong here. Where no records came before it, the object may be something else
-        altogether, and all that is left of it goes with the member."""
+        """A member that does not belong here. If no records came before it, the object may be something else
+        altogether, and the rest of it is treated like the member."""
         if self._layout.tables and is_array:
             fault = RecordError(
                 "other-table", f"these requests are for table {name!r}, and -t is {self._layout.tables[0]!r}"
@@ -293,7 +293,7 @@ class Scanner:
         return True
 
     def _is_lost(self, open: _Open, text: bytes) -> bool:
-        """Whether it is not known what the text after it belongs to: it is neither JSON nor a word."""
+        """Whether the container of the text after it is unknown: it is neither JSON nor a word."""
         if isinstance(open.value, Lost) or open.is_cut:
             return False
         return not checks.is_certain(b"{%b}" % text if self._inside[-1] in (ENVELOPE, WRAPPED) else text)

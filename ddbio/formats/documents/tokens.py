@@ -1,6 +1,6 @@
 """The patterns of JSON text that finding records needs. All of them are over bytes, and none makes a value.
 
-Repetitions are bounded: an unbounded one takes memory for each round of it. What is longer is for `values.Value`.
+Repetitions are bounded: an unbounded one takes memory for each round of it. `values.Value` scans longer values.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY = b"{}[]"
 
 PATTERN_LEVELS = 3  # an object nested no deeper than this below the record is found by one pattern
 _STRING = rb'"[^"\\]*(?:\\.[^"\\]*){0,200}"'
-_BLANK = rb"(?:\s|\xef\xbb\xbf)"  # there are byte order marks where files were joined
+_BLANK = rb"(?:\s|\xef\xbb\xbf)"  # joined files have byte order marks in the middle
 
 
 def _nested(levels: int) -> bytes:
@@ -32,9 +32,9 @@ PART_OF_MARK = re.compile(rb"\xef\xbb?\Z")
 MEMBER = _compiled(rb"(%b)%b*:%b*" % (_STRING, _BLANK, _BLANK))  # a name, up to its value
 UNFINISHED_MEMBER = _compiled(rb'"[^"\\]*(?:\\.[^"\\]*){0,200}\\?(?:"%b*(?::%b*)?)?\Z' % (_BLANK, _BLANK))
 
-# Between two values at the top level, where no value inside another one can begin.
+# Between two values at the top level: no value inside another one can begin here.
 BOUNDARY = _compiled(rb"[}\]](?:[ \t\r]|\xef\xbb\xbf)*\n%b*(?=[{\[])" % _BLANK)
-# The same where the brackets are not known any more: a line that begins with a bracket, and no value inside another.
+# The same once the open brackets are unknown: a line that begins with a bracket, and no value inside another.
 NEW_BEGINNING = _compiled(rb"[^\s,:\[\xbf]%b*\n%b*(?=[{\[])" % (_BLANK, _BLANK))
 # A string, word or closing bracket, and the end of its line if a value begins the next one.
 LOOSE_TOKEN = _compiled(

@@ -1,5 +1,5 @@
-"""Finds where a value ends by counting its brackets. It can be stopped at the end of any piece of the text and go on
-with the next, without looking at a byte twice."""
+"""Finds the end of a value by counting its brackets. It can stop at the end of any piece of the text and resume
+with the next, without reading a byte twice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LOOK_BACK_BYTES = 256
 class Lost:
     """All that follows something whose end is not known: up to a line that certainly begins something new.
 
-    indent: of the line on which it begins. What is inside of it is indented deeper, and may lack the comma before it.
+    indent: of the line on which it begins. Values inside it are indented deeper, and may lack the comma before them.
     """
 
     is_open = False
@@ -46,7 +46,7 @@ class Lost:
 class Value:
     """An object, or, with `stops`, something that should not be there.
 
-    at: how far it is looked at. stops: the bytes that end it where none of its brackets is open. in_array: an array
+    at: the read position. stops: the bytes that end it while none of its brackets is open. in_array: an array
     is open around it, which a bracket that closes nothing of the value closes.
     """
 
@@ -69,7 +69,7 @@ class Value:
         self._start -= by
 
     def end(self, text: bytes) -> int | None:
-        """Where it ends; None where that is beyond the text."""
+        """The offset of its end; None if that is beyond the text."""
         while self.at < len(text):
             if self._quoted:
                 if not self._pass_string(text):
@@ -91,7 +91,7 @@ class Value:
         return True
 
     def _pass_token(self, text: bytes) -> bool:
-        """Whether the value ends at what is now `at`."""
+        """Whether the value ends at the new `at`."""
         found = (tokens.TO_BRACKET if self._open else tokens.TO_BRACKET_OR_END).match(text, self.at)
         assert found is not None
         self.at = found.end()
@@ -113,7 +113,7 @@ class Value:
         return not self._open and not self._quoted and self._stops is None
 
     def _close(self, byte: int) -> bool:
-        """Close a bracket, and those inside it that were forgotten. False where that of the array around is meant."""
+        """Close a bracket, and unclosed ones inside it. False if it closes the array around the value."""
         place = self._open.rfind(_OPENING[byte])
         if place < 0:
             return not (self._in_array and byte == CLOSE_ARRAY)

@@ -1,10 +1,10 @@
-"""The part of a file that is being looked at, and where in the file it is."""
+"""The part of a file that is being scanned, and its position in the file."""
 
 from __future__ import annotations
 
 
 class Window:
-    """text: what is held of the file. at: how far it is looked at; what is before that is forgotten with the next
+    """text: the part of the file that is held. at: the read position; the text before it is dropped with the next
     piece."""
 
     def __init__(self) -> None:
@@ -39,8 +39,8 @@ class Window:
         return self._lines
 
     def cut(self, place: int, size: int) -> None:
-        """Drop `size` bytes from `place` on, in the middle of something that began before it. Offsets are right for
-        what comes after it from now on."""
+        """Drop `size` bytes from `place` on, in the middle of a value that began before it. Offsets of the text after
+        them stay right."""
         self._lines += self.text.count(b"\n", max(self._counted, place), place + size)
         self._counted = min(self._counted, place)
         self.text = self.text[:place] + self.text[place + size :]

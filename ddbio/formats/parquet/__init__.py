@@ -1,10 +1,10 @@
 """`parquet`: columns instead of records, through pyarrow (the extra `parquet`).
 
-Out, a column has one type, known beforehand; what has none in Parquet (maps, lists, values of several types) is JSON
-text. Each column's metadata has the type that DynamoDB has, so that our own files come back as they were.
+Out, a column has one type, known beforehand; values without a type in Parquet (maps, lists, columns of several types)
+are JSON text. Each column's metadata has its DynamoDB type, so that our own files come back unchanged.
 
-In, a row group is a unit. Its rows become objects of the json format: what cannot be stored is rejected, one row at a
-time.
+In, a row group is a unit. Its rows become objects of the json format; each row that cannot be stored is rejected by
+itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TYPE_KEY = b"ddbio.type"  # in the metadata of a column
 @dataclass(frozen=True, slots=True)
 class ParquetLayout:
     """columns: name and type of each, of an export. numbers: `string` or `decimal`.
-    key_types: what the table says of its keys, for an import."""
+    key_types: the table's types of its keys, for an import."""
 
     columns: tuple[tuple[str, str], ...] = ()
     numbers: str = "string"
@@ -53,7 +53,7 @@ class Parquet(JsonObjects):
 
 
 def check_installed() -> None:
-    """Raises UsageError where pyarrow is missing."""
+    """Raises UsageError if pyarrow is missing."""
     try:
         import pyarrow  # noqa: F401
     except ImportError:

@@ -33,7 +33,7 @@ def _translated(what: str) -> Iterator[None]:
 
 
 def row_groups(file: BinaryIO, uri: str) -> tuple[list[str], list[tuple[int, int]]]:
-    """The columns of a file, and where its row groups with rows begin and end. Raises TransferError."""
+    """The columns of a file, and the start and end of each row group that has rows. Raises TransferError."""
     with _translated(f'"{uri}"'):
         metadata = pyarrow.parquet.ParquetFile(file).metadata
         groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
@@ -52,7 +52,7 @@ def _start(group: Any) -> int:
 def rows_of_row_group(
     file: BinaryIO, start: int, stop: int, skip: int, key_types: Mapping[str, str]
 ) -> Iterator[Rows]:
-    """The rows from the number `skip` on. Where one is in [start, stop) is estimated."""
+    """The rows from the number `skip` on. The offset of each in [start, stop) is an estimate."""
     with _translated("a row group"):
         source = pyarrow.parquet.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
         metadata = source.metadata
@@ -85,7 +85,7 @@ def _rows(batch: Any, key_types: Mapping[str, str]) -> list[dict[str, Any]]:
 
 
 def _values(array: Any, field: Any, key_type: str | None) -> list[Any]:
-    """The values of a column as the json format has them; None for what is not there."""
+    """The values of a column as the json format has them; None for a missing value."""
     types, kind = pyarrow.types, array.type
     if types.is_dictionary(kind):
         array = array.dictionary_decode()
@@ -141,7 +141,7 @@ def _raw(text: str) -> msgspec.Raw:
 
 
 def _float(text: str) -> msgspec.Raw:
-    """text: digits; what has none stays by the name that it is rejected by."""
+    """text: digits; a value without digits keeps the name by which it is rejected."""
     return _raw(_NOT_FINITE.get(text, text))
 
 
@@ -149,7 +149,7 @@ _NOT_FINITE = {"nan": "NaN", "-nan": "NaN", "inf": "Infinity", "-inf": "-Infinit
 
 
 def _number(value: Any) -> Any:
-    """A number that is text; text that is none stays text, and is judged where the record is."""
+    """A number from its text; other text stays text, and is judged with its record."""
     text = str(value)
     try:
         return _raw(check_number(text)) if text[:1] not in "+." and not text.endswith(".") else text

@@ -30,7 +30,7 @@ class ColumnsWriter:
 
     @property
     def pending_bytes(self) -> int:
-        """Of rows that are not in the bytes given out yet; what they take in the file is less."""
+        """Uncompressed bytes of the rows not yet returned as bytes; in the file they take less."""
         return self._pending_bytes
 
     def add(self, items: Sequence[Item]) -> bytes:
