@@ -175,7 +175,7 @@ class Foreman:
         error = death.crash or PermanentError(
             f"{held.unit.describe()} was given up: {self._patience.of_a_unit} workers died on it, "
             f"the last one {death.how}",
-            f"the rest of the job went on; {_FEWER}",
+            f"the rest of the job continued; {_FEWER}",
         )
         return UnitReport(held.unit.number, held.cursor, Tally(), error=error)
 

@@ -251,7 +251,7 @@ class _Pool:
         elif self._stop.requests > 1 or time.monotonic() - self._stop_sent_s > STOP_PATIENCE_S:
             if self._workers:
                 yield Notice(
-                    "Requests that were not answered in time were given up: what they still write is not counted"
+                    "Requests that were not answered in time were abandoned: any later writes by them are not counted"
                 )
             for worker in self._workers.values():
                 worker.process.kill()

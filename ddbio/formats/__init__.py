@@ -3,7 +3,7 @@
 A format turns the bytes of one record into an attribute map (import) and the items of one Scan page into bytes
 (export), and it finds the boundaries between records. It knows nothing of files, units, tables or the
 network. The settings of a format for a job (columns, types, a delimiter) are in a `FormatSpec`, which is plain data
-and travels with the units; `get_format` makes the format of it. Adding a format is one package and one line in
+and travels with the units; `get_format` makes the format from it. Adding a format is one package and one line in
 `FORMATS`; `Tabular` and `alike` are optional: they only make it faster.
 
 declaration           the declaration of a format: names of files, detection, columns, options
@@ -51,7 +51,7 @@ class Format(Protocol):
     suffix: str  # of the files an export writes, with the dot
     page_items: Any  # the type to which msgspec decodes the `Items` of a Scan page for an export
     alike: PageSchema | None  # the same for the items of one table, learned; None if that would be no faster
-    one_unit_bytes: int  # a record of at most so many bytes is one write unit, whatever is in it
+    one_unit_bytes: int  # any record up to this size is one write unit
     cut_anywhere: bool  # whether a unit may begin at any byte: its first record is found without the bytes before it
 
     def parse(self, record: bytes) -> AttributeMap:
@@ -59,8 +59,8 @@ class Format(Protocol):
 
 
 class LineFormat(Format, Protocol):
-    """A format whose files are records, each of which ends in a line end of one byte, which is no part of it; whether
-    there may be others inside is its own matter."""
+    """A format whose files are records, each followed by a line end of one byte. A format may allow line ends inside
+    a record."""
 
     line_end: bytes  # the byte that ends a record
     head: bytes  # the first bytes of every file of an export
@@ -93,10 +93,10 @@ class RowFormat(Format, Protocol):
 
     def rows_of_part(self, file: BinaryIO, start: int, stop: int, skip: int) -> Iterator[Rows]:
         """The rows of the unit [start, stop), some at a time, without the first `skip` of them. Raises TransferError
-        for a file that cannot be read, after the rows before that."""
+        for an unreadable file, after the rows before the damage."""
 
     def is_one_unit(self, record: bytes) -> bool:
-        """Whether the item of a row that is longer than `one_unit_bytes` is one write unit all the same."""
+        """Whether the item of a row that is longer than `one_unit_bytes` is still one write unit."""
 
 
 @runtime_checkable
@@ -119,7 +119,7 @@ class Encoder(Protocol):
     def finish(self) -> bytes: ...
 
 
-FORMATS = {  # the declaration of each; the order in which they are asked for a file whose name does not say
+FORMATS = {  # the declaration of each, in the order of detection for a file whose name does not show its format
     "json": "ddbio.formats.json_declaration:PLAIN",
     "dynamodb-json": "ddbio.formats.json_declaration:TYPED",
     "csv": "ddbio.formats.csv.declaration:CSV",
@@ -169,13 +169,13 @@ def line_format(spec: FormatSpec | str) -> LineFormat:
 
 
 def as_lines(format: Format) -> LineFormat:
-    """The format itself, whose files are lines: all that have no rows are."""
+    """The format itself, if its files are lines: the files of every format without rows are."""
     assert not isinstance(format, RowFormat)
     return cast("LineFormat", format)
 
 
 def record_format(spec: FormatSpec) -> FormatSpec:
-    """The format of the records; of a rejects file, that of those that are in its lines."""
+    """The format of the records; of a rejects file, that of the records in its lines."""
     return spec.settings if isinstance(spec.settings, FormatSpec) else spec
 
 

@@ -1,12 +1,12 @@
-"""Compression: a layer between formats and storages, which both know nothing of it.
+"""Compression: a layer between formats and storages; neither knows of it.
 
-Out, the lines of a page are packed by themselves, so that a file can be cut back to the end of any page and be
+Out, the lines of each page are compressed separately, so that a file can be truncated to the end of any page and
 continued by another process:
 
 - gzip: one member a file, however often it was continued (DynamoDB's own import may not read past the first). A
   page is a run of deflate blocks that refers to nothing before it and ends at a byte (a sync flush); the member's
-  head and tail are around all of them, and its checksum and length are all that has to be remembered.
-- zstd: a frame a page, which every reader takes for one stream.
+  head and tail are around all of them, and only its checksum and length have to be kept.
+- zstd: a frame a page, which every reader reads as one stream.
 
 Compressing each page alone costs less than 1 % of the ratio for pages of 10 KB and more.
 """
@@ -157,7 +157,7 @@ def zstandard_module() -> Any:
 
 
 def fit(packer: Packer, format: LineFormat, records: bytes, room: int, *, first: bool) -> tuple[bytes, int]:
-    """As many whole records as surely find room in `room` bytes of the file: (packed, how many bytes of `records`).
+    """As many whole records as certainly fit in `room` bytes of the file: (packed, number of bytes of `records`).
 
     first: the file is new; then at least one record, however long.
     """

@@ -30,7 +30,7 @@ def other_encoding(beginning: bytes) -> str | None:
 
 
 def check_encoding(beginning: bytes, uri: str) -> None:
-    """Raise UsageError, with the command that mends it, for a text in UTF-16 or UTF-32.
+    """Raise UsageError, with the command that converts it, for a text in UTF-16 or UTF-32.
 
     beginning: the first bytes of the text, decompressed.
     """

@@ -26,7 +26,7 @@ class _Kind(NamedTuple):
 
 
 def _unpacked_by(command: str) -> str:
-    return f'pipe it in, with the --format of what is in it: {command} "FILE" | DDBImport.py ... -s -'
+    return f'pipe it in, with the --format of its contents: {command} "FILE" | DDBImport.py ... -s -'
 
 
 _UNZIP = "unpack it, and import the files that are in it"
@@ -96,14 +96,14 @@ def foreign_kind(beginning: bytes) -> tuple[str, str] | None:
     return None if own is None else (own.described, f"import it with --format {own.name}")
 
 
-_ZIPS_BY_NAME = {  # an archive whose first entry says nothing, or that was cut off before it
+_ZIPS_BY_NAME = {  # an archive with an unknown first entry, or truncated before it
     (".xlsx", ".xlsm", ".xlsb"): ("an Excel workbook", _SHEET),
     (".ods",): ("an OpenDocument file", _SHEET),
 }
 
 
 def check_not_foreign(beginning: bytes, uri: str) -> None:
-    """Raise UsageError for a file that is none of our formats. beginning: see `foreign_kind`."""
+    """Raise UsageError for a file in none of our formats. beginning: see `foreign_kind`."""
     found = foreign_kind(beginning)
     if found is not None and beginning.startswith(_ZIP):
         lower = uri.lower()

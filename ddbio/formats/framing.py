@@ -50,7 +50,7 @@ class JsonText:
     """A record is a text of JSON."""
 
     def is_one_unit(self, record: bytes) -> bool:
-        """Whether the item of a record that is longer than `one_unit_bytes` is one write unit all the same."""
+        """Whether the item of a record that is longer than `one_unit_bytes` is still one write unit."""
         return len(record) <= 2 * WRITE_UNIT_BYTES and most_item_bytes(record) <= WRITE_UNIT_BYTES
 
 

@@ -1,8 +1,8 @@
 """`json` and `dynamodb-json`: how their files are detected.
 
 JSON is `dynamodb-json` only if its first record is wrapped in `Item` or all its values carry a type: that cannot be
-plain JSON of this table, whose key would be a map. The first bytes also say whether a file has one object a line
-(`ddbio.formats.documents`), whatever `--format` says. Each file speaks for itself.
+plain JSON of this table, whose key would be a map. The first bytes also show whether a file has one object a line
+(`ddbio.formats.documents`), with any `--format`. Each file is detected separately.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class JsonDeclaration(Declaration):
         check_encoding(head.text, head.file.uri)
         if found.foreign:
             raise UsageError(
-                f'"{head.file.uri}": {found.foreign}', "name the table they are for with -t, or take them out"
+                f'"{head.file.uri}": {found.foreign}', "name the table they are for with -t, or remove them"
             )
         name, why = self.name, why or f'as "{head.name}" begins with {"[" if found.is_array else "{"}'
         if known.auto and found.typed:

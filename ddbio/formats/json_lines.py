@@ -89,13 +89,13 @@ _KINDS: dict[type, str] = {
 }
 
 
-# A record whose text is this short is one write unit, whatever is in it: a value nested in JSON takes at least two
+# Any record with a text this short is one write unit: a value nested in JSON takes at least two
 # characters, and never more than twice its text in DynamoDB's arithmetic.
 ONE_UNIT_BYTES = 512
 
 
 class JsonObjects(JsonText):
-    """A record is an object, however it is found in its file."""
+    """A record is an object, on a line or in a document."""
 
     page_items: Any = list[Item]
     one_unit_bytes = ONE_UNIT_BYTES

@@ -72,7 +72,7 @@ class JsonPages:
         self.page_items: Any = None
 
     def learn(self, items: list[Item]) -> bool:
-        """These did not fit. Whether `page_items` is another now."""
+        """Learn from items that did not fit. Returns whether `page_items` changed."""
         if not self._schema.usable and self._schema.letters:
             return False
         if not self._schema.learn({name: _letter(value) for name, value in item.items()} for item in items):
@@ -87,7 +87,7 @@ class JsonPages:
         return True
 
     def render(self, items: list[Any]) -> bytes:
-        """Items, or rows of a `page_items` of some time."""
+        """Items, or rows of the present or an earlier `page_items`."""
         rows = self._rows.get(type(items[0])) if items else None
         if rows is not None:
             return _encode_long(rows.items(items)) if self._long_texts else _encode_lines(list(rows.lines(items)))

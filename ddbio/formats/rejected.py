@@ -44,7 +44,7 @@ class Rejected(msgspec.Struct, omit_defaults=True):
         if self.record_bytes is not None:
             raise RecordError(
                 "line-too-long",
-                "only the beginning of the record is here: put all of it here and take `record_bytes` away",
+                "only the beginning of the record is here: put the whole record here and remove `record_bytes`",
             )
         if self.record is not None:
             return self.record.encode()
@@ -67,7 +67,7 @@ def read_rejected(line: bytes) -> Rejected | None:
 
 
 def of_rejects(spec: FormatSpec) -> FormatSpec:
-    """The format of a rejects file of records of that format."""
+    """The format of a rejects file whose records are of that format."""
     return FormatSpec(REJECTED, spec)
 
 
@@ -99,7 +99,7 @@ class RejectedRecords(Lines):
         try:
             return self._of_csv(rejected.csv).parse
         except (KeyError, TypeError):
-            raise RecordError("bad-csv", "what `csv` says of the row cannot be") from None
+            raise RecordError("bad-csv", "`csv` does not describe a valid layout of the row") from None
 
     def render(self, items: list[Any]) -> bytes:
         raise NotImplementedError("nothing is exported as rejects")

@@ -45,7 +45,7 @@ def _record_format(head: Beginning, known: Known) -> FormatSpec:
     if format != CSV:
         return FormatSpec(format)
     if known.csv.columns is None:
-        raise UsageError(f'"{head.file.uri}" has rows of CSV without their header', "name the columns with --columns")
+        raise UsageError(f'"{head.file.uri}" has CSV rows without their header', "name the columns with --columns")
     return FormatSpec(CSV, read_layout(head.file, record, known).layout)
 
 

@@ -1,4 +1,4 @@
-"""Columns that have one type each, of formats whose files keep it: their types, and their values out of items."""
+"""Columns with one type each, for formats whose files store it: their types, and their values from items."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class TypedColumns:
         )
 
     def type_of(self, letters: set[str]) -> str:
-        """JSON text takes values of several types, and those that the format has no type for."""
+        """JSON text takes values of several types, and those without a type in the format."""
         (letter,) = letters if len(letters) == 1 else ("JSON",)
         return "JSON" if letter in ("L", "M") else letter
 
 
 def reader(letter: str, number: Callable[[str], Any]) -> Read:
-    """The value of a column of that type; JSON text for the types that have none. number: makes one of its digits."""
+    """The value of a column of that type; JSON text for types that the format lacks. number: converts its digits."""
     readers: dict[str, Read] = {
         "S": lambda value: _MISFIT if value.S is None else value.S,
         "N": lambda value: _MISFIT if value.N is None else number(value.N),
@@ -58,7 +58,7 @@ def reader(letter: str, number: Callable[[str], Any]) -> Read:
 
 
 def column_values(items: Sequence[Item], name: str, letter: str, read: Read) -> list[Any]:
-    """The values of an attribute, None for those that are not there.
+    """The values of an attribute, None for missing ones.
 
     Raises PermanentAbortError for a value of another type than its column's: nothing is changed to fit.
     """

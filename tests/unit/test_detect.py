@@ -131,9 +131,9 @@ def test_every_file_of_json_speaks_for_itself_and_every_header_is_read() -> None
         ({"data.txt": b"hello\n"}, {}, 'the format of "data.txt" is clear neither'),
         ({"data.parq": b"\x00\xff\xfe"}, {}, "name it with --format (json, dynamodb-json, csv"),
         ({"a.csv": b"x,y\n"}, {}, "lacks 'id'"),
-        ({"x.rejects.jsonl": ROW_REJECT}, {"format": "csv"}, "rows of CSV without their header"),
+        ({"x.rejects.jsonl": ROW_REJECT}, {"format": "csv"}, "CSV rows without their header"),
         ({"a.csv": ROWS}, {"csv": CsvOptions(types=(("ag", "N"),))}, "--csv-types names 'ag', and no file"),
-        ({"a.json": b'{"id":"1"}\n'}, {"csv": CsvOptions(infer_types=True)}, "no source is CSV; leave them out"),
+        ({"a.json": b'{"id":"1"}\n'}, {"csv": CsvOptions(infer_types=True)}, "no source is CSV; omit them"),
     ],
 )
 def test_what_cannot_be_read_is_refused(contents: dict[str, bytes], options: dict[str, Any], message: str) -> None:

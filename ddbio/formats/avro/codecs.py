@@ -1,5 +1,5 @@
-"""How the blocks of a file are compressed. null and deflate are in every reader of Avro; the others need no more than
-the library of their compression."""
+"""The compression of a file's blocks. Every reader of Avro has null and deflate; each of the others needs only its
+compression library."""
 
 from __future__ import annotations
 

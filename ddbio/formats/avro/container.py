@@ -112,7 +112,7 @@ def read_header(file: BinaryIO) -> Header:
         file.seek(0)
         data = file.read(size)
         if not data.startswith(MAGIC):
-            raise DamagedError("it does not begin as a file of Avro does")
+            raise DamagedError("it does not begin like an Avro file")
         try:
             return _header(data)
         except _ShortError:

@@ -29,9 +29,9 @@ compiled_schema = lru_cache(maxsize=64)(item_schema)
 
 
 def rows_of_blocks(file: BinaryIO, start: int, stop: int, skip: int, layout: AvroLayout) -> Iterator[Rows]:
-    """The records from the number `skip` on: blocks that end before it are not unpacked.
+    """The records from the number `skip` on: blocks that end before it are not decompressed.
 
-    Raises PermanentError for a file that is damaged, after all that comes before that.
+    Raises PermanentError for a damaged file, after the records before the damage.
     """
     schema, unpack = compiled_schema(layout.schema), unpacker(layout.codec)
     decoder = _Decoder(schema, dict(layout.key_types))
@@ -110,7 +110,7 @@ def _as_key(value: Any, letter: str) -> Any:
 
 
 def _text_of(row: Any) -> bytes:
-    """Of a record with text that is not UTF-8, the bytes of that are left as they are: so it is rejected."""
+    """Text that is not UTF-8 stays bytes, so that its record is rejected."""
     try:
         return _ENCODER.encode(row)
     except UnicodeEncodeError:

@@ -39,13 +39,13 @@ class ItemSchema:
 
 
 def item_schema(text: str) -> ItemSchema:
-    """Raises DamagedError for a schema that is none, or whose records cannot be items."""
+    """Raises DamagedError for an invalid schema, or one whose records cannot be items."""
     try:
         schema = msgspec.json.decode(text)
         rewritten = _Reader().read(schema, top=True)
         parsed = fastavro.parse_schema(rewritten)
     except (SchemaParseException, UnknownType, msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
-        raise DamagedError(f"its schema is none: {error!r}") from None
+        raise DamagedError(f"its schema is not valid: {error!r}") from None
     except RecursionError:
         raise DamagedError("its schema is nested too deeply") from None
     if not _may_be_items(schema):
@@ -126,7 +126,7 @@ def _logical(name: str) -> dict[str, str]:
 
 
 def _of_logical(schema: dict[str, Any]) -> dict[str, Any]:
-    """The logical type of a schema, if it is one that is read; as the specification says, others are passed over."""
+    """The logical type of a schema, if it is supported; as the specification requires, others are ignored."""
     logical, scale = str(schema.get("logicalType")), schema.get("scale", 0)
     if (schema["type"], logical) not in LOGICAL_TYPES:
         return {}

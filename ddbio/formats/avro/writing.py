@@ -1,4 +1,4 @@
-"""Items to a file of Avro, a block at a time. No I/O: gives the bytes to append."""
+"""Writes items to an Avro file, a block at a time. No I/O: returns the bytes to append."""
 
 from __future__ import annotations
 

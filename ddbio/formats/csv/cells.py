@@ -118,7 +118,7 @@ def cell_text(value: AttributeValue | None) -> str:
 
 
 def cell_writer(name: str, letter: str) -> Callable[[AttributeValue | None], str]:
-    """Writes the cells of a column of this type so that they are read back as they were.
+    """Writes the cells of a column of this type so that they are read back unchanged.
 
     Raises AbortError for a value of another type: an import could not distinguish it from one of the column's.
     """

@@ -1,7 +1,7 @@
 """`csv`: how its files are detected, and the columns of an export to it.
 
-Every file has its header read, for each may have columns of its own. A file whose name says nothing is CSV if its
-first row has the table's keys.
+Every file's header is read, as files may have different columns. A file whose name does not show its format is CSV if
+its first row has the table's keys.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class CsvColumns:
         return f"CSV is text, without types{where}; an empty cell may be an empty string, a null, or no attribute"
 
     def type_of(self, letters: set[str]) -> str:
-        """JSON text takes values of several types, and nulls that are all there is."""
+        """JSON text takes values of several types, and columns that have only nulls."""
         return next(iter(letters)) if len(letters) == 1 else "JSON"
 
     def spec(self, columns: Sequence[Column], numbers: str) -> FormatSpec:
@@ -76,9 +76,7 @@ class CsvDeclaration(Declaration):
     def check(self, found: Sequence[FormatSpec], known: Known) -> None:
         records = [record_format(each) for each in found]
         if found and known.csv != CsvOptions() and not any(each.name == NAME for each in records):
-            raise UsageError(
-                "the options of CSV change nothing: no source is CSV", "leave them out, or add --format csv"
-            )
+            raise UsageError("the options of CSV have no effect: no source is CSV", "omit them, or add --format csv")
         columns = {name for each in found for name in getattr(each.settings, "columns", ())}
         if not columns and all(each.name == NAME for each in found):
             return  # files without anything in them
@@ -89,7 +87,7 @@ class CsvDeclaration(Declaration):
 
 
 def read_layout(file: SourceFile, text: bytes, known: Known) -> Head:
-    """The layout of a file that begins with `text`. Raises UsageError if it is no CSV of this table."""
+    """The layout of a file that begins with `text`. Raises UsageError if it is not CSV of this table."""
     options, listed = known.csv, known.types_of(file)
     if listed:  # the user's types come after them, and win
         options = replace(options, types=(*listed, *options.types), keep_blanks=True)

@@ -1,11 +1,11 @@
 """The layout of a CSV file, from its first bytes, the table's keys and the user's options. Run by the parent.
 
 The delimiter, if it is not given, is the one of `, ; tab |` with which the header has the columns of the
-table's key, and of those the one that yields most columns. Names given with `--columns` are those of a header
-that is not there; a first row that repeats them is one all the same, and skipped.
+table's key, and of those the one that yields most columns. Names given with `--columns` replace a missing header;
+a first row that repeats them is taken for a header, and skipped.
 
 Lines of blanks before the header are skipped. Blanks around a name are trimmed unless the name is in quotes or the
-user keeps them. Names are held against the table's keys as they will be once `--rename` was applied.
+user keeps them. Names are compared with the table's keys after `--rename`.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _first_record_at(head: bytes) -> int:
 
 
 def _line_end_of(text: bytes, uri: str, options: CsvOptions) -> str:
-    """`\\n`, which CRLF ends in, or `\\r`, of a file that has nothing else, but perhaps at its very end."""
+    """`\\n`, which CRLF ends in, or `\\r`, if the file has no other line end, except perhaps the last."""
     text = _QUOTED.sub(b"", text)
     first = _LINE_END.search(text)
     if first is None or first[0] != b"\r":

@@ -5,7 +5,7 @@ A quote opens a quoted cell only at the start of a cell; in the middle of one it
 others close, which is checked in bulk; if that fails, the quotes are walked one by one.
 
 A file has one kind of line end, LF (CRLF ends in one) or CR. An escape character, if the file has one, makes the
-character after it plain: both are masked, each byte by another, before anything is looked for.
+character after it plain: both are masked, byte by byte, before the search.
 
 A quote that is not closed before the end of the text to split is taken for a mistake in its line: that line is a
 (bad) record by itself, and the lines after it are read as if there were no quote.
@@ -164,7 +164,7 @@ class Splitter:
         return self._joined(self._lines(block))
 
     def _joined(self, lines: list[bytes]) -> tuple[list[bytes], bytes]:
-        """Lines with regular quotes put together to records."""
+        """Joins lines with regular quotes into records."""
         records: list[bytes] = []
         held: list[bytes] = []  # lines of a record that is not at its end
         for line in lines:

@@ -62,7 +62,7 @@ class RowParser:
             raise RecordError("bad-csv", f"not valid CSV: {error}{self.hint(text)}") from None
 
     def hint(self, text: str) -> str:
-        """How a row that is wrong might be read, if it looks like that."""
+        """Advice on reading a bad row, if its text suggests some."""
         looks_escaped = not self._escape and any(f"\\{each}" in text for each in ('"', self._delimiter, "\n"))
         return _ESCAPE_HINT if looks_escaped else ""
 

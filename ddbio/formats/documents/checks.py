@@ -36,7 +36,7 @@ def _mended(token: re.Match[bytes]) -> bytes:
 
 
 def elements(region: bytes, separator: bytes) -> list[bytes]:
-    """The elements of an array between which always the same is; none if it is no such array."""
+    """The elements of an array that has the same separator between all of them; none if it has not."""
     try:
         texts = list(map(bytes, _split_array(b"[%b]" % region)))
     except _INVALID:
@@ -53,7 +53,7 @@ def name_of(text: bytes) -> str:
 
 def lost() -> Fault:
     return RecordError(
-        "bad-json", "its quotes or brackets do not match; all up to where a record certainly begins is here"
+        "bad-json", "its quotes or brackets do not match; the text up to the next certain start of a record is here"
     )
 
 

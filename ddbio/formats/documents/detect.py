@@ -1,8 +1,8 @@
 """Detects from the first bytes of a JSON file whether it has one object a line, and in which form.
 
 Both ways of reading are tried on these bytes, and the one that finds more records is taken. One object a line is
-preferred, as such a file can be cut anywhere and a bad line spoils no other: if they find the same, or if the first
-line is an object and something is bad either way. A page or a list of requests is one object a line, too, and is
+preferred, as such a file can be cut anywhere and a bad line spoils no other: if both find the same number, or if the
+first line is an object and both find bad records. A page or a list of requests is one object a line, too, and is
 known by the names in it: the rules are in `layout`.
 """
 
@@ -68,7 +68,7 @@ def detect(head: bytes, keys: Sequence[str], tables: Sequence[str], *, whole: bo
     """The kind of a file that begins with `head`; None if more of it should be read.
 
     keys: the attributes that an item of the table must have. tables: names that requests may use for the table.
-    whole: there is no more. long: there is, but no more is read.
+    whole: `head` is the whole file. long: it is not, but no more is read.
     """
     text = head.lstrip(FIRST_BLANKS)
     if not text:

@@ -1,4 +1,4 @@
-"""How the records of a file of JSON are arranged, if they are not one a line."""
+"""The arrangement of records in a JSON file, if they are not one a line."""
 
 from __future__ import annotations
 

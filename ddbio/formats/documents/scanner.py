@@ -67,7 +67,7 @@ class _Open:
 
 
 class Scanner:
-    """Of one file. Feed it the bytes in order; take all that comes out before the next piece."""
+    """Of one file. Feed it the bytes in order; take all records it yields before the next piece."""
 
     def __init__(self, layout: DocumentLayout) -> None:
         self._layout = layout
@@ -233,7 +233,7 @@ class Scanner:
         if found is None or found.end() == len(window.text):
             if not self._final and tokens.UNFINISHED_MEMBER.match(window.text, window.at):
                 return False
-            return self._begin(_STOPS[inside], RecordError("bad-page", "this is no member of a page"))
+            return self._begin(_STOPS[inside], RecordError("bad-page", "this is not a member of a page"))
         name, first = checks.name_of(found[1]), window.text[found.end()]
         if first == OPEN_ARRAY and self._layout.holds_records(name):
             window.at, self._had_items = found.end(), True
@@ -256,7 +256,7 @@ class Scanner:
                 "other-table", f"these requests are for table {name!r}, and -t is {self._layout.tables[0]!r}"
             )
             return self._begin(b",}", fault)
-        fault = RecordError("bad-page", f"{name!r} is no member of a page of items or requests")
+        fault = RecordError("bad-page", f"{name!r} is not a member of a page of items or requests")
         return self._begin(b",}" if self._had_items else b"}", fault)
 
     # -- one value

@@ -20,7 +20,7 @@ _LOOK_BACK_BYTES = 256
 
 
 class Lost:
-    """All that follows something whose end is not known: up to a line that certainly begins something new.
+    """The text after a value whose end is not known, up to a line that certainly begins a new value.
 
     indent: of the line on which it begins. Values inside it are indented deeper, and may lack the comma before them.
     """
@@ -44,7 +44,7 @@ class Lost:
 
 
 class Value:
-    """An object, or, with `stops`, something that should not be there.
+    """An object, or, with `stops`, unexpected text.
 
     at: the read position. stops: the bytes that end it while none of its brackets is open. in_array: an array
     is open around it, which a bracket that closes nothing of the value closes.

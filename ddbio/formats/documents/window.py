@@ -11,11 +11,11 @@ class Window:
         self.text = b""
         self.at = 0
         self._offset = 0  # of the text in the file
-        self._counted = 0  # how far in the text line ends are counted
+        self._counted = 0  # the position in the text up to which line ends are counted
         self._lines = 0
 
     def add(self, piece: bytes) -> int:
-        """Append a piece of the file. Returns how many bytes were forgotten."""
+        """Append a piece of the file. Returns the number of bytes that were dropped."""
         forgotten = self.at
         self.forget(forgotten)
         self.text += piece

@@ -1,4 +1,4 @@
-"""The row groups of a file of Parquet, and the rows of one of them as objects of json."""
+"""The row groups of a Parquet file, and the rows of one of them as JSON objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Items to a file of Parquet, a row group at a time. No I/O: gives the bytes to append."""
+"""Writes items to a Parquet file, a row group at a time. No I/O: returns the bytes to append."""
 
 from __future__ import annotations
 
