@@ -1,4 +1,4 @@
-"""Engines run jobs: the seam between a job and its engine, and the engines there are.
+"""Engines run jobs: the interface between a job and its engine, and all engines.
 
 engine       the interface between a job and the engine that runs it
 environment  shared by the workers of a run: governors, limits, the checkpoint

@@ -9,7 +9,7 @@
 - The engine owns the environment of the job: the parent declares it in `Needs`; the engine makes it, hands it to its
   workers, and removes it. So the cap is the engine's to divide: shared memory for processes on one machine, a share
   of the cap for an executor of a cluster.
-- Unit reports are the only way back; a `Flushed` between them says that all that has happened was reported. The
+- Results come back only as unit reports; a `Flushed` between them means that all progress so far was reported. The
   events end when every unit is done or failed, or after a stop.
 - `settled` has the progress that lanes had settled but not reported when their worker died, if the engine has a
   checkpoint.
@@ -53,7 +53,7 @@ class Running(Protocol):
         """The progress that lanes settled, reported or not; call it after the last lane has ended."""
 
     def forget_settled(self) -> None:
-        """It is written down elsewhere: the next run need not look for it."""
+        """The settled progress is stored elsewhere: the next run need not look for it."""
 
 
 class Engine(Protocol):

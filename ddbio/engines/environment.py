@@ -69,7 +69,7 @@ class Environment:
 
 
 def local_environment(needs: Needs) -> Environment:
-    """For an engine that works in its own process. It has no checkpoint: progress not yet reported dies with it."""
+    """For an engine that works in its own process. It has no checkpoint: unreported progress is lost with it."""
     return Environment(
         governors={role: LocalGovernor(*table.caps) for role, table in needs.tables.items()},
         limit=Limit.of(needs.limit) if needs.limit is not None else None,
@@ -79,7 +79,7 @@ def local_environment(needs: Needs) -> Environment:
 
 @contextmanager
 def shared_environment(needs: Needs, workers: int, lanes: int) -> Iterator[Environment]:
-    """For that many processes, of so many lanes each, at once. Raises TransferError if there is no room for it."""
+    """For `workers` processes at once, each with `lanes` lanes. Raises TransferError if there is no room for it."""
     with ExitStack() as stack:
         scratch = Scratch.create()
         stack.callback(scratch.remove)

@@ -7,7 +7,7 @@ Rules:
 - It remembers the units that each worker has and the last cursor of each. When a worker dies, its units are handed
   out again, from their cursors. A unit on which two workers died without getting further is a *suspect*: it is worked
   once more, alone in its worker. If that dies too, the unit is failed by name.
-- A run whose workers die again and again ends, also if each of them gets a little further.
+- A run whose workers die repeatedly ends, even if each of them makes some progress.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _FEWER = "if memory is short, use fewer processes with -p"
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How many deaths of workers it takes.
+    """Limits on the deaths of workers.
 
-    of_a_unit: to give the unit up, which none of them got further. in_vain: in a row, without any unit of the job
-    getting further, to end the run: something is wrong with all of them. killed, failed: to end it though workers get
-    further, if they are killed from outside, or end by themselves.
+    of_a_unit: without progress on the unit, to give it up. in_vain: in a row, without progress on any unit of the
+    job, to end the run: all workers have the same fault. killed, failed: to end it in spite of progress, if workers
+    are killed from outside, or end by themselves.
     """
 
     of_a_unit: int = 3
@@ -70,7 +70,7 @@ class _Worker:
 
 
 class Foreman:
-    """plan: the units; None among them means "no more at the moment". workers: how many there are to be at once.
+    """plan: the units; None among them means "no more at the moment". workers: how many run at once.
 
     lanes: of each. opens_together: no unit is handed out until all workers have opened the job.
     """
@@ -128,7 +128,7 @@ class Foreman:
             self._deaths_in_vain = 0
 
     def has_finished(self, worker: int) -> bool:
-        """Whether a worker that ended had nothing left to do."""
+        """Whether a worker that ended had no work left."""
         hands = self._workers[worker]
         return hands.finishing and not hands.in_hand
 
@@ -202,7 +202,7 @@ class Foreman:
                 yield self._give(worker, self._suspects.popleft())
 
     def finish(self) -> list[int]:
-        """The workers that are to end: all, once nothing is left to hand out, and none may still return a unit."""
+        """The workers to end: all, once no unit is left to hand out, and no worker can still return one."""
         if not self._planned or self.waits or self._returned or self._suspects:
             return []
         idle = [worker for worker, hands in self._workers.items() if not hands.finishing]

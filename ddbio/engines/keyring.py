@@ -32,7 +32,7 @@ class KeyRing:
                 yield role, keys
 
     def news(self) -> Iterator[str]:
-        """News of the renewals since the last call, a sentence each."""
+        """Notices about renewals since the last call, a sentence each."""
         for newest in self._newest.values():
             yield from newest.news()
 

@@ -30,7 +30,7 @@ from ddbio.system.user_function import end_threads
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 _FROM_KERNEL_BYTES = 32 * 1024 * 1024  # smaller blocks are kept for the next time
-PARENT_DECIDES = (signal.SIGINT, signal.SIGTERM)  # acts on these; the workers ignore them
+PARENT_DECIDES = (signal.SIGINT, signal.SIGTERM)  # only the parent acts on these; the workers ignore them
 EXIT_PARENT_GONE = 70
 EXIT_CRASHED = 71
 
@@ -79,14 +79,14 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Worker to parent, before it ends: why the job cannot be opened there, and so not at all."""
+    """Worker to parent, before it ends: the error for which the job cannot be opened in any worker."""
 
     error: DdbioError
 
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
-    """Worker to parent, before it ends by a fault of its own."""
+    """Worker to parent, before it ends by a fault of ddbio."""
 
     error: InternalError
 
@@ -124,8 +124,8 @@ def _name_process(title: str) -> None:
 
 
 def _relax_collector() -> None:
-    """Lanes hold thousands of small dicts that die by reference count; looking through them for cycles every few
-    hundred costs more than parsing them."""
+    """Lanes hold thousands of small dicts that are freed by reference count; scanning them for cycles every few
+    hundred allocations costs more than parsing them."""
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
 
@@ -174,7 +174,7 @@ class _PipeWorker:
         self._loop.run_until_complete(run_lanes(self._job, self._context, self._next_unit))
 
     def _callback_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """A callback that failed has left something undone; other complaints of the loop come too late to matter."""
+        """A failed callback left its work undone; other errors of the loop come too late to matter."""
         error = context.get("exception")
         if "handle" in context and error is not None:
             _crash(self._pipe, error)

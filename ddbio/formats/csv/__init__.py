@@ -1,8 +1,8 @@
 """`csv`: a row a record, as spreadsheets, databases and people write them.
 
 In, a row becomes an item by the layout of its file: the names and types of the columns, the delimiter, and the
-meaning of an empty cell. The layout comes from the header (`ddbio.formats.csv.header`), the table's keys
-and the options; it is made once a file and travels with its units, so that any slice can be read alone.
+meaning of an empty cell. The layout comes from the header (`ddbio.formats.csv.header`), the table's keys and the
+options; it is made once a file and travels with its units, so that any slice can be read alone.
 
 Out, the columns are known beforehand; nested values are written as JSON, sets as arrays, binary as base64.
 """

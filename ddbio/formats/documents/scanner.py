@@ -5,7 +5,7 @@ missing or too many: no record depends on them. Text in the place of a record th
 record, and the parser rejects it, so that nothing is lost silently.
 
 **Why no part of a record is ever taken for one.** The containers around the records are followed one by one; an
-object is a record if all of them are known and none is a record itself. If one is broken, all up to its end
+object is a record if all of them are known and none is a record itself. If one is broken, all text up to its end
 belongs to it. In JSON a value inside another one comes after `[`, `,` or `:`: so at the top level, an object that
 begins a line after a closing bracket is a new record, whatever was before it. If a comma may be missing there, its
 line must also be indented no deeper than that of the broken record.
