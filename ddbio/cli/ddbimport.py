@@ -50,7 +50,7 @@ exit codes: 0 everything imported; 1 records were rejected; 2 the command cannot
 
 def parser() -> Parser:
     parser = arguments.new_parser(
-        "Import JSON lines or CSV from disk or S3 into a DynamoDB table.",
+        "Import files of JSON, CSV, Parquet or Avro from disk or S3 into a DynamoDB table.",
         EXAMPLES,
         rules=option_rules.IMPORT,
         surplus_hint="put a glob in quotes (-s 'part-*.json'), and write -s before each of several sources",
@@ -104,7 +104,8 @@ def add_reject_options(parser: Parser) -> None:
     parser.add_argument(
         "--rejects",
         metavar="PLACE",
-        help="destination of rejected records, a file or s3://bucket/key (default: NAME.rejects.jsonl)",
+        help="destination of rejected records, a file or s3://bucket/key; a name that ends in "
+        ".rejects.jsonl can be imported again (default: NAME.rejects.jsonl)",
     )
     group = parser.add_argument_group("exports by DDBExport.py as sources")
     group.add_argument("--no-verify", action="store_true", help="do not check exports against their manifests")

@@ -46,7 +46,7 @@ def perform(
     """
     report_on_stdout = options.report == STDOUT
     if (data_on_stdout or report_on_stdout) and sys.stdout is None:
-        raise TransferError("standard output is closed", "open it, or name a place with -d and --report")
+        raise TransferError("standard output is closed", "open it, or send its data and report to files")
     allow_open_files()
     reports: list[bytes] = []
     stop = stop_on_signals(command)

@@ -89,7 +89,7 @@ def notes(options: ScanOptions, table: TableInfo, units: Sequence[Unit]) -> Iter
     if named:
         yield f"{' and '.join(named)} do{'es' * (len(named) == 1)} not lower the cost: every item is read"
     if options.index is not None:
-        yield "An item whose index key changes during the scan may be missed or exported twice"
+        yield "An item whose index key changes during the scan may be missed or read twice"
     if options.attributes is not None:
         tops = top_names(options.attributes, parse_names(options.names) if options.names is not None else {})
         missing = [part.name for part in table.key if part.name not in tops]

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from ddbio.cli import ddbcount, ddbexport, ddbgenerate, ddbimport
+from ddbio.cli.main import VERBS
 from ddbio.cli.option_rules import COUNT, EXPORT, GENERATE, IMPORT, FormatRule, Rules
 from ddbio.cli.parsing import Parser
 from ddbio.errors import UsageError
@@ -18,6 +19,12 @@ COMMANDS = {
     "count": (ddbcount.parser, COUNT, ["-t", "Orders"]),
     "generate": (ddbgenerate.build_parser, GENERATE, ["-c", "1", "-f", "out"]),
 }
+
+
+def test_every_verb_is_looked_at() -> None:
+    assert {*COMMANDS} == {*VERBS} - {"iam-policy"}  # whose options are those of the other verbs
+
+
 every_command = pytest.mark.parametrize("name", list(COMMANDS))
 
 

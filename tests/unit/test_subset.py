@@ -39,7 +39,7 @@ def test_the_request_of_a_part() -> None:
     }
     said = list(notes(asked, ORDERS, []))
     assert said[0] == "--filter and --attributes do not lower the cost: every item is read"
-    assert "may be missed or exported twice" in said[1]
+    assert "may be missed or read twice" in said[1]
     assert "Without the key (at)" in said[2]
 
 
