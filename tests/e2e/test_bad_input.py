@@ -336,7 +336,7 @@ def test_keys_that_come_again(run_import: Run, simulator: Simulator, tmp_path: P
     assert_holds(simulator, "Orders", [{"id": {"S": f"{n}"}, "n": {"N": f"{70 + n}"}} for n in range(30)])
 
 
-KEYLESS, BROKEN, LONG = '{"ID": "x"}', "no JSON", '{"id": "n", "n": 1e999}'
+KEYLESS, BROKEN, LONG = '{"key": "x"}', "no JSON", '{"id": "n", "n": 1e999}'
 
 
 def test_rejects_are_told_by_code_in_the_summary_and_in_the_report(
@@ -417,7 +417,7 @@ def test_files_of_other_programs_are_named_and_nothing_is_moved(
         ("in.json", "an Excel workbook", "CSV"),
         ("data", "a bzip2 file", "bzip2 -dc"),
         ("in.csv", "an SQLite database", "sqlite3"),
-        ("in.parquet", "an Avro file", "Parquet"),
+        ("in.parquet", "an Avro file", "--format avro"),
         ("in.json.gz", "a tar archive", "unpack it"),
         ("many", "an xz file", "xz -dc"),
     ):
