@@ -14,7 +14,7 @@ from ddbio.version import __version__
 
 
 @dataclass(frozen=True, slots=True)
-class Verb:
+class Subcommand:
     """module: has `main()`. summary: one line on the verb, for `ddbio --help`."""
 
     module: str
@@ -22,11 +22,11 @@ class Verb:
 
 
 VERBS = {
-    "import": Verb("ddbio.cli.ddbimport", "load files from disk or S3 into a table (DDBImport.py)"),
-    "export": Verb("ddbio.cli.ddbexport", "scan a table in parallel to disk or S3 (DDBExport.py)"),
-    "count": Verb("ddbio.cli.ddbcount", "count the items of a table or index"),
-    "generate": Verb("ddbio.cli.ddbgenerate", "make test data (GenerateTestData.py)"),
-    "iam-policy": Verb("ddbio.cli.iam_policy", "print the IAM policy that a command needs"),
+    "import": Subcommand("ddbio.cli.ddbimport", "load files from disk or S3 into a table (DDBImport.py)"),
+    "export": Subcommand("ddbio.cli.ddbexport", "scan a table in parallel to disk or S3 (DDBExport.py)"),
+    "count": Subcommand("ddbio.cli.ddbcount", "count the items of a table or index"),
+    "generate": Subcommand("ddbio.cli.ddbgenerate", "make test data (GenerateTestData.py)"),
+    "iam-policy": Subcommand("ddbio.cli.iam_policy", "print the IAM policy that a command needs"),
 }
 
 

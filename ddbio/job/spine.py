@@ -86,7 +86,7 @@ class Verb(ABC, Generic[SomeOptions, SomeResult]):
         """The planned reading and writing, and the work already done, in sentences."""
 
     @abstractmethod
-    def task(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
+    def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         """The work for the engine."""
 
     @abstractmethod
@@ -141,7 +141,7 @@ def tell_story(verb: Verb[Any, SomeResult], run: Run, journal: Journal) -> SomeR
     left = journal.left(plan)
     for sentence in _announcement(verb, run, plan, left, journal):
         run.progress.say(sentence)
-    task = verb.task(run, plan, left, journal)
+    task = verb.assignment(run, plan, left, journal)
     run.progress.start(task.total, task.unit, run.cap.units_per_s, task.done)
     accounts, error = work(run, task, left, journal)
     plan.close()

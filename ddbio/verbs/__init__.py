@@ -5,7 +5,7 @@ import_table      files into a table
 export_table      a table into files
 import_sources    the sources of an import: found, verified, each of a known format
 export_files      the destination of an export
-export_task       the job that an export gives to its engine
+export_assignment  the job that an export gives to its engine
 scan              shared by the verbs that scan a table
 count_items       the number of items of a table
 create_table      the table that an import creates if it does not exist

@@ -90,7 +90,7 @@ class Count(Verb[CountOptions, CountResult]):
             yield resuming(self.options, run, left, journal)
         yield from notes(self.options, run.table, plan.units)
 
-    def task(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
+    def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         options, table = self.options, run.table
         scan = TableScan(table.address, mean_item_bytes(table), options.consistent_read, self._subset)
         job = CountJob(source_of(run, options), scan, run.lanes)

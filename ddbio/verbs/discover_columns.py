@@ -72,7 +72,7 @@ class Discovery(Verb[ExportOptions, Discovered]):
     def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
         yield f"Table {run.table.name} is read twice, the first time to find its attributes; --columns avoids that"
 
-    def task(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
+    def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         return Assignment(DiscoveryJob(self._job), expected_items(self.options, run.table), "items", 0, self._take)
 
     def _take(self, report: UnitReport) -> float:

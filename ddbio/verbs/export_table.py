@@ -36,8 +36,8 @@ from ddbio.storage import absolute
 from ddbio.storage.output_paths import Protected
 from ddbio.system.stop import StopFlag
 from ddbio.verbs.columns import check_columns
+from ddbio.verbs.export_assignment import export_assignment
 from ddbio.verbs.export_files import ExportFiles, manifest_path
-from ddbio.verbs.export_task import export_task
 from ddbio.verbs.options import ExportOptions
 from ddbio.verbs.scan import describe_part, resuming
 
@@ -134,10 +134,10 @@ class Export(Verb[ExportOptions, ExportResult]):
             yield f"{resuming(self.options, run, left, journal)}, {files:,} file{'s' * (files != 1)} written"
         yield from notes(self.options, run.table, plan.units)
 
-    def task(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
+    def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         if self._files is not None:
             self._files.prepare(journal.plan)
-        return export_task(run, self.options, self._subset, plan, left, journal)
+        return export_assignment(run, self.options, self._subset, plan, left, journal)
 
     def settle(
         self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None

@@ -131,7 +131,7 @@ class Import(Verb[ImportOptions, ImportResult]):
             yield self._sources.resuming(left, journal)
         yield from self._sources.remarks()
 
-    def task(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
+    def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         past = journal.past.tally
         rejects = Rejects(self._place, self._sources.storages, journal, keep=self.options.journal)
         self._rejects = rejects

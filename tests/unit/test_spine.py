@@ -74,7 +74,7 @@ class Toy(Verb[TransferOptions, Result]):
         self._step("announcement")
         yield f"{len(left.known())} of {len(plan.units)} segments"
 
-    def task(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
+    def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         self._step("task")
         return Assignment(None, 0, "items", 0)  # type: ignore[arg-type]
 

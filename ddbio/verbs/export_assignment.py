@@ -27,7 +27,7 @@ from ddbio.verbs.options import ExportOptions
 from ddbio.verbs.scan import mean_item_bytes, source_of
 
 
-def export_task(
+def export_assignment(
     run: Run, options: ExportOptions, subset: Subset, plan: Plan, left: Remainder, journal: Journal
 ) -> Assignment:
     """Scans the table first, if its columns have to be discovered."""
