@@ -2,16 +2,16 @@
 
 session     the parent's: region, endpoint, credentials, descriptions of tables
 provider    AWS keys as botocore's providers give them
-endpoints   where botocore's rules send requests to
-notices     what a user should know of a table before it is written or read
-data_plane  what workers need of all that, as plain data, and the clients they make of it
+endpoints   the address of requests, by botocore's rules
+notices     warnings about a table before it is written or read
+data_plane  all that workers need to reach a table, as plain data, and the clients made from it
 client      sends one request until its fate is known: pacing, retries, counts
 operations  requests as bytes, answers as structs
 scan        the same of a Scan: pages, and counts without items
 signing     the signature of a request
-errors      what a refusal means, and whether to repeat the request
-throttling  what a throttling error says
-wire        what a client and its connection have in common
+errors      the meaning of a refusal, and whether to repeat the request
+throttling  the reasons in a throttling error
+wire        the seam between a client and its connection
 connection  HTTP/1.1 over one connection
 addresses   which address of a name a connection goes to
 proxy       the way through an HTTP proxy

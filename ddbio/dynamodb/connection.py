@@ -39,7 +39,7 @@ CONNECT_TIMEOUT_S = 10.0  # for TLS and a proxy's tunnel, once TCP has connected
 _CRC_HEADER_BYTES = len("x-amz-crc32")  # no other header of the service is so long: the rest is passed over
 _LENGTH_HEADER_BYTES = len("content-length")  # nor so long
 _ID_HEADER_BYTES = len("x-amzn-requestid")
-_READ_BYTES = 65_536  # at once, of a head and what comes with it; a body that is no longer is left to the parser
+_READ_BYTES = 65_536  # at once: a head and any bytes that arrive with it; the parser takes bodies up to this size
 _GROWTH_BYTES = 262_144  # pages differ a little: not each that is the largest yet needs new memory
 _MOST_KEPT_BYTES = 4 << 20  # from answer to answer, by each connection
 _MOST_STRAIGHT_BYTES = 64 << 20  # four times the largest answer there is: no memory for an answer that announces more
@@ -83,7 +83,7 @@ class Connection(asyncio.BufferedProtocol):
         self._length: bytes | None = None  # of the body, if it is announced
         self._request_id = b""
         self._body: list[bytes | memoryview] = []
-        self._page = memoryview(b"")  # where large bodies are received, in front
+        self._page = memoryview(b"")  # large bodies are received at its beginning
         self._end = 0  # of the body there
         self._missing = 0  # bytes of it that have not come yet; 0 while the parser receives
         self._lent: weakref.ref[memoryview] | None = None  # the last body there
@@ -116,7 +116,7 @@ class Connection(asyncio.BufferedProtocol):
         finally:
             self._answer, self._used_s = None, loop.time()
             if not answer.done() or answer.cancelled():
-                self.close()  # abandoned half-way: whatever comes in would be taken for the next answer
+                self.close()  # abandoned half-way: the rest of the answer would be taken for the next one
 
     def hurry(self, timeout_s: float) -> None:
         """Let the next request wait no longer than this for its answer."""

@@ -19,7 +19,7 @@ from ddbio.rate.governor import Pacing
 class DataPlane:
     """What a worker needs to talk to the data plane; picklable, holds no keys.
 
-    user_agent: what the requests call the program.
+    user_agent: the name of the program in requests.
     """
 
     endpoint: Endpoint
@@ -55,5 +55,5 @@ class Clients:
         self._connections = connections
 
     def new(self, context: ClientContext, table: str, tally: Tally) -> DataClient:
-        """table: what the requests are about, for messages. tally: the lane's, in which they are counted."""
+        """table: the table of the requests, for messages. tally: the lane's, in which they are counted."""
         return DataClient(self._connections(), self._signer, self._pacer, context, table, tally, self._policy)

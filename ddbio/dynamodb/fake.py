@@ -1,5 +1,5 @@
-"""A connection without a network, for tests: what `ddbio.dynamodb.connection.Connection` is to a client, with the
-answers that a function gives."""
+"""A connection without a network, for tests: it takes the place of `ddbio.dynamodb.connection.Connection`, and a
+function makes its answers."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class ScanReply(msgspec.Struct):
     """Items: of the type the format asked for. LastEvaluatedKey: JSON as sent; b"" at the segment's end.
 
     Count: of the items; every page of the service has it, and an answer without it is none.
-    ScannedCount: items that were read, of which a filter may have left out some.
+    ScannedCount: items that were read; a filter may have removed some of them.
     """
 
     Items: Any
@@ -29,7 +29,7 @@ class ScanReply(msgspec.Struct):
     ConsumedCapacity: ConsumedCapacity | None = None
 
     def next_key(self) -> str | None:
-        """Where to go on, as JSON text; None when the segment is read. Only that ends a scan, never an empty page."""
+        """The key to continue from, as JSON text; None at the end of the segment. An empty page is not the end."""
         raw = bytes(self.LastEvaluatedKey)
         return raw.decode() if raw and raw not in (b"null", b"{}") else None
 
@@ -90,7 +90,7 @@ def _scan_decoder(page_items: Any) -> Callable[[bytes | memoryview], ScanReply]:
 
 
 class _NarrowingDecoder:
-    """Decodes an answer to the narrower type, and where it does not fit to that of any items."""
+    """Decodes an answer to the narrower type, or to the general one if it does not fit."""
 
     def __init__(self, decode_any: Callable[[bytes | memoryview], ScanReply], alike: PageSchema) -> None:
         self._decode_any = decode_any

@@ -1,8 +1,8 @@
 """Signature Version 4 for the data plane: one service, one method, one path, four or five headers.
 
-Source of the rules: AWS, "Create a signed AWS API request". The test oracle is botocore's own signer. What makes
-this one 30 times cheaper is what it does not do: the credential scope and the derived key are made once a day, the
-canonical headers once a second, and no request object is built.
+Source of the rules: AWS, "Create a signed AWS API request". The test oracle is botocore's own signer. This one is 30
+times cheaper, because the credential scope and the derived key are made once a day, the canonical headers once a
+second, and no request object is built.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def _digest(key: bytes, text: str) -> bytes:
 class Signer:
     """Makes the signed header lines of a request. One a worker; not thread-safe.
 
-    host: the value of the Host header, with the port where it is not the scheme's own.
+    host: the value of the Host header, with the port if it is not the default of the scheme.
     keys: asked for at every request; new keys take effect at once.
-    user_agent: what the requests call the program; not signed, because proxies may change it.
+    user_agent: the name of the program in requests; not signed, because proxies may change it.
     wall_clock: seconds since 1970; the service refuses requests more than some minutes off.
     """
 
@@ -70,7 +70,7 @@ class Signer:
         return f"{lines}{outer.hexdigest()}\r\n"
 
     def _prepare(self, target: str) -> tuple[str, str, str]:
-        """The canonical request, the text to sign and the header lines, each up to what depends on the body."""
+        """The canonical request, the text to sign and the header lines, each up to the part that the body changes."""
         assert self._keys is not None
         token = f"x-amz-security-token:{self._token_header}\n" if self._token_header else ""
         canonical = (

@@ -34,7 +34,7 @@ class Endpoint:
     """Where the data plane is, as plain data that can cross to a worker.
 
     url: scheme, host and port; the path must be empty or `/`.
-    region: what requests are signed for.
+    region: the region that requests are signed for.
     ca_bundle: path of the CA certificates for https, chosen by botocore's rules.
     proxy_url: `http://[user:password@]host:port`, or None.
     """
