@@ -117,7 +117,7 @@ def test_columns_are_those_of_what_a_transform_makes(run_export: Run, table: Sim
     shape = ("--attributes", "id,price,ok", "--rename", "price=cost", "--set", "new=x", "--drop", "ok")
     filter = ("--filter", "ok = :yes", "--values", '{"yes": true}')
     done = run_export("-t", "Orders", "-d", "out", "--format", "csv", *shape, *filter)
-    assert (done.code, done.counts["exported"], done.counts["left"]) == (0, 250, 250), done.err
+    assert (done.code, done.counts["exported"], done.counts["filtered"]) == (0, 250, 250), done.err
     rows = rows_of(tmp_path / "out")
     assert rows[0] == ["id", "cost", "new"]
     assert {tuple(row[1:]) for row in rows[1:]} == {("12.5", "x")}

@@ -528,7 +528,7 @@ def test_a_limit_is_exact_over_all_workers(
     fill(simulator, numbered(3000))
     done = run_export("-t", "Orders", "-d", "out", "--limit", 777, "--segments", 16, "-p", processes, *filter)
     assert (done.code, done.counts["exported"]) == (0, 777), done.err
-    assert done.counts["read"] == 777 + done.counts.get("left", 0)
+    assert done.counts["read"] == 777 + done.counts.get("filtered", 0)
     exported = list(read_items(tmp_path / "out"))
     assert len({item["id"]["S"] for item in exported}) == 777
     assert all(int(item["n"]["N"]) >= 1000 for item in exported) or not filter

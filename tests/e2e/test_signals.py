@@ -293,7 +293,7 @@ def test_a_limit_is_exact_though_a_worker_is_killed(
     assert done.code == 0, done.err
     assert_told_of_the_killed_worker(done)
     assert len(contents(read_items(tmp_path / "out"))) == limit
-    assert done.counts["read"] == limit + done.counts.get("left", 0)
+    assert done.counts["read"] == limit + done.counts.get("filtered", 0)
 
 
 def test_workers_are_killed_in_mid_import(
