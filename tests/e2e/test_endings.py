@@ -180,13 +180,13 @@ def test_an_unforeseen_exception_in_the_parent(
             IMPORT,
             ("-t", "Orders", "-s", "orders.json", "--report", "r.json"),
             "ddbio.verbs.import_table",
-            "_finish_rejects",
+            "outcome",
         ),
         "export": (
             EXPORT,
             ("-t", "Orders", "-d", "out", "--report", "r.json"),
             "ddbio.verbs.export_table",
-            "_complete",
+            "outcome",
         ),
         "generate": (GENERATE, ("-c", 5, "-f", "x"), "ddbio.verbs.generate", "generate"),
     }[direction]

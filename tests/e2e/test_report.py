@@ -27,7 +27,7 @@ def table(simulator: Simulator) -> Simulator:
     [
         ("orders.json", "one of the sources"),
         ("link.json", "one of the sources"),
-        ("notes.txt", "no report"),
+        ("notes.txt", "is not a report"),
         ("bad.jsonl", "where rejects go"),
         ("in/report.json", "next import"),
         ("in", "not a file"),
