@@ -13,6 +13,7 @@ import uuid
 import zlib
 from collections.abc import Iterator
 from decimal import Decimal
+from fractions import Fraction
 from itertools import accumulate
 from typing import Any
 
@@ -479,10 +480,16 @@ def test_a_decimal_is_exact_or_refused(number: Decimal) -> None:
     try:
         data = decimal_bytes(str(number))
     except ArithmeticError:
-        sign, digits, exponent = number.normalize().as_tuple()
-        assert int(exponent) < -9 or number.adjusted() >= 29 or len(digits) == 28, (sign, digits)
+        assert number.adjusted() >= 29 or (Fraction(number) * 10**9).denominator != 1
         return
-    assert Decimal(int.from_bytes(data, "big", signed=True)).scaleb(-9, None) == number or len(data) > 12
+    assert Fraction(int.from_bytes(data, "big", signed=True), 10**9) == Fraction(number)
+
+
+def test_a_decimal_of_more_digits_than_a_context_has_is_refused() -> None:
+    with pytest.raises(ArithmeticError):
+        decimal_bytes("7028705899689113305135043.2095000007251424649")
+    with pytest.raises(ArithmeticError):
+        decimal_bytes("1E29")
 
 
 def test_blocks_are_written_as_they_fill_and_values_of_other_types_are_refused() -> None:
