@@ -104,8 +104,7 @@ def add_reject_options(parser: Parser) -> None:
     parser.add_argument(
         "--rejects",
         metavar="PLACE",
-        help="destination of rejected records, a file or s3://bucket/key; a name that ends in "
-        ".rejects.jsonl can be imported again (default: NAME.rejects.jsonl)",
+        help="destination of rejected records, a file or s3://bucket/key (default: NAME.rejects.jsonl)",
     )
     group = parser.add_argument_group("exports by DDBExport.py as sources")
     group.add_argument("--no-verify", action="store_true", help="do not check exports against their manifests")

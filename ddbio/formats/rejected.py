@@ -54,6 +54,9 @@ class Rejected(msgspec.Struct, omit_defaults=True):
             raise RecordError("bad-base64", "`record_base64` is not base64") from None
 
 
+LINE_IN_UNIT = "line_in_unit"  # a member of the lines of an unfinished job, as is `unit`
+REJECT_BEGINS = b'{"source":'  # a line as it was written
+_MEMBERS = {*Rejected.__struct_fields__, "unit", LINE_IN_UNIT}
 _decode = msgspec.json.Decoder(Rejected).decode
 
 
@@ -64,6 +67,17 @@ def read_rejected(line: bytes) -> Rejected | None:
     except (msgspec.MsgspecError, ValueError):
         return None
     return rejected if rejected.record is not None or rejected.record_base64 is not None else None
+
+
+def are_rejects(beginning: bytes) -> bool:
+    """Whether the first line of a file has the members of a reject and no others.
+
+    So a rejects file is recognised under any name. With `--format json` such lines are items.
+    """
+    line = beginning.lstrip().partition(b"\n")[0]
+    if read_rejected(line) is None:
+        return False
+    return msgspec.json.decode(line, type=dict[str, Any]).keys() <= _MEMBERS
 
 
 def of_rejects(spec: FormatSpec) -> FormatSpec:

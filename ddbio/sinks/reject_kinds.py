@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ddbio.formats.rejected import LINE_IN_UNIT
 from ddbio.messages.files import STDIN
 
-LINE_IN_UNIT = "line_in_unit"  # a field of each line of the rejects file, until the file is finished
 MESSAGE_CHARACTERS = 200  # of the first reject's message
 
 Lines = Mapping[tuple[str, int], int]  # lines of a source before each unit, see `lines_before`

@@ -26,12 +26,12 @@ import msgspec
 import orjson
 
 from ddbio.errors import TransferError, UsageError
-from ddbio.formats.rejected import header_of, read_rejected
+from ddbio.formats import REJECTED
+from ddbio.formats.rejected import LINE_IN_UNIT, header_of, read_rejected
 from ddbio.messages import ImportCursor, ImportUnit, Reject
-from ddbio.sinks.reject_kinds import LINE_IN_UNIT, Lines, RejectKind, RejectKinds, line_of
+from ddbio.sinks.reject_kinds import Lines, RejectKind, RejectKinds, line_of
 from ddbio.sinks.reject_place import next_free
 from ddbio.storage.local_output import sync_folder
-from ddbio.storage.names import REJECTS_SUFFIX
 
 _START_OVER = "put it back, or start over with --fresh"
 
@@ -189,7 +189,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _as_json(reject: Reject) -> dict[str, Any]:
-    earlier = read_rejected(reject.record) if reject.source.endswith(REJECTS_SUFFIX) else None
+    earlier = read_rejected(reject.record) if reject.format.name == REJECTED else None
     if earlier is not None:  # rejected again: its position in the original source is more useful
         reasons = {"code": reject.code, "message": reject.message}
         return {**msgspec.to_builtins(earlier), **reasons, "unit": reject.unit, LINE_IN_UNIT: reject.line}

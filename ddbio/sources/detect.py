@@ -20,6 +20,7 @@ from ddbio.errors import UsageError
 from ddbio.formats import FORMATS, REJECTED, all_declarations, declaration_of, record_format
 from ddbio.formats.declaration import Declaration, Found, Known, Remark
 from ddbio.formats.foreign import check_not_foreign
+from ddbio.formats.rejected import REJECT_BEGINS, are_rejects
 from ddbio.messages.files import SourceFile
 from ddbio.messages.format_spec import JSON
 from ddbio.sources.cutting import MIN_UNIT_BYTES, Source
@@ -87,6 +88,8 @@ class _Look:
             if declared is not None:
                 return self._binary(declared, why)
         check_not_foreign(head.text, self._file.uri)
+        if self._known.auto and self._holds_rejects():
+            declared = declaration_of(REJECTED)
         while not (head.text or head.is_whole or head.is_long):
             head.grow()
         if head.is_whole and not head.text:  # without records, any format will do
@@ -105,6 +108,13 @@ class _Look:
         suffix = _suffix(name)
         declared = next((each for each in all_declarations() if suffix in each.suffixes), None)
         return declared, None if declared is None else f"as names end in {suffix}"
+
+    def _holds_rejects(self) -> bool:
+        """Whether it is a rejects file, though its name does not say so."""
+        head = self._head
+        while head.text.startswith(REJECT_BEGINS) and b"\n" not in head.text and not (head.is_whole or head.is_long):
+            head.grow()
+        return are_rejects(head.text)
 
     def _binary(self, declared: Declaration, why: str | None) -> tuple[Source, Found]:
         if self._file.is_stream:

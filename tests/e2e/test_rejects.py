@@ -234,3 +234,16 @@ def test_rejects_that_cannot_be_uploaded_are_kept_for_the_next_run(
     assert [each["line"] for each in objects_in(bucket)["bad.jsonl"]] == [*range(1, 151), 1151]
     assert left_behind(tmp_path, environment) == []
     assert_holds(simulator, "Orders", items)
+
+
+def test_rejects_under_another_name_are_no_data(run_import: Run, simulator: Simulator, tmp_path: Path) -> None:
+    simulator.create_table("Orders", "source:S")
+    (tmp_path / "in.json").write_text('{"sourc": "a"}\n{"source": "b"}\n')
+    command = ("-t", "Orders", "-p", 1)
+    assert run_import(*command, "-s", "in.json", "--rejects", "bad.jsonl").code == 1
+    done = run_import(*command, "-s", "bad.jsonl")
+    assert (done.code, done.counts["written"], done.counts["rejected"]) == (1, 0, 1), done.out
+    (tmp_path / "bad.jsonl").write_text((tmp_path / "bad.jsonl").read_text().replace("sourc\\", "source\\"))
+    done = run_import(*command, "-s", "bad.jsonl")
+    assert (done.code, done.counts["written"]) == (0, 1), done.err
+    assert sorted(item["source"]["S"] for item in simulator.table("Orders").items()) == ["a", "b"]

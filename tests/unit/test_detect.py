@@ -289,3 +289,29 @@ def test_parquet_is_known_by_its_first_bytes(tmp_path: Path) -> None:
         Files({"a.json": content}).detected()
     with pytest.raises(UsageError, match=r"Parquet cannot be read from standard input"):
         detect([SourceFile(STDIN, 0, "")], Known("parquet"), lambda *_: b"")
+
+
+@pytest.mark.parametrize("name", ["bad.jsonl", "bad", "bad.json.gz"])
+def test_a_rejects_file_is_known_under_any_name(name: str) -> None:
+    lines = [orjson.dumps({**REJECT, "record": text}) for text in (PLAIN.decode(), "x" * 300_000)]
+    for content in (b"\n".join(lines), b"\n".join(reversed(lines))):
+        detected = Files({name: gzip.compress(content) if name.endswith(".gz") else content}).detected()
+        assert detected.sources[0].format.name == "rejected"
+        assert detected.remarks == [f'Format: json, in rejects of "{name}"']
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {**REJECT, "record": "{}", "id": "an attribute more"},
+        {name: value for name, value in REJECT.items() if name != "code"} | {"record": "{}"},
+        {**REJECT, "record": {"id": "no text"}},
+    ],
+)
+def test_an_item_that_resembles_a_reject_is_an_item(line: dict[str, Any]) -> None:
+    assert formats({"a.json": orjson.dumps(line)}) == {"a.json": "json"}
+
+
+def test_rejects_are_data_if_the_user_says_so() -> None:
+    files = Files({"bad.jsonl": orjson.dumps({**REJECT, "record": PLAIN.decode()})})
+    assert files.detected(format="json").sources[0].format.name == "json"

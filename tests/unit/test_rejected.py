@@ -76,7 +76,7 @@ def test_what_is_refused_again_keeps_its_place(tmp_path_factory: pytest.TempPath
     path = tmp_path_factory.mktemp("rejects") / "x.rejects.jsonl"
     add(path, Reject("orders.json", 7, 0, 2, "one", "first", record))
     once = path.read_bytes().rstrip(b"\n")
-    add(path, Reject("x.rejects.jsonl", 100, 5, 6, "two", "second", once))
+    add(path, Reject("x.jsonl", 100, 5, 6, "two", "second", once, format=of_rejects(JSON)))
     (again,) = map(json.loads, path.read_bytes().splitlines())
     assert again == {**json.loads(once), "code": "two", "message": "second"}
     again_rejected = read_rejected(path.read_bytes())
