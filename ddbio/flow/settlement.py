@@ -16,18 +16,17 @@ from typing import Any
 
 from ddbio.flow.checkpoint import LaneSlot
 from ddbio.messages import Reject, Tally, Unit, UnitReport
-from ddbio.messages.counts import NAMES, RECORDED
+from ddbio.messages.counts import NAMES, RECORDED, SPENT
 from ddbio.sinks.sink import Sink
 from ddbio.sources.source import Source
 from ddbio.steps.records import Mark
 
 # Requests count when they are made, everything else only when it is settled.
-_SPENT = ("units", "estimated", "requests", "throttled", "retries")
-_SETTLED = (*(name for name in RECORDED if name not in _SPENT), *(each for each in NAMES if each not in RECORDED))
-_RECORDED_SETTLED = len(RECORDED) - len(_SPENT)
-assert (*_SETTLED[:_RECORDED_SETTLED], *_SPENT) == RECORDED
+_SETTLED = (*(name for name in RECORDED if name not in SPENT), *(each for each in NAMES if each not in RECORDED))
+_RECORDED_SETTLED = len(RECORDED) - len(SPENT)
+assert (*_SETTLED[:_RECORDED_SETTLED], *SPENT) == RECORDED
 settled_of: Callable[[Tally], tuple[Any, ...]] = attrgetter(*_SETTLED)
-spent_of: Callable[[Tally], tuple[Any, ...]] = attrgetter(*_SPENT)
+spent_of: Callable[[Tally], tuple[Any, ...]] = attrgetter(*SPENT)
 
 
 class Settlement:

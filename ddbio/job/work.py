@@ -143,9 +143,14 @@ class _Entries:
             self._run.progress.say(event.text)
 
     def _enter(self, report: UnitReport) -> None:
-        amount = self._task.progress_of(report)  # first: a report is entered only once its rejects are written
-        self._journal.enter(report)
-        self._accounts.enter(report)
+        try:
+            amount = self._task.progress_of(report)  # first: a report is entered only once its rejects are written
+        except BaseException:
+            self._enter_counts(
+                UnitReport(report.unit, None, report.tally.spent())
+            )  # its items are lost, its units are not
+            raise
+        self._enter_counts(report)
         if report.done or report.tally.settles():
             self._standstill.success()
         self._run.progress.cap_in_force(self.rate())
@@ -153,6 +158,10 @@ class _Entries:
         self.check_limit()
         if (self.over or isinstance(report.error, AbortError)) and not self._run.stop.requests:
             self._run.stop.ask()  # in order: the other lanes' requests in flight are still settled and entered
+
+    def _enter_counts(self, report: UnitReport) -> None:
+        self._journal.enter(report)
+        self._accounts.enter(report)
 
     def close(self, settled: Iterable[LaneState]) -> bool:
         """No worker is running any more: enter the work of killed workers that they had settled but not reported.

@@ -116,6 +116,10 @@ class Tally:
         if count:
             self.reasons[reason] = self.reasons.get(reason, 0) + count
 
+    def spent(self) -> Tally:
+        """Only the requests and what they consumed: this is true even if their results are lost."""
+        return Tally(**{each: getattr(self, each) for each in SPENT}, reasons=dict(self.reasons))
+
     def settles(self) -> bool:
         """Whether any item was settled or any page received: retries and refusals are no progress."""
         return bool(self.units) or self.moves()
@@ -135,6 +139,7 @@ COUNTS = tuple(
     for each in fields(Tally)
     if each.metadata  # the reasons have none
 )
+SPENT = ("units", "estimated", "requests", "throttled", "retries")  # counted when a request is made
 NAMES = tuple(each.name for each in COUNTS)
 OF_RECORDS = tuple(each.name for each in COUNTS if each.of_records)
 OF_LANE = tuple(each.name for each in COUNTS if each.of_lane)  # in the order of the fields of `Position`

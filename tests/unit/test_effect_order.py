@@ -172,7 +172,7 @@ def _three_reports(_: Any) -> Events:
     """Three reports of one unit, of 10, 20 and 30 records read and one rejected each."""
     for number in (1, 2, 3):
         reject = Reject("a.json", number, 0, number, "bad-json", "no", b"{")
-        tally = Tally(read=10 * number, written=10 * number - 1, rejected=1)
+        tally = Tally(read=10 * number, written=10 * number - 1, rejected=1, units=number, requests=1)
         yield UnitReport(0, ImportCursor(number, number), tally, (reject,), done=number == 3)
         yield Flushed()
 
@@ -201,5 +201,8 @@ def test_no_reject_is_claimed_that_is_not_written_down(tmp_path: Path, collabora
     assert booked.rejected == tally.rejected == report - 1, "the report at which it failed counts nowhere"
     assert booked.read == tally.read
     assert booked.unsettled() == 0
+    spent = report if collaborator == "rejects" else report - 1  # units were consumed though their results are lost
+    assert booked.requests == tally.requests == spent
+    assert booked.units == tally.units == sum(range(spent + 1))
     assert len(ledger.rejects) == (report if collaborator == "enter" else report - 1)
     assert ledger.shown == list(range(1, report))
