@@ -113,6 +113,9 @@ IMPORT: Rules = {
     **dict.fromkeys(("--source", "--mode", "--create-table", "--rejects", "--max-errors")),
     **dict.fromkeys(("--allow-unfinished", "--no-verify")),
     "--verify-checksums": Rule(lambda given: not given.no_verify, "without --no-verify", "omit one of them"),
+    "--fresh": Rule(
+        lambda given: "-" not in given.source, "to sources that can be read again, not to standard input"
+    ),
     "--key": _CREATE,
     "--with-indexes": _CREATE,
     **{option: _of_import(option) for option in _CSV_SOURCE},
@@ -125,6 +128,7 @@ EXPORT: Rules = {
     **dict.fromkeys(("--destination", "--segments", "--consistent-read", "--native-layout")),
     **dict.fromkeys(("--attributes", "--filter", "--index", "--limit", "--sample")),
     "--size": _TO_FILES,
+    "--fresh": _TO_FILES,
     "--if-exists": _TO_FILES,
     "--compress": _NOT_COMPRESSED_INSIDE,
     **{option: _of_export(option) for option in ("--columns", "--numbers")},

@@ -123,18 +123,18 @@ def _by_budget(reports: list[ConsumedCapacity], indexes: tuple[str, ...]) -> Uni
     if len(reports) == 1 and not indexes:  # nearly always
         units = reports[0].CapacityUnits
         return None if units is None else (units,)
-    told = [each for each in reports if each.CapacityUnits is not None]
-    if not told:
+    reported = [each for each in reports if each.CapacityUnits is not None]
+    if not reported:
         return None
-    total = sum([each.CapacityUnits or 0.0 for each in told])
+    total = sum([each.CapacityUnits or 0.0 for each in reported])
     if not indexes:
         return (total,)
-    parts = [_of_index(told, name) for name in indexes]
+    parts = [_of_index(reported, name) for name in indexes]
     return (total - sum(parts), *parts)
 
 
-def _of_index(told: list[ConsumedCapacity], name: str) -> float:
-    amounts = [each.GlobalSecondaryIndexes.get(name) for each in told]
+def _of_index(reported: list[ConsumedCapacity], name: str) -> float:
+    amounts = [each.GlobalSecondaryIndexes.get(name) for each in reported]
     return sum([amount.CapacityUnits for amount in amounts if amount is not None])
 
 

@@ -35,8 +35,8 @@ class ScanReply(msgspec.Struct):
 
 
 def _of_page(reply: ScanReply) -> Units | None:
-    told = reply.ConsumedCapacity
-    return None if told is None or told.CapacityUnits is None else (told.CapacityUnits,)
+    consumed = reply.ConsumedCapacity
+    return None if consumed is None or consumed.CapacityUnits is None else (consumed.CapacityUnits,)
 
 
 COUNT_ONLY: Any = range

@@ -64,6 +64,7 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--csv-escape": (["\\"], []),
         "--keep-blanks": ([], []),
         "--verify-checksums": ([], []),
+        "--fresh": ([], []),
         "--s3-sse": (["AES256"], ["--rejects", "s3://b/k"]),
         "--s3-sse-kms-key-id": (["k"], ["--rejects", "s3://b/k"]),
         "--s3-storage-class": (["GLACIER"], ["--rejects", "s3://b/k"]),
@@ -76,6 +77,7 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--over-provisioned": ([], ["-c", "50%"]),
         "--size": (["5"], []),
         "--if-exists": (["fail"], []),
+        "--fresh": ([], []),
         "--compress": (["gzip"], ["--format", "csv"]),
         "--columns": (["a"], ["--format", "parquet"]),
         "--numbers": (["string"], ["--format", "parquet"]),
@@ -97,9 +99,11 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
     },
     "generate": {},
 }
-# What keeps it from applying, if leaving the above away does not.
-IN_VAIN = {
+# Options with which it does not apply, if it applies without the above; by the option, or by command and option.
+IN_VAIN: dict[object, list[str]] = {
     **{option: ["-d", "-"] for option in ("--size", "--if-exists")},
+    ("export", "--fresh"): ["-d", "-"],
+    ("import", "--fresh"): ["-s", "-"],
     "--compress": ["--format", "parquet"],
     "--verify-checksums": ["--no-verify"],
     **{
@@ -128,15 +132,16 @@ def test_each_rule_has_an_example_here(name: str) -> None:
 def test_an_option_that_would_be_ignored(name: str, option: str) -> None:
     parser, rules, least = command(name)
     value, needs = APPLIES[name][option]
-    if "-d" in needs + IN_VAIN.get(option, []):
+    in_vain = IN_VAIN.get((name, option), IN_VAIN.get(option, []))
+    if "-d" in needs + in_vain:
         least = ["-t", "Orders"]
-    plain = ["-d", "out"] if "-d" in needs and option not in IN_VAIN else []
+    plain = ["-d", "out"] if "-d" in needs and not in_vain else []
     good = needs if needs or "-d" in least or name != "export" else ["-d", "out"]
     assert parser.parse([*least, *good, option, *value])
     rule = rules[option]
     assert rule is not None
     with pytest.raises(UsageError) as refused:
-        parser.parse([*least, *plain, *IN_VAIN.get(option, []), option, *value])
+        parser.parse([*least, *plain, *in_vain, option, *value])
     assert str(refused.value) == f"{option} applies only {rule.only}; {rule.hint}"
 
 
