@@ -57,10 +57,15 @@ class LaneState:
     def since(self, cursor: Cursor | None, tally: Tally) -> UnitReport | None:
         """A report of the progress since the unit's last known cursor and totals. None if there is no progress, or if
         the state counts rejects that were not reported."""
-        known = cursor.offset if isinstance(cursor, ImportCursor) else -1
-        if self.tally.rejected != tally.rejected or (self.cursor.offset <= known and not self.done):
+        known = _position(cursor) if isinstance(cursor, ImportCursor) else (-1, -1)
+        if self.tally.rejected != tally.rejected or (_position(self.cursor) <= known and not self.done):
             return None
         return UnitReport(self.unit, self.cursor, self.tally.minus(tally), done=self.done)
+
+
+def _position(cursor: ImportCursor) -> tuple[int, int]:
+    """For comparison: the rows of one block of an Avro file have one offset, and differ in their number."""
+    return cursor.offset, cursor.lines
 
 
 class LaneSlot:
@@ -163,7 +168,7 @@ def states_left(path: Path, patience_s: float = ORPHANS_PATIENCE_S) -> list[Lane
 
 def _states_in(memory: mmap.mmap | bytes | bytearray, starts: Iterable[int]) -> list[LaneState]:
     """The completely written states, in the order of their offsets."""
-    return sorted(_written_whole(memory, starts), key=lambda state: (state.cursor.offset, state.done))
+    return sorted(_written_whole(memory, starts), key=lambda state: (*_position(state.cursor), state.done))
 
 
 def _written_whole(memory: mmap.mmap | bytes | bytearray, starts: Iterable[int]) -> Iterator[LaneState]:

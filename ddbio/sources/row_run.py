@@ -29,14 +29,14 @@ class RowRun:
         self._number = cursor.lines  # of the next row in the unit
         self._rows: list[bytes] = []
         self._at = 0
-        self._places = [
-            (cursor.lines, cursor.offset)
-        ]  # of the held rows: the number of each first one, and its offset
+        # The number and the offset of the first row of each batch that rows are left of, and of the one before.
+        self._places = [(cursor.lines, cursor.offset)]
 
     def add(self, rows: Rows) -> None:
         """Append rows to those that are left."""
         rest = self._rows[self._at :]
-        self._places = [*self._places[-1:], (self._number + len(rest), rows.offset)]
+        done = sum([first <= self._number for first, _ in self._places]) - 1  # places before the next row's
+        self._places = [*self._places[done:], (self._number + len(rest), rows.offset)]
         self._rows, self._at = [*rest, *rows.texts], 0
 
     def mark(self) -> tuple[int, int]:

@@ -259,3 +259,19 @@ def test_a_file_that_could_not_be_made_whole_is_not_left_there(tmp_path: Path) -
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
         signal.signal(signal.SIGXFSZ, before)
     assert not (tmp_path / "places").exists()
+
+
+def test_progress_inside_one_block_of_rows_is_progress(tmp_path: Path) -> None:
+    """The rows of an Avro block have one offset."""
+    later = LaneState(1, False, ImportCursor(100, 60), Tally(read=60, written=60))
+    assert later.since(ImportCursor(100, 35), Tally(read=35, written=35)) == UnitReport(
+        1, ImportCursor(100, 60), Tally(read=25, written=25)
+    )
+    assert later.since(ImportCursor(100, 60), Tally(read=60, written=60)) is None
+    checkpoint = Checkpoint.create(tmp_path / "places", 1, 1)
+    slot = checkpoint.slot(0, 0)
+    for read in (60, 35):  # the newer state may come first in the memory
+        counts = {"read": read, "written": read}
+        slot.write(1, 0, 100, read, *(counts.get(name, 0) for name in RECORDED))
+    assert [each.cursor.lines for each in checkpoint.states()] == [35, 60]
+    checkpoint.close()
