@@ -102,6 +102,10 @@ class RejectedRecords(Lines):
 
     def parse(self, record: bytes) -> AttributeMap:
         rejected = read_rejected(record)
+        if rejected is not None and rejected.code == "part-of-record":  # alone it might well be an item
+            raise RecordError(
+                "part-of-record", "this is only part of a record: replace the line by the whole record, or delete it"
+            )
         content = record if rejected is None else rejected.content()
         if not content.strip():
             raise RecordError("bad-json", "the record is empty")

@@ -15,6 +15,7 @@ from itertools import count
 from pathlib import Path
 
 from ddbio.errors import DdbioError, TransferError, UsageError
+from ddbio.formats.rejected import are_rejects
 from ddbio.messages.files import STDIN, SourceFile
 from ddbio.storage import Storages
 from ddbio.storage.names import REJECTS_SUFFIX
@@ -44,7 +45,8 @@ def choose_rejects_place(
 ) -> RejectsPlace:
     """The place asked for, or else a free name in the current folder, derived from the first source.
 
-    Raises UsageError for a place that `check_output_path` refuses.
+    Raises UsageError for a place that `check_output_path` refuses, and for a file with other content than the rejects
+    of an earlier run: those are replaced.
     """
     stem = stem_of(next(iter(sources)))
     if asked is not None and asked.lower().startswith("s3://"):
@@ -54,7 +56,19 @@ def choose_rejects_place(
         return RejectsPlace(next(free_paths(stem)), ours=True, uri=_check_object(uri, files, storages, protected))
     path = next(free_paths(stem)) if asked is None else Path(asked)
     check_output_path(path, "rejects", "--rejects", protected if asked else Protected(), files if asked else ())
+    if asked is not None and _holds_other_data(path):
+        raise UsageError(f'"{path}" exists and is not a file of rejects: it is not overwritten', _ELSEWHERE)
     return RejectsPlace(path, ours=asked is None)
+
+
+def _holds_other_data(path: Path) -> bool:
+    """Whether a file has other content than the rejects of an earlier run."""
+    try:
+        with path.open("rb") as file:
+            first = file.readline()
+    except OSError:  # it does not exist, or it cannot be read: then it cannot be resumed or written either
+        return False
+    return bool(first) and not are_rejects(first)
 
 
 def stem_of(source: str) -> str:

@@ -62,12 +62,25 @@ def test_rejects_of_an_earlier_run_are_kept(run_import: Run, simulator: Simulato
 def test_a_rejects_file_that_was_asked_for_is_replaced(run_import: Run, simulator: Simulator, tmp_path: Path) -> None:
     simulator.create_table("Orders", "id:S")
     old = tmp_path / "mine.jsonl"
-    old.write_text("old\n" * 100)
+    old.write_text('{"source":"a","offset":0,"line":1,"code":"x","message":"y","record":"z"}\n' * 100)
     old.chmod(0o644)
     (tmp_path / "orders.json").write_text("bad\n")
     assert run_import("-t", "Orders", "-s", "orders.json", "--rejects", "mine.jsonl").code == 1
     assert len(rejects_in(old)) == 1
     assert stat.S_IMODE(old.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("content", ["my notes\n", '{"id": "a"}\n', "\n\n"])
+def test_a_file_that_holds_no_rejects_is_not_overwritten(
+    run_import: Run, simulator: Simulator, tmp_path: Path, content: str
+) -> None:
+    simulator.create_table("Orders", "id:S")
+    (tmp_path / "notes.txt").write_text(content)
+    (tmp_path / "orders.json").write_text("bad\n")
+    done = run_import("-t", "Orders", "-s", "orders.json", "--rejects", "notes.txt")
+    done.assert_one_line_error(2, '"notes.txt" exists and is not a file of rejects', "--rejects")
+    assert (tmp_path / "notes.txt").read_text() == content
+    assert "BatchWriteItem" not in simulator.requests()
 
 
 # --------------------------------------------------------------------------- imported again

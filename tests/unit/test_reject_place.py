@@ -85,7 +85,7 @@ def test_rejects_of_an_earlier_run_are_not_overwritten(tmp_path: Path, monkeypat
 def test_a_place_that_is_asked_for_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "orders.rejects.jsonl"
     assert chosen(str(path), "orders.json") == RejectsPlace(path)
-    path.write_text("old")
+    path.write_text('{"source":"a","offset":0,"line":1,"code":"x","message":"y","record":"z"}\n')
     assert chosen(str(path), files=[SourceFile("s3://bucket/x", 1, "1")]) == RejectsPlace(path)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ddbio.errors import RecordError
 from ddbio.formats import get_format
-from ddbio.formats.rejected import of_rejects, read_rejected
+from ddbio.formats.rejected import RejectedRecords, of_rejects, read_rejected
 from ddbio.messages import Reject
 from ddbio.messages.format_spec import JSON, FormatSpec
 from ddbio.sinks.rejects import RejectsFile
@@ -87,3 +87,13 @@ def add(path: Any, reject: Reject) -> None:
     rejects = RejectsFile(path)
     rejects.add([reject])
     rejects.finish({})
+
+
+def test_a_part_of_a_record_is_not_imported_alone() -> None:
+    """Though its text may be a whole object."""
+    line = {"source": "a", "offset": 0, "line": 1, "code": "part-of-record", "message": "m", "record": '{"id":"a"}'}
+    format = RejectedRecords(JSON)
+    with pytest.raises(RecordError) as error:
+        format.parse(json.dumps(line).encode())
+    assert (error.value.code, "replace the line" in error.value.message) == ("part-of-record", True)
+    assert format.parse(b'{"id":"a"}') == {"id": {"S": "a"}}
