@@ -136,10 +136,22 @@ def _stray(rest: str, option: str) -> UsageError:
     return UsageError(f"{option} has {rest[0]!r}, which cannot be part of a name without a #", _HOW_TO_NAME)
 
 
+_TYPES = frozenset(("S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS"))
+
+
 def parse_values(text: str) -> AttributeMap:
     """The values of `--values`, JSON as in `json` files; a colon before a name is optional."""
     try:
-        return to_attributes({name.removeprefix(":"): value for name, value in decode_object(text.encode()).items()})
+        given = {name.removeprefix(":"): value for name, value in decode_object(text.encode()).items()}
+        for name, value in given.items():
+            if (
+                type(value) is dict and len(value) == 1 and _TYPES.intersection(value)
+            ):  # would match nothing, silently
+                raise UsageError(
+                    f"--values has {name!r} with its type, as in DynamoDB JSON",
+                    'write plain JSON: {"p": 10, "s": "text"}; a map as {"$M": {...}}',
+                )
+        return to_attributes(given)
     except RecordError as error:
         raise UsageError(f"--values: {error}", 'write it like {"p": 10, "s": "text"}') from None
 

@@ -123,3 +123,11 @@ def test_values_that_are_none(text: str) -> None:
 def test_names_that_are_none(text: str) -> None:
     with pytest.raises(UsageError, match="--names"):
         parse_names(text)
+
+
+@pytest.mark.parametrize("value", ['{"N": "5"}', '{"S": "x"}', '{"SS": ["a"]}', '{"NULL": true}'])
+def test_values_with_their_types_are_refused(value: str) -> None:
+    """As the AWS CLI wants them: they would be maps, and match nothing."""
+    with pytest.raises(UsageError, match="--values has 'p' with its type"):
+        parse_values(f'{{":p": {value}, "q": 1}}')
+    assert parse_values('{"p": {"n": 5}, "q": {"N": 1, "S": 2}}').keys() == {"p", "q"}
