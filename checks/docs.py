@@ -1,30 +1,27 @@
 """The parts of the docs that are made from the code: `python -m checks.docs` writes them anew (`make docs`).
 
-docs/cli.md from the parsers of the commands, and the drawing of the packages in docs/architecture.md from the imports
-in the source. `tests/unit/test_docs.py` fails if they differ from what this module would write.
+docs/cli.md from the parsers of the commands; the counts and equations in docs/reliability.md; and the drawing of the
+packages in docs/architecture.md, from the imports in the source. Tests fail if they differ from what this module would
+write.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from checks.packages import drawing
-from ddbio.cli import ddbcount, ddbexport, ddbgenerate, ddbimport
+from ddbio.cli.main import VERBS
 from ddbio.cli.parsing import Parser
+from ddbio.messages.counts import COUNTS, Side, equation
+from ddbio.messages.counts import VERBS as COUNTING
 
 ROOT = Path(__file__).resolve().parent.parent
 CLI = ROOT / "docs" / "cli.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
-
-COMMANDS: dict[str, tuple[str, Callable[[], Parser]]] = {
-    "DDBImport.py": ("ddbio import", ddbimport.parser),
-    "DDBExport.py": ("ddbio export", ddbexport.parser),
-    "ddbio count": ("ddbio count", ddbcount.parser),
-    "GenerateTestData.py": ("ddbio generate", ddbgenerate.build_parser),
-}
+RELIABILITY = ROOT / "docs" / "reliability.md"
 
 # Where an option is described at length: its page, below docs.
 PAGES = {
@@ -57,7 +54,10 @@ _OPTION = re.compile(r"(?<![\w/`*-])--?[a-z][a-z0-9-]*(?:-[a-z]+)*\b(?!\.)")
 
 def cli_page() -> str:
     """The text of docs/cli.md."""
-    return "\n".join([_HEAD, *(_command(script, *parts) for script, parts in COMMANDS.items())])
+    commands = ((verb.script, f"ddbio {name}", verb.parser()) for name, verb in VERBS.items())
+    return "\n".join(
+        [_HEAD, *(_command(script or name, name, parser) for script, name, parser in commands if parser)]
+    )
 
 
 def architecture_page(text: str) -> str:
@@ -67,8 +67,25 @@ def architecture_page(text: str) -> str:
     return start + drawing() + rest
 
 
-def _command(script: str, verb: str, new_parser: Callable[[], Parser]) -> str:
-    parser = new_parser()
+def reliability_page(text: str) -> str:
+    """The text of docs/reliability.md with the counts and equations of `ddbio.messages.counts`."""
+    for mark, lines in {"equations": _equations(), "counts": _counts()}.items():
+        before, after = text.split(f"<!-- {mark} -->\n")
+        text = f"{before}<!-- {mark} -->\n" + "\n".join(lines) + "\n\n" + after.split("\n\n", 1)[1]
+    return text
+
+
+def _equations() -> list[str]:
+    return [f"- {verb}: `{equation(verb)}`" for verb in COUNTING]
+
+
+def _counts() -> list[str]:
+    sides = {Side.IN: "came in", Side.OUT: "went out", Side.PART: "", Side.NONE: ""}
+    rows = [f"| `{each.name}` | {each.meaning} | {', '.join(each.verbs)} | {sides[each.side]} |" for each in COUNTS]
+    return ["| count | what is counted | of | in the equation |", "|---|---|---|---|", *rows]
+
+
+def _command(script: str, verb: str, parser: Parser) -> str:
     other_name = f" The same as `{verb}`." if verb != script else ""
     sections = [f"## {script}\n\n{parser.description}{other_name}\n"]
     for group in parser._action_groups:
@@ -127,6 +144,7 @@ def _marked(text: str) -> str:
 def main() -> None:
     CLI.write_text(cli_page())
     ARCHITECTURE.write_text(architecture_page(ARCHITECTURE.read_text()))
+    RELIABILITY.write_text(reliability_page(RELIABILITY.read_text()))
 
 
 if __name__ == "__main__":

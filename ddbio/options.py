@@ -111,12 +111,26 @@ class ScanOptions(TransferOptions):
     seed: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class ToTableOptions(ScanOptions):
+    """A scan of one table for a second one. capacity: of the first, in read units.
+
+    to: the second table, by name or ARN. to_aws: its region, account and endpoint. to_capacity: its cap; in which
+        units, the verb says.
+    """
+
+    to: str
+    to_aws: AwsSettings = field(default_factory=AwsSettings)
+    to_capacity: str | None = None
+
+
 # Options that may differ between the runs of one job. Any other option makes it another job, including options added
 # later and not listed here. Table, sources and destination are not compared: they identify the job.
 IMMATERIAL = {
     *("table", "sources", "destination", "aws", "processes", "capacity", "over_provisioned", "lanes"),
     *("give_up_after_s", "journal", "state_dir", "fresh", "report", "max_errors", "if_exists"),
     *("verify", "verify_checksums", "allow_unfinished"),
+    *("to", "to_aws", "to_capacity", "write_capacity"),
     *("create_table", "key", "with_indexes"),  # the table exists by then
 }
 

@@ -1,9 +1,8 @@
-"""The options that import and export share, and the lines of their summaries that are the same."""
+"""The options that verbs share, and the lines of their summaries that are the same."""
 
 from __future__ import annotations
 
 import argparse
-import math
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,11 +11,10 @@ from ddbio.aws.settings import AwsSettings
 from ddbio.cli.parsing import Parser
 from ddbio.cli.run import positive_int
 from ddbio.errors import UsageError
+from ddbio.options import STDOUT
 
 if TYPE_CHECKING:
-    from ddbio.job.accounts import Result
-    from ddbio.messages import Tally
-    from ddbio.rate.caps import Cap
+    pass
 
 
 def new_parser(description: str, examples: str, **settings: Any) -> Parser:
@@ -89,7 +87,7 @@ def add_endpoint_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_run_options(parser: argparse.ArgumentParser, *, default_lanes: str) -> None:
-    """Options for the connections, giving up, resuming and reporting."""
+    """Options for the plan, the connections, giving up, resuming and reporting."""
     parser.add_argument(
         "--lanes",
         type=positive_int,
@@ -114,6 +112,10 @@ def add_run_options(parser: argparse.ArgumentParser, *, default_lanes: str) -> N
         metavar="PATH",
         help="write a report on the run, as JSON, to this file; - for standard output "
         "(default: report.json in the job's state folder)",
+    )
+    parser.add_argument("--plan", action="store_true", help="say what would be read and written, and do nothing")
+    parser.add_argument(
+        "--json", action="store_true", help="print the report on standard output, as JSON, in place of the summary"
     )
 
 
@@ -255,7 +257,7 @@ def table_options(given: argparse.Namespace) -> dict[str, Any]:
         "give_up_after_s": given.give_up_after,
         "fresh": given.fresh,
         "state_dir": given.state_dir,
-        "report": given.report,
+        "report": STDOUT if given.json else given.report,
     }
 
 
@@ -277,40 +279,32 @@ def scan_options(given: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(given, name) for name in (*names, "sample", "seed") if hasattr(given, name)}
 
 
-def transformed(tally: Tally) -> list[str]:
-    """How many items a transform added and dropped."""
-    added = [f"{tally.added:,} added by the transform"] * bool(tally.added)
-    return added + [f"{tally.dropped:,} dropped by the transform"] * bool(tally.dropped)
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
-
-
-def consumption(result: Result, cap: Cap) -> str:
-    """The duration of a job and the capacity it consumed."""
-    kind, tally = cap.kind, result.tally
-    of_cap = "no cap" if math.isinf(cap.units_per_s) else f"cap {cap.units_per_s:,.10g}"
-    of_cap = "cap by the time of day" if cap.changes else of_cap
-    about = "about " if tally.estimated else ""
-    estimated = f" ({tally.estimated:,.1f} of them estimated, not reported by the service)" if tally.estimated else ""
-    text = (
-        f"{result.seconds:.1f} s, {about}{tally.units:,.1f} {kind} consumed{estimated}, "
-        f"{about}{result.units_per_s:,.1f} {kind}/s ({of_cap})"
+def add_to_table_options(parser: argparse.ArgumentParser, *, units: str) -> None:
+    """Options for the second table of a verb that has two. units: `write` or `read`, of its cap."""
+    group = parser.add_argument_group("the second table")
+    group.add_argument("--to", required=True, metavar="TABLE", help="the second table, by name or ARN")
+    group.add_argument("--to-region", metavar="REGION", help="its region (default: that of -t)")
+    group.add_argument("--to-profile", metavar="NAME", help="the profile of its account (default: --profile)")
+    group.add_argument(
+        "--to-endpoint-url", metavar="URL", help="its endpoint (default: --endpoint-url, unless --to-region is given)"
     )
-    extra = [f"{tally.throttled:,} throttled"] * bool(tally.throttled) + [f"{tally.retries:,} retries"] * bool(
-        tally.retries
+    group.add_argument(
+        "--to-capacity",
+        metavar="UNITS",
+        help=f"its {units} units per second, as -c has those of the first (default: its capacity)",
     )
-    return ", ".join([text, *extra])
 
 
-def this_run(result: Result) -> list[str]:
-    """The share of the last run, if the job took several."""
-    if not result.past.runs:
-        return []
-    tally, seconds = result.tally.minus(result.past.tally), result.seconds - result.past.seconds
-    return [
-        f"{tally.read:,} of them in this run (run {result.past.runs + 1} of the job), which took {seconds:.1f} s and "
-        f"consumed {tally.units:,.1f}"
-    ]
+def to_table_options(given: argparse.Namespace) -> dict[str, Any]:
+    """The fields of `ToTableOptions` from the arguments that `add_to_table_options` adds."""
+    same_region = given.to_region is None and not given.to.startswith("arn:")
+    return {
+        "to": given.to,
+        "to_aws": AwsSettings(
+            region=given.to_region or (given.region if same_region else None),
+            profile=given.to_profile or given.profile,
+            endpoint_url=given.to_endpoint_url or (given.endpoint_url if given.to_region is None else None),
+            longest_wait_s=given.give_up_after,
+        ),
+        "to_capacity": given.to_capacity,
+    }

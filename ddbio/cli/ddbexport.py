@@ -4,22 +4,51 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
-from ddbio.cli import arguments, csv_options, option_rules
+from ddbio.cli import arguments, csv_options, summaries
+from ddbio.cli.option_rules import S3, S3_CALLS, S3_OBJECTS, TRANSFER, Rule, Rules, needs, of_export
 from ddbio.cli.parsing import Parser
-from ddbio.cli.run import Command, positive_int, run, signals_held
-from ddbio.formats import FORMATS
+from ddbio.cli.run import positive_int
+from ddbio.cli.verb_command import VerbCommand
+from ddbio.formats import FORMATS, declaration_of
 from ddbio.formats.compression import COMPRESSIONS
 from ddbio.options import DEFAULT_FILE_MEGABYTES, NUMBERS, STDOUT
 from ddbio.verbs.options import ExportOptions
 
 if TYPE_CHECKING:
-    from ddbio.verbs.export_table import ExportResult
+    from ddbio.verbs.export_table import Export, ExportResult
 
 PROGRAM = "DDBExport.py"
+
+_TO_FILES = Rule(lambda given: given.destination != "-", "to an export into files, not to standard output")
+_NOT_COMPRESSED_INSIDE = Rule(
+    lambda given: not declaration_of(given.format).compressed_inside, "to formats that are not compressed inside"
+)
+_EXPORT_TO_S3 = Rule(
+    lambda given: given.destination.startswith(S3), "to an export to S3", "name an s3:// destination"
+)
+_PLACEHOLDERS = Rule(
+    lambda given: given.filter is not None or given.attributes is not None,
+    "with --filter or --attributes",
+    "add one of them, or leave it out",
+)
+
+RULES: Rules = {
+    **TRANSFER,
+    **dict.fromkeys(("--destination", "--segments", "--consistent-read", "--native-layout")),
+    **dict.fromkeys(("--attributes", "--filter", "--index", "--limit", "--sample")),
+    "--size": _TO_FILES,
+    "--fresh": _TO_FILES,
+    "--if-exists": _TO_FILES,
+    "--compress": _NOT_COMPRESSED_INSIDE,
+    **{option: of_export(option) for option in ("--columns", "--numbers")},
+    "--values": needs("--filter"),
+    "--names": _PLACEHOLDERS,
+    "--seed": needs("--sample"),
+    **dict.fromkeys(S3_OBJECTS, _EXPORT_TO_S3),
+    **dict.fromkeys(("--s3-endpoint-url", *S3_CALLS), _EXPORT_TO_S3),
+}
 
 EXAMPLES = """\
 examples:
@@ -47,7 +76,7 @@ def parser() -> Parser:
     parser = arguments.new_parser(
         "Export a DynamoDB table to disk or S3 by a parallel scan.",
         EXAMPLES,
-        rules=option_rules.EXPORT,
+        rules=RULES,
         surplus_hint="put an option before each value, and a value with blanks or a * in quotes",
     )
     parser.add_argument(
@@ -128,8 +157,7 @@ def percent(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r} is not a percentage such as 10%")
 
 
-def options_of(argv: Sequence[str] | None) -> ExportOptions:
-    given = parser().parse(argv)
+def options(given: argparse.Namespace) -> ExportOptions:
     return ExportOptions(
         **arguments.shaping_options(given),
         **arguments.scan_options(given),
@@ -143,37 +171,34 @@ def options_of(argv: Sequence[str] | None) -> ExportOptions:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    def action(command: Command) -> int:
-        options = options_of(argv)
-        command.state_dir = options.state_dir
-        with signals_held():
-            from ddbio.cli.running import perform
-            from ddbio.verbs.export_table import export_table
+def load() -> type[Export]:
+    from ddbio.verbs.export_table import Export
 
-        to_stdout = options.destination == STDOUT
-        return perform(command, partial(export_table, options), summary, options, data_on_stdout=to_stdout)
-
-    return run(PROGRAM, action)
+    return Export
 
 
 def summary(result: ExportResult) -> str:
     """The last lines of the output; every count that is not 0 is in them."""
     tally = result.tally
     size = sum(each.file.size_bytes for each in result.files)
-    where = f"{arguments.counted(len(result.files), 'file')} of {size:,} bytes"
+    where = f"{summaries.counted(len(result.files), 'file')} of {size:,} bytes"
     if result.destination == STDOUT:
         where = f"standard output, {tally.bytes:,} bytes"
-    aside = [f"{tally.left_out:,} filtered out"] * bool(tally.left_out) + arguments.transformed(tally)
+    aside = [f"{tally.left_out:,} filtered out"] * bool(tally.left_out) + summaries.transformed(tally)
     lines = [
         f"{tally.read:,} read, {tally.written:,} exported to {where}{', '.join(['', *aside])}",
-        arguments.consumption(result, result.cap),
+        summaries.consumption(result, result.cap),
     ]
-    lines += arguments.this_run(result)
+    lines += summaries.this_run(result)
     if result.manifest is not None:
         lines.append(f"manifest: {result.manifest}")
     return "\n".join(lines)
 
+
+COMMAND = VerbCommand(
+    PROGRAM, parser, options, load, summary, data_on_stdout=lambda options: options.destination == STDOUT
+)
+main = COMMAND.main
 
 if __name__ == "__main__":
     raise SystemExit(main())

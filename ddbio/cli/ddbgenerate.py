@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from ddbio.cli import option_rules
+from ddbio.cli.option_rules import Rules
 from ddbio.cli.parsing import Parser
 from ddbio.cli.run import Command, invocation, positive_int, run, signals_held
 from ddbio.errors import EXIT_OK, Stopped, TransferError, UsageError
@@ -29,6 +29,8 @@ STDOUT = "-"
 PROGRESS_AFTER_S = 2.0
 
 DESCRIPTION = "Make test data for DynamoDB: one item a line, as JSON or CSV."
+
+RULES: Rules = dict.fromkeys(("--count", "--file", "--dataset", "--format", "--keys", "--item-size", "--seed"))
 
 EXAMPLES = """\
 examples:
@@ -52,15 +54,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv` (default: the process's own) and return its exit code."""
 
     def action(command: Command) -> int:
-        return write_data(command, build_parser().parse(argv))
+        return write_data(command, parser().parse(argv))
 
     return run(PROGRAM, action)
 
 
-def build_parser() -> Parser:
+def parser() -> Parser:
     parser = Parser(
         description=DESCRIPTION,
-        rules=option_rules.GENERATE,
+        rules=RULES,
         surplus_hint="put an option before each value, and a value with blanks in quotes",
     )
     parser.epilog = EXAMPLES.format(command=invocation(parser.prog))

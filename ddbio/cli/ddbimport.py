@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+import argparse
 from typing import TYPE_CHECKING
 
-from ddbio.cli import arguments, csv_options, option_rules
+from ddbio.cli import arguments, csv_options, summaries
+from ddbio.cli.option_rules import S3, S3_CALLS, S3_OBJECTS, TRANSFER, Rule, Rules, of_import
 from ddbio.cli.parsing import Parser
-from ddbio.cli.run import Command, run, signals_held
+from ddbio.cli.verb_command import VerbCommand
 from ddbio.formats import FORMATS
 from ddbio.options import AUTO
 from ddbio.verbs.options import ImportOptions
 
 if TYPE_CHECKING:
-    from ddbio.verbs.import_table import ImportResult
+    from ddbio.verbs.import_table import Import, ImportResult
 
 PROGRAM = "DDBImport.py"
+
+_CSV_SOURCE = (
+    *("--columns", "--delimiter", "--csv-types", "--infer-types", "--empty"),
+    *("--csv-null", "--csv-escape", "--keep-blanks"),
+)
+_REJECTS_TO_S3 = Rule(
+    lambda given: (given.rejects or "").startswith(S3),
+    "to rejects written to S3",
+    "name an s3:// destination with --rejects, or leave it out",
+)
+_IMPORT_USES_S3 = Rule(
+    lambda given: any(place.startswith(S3) for place in (*given.source, given.rejects or "")),
+    "if a source or --rejects is on S3",
+)
+_CREATE = Rule(lambda given: given.create_table, "with --create-table", "add --create-table, or leave it out")
+
+RULES: Rules = {
+    **TRANSFER,
+    **dict.fromkeys(("--source", "--mode", "--create-table", "--rejects", "--max-errors")),
+    **dict.fromkeys(("--allow-unfinished", "--no-verify")),
+    "--verify-checksums": Rule(lambda given: not given.no_verify, "without --no-verify", "omit one of them"),
+    "--fresh": Rule(
+        lambda given: "-" not in given.source, "to sources that can be read again, not to standard input"
+    ),
+    "--key": _CREATE,
+    "--with-indexes": _CREATE,
+    **{option: of_import(option) for option in _CSV_SOURCE},
+    **dict.fromkeys(S3_OBJECTS, _REJECTS_TO_S3),
+    **dict.fromkeys(("--s3-endpoint-url", *S3_CALLS), _IMPORT_USES_S3),
+}
 
 EXAMPLES = """\
 examples:
@@ -52,7 +82,7 @@ def parser() -> Parser:
     parser = arguments.new_parser(
         "Import files of JSON, CSV, Parquet or Avro from disk or S3 into a DynamoDB table.",
         EXAMPLES,
-        rules=option_rules.IMPORT,
+        rules=RULES,
         surplus_hint="put a glob in quotes (-s 'part-*.json'), and write -s before each of several sources",
     )
     parser.add_argument(
@@ -123,8 +153,7 @@ def add_reject_options(parser: Parser) -> None:
     )
 
 
-def options_of(argv: Sequence[str] | None) -> ImportOptions:
-    given = parser().parse(argv)
+def options(given: argparse.Namespace) -> ImportOptions:
     return ImportOptions(
         **arguments.shaping_options(given),
         sources=tuple(given.source),
@@ -142,17 +171,10 @@ def options_of(argv: Sequence[str] | None) -> ImportOptions:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    def action(command: Command) -> int:
-        options = options_of(argv)
-        command.state_dir = options.state_dir
-        with signals_held():
-            from ddbio.cli.running import perform
-            from ddbio.verbs.import_table import import_table
+def load() -> type[Import]:
+    from ddbio.verbs.import_table import Import
 
-        return perform(command, partial(import_table, options), summary, options)
-
-    return run(PROGRAM, action)
+    return Import
 
 
 def summary(result: ImportResult) -> str:
@@ -161,17 +183,20 @@ def summary(result: ImportResult) -> str:
     counts = [f"{tally.read:,} read"]
     counts += [f"{tally.written - tally.deleted:,} written"] * (tally.written != tally.deleted or not tally.deleted)
     counts += [f"{tally.deleted:,} deleted"] * bool(tally.deleted)
-    counts += [f"{tally.rejected:,} rejected", *arguments.transformed(tally)]
+    counts += [f"{tally.rejected:,} rejected", *summaries.transformed(tally)]
     counts += [f"{tally.skipped:,} skipped because their key was taken"] * bool(tally.skipped)
     counts += [f"{tally.replaced:,} replaced by a later record with the same key"] * bool(tally.replaced)
     counts += [f"{tally.blank:,} blank line{'s' * (tally.blank != 1)} skipped"] * bool(tally.blank)
-    lines = [", ".join(counts), arguments.consumption(result, result.cap)]
-    lines += arguments.this_run(result)
+    lines = [", ".join(counts), summaries.consumption(result, result.cap)]
+    lines += summaries.this_run(result)
     lines += [kind.describe() for kind in result.reject_kinds]
     if result.rejects is not None:
         lines.append(f"rejected records, each with the reason: {result.rejects}")
     return "\n".join(lines)
 
+
+COMMAND = VerbCommand(PROGRAM, parser, options, load, summary)
+main = COMMAND.main
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -5,24 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
 from typing import Any
 
-from ddbio.cli import ddbcount, ddbexport, ddbimport
+from ddbio.cli.main import VERBS
 from ddbio.cli.run import run
 from ddbio.errors import EXIT_OK, UsageError
 from ddbio.options import TransferOptions
 from ddbio.system.terminal import write_out
 from ddbio.verbs.iam_policy import Scope, policy_of
-from ddbio.verbs.options import CountOptions, ExportOptions, ImportOptions
 
-OPTIONS_OF: dict[str, Callable[[Sequence[str]], ImportOptions | ExportOptions | CountOptions]] = {
-    "import": ddbimport.options_of,
-    "export": ddbexport.options_of,
-    "count": ddbcount.options_of,
-}
 HELP = """\
-usage: ddbio iam-policy import|export|count [--account ID] [options of the verb]
+usage: ddbio iam-policy VERB [--account ID] [options of the verb]
 
 Print the IAM policy that a command needs, and no more. No request is sent to AWS. Parts of an ARN that are unknown
 from the options, the environment and the profile are *.
@@ -41,13 +34,11 @@ def _print(words: list[str]) -> int:
     if {"-h", "--help"} & {*words}:
         write_out(HELP)
         return EXIT_OK
-    if not words or words[0] not in OPTIONS_OF:
-        raise UsageError(
-            "iam-policy needs the verb the policy is for",
-            "write ddbio iam-policy import ..., export ... or count ...",
-        )
+    command = VERBS[words[0]].command if words and words[0] in VERBS else None
+    if command is None:
+        raise UsageError("iam-policy needs the verb the policy is for", "write ddbio iam-policy export ..., say")
     account, rest = _account(words[1:])
-    options = OPTIONS_OF[words[0]](rest)
+    options = command.options_of(rest)
     write_out(text_of(policy_of(options, _scope(options, account))))
     return EXIT_OK
 

@@ -6,26 +6,45 @@ import difflib
 import importlib
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ddbio.cli.run import run
 from ddbio.errors import EXIT_OK, UsageError
 from ddbio.system.terminal import write_out
 from ddbio.version import __version__
 
+if TYPE_CHECKING:
+    from ddbio.cli.parsing import Parser
+    from ddbio.cli.verb_command import VerbCommand
+
 
 @dataclass(frozen=True, slots=True)
 class Subcommand:
-    """module: has `main()`. summary: one line on the verb, for `ddbio --help`."""
+    """module: has `main()` and `parser()`, and `COMMAND` for a verb that works on a table.
+
+    summary: one line on the verb, for `ddbio --help`. script: its name as a script of the checkout, if it is one.
+    """
 
     module: str
     summary: str
+    script: str = ""
+
+    @property
+    def command(self) -> VerbCommand[Any, Any] | None:
+        """None if the verb does not work on a table."""
+        return getattr(importlib.import_module(self.module), "COMMAND", None)
+
+    def parser(self) -> Parser | None:
+        """None if the verb has no options of its own."""
+        make = getattr(importlib.import_module(self.module), "parser", None)
+        return None if make is None else make()
 
 
 VERBS = {
-    "import": Subcommand("ddbio.cli.ddbimport", "load files from disk or S3 into a table (DDBImport.py)"),
-    "export": Subcommand("ddbio.cli.ddbexport", "scan a table in parallel to disk or S3 (DDBExport.py)"),
-    "count": Subcommand("ddbio.cli.ddbcount", "count the items of a table or index"),
-    "generate": Subcommand("ddbio.cli.ddbgenerate", "make test data (GenerateTestData.py)"),
+    "import": Subcommand("ddbio.cli.ddbimport", "load files from disk or S3 into a table", "DDBImport.py"),
+    "export": Subcommand("ddbio.cli.ddbexport", "scan a table in parallel to disk or S3", "DDBExport.py"),
+    "count": Subcommand("ddbio.cli.count", "count the items of a table or index"),
+    "generate": Subcommand("ddbio.cli.ddbgenerate", "make test data", "GenerateTestData.py"),
     "iam-policy": Subcommand("ddbio.cli.iam_policy", "print the IAM policy that a command needs"),
 }
 
@@ -54,8 +73,12 @@ def _without_verb(words: list[str]) -> int:
     raise UsageError(f"there is no verb {words[0]!r}", hint)
 
 
+def _line(verb: Subcommand) -> str:
+    return f"{verb.summary} ({verb.script})" if verb.script else verb.summary
+
+
 def _help() -> str:
     width = max(map(len, VERBS))
-    verbs = "\n".join(f"  {name:{width}}  {verb.summary}" for name, verb in VERBS.items())
+    verbs = "\n".join(f"  {name:{width}}  {_line(verb)}" for name, verb in VERBS.items())
     after = "ddbio VERB --help lists the options."
     return f"usage: ddbio VERB [options]\n\nMove DynamoDB tables.\n\nverbs:\n{verbs}\n\n{after}\n"

@@ -1,4 +1,4 @@
-"""Runs an import, export or count for a command: signals in, progress out, the exit code at the end."""
+"""Runs a verb for a command: signals in, progress out, the exit code at the end."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ import boto3  # noqa: F401 - loaded here because signals are held while this mod
 from ddbio.cli.interrupts import stop_on_signals
 from ddbio.cli.run import Command, fail
 from ddbio.cli.start import ENDING
-from ddbio.errors import EXIT_REJECTED, DdbioError, TransferError
+from ddbio.errors import EXIT_OK, EXIT_REJECTED, DdbioError, TransferError
 from ddbio.job.accounts import Result
 from ddbio.job.progress import BarProgress, LogProgress, Progress
+from ddbio.job.run import Caller
+from ddbio.job.spine import Story
 from ddbio.options import STDOUT, TransferOptions
 from ddbio.system.machine import allow_open_files
 from ddbio.system.terminal import stderr, tell, write_out
@@ -32,17 +34,16 @@ def new_progress(*, data_on_stdout: bool = False) -> Progress:
 
 def perform(
     command: Command,
-    transfer: Callable[..., SomeResult],
+    story: Story[SomeResult],
     summary: Callable[[SomeResult], str],
     options: TransferOptions,
     *,
     data_on_stdout: bool = False,
 ) -> int:
-    """Run a transfer and print its summary: on stdout, unless the data or the report go there. If the job is not
+    """Run a verb and print its summary: on stdout, unless the data or the report go there. If the job is not
     complete, print the reason on stderr.
 
-    The summary is printed first, so that a later failure does not hide the result of the transfer.
-    transfer: called with `progress`, `stop` and `take_report`. Returns the exit code.
+    The summary is printed first, so that a later failure does not hide the result. Returns the exit code.
     """
     report_on_stdout = options.report == STDOUT
     if (data_on_stdout or report_on_stdout) and sys.stdout is None:
@@ -52,7 +53,7 @@ def perform(
     stop = stop_on_signals(command)
     progress = new_progress(data_on_stdout=data_on_stdout)
     try:
-        result = transfer(progress=progress, stop=stop, take_report=reports.append)
+        result = story.perform(Caller(progress, None, stop, reports.append))
     except BaseException:
         with suppress(DdbioError, BrokenPipeError):  # the error that ended the run matters more
             _print_report(reports)
@@ -73,6 +74,13 @@ def perform(
     if lost is not None and code <= EXIT_REJECTED:
         raise lost
     return code
+
+
+def show_plan(story: Story[SomeResult]) -> int:
+    """Print what the verb would do, and do nothing. Returns the exit code."""
+    for sentence in story.preview(Caller()):
+        write_out(f"{sentence}\n")
+    return EXIT_OK
 
 
 def _print_report(reports: list[bytes]) -> None:

@@ -84,7 +84,8 @@ class DataClient:
     """Sends one request at a time and returns once its outcome is known.
 
     table: the requests' table, for messages.
-    tally: the lane's, to which requests, units, throttles and retries are added.
+    tally: the lane's, to which requests, units, throttles and retries are added. of_target: count the units as those
+        of the job's target, too; see `ddbio.messages.counts`.
     """
 
     def __init__(
@@ -96,6 +97,8 @@ class DataClient:
         table: str,
         tally: Tally,
         policy: RetryPolicy = DEFAULT_POLICY,
+        *,
+        of_target: bool = False,
     ) -> None:
         self._connection = connection
         self._signer = signer
@@ -109,6 +112,7 @@ class DataClient:
         self._attempt = 0
         self._failing_since_s: float | None = None
         self.tally = tally
+        self._of_target = of_target
         self.consumed: Units = ()  # by the last call, by budget
 
     async def call(
@@ -155,7 +159,7 @@ class DataClient:
                 # An answer with unprocessed items that does not report its consumption is no sign of progress.
                 answered = bool(reported) or not left_over
                 self._pacer.settle(claim, self.consumed, in_vain=left_over, answered=answered)
-                self.tally.units += sum(self.consumed)
+                self._count_units(sum(self.consumed))
                 return reply
 
     async def pause(self, reason: str, hint: str = "") -> None:
@@ -188,6 +192,11 @@ class DataClient:
     def close(self) -> None:
         self._connection.close()
 
+    def _count_units(self, units: float) -> None:
+        self.tally.units += units
+        if self._of_target:
+            self.tally.target_units += units
+
     def _succeeded(self) -> None:
         self._failing_since_s, self._attempt = None, 0
 
@@ -210,7 +219,7 @@ class DataClient:
         throttles = explain(failure.reasons, operation.budgets)
         hot = all(throttle.hot for throttle in throttles)  # hot keys do not slow the table's other requests
         in_vain = failure.kind is Kind.THROTTLED and not hot
-        self.tally.units += sum(spent)
+        self._count_units(sum(spent))
         self.tally.estimated += sum(spent)
         self._pacer.settle(claim, spent, in_vain=in_vain)
         if failure.kind is Kind.THROTTLED:

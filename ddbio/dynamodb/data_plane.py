@@ -54,6 +54,15 @@ class Clients:
         self._pacer = pacer
         self._connections = connections
 
-    def new(self, context: ClientContext, table: str, tally: Tally) -> DataClient:
-        """table: the table of the requests, for messages. tally: the lane's, in which they are counted."""
-        return DataClient(self._connections(), self._signer, self._pacer, context, table, tally, self._policy)
+    def new(self, context: ClientContext, table: str, tally: Tally, *, of_target: bool = False) -> DataClient:
+        """table: the table of the requests, for messages. tally, of_target: see `DataClient`."""
+        return DataClient(
+            self._connections(),
+            self._signer,
+            self._pacer,
+            context,
+            table,
+            tally,
+            self._policy,
+            of_target=of_target,
+        )

@@ -39,7 +39,7 @@ ORPHANS_PATIENCE_S = 10.0  # for the workers of a killed parent to exit: they no
 _KINDS = [each.kind for name in RECORDED for each in COUNTS if each.name == name]
 _PACKED = struct.Struct("=4q" + "".join("d" if kind is float else "q" for kind in _KINDS))
 _CHECKSUM = struct.Struct("=I")
-_STATE_BYTES = 160
+_STATE_BYTES = 192
 _STATES = 4  # two for each of the last two units
 _SLOT_BYTES = _STATE_BYTES * _STATES
 assert _PACKED.size + _CHECKSUM.size <= _STATE_BYTES

@@ -88,7 +88,8 @@ class WorkerContext:
     def client(self, role: str, tally: Tally) -> DataClient:
         """A client of one of the job's tables, for one lane, which closes it. tally: counts its requests."""
         table = self.tables[role]
-        return table.clients.new(self, table.name, tally)
+        of_target = role == TARGET and len(self.tables) > 1
+        return table.clients.new(self, table.name, tally, of_target=of_target)
 
     def request_units(self, role: str) -> Callable[[], float]:
         """A function that returns how many units of that table one request should cost at most, at the moment."""

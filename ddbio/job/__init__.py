@@ -1,7 +1,9 @@
 """A run from its beginning to its end: its accounts, and the state it keeps for the next run.
 
 spine       the story of every verb: check, plan, announce, run, settle, report
-run         the beginning of a run: caller, table, cap, workers
+stages      a verb that is several jobs in a row
+run         the beginning of a run: caller, tables, workers
+side        one table of a run, with its account and its cap
 work        lets the engine work, and enters its reports
 accounts    the counts that a run may claim
 journal     the state from which the same command resumes

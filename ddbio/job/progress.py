@@ -99,7 +99,7 @@ class LogProgress(QuietProgress):
     def update(self, amount: float, tally: Tally) -> None:
         self._done += amount
         now_s = self._clock()
-        self._speed.add(now_s, self._done - self._done_before, tally.read, tally.units)
+        self._speed.add(now_s, self._done - self._done_before, tally.read, tally.units - tally.target_units)
         if now_s - self._shown_s >= self._every_s:
             self._shown_s = now_s
             self._show(self._parts(now_s, tally))
@@ -112,7 +112,9 @@ class LogProgress(QuietProgress):
     def _parts(self, now_s: float, tally: Tally) -> dict[str, str]:
         """The parts of a progress line, by name."""
         done = self._done - self._done_before
-        amount_rate, item_rate, unit_rate = self._speed.rates(now_s, done, tally.read, tally.units)
+        amount_rate, item_rate, unit_rate = self._speed.rates(
+            now_s, done, tally.read, tally.units - tally.target_units
+        )
         known = 0 < self._done <= self._total
         left_s = (self._total - self._done) / amount_rate if known and amount_rate > 0 else None
         of_cap = "" if self._cap == float("inf") else f" of {self._cap:,.0f}"

@@ -8,6 +8,7 @@ one.
   "counts": {<each count of `ddbio.messages.counts`>: number},
   "reasons": {"<cause of throttling or of a retry>": count}, "this_run": {counts and reasons of this run alone},
   "timing": {"began", "ended", "seconds": this run's, "seconds_of_all_runs", "runs"},
+  "other_table", "other_cap": the same of the second table, in a job that has two,
   "options": {...}, "versions": {"ddbio", "python", "boto3", "botocore", "platform"}, and per command:
   "rejects": path | null, "rejects_by_code": {code: {"count", "first": {"source", "offset", "line", "message"}}}
   for an import; "files", "manifest" for an export
@@ -39,6 +40,7 @@ from ddbio.aws.redaction import hide
 from ddbio.errors import DdbioError, InternalError, Stopped, TransferError, UsageError
 from ddbio.job.accounts import Result
 from ddbio.job.run import Run
+from ddbio.job.side import Side
 from ddbio.job.state import JobFolder
 from ddbio.messages.counts import NAMES, Tally
 from ddbio.options import STDOUT, TransferOptions
@@ -115,11 +117,9 @@ class Report:
         """The run has found its job's folder."""
         if self._options.report is None and self._options.journal and folder:  # else that folder will be removed
             self._path = folder.report
-        where = {"region": run.session.region, "endpoint": _without_passwords(run.session.endpoint_url)}
-        arn = run.table.description.get("TableArn")
-        self._facts["table"] = {"name": run.table.name, "arn": arn, **where}
-        limit = None if math.isinf(run.cap.units_per_s) else run.cap.units_per_s
-        self._facts["cap"] = {"units_per_s": limit, "kind": run.cap.kind, "origin": run.cap.origin}
+        self._facts["table"], self._facts["cap"] = _facts_of(run.main)
+        if run.other is not None:
+            self._facts["other_table"], self._facts["other_cap"] = _facts_of(run.other)
 
     def end(self, result: SomeResult, **facts: Any) -> SomeResult:
         """Write the report of a finished run. facts: specific to its command.
@@ -184,6 +184,17 @@ class Report:
             "versions": _versions(),
         }
         return orjson.dumps(values, None, orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+
+
+def _facts_of(side: Side) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The table, and its cap."""
+    session, cap = side.session, side.cap
+    where = {"region": session.region, "endpoint": _without_passwords(session.endpoint_url)}
+    limit = None if math.isinf(cap.units_per_s) else cap.units_per_s
+    return (
+        {"name": side.table.name, "arn": side.table.description.get("TableArn"), **where},
+        {"units_per_s": limit, "kind": cap.kind, "origin": cap.origin},
+    )
 
 
 @contextmanager

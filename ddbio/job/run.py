@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,9 @@ from ddbio.dynamodb.session import Session
 from ddbio.engines.engine import Engine
 from ddbio.flow.context import SOURCE, TARGET
 from ddbio.job.progress import Progress, QuietProgress
+from ddbio.job.side import Side
 from ddbio.options import ShapingOptions, TransferOptions, material
 from ddbio.rate.caps import Cap, choose_cap
-from ddbio.rate.following import Caps
 from ddbio.sources.plan import Remainder
 from ddbio.steps.transform import fingerprint
 from ddbio.system.machine import usable_cpus
@@ -38,7 +38,7 @@ class Run:
     """The state with which a run of a verb begins.
 
     workers: their maximum; lanes: the maximum per worker. tables: if it imports into several; `table` then has the
-    capacity of all of them.
+    capacity of all of them. other: the second table of a job that has two.
     """
 
     options: TransferOptions
@@ -51,6 +51,7 @@ class Run:
     stop: StopFlag
     engine: Engine | None
     tables: tuple[TableInfo, ...] = ()
+    other: Side | None = None
 
     @classmethod
     def begin(
@@ -61,8 +62,12 @@ class Run:
         kind: str,
         default_lanes: int,
         caller: Caller,
+        other: Side | None = None,
     ) -> Run:
-        """kind: of the cap's units, WCU or RCU. Raises UsageError for an impossible cap."""
+        """kind: of the cap's units, WCU or RCU. other: the second table, if the job has two.
+
+        Raises UsageError for an impossible cap.
+        """
         return cls(
             options=options,
             session=session,
@@ -73,47 +78,35 @@ class Run:
             progress=caller.progress or QuietProgress(),
             stop=caller.stop or StopFlag(),
             engine=caller.engine,
+            other=other,
         )
 
     @property
-    def role(self) -> str:
-        """The role of its table in the job."""
-        return TARGET if self.cap.kind == "WCU" else SOURCE
+    def main(self) -> Side:
+        """The table of `-t`. The cap of several tables does not follow them."""
+        options = self.options
+        role = TARGET if self.cap.kind == "WCU" else SOURCE
+        return Side(role, self.session, self.table, self.cap, options.table, options.capacity, not self.tables)
 
     @property
-    def index_caps(self) -> Mapping[str, float]:
-        """The budgets in addition to the table's: units per second by index."""
-        return self.table.index_write_units if self.cap.kind == "WCU" else {}
-
-    def follows_table(self, caps: Caps) -> bool:
-        """Whether a cap comes from the table's capacity, which auto scaling may change. The cap of several tables
-        does not follow them."""
-        asked = self.options.capacity
-        return not self.tables and (asked is None or "%" in asked or bool(caps.indexes))
-
-    def look_at_caps(self) -> Caps:
-        """The caps as they would be chosen now. Raises DdbioError."""
-        table = self.session.describe(self.options.table)
-        if self.table.index:
-            table = table.through(self.table.index)
-        chosen = choose_cap(
-            self.options.capacity, table, self.cap.kind, over_provisioned=True, now=self.cap.chosen_at
-        )
-        return Caps(chosen, table.index_write_units)
+    def sides(self) -> tuple[Side, ...]:
+        """All tables of the job, the one of `-t` first."""
+        return (self.main, *((self.other,) if self.other is not None else ()))
 
     def workers_for(self, left: Remainder) -> int:
         """The maximum, or fewer if there is less work."""
         return max(1, min(self.workers, len(left.known()))) if left.is_known else self.workers
 
     def identity(self) -> list[str]:
-        """The table's address: with the verb, its name, and the sources or destination, it identifies a job."""
-        return [self.session.region, self.session.endpoint_url, self.table.description.get("TableArn", "")]
+        """The addresses of the tables: with the verb, its name, and sources or destination, they identify a job."""
+        return [part for side in self.sides for part in side.identity()]
 
     def facts(self) -> dict[str, Any]:
-        """The facts that must be the same in all runs of a job. A table deleted and created again is another one."""
-        description = self.table.description
-        made = [description.get("TableId"), str(description.get("CreationDateTime"))]
-        facts = {**material(self.options), f"table {self.table.name}": made}
+        """The facts that must be the same in all runs of a job."""
+        facts = {
+            **material(self.options),
+            **{name: fact for side in self.sides for name, fact in side.facts().items()},
+        }
         if isinstance(self.options, ShapingOptions) and self.options.transform:
             facts["the transform's file"] = fingerprint(self.options)
         return facts

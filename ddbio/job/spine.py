@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from ddbio.dynamodb.notices import table_notices
 from ddbio.errors import DdbioError
@@ -33,6 +33,17 @@ from ddbio.storage.output_paths import Protected
 
 SomeOptions = TypeVar("SomeOptions", bound=TransferOptions)
 SomeResult = TypeVar("SomeResult", bound=Result)
+SomeResult_co = TypeVar("SomeResult_co", bound=Result, covariant=True)
+
+
+class Story(Protocol[SomeResult_co]):
+    """One call of a verb, for its caller: a `Verb`, or several jobs in a row."""
+
+    def perform(self, caller: Caller) -> SomeResult_co:
+        """Do the job, or resume an unfinished one; see `perform`."""
+
+    def preview(self, caller: Caller) -> list[str]:
+        """What `perform` would do, in sentences. Moves and makes nothing. Raises UsageError, TransferError."""
 
 
 class Verb(ABC, Generic[SomeOptions, SomeResult]):
@@ -99,6 +110,14 @@ class Verb(ABC, Generic[SomeOptions, SomeResult]):
         """The report's facts that only this verb has, as JSON values."""
         return {}
 
+    # -- as a `Story`
+
+    def perform(self, caller: Caller) -> SomeResult:
+        return perform(self, caller)
+
+    def preview(self, caller: Caller) -> list[str]:
+        return preview(self, caller)
+
 
 def perform(verb: Verb[Any, SomeResult], caller: Caller) -> SomeResult:
     """Do the job, or resume one that an earlier call with the same options left unfinished.
@@ -163,7 +182,9 @@ def _announcement(verb: Verb[Any, Any], run: Run, plan: Plan, left: Remainder, j
     yield from verb.announcement(run, plan, left, journal)
     if not verb.names_cap:
         return
-    yield f"Cap: {run.cap}"
-    yield from table_notices(run.table, run.cap)
-    for index, units_per_s in run.index_caps.items():
-        yield f"Cap of index {index}: {units_per_s:,.0f} {run.cap.kind} (its provisioned units)"
+    for side in run.sides:
+        of_which = f" of {side.table.name}" if len(run.sides) > 1 else ""
+        yield f"Cap{of_which}: {side.cap}"
+        yield from table_notices(side.table, side.cap)
+        for index, units_per_s in side.index_caps.items():
+            yield f"Cap of index {index}: {units_per_s:,.0f} {side.cap.kind} (its provisioned units)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from ddbio.engines.engine import Running
@@ -17,10 +17,11 @@ from ddbio.job.accounts import Accounts, verdict
 from ddbio.job.journal import Journal
 from ddbio.job.others import others_at_work
 from ddbio.job.run import Run
+from ddbio.job.side import Side
 from ddbio.job.standstill import Standstill
 from ddbio.job.state import known_state_root
 from ddbio.messages import Event, Flushed, Tally, Tick, Trouble, UnitReport
-from ddbio.rate.following import Caps, CapThread, Caretaker
+from ddbio.rate.following import CapThread, Caretaker
 from ddbio.sources.plan import Plan, Remainder
 from ddbio.steps.limit import LimitNeeds
 
@@ -36,6 +37,7 @@ class Assignment:
     total, unit: the amount of work and its unit, for the progress; 0 if unknown. done: the part earlier runs did.
     progress_of: called with every report before it is entered; returns the progress it makes.
     limit: given the counts of all runs, a reason to stop the job in order, if any.
+    spent: requests that were made for the job already, to prepare it, and their units.
     item_limit, most_rejects: shared by all lanes of the run; see `ddbio.engines.environment.Needs`.
     """
 
@@ -47,6 +49,7 @@ class Assignment:
     limit: Callable[[Tally], DdbioError | None] = lambda total: None
     item_limit: LimitNeeds | None = None
     most_rejects: int | None = None
+    spent: Tally = field(default_factory=Tally)
 
 
 def work(run: Run, task: Assignment, left: Remainder, journal: Journal) -> tuple[Accounts, DdbioError | None]:
@@ -54,19 +57,20 @@ def work(run: Run, task: Assignment, left: Remainder, journal: Journal) -> tuple
     accounts = Accounts(journal.past, settled=journal.settled())
     left.watch(accounts.settled, accounts.failed)
     entries = _Entries(run, task, journal, accounts)
+    entries.enter_spent(left)
     entries.check_limit()
     if entries.over is not None or (left.is_known and not left.known()):
         return accounts, entries.over
     _name_others(run, journal)
     needs = Needs(
-        tables={run.role: TableNeeds((run.cap.units_per_s, *run.index_caps.values()), run.session.keys)},
+        tables={side.role: _needs_of(side) for side in run.sides},
         limit=task.item_limit,
         most_rejects=task.most_rejects,
         checkpoint=journal.new_checkpoint(),
     )
     engine = run.engine or ProcessEngine(run.workers_for(left))
     with engine.open(task.job, needs) as running:
-        entries.rate = lambda: running.rates(run.role)[0]
+        entries.rate = lambda: running.rates(run.main.role)[0]
         try:
             _take_events(run, left, running, entries)
             error = entries.over
@@ -75,6 +79,10 @@ def work(run: Run, task: Assignment, left: Remainder, journal: Journal) -> tuple
         if entries.close(running.settled()):
             running.forget_settled()  # not after a fault of ddbio: the next run needs them
     return accounts, error
+
+
+def _needs_of(side: Side) -> TableNeeds:
+    return TableNeeds((side.cap.units_per_s, *side.index_caps.values()), side.session.keys)
 
 
 def _name_others(run: Run, journal: Journal) -> None:
@@ -159,6 +167,11 @@ class _Entries:
         if (self.over or isinstance(report.error, AbortError)) and not self._run.stop.requests:
             self._run.stop.ask()  # in order: the other lanes' requests in flight are still settled and entered
 
+    def enter_spent(self, left: Remainder) -> None:
+        """Enter the units that preparing the job consumed, as those of its first unit."""
+        if self._task.spent.requests and left.is_known and left.known():
+            self._enter_counts(UnitReport(left.known()[0].number, None, self._task.spent))
+
     def _enter_counts(self, report: UnitReport) -> None:
         self._journal.enter(report)
         self._accounts.enter(report)
@@ -180,19 +193,23 @@ class _Entries:
 
 
 class _KeptCaps:
-    """The caps of a run, updated by a background thread during the run. failure: the error that ended that thread."""
+    """The caps of a run, updated by a background thread a table. failure: the error that ended one of them."""
 
     def __init__(self, run: Run, running: Running) -> None:
         self.failure: InternalError | None = None
         self._stop = run.stop
-        caps = Caps(run.cap, dict(run.index_caps))
-        look = run.look_at_caps if run.follows_table(caps) else None
-        caretaker = Caretaker(caps, partial(running.set_cap, run.role), run.progress.say, look)
-        self._thread = CapThread(caretaker, self._failed)
+        self._threads = [CapThread(_caretaker(side, run, running), self._failed) for side in run.sides]
 
     def _failed(self, error: Exception) -> None:
         self.failure = InternalError.of(error)
         self._stop.ask()
 
     def end(self) -> None:
-        self._thread.end()
+        for thread in self._threads:
+            thread.end()
+
+
+def _caretaker(side: Side, run: Run, running: Running) -> Caretaker:
+    look = side.look_at_caps if side.follows_table else None
+    of_which = side.table.name if len(run.sides) > 1 else ""
+    return Caretaker(side.caps, partial(running.set_cap, side.role), run.progress.say, look, of_which)

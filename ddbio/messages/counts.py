@@ -14,8 +14,13 @@ from typing import TypeVar
 
 Number = TypeVar("Number", int, float)
 
-COUNT, EXPORT, IMPORT = "count", "export", "import"
-VERBS = (IMPORT, EXPORT, COUNT)
+COUNT, EXPORT, FIND, IMPORT = "count", "export", "find", "import"
+COPY, DELETE, UPDATE = "copy", "delete", "update"
+DIFF, INSPECT = "diff", "inspect"
+SCANNING = (EXPORT, FIND, COUNT, COPY, DELETE, UPDATE, DIFF, INSPECT)  # verbs that scan a table
+WRITING = (IMPORT, COPY, DELETE, UPDATE)  # verbs that write to a table
+TWO_TABLES = (COPY, DELETE, UPDATE, DIFF)  # verbs with a source and a target, which may be one table
+VERBS = (IMPORT, *SCANNING)
 
 
 class Side(Enum):
@@ -64,33 +69,40 @@ class Tally:
         0,
         "items that the service confirmed, items in finished files",
         Side.OUT,
-        (IMPORT, EXPORT),
+        (*WRITING, EXPORT, FIND),
         of_lane=True,
     )
-    rejected: int = _count(0, "records in the rejects file", Side.OUT, (IMPORT,), of_lane=True)
+    rejected: int = _count(0, "records in the rejects file", Side.OUT, WRITING, of_lane=True)
     replaced: int = _count(
-        0, "records superseded by a later one with the same key in the same batch", Side.OUT, (IMPORT,), of_lane=True
+        0,
+        "records superseded by a later one with the same key in the same batch",
+        Side.OUT,
+        (IMPORT, COPY),
+        of_lane=True,
     )
     skipped: int = _count(
         0,
-        "records that were not inserted because the table had an item with their key",
+        "records not inserted because the table had an item with their key, items left because they had changed",
         Side.OUT,
-        (IMPORT,),
+        WRITING,
         of_lane=True,
     )
-    deleted: int = _count(0, "of those written: confirmed deletes", Side.PART, (IMPORT,), of_lane=True)
+    deleted: int = _count(0, "of those written: confirmed deletes", Side.PART, (IMPORT, DELETE), of_lane=True)
     blank: int = _count(0, "empty lines, which are no records", Side.NONE, (IMPORT,), of_lane=True)
     added: int = _count(
-        0, "items beyond the first that a transform made of one", Side.IN, (IMPORT, EXPORT), of_lane=True
+        0, "items beyond the first that a transform made of one", Side.IN, (IMPORT, EXPORT, COPY), of_lane=True
     )
     dropped: int = _count(
-        0, "records and items of which a transform made nothing", Side.OUT, (IMPORT, EXPORT), of_lane=True
+        0, "records and items of which a transform made nothing", Side.OUT, (IMPORT, EXPORT, COPY), of_lane=True
     )
-    left_out: int = _count(0, "items read that a filter or a limit omits", Side.OUT, (EXPORT, COUNT))
-    counted: int = _count(0, "items that were only counted", Side.OUT, (COUNT,))
+    left_out: int = _count(0, "items read that a filter or a limit omits", Side.OUT, SCANNING)
+    counted: int = _count(0, "items that were only counted", Side.OUT, (COUNT, DIFF, INSPECT))
     bytes: int = _count(0, "bytes of source that are settled, bytes of finished files", Side.NONE, (IMPORT, EXPORT))
     units: float = _count(0.0, "capacity units consumed")
-    estimated: float = _count(0.0, "of those units: not reported by the service, estimated")
+    target_units: float = _count(
+        0.0, "of those units: consumed by the target table, in a job that also reads a source", Side.NONE, TWO_TABLES
+    )
+    estimated: float = _count(0.0, "of all units: not reported by the service, estimated")
     requests: int = _count(0, "requests sent, with those that failed")
     throttled: int = _count(0, "requests refused, and items sent back, for lack of capacity")
     retries: int = _count(0, "requests repeated for another reason")
@@ -139,11 +151,13 @@ COUNTS = tuple(
     for each in fields(Tally)
     if each.metadata  # the reasons have none
 )
-SPENT = ("units", "estimated", "requests", "throttled", "retries")  # counted when a request is made
+SPENT = ("units", "target_units", "estimated", "requests", "throttled", "retries")  # counted when a request is made
 NAMES = tuple(each.name for each in COUNTS)
 OF_RECORDS = tuple(each.name for each in COUNTS if each.of_records)
 OF_LANE = tuple(each.name for each in COUNTS if each.of_lane)  # in the order of the fields of `Position`
-RECORDED = OF_LANE + tuple(each.name for each in COUNTS if IMPORT in each.verbs and not each.of_lane)
+RECORDED = OF_LANE + tuple(
+    each.name for each in COUNTS if (IMPORT in each.verbs or each.name in SPENT) and not each.of_lane
+)
 _IN = tuple(each.name for each in COUNTS if each.side is Side.IN)
 _OUT = tuple(each.name for each in COUNTS if each.side is Side.OUT)
 

@@ -40,15 +40,22 @@ class Caretaker:
 
     caps: the initial ones; the indexes in the order of their budgets. set_cap: sets that of a budget.
     look: returns the caps that would be chosen now; None if none depends on the table. Raises DdbioError.
+    of_which: the table's name, for messages, if the job has two.
     """
 
     def __init__(
-        self, caps: Caps, set_cap: SetCap, say: Callable[[str], None], look: Callable[[], Caps] | None
+        self,
+        caps: Caps,
+        set_cap: SetCap,
+        say: Callable[[str], None],
+        look: Callable[[], Caps] | None,
+        of_which: str = "",
     ) -> None:
         self._caps = caps
         self._names = tuple(caps.indexes)
         self._set_cap = set_cap
         self._say = say
+        self._of = f" of {of_which}" if of_which else ""
         self._look = look
         self._since = caps.table.chosen_at  # changes up to then have been made
         self._change: CapChange | None = None  # the last of them
@@ -69,7 +76,7 @@ class Caretaker:
             assert change is not None
             self._since, self._change = due_at, change
             self._set_cap(change.units_per_s)
-            self._say(f"Cap: {change.units_per_s:,.10g} {self._caps.table.kind} from now on (-c)")
+            self._say(f"Cap{self._of}: {change.units_per_s:,.10g} {self._caps.table.kind} from now on (-c)")
 
     def follow(self) -> None:
         """Describe the table, and apply its changes. If that fails now, the next call tries again."""
@@ -84,7 +91,7 @@ class Caretaker:
         units_per_s = self._units_in_force()
         if units_per_s != before_units:
             self._set_cap(units_per_s)
-            self._say(f"Cap changed: {replace(newest.table, units_per_s=units_per_s, changes=())}")
+            self._say(f"Cap{self._of} changed: {replace(newest.table, units_per_s=units_per_s, changes=())}")
         for budget, name in enumerate(self._names, 1):
             units_per_s = self._caps.indexes[name]
             if units_per_s != before.indexes[name]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from ddbio.flow.export_job import ExportJob
 from ddbio.formats import line_format
@@ -13,7 +12,7 @@ from ddbio.formats.compression import get_compression
 from ddbio.job.journal import Journal
 from ddbio.job.run import Run
 from ddbio.job.work import Assignment
-from ddbio.messages import UnitReport
+from ddbio.messages import Tally, UnitReport
 from ddbio.messages.format_spec import FormatSpec
 from ddbio.options import MEGABYTE, STDOUT
 from ddbio.sinks.stdout import StandardOutput, packed_by_itself
@@ -21,7 +20,7 @@ from ddbio.sources.plan import Plan, Remainder
 from ddbio.sources.subset import Subset, expected_items, limit_of
 from ddbio.steps.transform import transform_of
 from ddbio.verbs.columns import choose_format
-from ddbio.verbs.discover_columns import discover
+from ddbio.verbs.discover_columns import Discovered, discover
 from ddbio.verbs.export_files import data_folder
 from ddbio.verbs.options import ExportOptions
 from ddbio.verbs.scan import mean_item_bytes, source_of
@@ -31,7 +30,7 @@ def export_assignment(
     run: Run, options: ExportOptions, subset: Subset, plan: Plan, left: Remainder, journal: Journal
 ) -> Assignment:
     """Scans the table first, if its columns have to be discovered."""
-    job = _with_columns(run, options, _job(run, options, subset, journal), plan, journal)
+    job, spent = _with_columns(run, options, _job(run, options, subset, journal), plan, journal)
     return Assignment(
         job,
         expected_items(options, run.table),
@@ -39,6 +38,7 @@ def export_assignment(
         journal.past.tally.read,
         _progress_of(run, job),
         item_limit=limit_of(options.limit, left, journal.settled()),
+        spent=spent,
     )
 
 
@@ -59,13 +59,21 @@ def _job(run: Run, options: ExportOptions, subset: Subset, journal: Journal) -> 
     )
 
 
-def _with_columns(run: Run, options: ExportOptions, job: ExportJob, plan: Plan, journal: Journal) -> ExportJob:
-    """The job with the columns of its files."""
-    look = partial(discover, run, options, job, plan.units)
+def _with_columns(
+    run: Run, options: ExportOptions, job: ExportJob, plan: Plan, journal: Journal
+) -> tuple[ExportJob, Tally]:
+    """The job with the columns of its files, and the counts of the scan that found them, if one was needed."""
+    spent = Tally()
+
+    def look() -> Discovered:
+        found = discover(run, options, job, plan.units)
+        spent.add(found.tally.spent())
+        return found
+
     format, remarks = choose_format(options, run.table, journal, look)
     for remark in remarks:
         run.progress.say(remark)
-    return replace(job, format=format)
+    return replace(job, format=format), spent
 
 
 def _progress_of(run: Run, job: ExportJob) -> Callable[[UnitReport], float]:

@@ -8,7 +8,7 @@ end, and `s3:ListMultipartUploadParts` to be resumed).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,13 +46,9 @@ class Scope:
         return f"arn:{self.partition}:s3express:{self.region}:{self.account}:bucket/{name}"
 
 
-def policy_of(options: ImportOptions | ExportOptions | CountOptions, scope: Scope) -> dict[str, Any]:
+def policy_of(options: TransferOptions, scope: Scope) -> dict[str, Any]:
     """The policy document for a run with these options."""
-    if isinstance(options, CountOptions):
-        parts = _scanning(options, scope)
-    else:
-        parts = _of_import(options, scope) if isinstance(options, ImportOptions) else _of_export(options, scope)
-    return {"Version": "2012-10-17", "Statement": list(parts)}
+    return {"Version": "2012-10-17", "Statement": list(_POLICIES[type(options)](options, scope))}
 
 
 def _allow(sid: str, actions: Iterable[str], resources: Iterable[str], **more: Any) -> dict[str, Any]:
@@ -146,3 +142,10 @@ def _before_glob(prefix: str) -> str:
 
 def _is_express(bucket: str) -> bool:
     return bucket.endswith(_EXPRESS)
+
+
+_POLICIES: dict[type[TransferOptions], Callable[[Any, Scope], Iterator[dict[str, Any]]]] = {
+    ImportOptions: _of_import,
+    ExportOptions: _of_export,
+    CountOptions: _scanning,
+}

@@ -26,7 +26,7 @@ from tests.support.items import plain_items, write_items
 PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "DDBImport.py": ddbimport.parser,
     "DDBExport.py": ddbexport.parser,
-    "GenerateTestData.py": ddbgenerate.build_parser,
+    "GenerateTestData.py": ddbgenerate.parser,
 }
 LANES = {"DDBImport.py": DEFAULT_IMPORT_LANES, "DDBExport.py": DEFAULT_EXPORT_LANES}
 ABOUT_ITSELF = {"-h", "--help", "--version"}

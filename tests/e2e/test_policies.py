@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
-from ddbio.cli.iam_policy import OPTIONS_OF
+from ddbio.cli.main import VERBS
 from ddbio.verbs.iam_policy import Scope, policy_of
 from tests.endpoints.dynamodb import moto
 from tests.support.commands import CHECKOUT, EXPORT, IMPORT, Commands, Completed
@@ -157,7 +157,7 @@ JOBS: dict[str, tuple[str, list[str], list[str]]] = {
 
 
 def policy_for(verb: str, words: list[str]) -> dict[str, Any]:
-    return policy_of(OPTIONS_OF[verb](words), SCOPE)
+    return policy_of(VERBS[verb].command.options_of(words), SCOPE)
 
 
 def without(policy: dict[str, Any], action: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from botocore import xform_name
 import ddbio
 from checks.docs import PAGES, cli_page
 from ddbio.cli import iam_policy
+from ddbio.cli.main import VERBS
 from ddbio.errors import EXIT_FAILED, EXIT_INTERNAL, EXIT_OK, EXIT_REJECTED, EXIT_STOPPED, EXIT_USAGE
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.flow.import_job import DEFAULT_IMPORT_LANES
@@ -216,7 +217,7 @@ def test_the_policies_allow_what_the_code_calls_and_nothing_else() -> None:
     allowed = {
         action
         for verb, options in words.items()
-        for statement in policy_of(iam_policy.OPTIONS_OF[verb](options), Scope())["Statement"]
+        for statement in policy_of(VERBS[verb].command.options_of(options), Scope())["Statement"]
         for action in statement["Action"]
         if action.startswith("s3:")
     }

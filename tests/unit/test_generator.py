@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddbio.cli.ddbgenerate import build_parser
+from ddbio.cli.ddbgenerate import parser
 from ddbio.errors import UsageError
 from ddbio.values.capacity import item_size_bytes
 from ddbio.verbs import generate as generator
@@ -207,7 +207,7 @@ def test_blocks_do_not_show_in_the_data(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_command_offers_what_the_generator_has() -> None:
-    choices = {action.dest: action.choices for action in build_parser()._actions if action.choices}
+    choices = {action.dest: action.choices for action in parser()._actions if action.choices}
     assert {name: sorted(values) for name, values in choices.items()} == {
         "dataset": sorted(DATASETS),
         "format": sorted(FORMATS),

@@ -6,31 +6,31 @@ import sys
 
 import pytest
 
-from ddbio.cli import ddbcount, ddbexport, ddbgenerate, ddbimport
 from ddbio.cli.main import VERBS
-from ddbio.cli.option_rules import COUNT, EXPORT, GENERATE, IMPORT, FormatRule, Rules
+from ddbio.cli.option_rules import FormatRule, Rules
 from ddbio.cli.parsing import Parser
 from ddbio.errors import UsageError
 from ddbio.formats import all_declarations
 
-COMMANDS = {
-    "import": (ddbimport.parser, IMPORT, ["-t", "Orders", "-s", "in"]),
-    "export": (ddbexport.parser, EXPORT, ["-t", "Orders", "-d", "out"]),
-    "count": (ddbcount.parser, COUNT, ["-t", "Orders"]),
-    "generate": (ddbgenerate.build_parser, GENERATE, ["-c", "1", "-f", "out"]),
+LEAST = {  # the required options of each command
+    "import": ["-t", "Orders", "-s", "in"],
+    "export": ["-t", "Orders", "-d", "out"],
+    "count": ["-t", "Orders"],
+    "generate": ["-c", "1", "-f", "out"],
 }
 
 
 def test_every_verb_is_looked_at() -> None:
-    assert {*COMMANDS} == {*VERBS} - {"iam-policy"}  # whose options are those of the other verbs
+    assert {*LEAST} == {*VERBS} - {"iam-policy"}  # whose options are those of the other verbs
 
 
-every_command = pytest.mark.parametrize("name", list(COMMANDS))
+every_command = pytest.mark.parametrize("name", list(LEAST))
 
 
 def command(name: str) -> tuple[Parser, Rules, list[str]]:
-    parser, rules, least = COMMANDS[name]
-    return parser(), rules, least
+    parser = VERBS[name].parser()
+    assert parser is not None
+    return parser, parser.rules, LEAST[name]
 
 
 def refusal(name: str, *more: str, least: bool = True) -> str:
@@ -52,6 +52,7 @@ def test_every_option_is_classified(name: str) -> None:
 # By command and option: a value, where it needs one; and what makes it apply.
 APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
     "import": {
+        "--json": ([], []),
         "--over-provisioned": ([], ["-c", "5"]),
         "--key": (["id:S"], ["--create-table"]),
         "--with-indexes": ([], ["--create-table"]),
@@ -74,6 +75,7 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--s3-expected-bucket-owner": (["123456789012"], ["-s", "s3://b/k"]),
     },
     "export": {
+        "--json": ([], []),
         "--over-provisioned": ([], ["-c", "50%"]),
         "--size": (["5"], []),
         "--if-exists": (["fail"], []),
@@ -93,6 +95,7 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--s3-expected-bucket-owner": (["123456789012"], ["-d", "s3://b/k"]),
     },
     "count": {
+        "--json": ([], []),
         "--over-provisioned": ([], ["-c", "5"]),
         "--values": (["{}"], ["--filter", "a > :b"]),
         "--names": (["{}"], ["--filter", "#a > 1"]),
@@ -105,6 +108,7 @@ IN_VAIN: dict[object, list[str]] = {
     ("export", "--fresh"): ["-d", "-"],
     ("import", "--fresh"): ["-s", "-"],
     "--compress": ["--format", "parquet"],
+    "--json": ["--report", "x.json"],
     "--verify-checksums": ["--no-verify"],
     **{
         option: ["--format", "json"]
@@ -215,7 +219,7 @@ def test_an_option_that_is_missing() -> None:
 @pytest.mark.parametrize("called", ["ddbimport", "./DDBImport.py", "/opt/tools/load-orders"])
 def test_a_command_names_itself_as_it_was_called(called: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", [called])
-    text = ddbimport.parser().format_help()
+    text = command("import")[0].format_help()
     name = called.rpartition("/")[2]
     assert text.startswith(f"usage: {name} ") and f"       {name} -r us-east-1" in text
     assert ("DDBImport.py" in text) == (name == "DDBImport.py")
@@ -223,5 +227,9 @@ def test_a_command_names_itself_as_it_was_called(called: str, monkeypatch: pytes
 
 def test_options_of_formats_are_classified_as_such() -> None:
     for each in all_declarations():
-        assert {option for option, rule in IMPORT.items() if isinstance(rule, FormatRule)} >= each.import_options
-        assert {option for option, rule in EXPORT.items() if isinstance(rule, FormatRule)} >= each.export_options
+        assert {
+            option for option, rule in command("import")[1].items() if isinstance(rule, FormatRule)
+        } >= each.import_options
+        assert {
+            option for option, rule in command("export")[1].items() if isinstance(rule, FormatRule)
+        } >= each.export_options

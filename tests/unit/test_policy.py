@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ddbio.cli import iam_policy
+from ddbio.cli.main import VERBS
 from ddbio.verbs.iam_policy import Scope, policy_of
 
 SCOPE = Scope("aws", "us-east-1", "123456789012")
@@ -16,7 +17,7 @@ TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/Orders"
 
 
 def statements(verb: str, *words: str, scope: Scope = SCOPE) -> dict[str, dict[str, Any]]:
-    policy = policy_of(iam_policy.OPTIONS_OF[verb](["-t", "Orders", *words]), scope)
+    policy = policy_of(VERBS[verb].command.options_of(["-t", "Orders", *words]), scope)
     named = {each["Sid"]: each for each in policy["Statement"]}
     assert len(named) == len(policy["Statement"]), "names of statements are unique"
     assert all(each["Action"] and each["Resource"] for each in named.values())
@@ -98,7 +99,7 @@ def test_a_directory_bucket_wants_a_session_and_nothing_else() -> None:
 
 
 def test_the_table_may_be_an_arn_and_the_rest_unknown() -> None:
-    policy = policy_of(iam_policy.OPTIONS_OF["import"](["-t", TABLE, "-s", "x.json"]), Scope())
+    policy = policy_of(VERBS["import"].command.options_of(["-t", TABLE, "-s", "x.json"]), Scope())
     assert policy["Statement"][0]["Resource"] == [TABLE]
     assert statements("import", "-s", "x.json", scope=Scope())["Table"]["Resource"] == [
         "arn:aws:dynamodb:*:*:table/Orders"

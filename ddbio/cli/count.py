@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+import argparse
 from typing import TYPE_CHECKING
 
-from ddbio.cli import arguments, option_rules
+from ddbio.cli import arguments, summaries
+from ddbio.cli.option_rules import TABLE, Rules, needs
 from ddbio.cli.parsing import Parser
-from ddbio.cli.run import Command, run, signals_held
+from ddbio.cli.verb_command import VerbCommand
 from ddbio.verbs.options import CountOptions
 
 if TYPE_CHECKING:
-    from ddbio.verbs.count_items import CountResult
+    from ddbio.verbs.count_items import Count, CountResult
 
 PROGRAM = "ddbio count"
+
+RULES: Rules = {
+    **TABLE,
+    **dict.fromkeys(("--segments", "--consistent-read", "--filter", "--index")),
+    "--values": needs("--filter"),
+    "--names": needs("--filter"),
+}
 
 EXAMPLES = """\
 examples:
@@ -34,7 +41,7 @@ def parser() -> Parser:
     parser = arguments.new_parser(
         "Count the items of a DynamoDB table or index by a parallel scan, without receiving them.",
         EXAMPLES,
-        rules=option_rules.COUNT,
+        rules=RULES,
         surplus_hint="put an option before each value, and a value with blanks or a * in quotes",
     )
     arguments.add_table_options(parser, units="read")
@@ -45,33 +52,28 @@ def parser() -> Parser:
     return parser
 
 
-def options_of(argv: Sequence[str] | None) -> CountOptions:
-    given = parser().parse(argv)
+def options(given: argparse.Namespace) -> CountOptions:
     return CountOptions(**arguments.table_options(given), **arguments.scan_options(given))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    def action(command: Command) -> int:
-        options = options_of(argv)
-        command.state_dir = options.state_dir
-        with signals_held():
-            from ddbio.cli.running import perform
-            from ddbio.verbs.count_items import count_items
+def load() -> type[Count]:
+    from ddbio.verbs.count_items import Count
 
-        return perform(command, partial(count_items, options), summary, options)
-
-    return run(PROGRAM, action)
+    return Count
 
 
 def summary(result: CountResult) -> str:
     """The last lines: the count, and the capacity and time it took."""
     tally = result.tally
     lines = [
-        f"{arguments.counted(tally.counted, 'item')} ({tally.read:,} scanned)",
-        arguments.consumption(result, result.cap),
+        f"{summaries.counted(tally.counted, 'item')} ({tally.read:,} scanned)",
+        summaries.consumption(result, result.cap),
     ]
-    return "\n".join(lines + arguments.this_run(result))
+    return "\n".join(lines + summaries.this_run(result))
 
+
+COMMAND = VerbCommand(PROGRAM, parser, options, load, summary)
+main = COMMAND.main
 
 if __name__ == "__main__":
     raise SystemExit(main())

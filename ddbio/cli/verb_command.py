@@ -1,0 +1,62 @@
+"""A verb as a command: argv to options, then `--plan` to the verb's plan, or a run and its summary."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from ddbio.cli.parsing import Parser
+from ddbio.cli.run import Command, run, signals_held
+from ddbio.options import TransferOptions
+
+if TYPE_CHECKING:
+    from ddbio.job.accounts import Result
+    from ddbio.job.spine import Story
+
+SomeOptions = TypeVar("SomeOptions", bound=TransferOptions)
+SomeResult = TypeVar("SomeResult", bound="Result")
+
+
+def _no_data(options: TransferOptions) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class VerbCommand(Generic[SomeOptions, SomeResult]):
+    """program: its name, if it cannot be known from how it was called.
+
+    parser, options: make the parser, and the options from its arguments. Raise UsageError.
+    load: imports the verb's module and returns its class; called while signals are held.
+    summary: the last lines of the output. data_on_stdout: whether a run writes its data there.
+    ready: called before a run, with the story and the arguments, to ask the user. Raises UsageError, Stopped.
+    """
+
+    program: str
+    parser: Callable[[], Parser]
+    options: Callable[[argparse.Namespace], SomeOptions]
+    load: Callable[[], Callable[[SomeOptions], Story[SomeResult]]]
+    summary: Callable[[SomeResult], str]
+    data_on_stdout: Callable[[SomeOptions], bool] = _no_data
+    ready: Callable[[Story[SomeResult], argparse.Namespace], None] = lambda story, given: None
+
+    def options_of(self, argv: Sequence[str] | None = None) -> SomeOptions:
+        return self.options(self.parser().parse(argv))
+
+    def main(self, argv: Sequence[str] | None = None) -> int:
+        """Returns the exit code."""
+        return run(self.program, lambda command: self._perform(command, argv))
+
+    def _perform(self, command: Command, argv: Sequence[str] | None) -> int:
+        given = self.parser().parse(argv)
+        options = self.options(given)
+        command.state_dir = options.state_dir
+        with signals_held():
+            from ddbio.cli.running import perform, show_plan
+
+            story = self.load()(options)
+        if given.plan:
+            return show_plan(story)
+        self.ready(story, given)
+        return perform(command, story, self.summary, options, data_on_stdout=self.data_on_stdout(options))

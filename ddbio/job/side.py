@@ -1,0 +1,79 @@
+"""One table of a run, with its account, its role and its cap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ddbio.dynamodb.session import Session
+from ddbio.flow.context import SOURCE, TARGET
+from ddbio.rate.caps import Cap, choose_cap
+from ddbio.rate.following import Caps
+from ddbio.values.table import TableInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """role: `source` or `target`. asked: the table as the options name it, and capacity its cap there.
+
+    follows: whether the cap may follow the table's capacity.
+    """
+
+    role: str
+    session: Session
+    table: TableInfo
+    cap: Cap
+    asked: str
+    capacity: str | None
+    follows: bool = True
+
+    @classmethod
+    def choose(
+        cls,
+        session: Session,
+        table: TableInfo,
+        kind: str,
+        asked: str,
+        capacity: str | None,
+        *,
+        over_provisioned: bool = False,
+        role: str = "",
+    ) -> Side:
+        """kind: of the cap's units, WCU or RCU. role: by default, a table that is written is the target.
+
+        Raises UsageError for an impossible cap.
+        """
+        cap = choose_cap(capacity, table, kind, over_provisioned=over_provisioned)
+        return cls(role or (TARGET if kind == "WCU" else SOURCE), session, table, cap, asked, capacity)
+
+    @property
+    def index_caps(self) -> Mapping[str, float]:
+        """The budgets in addition to the table's: units per second by index."""
+        return self.table.index_write_units if self.cap.kind == "WCU" else {}
+
+    @property
+    def caps(self) -> Caps:
+        return Caps(self.cap, dict(self.index_caps))
+
+    @property
+    def follows_table(self) -> bool:
+        """Whether a cap comes from the table's capacity, which auto scaling may change."""
+        return self.follows and (self.capacity is None or "%" in self.capacity or bool(self.index_caps))
+
+    def look_at_caps(self) -> Caps:
+        """The caps as they would be chosen now. Raises DdbioError."""
+        table = self.session.describe(self.asked)
+        if self.table.index:
+            table = table.through(self.table.index)
+        chosen = choose_cap(self.capacity, table, self.cap.kind, over_provisioned=True, now=self.cap.chosen_at)
+        return Caps(chosen, table.index_write_units)
+
+    def identity(self) -> list[str]:
+        """The table's address."""
+        return [self.session.region, self.session.endpoint_url, self.table.description.get("TableArn", "")]
+
+    def facts(self) -> dict[str, Any]:
+        """A table deleted and created again is another one."""
+        description = self.table.description
+        return {f"table {self.table.name}": [description.get("TableId"), str(description.get("CreationDateTime"))]}
