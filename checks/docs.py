@@ -1,8 +1,8 @@
 """The parts of the docs that are made from the code: `python -m checks.docs` writes them anew (`make docs`).
 
 docs/cli.md from the parsers of the commands; the counts and equations in docs/reliability.md; and the drawing of the
-packages in docs/architecture.md, from the imports in the source. Tests fail if they differ from what this module would
-write.
+packages in docs/architecture.md, from the imports in the source. Tests fail if they differ from what this module
+would write.
 """
 
 from __future__ import annotations
