@@ -12,8 +12,9 @@ The map, from the wire inwards:
 
     server.py       HTTP, delays, cut connections      control.py      configure and inspect from outside
     operations.py   operation name -> function         faults.py       which request gets which fault
-    writes.py       BatchWriteItem, PutItem, ...       requests.py     the requests as declared types
-    reads.py        Scan, GetItem                      expressions.py  filters, conditions, projections
+    batch_writes.py BatchWriteItem                     requests.py     the requests as declared types
+    single_writes.py  PutItem, DeleteItem              expressions.py  filters, conditions, projections
+    reads.py        Scan, GetItem                      batch_reads.py  BatchGetItem
     administration.py, descriptions.py                 CreateTable, DescribeTable, ...
     database.py     tables by name                     consumed.py     ConsumedCapacity
     tables.py       one table: prepare, price, apply   throughput.py   token buckets (pure)

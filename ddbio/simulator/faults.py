@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 WRITES = frozenset({"BatchWriteItem", "PutItem", "DeleteItem"})
-DATA_OPERATIONS = WRITES | {"Scan", "GetItem"}
+DATA_OPERATIONS = WRITES | {"Scan", "GetItem", "BatchGetItem"}
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

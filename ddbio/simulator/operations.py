@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ddbio.simulator import administration, reads, writes
+from ddbio.simulator import administration, batch_reads, batch_writes, reads, single_writes
 from ddbio.simulator.database import Database
 from ddbio.simulator.errors import ServiceError
 
@@ -12,10 +12,11 @@ Operation = Callable[[Database, bytes, float], bytes]
 """(database, request body, seconds since the simulator started) -> reply body; raises ServiceError."""
 
 OPERATIONS: dict[str, Operation] = {
-    "BatchWriteItem": writes.batch_write_item,
-    "PutItem": writes.put_item,
-    "DeleteItem": writes.delete_item,
+    "BatchWriteItem": batch_writes.batch_write_item,
+    "PutItem": single_writes.put_item,
+    "DeleteItem": single_writes.delete_item,
     "GetItem": reads.get_item,
+    "BatchGetItem": batch_reads.batch_get_item,
     "Scan": reads.scan,
     "CreateTable": administration.create_table,
     "DescribeTable": administration.describe_table,

@@ -13,7 +13,7 @@ from ddbio.simulator.database import Database
 from ddbio.simulator.errors import invalid, unsupported
 from ddbio.simulator.expressions import Placeholders, Predicate, condition_of, projection_of
 from ddbio.simulator.paths import Projection
-from ddbio.simulator.requests import GetItemRequest, ScanRequest, decode, table_name
+from ddbio.simulator.requests import GetItemRequest, KeysAndAttributes, ScanRequest, decode, table_name
 from ddbio.simulator.schema import KeySchema
 from ddbio.simulator.segments import EVERYTHING, HashRange, hash_of, range_of
 from ddbio.simulator.store import Key
@@ -26,7 +26,7 @@ _NO_LIMIT = 1 << 62
 def scan(database: Database, body: bytes, now_s: float) -> bytes:
     request = decode(body, ScanRequest)
     _check(request)
-    shape = _shape_of(request)
+    shape = shape_of(request)
     table = database.active_table(table_name(request.table_name), now_s)
     keys = _key_schema(table, request)
     span = _span(request)
@@ -55,7 +55,7 @@ def get_item(database: Database, body: bytes, now_s: float) -> bytes:
     if request.attributes_to_get is not None:
         raise unsupported("AttributesToGet")
     table = database.active_table(table_name(request.table_name), now_s)
-    shape = _shape_of(request)
+    shape = shape_of(request)
     check_item(request.key)
     key = table.schema.keys.key_of(request.key)
     partition = table.partition(hash_of(key[0]))
@@ -153,7 +153,7 @@ def _start_key(request: ScanRequest, keys: KeySchema, span: HashRange) -> Key | 
     return key
 
 
-def _shape_of(request: ScanRequest | GetItemRequest) -> Callable[[list[bytes]], list[bytes]]:
+def shape_of(request: ScanRequest | GetItemRequest | KeysAndAttributes) -> Callable[[list[bytes]], list[bytes]]:
     """A function that applies the request's filter and projection to the rows that were read."""
     values, expression = {}, None
     if isinstance(request, ScanRequest):

@@ -41,15 +41,24 @@ class BatchWriteItemRequest(Request):
     request_items: dict[str, list[WriteRequest]] = {}
 
 
-class PutItemRequest(Request, kw_only=True):
+class SingleWriteRequest(Request, kw_only=True):
+    """The members of PutItem, DeleteItem and UpdateItem. condition_expression: None for an unconditional write."""
+
     table_name: str
-    item: Item
-    condition_expression: str = ""
+    condition_expression: str | None = None
     expression_attribute_names: dict[str, str] = {}
     expression_attribute_values: Item = {}
     return_values: str = "NONE"
     return_values_on_condition_check_failure: str = "NONE"
     expected: Any = None
+
+
+class PutItemRequest(SingleWriteRequest, kw_only=True):
+    item: Item
+
+
+class DeleteItemRequest(SingleWriteRequest, kw_only=True):
+    key: Item
 
 
 class GetItemRequest(Request, kw_only=True):
@@ -61,12 +70,18 @@ class GetItemRequest(Request, kw_only=True):
     attributes_to_get: Any = None
 
 
-class DeleteItemRequest(Request, kw_only=True):
-    table_name: str
-    key: Item
-    return_values: str = "NONE"
-    condition_expression: str = ""
-    expected: Any = None
+class KeysAndAttributes(msgspec.Struct, rename="pascal", omit_defaults=True):
+    """The items of one table in a BatchGetItem, and how to read them."""
+
+    keys: list[Item]
+    consistent_read: bool = False
+    projection_expression: str = ""
+    expression_attribute_names: dict[str, str] = {}
+    attributes_to_get: Any = None
+
+
+class BatchGetItemRequest(Request):
+    request_items: dict[str, KeysAndAttributes] = {}
 
 
 class ScanRequest(Request, kw_only=True):

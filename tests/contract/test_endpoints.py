@@ -17,11 +17,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.endpoints import Endpoint
+from tests.support.deviations import Deviations, expect_deviations, unknown_tests
 
 Item = dict[str, dict[str, Any]]
 
-# server -> what it does -> the tests that show it
-DEVIATIONS: dict[str, dict[str, list[str]]] = {
+DEVIATIONS: Deviations = {
     "simulator": {},
     "moto": {
         "empty attribute names are stored": [
@@ -92,16 +92,11 @@ DEVIATIONS: dict[str, dict[str, list[str]]] = {
 
 @pytest.fixture(autouse=True)
 def known_deviation(request: pytest.FixtureRequest, dynamodb_endpoint: Endpoint) -> None:
-    server = dynamodb_endpoint.name
-    test = request.node.name.replace(f"[{server}-", "[").replace(f"[{server}]", "")
-    for reason, tests in DEVIATIONS[server].items():
-        if test in tests:
-            request.applymarker(pytest.mark.xfail(reason=f"{server}: {reason}", strict=True))
+    expect_deviations(request, dynamodb_endpoint.name, DEVIATIONS)
 
 
-def test_deviations_name_tests_that_exist(request: pytest.FixtureRequest, dynamodb_endpoint: Endpoint) -> None:
-    named = {test.split("[")[0] for tests in DEVIATIONS[dynamodb_endpoint.name].values() for test in tests}
-    assert named <= set(vars(request.module))
+def test_deviations_name_tests_that_exist(request: pytest.FixtureRequest) -> None:
+    assert not unknown_tests(request, DEVIATIONS)
 
 
 @pytest.fixture

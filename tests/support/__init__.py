@@ -7,6 +7,7 @@ certificates      certificate authorities and servers for TLS, made when needed
 commands          the real commands as subprocesses
 copy_job          a job that copies a table, as a task of the one lane
 customize         code of a test inside a command
+deviations        known deviations of the test servers from AWS
 effort            how many examples property-based tests try
 environment       the AWS environment of every test, and how it asks for a server
 failing           a collaborator that fails at one step

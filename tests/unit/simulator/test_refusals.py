@@ -154,10 +154,11 @@ def test_put_item_has_its_own_words_for_bad_keys(account: Account, item: dict[st
     assert account.refusal("PutItem", TableName="Orders", Item=item).message == message
 
 
-@pytest.mark.parametrize("operation", ["BatchWriteItem", "PutItem", "DeleteItem", "GetItem", "Scan"])
+@pytest.mark.parametrize("operation", ["BatchWriteItem", "BatchGetItem", "PutItem", "DeleteItem", "GetItem", "Scan"])
 def test_a_table_that_is_not_there(account: Account, operation: str) -> None:
     key = order("x")
-    request = {"RequestItems": {"None": puts(key)}, "TableName": "None", "Item": key, "Key": key}
+    items: Any = {"Keys": [key]} if operation == "BatchGetItem" else puts(key)
+    request = {"RequestItems": {"None": items}, "TableName": "None", "Item": key, "Key": key}
     error = account.refusal(operation, **request)
     assert (error.name, error.message) == ("ResourceNotFoundException", "Requested resource not found")
 
@@ -176,7 +177,7 @@ def test_describing_a_table_that_is_not_there_names_it(account: Account) -> None
         ("Scan", {"ScanFilter": {}}, "ScanFilter"),
         ("Scan", {"AttributesToGet": ["a"]}, "AttributesToGet"),
         ("PutItem", {"Item": event(), "Expected": {}}, "Expected"),
-        ("DeleteItem", {"Key": event(), "ConditionExpression": "x"}, "A condition on DeleteItem"),
+        ("DeleteItem", {"Key": event(), "Expected": {}}, "Expected"),
     ],
 )
 def test_what_the_simulator_cannot_do_it_refuses_to_do(

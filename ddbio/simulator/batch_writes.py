@@ -1,4 +1,4 @@
-"""BatchWriteItem, PutItem, DeleteItem.
+"""BatchWriteItem.
 
 The whole request is checked before any of it is applied: one bad item refuses the whole batch. A write that its
 budgets do not admit is refused alone.
@@ -12,19 +12,11 @@ from typing import Any
 from ddbio.simulator.capacity import MAX_BATCH_WRITES
 from ddbio.simulator.consumed import Consumption
 from ddbio.simulator.database import Database
-from ddbio.simulator.errors import ServiceError, invalid, unsupported
-from ddbio.simulator.expressions import Placeholders, condition_of
-from ddbio.simulator.requests import (
-    BatchWriteItemRequest,
-    DeleteItemRequest,
-    PutItemRequest,
-    WriteRequest,
-    decode,
-    table_name,
-)
+from ddbio.simulator.errors import invalid
+from ddbio.simulator.requests import BatchWriteItemRequest, WriteRequest, decode, table_name
 from ddbio.simulator.tables import Cost, Table, Write, encode_json
 from ddbio.simulator.throughput import Refusal
-from ddbio.simulator.values import Item, check_item
+from ddbio.simulator.values import check_item
 
 
 def batch_write_item(database: Database, body: bytes, now_s: float) -> bytes:
@@ -49,33 +41,6 @@ def batch_write_item(database: Database, body: bytes, now_s: float) -> bytes:
     if unprocessed and _count(unprocessed.values()) == _count(prepared.values()):
         raise database.throttled(refusals)
     return _batch_reply(unprocessed, consumptions, request.return_consumed_capacity)
-
-
-def put_item(database: Database, body: bytes, now_s: float) -> bytes:
-    request = decode(body, PutItemRequest)
-    if request.expected is not None:
-        raise unsupported("Expected")
-    table = database.active_table(table_name(request.table_name), now_s)
-    check_item(request.item)
-    write = table.prepare_put(request.item, table.schema.keys.key_of_put(request.item))
-    old = table.get(write.key)
-    if request.condition_expression:
-        placeholders = Placeholders(request.expression_attribute_names, request.expression_attribute_values)
-        holds = condition_of("ConditionExpression", request.condition_expression, placeholders)
-        placeholders.check_all_used()
-        if not holds(old or {}):
-            shown = old if request.return_values_on_condition_check_failure == "ALL_OLD" else None
-            raise _condition_failed(database, table, write, shown, now_s)
-    return _single_write(database, table, write, request, old, now_s)
-
-
-def delete_item(database: Database, body: bytes, now_s: float) -> bytes:
-    request = decode(body, DeleteItemRequest)
-    if request.condition_expression or request.expected is not None:
-        raise unsupported("A condition on DeleteItem")
-    table = database.active_table(table_name(request.table_name), now_s)
-    write = table.prepare_delete(request.key)
-    return _single_write(database, table, write, request, table.get(write.key), now_s)
 
 
 def _check_counts(request_items: dict[str, list[WriteRequest]]) -> None:
@@ -134,38 +99,4 @@ def _batch_reply(unprocessed: dict[str, list[WriteRequest]], consumptions: list[
     reports = [consumption.report(mode) for consumption in consumptions]
     if reports[0] is not None:
         reply["ConsumedCapacity"] = reports
-    return encode_json(reply)
-
-
-def _condition_failed(
-    database: Database, table: Table, write: Write, shown: Item | None, now_s: float
-) -> ServiceError:
-    refusal = table.charge_failed_condition(write, now_s)
-    if refusal is not None:
-        return database.throttled({table.schema.name: [refusal]})
-    details: dict[str, Any] = {} if shown is None else {"Item": shown}
-    return ServiceError("ConditionalCheckFailedException", "The conditional request failed", **details)
-
-
-def _single_write(
-    database: Database,
-    table: Table,
-    write: Write,
-    request: PutItemRequest | DeleteItemRequest,
-    old: Item | None,
-    now_s: float,
-) -> bytes:
-    if request.return_values not in ("NONE", "ALL_OLD"):
-        raise invalid("Return values set to invalid value")
-    outcome = table.write(write, now_s)
-    if not isinstance(outcome, Cost):
-        raise database.throttled({table.schema.name: [outcome]})
-    reply: dict[str, Any] = {}
-    if request.return_values == "ALL_OLD" and old is not None:
-        reply["Attributes"] = old
-    consumption = Consumption(table.schema.name)
-    consumption.add(outcome)
-    report = consumption.report(request.return_consumed_capacity)
-    if report is not None:
-        reply["ConsumedCapacity"] = report
     return encode_json(reply)
