@@ -72,19 +72,37 @@ class TransferOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShapingOptions(TransferOptions):
-    """The transforms of items on their way from or to files.
+class TransformOptions(TransferOptions):
+    """The transforms of items.
 
-    format: a key of `ddbio.formats.FORMATS`.
     rename, drop, assign: for every item: `old=new`, names to remove, `name=value`. transform: then a function of
         the user's, `file.py:function`. See `ddbio.steps.transform`.
     """
 
-    format: str = "json"
     transform: str | None = None
     rename: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     assign: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShapingOptions(TransformOptions):
+    """The transforms of items on their way from or to files. format: a key of `ddbio.formats.FORMATS`."""
+
+    format: str = "json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RejectingOptions(TransferOptions):
+    """The options of verbs that may reject records or items.
+
+    rejects: path of the rejects file; None for a name in the current folder, after the source or the table.
+    max_errors: stop when more records than this are rejected (`"100"`), or more than this share of those read
+        (`"5%"`, of 1,000 at least); None for no limit.
+    """
+
+    rejects: str | None = None
+    max_errors: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -237,6 +237,16 @@ def add_transform_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_reject_options(parser: argparse._ActionsContainer, *, where: str, noun: str) -> None:
+    """Options for what cannot be moved. where: the destinations that may be named, and the default."""
+    parser.add_argument("--rejects", metavar="PLACE", help=f"destination of rejected {noun}, {where}")
+    parser.add_argument(
+        "--max-errors",
+        metavar="N",
+        help=f"stop when more {noun} than N are rejected, or more than N%% of those read (default: no limit)",
+    )
+
+
 def table_options(given: argparse.Namespace) -> dict[str, Any]:
     """The fields of `TransferOptions` from the arguments."""
     return {
@@ -263,9 +273,12 @@ def table_options(given: argparse.Namespace) -> dict[str, Any]:
 
 def shaping_options(given: argparse.Namespace) -> dict[str, Any]:
     """The fields of `ShapingOptions` from the arguments, with those of `TransferOptions`."""
+    return {**table_options(given), "format": given.format, **transform_options(given)}
+
+
+def transform_options(given: argparse.Namespace) -> dict[str, Any]:
+    """The fields of `TransformOptions` from the arguments that `add_transform_options` adds."""
     return {
-        **table_options(given),
-        "format": given.format,
         "transform": given.transform,
         "rename": tuple(given.rename),
         "drop": tuple(given.drop),

@@ -102,7 +102,10 @@ def parser() -> Parser:
         default_lanes="128",
         tables="repeat for several tables; --transform then chooses the table of each item",
     )
-    add_reject_options(parser)
+    arguments.add_reject_options(
+        parser, where="a file or s3://bucket/key (default: NAME.rejects.jsonl)", noun="records"
+    )
+    add_export_source_options(parser)
     csv_options.add_csv_import_options(parser)
     arguments.add_s3_options(parser)
     return parser
@@ -129,13 +132,8 @@ def add_write_options(parser: Parser) -> None:
     )
 
 
-def add_reject_options(parser: Parser) -> None:
-    """Options for invalid records and files."""
-    parser.add_argument(
-        "--rejects",
-        metavar="PLACE",
-        help="destination of rejected records, a file or s3://bucket/key (default: NAME.rejects.jsonl)",
-    )
+def add_export_source_options(parser: Parser) -> None:
+    """Options for how far exports among the sources are verified."""
     group = parser.add_argument_group("exports by DDBExport.py as sources")
     group.add_argument("--no-verify", action="store_true", help="do not check exports against their manifests")
     group.add_argument(
@@ -145,11 +143,6 @@ def add_reject_options(parser: Parser) -> None:
     )
     group.add_argument(
         "--allow-unfinished", action="store_true", help="import the finished files of an unfinished export"
-    )
-    parser.add_argument(
-        "--max-errors",
-        metavar="N",
-        help="stop when more records than N are rejected, or more than N%% of those read (default: no limit)",
     )
 
 
@@ -189,10 +182,7 @@ def summary(result: ImportResult) -> str:
     counts += [f"{tally.blank:,} blank line{'s' * (tally.blank != 1)} skipped"] * bool(tally.blank)
     lines = [", ".join(counts), summaries.consumption(result, result.cap)]
     lines += summaries.this_run(result)
-    lines += [kind.describe() for kind in result.reject_kinds]
-    if result.rejects is not None:
-        lines.append(f"rejected records, each with the reason: {result.rejects}")
-    return "\n".join(lines)
+    return "\n".join(lines + summaries.rejected(result, "records"))
 
 
 COMMAND = VerbCommand(PROGRAM, parser, options, load, summary)

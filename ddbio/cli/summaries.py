@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ddbio.job.accounts import Result
+    from ddbio.job.rejects import RejectingResult
     from ddbio.messages import Tally
     from ddbio.rate.caps import Cap
 
@@ -48,3 +49,9 @@ def this_run(result: Result) -> list[str]:
         f"{tally.read:,} of them in this run (run {result.past.runs + 1} of the job), which took {seconds:.1f} s and "
         f"consumed {tally.units:,.1f}"
     ]
+
+
+def rejected(result: RejectingResult, noun: str) -> list[str]:
+    """The rejects by code, and where they are."""
+    kinds = [kind.describe() for kind in result.reject_kinds]
+    return kinds + [f"rejected {noun}, each with the reason: {result.rejects}"] * (result.rejects is not None)

@@ -8,4 +8,5 @@ settlement   counts, settles, records and reports the progress of a unit
 import_job   slices of files into a table
 export_job   segments of a table into files
 count_job    segments of a table, counted
+copy_job     segments of a table into another table
 """

@@ -1,7 +1,8 @@
 """The rejects file as a source: after repair its lines are imported like those of any other file.
 
-A line of it has the record that was refused as `record`, or as `record_base64`; that is parsed with the run's format.
-A line that is not a reject, because the user replaced it with the fixed record itself, is read as that record.
+A line of it has the record that was refused as `record`, or as `record_base64`; that is parsed with the run's format,
+or as DynamoDB JSON if it is an item of a table. A line that is not a reject, because the user replaced it with the
+fixed record itself, is read as that record.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import msgspec
 from ddbio.errors import RecordError
 from ddbio.formats import REJECTED, get_format
 from ddbio.formats.csv import Csv, CsvLayout
+from ddbio.formats.dynamodb_json import DynamoDBJson
 from ddbio.formats.framing import Lines
 from ddbio.messages.format_spec import FormatSpec
 from ddbio.values.items import AttributeMap
@@ -25,19 +27,27 @@ from ddbio.values.items import AttributeMap
 class Rejected(msgspec.Struct, omit_defaults=True):
     """One line of a rejects file.
 
-    line: from 1; null if it is not known. record_bytes: the length of the record, if only its beginning is here.
-    csv: of a CSV row, the layout from its header.
+    source: the file, or the table that was scanned. offset, line: of a record of a file; line from 1, null if it is
+    not known. segment, key: of an item of a table. record_bytes: the length of the record, if only its beginning is
+    here. csv: of a CSV row, the layout from its header.
     """
 
     source: str
-    offset: int
-    line: int | None
     code: str
     message: str
+    offset: int | None = None
+    line: int | None = None
+    segment: int | None = None
+    key: dict[str, Any] | None = None
     record_bytes: int | None = None
     record: str | None = None
     record_base64: str | None = None
     csv: CsvLayout | None = None
+
+    @property
+    def of_table(self) -> bool:
+        """Whether it is an item of a table, as DynamoDB JSON."""
+        return self.segment is not None
 
     def content(self) -> bytes:
         """The record itself. Raises RecordError."""
@@ -65,6 +75,8 @@ def read_rejected(line: bytes) -> Rejected | None:
     try:
         rejected = _decode(line)
     except (msgspec.MsgspecError, ValueError):
+        return None
+    if rejected.offset is None and not rejected.of_table:
         return None
     return rejected if rejected.record is not None or rejected.record_base64 is not None else None
 
@@ -95,6 +107,7 @@ class RejectedRecords(Lines):
 
     def __init__(self, inner: FormatSpec) -> None:
         self._format = get_format(inner)
+        self._of_table = DynamoDBJson().parse
         self._of_csv: Callable[[CsvLayout], Csv] = cache(Csv)
         self.suffix = self._format.suffix
         self.page_items = self._format.page_items
@@ -112,6 +125,8 @@ class RejectedRecords(Lines):
         return self._parser_for(rejected)(content)
 
     def _parser_for(self, rejected: Rejected | None) -> Callable[[bytes], AttributeMap]:
+        if rejected is not None and rejected.of_table:
+            return self._of_table
         if rejected is None or rejected.csv is None:
             return self._format.parse
         try:

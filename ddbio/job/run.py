@@ -11,7 +11,7 @@ from ddbio.engines.engine import Engine
 from ddbio.flow.context import SOURCE, TARGET
 from ddbio.job.progress import Progress, QuietProgress
 from ddbio.job.side import Side
-from ddbio.options import ShapingOptions, TransferOptions, material
+from ddbio.options import TransferOptions, TransformOptions, material
 from ddbio.rate.caps import Cap, choose_cap
 from ddbio.sources.plan import Remainder
 from ddbio.steps.transform import fingerprint
@@ -107,6 +107,6 @@ class Run:
             **material(self.options),
             **{name: fact for side in self.sides for name, fact in side.facts().items()},
         }
-        if isinstance(self.options, ShapingOptions) and self.options.transform:
+        if isinstance(self.options, TransformOptions) and self.options.transform:
             facts["the transform's file"] = fingerprint(self.options)
         return facts

@@ -162,10 +162,14 @@ Cursor = ImportCursor | ExportCursor
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that was not imported, and why."""
+    """A record that was not imported, or an item that was not copied, changed or deleted, and why.
+
+    source: the file, or the table that was scanned. segment, key: of an item of a table; `key` is in typed values,
+    and `record` is the item as DynamoDB JSON.
+    """
 
     source: str
-    offset: int  # of the record's first byte in the source
+    offset: int  # of the record's first byte in the source; 0 in a table
     unit: int
     line: int  # from 1, counted from the start of the unit
     code: str
@@ -174,6 +178,8 @@ class Reject:
     record_bytes: int | None = None  # its size, if `record` is only its beginning
     format: FormatSpec = JSON  # of the source
     line_in_file: int | None = None  # from 1, if already known
+    segment: int | None = None
+    key: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import orjson
+
 from ddbio.formats.rejected import LINE_IN_UNIT
 from ddbio.messages.files import STDIN
 
@@ -22,26 +24,34 @@ Lines = Mapping[tuple[str, int], int]  # lines of a source before each unit, see
 class RejectKind:
     """The rejects of one code.
 
-    source, offset, line, message: of the first one. line: from 1; None if it is not known.
+    source, offset, line, message: of the first one. line: from 1; None if it is not known. segment, key: of an item
+    of a table, which has no offset and no line.
     """
 
     code: str
     count: int
     source: str
-    offset: int
+    offset: int | None
     line: int | None
     message: str
+    segment: int | None = None
+    key: dict[str, Any] | None = None
 
     def describe(self) -> str:
         """`missing-key 20,000, first: orders.json line 1: the key 'id' is missing`."""
         name = "standard input" if self.source == STDIN else self.source.rpartition("/")[2]
+        if self.key is not None:
+            return f"{self.code} {self.count:,}, first: {name} {orjson.dumps(self.key).decode()}: {self.message}"
         place = f"byte {self.offset}" if self.line is None else f"line {self.line}"
         return f"{self.code} {self.count:,}, first: {name} {place}: {self.message}"
 
     def as_json(self) -> dict[str, Any]:
-        """For the report: `{"count": 2, "first": {"source", "offset", "line", "message"}}`."""
+        """For the report: `{"count": 2, "first": {"source", "offset", "line", "message"}}`; of items of a table with
+        `segment` and `key` in place of `offset` and `line`."""
         first = asdict(self)
-        del first["code"]
+        of_other = ("offset", "line") if self.segment is not None else ("segment", "key")
+        for name in ("code", *of_other):
+            del first[name]
         return {"count": first.pop("count"), "first": first}
 
 
@@ -69,20 +79,21 @@ class RejectKinds:
         line, message = line_of(first, before), " ".join(first["message"].split())
         if len(message) > MESSAGE_CHARACTERS:
             message = f"{message[:MESSAGE_CHARACTERS]}..."
-        return RejectKind(code, count, first["source"], first["offset"], line, message)
+        where = {"segment": first.get("segment"), "key": first.get("key")}
+        return RejectKind(code, count, first["source"], first.get("offset"), line, message, **where)
 
 
 _CONTENT = {"record", "record_base64", "csv"}
 
 
 def _place(entry: dict[str, Any]) -> tuple[str, int]:
-    return entry["source"], entry["offset"]
+    return entry["source"], entry["offset"] if "offset" in entry else entry["segment"]
 
 
 def line_of(entry: Mapping[str, Any], before: Lines) -> int | None:
     """The line of a reject in its source, if that is known."""
-    if entry["line"] is not None or LINE_IN_UNIT not in entry:
-        line: int | None = entry["line"]
+    line: int | None = entry.get("line")
+    if line is not None or LINE_IN_UNIT not in entry:
         return line
     start = before.get((entry["source"], entry["unit"]))
     return None if start is None else start + int(entry[LINE_IN_UNIT])

@@ -1,4 +1,4 @@
-"""The location of an import's rejects: a file in the current folder, or the file or object that the user names.
+"""The location of a job's rejects: a file in the current folder, or the file or object that the user names.
 
 An object is uploaded when the run ends, whether or not it succeeded. Until then the rejects are in a local file. It
 is kept if the upload fails or the job is unfinished: the next run of the same command appends to it and replaces the
@@ -8,6 +8,7 @@ object.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from ddbio.storage.output_paths import Protected, check_output_path
 
 MAX_STEM_BYTES = 200  # of the 255 that file systems allow
 _UPLOAD_BYTES = 1024 * 1024
+_NUMBER = re.compile(r"\.\d+$")  # of a path that is not the first of its stem
 _ELSEWHERE = "give another place with --rejects"
 
 
@@ -54,6 +56,20 @@ def choose_rejects_place(
             raise UsageError(f'--rejects "{asked}" names no bucket', "give s3://bucket/key, or s3://bucket/prefix/")
         uri = f"{asked}{stem}{REJECTS_SUFFIX}" if asked.endswith("/") else asked
         return RejectsPlace(next(free_paths(stem)), ours=True, uri=_check_object(uri, files, storages, protected))
+    return _file(asked, stem, protected, files)
+
+
+def choose_rejects_path(asked: str | None, table: str, protected: Protected) -> RejectsPlace:
+    """The same for a verb that scans a table, by its name: a file.
+
+    Raises UsageError.
+    """
+    if asked is not None and "://" in asked:
+        raise UsageError(f'--rejects "{asked}" is no path', "name a file on this machine; copy it to S3 afterwards")
+    return _file(asked, table.lstrip("-")[:MAX_STEM_BYTES] or "table", protected, ())
+
+
+def _file(asked: str | None, stem: str, protected: Protected, files: Sequence[SourceFile]) -> RejectsPlace:
     path = next(free_paths(stem)) if asked is None else Path(asked)
     check_output_path(path, "rejects", "--rejects", protected if asked else Protected(), files if asked else ())
     if asked is not None and _holds_other_data(path):
@@ -88,7 +104,8 @@ def free_paths(stem: str, folder: Path = Path()) -> Iterator[Path]:
 
 def next_free(path: Path) -> Path:
     """Another path, because another program has created this one in the meantime."""
-    return next(free_paths(stem_of(path.name), path.parent))
+    stem = _NUMBER.sub("", path.name.removesuffix(REJECTS_SUFFIX))
+    return next(free_paths(stem, path.parent))
 
 
 def _check_object(uri: str, files: Iterable[SourceFile], storages: Storages, protected: Protected) -> str:

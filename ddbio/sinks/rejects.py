@@ -4,6 +4,9 @@ A line is written as soon as its report arrives, so a crash loses none. The line
 when everything before it has been counted, at the end of the run: then the file is rewritten with the numbers.
 
     {"source": "orders.json", "offset": 2341, "line": 12, "code": "missing-key", "message": "...", "record": "..."}
+    {"source": "Orders", "segment": 3, "key": {"id": {"S": "a"}}, "code": "...", "message": "...", "record": "..."}
+
+The second is an item of a table that was scanned, as DynamoDB JSON; it has no line, and the file needs no numbers.
 
 A record that is not valid UTF-8 is stored as `record_base64` instead. Of a record that is too long only the beginning
 is stored, and its length as `record_bytes`: the whole record is in the source at that offset.
@@ -164,7 +167,8 @@ class RejectsFile:
         with target.open("rb") as rejects, open(part, "wb", opener=_private) as out:
             for text in rejects:
                 reject = orjson.loads(text)
-                reject["line"] = line_of(reject, before)
+                if "line" in reject:
+                    reject["line"] = line_of(reject, before)
                 del reject[LINE_IN_UNIT], reject["unit"]
                 out.write(orjson.dumps(reject, None, orjson.OPT_APPEND_NEWLINE))
             out.flush()
@@ -192,11 +196,13 @@ def _as_json(reject: Reject) -> dict[str, Any]:
     earlier = read_rejected(reject.record) if reject.format.name == REJECTED else None
     if earlier is not None:  # rejected again: its position in the original source is more useful
         reasons = {"code": reject.code, "message": reject.message}
-        return {**msgspec.to_builtins(earlier), **reasons, "unit": reject.unit, LINE_IN_UNIT: reject.line}
+        place = {} if earlier.of_table else {"line": earlier.line}  # null, too
+        again = {**msgspec.to_builtins(earlier), **place, **reasons}
+        return {**again, "unit": reject.unit, LINE_IN_UNIT: reject.line}
+    of_table = {"segment": reject.segment, "key": reject.key}
     common: dict[str, Any] = {
         "source": reject.source,
-        "offset": reject.offset,
-        "line": reject.line_in_file,
+        **({"offset": reject.offset, "line": reject.line_in_file} if reject.segment is None else of_table),
         "code": reject.code,
         "message": reject.message,
         "unit": reject.unit,

@@ -33,13 +33,14 @@ class TableScan:
     """Describes the scan of a table to the workers; picklable.
 
     table: its name. item_bytes: average item size that the service reports; 0 if it reports none.
-    subset: the part of the table to scan; all of it by default.
+    subset: the part of the table to scan; all of it by default. key_names: of the table, for rejects.
     """
 
     table: str
     item_bytes: float = 0.0
     consistent_read: bool = False
     subset: Subset = WHOLE
+    key_names: tuple[str, ...] = ()
 
 
 class Scanning:
@@ -123,7 +124,20 @@ class ScanSource:
         return ExportCursor(key, files_done, file, file_items, packer, items)
 
     def reject(self, place: None, text: bytes, code: str, message: str, text_bytes: int | None = None) -> Reject:
-        return Reject(self._scan.table, 0, self._unit.number, 1, code, message, text, text_bytes)
+        item, unit = msgspec.json.decode(text), self._unit
+        key = {name: item[name] for name in self._scan.key_names if name in item}
+        return Reject(
+            source=self._scan.table,
+            offset=0,
+            unit=unit.number,
+            line=1,
+            code=code,
+            message=message,
+            record=text,
+            record_bytes=text_bytes,
+            segment=unit.segment,
+            key=key,
+        )
 
     def close(self) -> None:
         self._client.close()

@@ -21,7 +21,7 @@ import msgspec
 
 from ddbio.errors import RecordError, UsageError
 from ddbio.formats.json_lines import decode as decode_json
-from ddbio.options import ShapingOptions
+from ddbio.options import TransformOptions
 from ddbio.steps.records import Record, Records
 from ddbio.system.user_function import (
     absolute,
@@ -60,7 +60,7 @@ class TransformSpec:
     sets: AttributeMap
 
 
-def transform_of(options: ShapingOptions) -> TransformSpec | None:
+def transform_of(options: TransformOptions) -> TransformSpec | None:
     """The transform that the options ask for, or None. Raises UsageError, also if the function cannot be loaded."""
     if not (options.transform or options.rename or options.drop or options.assign):
         return None
@@ -75,13 +75,13 @@ def transform_of(options: ShapingOptions) -> TransformSpec | None:
     return spec
 
 
-def name_changes(options: ShapingOptions) -> NameChanges:
+def name_changes(options: TransformOptions) -> NameChanges:
     """The options' changes to attribute names. Raises UsageError."""
     spec = transform_of(options)
     return NO_CHANGES if spec is None else NameChanges(spec.rename, spec.sets, spec.function is not None)
 
 
-def fingerprint(options: ShapingOptions) -> str | None:
+def fingerprint(options: TransformOptions) -> str | None:
     """A hash of the function's file: another function makes another job."""
     path = options.transform.rpartition(":")[0] if options.transform else ""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path.endswith(".py") else None

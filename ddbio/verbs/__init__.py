@@ -7,6 +7,7 @@ import_sources    the sources of an import: found, verified, each of a known for
 export_files      the destination of an export
 export_assignment  the job that an export gives to its engine
 scan              shared by the verbs that scan a table
+two_tables        shared by the verbs that have a second table
 count_items       the number of items of a table
 create_table      the table that an import creates if it does not exist
 columns           the columns of an export's files

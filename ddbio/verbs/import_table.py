@@ -16,24 +16,22 @@ from ddbio.errors import DdbioError
 from ddbio.flow.context import JobTable
 from ddbio.flow.import_job import DEFAULT_IMPORT_LANES, ImportJob
 from ddbio.formats import data_suffixes
-from ddbio.job.accounts import Accounts, Result, outcome
+from ddbio.job.accounts import Accounts, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.progress import Progress
-from ddbio.job.rejects import Rejects
+from ddbio.job.rejects import RejectingResult, Rejects
 from ddbio.job.report import check_report_path
 from ddbio.job.run import Caller, Run
 from ddbio.job.spine import Verb, perform
 from ddbio.job.state import known_state_root
 from ddbio.job.work import Assignment
 from ddbio.messages import UnitReport
-from ddbio.rate.caps import Cap
 from ddbio.sinks.multi_table import combined
-from ddbio.sinks.reject_kinds import RejectKind
 from ddbio.sinks.reject_place import choose_rejects_place
 from ddbio.sinks.table_writes import check_mode
 from ddbio.sources.cutting import PLANNED_LANES, unit_bytes
 from ddbio.sources.plan import Plan, Remainder
-from ddbio.steps.reject_limit import ErrorLimit, TooManyRejectsError
+from ddbio.steps.reject_limit import ErrorLimit
 from ddbio.steps.transform import transform_of
 from ddbio.storage import absolute
 from ddbio.storage.output_paths import Protected
@@ -46,13 +44,8 @@ _WORDS = {"delete": ("Deleting what is in", "from"), "insert": ("Inserting what 
 
 
 @dataclass(frozen=True, slots=True)
-class ImportResult(Result):
-    """cap: the one in force. rejects: path or uri of the rejected records, None if there are none.
-    reject_kinds: their number by code, most frequent first."""
-
-    cap: Cap
-    rejects: str | None
-    reject_kinds: tuple[RejectKind, ...] = ()
+class ImportResult(RejectingResult):
+    """The outcome of an import."""
 
 
 def import_table(
@@ -132,10 +125,9 @@ class Import(Verb[ImportOptions, ImportResult]):
         yield from self._sources.remarks()
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
-        past = journal.past.tally
-        rejects = Rejects(self._place, self._sources.storages, journal, keep=self.options.journal)
-        self._rejects = rejects
-        rejects.note()
+        self._rejects = rejects = Rejects(
+            self._place, journal, keep=self.options.journal, limit=self._limit, storages=self._sources.storages
+        )
 
         def progress_of(report: UnitReport) -> float:
             rejects.add(report)
@@ -145,10 +137,9 @@ class Import(Verb[ImportOptions, ImportResult]):
             self._job(run),
             self._sources.total_bytes,
             "B",
-            past.bytes,
+            journal.past.tally.bytes,
             progress_of,
-            limit=lambda total: self._limit.passed(total, rejects.path),
-            most_rejects=self._limit.most_left(past.rejected),
+            **rejects.watching(),
         )
 
     def _job(self, run: Run) -> ImportJob:
@@ -161,12 +152,7 @@ class Import(Verb[ImportOptions, ImportResult]):
         self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None
     ) -> ImportResult:
         rejects, sources = self._rejects, self._sources
-        error = rejects.finish(plan, accounts, error)
-        error = rejects.publish(error or sources.check_items(plan, journal))
-        if isinstance(error, TooManyRejectsError):
-            error = self._limit.error(
-                accounts.total, rejects.where or ""
-            )  # includes records settled until the last lane ended
+        error = rejects.settle(plan, accounts, error, lambda: sources.check_items(plan, journal))
         sources.storages.close()
         return ImportResult(
             **outcome(accounts, sources.with_hint(error), plan.units),
@@ -176,8 +162,7 @@ class Import(Verb[ImportOptions, ImportResult]):
         )
 
     def facts(self, result: ImportResult) -> dict[str, Any]:
-        by_code = {kind.code: kind.as_json() for kind in result.reject_kinds}
-        return {"rejects": result.rejects, "rejects_by_code": by_code}
+        return result.reject_facts()
 
 
 def check(options: ImportOptions) -> ErrorLimit:

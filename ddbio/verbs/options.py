@@ -6,15 +6,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ddbio.errors import UsageError
-from ddbio.options import AUTO, DEFAULT_FILE_MEGABYTES, CsvOptions, ScanOptions, ShapingOptions
+from ddbio.options import AUTO, DEFAULT_FILE_MEGABYTES, CsvOptions, RejectingOptions, ScanOptions, ShapingOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImportOptions(ShapingOptions):
+class ImportOptions(RejectingOptions, ShapingOptions):
     """One import; capacity is write units.
 
     sources: files, folders, globs, `s3://` uris.
-    rejects: path or `s3://` uri of the rejects file; None for `<source name>.rejects.jsonl` in the current folder.
+    rejects: may also be an `s3://` uri; None for `<source name>.rejects.jsonl`.
     create_table: create the table, on-demand, if it does not exist, with the keys in `key`, such as `id:S,at:N`, or
         in an export's manifest among the sources; with_indexes: also create its indexes.
     more_tables: further tables to which the transform may send items, as `(table, item)`; they share the capacity.
@@ -23,19 +23,15 @@ class ImportOptions(ShapingOptions):
     verify: check exports by this program against their manifests: names and sizes of the files before anything is
         moved, the number of items afterwards. verify_checksums: also check, first, the checksum of every file.
         allow_unfinished: import the finished files of an unfinished export.
-    max_errors: stop when more records than this are rejected (`"100"`), or more than this share of those read
-        (`"5%"`, of 1,000 at least); None for no limit.
     format: may also be `auto`: detected from each file's name and first bytes. See `ddbio.sources.detect`.
     """
 
     sources: tuple[str, ...]
-    rejects: str | None = None
     mode: str = "put"
     create_table: bool = False
     key: str | None = None
     more_tables: tuple[str, ...] = ()
     with_indexes: bool = False
-    max_errors: str | None = None
     verify: bool = True
     verify_checksums: bool = False
     allow_unfinished: bool = False

@@ -15,13 +15,14 @@ from ddbio.dynamodb.session import Session
 from ddbio.engines.environment import Needs, TableNeeds
 from ddbio.engines.inline import InlineEngine
 from ddbio.flow.context import SOURCE, TARGET, JobTable
+from ddbio.flow.copy_job import CopyJob
 from ddbio.job.accounts import Accounts
 from ddbio.messages import SegmentUnit, Tally, UnitReport
 from ddbio.rate.buckets import UNCAPPED
 from ddbio.sources.page_size import most_page_units
+from ddbio.sources.scan import TableScan
 from ddbio.system.stop import StopFlag
 from tests.contract.test_transfer import Tables, aws, counts, do_import, tables
-from tests.support.copy_job import CopyJob
 from tests.support.items import contents, rich_items, write_items
 
 __all__ = ["aws", "tables"]  # fixtures
@@ -38,9 +39,8 @@ class Copy:
         write_items(folder / "in.json", self.items)
         assert counts(do_import(aws, self.first, folder / "in.json", folder / "rejects.jsonl"))[0] == 0
         self._session = Session(aws, (self.first, self.second))
-        self._job = CopyJob(
-            self._table(self.first, most_page_units(False)), self._table(self.second), report_every_s=0.0
-        )
+        source = self._table(self.first, most_page_units(False))
+        self._job = CopyJob(source, self._table(self.second), TableScan(self.first), lanes=2)
         self.heard: list[UnitReport] = []
 
     def _table(self, name: str, most_page_units: float | None = None) -> JobTable:

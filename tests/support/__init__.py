@@ -5,7 +5,6 @@ Servers of other makers are in `tests.endpoints`. The map:
 account           a simulated account without HTTP
 certificates      certificate authorities and servers for TLS, made when needed
 commands          the real commands as subprocesses
-copy_job          a job that copies a table, as a task of the one lane
 customize         code of a test inside a command
 deviations        known deviations of the test servers from AWS
 effort            how many examples property-based tests try

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from ddbio.dynamodb.wire import Response, WireError
+from ddbio.flow.copy_job import CopyJob
 from ddbio.flow.sleeping import ManualSleeper, StopRequested
 from ddbio.messages import ExportCursor, SegmentUnit, Tally, UnitReport
+from ddbio.sources.scan import TableScan
 from ddbio.steps.transform import TransformSpec
 from ddbio.system.clock import ManualClock
-from tests.support.copy_job import CopyJob
 from tests.support.loops import run
 from tests.support.service import FakeTable, cut, job_table, refusal, reply, worker_context
 from tests.support.tables import table
@@ -66,7 +67,8 @@ class Copy:
         clock = ManualClock()
         context = worker_context(act, report, ManualSleeper(clock, stop_after), clock)
         orders = job_table(table({"id": "S"}))
-        lane = CopyJob(orders, orders, transform=self.transform, report_every_s=0.0).open(context).lane()
+        scan = TableScan("Orders", key_names=("id",))
+        lane = CopyJob(orders, orders, scan, transform=self.transform).open(context).lane()
 
         async def story() -> None:
             try:
@@ -152,7 +154,8 @@ def test_items_are_transformed_on_the_way_and_bad_ones_are_rejected() -> None:
     assert (tally.read, tally.added, tally.dropped, tally.rejected) == (139, 1, 1, 1)
     assert (tally.written, len(copy.target.items), tally.unsettled()) == (138, 138, 0)
     (reject,) = [reject for report in copy.heard for reject in report.rejects]
-    assert (reject.source, reject.code, reject.record) == ("Orders", "missing-key", b'{"id":{"S":"3"},"v":{"N":"1"}}')
+    assert (reject.source, reject.segment, reject.key) == ("Orders", 0, {"id": {"S": "3"}})
+    assert (reject.code, reject.record) == ("missing-key", b'{"id":{"S":"3"},"v":{"N":"1"}}')
 
 
 def twice(item: dict[str, Any]) -> list[dict[str, Any]]:

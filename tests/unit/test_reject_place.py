@@ -10,7 +10,8 @@ import pytest
 
 from ddbio.errors import TransferError, UsageError
 from ddbio.messages.files import SourceFile
-from ddbio.sinks.reject_place import RejectsPlace, choose_rejects_place, upload
+from ddbio.sinks.reject_place import RejectsPlace, choose_rejects_path, choose_rejects_place, next_free, upload
+from ddbio.storage.output_paths import Protected
 
 
 class Bucket:
@@ -158,3 +159,26 @@ def test_an_upload_that_fails_says_where_the_rejects_are(tmp_path: Path, failing
         upload(path, "s3://bucket/bad.jsonl", bucket)
     assert str(path) in error.value.hint
     assert (path.read_bytes(), bucket.ended) == (b"{}", ["aborted"])
+
+
+@pytest.mark.parametrize("table", ["Orders", "prod.Orders", "-x", "T" * 255])
+def test_the_rejects_of_a_table_are_named_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    place = choose_rejects_path(None, table, Protected())
+    assert (place.path.name, place.ours, place.uri) == (f"{table.lstrip('-')[:200]}.rejects.jsonl", True, "")
+    place.path.write_text("data")
+    second = choose_rejects_path(None, table, Protected()).path
+    assert second == next_free(place.path) != place.path
+    second.write_text("data")
+    assert next_free(second).name == f"{table.lstrip('-')[:200]}.3.rejects.jsonl"
+
+
+def test_the_rejects_of_a_table_go_to_a_file_that_is_no_data(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no path"):
+        choose_rejects_path("s3://bucket/x", "Orders", Protected())
+    (tmp_path / "data").write_text('{"id": 1}')
+    with pytest.raises(UsageError, match="is not overwritten"):
+        choose_rejects_path(str(tmp_path / "data"), "Orders", Protected())
+    assert choose_rejects_path(str(tmp_path / "new"), "Orders", Protected()).ours is False

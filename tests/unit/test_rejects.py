@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.errors import TransferError
+from ddbio.formats import get_format
+from ddbio.formats.csv import CsvLayout
+from ddbio.formats.rejected import are_rejects, of_rejects
 from ddbio.messages import ImportCursor, Reject, SliceUnit
 from ddbio.messages.files import SourceFile
+from ddbio.messages.format_spec import FormatSpec
 from ddbio.sinks.rejects import RejectsFile, lines_before
 
 ONE, TWO = SourceFile("one.json", 300, "1"), SourceFile("two.json", 100, "1")
@@ -248,3 +253,61 @@ def test_long_messages_of_the_service_are_cut(path: Path) -> None:
     rejects.add([Reject("-", 0, 0, 1, "ValidationException", "x" * 5000, b"{}")])
     (kind,) = rejects.kinds({("-", 0): 0})
     assert kind.describe() == f"ValidationException 1, first: standard input line 1: {'x' * 200}..."
+
+
+# --------------------------------------------------------------------------- items of a table
+
+ITEM = {"id": {"N": "7"}, "json": {"S": "a"}}
+OF_TABLE = Reject(
+    "Orders", 0, 3, 1, "item-too-large", "too large", json.dumps(ITEM).encode(), segment=5, key={"id": {"N": "7"}}
+)
+
+
+def test_an_item_of_a_table_has_its_segment_and_key(path: Path) -> None:
+    rejects = RejectsFile(path)
+    rejects.add([OF_TABLE, replace(OF_TABLE, segment=2, key={"id": {"N": "8"}})])
+    rejects.finish({})
+    first, _ = contents(path)
+    reasons = {"code": "item-too-large", "message": "too large"}
+    assert first == {
+        "source": "Orders",
+        "segment": 5,
+        "key": {"id": {"N": "7"}},
+        **reasons,
+        "record": json.dumps(ITEM),
+    }
+    assert are_rejects(path.read_bytes())
+    (kind,) = rejects.kinds({})
+    assert kind.describe() == 'item-too-large 2, first: Orders {"id":{"N":"8"}}: too large', "of the lowest segment"
+    where = {"source": "Orders", "segment": 2, "key": {"id": {"N": "8"}}, "message": "too large"}
+    assert kind.as_json() == {"count": 2, "first": where}
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+def test_a_file_of_items_is_resumed(path: Path, numbered: bool) -> None:
+    rejects = RejectsFile(path)
+    rejects.add([OF_TABLE])
+    state = rejects.state()
+    rejects.add([OF_TABLE])  # the journal does not count it
+    rejects.close()
+    resumed = RejectsFile(Path(state[0]), *state[1:])
+    resumed.add([replace(OF_TABLE, code="second")])
+    if numbered:
+        resumed.finish({})
+    assert [each["code"] for each in contents(path)] == ["item-too-large", "second"]
+    assert {kind.code: kind.count for kind in resumed.kinds({})} == {"item-too-large": 1, "second": 1}
+
+
+@pytest.mark.parametrize("format", ["json", "dynamodb-json", "csv"])
+def test_an_item_of_a_table_is_dynamodb_json_whatever_the_format_of_the_import(path: Path, format: str) -> None:
+    rejects = RejectsFile(path)
+    rejects.add([OF_TABLE])
+    rejects.finish({})
+    line = path.read_bytes().strip()
+    spec = FormatSpec(format, CsvLayout(("id",), ("S",))) if format == "csv" else FormatSpec(format)
+    assert get_format(of_rejects(spec)).parse(line) == ITEM
+    again = RejectsFile(path.with_name("again.rejects.jsonl"))
+    again.add([Reject("x.jsonl", 100, 5, 6, "two", "second", line, format=of_rejects(spec))])
+    again.finish({})
+    (kept,) = contents(again.path)
+    assert kept == {**json.loads(line), "code": "two", "message": "second"}

@@ -1,0 +1,50 @@
+"""A copy as a task: each page of one table is written to another.
+
+The cursor moves to a page's `LastEvaluatedKey` when every item of the page is settled in the target: written,
+rejected or skipped. A worker reports every page, so that of a killed one at most a page a lane is copied again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ddbio.flow.context import SOURCE, TARGET, JobTable, WorkerContext
+from ddbio.flow.export_job import scan_source
+from ddbio.flow.import_job import table_sink
+from ddbio.flow.lane import Task
+from ddbio.sources.scan import TableScan
+from ddbio.steps.transform import TransformSpec, open_transform
+
+DEFAULT_COPY_LANES = 64  # at most: most of the time of a lane goes into writes, but it holds a page of 1 MB
+
+
+@dataclass(frozen=True, slots=True)
+class CopyJob:
+    """Describes a copy to the workers; picklable.
+
+    mode: one of `ddbio.sinks.table_writes.MODES`. transform: of items, if any.
+    """
+
+    source: JobTable
+    target: JobTable
+    scan: TableScan
+    lanes: int = DEFAULT_COPY_LANES
+    mode: str = "put"
+    transform: TransformSpec | None = None
+
+    @property
+    def tables(self) -> dict[str, JobTable]:
+        return {SOURCE: self.source, TARGET: self.target}
+
+    @property
+    def opens_together(self) -> bool:
+        return self.transform is not None
+
+    def open(self, context: WorkerContext) -> Task:
+        return Task(
+            context,
+            source=scan_source(context, self.scan),
+            sink=table_sink(context, (self.target.info,), self.mode),
+            transform=open_transform(self.transform),
+            report_every_s=0.0,
+        )

@@ -1,0 +1,50 @@
+"""Shared by the verbs that have a second table: `--to`, in its region and account, with its cap."""
+
+from __future__ import annotations
+
+from ddbio.dynamodb.session import Session
+from ddbio.errors import UsageError
+from ddbio.job.side import Side
+from ddbio.options import ToTableOptions
+from ddbio.values.table import TableInfo
+
+
+def other_session(options: ToTableOptions) -> Session:
+    return Session(options.to_aws, (options.to,))
+
+
+def other_side(
+    options: ToTableOptions,
+    kind: str,
+    *,
+    role: str = "",
+    session: Session | None = None,
+    table: TableInfo | None = None,
+) -> Side:
+    """The table of `--to`. kind, role: see `Side.choose`.
+
+    session: `other_session`, if the caller has one; table: if it was described already.
+    Raises UsageError if there is no such table, or for an impossible cap.
+    """
+    session = session or other_session(options)
+    table = table or session.describe(options.to)
+    over = options.over_provisioned
+    return Side.choose(session, table, kind, options.to, options.to_capacity, over_provisioned=over, role=role)
+
+
+def check_different(session: Session, table: TableInfo, other: Side) -> None:
+    """Raise UsageError if both tables are the same one, however each is named."""
+    if _is_same(session, table, other):
+        raise UsageError(
+            f'-t and --to are the same table, "{table.name}" in {session.region}',
+            "name another table with --to, or the region or account of the other with --to-region or --to-profile",
+        )
+
+
+def _is_same(session: Session, table: TableInfo, other: Side) -> bool:
+    """An endpoint may have several names, and the account of another one may have a table of the same ARN."""
+    first, second = table.description, other.table.description
+    if (table.name, first.get("TableArn")) != (other.table.name, second.get("TableArn")):
+        return False
+    same_endpoint = (session.region, session.endpoint_url) == (other.session.region, other.session.endpoint_url)
+    return same_endpoint or first.get("TableId") == second.get("TableId") is not None
