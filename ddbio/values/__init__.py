@@ -6,5 +6,6 @@ table       a table according to its description: keys, indexes, capacity
 capacity    sizes and capacity units
 row_schema  the attribute names and types that items share, for faster decoding
 equality    whether two items are equal to DynamoDB
+digest      digests of items and keys, equal if they are
 names       the names of attributes after `--rename` and its like
 """
