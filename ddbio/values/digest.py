@@ -54,7 +54,7 @@ def _value(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _number(text: str) -> str:
-    """One text for equal numbers. A plain integer without leading zeros, which is nearly every number, is unchanged."""
+    """One text for equal numbers. A plain integer without leading zeros, as nearly every number, is unchanged."""
     if text.isdigit() and text.isascii() and text[0] != "0" and len(text) <= MAX_SIGNIFICANT_DIGITS:
         return text
     normal = normal_number(text)

@@ -1,4 +1,4 @@
-"""The spill of a comparison: the keys that differ are found, whatever order, repetition or torn end its files have."""
+"""The spill of a comparison: the keys that differ are found, however its files are ordered, repeated or torn."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_what_two_writers_wrote_is_one_spill(tmp_path: Path) -> None:
 def test_the_torn_end_of_a_file_counts_for_nothing(tmp_path: Path) -> None:
     written(tmp_path / "a", [(key, 0) for key in range(60)], item=b"x" * 50)
     written(tmp_path / "b", [(key, 0) for key in range(60)])
-    torn = [path for path in (tmp_path / "a").rglob("*") if path.is_file()][0]
+    torn = next(path for path in (tmp_path / "a").rglob("*") if path.is_file())
     whole = torn.read_bytes()
     lost = set()
     for size in range(len(whole) - 120, len(whole)):
@@ -105,7 +105,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(tmp_path: Path, monkeypatch
             writer.flush()
     assert writer.flushed == 0
     writer.flush()
-    assert different(written(tmp_path / "b", []), tmp_path / "a") == {key: (False, True) for key in range(30)}
+    assert different(written(tmp_path / "b", []), tmp_path / "a") == dict.fromkeys(range(30), (False, True))
 
 
 def _full_after(write: Callable[[int, bytes], int], calls: int) -> Callable[[int, bytes], int]:
