@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -137,6 +138,22 @@ def add_filter_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--values", metavar="JSON", help='the values of --filter: {"p": 10, "s": "x"}')
     parser.add_argument("--names", metavar="JSON", help='full names of #placeholders: {"short": "the full name"}')
     parser.add_argument("--index", metavar="NAME", help="scan a secondary index instead of the table")
+
+
+def add_sample_options(parser: argparse._ActionsContainer) -> None:
+    """Options for scanning only some segments."""
+    parser.add_argument(
+        "--sample", type=percent, metavar="PERCENT", help="scan this share of the segments, chosen at random: 10%%"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the sample (default: 0)")
+
+
+def percent(text: str) -> float:
+    """An argparse type: `10%`, above 0 and at most 100."""
+    with contextlib.suppress(ValueError):
+        if 0 < float(text.removesuffix("%")) <= 100:
+            return float(text.removesuffix("%"))
+    raise argparse.ArgumentTypeError(f"{text!r} is not a percentage such as 10%")
 
 
 STORAGE_CLASSES = (

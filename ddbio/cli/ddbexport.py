@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 from typing import TYPE_CHECKING
 
 from ddbio.cli import arguments, csv_options, summaries
@@ -143,18 +142,7 @@ def add_subset_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--attributes", metavar="LIST", help="export only these attributes: id,address.city,tags[0]")
     arguments.add_filter_options(group)
     group.add_argument("--limit", type=positive_int, metavar="N", help="export at most N items")
-    group.add_argument(
-        "--sample", type=percent, metavar="PERCENT", help="scan this share of the segments, chosen at random: 10%%"
-    )
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the sample (default: 0)")
-
-
-def percent(text: str) -> float:
-    """An argparse type: `10%`, above 0 and at most 100."""
-    with contextlib.suppress(ValueError):
-        if 0 < float(text.removesuffix("%")) <= 100:
-            return float(text.removesuffix("%"))
-    raise argparse.ArgumentTypeError(f"{text!r} is not a percentage such as 10%")
+    arguments.add_sample_options(group)
 
 
 def options(given: argparse.Namespace) -> ExportOptions:

@@ -8,7 +8,7 @@ The service reads, and charges for, every item, but sends none.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ddbio.dynamodb.session import Session
@@ -28,17 +28,27 @@ from ddbio.sources.scan import TableScan
 from ddbio.sources.segments import segment_count
 from ddbio.sources.subset import expected_items, notes, segments_of, units_of
 from ddbio.system.stop import StopFlag
+from ddbio.values.distribution import Distribution
+from ddbio.values.sampling import Estimate, estimate_total
 from ddbio.verbs.options import CountOptions
-from ddbio.verbs.scan import describe_part, mean_item_bytes, resuming, source_of
+from ddbio.verbs.scan import describe_part, items_by_segment, mean_item_bytes, resuming, source_of
 
-NOT_COUNTED = ("attributes", "limit", "sample")  # options whose count would not be the table's
+NOT_COUNTED = ("attributes", "limit")  # options whose count would not be the table's
 
 
 @dataclass(frozen=True, slots=True)
 class CountResult(Result):
-    """cap: the one in force. The count is `tally.counted`, of `tally.read` items that were scanned."""
+    """cap: the one in force. The count is `tally.counted`, of `tally.read` items that were scanned.
+
+    segments: of the whole scan. by_segment: the number in each that was read to its end.
+    distribution: if it was asked for. estimate: of the whole table, if the count is that of a complete sample.
+    """
 
     cap: Cap
+    segments: int
+    by_segment: dict[int, int]
+    distribution: Distribution | None = None
+    estimate: Estimate | None = None
 
 
 def count_items(
@@ -71,7 +81,8 @@ class Count(Verb[CountOptions, CountResult]):
     def places(self) -> list[str]:
         """A count with other options is another job."""
         options = self.options
-        return [each or "" for each in (options.index, options.filter, options.values, options.names)]
+        sample = [] if options.sample is None else [f"sample {options.sample} {options.seed}"]
+        return [each or "" for each in (options.index, options.filter, options.values, options.names)] + sample
 
     def cut(self, run: Run) -> dict[str, Any]:
         return {"segments": segments_of(self.options, segment_count(run.table, run.workers, run.lanes))}
@@ -99,7 +110,23 @@ class Count(Verb[CountOptions, CountResult]):
     def settle(
         self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None
     ) -> CountResult:
-        return CountResult(**outcome(accounts, error, plan.units), cap=run.cap)
+        by_segment, asked = items_by_segment(plan, accounts), self.options
+        segments = journal.plan["segments"]
+        sampled = asked.sample is not None and error is None
+        return CountResult(
+            **outcome(accounts, error, plan.units),
+            cap=run.cap,
+            segments=segments,
+            by_segment=by_segment,
+            distribution=Distribution.of(by_segment) if asked.by_segment and by_segment else None,
+            estimate=estimate_total([*by_segment.values()], segments) if sampled else None,
+        )
+
+    def facts(self, result: CountResult) -> dict[str, Any]:
+        return {
+            "estimate": asdict(result.estimate) if result.estimate is not None else None,
+            "by_segment": result.distribution.as_json() if result.distribution is not None else None,
+        }
 
 
 def check(options: CountOptions) -> None:

@@ -71,4 +71,9 @@ class ExportOptions(ScanOptions, ShapingOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class CountOptions(ScanOptions):
-    """One count of the items of a table, an index, or of those that match a filter; capacity is read units."""
+    """One count of the items of a table, an index, or of those that match a filter; capacity is read units.
+
+    sample: also estimate the number in the whole table. by_segment: also the distribution over the segments.
+    """
+
+    by_segment: bool = False

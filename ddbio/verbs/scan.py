@@ -5,11 +5,13 @@ from __future__ import annotations
 from ddbio.dynamodb.session import Session
 from ddbio.errors import UsageError
 from ddbio.flow.context import JobTable
+from ddbio.job.accounts import Accounts
 from ddbio.job.journal import Journal
 from ddbio.job.run import Run
+from ddbio.messages import ExportCursor, SegmentUnit
 from ddbio.options import ScanOptions
 from ddbio.sources.page_size import most_page_units
-from ddbio.sources.plan import Remainder
+from ddbio.sources.plan import Plan, Remainder
 from ddbio.sources.subset import Subset, choose_subset, expected_items
 from ddbio.values.table import TableInfo
 
@@ -36,6 +38,14 @@ def resuming(options: ScanOptions, run: Run, left: Remainder, journal: Journal) 
         f"about {done / max(done, expected):.0%} done, " if expected else ""
     )  # the service updates its count only now and then
     return f"Resuming: {share}{done:,} items read; {segments_left:,} segment{'s' * (segments_left != 1)} left"
+
+
+def items_by_segment(plan: Plan, accounts: Accounts) -> dict[int, int]:
+    """The number of items that were passed on of each segment that is read to its end, in all runs."""
+    cursors = {
+        unit.segment: accounts.settled.get(unit.number) for unit in plan.units if isinstance(unit, SegmentUnit)
+    }
+    return {segment: cursor.items for segment, cursor in cursors.items() if isinstance(cursor, ExportCursor)}
 
 
 def source_of(run: Run, options: ScanOptions) -> JobTable:

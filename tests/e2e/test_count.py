@@ -119,6 +119,48 @@ def test_a_filter_that_is_another_one_is_another_count(run_count: Run, simulator
         assert lines(done)[0] == f"{most} items (20 scanned)"
 
 
+def test_a_sample_gives_an_estimate_with_its_interval(run_count: Run, simulator: Simulator, tmp_path: Path) -> None:
+    simulator.create_table("Orders", "id:S").put_items(numbered(3000))
+    asked = ("-p", 1, "--segments", 200, "--sample", "10%", "--seed", 4)
+    done = run_count(*asked, "--report", "report.json")
+    about, counted, _ = lines(done)
+    found = re.fullmatch(r"about ([\d,]+) items in the whole table: ([\d,]+) to ([\d,]+) with 95 % confidence", about)
+    assert found is not None, about
+    total, least, most = (int(each.replace(",", "")) for each in found.groups())
+    assert least < 3000 < most and least < total < most
+    found = re.fullmatch(r"([\d,]+) items \(\1 scanned\) in 20 of 200 segments", counted)
+    assert found is not None and int(found[1]) * 10 == total
+    estimate = json.loads((tmp_path / "report.json").read_text())["estimate"]
+    assert (round(estimate["total"]), round(estimate["least"]), round(estimate["most"])) == (total, least, most)
+    assert simulator.table("Orders").consumed("read") < 3000 / 20
+
+
+def test_the_distribution_over_the_segments_also_of_a_count_that_was_stopped(
+    commands: Commands, run_count: Run, simulator: Simulator
+) -> None:
+    simulator.create_table("Orders", "id:S", "n:N").put_items(
+        [{"id": {"S": str(n % 40 if n < 900 else 7)}, "n": {"N": str(n)}} for n in range(1500)]
+    )
+    simulator.faults = FaultPlan(latency_s=0.03)
+    asked = ("-p", 1, "--lanes", 2, "--segments", 100)
+    with commands.start(*COUNT, *asked) as command:
+        command.until(lambda: simulator.table("Orders").consumed("read") > 20)
+        command.signal(signal.SIGTERM)
+        assert command.wait(5).code == 130
+    simulator.faults = FaultPlan()
+    done = run_count(*asked, "--by-segment")
+    first, _, again, title, *bars = lines(done)
+    assert first == "1,500 items (1,500 scanned)" and "run 2 of the job" in again
+    found = re.fullmatch(
+        r"by segment: 100 segments, least 0, median 0, mean 15\.0, most (\d+) items; "
+        r"skew ([\d.]+) \(largest / mean\)",
+        title,
+    )
+    assert found is not None, title
+    assert int(found[1]) >= 600 and float(found[2]) == round(int(found[1]) / 15, 2), "all of the partition 7"
+    assert sum(int(bar.split()[3]) for bar in bars) == 100
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

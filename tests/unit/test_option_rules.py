@@ -99,6 +99,7 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--over-provisioned": ([], ["-c", "5"]),
         "--values": (["{}"], ["--filter", "a > :b"]),
         "--names": (["{}"], ["--filter", "#a > 1"]),
+        "--seed": (["0"], ["--sample", "10%"]),
     },
     "generate": {},
 }
