@@ -13,7 +13,7 @@ The map, from the wire inwards:
     server.py       HTTP, delays, cut connections      control.py      configure and inspect from outside
     operations.py   operation name -> function         faults.py       which request gets which fault
     batch_writes.py BatchWriteItem                     requests.py     the requests as declared types
-    single_writes.py  PutItem, DeleteItem              expressions.py  filters, conditions, projections
+    single_writes.py  PutItem, UpdateItem, ...         expressions.py, update_expressions.py  their grammar
     reads.py        Scan, GetItem                      batch_reads.py  BatchGetItem
     administration.py, descriptions.py                 CreateTable, DescribeTable, ...
     database.py     tables by name                     consumed.py     ConsumedCapacity

@@ -1,4 +1,5 @@
 """Expressions: a ProjectionExpression becomes a `Projection`, a filter or condition a function of an item.
+`update_expressions` has the grammar of updates.
 
 The grammar is the developer guide's ("Expressions in DynamoDB"): comparators, BETWEEN, IN, AND, OR, NOT and the six
 functions, over document paths, `:values` and `size(path)`. Placeholders must be defined and used. The simulator does
@@ -22,7 +23,7 @@ Predicate = Callable[[Item], bool]
 Defined = TypeVar("Defined")
 Operand = Callable[[Item], "Value | None"]
 
-_TOKEN = re.compile(r"\s*(<=|>=|<>|[=<>(),.\[\]]|[#:]?\w+)")
+_TOKEN = re.compile(r"\s*(<=|>=|<>|[-+=<>(),.\[\]]|[#:]?\w+)")
 _COMPARATORS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -41,10 +42,13 @@ _SIZES: dict[str, Callable[[Any], int]] = {
 class Placeholders:
     """The names and values that the expressions of one request may refer to."""
 
-    def __init__(self, names: Mapping[str, str], values: Item) -> None:
-        check_item(values)
-        self.names = names
-        self.values = values
+    def __init__(self, names: Mapping[str, str] | None, values: Item | None) -> None:
+        for member, defined in (("Names", names), ("Values", values)):
+            if defined is not None and not defined:
+                raise invalid(f"ExpressionAttribute{member} must not be empty")
+        self.names = names or {}
+        self.values = values or {}
+        check_item(self.values)
         self.used: set[str] = set()
 
     def check_all_used(self) -> None:
@@ -59,7 +63,7 @@ class Placeholders:
 
 
 def projection_of(expression: str, placeholders: Placeholders) -> Projection:
-    parser = _Parser("ProjectionExpression", expression, placeholders)
+    parser = Parser("ProjectionExpression", expression, placeholders)
     paths = [parser.path()]
     while parser.accept(","):
         paths.append(parser.path())
@@ -69,21 +73,21 @@ def projection_of(expression: str, placeholders: Placeholders) -> Projection:
 
 def condition_of(kind: str, expression: str, placeholders: Placeholders) -> Predicate:
     """kind: `FilterExpression` or `ConditionExpression`."""
-    parser = _Parser(kind, expression, placeholders)
+    parser = Parser(kind, expression, placeholders)
     predicate = parser.condition()
     parser.end()
     return predicate
 
 
-class _Parser:
-    """Recursive descent, one method a rule; `self._next` is the next token."""
+class Parser:
+    """Recursive descent, one method a rule; `self.next` is the next token."""
 
     def __init__(self, kind: str, text: str, placeholders: Placeholders) -> None:
-        self._kind = kind
+        self.kind = kind
         self._placeholders = placeholders
         self._tokens = self._split(text)
-        self._next = next(self._tokens, "")
-        if not self._next:
+        self.next = next(self._tokens, "")
+        if not self.next:
             raise invalid(f"Invalid {kind}: The expression can not be empty;")
 
     def condition(self) -> Predicate:
@@ -94,26 +98,26 @@ class _Parser:
 
     def path(self) -> Path:
         parts: list[str | int] = [self._name()]
-        while self._next in (".", "["):
+        while self.next in (".", "["):
             if self.accept("."):
                 parts.append(self._name())
             else:
-                self._expect("[")
-                if not self._next.isdigit():
-                    raise self._syntax_error()
-                parts.append(int(self._advance()))
-                self._expect("]")
+                self.expect("[")
+                if not self.next.isdigit():
+                    raise self.syntax_error()
+                parts.append(int(self.advance()))
+                self.expect("]")
         return tuple(parts)
 
     def accept(self, token: str) -> bool:
-        if self._next.upper() != token:
+        if self.next.upper() != token:
             return False
-        self._advance()
+        self.advance()
         return True
 
     def end(self) -> None:
-        if self._next:
-            raise self._syntax_error()
+        if self.next:
+            raise self.syntax_error()
 
     def _conjunction(self) -> Predicate:
         factors = [self._negation()]
@@ -130,57 +134,57 @@ class _Parser:
     def _term(self) -> Predicate:
         if self.accept("("):
             inner = self.condition()
-            self._expect(")")
+            self.expect(")")
             return inner
-        if self._next in _FUNCTIONS:
-            return _FUNCTIONS[self._advance()](self)
+        if self.next in _FUNCTIONS:
+            return _FUNCTIONS[self.advance()](self)
         left = self._operand()
         if self.accept("BETWEEN"):
             low = self._operand()
-            self._expect("AND")
+            self.expect("AND")
             high = self._operand()
             return lambda item: _holds(">=", left(item), low(item)) and _holds("<=", left(item), high(item))
         if self.accept("IN"):
             members = self._members()
             return lambda item: any(_holds("=", left(item), member(item)) for member in members)
-        comparator = self._advance()
+        comparator = self.advance()
         if comparator not in ("=", "<>", *_COMPARATORS):
-            raise self._syntax_error(comparator)
+            raise self.syntax_error(comparator)
         right = self._operand()
         return lambda item: _holds(comparator, left(item), right(item))
 
     def _members(self) -> list[Operand]:
-        self._expect("(")
+        self.expect("(")
         members = [self._operand()]
         while self.accept(","):
             members.append(self._operand())
-        self._expect(")")
+        self.expect(")")
         return members
 
     def _operand(self) -> Operand:
-        if self._next.startswith(":"):
-            value = self._value()
+        if self.next.startswith(":"):
+            value = self.value()
             return lambda _: value
-        if self._next == "size":
-            self._advance()
-            (path,) = self._arguments(self.path)
+        if self.next == "size":
+            self.advance()
+            (path,) = self.arguments(self.path)
             return lambda item: _size(value_at(item, path))
         path = self.path()
         return lambda item: value_at(item, path)
 
-    def _arguments(self, *rules: Callable[[], Any]) -> list[Any]:
+    def arguments(self, *rules: Callable[[], Any]) -> list[Any]:
         """The arguments of a function, each parsed by its rule."""
-        self._expect("(")
+        self.expect("(")
         arguments = []
         for number, rule in enumerate(rules):
             if number:
-                self._expect(",")
+                self.expect(",")
             arguments.append(rule())
-        self._expect(")")
+        self.expect(")")
         return arguments
 
     def exists(self) -> Predicate:
-        (path,) = self._arguments(self.path)
+        (path,) = self.arguments(self.path)
         return lambda item: value_at(item, path) is not None
 
     def exists_not(self) -> Predicate:
@@ -188,52 +192,52 @@ class _Parser:
         return lambda item: not exists(item)
 
     def has_type(self) -> Predicate:
-        path, wanted = self._arguments(self.path, self._value)
+        path, wanted = self.arguments(self.path, self.value)
         letter = wanted.get("S")
         if letter not in _TYPES:
             raise invalid(
-                f"Invalid {self._kind}: Invalid attribute type name found; type: {letter}, valid types: "
+                f"Invalid {self.kind}: Invalid attribute type name found; type: {letter}, valid types: "
                 f"{{{','.join(sorted(_TYPES))}}}"
             )
         return lambda item: letter in (value_at(item, path) or ())
 
     def begins_with(self) -> Predicate:
-        path, beginning = self._arguments(self.path, self._operand)
+        path, beginning = self.arguments(self.path, self._operand)
         return lambda item: _begins_with(value_at(item, path), beginning(item))
 
     def contains(self) -> Predicate:
-        path, member = self._arguments(self.path, self._operand)
+        path, member = self.arguments(self.path, self._operand)
         return lambda item: _contains(value_at(item, path), member(item))
 
     def _name(self) -> str:
-        token = self._advance()
+        token = self.advance()
         if token.startswith("#"):
             return self._defined(token, self._placeholders.names, "name used in the document path")
         if not re.fullmatch(r"[^\W\d]\w*", token) or token.upper() in _KEYWORDS:
-            raise self._syntax_error(token)
+            raise self.syntax_error(token)
         return token
 
-    def _value(self) -> Value:
-        token = self._advance()
+    def value(self) -> Value:
+        token = self.advance()
         if not token.startswith(":"):
-            raise self._syntax_error(token)
+            raise self.syntax_error(token)
         return self._defined(token, self._placeholders.values, "value used in expression")
 
     def _defined(self, token: str, placeholders: Mapping[str, Defined], role: str) -> Defined:
         if token not in placeholders:
             raise invalid(
-                f"Invalid {self._kind}: An expression attribute {role} is not defined; "
+                f"Invalid {self.kind}: An expression attribute {role} is not defined; "
                 f"attribute {role.split()[0]}: {token}"
             )
         self._placeholders.used.add(token)
         return placeholders[token]
 
-    def _expect(self, token: str) -> None:
+    def expect(self, token: str) -> None:
         if not self.accept(token):
-            raise self._syntax_error()
+            raise self.syntax_error()
 
-    def _advance(self) -> str:
-        token, self._next = self._next, next(self._tokens, "")
+    def advance(self) -> str:
+        token, self.next = self.next, next(self._tokens, "")
         return token
 
     def _split(self, text: str) -> Iterator[str]:
@@ -241,21 +245,21 @@ class _Parser:
         while at < end:
             found = _TOKEN.match(text, at)
             if found is None:
-                raise self._syntax_error(text[at:].lstrip()[:1])
+                raise self.syntax_error(text[at:].lstrip()[:1])
             yield found[1]
             at = found.end()
 
-    def _syntax_error(self, token: str | None = None) -> ServiceError:
-        token = (token if token is not None else self._next) or "<EOF>"
-        return invalid(f'Invalid {self._kind}: Syntax error; token: "{token}"')
+    def syntax_error(self, token: str | None = None) -> ServiceError:
+        token = (token if token is not None else self.next) or "<EOF>"
+        return invalid(f'Invalid {self.kind}: Syntax error; token: "{token}"')
 
 
-_FUNCTIONS: dict[str, Callable[[_Parser], Predicate]] = {
-    "attribute_exists": _Parser.exists,
-    "attribute_not_exists": _Parser.exists_not,
-    "attribute_type": _Parser.has_type,
-    "begins_with": _Parser.begins_with,
-    "contains": _Parser.contains,
+_FUNCTIONS: dict[str, Callable[[Parser], Predicate]] = {
+    "attribute_exists": Parser.exists,
+    "attribute_not_exists": Parser.exists_not,
+    "attribute_type": Parser.has_type,
+    "begins_with": Parser.begins_with,
+    "contains": Parser.contains,
 }
 
 

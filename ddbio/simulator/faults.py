@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-WRITES = frozenset({"BatchWriteItem", "PutItem", "DeleteItem"})
+WRITES = frozenset({"BatchWriteItem", "PutItem", "DeleteItem", "UpdateItem"})
 DATA_OPERATIONS = WRITES | {"Scan", "GetItem", "BatchGetItem"}
 
 

@@ -15,6 +15,7 @@ OPERATIONS: dict[str, Operation] = {
     "BatchWriteItem": batch_writes.batch_write_item,
     "PutItem": single_writes.put_item,
     "DeleteItem": single_writes.delete_item,
+    "UpdateItem": single_writes.update_item,
     "GetItem": reads.get_item,
     "BatchGetItem": batch_reads.batch_get_item,
     "Scan": reads.scan,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ddbio.simulator.errors import invalid
+from ddbio.simulator.errors import ServiceError, invalid
 from ddbio.simulator.values import Item, Value
 
 Path = tuple[str | int, ...]
@@ -26,17 +26,33 @@ def value_at(item: Item, path: Path) -> Value | None:
     return value  # type: ignore[no-any-return]
 
 
+def check_overlaps(kind: str, paths: Sequence[Path]) -> None:
+    """Raise ServiceError if one path is part of another, or takes for a list what another takes for a map.
+
+    kind: of the expression, such as `ProjectionExpression`.
+    """
+    for number, one in enumerate(paths):
+        for other in paths[:number]:
+            parts = list(zip(one, other, strict=False))
+            differing = next((pair for pair in parts if pair[0] != pair[1]), None)
+            if differing is None:
+                raise _clash(kind, "overlap", other, one)
+            if type(differing[0]) is not type(differing[1]):
+                raise _clash(kind, "conflict", other, one)
+
+
+def _clash(kind: str, relation: str, one: Path, other: Path) -> ServiceError:
+    return invalid(
+        f"Invalid {kind}: Two document paths {relation} with each other; must remove or rewrite one of these paths; "
+        f"path one: {_as_text(one)}, path two: {_as_text(other)}"
+    )
+
+
 class Projection:
     """A projection of several paths, none of which is part of another."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        for number, one in enumerate(paths):
-            for other in paths[:number]:
-                if one[: len(other)] == other or other[: len(one)] == one:
-                    raise invalid(
-                        "Invalid ProjectionExpression: Two document paths overlap with each other; must remove or "
-                        f"rewrite one of these paths; path one: {_as_text(other)}, path two: {_as_text(one)}"
-                    )
+        check_overlaps("ProjectionExpression", paths)
         self._tree: dict[str | int, Any] = {}
         for path in paths:
             branch = self._tree

@@ -155,7 +155,7 @@ def _start_key(request: ScanRequest, keys: KeySchema, span: HashRange) -> Key | 
 
 def shape_of(request: ScanRequest | GetItemRequest | KeysAndAttributes) -> Callable[[list[bytes]], list[bytes]]:
     """A function that applies the request's filter and projection to the rows that were read."""
-    values, expression = {}, None
+    values, expression = None, None
     if isinstance(request, ScanRequest):
         values, expression = request.expression_attribute_values, request.filter_expression
     placeholders = Placeholders(request.expression_attribute_names, values)

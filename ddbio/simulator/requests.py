@@ -46,8 +46,8 @@ class SingleWriteRequest(Request, kw_only=True):
 
     table_name: str
     condition_expression: str | None = None
-    expression_attribute_names: dict[str, str] = {}
-    expression_attribute_values: Item = {}
+    expression_attribute_names: dict[str, str] | None = None
+    expression_attribute_values: Item | None = None
     return_values: str = "NONE"
     return_values_on_condition_check_failure: str = "NONE"
     expected: Any = None
@@ -66,8 +66,16 @@ class GetItemRequest(Request, kw_only=True):
     key: Item
     consistent_read: bool = False
     projection_expression: str = ""
-    expression_attribute_names: dict[str, str] = {}
+    expression_attribute_names: dict[str, str] | None = None
     attributes_to_get: Any = None
+
+
+class UpdateItemRequest(SingleWriteRequest, kw_only=True):
+    """update_expression: None to create the item, if there is none, with its key only."""
+
+    key: Item
+    update_expression: str | None = None
+    attribute_updates: Any = None
 
 
 class KeysAndAttributes(msgspec.Struct, rename="pascal", omit_defaults=True):
@@ -76,7 +84,7 @@ class KeysAndAttributes(msgspec.Struct, rename="pascal", omit_defaults=True):
     keys: list[Item]
     consistent_read: bool = False
     projection_expression: str = ""
-    expression_attribute_names: dict[str, str] = {}
+    expression_attribute_names: dict[str, str] | None = None
     attributes_to_get: Any = None
 
 
@@ -94,8 +102,8 @@ class ScanRequest(Request, kw_only=True):
     consistent_read: bool = False
     select: str = ""
     projection_expression: str = ""
-    expression_attribute_names: dict[str, str] = {}
-    expression_attribute_values: Item = {}
+    expression_attribute_names: dict[str, str] | None = None
+    expression_attribute_values: Item | None = None
     filter_expression: str | None = None
     scan_filter: Any = None
     attributes_to_get: Any = None

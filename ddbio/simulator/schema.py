@@ -19,6 +19,7 @@ _EMPTY_KEY = (
     "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain "
     "an empty {kind} value. Key: {name}"
 )
+_UPDATED_KEY = "The update expression attempted to update the secondary index key to "
 _EMPTY_INDEX_KEY = (
     "One or more parameter values are not valid. A value specified for a secondary index key is not supported. "
     "The AttributeValue for a key attribute cannot contain an empty {kind} value. IndexName: {index}, "
@@ -161,6 +162,18 @@ class IndexSchema:
             if not payload:
                 kind = _KINDS[attribute.type]
                 raise invalid(_EMPTY_INDEX_KEY.format(kind=kind, index=self.name, name=attribute.name))
+
+    def check_update(self, item: Item) -> None:
+        """The same for an item as it is after an update."""
+        for attribute in self.keys.attributes:
+            value = item.get(attribute.name)
+            if value is not None and attribute.type not in value:
+                raise invalid(_UPDATED_KEY + "unsupported type")
+            if value is not None and not value[attribute.type]:
+                raise invalid(
+                    f"One or more parameter values are not valid. {_UPDATED_KEY}a value that is not supported. "
+                    f"The AttributeValue for a key attribute cannot contain an empty {_KINDS[attribute.type]} value."
+                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""PutItem, DeleteItem: writes of one item, each on a condition if the request has one."""
+"""PutItem, DeleteItem, UpdateItem: writes of one item, each on a condition if the request has one."""
 
 from __future__ import annotations
 
@@ -8,15 +8,24 @@ from ddbio.simulator.consumed import Consumption
 from ddbio.simulator.database import Database
 from ddbio.simulator.errors import ServiceError, invalid, unsupported
 from ddbio.simulator.expressions import Placeholders, Predicate, condition_of
-from ddbio.simulator.requests import DeleteItemRequest, PutItemRequest, SingleWriteRequest, decode, table_name
+from ddbio.simulator.requests import (
+    DeleteItemRequest,
+    PutItemRequest,
+    SingleWriteRequest,
+    UpdateItemRequest,
+    decode,
+    table_name,
+)
 from ddbio.simulator.tables import Cost, Table, Write, encode_json
 from ddbio.simulator.throughput import Refusal
+from ddbio.simulator.update_expressions import update_of
 from ddbio.simulator.values import Item, check_item
 
 
 def put_item(database: Database, body: bytes, now_s: float) -> bytes:
     request = decode(body, PutItemRequest)
-    condition = _condition(request, ("NONE", "ALL_OLD"))
+    _check(request, ("NONE", "ALL_OLD"))
+    condition = _condition(request, _placeholders(request))
     table = database.active_table(table_name(request.table_name), now_s)
     check_item(request.item)
     write = table.prepare_put(request.item, table.schema.keys.key_of_put(request.item))
@@ -25,18 +34,51 @@ def put_item(database: Database, body: bytes, now_s: float) -> bytes:
 
 def delete_item(database: Database, body: bytes, now_s: float) -> bytes:
     request = decode(body, DeleteItemRequest)
-    condition = _condition(request, ("NONE", "ALL_OLD"))
+    _check(request, ("NONE", "ALL_OLD"))
+    condition = _condition(request, _placeholders(request))
     table = database.active_table(table_name(request.table_name), now_s)
     return _write(database, table, table.prepare_delete(request.key), request, condition, now_s)
 
 
-def _condition(request: SingleWriteRequest, return_values: tuple[str, ...]) -> Predicate | None:
-    """The condition of a write, after the members that all single writes have were checked."""
+def update_item(database: Database, body: bytes, now_s: float) -> bytes:
+    request = decode(body, UpdateItemRequest)
+    if request.attribute_updates is not None:
+        raise unsupported("AttributeUpdates")
+    _check(request, _UPDATE_RETURNS)
+    placeholders = _placeholders(request)
+    update = update_of(request.update_expression, placeholders)
+    condition = _condition(request, placeholders)
+    table = database.active_table(table_name(request.table_name), now_s)
+    key = table.prepare_delete(request.key).key
+    update.check_keys(table.schema.keys)
+    old = table.get(key)
+    if condition is not None and not condition(old or {}):
+        raise _condition_failed(database, table, Write(key, None, 0), request, old, now_s)
+    new = update.of(request.key if old is None else old)
+    cost = _admitted(database, table, table.write(table.prepare_update(new, key), now_s))
+    version = {"OLD": old or {}, "NEW": new}.get(request.return_values.rpartition("_")[2])
+    if version is not None and request.return_values.startswith("UPDATED"):
+        version = update.touched(version)
+    return _reply(table, request, cost, version)
+
+
+_UPDATE_RETURNS = ("NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW")
+
+
+def _check(request: SingleWriteRequest, return_values: tuple[str, ...]) -> None:
+    """return_values: those that the operation has."""
     if request.expected is not None:
         raise unsupported("Expected")
     if request.return_values not in return_values:
         raise invalid("Return values set to invalid value")
-    placeholders = Placeholders(request.expression_attribute_names, request.expression_attribute_values)
+
+
+def _placeholders(request: SingleWriteRequest) -> Placeholders:
+    return Placeholders(request.expression_attribute_names, request.expression_attribute_values)
+
+
+def _condition(request: SingleWriteRequest, placeholders: Placeholders) -> Predicate | None:
+    """The condition of a write, the last of its expressions."""
     condition = None
     if request.condition_expression is not None:
         condition = condition_of("ConditionExpression", request.condition_expression, placeholders)
@@ -45,13 +87,9 @@ def _condition(request: SingleWriteRequest, return_values: tuple[str, ...]) -> P
 
 
 def _write(
-    database: Database,
-    table: Table,
-    write: Write,
-    request: SingleWriteRequest,
-    condition: Predicate | None,
-    now_s: float,
-) -> bytes:
+    database: Database, table: Table, write: Write, request: PutItemRequest | DeleteItemRequest,
+    condition: Predicate | None, now_s: float,
+) -> bytes:  # fmt: skip
     old = table.get(write.key)
     if condition is not None and not condition(old or {}):
         raise _condition_failed(database, table, write, request, old, now_s)

@@ -87,6 +87,15 @@ class Table:
                 index.check(item)
         return Write(key, item, size_bytes)
 
+    def prepare_update(self, item: Item, key: Key) -> Write:
+        """The put of an item as it is after an update, which has its own error messages."""
+        size_bytes = item_bytes(item)
+        if size_bytes > MAX_ITEM_BYTES:
+            raise invalid("Item size to update has exceeded the maximum allowed size")
+        for index in self.schema.indexes:
+            index.check_update(item)
+        return Write(key, item, size_bytes)
+
     def prepare_delete(self, key_attributes: Item) -> Write:
         """A delete by key attributes."""
         check_item(key_attributes)

@@ -44,7 +44,7 @@ Item = dict[str, Value]
 _MAX_DIGITS = 38
 _MAX_EXPONENT = 125
 _MIN_EXPONENT = -130
-_EXACT = Context(prec=10_000, Emin=-100_000, Emax=100_000, traps=[InvalidOperation, Inexact, Overflow])
+EXACT = Context(prec=10_000, Emin=-100_000, Emax=100_000, traps=[InvalidOperation, Inexact, Overflow])
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 _OVERFLOW = "Number overflow. Attempting to store a number with magnitude larger than supported range"
@@ -81,7 +81,7 @@ def canonical_number(text: str) -> str:
     if not _NUMBER.fullmatch(text):
         raise invalid(f"The parameter cannot be converted to a numeric value: {text}")
     try:
-        return _plain(_EXACT.create_decimal(text))
+        return _plain(EXACT.create_decimal(text))
     except (Overflow, Inexact, InvalidOperation):  # thousands of digits, or an exponent with that many
         raise invalid(_OVERFLOW if "E-" not in text.upper() else _UNDERFLOW) from None
 
@@ -89,7 +89,7 @@ def canonical_number(text: str) -> str:
 def _plain(number: Decimal) -> str:
     if number == 0:
         return "0"
-    number = number.normalize(_EXACT)
+    number = number.normalize(EXACT)
     exponent = number.adjusted()
     if exponent > _MAX_EXPONENT:
         raise invalid(_OVERFLOW)

@@ -1,4 +1,4 @@
-"""Conditional writes of one item and BatchGetItem, asserted of every server that the other tests run against.
+"""UpdateItem, conditional writes and BatchGetItem, asserted of every server that the other tests run against.
 
 The assertions are AWS's rules, like those of test_endpoints.py, which lists the deviations in the same way.
 """
@@ -16,6 +16,14 @@ from tests.support.deviations import Deviations, expect_deviations, unknown_test
 
 __all__ = ["client", "table"]
 
+
+def cases(test: str, *ids: str) -> list[str]:
+    return [f"{test}[{case}]" for case in ids]
+
+
+CHANGES = "test_an_update_changes_what_it_names"
+REFUSED = "test_a_bad_update_is_refused_and_changes_nothing"
+CREATES = "test_an_update_of_an_absent_item_creates_it"
 BAD_KEYS = [f"test_a_bad_batch_of_keys_is_refused[{case}]" for case in ("no sort key", "more than the key", "type")]
 
 DEVIATIONS: Deviations = {
@@ -26,8 +34,18 @@ DEVIATIONS: Deviations = {
             for case in ("syntax", "undefined", "unused", "empty")
         ],
         "keys of a batch are not checked": BAD_KEYS,
+        "members of number sets are compared as text": cases(CHANGES, "add to sets", "delete the whole set"),
+        "the conflict of paths is no conflict": cases(REFUSED, "conflict"),
+        "it has other words, or none, for updates": cases(
+            REFUSED, "undefined", "plus text", "append to a number", "add text", "+ text", "overflow"
+        ),
+        "an update without an expression needs an item": [
+            "test_an_update_without_an_expression_creates_the_key_only"
+        ],
         "it always reports a capacity of 1.0 a call": [
             "test_a_delete_costs_and_returns_what_it_deleted",
+            "test_an_update_costs_the_larger_of_the_old_and_the_new_item",
+            *cases(CREATES, "set", "add", "if_not_exists"),
             "test_each_item_of_a_batch_is_rounded_up_and_absent_ones_count[eventual]",
             "test_each_item_of_a_batch_is_rounded_up_and_absent_ones_count[consistent]",
         ],
@@ -44,12 +62,21 @@ DEVIATIONS: Deviations = {
         "it has words of its own": [
             "test_a_bad_condition_is_refused[delete-syntax]",
             "test_a_bad_condition_is_refused[put-syntax]",
+            *cases(REFUSED, "overlap", "conflict", "plus text", "append to a number"),
         ],
+        "a list is filled up with NULL": cases(CHANGES, "beyond the end"),
+        "elements are removed one after the other": cases(CHANGES, "remove elements"),
+        "members of number sets are compared as text": cases(CHANGES, "add to sets", "delete the whole set"),
+        "a removal needs no parent": cases(REFUSED, "remove path"),
+        "ALL_OLD of a new item is its key": cases(CREATES, "set", "add", "if_not_exists"),
     },
     "dynalite": {
+        "elements are removed one after the other": cases(CHANGES, "remove elements"),
+        "numbers have no limit": cases(REFUSED, "overflow"),
         "lists are compared by their JSON": [
             "test_a_write_whose_condition_does_not_hold_changes_nothing[delete-whole list]",
             "test_a_write_whose_condition_does_not_hold_changes_nothing[put-whole list]",
+            "test_an_update_whose_condition_does_not_hold_changes_nothing[whole list]",
         ],
         "it is older than ReturnValuesOnConditionCheckFailure": [
             "test_a_failed_condition_shows_the_item_if_asked[delete]",
@@ -237,3 +264,209 @@ def test_a_reply_of_more_than_16_megabytes_leaves_keys_unprocessed(client: Any, 
 def test_a_bad_batch_of_keys_is_refused(client: Any, table: str, keys: list[dict[str, Any]], message: str) -> None:
     code, said = refusal(lambda: get(client, table, keys))
     assert (code, message in said) == ("ValidationException", True)
+
+
+# -- UpdateItem -----------------------------------------------------------------------------------------------
+
+UPDATED = item_of(
+    1,
+    n={"N": "5"},
+    s={"S": "abc"},
+    l={"L": [{"N": "0"}, {"N": "1"}, {"N": "2"}, {"N": "3"}]},
+    m={"M": {"a": {"N": "1"}, "b": {"M": {"c": {"S": "deep"}}}}},
+    ss={"SS": ["x", "y"]},
+    ns={"NS": ["1", "2"]},
+)
+ONE = {":v": {"N": "1"}}
+
+
+def numbers(*texts: str) -> dict[str, Any]:
+    return {"L": [{"N": text} for text in texts]}
+
+
+UPDATES = [
+    pytest.param("SET n = n + :v", ONE, {"n": {"N": "6"}}, id="plus"),
+    pytest.param("SET n = :v - n", {":v": {"N": "0.5"}}, {"n": {"N": "-4.5"}}, id="minus"),
+    pytest.param("SET t = n, n = :v", ONE, {"t": {"N": "5"}, "n": {"N": "1"}}, id="values are the old ones"),
+    pytest.param(
+        "SET n = if_not_exists(n, :v), o = if_not_exists(o, :v)", ONE, {"o": {"N": "1"}}, id="if_not_exists"
+    ),
+    pytest.param("SET o = if_not_exists(o, :v) + :v", ONE, {"o": {"N": "2"}}, id="if_not_exists plus"),
+    pytest.param("SET l = list_append(:v, l)", {":v": {"L": []}}, {}, id="append nothing"),
+    pytest.param(
+        "SET l = list_append(l, :v)", {":v": {"L": [{"N": "4"}]}}, {"l": numbers(*"01234")}, id="list_append"
+    ),
+    pytest.param("SET l[1] = :v, m.a = :v", {":v": {"N": "9"}}, {
+        "l": numbers(*"0923"), "m": {"M": {"a": {"N": "9"}, "b": {"M": {"c": {"S": "deep"}}}}}
+    }, id="nested"),
+    pytest.param("SET m.b.d = :v REMOVE m.a", ONE, {
+        "m": {"M": {"b": {"M": {"c": {"S": "deep"}, "d": {"N": "1"}}}}}
+    }, id="nested set and remove"),
+    pytest.param("SET l[9] = :v", ONE, {"l": numbers(*"01231")}, id="beyond the end"),
+    pytest.param("REMOVE l[0], l[2]", {}, {"l": numbers(*"13")}, id="remove elements"),
+    pytest.param("REMOVE n, absent, l[9], m.absent", {}, {"n": None}, id="remove"),
+    pytest.param("ADD n :v, o :v", ONE, {"n": {"N": "6"}, "o": {"N": "1"}}, id="add numbers"),
+    pytest.param(
+        "ADD ss :s, ns :n", {":s": {"SS": ["y", "z"]}, ":n": {"NS": ["2.0", "3"]}},
+        {"ss": {"SS": ["x", "y", "z"]}, "ns": {"NS": ["1", "2", "3"]}}, id="add to sets",
+    ),
+    pytest.param("DELETE ss :s, o :s", {":s": {"SS": ["y", "z"]}}, {"ss": {"SS": ["x"]}}, id="delete from a set"),
+    pytest.param("DELETE ns :n", {":n": {"NS": ["1.0", "2"]}}, {"ns": None}, id="delete the whole set"),
+    pytest.param("set n = :v remove s add o :v delete ss :s", {**ONE, ":s": {"SS": ["x"]}}, {
+        "n": {"N": "1"}, "s": None, "o": {"N": "1"}, "ss": {"SS": ["y"]}
+    }, id="four sections"),
+]  # fmt: skip
+
+
+def plain(item: dict[str, Any]) -> dict[str, Any]:
+    """The item with its sets in order."""
+    return {
+        name: {letter: sorted(payload) if letter in ("SS", "NS") else payload for letter, payload in value.items()}
+        for name, value in item.items()
+    }
+
+
+def update(client: Any, table: str, expression: str, values: dict[str, Any], **options: Any) -> dict[str, Any]:
+    placeholders = {"ExpressionAttributeValues": values} if values else {}
+    answer: dict[str, Any] = client.update_item(
+        TableName=table, Key=item_of(1), UpdateExpression=expression, **placeholders, **options
+    )
+    return answer
+
+
+@pytest.mark.parametrize(("expression", "values", "changes"), UPDATES)
+def test_an_update_changes_what_it_names(
+    client: Any, table: str, expression: str, values: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    write(client, table, [UPDATED, item_of(2)])
+    answer = update(client, table, expression, values, ReturnValues="ALL_NEW")
+    expected = {name: value for name, value in (UPDATED | changes).items() if value is not None}
+    assert plain(answer["Attributes"]) == expected
+    assert [plain(item) for item in in_order(items_in(scan(client, table)))] == [expected, item_of(2)]
+
+
+@pytest.mark.parametrize(
+    ("returned", "attributes"),
+    [
+        pytest.param("NONE", None, id="none"),
+        pytest.param("ALL_OLD", UPDATED, id="all old"),
+        pytest.param("UPDATED_OLD", {"n": {"N": "5"}}, id="updated old"),
+        pytest.param("UPDATED_NEW", {"n": {"N": "6"}, "o": {"N": "1"}}, id="updated new"),
+    ],
+)
+def test_an_update_returns_the_values_that_are_asked_for(
+    client: Any, table: str, returned: str, attributes: dict[str, Any] | None
+) -> None:
+    write(client, table, [UPDATED])
+    answer = update(client, table, "SET n = n + :v, o = :v", ONE, ReturnValues=returned)
+    found = answer.get("Attributes")
+    assert (None if found is None else plain(found)) == attributes
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        pytest.param("SET n = :v", id="set"),
+        pytest.param("ADD n :v", id="add"),
+        pytest.param("SET n = if_not_exists(n, :v)", id="if_not_exists"),
+    ],
+)
+def test_an_update_of_an_absent_item_creates_it(client: Any, table: str, expression: str) -> None:
+    options = {"ReturnConsumedCapacity": "TOTAL", "ReturnValues": "ALL_OLD"}
+    answer = update(client, table, expression, ONE, **options)
+    assert (answer.get("Attributes"), answer["ConsumedCapacity"]["CapacityUnits"]) == (None, 1)
+    assert items_in(scan(client, table)) == [item_of(1, n={"N": "1"})]
+
+
+def test_an_update_without_an_expression_creates_the_key_only(client: Any, table: str) -> None:
+    client.update_item(TableName=table, Key=item_of(1))
+    assert items_in(scan(client, table)) == [item_of(1)]
+
+
+@pytest.mark.parametrize(("condition", "values", "holds"), CONDITIONS)
+def test_an_update_whose_condition_does_not_hold_changes_nothing(
+    client: Any, table: str, condition: str, values: dict[str, Any], holds: bool
+) -> None:
+    write(client, table, [STORED])
+    values = {**values, ":new": {"S": "new"}}
+
+    def call() -> None:
+        update(client, table, "SET added = :new", values, ConditionExpression=condition)
+
+    if holds:
+        call()
+    else:
+        assert refusal(call) == FAILED
+    (item,) = items_in(scan(client, table))
+    assert ("added" in item) == holds
+
+
+@pytest.mark.parametrize(
+    ("expression", "values", "message"),
+    [
+        pytest.param("SET n = :v,", ONE, "Syntax error", id="syntax"),
+        pytest.param("CHANGE n = :v", ONE, "Syntax error", id="section"),
+        pytest.param("", {}, "Invalid UpdateExpression: The expression can not be empty;", id="empty"),
+        pytest.param("SET n = :v SET s = :v", ONE, 'The "SET" section can only be used once', id="twice"),
+        pytest.param(
+            "SET m = :v REMOVE m.a", ONE,
+            "Two document paths overlap with each other; must remove or rewrite one of these paths; "
+            r"path one: \[m\], path two: \[m, a\]", id="overlap",
+        ),
+        pytest.param("SET m.a = :v, m[0] = :v", ONE, "Two document paths conflict with each other", id="conflict"),
+        pytest.param("SET n = :w", ONE, "is not defined; attribute value: :w", id="undefined"),
+        pytest.param("REMOVE n", ONE, "unused in expressions: keys: {:v}", id="unused"),
+        pytest.param(
+            "SET #r = :v", ONE,
+            "One or more parameter values were invalid: Cannot update attribute range. "
+            "This attribute is part of the key", id="key",
+        ),
+        pytest.param("SET n = absent", {}, "refers to an attribute that does not exist in the item", id="absent"),
+        pytest.param(
+            "SET a.b = :v", ONE, "The document path provided in the update expression is invalid for update",
+            id="path",
+        ),
+        pytest.param("SET s[0] = :v", ONE, "path provided in the update expression is invalid", id="no list"),
+        pytest.param("REMOVE absent.b", {}, "path provided in the update expression is invalid", id="remove path"),
+        pytest.param(
+            "SET n = s + :v", ONE, "An operand in the update expression has an incorrect data type", id="plus text"
+        ),
+        pytest.param("SET l = list_append(n, l)", {}, "has an incorrect data type", id="append to a number"),
+        pytest.param("ADD s :v", ONE, "has an incorrect data type", id="add to text"),
+        pytest.param("DELETE ns :v", {":v": {"SS": ["1"]}}, "has an incorrect data type", id="delete of another set"),
+        pytest.param(
+            "ADD n :v", {":v": {"S": "1"}}, "Incorrect operand type for operator or function; operator: ADD, "
+            "operand type: STRING", id="add text",
+        ),
+        pytest.param("DELETE ss :v", ONE, "operator: DELETE, operand type: NUMBER", id="delete a number"),
+        pytest.param("SET n = n + :v", {":v": {"S": "1"}}, r"operator or function: \+, operand type: S", id="+ text"),
+        pytest.param("SET n = :v + :v", {":v": {"N": "9E125"}}, "Number overflow", id="overflow"),
+        pytest.param(
+            "SET n = :v", {":v": {"S": "x" * 409_600}}, "Item size to update has exceeded the maximum allowed size",
+            id="400 KB",
+        ),
+    ],
+)  # fmt: skip
+def test_a_bad_update_is_refused_and_changes_nothing(
+    client: Any, table: str, expression: str, values: dict[str, Any], message: str
+) -> None:
+    write(client, table, [UPDATED])
+    names = {"ExpressionAttributeNames": {"#r": "range"}} if "#r" in expression else {}
+    code, said = refusal(lambda: update(client, table, expression, values, **names))
+    assert (code, bool(re.search(message, said))) == ("ValidationException", True)
+    assert [plain(item) for item in items_in(scan(client, table))] == [UPDATED]
+
+
+def test_an_update_costs_the_larger_of_the_old_and_the_new_item(client: Any, table: str) -> None:
+    options = {"ReturnConsumedCapacity": "TOTAL"}
+    units = [
+        update(client, table, expression, values, **options)["ConsumedCapacity"]["CapacityUnits"]
+        for expression, values in [
+            ("SET n = :v", ONE),
+            ("SET d = :v", {":v": {"S": "x" * 3000}}),
+            ("SET n = :v", ONE),
+            ("REMOVE d", {}),
+            ("REMOVE n", {}),
+        ]
+    ]
+    assert units == [1, 3, 3, 3, 1]

@@ -154,7 +154,9 @@ def test_put_item_has_its_own_words_for_bad_keys(account: Account, item: dict[st
     assert account.refusal("PutItem", TableName="Orders", Item=item).message == message
 
 
-@pytest.mark.parametrize("operation", ["BatchWriteItem", "BatchGetItem", "PutItem", "DeleteItem", "GetItem", "Scan"])
+@pytest.mark.parametrize(
+    "operation", ["BatchWriteItem", "BatchGetItem", "PutItem", "DeleteItem", "UpdateItem", "GetItem", "Scan"]
+)
 def test_a_table_that_is_not_there(account: Account, operation: str) -> None:
     key = order("x")
     items: Any = {"Keys": [key]} if operation == "BatchGetItem" else puts(key)
@@ -178,6 +180,7 @@ def test_describing_a_table_that_is_not_there_names_it(account: Account) -> None
         ("Scan", {"AttributesToGet": ["a"]}, "AttributesToGet"),
         ("PutItem", {"Item": event(), "Expected": {}}, "Expected"),
         ("DeleteItem", {"Key": event(), "Expected": {}}, "Expected"),
+        ("UpdateItem", {"Key": event(), "AttributeUpdates": {}}, "AttributeUpdates"),
     ],
 )
 def test_what_the_simulator_cannot_do_it_refuses_to_do(

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from ddbio.simulator.errors import ServiceError
 from ddbio.simulator.faults import DATA_OPERATIONS
 from ddbio.simulator.operations import OPERATIONS
 from ddbio.simulator.throughput import ThroughputSettings
-from tests.support.account import Account, order, provisioned
+from tests.support.account import Account, key_schema, order, provisioned
 
 STRICT = ThroughputSettings(burst_s=0)
 
@@ -103,3 +104,90 @@ def test_a_batch_is_not_answered_in_the_order_of_its_keys() -> None:
     found = get(account, *(order(n) for n in range(10)))["Responses"]["Orders"]
     assert found != [order(n) for n in range(10)]
     assert sorted(int(item["id"]["S"]) for item in found) == list(range(10))
+
+
+# -- UpdateItem
+
+
+def update(account: Account, expression: str, values: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
+    more = {"ExpressionAttributeValues": values} if values else {}
+    return account.call(
+        "UpdateItem", TableName="Orders", Key=order(1), UpdateExpression=expression, **more, **options
+    )
+
+
+def indexed(settings: ThroughputSettings | None = None, **more: Any) -> Account:
+    account = Account(settings)
+    index = {"IndexName": "byDay", "KeySchema": key_schema("day"), "Projection": {"ProjectionType": "KEYS_ONLY"}}
+    if more:
+        index["ProvisionedThroughput"] = provisioned(1, 100)
+    days = [{"AttributeName": "day", "AttributeType": "S"}]
+    account.create("id:S", more_definitions=days, GlobalSecondaryIndexes=[index], **more)
+    return account
+
+
+def test_an_update_pays_for_the_index_entries_that_it_changes() -> None:
+    account = indexed()
+    units = []
+    for expression, values in [
+        ("SET #d = :v", {":v": {"S": "mon"}}),
+        ("SET other = :v", {":v": {"S": "x"}}),
+        ("SET #d = :v", {":v": {"S": "tue"}}),
+        ("REMOVE #d", None),
+    ]:
+        names = {"ExpressionAttributeNames": {"#d": "day"}} if "#d" in expression else {}
+        answer = update(account, expression, values, ReturnConsumedCapacity="INDEXES", **names)
+        consumed = answer["ConsumedCapacity"]
+        entry = consumed.get("GlobalSecondaryIndexes", {}).get("byDay", {}).get("CapacityUnits", 0)
+        units.append((consumed["Table"]["CapacityUnits"], entry))
+    assert units == [(1, 1), (1, 0), (1, 2), (1, 1)]
+    assert account.call("Scan", TableName="Orders", IndexName="byDay")["Count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"N": "1"}, "The update expression attempted to update the secondary index key to unsupported type"),
+        ({"S": ""}, "The AttributeValue for a key attribute cannot contain an empty string value."),
+    ],
+)
+def test_an_update_cannot_spoil_an_index_key(value: dict[str, str], message: str) -> None:
+    account = indexed()
+    with pytest.raises(ServiceError) as refused:
+        update(account, "SET #d = :v", {":v": value}, ExpressionAttributeNames={"#d": "day"})
+    assert refused.value.message.endswith(message)
+    assert account.scan()["Count"] == 0
+
+
+def test_an_update_is_throttled_by_its_table_or_index_and_then_changes_nothing() -> None:
+    account = indexed(STRICT, ProvisionedThroughput=provisioned(100, 100))
+    mon = {":v": {"S": "mon"}}
+    update(account, "SET #d = :v", mon, ExpressionAttributeNames={"#d": "day"})
+    with pytest.raises(ServiceError) as refused:
+        update(account, "REMOVE #d", ExpressionAttributeNames={"#d": "day"})
+    (reason,) = refused.value.details["ThrottlingReasons"]
+    assert reason["reason"] == "IndexWriteProvisionedThroughputExceeded"
+    assert account.scan()["Items"] == [order(1, day={"S": "mon"})]
+
+
+def test_updated_values_of_paths_are_only_the_parts_that_the_update_names() -> None:
+    account = Account()
+    account.create("id:S")
+    account.batch(order(1, m={"M": {"a": {"N": "1"}, "b": {"N": "2"}}}))
+    answer = update(account, "SET m.a = m.a + :v", {":v": {"N": "1"}}, ReturnValues="UPDATED_NEW")
+    assert answer["Attributes"] == {"m": {"M": {"a": {"N": "2"}}}}
+    assert "Attributes" not in update(account, "REMOVE m.b", ReturnValues="UPDATED_NEW")
+
+
+def test_placeholders_are_left_out_or_defined() -> None:
+    account = Account()
+    account.create("id:S")
+    for member in ("Names", "Values"):
+        error = account.refusal(
+            "UpdateItem",
+            TableName="Orders",
+            Key=order(1),
+            UpdateExpression="REMOVE a",
+            **{f"ExpressionAttribute{member}": {}},
+        )
+        assert error.message == f"ExpressionAttribute{member} must not be empty"
