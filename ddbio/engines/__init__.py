@@ -5,7 +5,8 @@ environment  shared by the workers of a run: governors, limits, the checkpoint
 inline       the engine of one process, this one
 foreman      assigns units to workers, and reassigns those of a dead worker
 pool         the engine of many processes: starts, feeds, watches and ends them
-pool_worker  a worker process: its pipe, signals and event loop
+process      a fresh Python process, with a pipe to it
+pool_worker  what a worker process does: its pipe, signals and event loop
 keyring      the newest AWS keys, to be handed to the workers
 lanes        the lanes of a worker, as many as help
 """

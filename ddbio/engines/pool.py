@@ -6,8 +6,8 @@
 
 Rules:
 
-- Start method `spawn`: siblings do not inherit each other's pipe ends, so a worker whose parent was killed reads the
-  end of its pipe and exits at once (with `fork`, four of four lived on).
+- A worker is a fresh process (`ddbio.engines.process`): siblings do not inherit each other's pipe ends, so a worker
+  whose parent was killed reads the end of its pipe and exits at once (with `fork`, four of four lived on).
 - One pipe a worker, no lock shared between workers on the hand-off: a worker killed at any instruction harms none.
 - `ddbio.engines.foreman` assigns units to workers, and reassigns those of a dead worker.
 - Children ignore SIGINT and SIGTERM; the parent decides. Every process it started has ended when the engine ends.
@@ -15,16 +15,12 @@ Rules:
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import connection as mp_connection
-from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from typing import Any
 
 from ddbio.aws.redaction import hide
@@ -44,6 +40,7 @@ from ddbio.engines.pool_worker import (
     WorkerArguments,
     worker_main,
 )
+from ddbio.engines.process import WorkerProcess
 from ddbio.errors import InternalError, UsageError
 from ddbio.flow.context import Job
 from ddbio.messages import Event, Flushed, Notice, Tick, Trouble, Unit, UnitReport
@@ -58,8 +55,7 @@ _EXIT_PATIENCE_S = 5.0
 class _Worker:
     number: int
     index: int  # among the workers at once: whose slots of the checkpoint it has; its replacement has the same
-    process: BaseProcess
-    pipe: Connection
+    process: WorkerProcess
     crash: InternalError | None = None  # the fault of ours by which it ended
 
 
@@ -98,7 +94,6 @@ class _Pool:
     def __init__(
         self, job: Job, environment: Environment, wanted: int, foreman: Foreman, keys: KeyRing, stop: StopFlag
     ) -> None:
-        self._context = multiprocessing.get_context("spawn")
         self._job = job
         self._environment = environment
         self._wanted = wanted
@@ -145,7 +140,7 @@ class _Pool:
             self._send(number, unit)
 
     def _listen(self) -> Iterator[Event]:
-        by_pipe: dict[Any, _Worker] = {worker.pipe: worker for worker in self._workers.values()}
+        by_pipe: dict[Any, _Worker] = {worker.process.pipe: worker for worker in self._workers.values()}
         by_sentinel: dict[Any, _Worker] = {worker.process.sentinel: worker for worker in self._workers.values()}
         ready = mp_connection.wait([*by_pipe, *by_sentinel], HUNGRY_S if self._foreman.hungry else TICK_S)
         for each in ready:
@@ -159,8 +154,8 @@ class _Pool:
     def _receive(self, worker: _Worker) -> Iterator[Event]:
         """All that a worker has sent so far. The end of the pipe is no news: the sentinel reports it."""
         with suppress(EOFError, OSError):
-            while worker.pipe.poll():
-                yield from self._take(worker, worker.pipe.recv())
+            while worker.process.pipe.poll():
+                yield from self._take(worker, worker.process.pipe.recv())
 
     def _take(self, worker: _Worker, message: Any) -> Iterator[Event]:
         if isinstance(message, UnitReport):
@@ -179,7 +174,7 @@ class _Pool:
 
     def _send(self, number: int, message: object) -> None:
         with suppress(OSError):  # it died: its sentinel reports that, and its units come back
-            self._workers[number].pipe.send(message)
+            self._workers[number].process.pipe.send(message)
 
     def _send_all(self, message: object) -> None:
         for number in self._workers:
@@ -190,31 +185,18 @@ class _Pool:
     def _start(self, index: int) -> None:
         number = self._next_number
         self._next_number += 1
-        ours, theirs = self._context.Pipe()
         arguments = WorkerArguments(
             number, index, self._wanted, self._job, self._environment, dict(self._keys.handed)
         )
-        process = self._context.Process(
-            target=worker_main, args=(theirs, arguments), name=f"Worker_{number:04d}", daemon=True
-        )
         # A terminal sends Ctrl-C to every process of the group: it must not meet a worker that cannot ignore it yet.
-        # (The tracker is a process of multiprocessing's own; starting it would unblock the signals.)
-        resource_tracker.ensure_running()
-        # A blocked signal stays blocked in the child, which unblocks it when it is ready; here it is only late.
-        signal.pthread_sigmask(signal.SIG_BLOCK, PARENT_DECIDES)
-        try:
-            process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENT_DECIDES)
-        theirs.close()
-        self._workers[number] = _Worker(number, index, process, ours)
+        process = WorkerProcess.start(worker_main, arguments, blocked=PARENT_DECIDES)
+        self._workers[number] = _Worker(number, index, process)
         self._foreman.started(number)
 
     def _bury(self, worker: _Worker) -> Iterator[Event]:
         """A worker has ended: reap it, and if it left work, return that and replace the worker."""
         del self._workers[worker.number]
-        worker.process.join()
-        worker.pipe.close()
+        worker.process.close()
         if self._stop_sent_s is not None or self._foreman.has_finished(worker.number):
             self._foreman.forget(worker.number)
             return
@@ -262,13 +244,12 @@ class _Pool:
         for worker in self._workers.values():
             worker.process.kill()
         for worker in self._workers.values():
-            worker.process.join(_EXIT_PATIENCE_S)
-            worker.pipe.close()
+            worker.process.close(_EXIT_PATIENCE_S)
         self._workers.clear()
 
 
 def _death_of(worker: _Worker) -> Death:
-    code = worker.process.exitcode
+    code = worker.process.exit_code
     killed = code in (-signal.SIGKILL, -signal.SIGTERM)
     if worker.crash is not None:
         how = f"failed by an error in ddbio ({hide(worker.crash.message)})"

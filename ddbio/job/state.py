@@ -17,6 +17,7 @@ import fcntl
 import hashlib
 import os
 import stat
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -29,16 +30,24 @@ _ELSEWHERE = "choose another folder with --state-dir, or fix its permissions"
 
 
 def state_root(asked: str | None, environment: Mapping[str, str] = os.environ) -> Path:
-    """The folder that contains all jobs' folders: as given, `$DDBIO_STATE_DIR`, or the system's folder for state."""
+    """The folder that contains all jobs' folders: as given, `$DDBIO_STATE_DIR`, the user's folder for state, or one
+    among the temporary files if there is no home folder that can be written."""
     if chosen := asked or environment.get("DDBIO_STATE_DIR"):
         return Path(chosen).absolute()
     base = Path(environment.get("XDG_STATE_HOME") or "")
     if base.is_absolute():  # the specification says to ignore a relative one
         return base / "ddbio"
+    return _below_home() or Path(tempfile.gettempdir()) / f"ddbio-state-{os.geteuid()}"
+
+
+def _below_home() -> Path | None:
+    """None if nothing can be kept there, as in AWS Lambda and in containers without a home folder."""
     try:
-        return Path.home() / ".local" / "state" / "ddbio"
+        place = Path.home() / ".local" / "state" / "ddbio"
     except RuntimeError:
-        raise UsageError("there is no home folder to keep the state of a job in", "set --state-dir") from None
+        return None
+    nearest = next(folder for folder in (place, *place.parents) if folder.exists())
+    return place if nearest.is_dir() and os.access(nearest, os.W_OK) else None
 
 
 def known_state_root(asked: str | None) -> Path | None:

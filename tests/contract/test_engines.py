@@ -117,7 +117,7 @@ def workers_of_this_test() -> set[int]:
         int(stat.parent.name)
         for stat in Path("/proc").glob("[0-9]*/stat")
         if (fields := _read(stat).rpartition(")")[2].split()) and fields[1] == own and fields[0] != "Z"
-        if re.search("ddbio worker|spawn_main", _read(stat.with_name("cmdline")))
+        if re.search("ddbio worker|ddbio.engines.process", _read(stat.with_name("cmdline")))
     }
 
 

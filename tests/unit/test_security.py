@@ -59,7 +59,7 @@ def test_nothing_unpickles_but_the_pipes_between_parent_and_workers() -> None:
     unpicklers = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "jsonpickle", "yaml", "joblib"}
     assert {each for each in imported() if each[1].partition(".")[0] in unpicklers} == set()
     in_processes = {file for file, module in imported() if module.startswith("multiprocessing")}
-    assert in_processes == {"engines/pool.py", "engines/pool_worker.py"}
+    assert in_processes == {"engines/pool.py", "engines/pool_worker.py", "engines/process.py"}
     # A listener or a manager would take pickles from whoever connects.
     assert {
         module for _, module in imported() if module.startswith("multiprocessing") and "manager" in module.lower()
@@ -73,6 +73,7 @@ def test_nothing_is_evaluated_or_run_by_a_shell() -> None:
              and isinstance(node.func, ast.Name)}  # fmt: skip
     assert {each for each in calls if each[1] in ("eval", "exec", "compile", "__import__")} == set()
     assert {each for each in imported() if each[1].partition(".")[0] in ("subprocess", "pty", "commands")} <= {
+        ("engines/process.py", "subprocess"),  # this Python, with a fixed program: a worker
         ("demo.py", "subprocess"),  # its own commands, as lists of words
         ("system/user_function.py", "subprocess"),  # this Python, to try whether the user's own code loads
     }
