@@ -21,7 +21,7 @@ The map, from the wire inwards:
     capacity.py     sizes, units and limits, independent of the client's
     schema.py       keys and indexes                   values.py       attribute values, checked and normalised
     store.py        items by key and in scan order     segments.py     the hash space
-    paths.py        document paths
+    paths.py        document paths                     partial.py      batches of which half is processed
 """
 
 from ddbio.simulator.embedded import Simulator, TableView

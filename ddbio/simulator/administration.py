@@ -1,4 +1,4 @@
-"""CreateTable, DescribeTable, UpdateTable, DeleteTable, ListTables, and three operations with fixed answers."""
+"""CreateTable, DescribeTable, UpdateTable, DeleteTable, ListTables; the settings of backups and expiry."""
 
 from __future__ import annotations
 
@@ -92,6 +92,25 @@ class ListTablesRequest(msgspec.Struct, rename="pascal"):
     limit: int = _MAX_LISTED
 
 
+class TimeToLiveSpecification(msgspec.Struct, rename="pascal"):
+    enabled: bool
+    attribute_name: str
+
+
+class UpdateTimeToLiveRequest(msgspec.Struct, rename="pascal"):
+    table_name: str
+    time_to_live_specification: TimeToLiveSpecification
+
+
+class PointInTimeRecoverySpecification(msgspec.Struct, rename="pascal"):
+    point_in_time_recovery_enabled: bool
+
+
+class UpdateContinuousBackupsRequest(msgspec.Struct, rename="pascal"):
+    table_name: str
+    point_in_time_recovery_specification: PointInTimeRecoverySpecification
+
+
 def create_table(database: Database, body: bytes, now_s: float) -> bytes:
     request = decode(body, CreateTableRequest)
     schema = _schema(request)
@@ -143,13 +162,35 @@ def list_tables(database: Database, body: bytes, now_s: float) -> bytes:
 
 
 def describe_time_to_live(database: Database, body: bytes, now_s: float) -> bytes:
-    _named_table(database, body)
-    return encode_json({"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}})
+    attribute = _named_table(database, body).expiry_attribute
+    description = {"TimeToLiveStatus": "ENABLED", "AttributeName": attribute} if attribute else {}
+    return encode_json({"TimeToLiveDescription": description or {"TimeToLiveStatus": "DISABLED"}})
+
+
+def update_time_to_live(database: Database, body: bytes, now_s: float) -> bytes:
+    """The change takes effect at once, but items never expire."""
+    request = decode(body, UpdateTimeToLiveRequest)
+    table = database.table(table_name(request.table_name))
+    wanted = request.time_to_live_specification
+    if wanted.enabled == bool(table.expiry_attribute):
+        raise invalid(f"TimeToLive is already {'enabled' if wanted.enabled else 'disabled'}")
+    table.expiry_attribute = wanted.attribute_name if wanted.enabled else ""
+    return encode_json({"TimeToLiveSpecification": wanted})
 
 
 def describe_continuous_backups(database: Database, body: bytes, now_s: float) -> bytes:
-    _named_table(database, body)
-    recovery = {"PointInTimeRecoveryStatus": "DISABLED"}
+    return _continuous_backups(_named_table(database, body))
+
+
+def update_continuous_backups(database: Database, body: bytes, now_s: float) -> bytes:
+    request = decode(body, UpdateContinuousBackupsRequest)
+    table = database.table(table_name(request.table_name))
+    table.recoverable = request.point_in_time_recovery_specification.point_in_time_recovery_enabled
+    return _continuous_backups(table)
+
+
+def _continuous_backups(table: Table) -> bytes:
+    recovery = {"PointInTimeRecoveryStatus": "ENABLED" if table.recoverable else "DISABLED"}
     backups = {"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": recovery}
     return encode_json({"ContinuousBackupsDescription": backups})
 

@@ -11,6 +11,7 @@ server knows no kinds of faults, only these fields:
     damage         reply with success, but with: a wrong checksum ("crc"), the second half of the body
                    missing ("truncated"), or a body that is not JSON ("garbage")
     close          reply properly, then close the connection
+    partial        process half of a batch, and return the other half as unprocessed (as after an internal failure)
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delay_s: float = 0.0
     damage: str = ""
     close: bool = False
+    partial: bool = False
 
 
 NO_FAULT = Fault()
@@ -49,6 +51,7 @@ BAD_CRC = Fault(damage="crc")
 TRUNCATED = Fault(damage="truncated")
 GARBAGE = Fault(damage="garbage")
 CLOSE = Fault(close=True)
+PARTIAL = Fault(partial=True)
 
 
 def stall(delay_s: float) -> Fault:

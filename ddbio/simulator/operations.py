@@ -25,6 +25,8 @@ OPERATIONS: dict[str, Operation] = {
     "DeleteTable": administration.delete_table,
     "ListTables": administration.list_tables,
     "DescribeTimeToLive": administration.describe_time_to_live,
+    "UpdateTimeToLive": administration.update_time_to_live,
+    "UpdateContinuousBackups": administration.update_continuous_backups,
     "DescribeContinuousBackups": administration.describe_continuous_backups,
     "ListTagsOfResource": administration.list_tags_of_resource,
 }

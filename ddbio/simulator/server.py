@@ -23,6 +23,7 @@ from ddbio.simulator.database import Database
 from ddbio.simulator.errors import ServiceError
 from ddbio.simulator.faults import NO_FAULT, Fault, FaultPlan
 from ddbio.simulator.operations import execute
+from ddbio.simulator.partial import execute_half
 
 _SERVICE = "DynamoDB_20120810"
 _CONTROL = "DdbioSimulator"
@@ -86,12 +87,17 @@ class Service:
         reply = Reply(200, b"{}", fault)
         if fault.applied or not (fault.error or fault.cut):
             try:
-                reply = Reply(200, execute(self.database, operation, body, self.now_s()), fault)
+                reply = Reply(200, self._executed(operation, body, fault.partial), fault)
             except ServiceError as error:
                 reply = _refused(error, fault)
         if fault.error:
             return _refused(ServiceError(fault.error, fault.message, status=fault.status), fault)
         return reply
+
+    def _executed(self, operation: str, body: bytes, partial: bool) -> bytes:
+        if partial:
+            return execute_half(lambda half: execute(self.database, operation, half, self.now_s()), operation, body)
+        return execute(self.database, operation, body, self.now_s())
 
 
 def _refused(error: ServiceError, fault: Fault = NO_FAULT) -> Reply:

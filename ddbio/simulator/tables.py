@@ -68,6 +68,8 @@ class Table:
     pending_status: str = "CREATING"  # its status until `ready_s`
     provisioned: bool = False
     was_on_demand: bool = False  # now or ever: only then does its description name a billing mode
+    recoverable: bool = False  # has point-in-time recovery
+    expiry_attribute: str = ""  # of the time to live; "" if that is off
     items: ItemStore = field(init=False)
     entries: dict[str, ItemStore] = field(init=False)
 

@@ -66,12 +66,23 @@ def test_a_table_takes_its_time_to_become_active(clock: ManualClock) -> None:
         client.close()
 
 
-def test_questions_with_fixed_answers(client: Any, simulator: Simulator) -> None:
+def test_backups_expiry_and_tags(client: Any, simulator: Simulator) -> None:
     simulator.create_table("Orders", "id:S")
     ttl = client.describe_time_to_live(TableName="Orders")["TimeToLiveDescription"]
     assert ttl == {"TimeToLiveStatus": "DISABLED"}
     backups = client.describe_continuous_backups(TableName="Orders")["ContinuousBackupsDescription"]
     assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "DISABLED"
+    client.update_continuous_backups(
+        TableName="Orders", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+    )
+    backups = client.describe_continuous_backups(TableName="Orders")["ContinuousBackupsDescription"]
+    assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+    expiry = {"Enabled": True, "AttributeName": "expires"}
+    client.update_time_to_live(TableName="Orders", TimeToLiveSpecification=expiry)
+    ttl = client.describe_time_to_live(TableName="Orders")["TimeToLiveDescription"]
+    assert ttl == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
+    with pytest.raises(ClientError, match="TimeToLive is already enabled"):
+        client.update_time_to_live(TableName="Orders", TimeToLiveSpecification=expiry)
     arn = client.describe_table(TableName="Orders")["Table"]["TableArn"]
     assert client.list_tags_of_resource(ResourceArn=arn)["Tags"] == []
 

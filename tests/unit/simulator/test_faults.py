@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -13,6 +15,7 @@ from ddbio.simulator.faults import (
     INTERNAL_ERROR,
     INTERNAL_ERROR_AFTER_WRITE,
     NO_FAULT,
+    PARTIAL,
     UNAVAILABLE,
     Fault,
     FaultPlan,
@@ -80,3 +83,26 @@ def test_a_fault_says_whether_the_request_is_applied(
 def test_requests_that_lead_nowhere(target: str, access_key: str, error: str) -> None:
     reply = Service(Database(), lambda: 0.0).answer(target, access_key, b"{}")
     assert (reply.status, msgspec.json.decode(reply.body)["__type"]) == (400, error)
+
+
+def test_a_batch_of_which_half_is_processed() -> None:
+    account = Account()
+    account.create("id:S")
+    service = Service(account.database, lambda: 0.0)
+    service.faults = FaultPlan([PARTIAL] * 4)
+
+    def ask(operation: str, wanted: object) -> dict[str, Any]:
+        body = msgspec.json.encode({"RequestItems": {"Orders": wanted}})
+        reply: dict[str, Any] = msgspec.json.decode(
+            service.answer(f"DynamoDB_20120810.{operation}", "AKID", body).body
+        )
+        return reply
+
+    writes = puts(*(order(n) for n in range(5)))
+    assert ask("BatchWriteItem", writes)["UnprocessedItems"] == {"Orders": writes[2:]}
+    assert account.scan()["Count"] == 2
+    keys = [order(n) for n in range(3)]
+    reply = ask("BatchGetItem", {"Keys": keys, "ConsistentRead": True})
+    assert reply["Responses"] == {"Orders": [order(0)]}
+    assert reply["UnprocessedKeys"] == {"Orders": {"Keys": keys[1:], "ConsistentRead": True}}
+    assert ask("BatchWriteItem", writes[:1])["UnprocessedItems"] == {}
