@@ -3,6 +3,7 @@ does not load a client."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ddbio.errors import UsageError
@@ -39,10 +40,11 @@ class ImportOptions(RejectingOptions, ShapingOptions):
     csv: CsvOptions = field(default_factory=CsvOptions)
 
     def __post_init__(self) -> None:
-        if not self.sources or isinstance(self.sources, str):  # a string would be taken for one source a character
-            raise UsageError(
-                f"sources is {self.sources!r}", 'give a tuple of paths and uris, such as ("orders.json",)'
-            )
+        super().__post_init__()
+        if isinstance(self.csv, Mapping):
+            object.__setattr__(self, "csv", CsvOptions.of(self.csv))
+        if not self.sources:
+            raise UsageError("sources is empty", 'give a list of paths and uris, such as ["orders.json"]')
 
 
 @dataclass(frozen=True, kw_only=True)
