@@ -43,6 +43,7 @@ class Subcommand:
 VERBS = {
     "import": Subcommand("ddbio.cli.ddbimport", "load files from disk or S3 into a table", "DDBImport.py"),
     "export": Subcommand("ddbio.cli.ddbexport", "scan a table in parallel to disk or S3", "DDBExport.py"),
+    "copy": Subcommand("ddbio.cli.copy", "copy the items of a table into another table"),
     "count": Subcommand("ddbio.cli.count", "count the items of a table or index"),
     "generate": Subcommand("ddbio.cli.ddbgenerate", "make test data", "GenerateTestData.py"),
     "iam-policy": Subcommand("ddbio.cli.iam_policy", "print the IAM policy that a command needs"),

@@ -13,7 +13,7 @@ import platform
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -139,6 +139,15 @@ class Session:
         given = {**members, **({"ExpressionAttributeValues": values} if values else {})}
         with _translated(f'Scan of table "{table}"'):
             self._client.scan(TableName=table, Limit=1, **given)
+
+    def time_to_live(self, table: str) -> str | None:
+        """The attribute by which the table's items expire; empty if they do not, None if the service does not say."""
+        with suppress(DdbioError), _translated(f'time to live of table "{table}"'):
+            description = self._client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+            if str(description.get("TimeToLiveStatus", "")).startswith("ENABL"):
+                return str(description.get("AttributeName", ""))
+            return ""
+        return None
 
     def create(self, request: dict[str, Any]) -> None:
         """Begin to create a table. request: of CreateTable. Raises UsageError if that is refused."""

@@ -9,11 +9,11 @@ end, and `s3:ListMultipartUploadParts` to be resumed).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ddbio.options import ScanOptions, TransferOptions
-from ddbio.verbs.options import CountOptions, ExportOptions, ImportOptions
+from ddbio.verbs.options import CopyOptions, CountOptions, ExportOptions, ImportOptions
 
 _GLOB = "*?["
 _EXPRESS = "--x-s3"  # at the end of a directory bucket's name
@@ -77,6 +77,16 @@ def _scanning(options: ScanOptions, scope: Scope) -> Iterator[dict[str, Any]]:
     else:
         yield _allow("Table", ["dynamodb:DescribeTable"], [table])
         yield _allow("Index", ["dynamodb:Scan"], [f"{table}/index/{options.index}"])
+
+
+def _of_copy(options: CopyOptions, scope: Scope) -> Iterator[dict[str, Any]]:
+    yield from _scanning(options, scope)
+    if options.create_table:
+        yield _allow("TimeToLive", ["dynamodb:DescribeTimeToLive"], [scope.table(options.table)])
+    other = replace(scope, region=options.to_aws.region or scope.region).table(options.to)
+    actions = ["dynamodb:DescribeTable", "dynamodb:CreateTable"][: 1 + options.create_table]
+    write = "dynamodb:PutItem" if options.mode == "insert" else "dynamodb:BatchWriteItem"
+    yield _allow("ToTable", [*actions, write], [other])
 
 
 def _of_export(options: ExportOptions, scope: Scope) -> Iterator[dict[str, Any]]:
@@ -148,4 +158,5 @@ _POLICIES: dict[type[TransferOptions], Callable[[Any, Scope], Iterator[dict[str,
     ImportOptions: _of_import,
     ExportOptions: _of_export,
     CountOptions: _scanning,
+    CopyOptions: _of_copy,
 }

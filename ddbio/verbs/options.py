@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ddbio.errors import UsageError
-from ddbio.options import AUTO, DEFAULT_FILE_MEGABYTES, CsvOptions, RejectingOptions, ScanOptions, ShapingOptions
+from ddbio.options import (
+    AUTO,
+    DEFAULT_FILE_MEGABYTES,
+    CsvOptions,
+    RejectingOptions,
+    ScanOptions,
+    ShapingOptions,
+    ToTableOptions,
+    TransformOptions,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +78,23 @@ class ExportOptions(ScanOptions, ShapingOptions):
     columns: tuple[str, ...] | None = None
     numbers: str = "string"
     if_exists: str = "fail"
+
+
+COPY_MODES = ("put", "insert")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyOptions(RejectingOptions, TransformOptions, ToTableOptions):
+    """One copy of the items of a table into another one, `to`; capacity is read units, to_capacity is write units.
+
+    mode: `put`, or `insert`, which never overwrites.
+    create_table: create the other table, on-demand, if it does not exist, with the keys of the first;
+    with_indexes: also with its indexes.
+    """
+
+    mode: str = "put"
+    create_table: bool = False
+    with_indexes: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
