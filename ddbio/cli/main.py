@@ -52,6 +52,8 @@ VERBS = {
 
 def main() -> int:
     words = sys.argv[1:]
+    if words[:1] == ["help"] and len(words) > 1:  # `ddbio help export`
+        words = [words[1], "--help"]
     if words and words[0] in VERBS:
         sys.argv = [f"ddbio {words[0]}", *words[1:]]
         code: int = importlib.import_module(VERBS[words[0]].module).main()
@@ -64,7 +66,7 @@ def _without_verb(words: list[str]) -> int:
     if words and words[0] == "--version":
         write_out(f"ddbio {__version__}\n")
         return EXIT_OK
-    if words and words[0] in ("-h", "--help"):
+    if words and words[0] in ("-h", "--help", "help"):
         write_out(_help())
         return EXIT_OK
     if not words:
