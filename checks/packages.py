@@ -16,7 +16,6 @@ LAYERS = (
     ("system",),
     ("aws",),
     ("values",),
-    ("natural",),
     ("messages",),
     ("options",),
     ("rate", "storage"),
@@ -27,7 +26,7 @@ LAYERS = (
     ("engines",),
     ("job",),
     ("verbs",),
-    ("cli", "library"),
+    ("cli",),
 )
 APART = ("demo", "simulator")  # outside of the layers, each with a rule of its own
 

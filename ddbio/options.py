@@ -3,13 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ddbio.aws.settings import AwsSettings
-from ddbio.errors import UsageError
-from ddbio.natural import natural
 
 MEGABYTE = 1_000_000  # of `-s`: the megabyte of disks and of S3's bill
 DEFAULT_FILE_MEGABYTES = 256
@@ -43,18 +40,6 @@ class CsvOptions:
     escape: str = ""
     keep_blanks: bool = False
 
-    @classmethod
-    def of(cls, given: Mapping[str, Any]) -> CsvOptions:
-        """From a dict of these fields, in which `types` may be a dict of types by column. Raises UsageError."""
-        known = {each.name: str(each.type) for each in fields(cls)}
-        for name in given:
-            if name not in known:
-                raise UsageError(f"csv has {name!r}, which is no option of CSV", f"it has {', '.join(known)}")
-        values = dict(given)
-        if isinstance(values.get("types"), Mapping):
-            values["types"] = tuple(values["types"].items())
-        return cls(**{n: v if n == "types" else natural(f"csv {n}", known[n], v) for n, v in values.items()})
-
 
 @dataclass(frozen=True, kw_only=True)
 class TransferOptions:
@@ -84,14 +69,6 @@ class TransferOptions:
     state_dir: str | None = None
     fresh: bool = False
     report: str | None = None
-
-    def __post_init__(self) -> None:
-        """Accepts natural types (`ddbio.natural`). Raises UsageError."""
-        for each in fields(self):
-            given = getattr(self, each.name)
-            declared = natural(each.name, str(each.type), given)
-            if declared is not given:
-                object.__setattr__(self, each.name, declared)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,12 +142,32 @@ class ToTableOptions(ScanOptions):
     to_capacity: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ComparisonOptions(ToTableOptions):
+    """A comparison of two sides; capacity and to_capacity are read units.
+
+    table, to: the sides, each a table, by name or ARN, or the place of an export: a path with a slash, or `s3://...`.
+    keys_only: compare only which keys there are. ignore: names of attributes that make no difference.
+        attributes: compare only these, without paths.
+    spill_dir: the folder for the digests of both sides; None for the job's state folder.
+    """
+
+    keys_only: bool = False
+    ignore: tuple[str, ...] = ()
+    spill_dir: str | None = None
+
+
+def is_place(text: str) -> bool:
+    """Whether a side of a comparison is the place of an export, and not a table."""
+    return "://" in text or ("/" in text and not text.startswith("arn:"))
+
+
 # Options that may differ between the runs of one job. Any other option makes it another job, including options added
 # later and not listed here. Table, sources and destination are not compared: they identify the job.
 IMMATERIAL = {
     *("table", "sources", "destination", "aws", "processes", "capacity", "over_provisioned", "lanes"),
     *("give_up_after_s", "journal", "state_dir", "fresh", "report", "max_errors", "if_exists"),
-    *("verify", "verify_checksums", "allow_unfinished"),
+    *("verify", "verify_checksums", "allow_unfinished", "output"),
     *("to", "to_aws", "to_capacity", "write_capacity"),
     *("create_table", "key", "with_indexes"),  # the table exists by then
     "by_segment",  # only another view of the same counts

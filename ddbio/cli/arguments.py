@@ -39,6 +39,12 @@ def add_transfer_options(
     )
     add_transform_options(parser)
     add_endpoint_options(parser)
+    add_s3_call_options(parser)
+    add_run_options(parser, default_lanes=default_lanes)
+
+
+def add_s3_call_options(parser: argparse.ArgumentParser) -> None:
+    """Options for all calls of S3."""
     parser.add_argument("--s3-endpoint-url", metavar="URL", help="another S3 endpoint")
     parser.add_argument(
         "--s3-request-payer", choices=("requester",), dest="RequestPayer", help="agree to pay for requests to S3"
@@ -50,18 +56,20 @@ def add_transfer_options(
         dest="ExpectedBucketOwner",
         help="refuse buckets of other accounts",
     )
-    add_run_options(parser, default_lanes=default_lanes)
 
 
-def add_table_options(parser: argparse.ArgumentParser, *, units: str, tables: str = "") -> None:
+def add_table_options(
+    parser: argparse.ArgumentParser, *, units: str, tables: str = "", required: bool = True
+) -> None:
     """The options for the table, the cap and the number of processes.
 
     units: `write` or `read`, the units of the cap. tables: when `-t` may be repeated; empty if never.
+    required: whether there is no job without `-t`.
     """
     parser.add_argument(
         "-t",
         "--table",
-        required=True,
+        required=required,
         action="append" if tables else "store",
         help=f"the table, by name or ARN{tables and '; '}{tables}",
     )
@@ -267,7 +275,7 @@ def add_reject_options(parser: argparse._ActionsContainer, *, where: str, noun: 
 def table_options(given: argparse.Namespace) -> dict[str, Any]:
     """The fields of `TransferOptions` from the arguments."""
     return {
-        "table": given.table if isinstance(given.table, str) else given.table[0],
+        "table": given.table[0] if isinstance(given.table, list) else given.table or "",
         "aws": AwsSettings(
             region=given.region,
             profile=given.profile,
@@ -309,10 +317,11 @@ def scan_options(given: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(given, name) for name in (*names, "sample", "seed") if hasattr(given, name)}
 
 
-def add_to_table_options(parser: argparse.ArgumentParser, *, units: str) -> None:
-    """Options for the second table of a verb that has two. units: `write` or `read`, of its cap."""
+def add_to_table_options(parser: argparse.ArgumentParser, *, units: str, more: str = "") -> None:
+    """Options for the second table of a verb that has two. units: `write` or `read`, of its cap. more: what else it
+    may be."""
     group = parser.add_argument_group("the second table")
-    group.add_argument("--to", required=True, metavar="TABLE", help="the second table, by name or ARN")
+    group.add_argument("--to", required=True, metavar="TABLE", help=f"the second table, by name or ARN{more}")
     group.add_argument("--to-region", metavar="REGION", help="its region (default: that of -t)")
     group.add_argument("--to-profile", metavar="NAME", help="the profile of its account (default: --profile)")
     group.add_argument(

@@ -7,6 +7,7 @@ notices     warnings about a table before it is written or read
 data_plane  all that workers need to reach a table, as plain data, and the clients made from it
 client      sends one request until its fate is known: pacing, retries, counts
 operations  requests as bytes, answers as structs
+batch_get   the same of reads of items by their keys
 scan        the same of a Scan: pages, and counts without items
 signing     the signature of a request
 errors      the meaning of a refusal, and whether to repeat the request

@@ -7,6 +7,8 @@ lane         the one lane: records from a source, through the steps, to a sink
 settlement   counts, settles, records and reports the progress of a unit
 import_job   slices of files into a table
 export_job   segments of a table into files
+spill_job    a side of a comparison to disk
+compare_job  spilled sides into their differences
 count_job    segments of a table, counted
 copy_job     segments of a table into another table
 """

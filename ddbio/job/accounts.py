@@ -17,7 +17,7 @@ from ddbio.errors import (
     Stopped,
     UsageError,
 )
-from ddbio.messages import ChunkUnit, Cursor, SegmentUnit, SliceUnit, Tally, Unit, UnitReport
+from ddbio.messages import ChunkUnit, Cursor, PartitionUnit, SegmentUnit, SliceUnit, Tally, Unit, UnitReport
 
 GO_ON = "run the same command again to resume"
 KEPT = "what is done is kept"
@@ -152,8 +152,9 @@ def verdict(
 
 def _extent(accounts: Accounts, units: Sequence[Unit], *, partly_planned: bool) -> str:
     """How much of a job is done, in a user's words."""
-    if any(isinstance(unit, SegmentUnit) for unit in units):
-        return f"{len(accounts.settled):,} of {len(units):,} segments"
+    for kind, noun in ((SegmentUnit, "segments"), (PartitionUnit, "partitions")):
+        if any(isinstance(unit, kind) for unit in units):
+            return f"{len(accounts.settled):,} of {len(units):,} {noun}"
     total = sum(map(_source_bytes, units))
     if partly_planned or not total:
         return f"{accounts.total.read:,} records"

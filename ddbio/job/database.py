@@ -18,7 +18,7 @@ from ddbio.messages.counts import NAMES
 
 APPLICATION_ID = 0x64646269  # "ddbi": marks the file as ours
 FRESH = "with --fresh it is started over"
-VERSION = 5  # of the schema, and of the way units are cut from a plan
+VERSION = 6  # of the schema, and of the way units are cut from a plan
 
 SCHEMA = f"""
     DROP TABLE IF EXISTS job;

@@ -21,10 +21,12 @@ _FILES = "files"  # below the job's folder
 
 
 class Stages:
-    """folder: for files that one stage leaves for the next; removed when all stages are done. Kept between runs."""
+    """folder: for files that one stage leaves for the next; removed when all stages are done. Kept between runs.
+    job: the folder of the verb itself, as its report needs it."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self.job = journal.folder
         self.folder = journal.folder.path / _FILES
         self.folder.mkdir(mode=0o700, exist_ok=True)
 

@@ -123,15 +123,31 @@ class SegmentUnit:
         return f"segment {self.segment} of {self.total_segments}"
 
 
+@dataclass(frozen=True, slots=True)
+class PartitionUnit:
+    """Comparison: one partition of two spills. number: of the partition, too."""
+
+    number: int
+    partitions: int
+    cursor: ImportCursor | None = None
+    before: Tally | None = None
+
+    def describe(self) -> str:
+        return f"partition {self.number} of {self.partitions}"
+
+    def without_data(self) -> PartitionUnit:
+        return self
+
+
 ImportUnit = SliceUnit | ChunkUnit
-Unit = ImportUnit | SegmentUnit
+Unit = ImportUnit | SegmentUnit | PartitionUnit
 
 
 @dataclass(frozen=True, slots=True)
 class ImportCursor:
     """Every record of the unit before byte `offset` of the file is settled: written, replaced, rejected or blank.
 
-    lines: line ends before `offset`, counted from the unit's start.
+    lines: line ends before `offset`, counted from the unit's start. In a comparison, `offset` is a number of keys.
     """
 
     offset: int
@@ -197,7 +213,8 @@ class UnitReport:
 
     tally: the counts since the previous report of this unit.
     cursor: everything before it is settled; the unit would resume from it.
-    page: in an export to standard output, the bytes of the items between the previous cursor and this one.
+    page: for the parent to write: the lines of the items between the previous cursor and this one, of an export to
+        standard output or a comparison.
     error: why the unit cannot continue. The cursor is still valid.
     attributes: names and types seen for the first time, if the scan discovers attributes.
     """

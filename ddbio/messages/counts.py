@@ -97,6 +97,9 @@ class Tally:
     )
     left_out: int = _count(0, "items read that a filter or a limit omits", Side.OUT, SCANNING)
     counted: int = _count(0, "items that were only counted", Side.OUT, (COUNT, DIFF, INSPECT))
+    only_first: int = _count(0, "of those counted: items that only the first table has", Side.PART, (DIFF,))
+    only_second: int = _count(0, "of those counted: items that only the second table has", Side.PART, (DIFF,))
+    changed: int = _count(0, "of those counted: items that differ between two tables", Side.PART, (DIFF,))
     bytes: int = _count(0, "bytes of source that are settled, bytes of finished files", Side.NONE, (IMPORT, EXPORT))
     units: float = _count(0.0, "capacity units consumed")
     target_units: float = _count(

@@ -15,6 +15,9 @@ segment_files    the files of a segment, and which bytes are durable
 rows             the records of a table as rows that a format renders
 attributes_seen  collects names and types of attributes
 item_count       only counts
+spill            the digests of items, on disk
+difference_lines  the differences between two sides, as lines
+page_file        a file of pages that the parent writes
 destination      the location of an export, and the files it may contain
 stdout           exports to standard output
 """

@@ -19,6 +19,8 @@ blocks           makes blocks of whole records
 document_blocks  the same for JSON that is not one object a line
 record_places    the positions of the records of such a file
 unpacking        decompresses gzip and zstd, and verifies a file against its manifest
+suspects         the differences between two spilled sides
+table_items      items of a table by their keys
 segments         cuts a table into segments
 subset           the part of a table to export
 expressions      filters and projections, as DynamoDB expressions

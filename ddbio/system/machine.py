@@ -1,15 +1,17 @@
-"""The CPUs and open files that this process may use."""
+"""The CPUs and open files that this process may use, and since when the machine runs."""
 
 from __future__ import annotations
 
 import math
 import os
 import resource
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
 _CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
 _CGROUP_V1 = Path("/sys/fs/cgroup/cpu")
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 def usable_cpus() -> int:
@@ -37,3 +39,11 @@ def allow_open_files() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):  # macOS reports a hard limit that it does not grant
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def boot_id() -> str:
+    """Distinguishes the times since a start of the machine: written data that was never synced survives the end of a
+    process, but not that of the machine. Never the same twice where the system has no such id."""
+    with suppress(OSError):
+        return _BOOT.read_text().strip()
+    return secrets.token_hex(8)

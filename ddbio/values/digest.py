@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Container
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -33,6 +34,26 @@ def item_digest(item: AttributeMap, without: Container[str] = ()) -> bytes:
     """Raises ValueError for an invalid attribute map. without: names of attributes that make no difference."""
     text = orjson.dumps(_canonical(item, without), None, orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(text, digest_size=DIGEST_BYTES).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The part of an item that a comparison looks at, besides its key; plain data.
+
+    only: names of attributes; None for all. ignored: names that make no difference. keys_only: nothing of it.
+    """
+
+    only: frozenset[str] | None = None
+    ignored: frozenset[str] = frozenset()
+    keys_only: bool = False
+
+    def digest(self, item: AttributeMap) -> bytes:
+        """Equal for items without a difference. Raises ValueError for an invalid attribute map."""
+        if self.keys_only:
+            return bytes(DIGEST_BYTES)
+        if self.only is not None:
+            item = {name: value for name, value in item.items() if name in self.only}
+        return item_digest(item, self.ignored)
 
 
 def _canonical(item: AttributeMap, without: Container[str] = ()) -> AttributeMap:

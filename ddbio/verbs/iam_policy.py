@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ddbio.options import ScanOptions, TransferOptions
-from ddbio.verbs.options import CopyOptions, CountOptions, ExportOptions, ImportOptions
+from ddbio.options import ComparisonOptions, ScanOptions, TransferOptions, is_place
+from ddbio.verbs.options import CountOptions, DiffOptions, ExportOptions, ImportOptions
 
 _GLOB = "*?["
 _EXPRESS = "--x-s3"  # at the end of a directory bucket's name
@@ -77,16 +77,6 @@ def _scanning(options: ScanOptions, scope: Scope) -> Iterator[dict[str, Any]]:
     else:
         yield _allow("Table", ["dynamodb:DescribeTable"], [table])
         yield _allow("Index", ["dynamodb:Scan"], [f"{table}/index/{options.index}"])
-
-
-def _of_copy(options: CopyOptions, scope: Scope) -> Iterator[dict[str, Any]]:
-    yield from _scanning(options, scope)
-    if options.create_table:
-        yield _allow("TimeToLive", ["dynamodb:DescribeTimeToLive"], [scope.table(options.table)])
-    other = replace(scope, region=options.to_aws.region or scope.region).table(options.to)
-    actions = ["dynamodb:DescribeTable", "dynamodb:CreateTable"][: 1 + options.create_table]
-    write = "dynamodb:PutItem" if options.mode == "insert" else "dynamodb:BatchWriteItem"
-    yield _allow("ToTable", [*actions, write], [other])
 
 
 def _of_export(options: ExportOptions, scope: Scope) -> Iterator[dict[str, Any]]:
@@ -154,9 +144,34 @@ def _is_express(bucket: str) -> bool:
     return bucket.endswith(_EXPRESS)
 
 
+def _of_comparison(
+    options: ComparisonOptions, scope: Scope, outputs: list[tuple[str, str]]
+) -> Iterator[dict[str, Any]]:
+    """Both sides are only read. If the second table is in another account, its statement belongs to a policy there.
+
+    outputs: on S3, as bucket and key.
+    """
+    places = [each for each in (options.table, options.to) if is_place(each)]
+    actions = ["dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:BatchGetItem"]
+    regions = (options.aws.region, options.to_aws.region)
+    for number, (side, region) in enumerate(zip((options.table, options.to), regions, strict=True)):
+        if side not in places:
+            of_side = replace(scope, region=region) if number and region else scope
+            yield _allow(("Table", "OtherTable")[number], actions, [of_side.table(side)])
+    yield from _reading([_split(each) for each in places if each.startswith("s3://")], outputs, scope)
+
+
+def _of_diff(options: DiffOptions, scope: Scope) -> Iterator[dict[str, Any]]:
+    outputs = [_split(place) for place in [options.output or ""] if place.startswith("s3://")]
+    yield from _of_comparison(options, scope, outputs)
+    for bucket, key in outputs:
+        yield from _listing_uploads(bucket, scope)
+        yield from _writing(bucket, key, options, scope, "Output", ["s3:AbortMultipartUpload"])
+
+
 _POLICIES: dict[type[TransferOptions], Callable[[Any, Scope], Iterator[dict[str, Any]]]] = {
     ImportOptions: _of_import,
     ExportOptions: _of_export,
     CountOptions: _scanning,
-    CopyOptions: _of_copy,
+    DiffOptions: _of_diff,
 }

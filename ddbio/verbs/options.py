@@ -3,19 +3,17 @@ does not load a client."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ddbio.errors import UsageError
 from ddbio.options import (
     AUTO,
     DEFAULT_FILE_MEGABYTES,
+    ComparisonOptions,
     CsvOptions,
     RejectingOptions,
     ScanOptions,
     ShapingOptions,
-    ToTableOptions,
-    TransformOptions,
 )
 
 
@@ -49,11 +47,10 @@ class ImportOptions(RejectingOptions, ShapingOptions):
     csv: CsvOptions = field(default_factory=CsvOptions)
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        if isinstance(self.csv, Mapping):
-            object.__setattr__(self, "csv", CsvOptions.of(self.csv))
-        if not self.sources:
-            raise UsageError("sources is empty", 'give a list of paths and uris, such as ["orders.json"]')
+        if not self.sources or isinstance(self.sources, str):  # a string would be taken for one source a character
+            raise UsageError(
+                f"sources is {self.sources!r}", 'give a tuple of paths and uris, such as ("orders.json",)'
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,23 +77,6 @@ class ExportOptions(ScanOptions, ShapingOptions):
     if_exists: str = "fail"
 
 
-COPY_MODES = ("put", "insert")
-
-
-@dataclass(frozen=True, kw_only=True)
-class CopyOptions(RejectingOptions, TransformOptions, ToTableOptions):
-    """One copy of the items of a table into another one, `to`; capacity is read units, to_capacity is write units.
-
-    mode: `put`, or `insert`, which never overwrites.
-    create_table: create the other table, on-demand, if it does not exist, with the keys of the first;
-    with_indexes: also with its indexes.
-    """
-
-    mode: str = "put"
-    create_table: bool = False
-    with_indexes: bool = False
-
-
 @dataclass(frozen=True, kw_only=True)
 class CountOptions(ScanOptions):
     """One count of the items of a table, an index, or of those that match a filter; capacity is read units.
@@ -105,3 +85,11 @@ class CountOptions(ScanOptions):
     """
 
     by_segment: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffOptions(ComparisonOptions):
+    """One comparison. output: path or `s3://` uri of the file of differences, `-` for standard output; None for
+    none."""
+
+    output: str | None = None

@@ -16,6 +16,7 @@ import pytest
 
 import ddbio
 from ddbio.cli import ddbexport, ddbgenerate, ddbimport
+from ddbio.cli.main import VERBS
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.flow.import_job import DEFAULT_IMPORT_LANES
 from ddbio.simulator import Simulator
@@ -105,6 +106,8 @@ def test_readme_names_only_options_that_exist(monkeypatch: pytest.MonkeyPatch) -
     options = {"--account", *ABOUT_ITSELF}  # of iam-policy, which has no parser
     for script in PARSERS:
         options |= {option for action in actions(parser_of(script, monkeypatch)) for option in action.option_strings}
+    for parser in filter(None, (verb.parser() for verb in VERBS.values())):
+        options |= {option for action in actions(parser) for option in action.option_strings}
     quoted = re.findall(r"`([^`\n]+)`|^(?:\$ )?\./(DDB.*|Gen.*)$", README, re.MULTILINE)
     named = {option for texts in quoted for option in OPTION.findall("".join(texts))}
     assert {"-c", "-s", "--mode"} <= named <= options | {"-m"}

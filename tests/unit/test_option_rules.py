@@ -16,7 +16,7 @@ LEAST = {  # the required options of each command
     "import": ["-t", "Orders", "-s", "in"],
     "export": ["-t", "Orders", "-d", "out"],
     "count": ["-t", "Orders"],
-    "copy": ["-t", "Orders", "--to", "Copies"],
+    "diff": ["-t", "Orders", "--to", "Copy"],
     "generate": ["-c", "1", "-f", "out"],
 }
 
@@ -102,12 +102,21 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--names": (["{}"], ["--filter", "#a > 1"]),
         "--seed": (["0"], ["--sample", "10%"]),
     },
-    "copy": {
+    "diff": {
         "--json": ([], []),
-        "--over-provisioned": ([], ["--to-capacity", "5"]),
-        "--with-indexes": ([], ["--create-table"]),
+        "--over-provisioned": ([], ["-c", "5"]),
+        "--ignore": (["a"], []),
+        "--attributes": (["a"], []),
         "--values": (["{}"], ["--filter", "a > :b"]),
-        "--names": (["{}"], ["--attributes", "#a"]),
+        "--names": (["{}"], ["--filter", "#a > 1"]),
+        "--seed": (["1"], ["--sample", "10%"]),
+        "--s3-sse": (["AES256"], ["--output", "s3://b/k"]),
+        "--s3-sse-kms-key-id": (["k"], ["--output", "s3://b/k"]),
+        "--s3-storage-class": (["GLACIER"], ["--output", "s3://b/k"]),
+        "--s3-acl": (["private"], ["--output", "s3://b/k"]),
+        "--s3-endpoint-url": (["http://h"], ["--output", "s3://b/k"]),
+        "--s3-request-payer": (["requester"], ["--output", "s3://b/k"]),
+        "--s3-expected-bucket-owner": (["123456789012"], ["--output", "s3://b/k"]),
     },
     "generate": {},
 }
@@ -117,6 +126,7 @@ IN_VAIN: dict[object, list[str]] = {
     ("export", "--fresh"): ["-d", "-"],
     ("import", "--fresh"): ["-s", "-"],
     "--compress": ["--format", "parquet"],
+    **{("diff", option): ["--keys-only"] for option in ("--ignore", "--attributes")},
     "--json": ["--report", "x.json"],
     "--verify-checksums": ["--no-verify"],
     **{
@@ -164,7 +174,7 @@ def test_an_option_of_one_value_that_is_given_twice(name: str) -> None:
     several = {
         "import": {"--source", "--table", "--rename", "--drop", "--set"},
         "export": {"--rename", "--drop", "--set"},
-        "copy": {"--rename", "--drop", "--set"},
+        "diff": {"--ignore"},
     }
     values = {
         "int": "5",

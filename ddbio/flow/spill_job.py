@@ -1,0 +1,73 @@
+"""The first half of a comparison as a task: one side, a table or the files of an export, is spilled to disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from ddbio.aws.settings import AwsSettings
+from ddbio.flow.context import SOURCE, JobTable, WorkerContext
+from ddbio.flow.export_job import DEFAULT_EXPORT_LANES, scan_source
+from ddbio.flow.lane import Task
+from ddbio.formats import get_format
+from ddbio.sinks.sink import Desk
+from ddbio.sinks.spill import Spill, Spilling, SpillSpec
+from ddbio.sources.reader import RecordReader
+from ddbio.sources.scan import TableScan
+from ddbio.sources.slices import SliceSource
+from ddbio.storage import Storages
+
+REPORT_EVERY_S = 1.0  # before each report the buffers are flushed
+
+
+@dataclass(frozen=True, slots=True)
+class SpillTableJob:
+    """Describes the spill of a table to the workers; picklable."""
+
+    source: JobTable
+    scan: TableScan
+    spill: SpillSpec
+    lanes: int = DEFAULT_EXPORT_LANES
+    opens_together: bool = False
+
+    @property
+    def tables(self) -> dict[str, JobTable]:
+        return {SOURCE: self.source}
+
+    def open(self, context: WorkerContext) -> Task:
+        return Task(
+            context,
+            source=scan_source(context, self.scan),
+            sink=_spills(self.spill, self.source),
+            report_every_s=REPORT_EVERY_S,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SpillFilesJob:
+    """The same of files. table: whose keys they have; nothing is read from it. aws: for S3."""
+
+    table: JobTable
+    aws: AwsSettings
+    spill: SpillSpec
+    lanes: int = DEFAULT_EXPORT_LANES
+    opens_together: bool = False
+
+    @property
+    def tables(self) -> dict[str, JobTable]:
+        return {SOURCE: self.table}
+
+    def open(self, context: WorkerContext) -> Task:
+        reader, format_of = RecordReader(Storages(self.aws, context.keys(SOURCE))), cache(get_format)
+        return Task(
+            context,
+            source=lambda desk: SliceSource(reader, format_of, desk.tally),
+            sink=_spills(self.spill, self.table),
+            report_every_s=REPORT_EVERY_S,
+        )
+
+
+def _spills(spec: SpillSpec, table: JobTable) -> Callable[[Desk], Spill]:
+    spilling = Spilling(spec, table.info)
+    return lambda desk: Spill(spilling, desk.tally)
