@@ -16,6 +16,7 @@ LAYERS = (
     ("system",),
     ("aws",),
     ("values",),
+    ("natural",),
     ("messages",),
     ("options",),
     ("rate", "storage"),
@@ -26,7 +27,7 @@ LAYERS = (
     ("engines",),
     ("job",),
     ("verbs",),
-    ("cli",),
+    ("cli", "library"),
 )
 APART = ("demo", "simulator")  # outside of the layers, each with a rule of its own
 

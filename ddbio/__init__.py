@@ -1,12 +1,16 @@
 """ddbio moves DynamoDB tables: fast parallel import and export under a capacity cap that holds.
 
     from ddbio import ImportOptions, import_table
-    result = import_table(ImportOptions(table="Orders", sources=("orders.json",), capacity="500"))
+    result = import_table(ImportOptions(table="Orders", sources=["orders.json"], capacity=500))
+    print(result.tally.written)
+
+docs/library.md has more examples.
 
 The names in `__all__` are the public API. They are loaded on first use, so that `import ddbio` costs nothing. The
 packages, each of which imports only those below it (docs/architecture.md):
 
 cli           argv to options, results to text, errors to one line and an exit code
+library       the verbs as functions that return a result or raise
 verbs         the verbs, with their options
 job           a run from its beginning to its end: caps, counts, journal, report, progress
 engines       one process, or a pool of them
@@ -20,6 +24,7 @@ formats       the formats of records, one package or module a format
 storage       files on disk and S3
 rate          the cap: token buckets in shared memory, and the order of waiting requests
 options       the shared options, as plain data
+natural       option values as a Python programmer writes them
 messages      the messages between processes
 values        items, keys, tables, capacity units
 system        the machine and the process
@@ -40,29 +45,33 @@ from ddbio.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from ddbio.aws.settings import AwsSettings
-    from ddbio.errors import DdbioError, Stopped, TransferError, UsageError
-    from ddbio.verbs.export_table import export_table
-    from ddbio.verbs.import_table import import_table
-    from ddbio.verbs.options import ExportOptions, ImportOptions
+    from ddbio.errors import DdbioError, RejectedError, Stopped, TransferError, UsageError
+    from ddbio.library.calls import count_items, export_table, import_table
+    from ddbio.options import CsvOptions
+    from ddbio.verbs.options import CountOptions, ExportOptions, ImportOptions
 
 __all__ = [
     "AwsSettings",
+    "CountOptions",
+    "CsvOptions",
     "DdbioError",
     "ExportOptions",
     "ImportOptions",
+    "RejectedError",
     "Stopped",
     "TransferError",
     "UsageError",
+    "count_items",
     "export_table",
     "import_table",
 ]
 
 _HOMES = {
     "AwsSettings": "ddbio.aws.settings",
-    **dict.fromkeys(("ExportOptions", "ImportOptions"), "ddbio.verbs.options"),
-    **dict.fromkeys(("DdbioError", "Stopped", "TransferError", "UsageError"), "ddbio.errors"),
-    "export_table": "ddbio.verbs.export_table",
-    "import_table": "ddbio.verbs.import_table",
+    "CsvOptions": "ddbio.options",
+    **dict.fromkeys(("CountOptions", "ExportOptions", "ImportOptions"), "ddbio.verbs.options"),
+    **dict.fromkeys(("DdbioError", "RejectedError", "Stopped", "TransferError", "UsageError"), "ddbio.errors"),
+    **dict.fromkeys(("count_items", "export_table", "import_table"), "ddbio.library.calls"),
 }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,8 @@ WRITE_CAP = 20_000  # units per second, as given to the commands
 READ_CAP = 1_000
 TABLE_UNITS = 40_000  # units per second of the tables: more than the cap, so that the cap is the limit
 STRICT = ThroughputSettings(burst_s=0, initial_burst_s=0)
-_MODULES = {"GenerateTestData.py": "ddbgenerate", "DDBImport.py": "ddbimport", "DDBExport.py": "ddbexport"}
+_ENTRIES = {"GenerateTestData.py": "ddbgenerate", "DDBImport.py": "ddbimport", "DDBExport.py": "ddbexport"}
+_CALL = "import sys; from ddbio.cli import start; sys.argv[0] = '{program}'; sys.exit(start.{name}())"
 
 
 def main() -> int:
@@ -32,12 +34,21 @@ def main() -> int:
         prog="python -m ddbio.demo", description="An import and an export in a minute, without AWS."
     )
     parser.add_argument("--items", type=int, default=DEFAULT_ITEMS, help="number of items (default: %(default)s)")
-    parser.add_argument("--folder", type=Path, help="folder for the files (default: a new temporary one)")
+    parser.add_argument(
+        "--folder", type=Path, help="folder for the files (default: a temporary one, removed at the end)"
+    )
     given = parser.parse_args()
     folder = given.folder or Path(tempfile.mkdtemp(prefix="ddbio-demo-"))
     folder.mkdir(parents=True, exist_ok=True)
-    with Simulator() as simulator:
-        return _Demo(simulator, folder, given.items).run()
+    try:
+        with Simulator() as simulator:
+            code = _Demo(simulator, folder, given.items).run()
+    finally:
+        if given.folder is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    if given.folder is not None:
+        print(f"files: {folder}")
+    return code
 
 
 class _Demo:
@@ -64,7 +75,6 @@ class _Demo:
         print(
             f"{self._items:,} items generated, imported, exported and compared in {time.monotonic() - began_s:.1f} s"
         )
-        print(f"files: {self._folder}")
         for problem in self._problems:
             print(f"FAILED: {problem}", file=sys.stderr)
         return 3 if self._problems else 0
@@ -83,8 +93,12 @@ class _Demo:
     def _command(self, program: str, *arguments: object) -> None:
         words = [str(argument) for argument in arguments]
         print(f"\n$ {program} {shlex.join(words)}", flush=True)
-        module = [sys.executable, "-m", f"ddbio.cli.{_MODULES[program]}"]
-        done = subprocess.run([*module, *words], cwd=self._folder, env=_environment(self._folder), check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", _CALL.format(program=program, name=_ENTRIES[program]), *words],
+            cwd=self._folder,
+            env=_environment(self._folder),
+            check=False,
+        )
         if done.returncode:
             raise SystemExit(done.returncode)
 

@@ -7,6 +7,7 @@
      |       '- NothingMatchedError 2   a folder or pattern has no files of the required kind.
      |- TransferError     3    the work failed after it began, or the service could not be reached: run again.
      |   |- AbortError    3    the rest of the run cannot succeed either (no answer for minutes): the run ends.
+     |   |- RejectedError 1   the job is finished, and rejected records (only in the library, and only if asked for).
      |   |- PermanentError 3   a unit fails however often it is tried: its source is damaged, a request is refused.
      |   '- PermanentAbortError 3   both: permission lost, table gone.
      |- Stopped         130    a user or a signal asked to stop; requests in flight are settled.
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 import copy
 import re
-from typing import TypeVar
+from typing import Any, TypeVar
 
 EXIT_OK = 0
 EXIT_REJECTED = 1
@@ -46,9 +47,11 @@ class DdbioError(Exception):
 
     message: the problem, with the name of the file, table or option concerned.
     hint: the next step; may be empty.
+    result: of the job that the error ended, if a function of the library raised it.
     """
 
     exit_code = EXIT_FAILED
+    result: Any = None
     repeatable = True  # whether the same command may succeed the next time if nothing else changes
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -100,6 +103,13 @@ class PermanentError(TransferError):
 
 class PermanentAbortError(AbortError, PermanentError):
     """The whole run cannot continue, however often it is tried."""
+
+
+class RejectedError(TransferError):
+    """The job is finished, and rejected some records. Raised by the library, and only if asked for."""
+
+    exit_code = EXIT_REJECTED
+    repeatable = False
 
 
 class Stopped(DdbioError):  # noqa: N818 - a granted request, not a fault

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ddbio.aws.settings import AwsSettings
+from ddbio.errors import UsageError
+from ddbio.natural import natural
 
 MEGABYTE = 1_000_000  # of `-s`: the megabyte of disks and of S3's bill
 DEFAULT_FILE_MEGABYTES = 256
@@ -40,6 +43,18 @@ class CsvOptions:
     escape: str = ""
     keep_blanks: bool = False
 
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> CsvOptions:
+        """From a dict of these fields, in which `types` may be a dict of types by column. Raises UsageError."""
+        known = {each.name: str(each.type) for each in fields(cls)}
+        for name in given:
+            if name not in known:
+                raise UsageError(f"csv has {name!r}, which is no option of CSV", f"it has {', '.join(known)}")
+        values = dict(given)
+        if isinstance(values.get("types"), Mapping):
+            values["types"] = tuple(values["types"].items())
+        return cls(**{n: v if n == "types" else natural(f"csv {n}", known[n], v) for n, v in values.items()})
+
 
 @dataclass(frozen=True, kw_only=True)
 class TransferOptions:
@@ -69,6 +84,14 @@ class TransferOptions:
     state_dir: str | None = None
     fresh: bool = False
     report: str | None = None
+
+    def __post_init__(self) -> None:
+        """Accepts natural types (`ddbio.natural`). Raises UsageError."""
+        for each in fields(self):
+            given = getattr(self, each.name)
+            declared = natural(each.name, str(each.type), given)
+            if declared is not given:
+                object.__setattr__(self, each.name, declared)
 
 
 @dataclass(frozen=True, kw_only=True)

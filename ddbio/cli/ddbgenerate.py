@@ -127,11 +127,30 @@ def spec_of(options: argparse.Namespace) -> DataSpec:
     return DataSpec(
         count=options.count,
         dataset=options.dataset,
-        format=options.format or ("csv" if options.file.lower().endswith(".csv") else "json"),
+        format=options.format or format_of(options.file),
         keys=options.keys,
         item_size_bytes=options.item_size,
         seed=options.seed,
     )
+
+
+def format_of(path: str) -> str:
+    """The format that a file's name asks for. Raises UsageError for one that cannot be generated."""
+    from ddbio.formats import data_suffixes
+    from ddbio.storage.names import without_compression
+
+    name = path.lower()
+    if name.endswith(".csv"):
+        return "csv"
+    if without_compression(name) != name:
+        raise UsageError(f"{path} is named like a compressed file", "compress it afterwards, or add --format")
+    suffix = next((each for each in data_suffixes() if name.endswith(each)), "")
+    if suffix and suffix not in (*data_suffixes("json"), ".ndjson"):
+        raise UsageError(
+            f"test data are JSON or CSV, and {path} is named like neither",
+            "name it .json or .csv, or add --format to write it nevertheless",
+        )
+    return "json"
 
 
 OPEN_HINTS = {

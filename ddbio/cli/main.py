@@ -43,6 +43,7 @@ class Subcommand:
 VERBS = {
     "import": Subcommand("ddbio.cli.ddbimport", "load files from disk or S3 into a table", "DDBImport.py"),
     "export": Subcommand("ddbio.cli.ddbexport", "scan a table in parallel to disk or S3", "DDBExport.py"),
+    "copy": Subcommand("ddbio.cli.copy", "copy the items of a table into another table"),
     "count": Subcommand("ddbio.cli.count", "count the items of a table or index"),
     "diff": Subcommand("ddbio.cli.diff", "compare two tables, or a table and an export"),
     "generate": Subcommand("ddbio.cli.ddbgenerate", "make test data", "GenerateTestData.py"),
@@ -52,6 +53,8 @@ VERBS = {
 
 def main() -> int:
     words = sys.argv[1:]
+    if words[:1] == ["help"] and len(words) > 1:  # `ddbio help export`
+        words = [words[1], "--help"]
     if words and words[0] in VERBS:
         sys.argv = [f"ddbio {words[0]}", *words[1:]]
         code: int = importlib.import_module(VERBS[words[0]].module).main()
@@ -64,7 +67,7 @@ def _without_verb(words: list[str]) -> int:
     if words and words[0] == "--version":
         write_out(f"ddbio {__version__}\n")
         return EXIT_OK
-    if words and words[0] in ("-h", "--help"):
+    if words and words[0] in ("-h", "--help", "help"):
         write_out(_help())
         return EXIT_OK
     if not words:

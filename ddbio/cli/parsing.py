@@ -56,6 +56,15 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, _SEE_HELP)
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a value that is none of an option's choices."""
+        if action.choices is None or value in action.choices:
+            return
+        choices = [str(choice) for choice in action.choices]
+        nearest = difflib.get_close_matches(str(value), choices, n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"choose one of {', '.join(choices)}"
+        raise UsageError(f"{action.option_strings[-1]} has no choice {str(value)!r}", hint)
+
     def _refuse_misspelt(self, words: Sequence[str]) -> None:
         """Runs before argparse, which would report a missing option first when that option was misspelt."""
         if {"-h", "--help", "--version"} & {*words}:

@@ -15,21 +15,14 @@ from ddbio.cli.run import Command, fail
 from ddbio.cli.start import ENDING
 from ddbio.errors import EXIT_OK, EXIT_REJECTED, DdbioError, TransferError
 from ddbio.job.accounts import Result
-from ddbio.job.progress import BarProgress, LogProgress, Progress
+from ddbio.job.progress import new_progress
 from ddbio.job.run import Caller
 from ddbio.job.spine import Story
 from ddbio.options import STDOUT, TransferOptions
 from ddbio.system.machine import allow_open_files
-from ddbio.system.terminal import stderr, tell, write_out
+from ddbio.system.terminal import tell, write_out
 
 SomeResult = TypeVar("SomeResult", bound=Result)
-
-
-def new_progress(*, data_on_stdout: bool = False) -> Progress:
-    """A bar on a terminal; timestamped lines if stderr is a file or a pipe, or if the data go to a terminal too,
-    where their lines would run into the bar."""
-    shared = data_on_stdout and sys.stdout is not None and sys.stdout.isatty()
-    return BarProgress() if stderr.isatty() and not shared else LogProgress()
 
 
 def perform(

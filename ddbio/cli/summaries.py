@@ -25,19 +25,32 @@ def counted(number: int, noun: str) -> str:
 
 def consumption(result: Result, cap: Cap) -> str:
     """The duration of a job and the capacity it consumed."""
-    kind, tally = cap.kind, result.tally
+    tally = result.tally
+    return _line(result, _units(result, tally.units, cap, tally.estimated))
+
+
+def consumption_of_two(result: Result, cap: Cap, target_cap: Cap) -> str:
+    """The same of a job that reads one table and writes another one."""
+    tally = result.tally
+    read = _units(result, tally.units - tally.target_units, cap, tally.estimated, mention=False)
+    return _line(result, f"{read}, {_units(result, tally.target_units, target_cap, tally.estimated)}")
+
+
+def _line(result: Result, units: str) -> str:
+    tally = result.tally
+    extra = [f"{tally.throttled:,} throttled"] * bool(tally.throttled)
+    extra += [f"{tally.retries:,} retries"] * bool(tally.retries)
+    return ", ".join([f"{result.seconds:.1f} s", units, *extra])
+
+
+def _units(result: Result, units: float, cap: Cap, estimated: float, *, mention: bool = True) -> str:
+    """The units of one table. estimated: those that the service did not report; mention: whether to say how many."""
     of_cap = "no cap" if math.isinf(cap.units_per_s) else f"cap {cap.units_per_s:,.10g}"
     of_cap = "cap by the time of day" if cap.changes else of_cap
-    about = "about " if tally.estimated else ""
-    estimated = f" ({tally.estimated:,.1f} of them estimated, not reported by the service)" if tally.estimated else ""
-    text = (
-        f"{result.seconds:.1f} s, {about}{tally.units:,.1f} {kind} consumed{estimated}, "
-        f"{about}{result.units_per_s:,.1f} {kind}/s ({of_cap})"
-    )
-    extra = [f"{tally.throttled:,} throttled"] * bool(tally.throttled) + [f"{tally.retries:,} retries"] * bool(
-        tally.retries
-    )
-    return ", ".join([text, *extra])
+    about = "about " if estimated else ""
+    of_them = f" ({estimated:,.1f} of them estimated, not reported by the service)" if estimated and mention else ""
+    per_s = units / result.seconds if result.seconds else 0.0
+    return f"{about}{units:,.1f} {cap.kind} consumed{of_them}, {about}{per_s:,.1f} {cap.kind}/s ({of_cap})"
 
 
 def this_run(result: Result) -> list[str]:

@@ -7,6 +7,8 @@ signing region are taken from a real request.
 
 from __future__ import annotations
 
+import ipaddress
+import os
 import re
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
@@ -62,6 +64,17 @@ def _excess(parts: SplitResult) -> str:
         "has a fragment": bool(parts.fragment),
     }
     return next((what for what, is_given in given.items() if is_given), "")
+
+
+def is_local(url: str | None) -> bool:
+    """Whether the endpoint that is asked for, or that of the environment, is on this machine."""
+    variables = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL")
+    chosen = url or next(filter(None, map(os.environ.get, variables)), "")
+    try:
+        host = urlsplit(chosen).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def proxy_of(url: str) -> str | None:

@@ -24,13 +24,17 @@ _NONE_FOUND = (
 )
 
 
+_ANY_KEYS = "a local endpoint accepts any: export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any"
+
+
 class KeySource:
     """The provider that botocore chooses for a session. Raises UsageError if it has no keys at first.
 
     are_renewed: whether it returns newer keys before the present ones expire.
     """
 
-    def __init__(self, session: boto3.Session) -> None:
+    def __init__(self, session: boto3.Session, *, is_local: bool = False) -> None:
+        """is_local: whether the keys are for an endpoint on this machine."""
         from botocore.credentials import RefreshableCredentials
 
         self._profile = session.profile_name
@@ -39,7 +43,7 @@ class KeySource:
             core.get_component("credential_provider").get_provider("assume-role")._prompter = _ask_for_code
             self._credentials = session.get_credentials()
         if self._credentials is None:
-            raise UsageError("no AWS credentials were found", _NONE_FOUND)
+            raise UsageError("no AWS credentials were found", _ANY_KEYS if is_local else _NONE_FOUND)
         self.are_renewed = isinstance(self._credentials, RefreshableCredentials)
         self._failure: Exception | None = None  # why the last renewal failed
         if self.are_renewed:

@@ -13,7 +13,7 @@ import platform
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -24,7 +24,7 @@ from ddbio.aws.settings import AwsSettings, patience
 from ddbio.aws.tls import configured_bundle, verify_argument
 from ddbio.dynamodb.client import DEFAULT_GIVE_UP_AFTER_S, RetryPolicy
 from ddbio.dynamodb.data_plane import DataPlane
-from ddbio.dynamodb.endpoints import Reached, RequestWatch, check_endpoint_url, proxy_of
+from ddbio.dynamodb.endpoints import Reached, RequestWatch, check_endpoint_url, is_local, proxy_of
 from ddbio.dynamodb.errors import botocore_error, hint_for
 from ddbio.dynamodb.provider import KeySource
 from ddbio.dynamodb.wire import Endpoint
@@ -66,7 +66,7 @@ class Session:
             self._core = session._session  # boto3 does not expose its botocore session
             self._ca_bundle = configured_bundle(self._core)
             self._check_partitions(arns)
-            self._key_source = KeySource(session)
+            self._key_source = KeySource(session, is_local=is_local(settings.endpoint_url))
             self._client = session.client(
                 "dynamodb",
                 endpoint_url=settings.endpoint_url,
@@ -139,6 +139,15 @@ class Session:
         given = {**members, **({"ExpressionAttributeValues": values} if values else {})}
         with _translated(f'Scan of table "{table}"'):
             self._client.scan(TableName=table, Limit=1, **given)
+
+    def time_to_live(self, table: str) -> str | None:
+        """The attribute by which the table's items expire; empty if they do not, None if the service does not say."""
+        with suppress(DdbioError), _translated(f'time to live of table "{table}"'):
+            description = self._client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+            if str(description.get("TimeToLiveStatus", "")).startswith("ENABL"):
+                return str(description.get("AttributeName", ""))
+            return ""
+        return None
 
     def create(self, request: dict[str, Any]) -> None:
         """Begin to create a table. request: of CreateTable. Raises UsageError if that is refused."""
@@ -253,10 +262,10 @@ def _translated(what: str) -> Iterator[None]:
         raise UsageError(f"{what}: {exc}", "check the AWS_ variables of the environment and the profile") from None
     except botocore.EndpointConnectionError as exc:
         raise _UnreachableError(f"{what}: {exc}", "check --region, --endpoint-url and the network") from None
-    except ValueError as exc:  # also botocore's InvalidRegionError: such settings lead to no request
-        raise UsageError(
-            f"{what}: {hide(str(exc))}", "check --region, and --endpoint-url: http(s)://host[:port]"
-        ) from None
+    except botocore.InvalidRegionError as exc:
+        raise UsageError(f"{what}: {hide(str(exc))}", "check --region") from None
+    except ValueError as exc:  # of an endpoint: it leads to no request
+        raise UsageError(f"{what}: {hide(str(exc))}", "check --endpoint-url: http(s)://host[:port]") from None
     except botocore.BotoCoreError as exc:
         raise TransferError(f"{what}: {exc}", "check --region, --endpoint-url and the network") from None
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -181,3 +182,10 @@ def columns() -> int:
         return os.get_terminal_size(stderr.fileno()).columns or _USUAL_COLUMNS
     except (OSError, ValueError, AttributeError):
         return _USUAL_COLUMNS
+
+
+def new_progress(*, data_on_stdout: bool = False) -> Progress:
+    """A bar on a terminal; timestamped lines if stderr is a file or a pipe, or if the data go to a terminal too,
+    where their lines would run into the bar."""
+    shared = data_on_stdout and sys.stdout is not None and sys.stdout.isatty()
+    return BarProgress() if stderr.isatty() and not shared else LogProgress()

@@ -184,6 +184,8 @@ def _announcement(verb: Verb[Any, Any], run: Run, plan: Plan, left: Remainder, j
         return
     for side in run.sides:
         of_which = f" of {side.table.name}" if len(run.sides) > 1 else ""
+        if len({each.table.name for each in run.sides}) < len(run.sides):  # in two regions or accounts
+            of_which += f", the {side.role}"
         yield f"Cap{of_which}: {side.cap}"
         yield from table_notices(side.table, side.cap)
         for index, units_per_s in side.index_caps.items():

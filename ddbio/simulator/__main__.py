@@ -1,6 +1,7 @@
 """`python -m ddbio.simulator`: the simulator as a separate process.
 
-Prints only the URL, on one line, as soon as it listens. Ends with 0 on SIGTERM or SIGINT.
+Prints the URL on one line of standard output as soon as it listens, and on standard error the environment with which
+clients use it. Ends with 0 on SIGTERM or SIGINT.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ from ddbio.simulator.embedded import is_loopback, listen, new_event_loop, shut_d
 from ddbio.simulator.schema import KeySchema, TableSchema
 from ddbio.simulator.server import Service
 from ddbio.simulator.throughput import ThroughputSettings
+
+_ENVIRONMENT = """\
+To use it, paste this into another terminal (any keys will do):
+export AWS_ENDPOINT_URL_DYNAMODB={url} AWS_REGION={region} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,6 +59,8 @@ async def _serve(service: Service, host: str, port: int) -> int:
         return 2
     sys.stdout.write(url_of(server) + "\n")
     sys.stdout.flush()
+    sys.stderr.write(_ENVIRONMENT.format(url=url_of(server), region=service.database.region))
+    sys.stderr.flush()
     await stop.wait()
     await shut_down(server, service)
     return 0

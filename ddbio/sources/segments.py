@@ -16,12 +16,12 @@ SEGMENTS_A_WORKER_UNKNOWN = 4  # if the service does not report the table's size
 MAX_SEGMENTS = 1_000_000  # the service's limit
 
 
-def segment_count(table: TableInfo, workers: int, lanes: int) -> int:
+def segment_count(table: TableInfo, workers: int, lanes: int, least_bytes: int = MIN_SEGMENT_BYTES) -> int:
     """How many segments to scan a table in: enough to keep all lanes busy, but no tiny segments of a small table."""
     if table.size_bytes == 0:
         return workers * SEGMENTS_A_WORKER_UNKNOWN
     by_size = math.ceil(table.size_bytes / SEGMENT_BYTES)
-    busy = min(workers * lanes, math.ceil(table.size_bytes / MIN_SEGMENT_BYTES))
+    busy = min(workers * lanes, math.ceil(table.size_bytes / least_bytes))
     return min(max(by_size, busy), MAX_SEGMENTS)
 
 

@@ -1,4 +1,4 @@
-"""The verbs: import, export, count and generate, and the policies they need.
+"""The verbs: import, export, copy, count and generate, and the policies they need.
 
 options           the options of each verb
 import_table      files into a table
@@ -8,6 +8,8 @@ export_files      the destination of an export
 export_assignment  the job that an export gives to its engine
 scan              shared by the verbs that scan a table
 two_tables        shared by the verbs that have a second table
+copy_table        the items of a table into another table
+copy_plan         what the keys of the other table mean for a copy, and what it costs
 count_items       the number of items of a table
 diff              the differences between two tables, or a table and an export
 comparison        the stages of a comparison
@@ -15,7 +17,7 @@ compared_sides    its sides
 spill_side        its first stages: a side is read, and spilled to disk
 compare_spills    its last stage: differences, read again
 difference_output  the place of the differences
-create_table      the table that an import creates if it does not exist
+create_table      the table that an import or a copy creates if it does not exist
 columns           the columns of an export's files
 discover_columns  the attributes of a table's items
 generate          test data, as fast as a disk can write it

@@ -7,27 +7,24 @@ The service reads, and charges for, every item, but sends none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ddbio.dynamodb.session import Session
-from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.count_job import CountJob
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
-from ddbio.job.progress import Progress
 from ddbio.job.run import Caller, Run
-from ddbio.job.spine import Verb, perform
+from ddbio.job.spine import Verb
 from ddbio.job.work import Assignment
 from ddbio.rate.caps import Cap
 from ddbio.sources.plan import Plan, Remainder
 from ddbio.sources.scan import TableScan
 from ddbio.sources.segments import segment_count
 from ddbio.sources.subset import expected_items, notes, segments_of, units_of
-from ddbio.system.stop import StopFlag
 from ddbio.values.distribution import Distribution
 from ddbio.values.sampling import Estimate, estimate_total
 from ddbio.verbs.options import CountOptions
@@ -49,23 +46,6 @@ class CountResult(Result):
     by_segment: dict[int, int]
     distribution: Distribution | None = None
     estimate: Estimate | None = None
-
-
-def count_items(
-    options: CountOptions,
-    *,
-    progress: Progress | None = None,
-    engine: Engine | None = None,
-    stop: StopFlag | None = None,
-    take_report: Callable[[bytes], object] | None = None,
-) -> CountResult:
-    """Count the items of a table, or resume an unfinished count with the same options.
-
-    take_report: gets the report if `options.report` is `-`; None prints it.
-    Returns when every segment is scanned, or when the count stops early: `CountResult.error` then gives the reason.
-    Raises UsageError for options that cannot work; TransferError if the service cannot be reached at all.
-    """
-    return perform(Count(options), Caller(progress, engine, stop, take_report))
 
 
 class Count(Verb[CountOptions, CountResult]):

@@ -1,15 +1,15 @@
-"""The table that an import creates if it does not exist: `--create-table`.
+"""The table that an import or a copy creates if it does not exist: `--create-table`.
 
-Its keys come from `--key`, or from the manifest of an export among the sources; its indexes only from a manifest.
-It is on-demand, because the old table's capacity may not suit the load. A table that exists is not changed, but must
-have the same keys.
+Its keys come from `--key`, from the manifest of an export among the sources, or from the table that is copied; its
+indexes only from the last two. It is on-demand, because the old table's capacity may not suit the load. A table that
+exists is not changed, but must have the same keys.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -20,7 +20,7 @@ from ddbio.job.progress import Progress
 from ddbio.layouts.own import MANIFEST_NAME, find_manifests
 from ddbio.storage import Storage, join, open_storage
 from ddbio.values.table import KeyAttribute, TableInfo
-from ddbio.verbs.options import ImportOptions
+from ddbio.verbs.options import COPY_MODES, CopyOptions, ImportOptions
 
 _FOLDERS = 100  # folders searched for a manifest; a larger source has one in the first, or none
 _ROLES = ("HASH", "RANGE")
@@ -30,10 +30,10 @@ _INDEXES = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The table to import into.
+    """The table to import into, or to copy into.
 
-    table: as described, or as it will be after `request`, a CreateTable. not_made: indexes of the model table
-        that are asked for but not created.
+    table: as described, or as it will be after `request`, a CreateTable. not_made: properties of the model table that
+        the new one will not have.
     """
 
     table: TableInfo
@@ -45,7 +45,7 @@ class Target:
         """The table to create, and the origin of its keys."""
         key, indexes = _spoken(self.table.key), [index.name for index in self.table.indexes]
         with_indexes = f" with the index{'es' * (len(indexes) != 1)} {', '.join(indexes)}" if indexes else ""
-        left = f"; {self.not_made} of that table are not made: create them by hand" if self.not_made else ""
+        left = f"; not copied from that table: {self.not_made}" if self.not_made else ""
         return f"Making table {self.table.name}, on-demand, key {key}{with_indexes} ({self.origin}){left}"
 
 
@@ -79,6 +79,42 @@ def choose_target(
 def _vector_indexes(options: ImportOptions, description: dict[str, Any]) -> str:
     names = [str(index.get("IndexName")) for index in description.get("VectorIndexes") or ()]
     return f"the vector indexes {', '.join(names)}" if options.with_indexes and names else ""
+
+
+def copy_of(model: TableInfo, name: str, session: Session, *, indexes: bool) -> Target:
+    """The table to create with the keys of another. session: of the other."""
+    described = model.description
+    request = create_request(name, described, indexes=indexes)
+    not_made = [words for words, there in _properties(described, indexes) if there]
+    ttl = session.time_to_live(model.address)
+    not_made += [f"time to live ({ttl})"] if ttl else []
+    unknown = f"{'time to live, ' * (ttl is None)}tags, backups, auto scaling and policies, if it has any"
+    return Target(TableInfo.of(request), request, f"as table {model.name}", ", ".join([*not_made, unknown]))
+
+
+def _properties(described: dict[str, Any], indexes: bool) -> Iterator[tuple[str, bool]]:
+    """Properties that a new table does not get, and whether the described one has them."""
+    names = [index["IndexName"] for kind in _INDEXES for index in described.get(kind) or ()]
+    yield f"index{'es' * (len(names) != 1)} {', '.join(names)} (--with-indexes)", bool(names) and not indexes
+    vectors = [str(index.get("IndexName")) for index in described.get("VectorIndexes") or ()]
+    yield f"vector indexes {', '.join(vectors)}", bool(vectors)
+    yield "provisioned capacity", TableInfo.of(described).provisioned
+    yield "maximum throughput", bool(described.get("OnDemandThroughput"))
+    yield "stream", bool(described.get("StreamSpecification", {}).get("StreamEnabled"))
+    yield "encryption with a KMS key", bool(described.get("SSEDescription", {}).get("KMSMasterKeyArn"))
+    yield "table class", described.get("TableClassSummary", {}).get("TableClass", "STANDARD") != "STANDARD"
+    yield "deletion protection", bool(described.get("DeletionProtectionEnabled"))
+    yield "replicas", bool(described.get("Replicas"))
+
+
+def check_copy_options(options: CopyOptions) -> None:
+    """The same as `check_options` for a copy."""
+    if options.mode not in COPY_MODES:
+        raise UsageError(f"a copy has no mode {options.mode!r}", f"choose one of {', '.join(COPY_MODES)}")
+    if options.with_indexes and not options.create_table:
+        raise UsageError("--with-indexes applies only to a new table", "add --create-table")
+    if options.create_table and options.to.startswith("arn:"):
+        raise UsageError("a table is made by name, not by ARN", "give its name and --to-region")
 
 
 def check_options(options: ImportOptions) -> None:

@@ -7,21 +7,19 @@ table --Scan--> lanes (scanner, format, storage) --> <Table>-<segment>-<file>.js
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ddbio.dynamodb.session import Session
-from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.formats.compression import get_compression
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
-from ddbio.job.progress import Progress
 from ddbio.job.report import check_report_path
 from ddbio.job.run import Caller, Run
-from ddbio.job.spine import Verb, perform
+from ddbio.job.spine import Verb
 from ddbio.job.state import known_state_root
 from ddbio.job.work import Assignment
 from ddbio.layouts.native_out import new_export_id
@@ -34,7 +32,6 @@ from ddbio.sources.subset import WHOLE, notes, segments_of, units_of
 from ddbio.steps.transform import transform_of
 from ddbio.storage import absolute
 from ddbio.storage.output_paths import Protected
-from ddbio.system.stop import StopFlag
 from ddbio.verbs.columns import check_columns
 from ddbio.verbs.export_assignment import export_assignment
 from ddbio.verbs.export_files import ExportFiles, manifest_path
@@ -53,24 +50,6 @@ class ExportResult(Result):
     destination: str
     files: tuple[ExportedFile, ...]
     manifest: str | None
-
-
-def export_table(
-    options: ExportOptions,
-    *,
-    progress: Progress | None = None,
-    engine: Engine | None = None,
-    stop: StopFlag | None = None,
-    take_report: Callable[[bytes], object] | None = None,
-) -> ExportResult:
-    """Export a table to files, or resume an unfinished export with the same options.
-
-    take_report: gets the report if `options.report` is `-`; None prints it.
-    Returns when every segment is scanned, or when the export stops early: `ExportResult.error` then gives the reason.
-    Raises UsageError, before anything is moved, for options that cannot work; TransferError if the service cannot be
-    reached at all.
-    """
-    return perform(Export(options), Caller(progress, engine, stop, take_report))
 
 
 class Export(Verb[ExportOptions, ExportResult]):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ddbio.options import ComparisonOptions, ScanOptions, TransferOptions, is_place
-from ddbio.verbs.options import CountOptions, DiffOptions, ExportOptions, ImportOptions
+from ddbio.verbs.options import CopyOptions, CountOptions, DiffOptions, ExportOptions, ImportOptions
 
 _GLOB = "*?["
 _EXPRESS = "--x-s3"  # at the end of a directory bucket's name
@@ -77,6 +77,16 @@ def _scanning(options: ScanOptions, scope: Scope) -> Iterator[dict[str, Any]]:
     else:
         yield _allow("Table", ["dynamodb:DescribeTable"], [table])
         yield _allow("Index", ["dynamodb:Scan"], [f"{table}/index/{options.index}"])
+
+
+def _of_copy(options: CopyOptions, scope: Scope) -> Iterator[dict[str, Any]]:
+    yield from _scanning(options, scope)
+    if options.create_table:
+        yield _allow("TimeToLive", ["dynamodb:DescribeTimeToLive"], [scope.table(options.table)])
+    other = replace(scope, region=options.to_aws.region or scope.region).table(options.to)
+    actions = ["dynamodb:DescribeTable", "dynamodb:CreateTable"][: 1 + options.create_table]
+    write = "dynamodb:PutItem" if options.mode == "insert" else "dynamodb:BatchWriteItem"
+    yield _allow("ToTable", [*actions, write], [other])
 
 
 def _of_export(options: ExportOptions, scope: Scope) -> Iterator[dict[str, Any]]:
@@ -173,5 +183,6 @@ _POLICIES: dict[type[TransferOptions], Callable[[Any, Scope], Iterator[dict[str,
     ImportOptions: _of_import,
     ExportOptions: _of_export,
     CountOptions: _scanning,
+    CopyOptions: _of_copy,
     DiffOptions: _of_diff,
 }

@@ -11,18 +11,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ddbio.dynamodb.session import Session
-from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError
 from ddbio.flow.context import JobTable
 from ddbio.flow.import_job import DEFAULT_IMPORT_LANES, ImportJob
 from ddbio.formats import data_suffixes
 from ddbio.job.accounts import Accounts, outcome
 from ddbio.job.journal import Facts, Journal
-from ddbio.job.progress import Progress
 from ddbio.job.rejects import RejectingResult, Rejects
 from ddbio.job.report import check_report_path
 from ddbio.job.run import Caller, Run
-from ddbio.job.spine import Verb, perform
+from ddbio.job.spine import Verb
 from ddbio.job.state import known_state_root
 from ddbio.job.work import Assignment
 from ddbio.messages import UnitReport
@@ -35,7 +33,6 @@ from ddbio.steps.reject_limit import ErrorLimit
 from ddbio.steps.transform import transform_of
 from ddbio.storage import absolute
 from ddbio.storage.output_paths import Protected
-from ddbio.system.stop import StopFlag
 from ddbio.verbs import create_table
 from ddbio.verbs.import_sources import ImportSources
 from ddbio.verbs.options import ImportOptions
@@ -46,24 +43,6 @@ _WORDS = {"delete": ("Deleting what is in", "from"), "insert": ("Inserting what 
 @dataclass(frozen=True, slots=True)
 class ImportResult(RejectingResult):
     """The outcome of an import."""
-
-
-def import_table(
-    options: ImportOptions,
-    *,
-    progress: Progress | None = None,
-    engine: Engine | None = None,
-    stop: StopFlag | None = None,
-    take_report: Callable[[bytes], object] | None = None,
-) -> ImportResult:
-    """Import files into a table, or resume an unfinished import with the same options.
-
-    take_report: gets the report if `options.report` is `-`; None prints it.
-    Returns when every record is settled, or when the import stops early: `ImportResult.error` then gives the reason.
-    Raises UsageError, before anything is moved, for options that cannot work; TransferError if the service cannot be
-    reached at all.
-    """
-    return perform(Import(options), Caller(progress, engine, stop, take_report))
 
 
 class Import(Verb[ImportOptions, ImportResult]):

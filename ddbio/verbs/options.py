@@ -3,6 +3,7 @@ does not load a client."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ddbio.errors import UsageError
@@ -14,6 +15,8 @@ from ddbio.options import (
     RejectingOptions,
     ScanOptions,
     ShapingOptions,
+    ToTableOptions,
+    TransformOptions,
 )
 
 
@@ -47,10 +50,11 @@ class ImportOptions(RejectingOptions, ShapingOptions):
     csv: CsvOptions = field(default_factory=CsvOptions)
 
     def __post_init__(self) -> None:
-        if not self.sources or isinstance(self.sources, str):  # a string would be taken for one source a character
-            raise UsageError(
-                f"sources is {self.sources!r}", 'give a tuple of paths and uris, such as ("orders.json",)'
-            )
+        super().__post_init__()
+        if isinstance(self.csv, Mapping):
+            object.__setattr__(self, "csv", CsvOptions.of(self.csv))
+        if not self.sources:
+            raise UsageError("sources is empty", 'give a list of paths and uris, such as ["orders.json"]')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +79,23 @@ class ExportOptions(ScanOptions, ShapingOptions):
     columns: tuple[str, ...] | None = None
     numbers: str = "string"
     if_exists: str = "fail"
+
+
+COPY_MODES = ("put", "insert")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyOptions(RejectingOptions, TransformOptions, ToTableOptions):
+    """One copy of the items of a table into another one, `to`; capacity is read units, to_capacity is write units.
+
+    mode: `put`, or `insert`, which never overwrites.
+    create_table: create the other table, on-demand, if it does not exist, with the keys of the first;
+    with_indexes: also with its indexes.
+    """
+
+    mode: str = "put"
+    create_table: bool = False
+    with_indexes: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

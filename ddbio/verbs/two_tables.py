@@ -13,6 +13,16 @@ def other_session(options: ToTableOptions) -> Session:
     return Session(options.to_aws, (options.to,))
 
 
+def describe_other(options: ToTableOptions, session: Session) -> TableInfo:
+    """The table of `--to`, which must exist. Raises UsageError."""
+    table = session.find(options.to)
+    if table is None:
+        options_of_it = "--to, --to-region, --to-profile and --to-endpoint-url"
+        raise UsageError(f'table "{options.to}" in {session.region} does not exist', f"check {options_of_it}")
+    table.check_usable()
+    return table
+
+
 def other_side(
     options: ToTableOptions,
     kind: str,
@@ -27,7 +37,7 @@ def other_side(
     Raises UsageError if there is no such table, or for an impossible cap.
     """
     session = session or other_session(options)
-    table = table or session.describe(options.to)
+    table = table or describe_other(options, session)
     over = options.over_provisioned
     return Side.choose(session, table, kind, options.to, options.to_capacity, over_provisioned=over, role=role)
 

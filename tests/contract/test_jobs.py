@@ -17,8 +17,8 @@ from ddbio.engines.pool import ProcessEngine
 from ddbio.flow.context import SOURCE, TARGET, Job
 from ddbio.simulator import Simulator
 from ddbio.system.scratch import PREFIX
-from ddbio.verbs.export_table import ExportOptions, export_table
-from ddbio.verbs.import_table import ImportOptions, import_table
+from ddbio.verbs.options import ExportOptions, ImportOptions
+from tests.support.transfers import export_table, import_table
 
 
 class Watched:

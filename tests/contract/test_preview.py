@@ -13,9 +13,10 @@ from ddbio.job.run import Caller
 from ddbio.job.spine import preview
 from ddbio.simulator import Simulator
 from ddbio.verbs.count_items import Count
-from ddbio.verbs.export_table import Export, export_table
+from ddbio.verbs.export_table import Export
 from ddbio.verbs.import_table import Import
 from ddbio.verbs.options import CountOptions, ExportOptions, ImportOptions
+from tests.support.transfers import export_table
 
 
 @pytest.fixture

@@ -24,12 +24,11 @@ from ddbio.engines.inline import InlineEngine
 from ddbio.options import CsvOptions
 from ddbio.simulator import Simulator
 from ddbio.verbs.columns import in_order
-from ddbio.verbs.export_table import export_table
-from ddbio.verbs.import_table import import_table
 from ddbio.verbs.options import ExportOptions, ImportOptions
 from tests.support.items import AWKWARD, Item, contents
 from tests.support.strategies import ITEMS, TEXTS, numbers
 from tests.support.tables import table
+from tests.support.transfers import export_table, import_table
 
 pytestmark = pytest.mark.fuller
 

@@ -20,11 +20,12 @@ from ddbio.engines.engine import Engine
 from ddbio.engines.inline import InlineEngine
 from ddbio.engines.pool import ProcessEngine
 from ddbio.simulator import Simulator
-from ddbio.verbs.export_table import ExportResult, export_table
-from ddbio.verbs.import_table import ImportResult, import_table
+from ddbio.verbs.export_table import ExportResult
+from ddbio.verbs.import_table import ImportResult
 from ddbio.verbs.options import ExportOptions, ImportOptions
 from tests.endpoints import REGION, Endpoint
 from tests.support.items import Item, as_json, contents, plain_items, read_items, rich_items, write_items
+from tests.support.transfers import export_table, import_table
 
 pytestmark = pytest.mark.fuller
 

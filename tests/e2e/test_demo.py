@@ -45,6 +45,13 @@ def test_the_demo_does_the_main_job_and_says_so(environment: dict[str, str], tmp
     ]
     assert re.fullmatch(r"2,000 items generated, imported, exported and compared in \d+\.\d s", conclusion)
     assert where == "files: files"
+    assert done.stderr.startswith("GenerateTestData.py: 2,000 items")
     (export,) = (tmp_path / "files").glob("exported-*")
     assert json.loads((export / "_manifest.json").read_text())["items"] == 2000
     assert (tmp_path / "files" / "items.json").read_text().count("\n") == 2000
+
+
+def test_the_demo_leaves_nothing_among_the_temporary_files(environment: dict[str, str], tmp_path: Path) -> None:
+    done = run_demo({**environment, "TMPDIR": str(tmp_path)}, tmp_path, "--items", "100")
+    assert (done.returncode, "files:" in done.stdout) == (0, False), done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from ddbio import import_table
 from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb import session
 from ddbio.engines.inline import InlineEngine
@@ -35,6 +34,7 @@ from tests.support.commands import Run, Start, assert_holds, make_old
 from tests.support.environment import AWS_ENVIRONMENT
 from tests.support.front import forwarding
 from tests.support.items import Item, contents, plain_items, read_items
+from tests.support.transfers import import_table
 
 TRANSIENT = {
     "500": INTERNAL_ERROR,

@@ -141,7 +141,10 @@ def test_a_size_that_is_too_small_names_the_minimum_and_leaves_the_file_alone(tm
         ([], "required: -c/--count, -f/--file"),
         (["-c", "0", "-f", "x"], "'0' is not a whole number above 0"),
         (["-c", "many", "-f", "x"], "'many' is not a whole number above 0"),
-        (["-c", "1", "-f", "x", "--keys", "hot"], "invalid choice: 'hot'"),
+        (["-c", "1", "-f", "x.parquet"], "x.parquet is named like neither; name it .json or .csv, or add --format"),
+        (["-c", "1", "-f", "x.tsv"], "test data are JSON or CSV"),
+        (["-c", "1", "-f", "x.json.GZ"], "x.json.GZ is named like a compressed file"),
+        (["-c", "1", "-f", "x", "--keys", "hot"], "--keys has no choice 'hot'; choose one of uuid, sorted, skewed"),
     ],
 )
 def test_usage_errors(tmp_path: Path, arguments: list[str], word: str) -> None:

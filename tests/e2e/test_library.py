@@ -123,3 +123,47 @@ def test_home_and_shared_memory_are_not_needed(
     assert (done.code, done.out.split(), done.err) == (0, ["started", "1"], "")
     (state,) = Path(environment["TMPDIR"]).iterdir()
     assert state.name == f"ddbio-state-{os.geteuid()}" and state.stat().st_mode & 0o777 == 0o700
+
+
+RAISES = f"""{IMPORT}
+import ddbio
+try:
+    import_table(options, on_rejects="raise")
+except ddbio.RejectedError as error:
+    print(error.result.tally.written, error.result.tally.rejected, error)
+"""
+STOPPED = f"""{IMPORT}
+import os, signal, threading, time, ddbio
+class Shown:
+    def update(self, amount, tally):
+        if not self.asked:
+            self.asked = True
+            os.kill(os.getpid(), signal.SIGINT)
+    asked = False
+    def __getattr__(self, name):
+        return lambda *_: None
+try:
+    import_table(options, progress=Shown())
+except ddbio.Stopped as error:
+    print("stopped with", error.result.tally.written)
+print(import_table(options).tally.written)
+"""
+
+
+def test_rejected_records_raise_if_asked(run_python: RunPython, table: Simulator, tmp_path: Path) -> None:
+    (tmp_path / "orders.json").write_text('{"id": "a"}\n{"no": "key"}\n')
+    (tmp_path / "job.py").write_text(RAISES)
+    done = run_python("job.py")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == "1 1 1 record was rejected; the result has the reasons\n"
+
+
+def test_ctrl_c_stops_in_order_and_the_same_call_resumes(
+    run_python: RunPython, slow: Simulator, many: list[Item], tmp_path: Path
+) -> None:
+    (tmp_path / "job.py").write_text(STOPPED.replace("processes=2", "processes=1, lanes=1"))
+    done = run_python("job.py")
+    assert (done.code, done.err) == (0, "")
+    stopped, finished = done.out.splitlines()
+    assert 0 < int(stopped.split()[-1]) < len(many) and finished == str(len(many))
+    assert len(slow.table("Orders").items()) == len(many)

@@ -92,8 +92,11 @@ def test_no_permission_to_describe_the_table(run_either: Run, table: Simulator) 
 
 def test_no_credentials(run_either: Run, table: Simulator, environment: Environment) -> None:
     del environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
+    hint = "a local endpoint accepts any: export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any"
+    run_either("-t", "Orders").assert_one_line_error(2, "no AWS credentials were found", hint)
+    environment["AWS_ENDPOINT_URL_DYNAMODB"] = "https://dynamodb.example"
     done = run_either("-t", "Orders")
-    done.assert_one_line_error(2, "no AWS credentials were found", "AWS_PROFILE", "AWS_ACCESS_KEY_ID")
+    done.assert_one_line_error(2, "no AWS credentials were found", "AWS_PROFILE", "an instance with a role")
 
 
 def test_half_of_the_credentials(run_either: Run, table: Simulator, environment: Environment) -> None:
@@ -118,6 +121,7 @@ def test_an_endpoint_that_is_no_url(run_export: Run, table: Simulator, url: str)
     """It cannot work as given, whatever the network does."""
     done = run_export("-t", "Orders", "-d", "out", "--endpoint-url", url)
     done.assert_one_line_error(2, "http(s)://host[:port]", url.rpartition(":")[2], "--endpoint-url")
+    assert "--region" not in done.err
 
 
 def test_an_endpoint_of_the_environment_that_is_no_url(

@@ -24,5 +24,6 @@ simulated         an event loop in simulated time
 strategies        hypothesis strategies for values and items
 tables            tables as DescribeTable gives them
 toy_job           a job without a network
+transfers         transfers without a process of their own
 wiretap           a botocore client without a network
 """

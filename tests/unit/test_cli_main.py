@@ -23,8 +23,19 @@ def test_a_verb_is_called_as_it_was_typed(
     assert capsys.readouterr().out.startswith(f"usage: ddbio {verb} ")
 
 
-def test_help_names_every_verb(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["--help"], monkeypatch) == 0
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb(verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["help", verb], monkeypatch) == 0
+    shown = capsys.readouterr().out
+    assert run([verb, "--help"], monkeypatch) == 0
+    assert capsys.readouterr().out == shown
+
+
+@pytest.mark.parametrize("word", ["help", "--help", "-h"])
+def test_help_names_every_verb(
+    word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([word], monkeypatch) == 0
     shown = capsys.readouterr().out
     assert all(f"\n  {name} " in shown for name in VERBS)
 
@@ -40,6 +51,10 @@ def test_the_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         ([], "a verb is missing"),
         (["exprt"], "did you mean export?"),
         (["frobnicate", "-t", "x"], "use one of import, export"),
+        (["help", "exprt"], "there is no verb 'exprt'; did you mean export?"),
+        (["export", "--format", "jsno"], "ddbio export: error: --format has no choice 'jsno'; did you mean json?"),
+        (["import", "--mode", "inster"], "--mode has no choice 'inster'; did you mean insert?"),
+        (["import", "--mode", "all"], "--mode has no choice 'all'; choose one of put, insert, delete"),
         (["import", "--tabel", "x"], "ddbio import: error: there is no option --tabel; did you mean --table?"),
     ],
 )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 import pytest
@@ -15,7 +15,15 @@ from ddbio.dynamodb.session import Session
 from ddbio.errors import TransferError, UsageError
 from ddbio.simulator import Simulator
 from ddbio.values.table import TableInfo
-from ddbio.verbs.create_table import Target, _vector_indexes, check_options, choose_target, create_request, parse_key
+from ddbio.verbs.create_table import (
+    Target,
+    _vector_indexes,
+    check_options,
+    choose_target,
+    copy_of,
+    create_request,
+    parse_key,
+)
 from ddbio.verbs.options import ImportOptions
 from tests.support.tables import table
 
@@ -160,5 +168,55 @@ def test_vector_indexes_are_not_left_out_in_silence() -> None:
     }
     options = ImportOptions(table="New", sources=("x.json",), create_table=True, with_indexes=True)
     target = Target(table({"id": "S"}), {}, "x/manifest.json", _vector_indexes(options, description))
-    assert "the vector indexes near of that table are not made" in target.describe()
+    assert "not copied from that table: the vector indexes near" in target.describe()
     assert _vector_indexes(replace(options, with_indexes=False), description) == ""
+
+
+# --------------------------------------------------------------------------- like the table that is copied
+
+
+@dataclass
+class Answers:
+    """Stands for a session. ttl: what the service says."""
+
+    ttl: str | None
+
+    def time_to_live(self, table: str) -> str | None:
+        return self.ttl
+
+
+PROPERTIES = {
+    "BillingModeSummary": {"BillingMode": "PROVISIONED"},
+    "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
+    "StreamSpecification": {"StreamEnabled": True},
+    "SSEDescription": {"KMSMasterKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1"},
+    "TableClassSummary": {"TableClass": "STANDARD_INFREQUENT_ACCESS"},
+    "DeletionProtectionEnabled": True,
+    "Replicas": [{"RegionName": "eu-west-2"}],
+}
+
+
+def test_the_table_of_a_copy_has_the_keys_of_the_other_and_what_it_lacks_is_named() -> None:
+    model = table({"id": "S", "at": "N"}, {"byDay": {"day": "S"}}, **PROPERTIES)
+    target = copy_of(model, "Copies", cast(Any, Answers("expires")), indexes=False)
+    assert target.request == {
+        "TableName": "Copies",
+        "KeySchema": model.description["KeySchema"],
+        "AttributeDefinitions": model.description["AttributeDefinitions"][:2],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    assert target.describe() == (
+        "Making table Copies, on-demand, key id:S,at:N (as table Orders); not copied from that table: index byDay "
+        "(--with-indexes), provisioned capacity, stream, encryption with a KMS key, table class, "
+        "deletion protection, replicas, "
+        "time to live (expires), tags, backups, auto scaling and policies, if it has any"
+    )
+
+
+@pytest.mark.parametrize(("ttl", "words"), [("", "tags, backups"), (None, "time to live, tags, backups")])
+def test_a_table_without_more_says_little(ttl: str | None, words: str) -> None:
+    model = table({"id": "S"}, {"byDay": {"day": "S"}})
+    target = copy_of(model, "Copies", cast(Any, Answers(ttl)), indexes=True)
+    assert [index.name for index in target.table.indexes] == ["byDay"]
+    left = f"; not copied from that table: {words}, auto scaling and policies, if it has any"
+    assert target.describe().endswith(f"with the index byDay (as table Orders){left}")

@@ -16,6 +16,7 @@ LEAST = {  # the required options of each command
     "import": ["-t", "Orders", "-s", "in"],
     "export": ["-t", "Orders", "-d", "out"],
     "count": ["-t", "Orders"],
+    "copy": ["-t", "Orders", "--to", "Copies"],
     "diff": ["-t", "Orders", "--to", "Copy"],
     "generate": ["-c", "1", "-f", "out"],
 }
@@ -102,6 +103,13 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--names": (["{}"], ["--filter", "#a > 1"]),
         "--seed": (["0"], ["--sample", "10%"]),
     },
+    "copy": {
+        "--json": ([], []),
+        "--over-provisioned": ([], ["--to-capacity", "5"]),
+        "--with-indexes": ([], ["--create-table"]),
+        "--values": (["{}"], ["--filter", "a > :b"]),
+        "--names": (["{}"], ["--attributes", "#a"]),
+    },
     "diff": {
         "--json": ([], []),
         "--over-provisioned": ([], ["-c", "5"]),
@@ -174,6 +182,7 @@ def test_an_option_of_one_value_that_is_given_twice(name: str) -> None:
     several = {
         "import": {"--source", "--table", "--rename", "--drop", "--set"},
         "export": {"--rename", "--drop", "--set"},
+        "copy": {"--rename", "--drop", "--set"},
         "diff": {"--ignore"},
     }
     values = {

@@ -49,6 +49,26 @@ def test_an_import_from_s3_lists_and_reads_what_it_imports() -> None:
     assert named["Sources"]["Resource"] == ["arn:aws:s3:::a/in/2026-*", "arn:aws:s3:::b/*", "arn:aws:s3:::a/more/*"]
 
 
+@pytest.mark.parametrize(
+    ("words", "of_other"),
+    [
+        ([], ["DescribeTable", "BatchWriteItem"]),
+        (["--mode", "insert"], ["DescribeTable", "PutItem"]),
+        (["--create-table"], ["DescribeTable", "CreateTable", "BatchWriteItem"]),
+    ],
+)
+def test_a_copy_reads_one_table_and_writes_the_other(words: Sequence[str], of_other: list[str]) -> None:
+    named = statements("copy", "--to", "Copies", "--to-region", "eu-west-1", *words)
+    expected = {
+        "Table": (["DescribeTable", "Scan"], [TABLE]),
+        "ToTable": (of_other, ["arn:aws:dynamodb:eu-west-1:123456789012:table/Copies"]),
+        **({"TimeToLive": (["DescribeTimeToLive"], [TABLE])} if "--create-table" in words else {}),
+    }
+    assert {sid: (each["Action"], each["Resource"]) for sid, each in named.items()} == {
+        sid: ([f"dynamodb:{action}" for action in actions], tables) for sid, (actions, tables) in expected.items()
+    }
+
+
 def test_rejects_on_s3_want_their_folder_listed() -> None:
     named = statements("import", "-s", "orders.json", "--rejects", "s3://a/rejected/r.jsonl")
     assert named["List"]["Condition"] == {"StringLike": {"s3:prefix": ["rejected/*"]}}

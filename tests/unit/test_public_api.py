@@ -15,8 +15,12 @@ import ddbio
 from ddbio import ImportOptions, UsageError
 
 PUBLIC = {
-    "import_table": "ddbio.verbs.import_table",
-    "export_table": "ddbio.verbs.export_table",
+    "import_table": "ddbio.library.calls",
+    "export_table": "ddbio.library.calls",
+    "count_items": "ddbio.library.calls",
+    "CountOptions": "ddbio.verbs.options",
+    "CsvOptions": "ddbio.options",
+    "RejectedError": "ddbio.errors",
     "ImportOptions": "ddbio.verbs.options",
     "ExportOptions": "ddbio.verbs.options",
     "AwsSettings": "ddbio.options",
@@ -76,7 +80,7 @@ def test_options_and_errors_cost_next_to_nothing() -> None:
 
 
 def test_a_submodule_is_there_as_well_as_the_lazy_names() -> None:
-    assert "ddbio.verbs.import_table" in loaded_by("from ddbio.verbs import import_table; import_table.import_table")
+    assert "ddbio.verbs.import_table" in loaded_by("from ddbio.verbs import import_table; import_table.Import")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +88,7 @@ def test_a_submodule_is_there_as_well_as_the_lazy_names() -> None:
     [
         "ddbio",
         *(f"ddbio.{name}" for name in ("aws", "dynamodb", "engines", "flow", "job", "layouts", "messages", "rate")),
-        *(f"ddbio.{name}" for name in ("sinks", "sources", "steps", "system", "values", "verbs")),
+        *(f"ddbio.{name}" for name in ("library", "sinks", "sources", "steps", "system", "values", "verbs")),
     ],
 )
 def test_a_map_names_every_module_and_nothing_else(package: str) -> None:

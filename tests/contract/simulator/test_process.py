@@ -49,13 +49,23 @@ def url() -> Iterator[str]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_prints_its_url_and_ends_cleanly(number: signal.Signals) -> None:
     with started("--table", "Orders") as process:
-        client = boto3.client("dynamodb", "us-east-1", endpoint_url=url_line(process))
+        url = url_line(process)
+        client = boto3.client("dynamodb", "us-east-1", endpoint_url=url)
         client.put_item(TableName="Orders", Item={"id": {"S": "1"}})
         assert client.scan(TableName="Orders")["Count"] == 1
         process.send_signal(number)  # with a connection still open
         output, errors = process.communicate(timeout=10)
         client.close()
-    assert (process.returncode, output, errors) == (0, "", "")
+    assert (process.returncode, output) == (0, "")
+    explained, pasted = errors.splitlines()
+    assert "paste" in explained
+    assert pasted.split() == [
+        "export",
+        f"AWS_ENDPOINT_URL_DYNAMODB={url}",
+        "AWS_REGION=us-east-1",
+        "AWS_ACCESS_KEY_ID=any",
+        "AWS_SECRET_ACCESS_KEY=any",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,88 @@
+"""How a job is run for a program that calls it: it returns the result of a finished job, or raises.
+
+- The error that ended a job is raised, with the result so far as its `result`. The same call resumes the job.
+- In the main thread, Ctrl-C stops the job in an orderly way, and `Stopped` is raised; a second one stops it at once.
+- Messages name parameters of the options, not options of the commands.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from ddbio.engines.engine import Engine
+from ddbio.errors import DdbioError, RejectedError, UsageError
+from ddbio.job.accounts import Result
+from ddbio.job.progress import Progress, new_progress
+from ddbio.job.run import Caller
+from ddbio.job.spine import Story
+from ddbio.library.wording import in_parameters
+from ddbio.system.stop import StopFlag
+
+SomeResult = TypeVar("SomeResult", bound=Result)
+
+REJECTS = ("keep", "raise")
+
+
+def call(
+    story: Story[SomeResult],
+    *,
+    progress: Progress | bool = False,
+    on_rejects: str = "keep",
+    stop: StopFlag | None = None,
+    engine: Engine | None = None,
+) -> SomeResult:
+    """The result of a finished job.
+
+    progress: True for a bar or lines on standard error, or an object that shows it.
+    on_rejects: `raise` raises RejectedError if records were rejected; the others are written in any case.
+    stop: asks for an orderly stop, from any thread, when its `ask` is called.
+    Raises UsageError if nothing was moved, and TransferError, Stopped or InternalError if the job is not complete.
+    """
+    if on_rejects not in REJECTS:
+        raise UsageError(f"on_rejects is {on_rejects!r}", f"give one of {', '.join(REJECTS)}")
+    shown = new_progress() if progress is True else progress or None
+    flag = stop or StopFlag()
+    try:
+        with _stopped_by_ctrl_c(flag):
+            result = story.perform(Caller(shown, engine, flag))
+    except DdbioError as error:
+        raise in_parameters(error) from None
+    _raise_for(result, on_rejects)
+    return result
+
+
+def _raise_for(result: Result, on_rejects: str) -> None:
+    error = result.error
+    if error is None and on_rejects == "raise" and result.tally.rejected:
+        count = result.tally.rejected
+        error = RejectedError(
+            f"{count:,} record{' was' if count == 1 else 's were'} rejected", "the result has the reasons"
+        )
+    if error is not None:
+        error = in_parameters(error)
+        error.result = result
+        raise error
+
+
+@contextmanager
+def _stopped_by_ctrl_c(flag: StopFlag) -> Iterator[None]:
+    """Only where Python's own handler is in place: another one is the caller's."""
+    usual = signal.default_int_handler
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not usual:
+        yield
+        return
+
+    def ask(number: int, frame: Any) -> None:
+        if not flag.heeded and not flag.finishing:
+            usual(number, frame)
+        flag.ask()
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)

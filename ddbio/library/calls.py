@@ -1,0 +1,56 @@
+"""The verbs as functions. `ddbio.library.calling.call` documents what they share."""
+
+from __future__ import annotations
+
+from ddbio.engines.engine import Engine
+from ddbio.job.progress import Progress
+from ddbio.library.calling import call
+from ddbio.system.stop import StopFlag
+from ddbio.verbs.count_items import Count, CountResult
+from ddbio.verbs.export_table import Export, ExportResult
+from ddbio.verbs.import_table import Import, ImportResult
+from ddbio.verbs.options import CountOptions, ExportOptions, ImportOptions
+
+
+def import_table(
+    options: ImportOptions,
+    *,
+    progress: Progress | bool = False,
+    on_rejects: str = "keep",
+    stop: StopFlag | None = None,
+    engine: Engine | None = None,
+) -> ImportResult:
+    """Import files into a table, or resume an unfinished import with the same options.
+
+    Returns when every record is settled. Rejected records are in `ImportResult.rejects`, a file; with
+    `on_rejects="raise"` they raise RejectedError at the end. See `call` for the other parameters and errors.
+    """
+    return call(Import(options), progress=progress, on_rejects=on_rejects, stop=stop, engine=engine)
+
+
+def export_table(
+    options: ExportOptions,
+    *,
+    progress: Progress | bool = False,
+    stop: StopFlag | None = None,
+    engine: Engine | None = None,
+) -> ExportResult:
+    """Export a table to files, or resume an unfinished export with the same options.
+
+    Returns when the export is complete. See `call` for the parameters and errors.
+    """
+    return call(Export(options), progress=progress, stop=stop, engine=engine)
+
+
+def count_items(
+    options: CountOptions,
+    *,
+    progress: Progress | bool = False,
+    stop: StopFlag | None = None,
+    engine: Engine | None = None,
+) -> CountResult:
+    """Count the items of a table, or resume an unfinished count with the same options.
+
+    See `call` for the parameters and errors.
+    """
+    return call(Count(options), progress=progress, stop=stop, engine=engine)

@@ -1,0 +1,52 @@
+"""Messages name options of the commands, such as `--state-dir`; for a program they name the parameters."""
+
+from __future__ import annotations
+
+import re
+
+from ddbio.errors import DdbioError
+
+# Options whose parameter has another name; the others are the same word with underscores.
+PARAMETERS = {
+    "-t": "table",
+    "-r": "aws.region",
+    "-p": "processes",
+    "-c": "capacity",
+    "-s": "sources",
+    "-d": "destination",
+    "--region": "aws.region",
+    "--profile": "aws.profile",
+    "--endpoint-url": "aws.endpoint_url",
+    "--s3-endpoint-url": "aws.s3_endpoint_url",
+    "--set": "assign",
+    "--size": "file_megabytes",
+    "--source": "sources",
+    "--give-up-after": "give_up_after_s",
+    "--no-verify": "verify",
+    **{f"--{flag}": f"{flag.replace('-', '_')}=True" for flag in ("fresh", "create-table", "over-provisioned")},
+    **{f"--{flag}": f"csv {flag}" for flag in ("delimiter", "empty")},
+    "--csv-types": "csv types",
+    "--csv-null": "csv nulls",
+    "--csv-escape": "csv escape",
+    "--infer-types": "csv infer_types",
+    "--keep-blanks": "csv keep_blanks",
+    "--to-region": "to_aws.region",
+    "--to-profile": "to_aws.profile",
+    "--to-endpoint-url": "to_aws.endpoint_url",
+}
+_OPTION = re.compile(r"(?<![\w/-])(--[a-z0-9][a-z0-9-]*|-[a-z])(?![\w-])")
+_AGAIN = "run the same command again"
+
+
+def in_parameters(error: DdbioError) -> DdbioError:
+    """The same error in terms of parameters."""
+    return error.reworded(parameters(error.message), parameters(error.hint))
+
+
+def parameters(text: str) -> str:
+    return _OPTION.sub(lambda found: _parameter(found.group()), text.replace(_AGAIN, "make the same call again"))
+
+
+def _parameter(option: str) -> str:
+    plain = option.lstrip("-").replace("-", "_")
+    return PARAMETERS.get(option, plain if option.startswith("--") else option)

@@ -1,0 +1,181 @@
+"""Copy: the items of one table into another, in any region and account.
+
+table --Scan--> lanes --BatchWriteItem--> other table
+                reports <-- counts, cursors, rejects --> journal
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ddbio.dynamodb.session import Session
+from ddbio.engines.engine import Engine
+from ddbio.errors import DdbioError
+from ddbio.flow.context import JobTable
+from ddbio.flow.copy_job import DEFAULT_COPY_LANES, CopyJob
+from ddbio.job.accounts import Accounts, outcome
+from ddbio.job.journal import Facts, Journal
+from ddbio.job.progress import Progress
+from ddbio.job.rejects import RejectingResult, Rejects
+from ddbio.job.report import check_report_path
+from ddbio.job.run import Caller, Run
+from ddbio.job.side import Side
+from ddbio.job.spine import Verb, perform
+from ddbio.job.state import known_state_root
+from ddbio.job.work import Assignment
+from ddbio.messages import UnitReport
+from ddbio.rate.caps import Cap
+from ddbio.sinks.reject_place import choose_rejects_path
+from ddbio.sources.plan import Plan, Remainder
+from ddbio.sources.scan import TableScan
+from ddbio.sources.subset import expected_items, limit_of, notes, segments_of, units_of
+from ddbio.steps.reject_limit import ErrorLimit
+from ddbio.steps.transform import transform_of
+from ddbio.storage.output_paths import Protected
+from ddbio.system.stop import StopFlag
+from ddbio.values.table import TableInfo
+from ddbio.verbs import create_table
+from ddbio.verbs.copy_plan import check_keys, copy_segments, expected_cost
+from ddbio.verbs.options import CopyOptions
+from ddbio.verbs.scan import describe_part, mean_item_bytes, resuming, source_of
+from ddbio.verbs.two_tables import check_different, describe_other, other_session, other_side
+
+_DOING = {"put": "Copying", "insert": "Copying what is new of"}
+
+
+@dataclass(frozen=True, slots=True)
+class CopyResult(RejectingResult):
+    """target: the name of the table that was written. target_cap: its cap."""
+
+    target: str = field(kw_only=True)
+    target_cap: Cap = field(kw_only=True)
+
+
+def copy_table(
+    options: CopyOptions,
+    *,
+    progress: Progress | None = None,
+    engine: Engine | None = None,
+    stop: StopFlag | None = None,
+    take_report: Callable[[bytes], object] | None = None,
+) -> CopyResult:
+    """Copy the items of a table into another one, or resume an unfinished copy with the same options.
+
+    take_report: gets the report if `options.report` is `-`; None prints it.
+    Returns when every item is settled, or when the copy stops early: `CopyResult.error` then gives the reason.
+    Raises UsageError, before anything is moved, for options that cannot work; TransferError if the service cannot be
+    reached at all.
+    """
+    return perform(Copy(options), Caller(progress, engine, stop, take_report))
+
+
+class Copy(Verb[CopyOptions, CopyResult]):
+    name = "copy"
+
+    def check_report(self) -> None:
+        check_report_path(self.options, self._protected(), self.options.rejects)
+
+    def _protected(self) -> Protected:
+        return Protected(state=known_state_root(self.options.state_dir))
+
+    def check(self, caller: Caller) -> Run:
+        options = self.options
+        self._limit = check(options)
+        session = Session(options.aws, (options.table,))
+        table, self._subset = describe_part(session, options)
+        self._target, other = self._choose_target(session, table)
+        self._remarks = [*check_keys(options, table, other.table)]
+        self._place = choose_rejects_path(options.rejects, table.name, self._protected())
+        return Run.begin(options, session, table, "RCU", DEFAULT_COPY_LANES, caller, other=other)
+
+    def _choose_target(self, session: Session, table: TableInfo) -> tuple[create_table.Target, Side]:
+        options, other = self.options, other_session(self.options)
+        found = other.find(options.to) if options.create_table else describe_other(options, other)
+        if found is not None:
+            target = create_table.Target(found)
+        else:
+            target = create_table.copy_of(table, options.to, session, indexes=options.with_indexes)
+        side = other_side(options, "WCU", session=other, table=target.table)
+        if found is not None:
+            check_different(session, table, side)
+        return target, side
+
+    def make_ready(self, run: Run) -> Run:
+        assert run.other is not None
+        made = create_table.make(self._target, run.other.session, run.progress)
+        self._target = create_table.Target(made)
+        return replace(run, other=replace(run.other, table=made))
+
+    def cut(self, run: Run) -> dict[str, Any]:
+        return {"segments": segments_of(self.options, copy_segments(run))}
+
+    def plan(self, run: Run, cut: Facts) -> Plan:
+        return Plan(units_of(self.options, cut["segments"]))
+
+    def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
+        segments, processes, other = len(plan.units), run.workers_for(left), run.other
+        assert other is not None
+        if self._target.request is not None:
+            yield self._target.describe()
+        yield (
+            f"{_DOING[self.options.mode]} table {run.table.name} in {run.session.region} to table {other.table.name} "
+            f"in {other.session.region} in {segments:,} segment{'s' * (segments != 1)} with {processes} "
+            f"process{'es' * (processes != 1)}"
+        )
+        if journal.resumed:
+            yield resuming(self.options, run, left, journal)
+        else:
+            yield from expected_cost(self.options, run.table, other.table)
+        yield from notes(self.options, run.table, plan.units)
+        yield from self._remarks
+
+    def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
+        self._rejects = rejects = Rejects(self._place, journal, keep=self.options.journal, limit=self._limit)
+
+        def progress_of(report: UnitReport) -> float:
+            rejects.add(report)
+            return report.tally.read
+
+        return Assignment(
+            self._job(run),
+            expected_items(self.options, run.table),
+            "items",
+            journal.past.tally.read,
+            progress_of,
+            item_limit=limit_of(self.options.limit, left, journal.settled()),
+            **rejects.watching(),
+        )
+
+    def _job(self, run: Run) -> CopyJob:
+        options, table, other = self.options, run.table, run.other
+        assert other is not None
+        names = tuple(part.name for part in table.key)
+        scan = TableScan(table.address, mean_item_bytes(table), options.consistent_read, self._subset, names)
+        target = JobTable(other.table, other.session.data_plane(other.table, options.give_up_after_s))
+        return CopyJob(source_of(run, options), target, scan, run.lanes, options.mode, transform_of(options))
+
+    def settle(
+        self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None
+    ) -> CopyResult:
+        assert run.other is not None
+        error = self._rejects.settle(plan, accounts, error)
+        return CopyResult(
+            **outcome(accounts, error, plan.units),
+            cap=run.cap,
+            rejects=self._rejects.where,
+            reject_kinds=self._rejects.kinds,
+            target=run.other.table.name,
+            target_cap=run.other.cap,
+        )
+
+    def facts(self, result: CopyResult) -> dict[str, Any]:
+        return result.reject_facts()
+
+
+def check(options: CopyOptions) -> ErrorLimit:
+    """Raises UsageError for options that cannot work with any tables."""
+    create_table.check_copy_options(options)
+    transform_of(options)
+    return ErrorLimit.parse(options.max_errors)

@@ -1,0 +1,107 @@
+"""The library's functions return or raise, and speak of parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+from typing import Any
+
+import pytest
+
+from ddbio import RejectedError, Stopped, TransferError, UsageError
+from ddbio.aws.settings import AwsSettings
+from ddbio.cli.main import VERBS
+from ddbio.job.accounts import Result
+from ddbio.job.run import Caller
+from ddbio.library.calling import call
+from ddbio.library.wording import parameters
+from ddbio.messages import Tally
+from ddbio.options import CsvOptions
+from ddbio.verbs import options as all_options
+
+
+class Told:
+    """A story that ends as it is told to."""
+
+    def __init__(self, result: Result | None = None, error: Exception | None = None) -> None:
+        self._result, self._error = result, error
+        self.interrupted = False
+
+    def perform(self, caller: Caller) -> Result:
+        if self._error is not None:
+            raise self._error
+        if self.interrupted:
+            assert caller.stop is not None
+            caller.stop.heeded = True
+            signal.raise_signal(signal.SIGINT)
+            caller.stop.heeded = False
+            assert caller.stop.requests == 1
+        assert self._result is not None
+        return self._result
+
+    def preview(self, caller: Caller) -> list[str]:
+        return []
+
+
+def test_a_finished_job_returns_its_result() -> None:
+    result = Result(Tally(read=2, written=1, rejected=1), 1.0, None)
+    assert call(Told(result)) is result
+
+
+def test_rejects_raise_only_if_asked() -> None:
+    result = Result(Tally(read=2, written=1, rejected=1), 1.0, None)
+    with pytest.raises(RejectedError, match="1 record was rejected") as raised:
+        call(Told(result), on_rejects="raise")
+    assert raised.value.result is result
+    fine = Result(Tally(read=1, written=1), 1.0, None)
+    assert call(Told(fine), on_rejects="raise") is fine
+    with pytest.raises(UsageError, match="on_rejects is 'no'"):
+        call(Told(fine), on_rejects="no")
+
+
+def test_a_job_that_is_not_complete_raises_with_its_result() -> None:
+    error = TransferError("the table is gone", "use another with -t; run the same command again to resume")
+    result = Result(Tally(read=2, written=1), 1.0, error)
+    with pytest.raises(TransferError) as raised:
+        call(Told(result))
+    assert raised.value.result is result
+    assert str(raised.value) == "the table is gone; use another with table; make the same call again to resume"
+
+
+def test_an_error_before_the_job_has_no_result() -> None:
+    with pytest.raises(UsageError, match="set state_dir") as raised:
+        call(Told(error=UsageError("no place", "set --state-dir")))
+    assert raised.value.result is None
+
+
+def test_ctrl_c_asks_for_an_orderly_stop() -> None:
+    story = Told(Result(Tally(), 1.0, Stopped("stopped")))
+    story.interrupted = True
+    with pytest.raises(Stopped):
+        call(story)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def names_of_parameters() -> set[str]:
+    found = {"progress"}
+    for each in (*vars(all_options).values(), AwsSettings, CsvOptions):
+        if dataclasses.is_dataclass(each):
+            found |= {field.name for field in dataclasses.fields(each)}
+    return found
+
+
+@pytest.mark.parametrize("verb", [name for name, verb in VERBS.items() if verb.command])
+def test_each_option_has_a_parameter(verb: str) -> None:
+    parser: Any = VERBS[verb].parser()
+    known, commands_only = names_of_parameters(), {"--help", "--version", "--plan", "--json", "--yes", "--output"}
+    for action in parser._actions:
+        for option in action.option_strings:
+            if {*action.option_strings} & commands_only or action.dest[0].isupper():  # arguments of S3's calls
+                continue
+            word = parameters(f"with {option}").split()[-1].partition("=")[0].rpartition(".")[2]
+            assert word in known, (option, word)
+
+
+@pytest.mark.parametrize("text", ["a-b -- c", "docs/x-y", "https://host/--x", "1 - 2", "s3://b/-p/k"])
+def test_other_texts_stay(text: str) -> None:
+    assert parameters(text) == text
