@@ -27,7 +27,7 @@ LAYERS = (
     ("engines",),
     ("job",),
     ("verbs",),
-    ("cli", "library"),
+    ("cli", "library", "aio"),
 )
 APART = ("demo", "simulator")  # outside of the layers, each with a rule of its own
 

@@ -11,6 +11,7 @@ packages, each of which imports only those below it (docs/architecture.md):
 
 cli           argv to options, results to text, errors to one line and an exit code
 library       the verbs as functions that return a result or raise
+aio           the same for programs with an event loop
 verbs         the verbs, with their options
 job           a run from its beginning to its end: caps, counts, journal, report, progress
 engines       one process, or a pool of them
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from ddbio.aws.settings import AwsSettings
     from ddbio.errors import DdbioError, RejectedError, Stopped, TransferError, UsageError
     from ddbio.library.calls import count_items, export_table, import_table
+    from ddbio.library.items import delete_items, put_items, scan
     from ddbio.options import CsvOptions
     from ddbio.verbs.options import CountOptions, ExportOptions, ImportOptions
 
@@ -62,8 +64,11 @@ __all__ = [
     "TransferError",
     "UsageError",
     "count_items",
+    "delete_items",
     "export_table",
     "import_table",
+    "put_items",
+    "scan",
 ]
 
 _HOMES = {
@@ -71,6 +76,7 @@ _HOMES = {
     "CsvOptions": "ddbio.options",
     **dict.fromkeys(("CountOptions", "ExportOptions", "ImportOptions"), "ddbio.verbs.options"),
     **dict.fromkeys(("DdbioError", "RejectedError", "Stopped", "TransferError", "UsageError"), "ddbio.errors"),
+    **dict.fromkeys(("delete_items", "put_items", "scan"), "ddbio.library.items"),
     **dict.fromkeys(("count_items", "export_table", "import_table"), "ddbio.library.calls"),
 }
 

@@ -6,6 +6,7 @@ checkpoint   the settled position of each lane, in memory that outlives its proc
 lane         the one lane: records from a source, through the steps, to a sink
 settlement   counts, settles, records and reports the progress of a unit
 import_job   slices of files into a table
+put_job      items of a Python program into a table
 export_job   segments of a table into files
 spill_job    a side of a comparison to disk
 compare_job  spilled sides into their differences

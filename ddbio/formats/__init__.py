@@ -21,6 +21,7 @@ rejected              records in a rejects file
 rejected_declaration  how a rejects file is detected
 incremental           lines of incremental exports by DynamoDB
 write_requests        requests to BatchWriteItem
+python_items          items of a Python program on their way to the workers
 framing               the ends of records, if every record is one line
 compression           gzip and zstd of files that are written
 encoding              texts that are not UTF-8

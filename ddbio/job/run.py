@@ -25,12 +25,14 @@ class Caller:
     """Objects that the caller of a verb may supply.
 
     take_report: gets the report if `options.report` is `-`; None prints it.
+    in_event_loop: whether an event loop is running in the caller's thread, so that no other can.
     """
 
     progress: Progress | None = None
     engine: Engine | None = None
     stop: StopFlag | None = None
     take_report: Callable[[bytes], object] | None = None
+    in_event_loop: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,7 +49,7 @@ def call(
     flag = stop or StopFlag()
     try:
         with _stopped_by_ctrl_c(flag):
-            result = story.perform(Caller(shown, engine, flag))
+            result = story.perform(Caller(shown, engine, flag, in_event_loop=_in_event_loop()))
     except DdbioError as error:
         raise in_parameters(error) from None
     _raise_for(result, on_rejects)
@@ -66,6 +67,11 @@ def _raise_for(result: Result, on_rejects: str) -> None:
         error = in_parameters(error)
         error.result = result
         raise error
+
+
+def _in_event_loop() -> bool:
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None
 
 
 @contextmanager

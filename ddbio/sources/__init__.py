@@ -10,6 +10,7 @@ prefetch         prefetches an iterable in a background thread
 stream           streams that the parent reads for the workers: large compressed files, standard input
 source           the interface of a lane's source
 slices           slices of files as a source
+memory           items of a Python program as a source
 scan             segments of a table as a source
 page_size        the page size of a scan, and whether the scan ends
 lines            the unread records of a slice

@@ -15,6 +15,7 @@ class Plan:
     """The units of a job, made on demand. To be iterated once; None means "no more at the moment".
 
     units: those made so far, without the bytes that they carry. complete: whether these are all.
+    prefetch: whether `more` is iterated in a thread, ahead of the workers; else in that of the run, on demand.
     then: makes the next plan, whose units start only when all of these are settled; called with their number. If one
         of these fails, the plan ends without it.
     """
@@ -24,10 +25,13 @@ class Plan:
         units: Sequence[Unit],
         more: Iterable[ImportUnit] | None = None,
         then: Callable[[int], Plan] | None = None,
+        *,
+        prefetch: bool = True,
     ) -> None:
         self.units = list(units)
         self.complete = more is None and then is None
-        self._more = Prefetch(more, UNITS_AHEAD) if more is not None else None
+        self._more = Prefetch(more, UNITS_AHEAD) if more is not None and prefetch else None
+        self._direct = () if more is None or prefetch else more
         self._then = then
         self._following: Plan | None = None
         self._settled: Container[int] = ()
@@ -39,7 +43,7 @@ class Plan:
 
     def __iter__(self) -> Iterator[Unit | None]:
         yield from tuple(self.units)
-        yield from self._kept(self._more or ())
+        yield from self._kept(self._more or self._direct)
         if self._then is not None:
             yield from self._until_settled()
             if self._following is None:

@@ -9,11 +9,9 @@ rejects only that item. In a stream of changes, the key of an item to delete is 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +29,9 @@ from ddbio.system.user_function import (
     line_in_function,
     load_function,
 )
-from ddbio.values.items import (
-    Addressed,
-    AttributeMap,
-    Deletion,
-    check_names,
-    check_number,
-    check_set,
-    deeper,
-    normal_number,
-    to_value,
-)
+from ddbio.values.items import Addressed, AttributeMap, Deletion, to_value
 from ddbio.values.names import NO_CHANGES, NameChanges
+from ddbio.values.python_values import to_python, typed_map
 
 Transform = Callable[[AttributeMap], "list[AttributeMap]"]  # raises RecordError
 
@@ -152,7 +141,7 @@ def _typed_item(item: Any) -> AttributeMap:
         return Addressed(_typed_item(item[1]), item[0])
     if not isinstance(item, dict):
         raise RecordError("transform-failed", f"the function returned a {type(item).__name__}, not an item (dict)")
-    return _typed_map(item, 0)
+    return typed_map(item, 0)
 
 
 class Transformed:
@@ -175,75 +164,3 @@ class Transformed:
                 record.error = error
             record.small = False
             yield record
-
-
-# --------------------------------------------------------------------------- Python values
-
-
-def to_python(value: Mapping[str, Any]) -> Any:
-    """An attribute value as a Python value."""
-    ((letter, payload),) = value.items()
-    return _PYTHON[letter](payload)
-
-
-_PYTHON: dict[str, Callable[[Any], Any]] = {
-    "S": lambda payload: payload,
-    "N": Decimal,
-    "B": base64.b64decode,
-    "BOOL": lambda payload: payload,
-    "NULL": lambda _: None,
-    "SS": set,
-    "NS": lambda payload: set(map(Decimal, payload)),
-    "BS": lambda payload: set(map(base64.b64decode, payload)),
-    "L": lambda payload: list(map(to_python, payload)),
-    "M": lambda payload: {name: to_python(value) for name, value in payload.items()},
-}
-
-
-def to_typed(value: Any, depth: int = 0) -> dict[str, Any]:
-    """The attribute value of a Python value. Raises RecordError for what DynamoDB cannot store."""
-    for types, typed in _TYPED:
-        if isinstance(value, types):
-            return typed(value, depth)
-    raise RecordError("bad-type", f"a value of type {type(value).__name__} cannot be stored")
-
-
-def _typed_map(value: Mapping[Any, Any], depth: int) -> AttributeMap:
-    if not all(isinstance(name, str) for name in value):
-        raise RecordError("bad-type", "the names of attributes must be strings")
-    check_names(value)
-    return {name: to_typed(each, depth) for name, each in value.items()}
-
-
-def _typed_list(value: Any, depth: int) -> dict[str, Any]:
-    depth = deeper(depth)
-    return {"L": [to_typed(element, depth) for element in value]}
-
-
-def _number(value: Any) -> str:
-    return check_number(repr(value) if isinstance(value, float) else str(value))
-
-
-def _binary(value: Any) -> str:
-    return base64.b64encode(value).decode()
-
-
-def _typed_set(value: Any, _depth: int) -> dict[str, Any]:
-    for letter, types, member in (("SS", str, str), ("NS", (int, float, Decimal), _number), ("BS", bytes, _binary)):
-        if all(isinstance(each, types) and not isinstance(each, bool) for each in value):
-            members = [member(each) for each in value]
-            check_set(members, normal_number if letter == "NS" else str)
-            return {letter: members}
-    raise RecordError("bad-type", "the members of a set must be all strings, all numbers or all bytes")
-
-
-_TYPED: tuple[tuple[Any, Callable[[Any, int], dict[str, Any]]], ...] = (
-    (str, lambda value, _: {"S": str(value)}),
-    (bool, lambda value, _: {"BOOL": value}),
-    ((int, Decimal, float), lambda value, _: {"N": _number(value)}),
-    (type(None), lambda _, __: {"NULL": True}),
-    (Mapping, lambda value, depth: {"M": _typed_map(value, deeper(depth))}),
-    ((list, tuple), _typed_list),
-    ((set, frozenset), _typed_set),
-    ((bytes, bytearray, memoryview), lambda value, _: {"B": _binary(value)}),
-)

@@ -10,4 +10,5 @@ digest      digests of items and keys, equal if they are
 sampling    a total estimated from a sample of segments, with its interval
 distribution  a number over the segments of a table: histogram and skew
 names       the names of attributes after `--rename` and its like
+python_values  attribute values as Python values, and back
 """

@@ -2,6 +2,7 @@
 
 options           the options of each verb
 import_table      files into a table
+put_items         items of a Python program into a table
 export_table      a table into files
 import_sources    the sources of an import: found, verified, each of a known format
 export_files      the destination of an export

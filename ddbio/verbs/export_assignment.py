@@ -25,18 +25,27 @@ from ddbio.verbs.export_files import data_folder
 from ddbio.verbs.options import ExportOptions
 from ddbio.verbs.scan import mean_item_bytes, source_of
 
+TakePage = Callable[[bytes], object]
+
 
 def export_assignment(
-    run: Run, options: ExportOptions, subset: Subset, plan: Plan, left: Remainder, journal: Journal
+    run: Run,
+    options: ExportOptions,
+    subset: Subset,
+    plan: Plan,
+    left: Remainder,
+    journal: Journal,
+    take_page: TakePage | None = None,
 ) -> Assignment:
-    """Scans the table first, if its columns have to be discovered."""
+    """Scans the table first, if its columns have to be discovered. take_page: gets the pages in place of standard
+    output."""
     job, spent = _with_columns(run, options, _job(run, options, subset, journal), plan, journal)
     return Assignment(
         job,
         expected_items(options, run.table),
         "items",
         journal.past.tally.read,
-        _progress_of(run, job),
+        _progress_of(run, job, take_page),
         item_limit=limit_of(options.limit, left, journal.settled()),
         spent=spent,
     )
@@ -76,15 +85,15 @@ def _with_columns(
     return replace(job, format=format), spent
 
 
-def _progress_of(run: Run, job: ExportJob) -> Callable[[UnitReport], float]:
+def _progress_of(run: Run, job: ExportJob, take_page: TakePage | None) -> Callable[[UnitReport], float]:
     """The progress of a report; for an export to standard output, writes its pages there."""
     if job.destination != STDOUT:
         return lambda report: report.tally.read
-    output = StandardOutput(run.stop)
-    output.write(packed_by_itself(get_compression(job.compress), line_format(job.format).head))
+    put = take_page or StandardOutput(run.stop).write
+    put(packed_by_itself(get_compression(job.compress), line_format(job.format).head))
 
     def write(report: UnitReport) -> float:
-        output.write(report.page)
+        put(report.page)
         return report.tally.read
 
     return write

@@ -33,7 +33,7 @@ from ddbio.steps.transform import transform_of
 from ddbio.storage import absolute
 from ddbio.storage.output_paths import Protected
 from ddbio.verbs.columns import check_columns
-from ddbio.verbs.export_assignment import export_assignment
+from ddbio.verbs.export_assignment import TakePage, export_assignment
 from ddbio.verbs.export_files import ExportFiles, manifest_path
 from ddbio.verbs.options import ExportOptions
 from ddbio.verbs.scan import describe_part, resuming
@@ -55,8 +55,10 @@ class ExportResult(Result):
 class Export(Verb[ExportOptions, ExportResult]):
     name = "export"
 
-    def __init__(self, options: ExportOptions) -> None:
+    def __init__(self, options: ExportOptions, take_page: TakePage | None = None) -> None:
+        """take_page: gets the pages of an export to standard output in place of that."""
         super().__init__(_as_native(options))
+        self._take_page = take_page
         self._subset = WHOLE
         self._files: ExportFiles | None = None
 
@@ -116,7 +118,7 @@ class Export(Verb[ExportOptions, ExportResult]):
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         if self._files is not None:
             self._files.prepare(journal.plan)
-        return export_assignment(run, self.options, self._subset, plan, left, journal)
+        return export_assignment(run, self.options, self._subset, plan, left, journal, self._take_page)
 
     def settle(
         self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None

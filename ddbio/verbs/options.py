@@ -58,6 +58,13 @@ class ImportOptions(RejectingOptions, ShapingOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PutOptions(TransformOptions):
+    """Items of a program into a table; capacity is write units. mode: `put`, `insert` or `delete`."""
+
+    mode: str = "put"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExportOptions(ScanOptions, ShapingOptions):
     """One export; capacity is read units.
 

@@ -15,6 +15,9 @@ import ddbio
 from ddbio import ImportOptions, UsageError
 
 PUBLIC = {
+    "put_items": "ddbio.library.items",
+    "delete_items": "ddbio.library.items",
+    "scan": "ddbio.library.items",
     "import_table": "ddbio.library.calls",
     "export_table": "ddbio.library.calls",
     "count_items": "ddbio.library.calls",

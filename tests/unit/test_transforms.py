@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 
 from ddbio.errors import RecordError, UsageError
-from ddbio.steps.transform import fingerprint, open_transform, to_python, to_typed, transform_of
+from ddbio.steps.transform import fingerprint, open_transform, transform_of
 from ddbio.values.items import AttributeMap, Deletion
+from ddbio.values.python_values import to_python, to_typed
 from ddbio.verbs.options import ImportOptions
 from tests.support.strategies import ITEMS, same_item
 

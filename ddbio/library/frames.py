@@ -1,0 +1,68 @@
+"""DataFrames and Arrow data as items.
+
+Anything with the Arrow stream interface is read batch by batch (pyarrow is needed, the extra `parquet`); a DataFrame
+of pandas is read row by row. The rules:
+
+- A missing value (null, None, NaN in a column of pandas, NaT) is no attribute of the item.
+- Integers, floats and decimals are numbers; strings, booleans, binary, lists and structs keep their types.
+- Dates, times and timestamps are their ISO 8601 text, with the zone if they have one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ddbio.errors import UsageError
+
+BATCH_ROWS = 4096
+
+
+def as_items(data: Any) -> Iterable[Any]:
+    """The items of a frame; an iterable of dicts is returned as it is. Raises UsageError for anything else."""
+    if isinstance(data, Mapping | str | bytes):
+        raise UsageError(f"items is one {type(data).__name__}, and several items are meant", "give a list of dicts")
+    if _is_pandas(data):
+        return _of_pandas(data)
+    if hasattr(data, "__arrow_c_stream__"):
+        return _of_arrow(data)
+    if isinstance(data, Iterable):
+        return data
+    raise UsageError(
+        f"items is a {type(data).__name__}",
+        "give an iterable of dicts, a DataFrame, or an Arrow stream",
+    )
+
+
+def _is_pandas(data: Any) -> bool:
+    return type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "itertuples")
+
+
+def _of_pandas(frame: Any) -> Iterator[dict[str, Any]]:
+    names = list(map(str, frame.columns))
+    for row in frame.itertuples(index=False, name=None):
+        yield {name: value for name, value in zip(names, row, strict=True) if not _is_missing(value)}
+
+
+def _is_missing(value: Any) -> bool:
+    """None, NaN, NaT, or the missing value of pandas, of which no comparison is true or false."""
+    if value is None:
+        return True
+    if isinstance(value, float):
+        return math.isnan(value)
+    if isinstance(value, str | bytes | int | list | dict | set):
+        return False
+    return type(value).__name__ in ("NAType", "NaTType")
+
+
+def _of_arrow(data: Any) -> Iterator[dict[str, Any]]:
+    try:
+        import pyarrow
+    except ImportError:
+        raise UsageError("Arrow data needs pyarrow", "run: pip install 'ddbio[parquet]'") from None
+    reader = pyarrow.RecordBatchReader.from_stream(data)
+    for batch in reader:
+        for start in range(0, batch.num_rows, BATCH_ROWS):
+            for row in batch.slice(start, BATCH_ROWS).to_pylist():
+                yield {name: value for name, value in row.items() if value is not None}

@@ -1,0 +1,190 @@
+"""Items of a program into a table and back, by worker processes, against the simulator."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import boto3
+import pytest
+
+import ddbio
+import ddbio.aio
+from ddbio import CountOptions, RejectedError, TransferError, UsageError
+from ddbio.simulator import FaultPlan, Simulator
+from tests.support.environment import AWS_ENVIRONMENT
+from tests.support.items import contents
+
+Call = Any
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    for name, value in AWS_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    with Simulator() as simulator:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", simulator.url)
+        simulator.create_table("Orders", "id:S")
+        yield simulator
+
+
+put = partial(ddbio.put_items, "Orders", processes=2)
+
+
+def plain(count: int) -> Iterator[dict[str, Any]]:
+    for number in range(count):
+        yield {"id": f"item-{number}", "n": number, "text": "x" * 100}
+
+
+def test_items_of_a_generator_are_written_by_several_processes(table: Simulator) -> None:
+    result = put(plain(5000))
+    assert (result.tally.read, result.tally.written, result.rejected) == (5000, 5000, ())
+    stored = {item["id"]["S"]: item["n"]["N"] for item in table.table("Orders").items()}
+    assert stored == {f"item-{number}": str(number) for number in range(5000)}
+
+
+def test_a_few_items_need_no_process(table: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ddbio.engines.process.WorkerProcess.start", None)
+    assert put([{"id": "a", "tags": {"x"}, "at": Decimal("1.50"), "raw": b"\0"}]).tally.written == 1
+    (stored,) = table.table("Orders").items()
+    assert stored == {"id": {"S": "a"}, "tags": {"SS": ["x"]}, "at": {"N": "1.5"}, "raw": {"B": "AA=="}}
+
+
+def test_rejected_items_have_their_positions(table: Simulator) -> None:
+    items: list[Any] = [*plain(3000)]
+    items[1] = {"no": "key"}
+    items[2900] = {"id": "x", "n": float("nan")}
+    result = put(items)
+    assert (result.tally.read, result.tally.written, result.tally.rejected) == (3000, 2998, 2)
+    first, second = result.rejected
+    assert (first.position, first.item, first.code) == (1, {"no": "key"}, "missing-key")
+    assert (second.position, second.item, second.code) == (2900, None, "not-finite")
+    with pytest.raises(RejectedError) as raised:
+        put(items, on_rejects="raise")
+    assert len(raised.value.result.rejected) == 2
+
+
+def test_an_exception_of_the_iterable_comes_after_the_items_before_it(table: Simulator) -> None:
+    def items() -> Iterator[dict[str, Any]]:
+        yield from plain(3000)
+        raise KeyError("gone")
+
+    with pytest.raises(KeyError):
+        put(items())
+    assert len(table.table("Orders").items()) == 3000
+
+
+def test_inserts_and_deletes(table: Simulator) -> None:
+    put(plain(10))
+    assert put(plain(12), mode="insert").tally.skipped == 10
+    assert ddbio.delete_items("Orders", plain(5)).tally.deleted == 5
+    assert len(table.table("Orders").items()) == 7
+
+
+def test_the_cap_holds(table: Simulator) -> None:
+    began_s = time.monotonic()
+    assert put(plain(300), capacity=100).tally.written == 300
+    assert time.monotonic() - began_s > 1.9
+
+
+def test_mistakes_are_named(table: Simulator) -> None:
+    with pytest.raises(UsageError, match="items is one dict, and several items are meant"):
+        put({"id": "a"})
+    with pytest.raises(UsageError, match='table "Nothing"'):
+        ddbio.put_items("Nothing", [])
+    with pytest.raises(TypeError, match="capacty"):
+        put([], capacty=5)
+
+
+def test_frames(table: Simulator) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    columns = {"id": ["a", "b"], "n": [1, None], "f": [0.5, 1e100], "tags": [["x"], None]}
+    assert put(pyarrow.table(columns)).tally.written == 2
+    stored = {item["id"]["S"]: item for item in table.table("Orders").items()}
+    assert stored["a"] == {"id": {"S": "a"}, "n": {"N": "1"}, "f": {"N": "0.5"}, "tags": {"L": [{"S": "x"}]}}
+    assert set(stored["b"]) == {"id", "f"}
+
+
+def test_a_scan_gives_the_items_back(table: Simulator) -> None:
+    items = [{"id": f"{number}", "n": Decimal(number), "tags": {"a", "b"}, "raw": b"\0\1"} for number in range(3000)]
+    put(items)
+    scan = partial(ddbio.scan, "Orders", processes=2)
+    assert sorted(scan(), key=lambda item: item["n"]) == items
+    assert sorted(item["id"] for item in scan(filter="n < :m", values={"m": 3}, attributes=["id"])) == ["0", "1", "2"]
+    assert len(list(scan(limit=7))) == 7
+
+
+def test_a_scan_that_is_left_ends(table: Simulator) -> None:
+    put(plain(3000))
+    table.faults = FaultPlan(latency_s=0.05)
+    for item in ddbio.scan("Orders", segments=50, processes=1):
+        assert set(item) == {"id", "n", "text"}
+        break
+    before = table.requests()["Scan"]
+    time.sleep(0.3)
+    assert table.requests()["Scan"] == before < 50
+
+
+def test_a_scan_that_fails_raises(table: Simulator) -> None:
+    with pytest.raises(UsageError, match='table "Nothing"'):
+        list(ddbio.scan("Nothing"))
+    put(plain(3000))
+    scan = ddbio.scan("Orders", segments=50, processes=1, lanes=1)
+    next(scan)
+    boto3.client("dynamodb").delete_table(TableName="Orders")
+    with pytest.raises(TransferError):
+        list(scan)
+
+
+async def counted(items: AsyncIterator[Any]) -> int:
+    return len([item async for item in items])
+
+
+def test_a_loop_stays_free(table: Simulator) -> None:
+    """Longer than 10 ms only where this machine, too, keeps a sleeping loop that long."""
+
+    async def pauses(until: asyncio.Task[Any] | None, seconds: float = 0.0) -> list[float]:
+        found, last_s = [], time.monotonic()
+        ends_s = last_s + seconds
+        while not (until.done() if until is not None else last_s > ends_s):
+            await asyncio.sleep(0.001)
+            now_s = time.monotonic()
+            found.append(now_s - last_s)
+            last_s = now_s
+        return sorted(found)
+
+    async def items() -> AsyncIterator[dict[str, Any]]:
+        for item in plain(5000):
+            yield item
+
+    async def main() -> None:
+        await ddbio.aio.put_items("Orders", [{"id": "first"}])  # loads the modules
+        work = asyncio.create_task(ddbio.aio.put_items("Orders", items(), processes=1))
+        during = await pauses(work)
+        assert (await work).tally.written == 5000
+        assert during[len(during) // 2] < 0.01, "in the middle"
+        assert await counted(ddbio.aio.scan("Orders", processes=1)) == 5001
+        assert (await ddbio.aio.count_items(CountOptions(table="Orders", processes=1))).tally.counted == 5001
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_call_settles_first(table: Simulator) -> None:
+    table.faults = FaultPlan(latency_s=0.02)
+
+    async def main() -> None:
+        work = asyncio.create_task(ddbio.aio.put_items("Orders", plain(5000), processes=1, lanes=1))
+        while not table.table("Orders").items():
+            await asyncio.sleep(0.02)
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+    asyncio.run(main())
+    written = contents(table.table("Orders").items())
+    time.sleep(0.2)
+    assert contents(table.table("Orders").items()) == written and 0 < len(written) < 5000
