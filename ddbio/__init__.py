@@ -47,13 +47,14 @@ from ddbio.version import __version__ as __version__
 if TYPE_CHECKING:
     from ddbio.aws.settings import AwsSettings
     from ddbio.errors import DdbioError, RejectedError, Stopped, TransferError, UsageError
-    from ddbio.library.calls import count_items, export_table, import_table
+    from ddbio.library.calls import copy_table, count_items, export_table, import_table
     from ddbio.library.items import delete_items, put_items, scan
     from ddbio.options import CsvOptions
-    from ddbio.verbs.options import CountOptions, ExportOptions, ImportOptions
+    from ddbio.verbs.options import CopyOptions, CountOptions, ExportOptions, ImportOptions
 
 __all__ = [
     "AwsSettings",
+    "CopyOptions",
     "CountOptions",
     "CsvOptions",
     "DdbioError",
@@ -63,6 +64,7 @@ __all__ = [
     "Stopped",
     "TransferError",
     "UsageError",
+    "copy_table",
     "count_items",
     "delete_items",
     "export_table",
@@ -74,10 +76,10 @@ __all__ = [
 _HOMES = {
     "AwsSettings": "ddbio.aws.settings",
     "CsvOptions": "ddbio.options",
-    **dict.fromkeys(("CountOptions", "ExportOptions", "ImportOptions"), "ddbio.verbs.options"),
+    **dict.fromkeys(("CopyOptions", "CountOptions", "ExportOptions", "ImportOptions"), "ddbio.verbs.options"),
     **dict.fromkeys(("DdbioError", "RejectedError", "Stopped", "TransferError", "UsageError"), "ddbio.errors"),
     **dict.fromkeys(("delete_items", "put_items", "scan"), "ddbio.library.items"),
-    **dict.fromkeys(("count_items", "export_table", "import_table"), "ddbio.library.calls"),
+    **dict.fromkeys(("copy_table", "count_items", "export_table", "import_table"), "ddbio.library.calls"),
 }
 
 

@@ -2,6 +2,9 @@
 
 The cursor moves to a page's `LastEvaluatedKey` when every item of the page is settled in the target: written,
 rejected or skipped. A worker reports every page, so that of a killed one at most a page a lane is copied again.
+
+If the tables have the same key and no item is changed on its way, items are not even decoded
+(`ddbio.sinks.item_batches`).
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from ddbio.flow.context import SOURCE, TARGET, JobTable, WorkerContext
 from ddbio.flow.export_job import scan_source
 from ddbio.flow.import_job import table_sink
 from ddbio.flow.lane import Task
+from ddbio.formats.scanned import ScannedItems
 from ddbio.sources.scan import TableScan
 from ddbio.steps.transform import TransformSpec, open_transform
 
@@ -40,10 +44,14 @@ class CopyJob:
     def opens_together(self) -> bool:
         return self.transform is not None
 
+    @property
+    def _is_plain(self) -> bool:
+        return self.transform is None and self.source.info.key == self.target.info.key
+
     def open(self, context: WorkerContext) -> Task:
         return Task(
             context,
-            source=scan_source(context, self.scan),
+            source=scan_source(context, self.scan, raw=ScannedItems() if self._is_plain else None),
             sink=table_sink(context, (self.target.info,), self.mode),
             transform=open_transform(self.transform),
             report_every_s=0.0,

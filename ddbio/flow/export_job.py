@@ -15,6 +15,7 @@ from ddbio.flow.context import SOURCE, JobTable, WorkerContext
 from ddbio.flow.lane import Task
 from ddbio.formats import Format, RowFormat, as_lines, get_format
 from ddbio.formats.compression import get_compression
+from ddbio.formats.scanned import ScannedItems
 from ddbio.messages.format_spec import FormatSpec
 from ddbio.options import STDOUT
 from ddbio.sinks.segment_files import LineFiles, RowFiles
@@ -91,10 +92,14 @@ def export_task(job: ExportJob, context: WorkerContext, storage: Storage | None)
 
 
 def scan_source(
-    context: WorkerContext, scan: TableScan, rows: Any = ATTRIBUTE_MAPS, alike: PageSchema | None = None
+    context: WorkerContext,
+    scan: TableScan,
+    rows: Any = ATTRIBUTE_MAPS,
+    alike: PageSchema | None = None,
+    raw: ScannedItems | None = None,
 ) -> Callable[[Desk], ScanSource]:
-    """Reads the source. rows, alike: see `Scanning`."""
-    scanning = Scanning(scan, context.request_units(SOURCE), rows, alike)
+    """Reads the source. rows, alike, raw: see `Scanning`."""
+    scanning = Scanning(scan, context.request_units(SOURCE), rows, alike, raw)
     return lambda desk: ScanSource(scanning, context.client(SOURCE, desk.spent), context.limit, desk.tally)
 
 

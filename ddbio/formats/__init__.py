@@ -19,6 +19,7 @@ avro                  object container files, through fastavro
 typed_columns         shared by the formats whose columns have one type each
 rejected              records in a rejects file
 rejected_declaration  how a rejects file is detected
+scanned               items as the service sends them, not decoded
 incremental           lines of incremental exports by DynamoDB
 write_requests        requests to BatchWriteItem
 python_items          items of a Python program on their way to the workers

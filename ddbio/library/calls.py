@@ -6,10 +6,11 @@ from ddbio.engines.engine import Engine
 from ddbio.job.progress import Progress
 from ddbio.library.calling import call
 from ddbio.system.stop import StopFlag
+from ddbio.verbs.copy_table import Copy, CopyResult
 from ddbio.verbs.count_items import Count, CountResult
 from ddbio.verbs.export_table import Export, ExportResult
 from ddbio.verbs.import_table import Import, ImportResult
-from ddbio.verbs.options import CountOptions, ExportOptions, ImportOptions
+from ddbio.verbs.options import CopyOptions, CountOptions, ExportOptions, ImportOptions
 
 
 def import_table(
@@ -40,6 +41,22 @@ def export_table(
     Returns when the export is complete. See `call` for the parameters and errors.
     """
     return call(Export(options), progress=progress, stop=stop, engine=engine)
+
+
+def copy_table(
+    options: CopyOptions,
+    *,
+    progress: Progress | bool = False,
+    on_rejects: str = "keep",
+    stop: StopFlag | None = None,
+    engine: Engine | None = None,
+) -> CopyResult:
+    """Copy the items of a table into another one, or resume an unfinished copy with the same options.
+
+    Returns when every item is settled. Rejected items are in `CopyResult.rejects`, a file; with `on_rejects="raise"`
+    they raise RejectedError at the end. See `call` for the other parameters and errors.
+    """
+    return call(Copy(options), progress=progress, on_rejects=on_rejects, stop=stop, engine=engine)
 
 
 def count_items(

@@ -6,6 +6,7 @@ table_writes     the write modes: put, insert, delete, changes
 batch            the pending writes of a lane
 sender           sends them until the fate of each is known
 fast_batch       the fast path of an import: a whole batch at once
+item_batches     the fast path of a copy: items that are not decoded
 multi_table      one source into several tables
 estimates        estimates the capacity that a batch will consume
 rejects          the rejects file

@@ -80,9 +80,9 @@ class WriteEstimates:
             ]
         )
 
-    def of_unit_puts(self, count: int, entries: Sequence[int]) -> tuple[int, ...]:
-        """Units by budget, uncorrected, of puts of one unit each. entries: number of index entries, by index."""
-        units = [count, *self._nothing[1:]]
+    def of_puts(self, table_units: int, entries: Sequence[int]) -> tuple[int, ...]:
+        """Units by budget, uncorrected. entries: number of index entries, of one unit each, by index."""
+        units = [table_units, *self._nothing[1:]]
         for each, number in zip(self._indexes, entries, strict=True):
             units[each.budget] += number
         return tuple(units)

@@ -39,10 +39,12 @@ class PreparedPuts(NamedTuple):
     """requests: as `batch_body` takes them.
 
     entries: number of index entries that the items have, by index, in the order of `TableInfo.indexes`.
+    units: of the table, that the puts consume, probably.
     """
 
     requests: bytes
     entries: tuple[int, ...]
+    units: int
 
 
 class FastBatches:
@@ -93,7 +95,7 @@ class FastBatches:
         if len(set(keys)) < len(keys):
             return None
         entries = [sum([index.entry(item) is not None for item in parsed]) for index in self._table.indexes]
-        return PreparedPuts(put_requests(map(encode_item, parsed)), tuple(entries))
+        return PreparedPuts(put_requests(map(encode_item, parsed)), tuple(entries), len(parsed))
 
 
 class _Plan:
@@ -122,10 +124,10 @@ class _Plan:
             return None
         entries = tuple([self._entries(places, values, count) for places in self._entry_keys])
         if values.missing:
-            return PreparedPuts(put_requests(map(encode_item, self._items(values))), entries)
+            return PreparedPuts(put_requests(map(encode_item, self._items(values))), entries, count)
         cells = _encode_lines(values.cells).split(b"\n")
         cells.pop()
-        return PreparedPuts(self._template(count) % tuple(cells), entries)
+        return PreparedPuts(self._template(count) % tuple(cells), entries, count)
 
     def _identities(self, place: int, values: list[Any]) -> Iterable[Any]:
         """Values that compare as the keys do: a number may be written in several ways."""

@@ -16,8 +16,10 @@ from ddbio.dynamodb.client import DataClient
 from ddbio.dynamodb.errors import ServiceError
 from ddbio.errors import RecordError
 from ddbio.formats import Format
+from ddbio.formats.scanned import ScannedItems
 from ddbio.sinks.batch import Batch, Write
 from ddbio.sinks.fast_batch import FastBatches
+from ddbio.sinks.item_batches import ItemBatches
 from ddbio.sinks.multi_table import MultiTablePuts, unknown_table
 from ddbio.sinks.sender import Sender
 from ddbio.sinks.sink import Desk
@@ -43,15 +45,20 @@ class TableWriter:
     ) -> None:
         self.tables = tables
         self.mode: WriteMode = MultiTablePuts(tables) if len(tables) > 1 else MODES[mode](tables[0])
-        self._fast_batches: dict[Format, FastBatches] = {}
+        self._fast_batches: dict[Format, FastBatches | ItemBatches] = {}
 
-    def fast_batches(self, format: Format) -> FastBatches | None:
+    def fast_batches(self, format: Format) -> FastBatches | ItemBatches | None:
         """The fast path for a format; None if the mode does more than put items into one table."""
         if self.mode.body_of_puts is None:
             return None
         found = self._fast_batches.get(format)
         if found is None:
-            found = self._fast_batches[format] = FastBatches(self.tables[0], format, self.mode.key_of)
+            table = self.tables[0]
+            if isinstance(format, ScannedItems):
+                found = ItemBatches(table, format)
+            else:
+                found = FastBatches(table, format, self.mode.key_of)
+            self._fast_batches[format] = found
         return found
 
     def check_address(self, table: str) -> None:
@@ -131,7 +138,7 @@ class TableSink:
             if not (whole and lines.usual and await self._put_whole(whole, lines, run)):
                 await self._take_each(lines.each(len(run)))
 
-    async def _put_whole(self, whole: FastBatches, lines: LineRun, run: list[bytes]) -> bool:
+    async def _put_whole(self, whole: FastBatches | ItemBatches, lines: LineRun, run: list[bytes]) -> bool:
         """The fast path: put small records in one request, without a `Write` for each.
 
         Returns false, with nothing sent or taken, if the records must take the slow path.
@@ -142,8 +149,8 @@ class TableSink:
         puts = whole.prepare(run)
         if puts is None or mode.body_of_puts is None:
             return False
-        units, body = mode.estimates.of_unit_puts(len(run), puts.entries), mode.body_of_puts(puts.requests)
-        if len(body) > MAX_REQUEST_BYTES or (puts.entries and not pending.takes_whole(units[0])):
+        units, body = mode.estimates.of_puts(puts.units, puts.entries), mode.body_of_puts(puts.requests)
+        if len(body) > MAX_REQUEST_BYTES or (units[0] > len(run) and not pending.takes_whole(units[0])):
             return False
         estimate = mode.estimates.of_batch([units])
         try:

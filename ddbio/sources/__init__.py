@@ -12,6 +12,7 @@ source           the interface of a lane's source
 slices           slices of files as a source
 memory           items of a Python program as a source
 scan             segments of a table as a source
+raw_page         a page of a scan that is not decoded
 page_size        the page size of a scan, and whether the scan ends
 lines            the unread records of a slice
 row_run          the unread rows of a slice: Parquet, Avro

@@ -56,6 +56,10 @@ class PageSize:
             return min(self._page_units, self._full_units)
         return min(max(limit * self._item_bytes / self._bytes_per_unit, self._least_units), self._full_units)
 
+    def bytes_of(self, units: float) -> float:
+        """The most bytes of items that a page of this cost may have."""
+        return units * self._bytes_per_unit
+
     def learn(self, items: int, units: float) -> None:
         self._page_units += self._WEIGHT * (units - self._page_units)
         if items:

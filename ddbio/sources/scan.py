@@ -17,8 +17,10 @@ from ddbio.dynamodb.errors import ServiceError
 from ddbio.dynamodb.operations import Operation
 from ddbio.dynamodb.scan import ScanReply, scan_body, scan_operation
 from ddbio.errors import PermanentError
+from ddbio.formats.scanned import ScannedItems
 from ddbio.messages import ExportCursor, Reject, SegmentUnit, Tally
 from ddbio.sources.page_size import KeyCircle, PageSize
+from ddbio.sources.raw_page import RawPage
 from ddbio.sources.subset import WHOLE, Subset
 from ddbio.steps.limit import Limit
 from ddbio.steps.records import Record
@@ -48,7 +50,7 @@ class Scanning:
 
     request_units: returns the most units that a page should cost; called each time, because a cap may change.
     rows, alike: the type that items are decoded to, and a narrower one for items of the same schema; see
-        `ddbio.formats.Format.page_items`.
+        `ddbio.formats.Format.page_items`. raw: instead, pages are passed on undecoded, as records of this format.
     """
 
     def __init__(
@@ -57,10 +59,12 @@ class Scanning:
         request_units: Callable[[], float],
         rows: Any = ATTRIBUTE_MAPS,
         alike: PageSchema | None = None,
+        raw: ScannedItems | None = None,
     ) -> None:
         self.scan = scan
+        self.raw = raw
         self.page_size = PageSize(request_units, scan.item_bytes, consistent=scan.consistent_read)
-        self.operation: Operation[ScanReply] = scan_operation(rows, alike)
+        self.operation: Operation[ScanReply] = scan_operation(rows if raw is None else raw.page_items, alike)
 
 
 class Page:
@@ -97,7 +101,7 @@ class ScanSource:
         self._keys = KeyCircle()
         self._key: str | None = None  # after the page
         self._items = 0  # passed on since the unit's start
-        self._page = Page([])
+        self._page: Page | RawPage = Page([])
         self._ended = False
 
     def begin(self, unit: SegmentUnit) -> None:
@@ -107,7 +111,7 @@ class ScanSource:
         if self._limit is not None:
             self._limit.begin(unit.number, cursor.items)
 
-    async def batches(self) -> AsyncGenerator[Page, None]:
+    async def batches(self) -> AsyncGenerator[Page | RawPage, None]:
         while not self._ended and (limit := self._items_to_ask()) != 0:
             yield await self._next_page(limit)
 
@@ -157,7 +161,7 @@ class ScanSource:
             return limit if left else 0
         return min(left, limit or left)
 
-    async def _next_page(self, limit: int | None) -> Page:
+    async def _next_page(self, limit: int | None) -> Page | RawPage:
         scan, page_size = self._scan, self._scanning.page_size
         body = scan_body(
             scan.table,
@@ -184,8 +188,16 @@ class ScanSource:
         self._items += len(items)
         self._tally.read += scanned
         self._tally.left_out += scanned - len(items)
-        self._page = Page(items)
+        self._page = self._new_page(items, whole=len(items) == scanned)
         return self._page
+
+    def _new_page(self, items: list[Any], *, whole: bool) -> Page | RawPage:
+        raw = self._scanning.raw
+        if raw is None:
+            return Page(items)
+        if whole and "ProjectionExpression" not in self._scan.subset.members:
+            raw.learn(items, self._scanning.page_size.bytes_of(sum(self._client.consumed)))
+        return RawPage(items, raw)
 
     def _checked(self, next_key: str | None) -> str | None:
         """The key of the next page. Raises PermanentError if it was scanned already."""

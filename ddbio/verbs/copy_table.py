@@ -6,23 +6,21 @@ table --Scan--> lanes --BatchWriteItem--> other table
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ddbio.dynamodb.session import Session
-from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError
 from ddbio.flow.context import JobTable
 from ddbio.flow.copy_job import DEFAULT_COPY_LANES, CopyJob
 from ddbio.job.accounts import Accounts, outcome
 from ddbio.job.journal import Facts, Journal
-from ddbio.job.progress import Progress
 from ddbio.job.rejects import RejectingResult, Rejects
 from ddbio.job.report import check_report_path
 from ddbio.job.run import Caller, Run
 from ddbio.job.side import Side
-from ddbio.job.spine import Verb, perform
+from ddbio.job.spine import Verb
 from ddbio.job.state import known_state_root
 from ddbio.job.work import Assignment
 from ddbio.messages import UnitReport
@@ -34,7 +32,6 @@ from ddbio.sources.subset import expected_items, limit_of, notes, segments_of, u
 from ddbio.steps.reject_limit import ErrorLimit
 from ddbio.steps.transform import transform_of
 from ddbio.storage.output_paths import Protected
-from ddbio.system.stop import StopFlag
 from ddbio.values.table import TableInfo
 from ddbio.verbs import create_table
 from ddbio.verbs.copy_plan import check_keys, copy_segments, expected_cost
@@ -51,24 +48,6 @@ class CopyResult(RejectingResult):
 
     target: str = field(kw_only=True)
     target_cap: Cap = field(kw_only=True)
-
-
-def copy_table(
-    options: CopyOptions,
-    *,
-    progress: Progress | None = None,
-    engine: Engine | None = None,
-    stop: StopFlag | None = None,
-    take_report: Callable[[bytes], object] | None = None,
-) -> CopyResult:
-    """Copy the items of a table into another one, or resume an unfinished copy with the same options.
-
-    take_report: gets the report if `options.report` is `-`; None prints it.
-    Returns when every item is settled, or when the copy stops early: `CopyResult.error` then gives the reason.
-    Raises UsageError, before anything is moved, for options that cannot work; TransferError if the service cannot be
-    reached at all.
-    """
-    return perform(Copy(options), Caller(progress, engine, stop, take_report))
 
 
 class Copy(Verb[CopyOptions, CopyResult]):

@@ -61,8 +61,8 @@ def test_an_entry_of_an_index_that_holds_all_costs_what_the_item_costs(text_byte
 
 
 def test_small_puts_are_charged_to_the_budgets_of_their_entries() -> None:
-    assert WriteEstimates(described()).of_unit_puts(25, [7]) == (25, 7)
-    assert WriteEstimates(described(local=True)).of_unit_puts(25, [7]) == (32,)
+    assert WriteEstimates(described()).of_puts(25, [7]) == (25, 7)
+    assert WriteEstimates(described(local=True)).of_puts(25, [7]) == (32,)
 
 
 def test_what_a_delete_consumes_is_told_by_the_record_or_learned() -> None:

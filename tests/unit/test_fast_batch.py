@@ -78,7 +78,7 @@ def test_a_batch_is_what_its_records_are(into: TableInfo, batches: list[list[dic
             sent = [each["PutRequest"]["Item"] for each in msgspec.json.decode(b"[%b]" % puts.requests)]
             assert [same_item(item) for item in sent] == [same_item(item) for item in wanted]
             units = [estimates.of_put(item, True) for item in wanted]
-            assert estimates.of_unit_puts(len(wanted), puts.entries) == tuple(map(sum, zip(*units, strict=True)))
+            assert estimates.of_puts(len(wanted), puts.entries) == tuple(map(sum, zip(*units, strict=True)))
 
 
 def test_numbers_that_are_the_same_key_in_csv_are_told_apart_from_no_other() -> None:

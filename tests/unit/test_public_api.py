@@ -21,6 +21,8 @@ PUBLIC = {
     "import_table": "ddbio.library.calls",
     "export_table": "ddbio.library.calls",
     "count_items": "ddbio.library.calls",
+    "copy_table": "ddbio.library.calls",
+    "CopyOptions": "ddbio.verbs.options",
     "CountOptions": "ddbio.verbs.options",
     "CsvOptions": "ddbio.options",
     "RejectedError": "ddbio.errors",
