@@ -129,6 +129,18 @@ def export_large(suite: Suite) -> Iterable[Bar]:
 
 
 @case
+def copy(suite: Suite) -> Iterable[Bar]:
+    """170-byte items from table to table, beside an export that is piped into an import."""
+    job, pages = "copy, 170-byte items", suite.amount(200)
+    source, target = suite.sink("--pages", str(pages)), suite.sink()
+    ours, piped = suite.copier(job, source, target, pages), suite.pipe(job, source, target, pages)
+    suite.take_turns(ours, piped)
+    yield Bar("copy against export -d - | import -s -: items per CPU-second", ours.against(piped), 2, 4)
+    pairs = zip(ours.runs, piped.runs, strict=True)
+    yield Bar("the same: items per second", statistics.median(b.wall_s / a.wall_s for a, b in pairs), 1, 2)
+
+
+@case
 def latency(suite: Suite) -> Iterable[Bar]:
     """10 ms a request: two workers against one, with lanes so few that nothing is busy; one worker at its best."""
     sink, count = suite.sink(*LATENCY), suite.amount(600_000)

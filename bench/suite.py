@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import ssl
 import statistics
@@ -246,6 +247,18 @@ class Suite:
         task = Task(lambda: [*our("DDBExport.py"), "-t", "Orders", "-d", self.output(), *options], sink)
         return self._enter(Contender(job, "ddbio", task, pages * shapes.PAGE_ITEMS[shape], pages << 20))
 
+    def copier(self, job: str, source: Sink, target: Sink, pages: int, *options: str) -> Contender:
+        """Two endpoints, each with a table of that name."""
+        tables = ["-t", "Orders", "--endpoint-url", source.url, "--to", "Orders", "--to-endpoint-url", target.url]
+        command = [sys.executable, "-m", "ddbio", "copy", *tables, "--fresh", *options]
+        return self._enter(Contender(job, "ddbio copy", Task(lambda: command, target), *_amount("small", pages)))
+
+    def pipe(self, job: str, source: Sink, target: Sink, pages: int) -> Contender:
+        exporting = [*our("DDBExport.py"), "-t", "Orders", "--endpoint-url", source.url, "-d", "-"]
+        importing = [*our("DDBImport.py"), "-t", "Orders", "-s", "-"]
+        command = ["sh", "-c", f"{shlex.join(exporting)} | {shlex.join(importing)}"]
+        return self._enter(Contender(job, "export | import", Task(lambda: command, target), *_amount("small", pages)))
+
     def import_peer(self, job: str, name: str, script: str, sink: Sink, source: Path, items: int) -> Contender:
         empty = self.rows(0) if source.suffix == ".csv" else self.lines("small", 0)
         task, idle = (Task(lambda path=path: peer(script, str(path)), sink) for path in (source, empty))
@@ -291,6 +304,11 @@ class Suite:
 
 
 PACKAGE_OF = {"wrangler": "awswrangler", "dynamodb_csv": "dynamodb-csv", "dump": "dynamodump"}
+
+
+def _amount(shape: str, pages: int) -> tuple[int, int]:
+    """Items and bytes of so many pages."""
+    return pages * shapes.PAGE_ITEMS[shape], pages << 20
 
 
 def our(program: str) -> list[str]:

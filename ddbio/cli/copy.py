@@ -69,7 +69,7 @@ def parser() -> Parser:
     add_subset_options(parser)
     arguments.add_transform_options(parser)
     arguments.add_endpoint_options(parser)
-    arguments.add_run_options(parser, default_lanes="64")
+    arguments.add_run_options(parser, default_lanes="32")
     return parser
 
 

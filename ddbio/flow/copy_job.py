@@ -19,7 +19,7 @@ from ddbio.formats.scanned import ScannedItems
 from ddbio.sources.scan import TableScan
 from ddbio.steps.transform import TransformSpec, open_transform
 
-DEFAULT_COPY_LANES = 64  # at most: most of the time of a lane goes into writes, but it holds a page of 1 MB
+DEFAULT_COPY_LANES = 32  # at most: most of the time of a lane goes into writes, but each holds a page of 1 MB
 
 
 @dataclass(frozen=True, slots=True)
