@@ -10,7 +10,7 @@ from ddbio.cli.option_rules import S3, S3_CALLS, S3_OBJECTS, TRANSFER, Rule, Rul
 from ddbio.cli.parsing import Parser
 from ddbio.cli.run import positive_int
 from ddbio.cli.verb_command import VerbCommand
-from ddbio.formats import FORMATS, declaration_of
+from ddbio.formats import EXPORTED, declaration_of
 from ddbio.formats.compression import COMPRESSIONS
 from ddbio.options import DEFAULT_FILE_MEGABYTES, NUMBERS, STDOUT
 from ddbio.verbs.options import ExportOptions
@@ -112,7 +112,7 @@ def parser() -> Parser:
         help="if the destination is not empty: fail; overwrite the export in its manifest; or resume the unfinished "
         "export of this command, as every run does, and fail if there is none (default: %(default)s)",
     )
-    arguments.add_transfer_options(parser, units="read", formats=tuple(FORMATS), default_lanes="8")
+    arguments.add_transfer_options(parser, units="read", formats=EXPORTED, default_lanes="8")
     arguments.add_scan_options(parser)
     add_column_options(parser)
     add_subset_options(parser)

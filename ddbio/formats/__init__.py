@@ -21,6 +21,7 @@ rejected              records in a rejects file
 rejected_declaration  how a rejects file is detected
 scanned               items as the service sends them, not decoded
 incremental           lines of incremental exports by DynamoDB
+changes               the differences that a comparison found
 write_requests        requests to BatchWriteItem
 python_items          items of a Python program on their way to the workers
 framing               the ends of records, if every record is one line
@@ -127,7 +128,9 @@ FORMATS = {  # the declaration of each, in the order of detection for a file who
     "csv": "ddbio.formats.csv.declaration:CSV",
     "parquet": "ddbio.formats.parquet.declaration:PARQUET",
     "avro": "ddbio.formats.avro.declaration:AVRO",
+    "changes": "ddbio.formats.changes:CHANGES",
 }
+EXPORTED = tuple(name for name in FORMATS if name != "changes")  # the formats that an export writes
 REJECTED = "rejected"
 _NOT_TO_ASK_FOR = {  # the kind of source decides
     REJECTED: "ddbio.formats.rejected_declaration:REJECTED",

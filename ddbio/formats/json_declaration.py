@@ -11,6 +11,8 @@ from typing import Any
 
 from ddbio.errors import RecordError, UsageError
 from ddbio.formats import Format
+from ddbio.formats.changes import NAME as CHANGES
+from ddbio.formats.changes import is_change
 from ddbio.formats.declaration import Beginning, Declaration, Found, Known, Remark
 from ddbio.formats.documents.detect import Detected, detect
 from ddbio.formats.documents.layout import REQUESTS
@@ -73,13 +75,15 @@ TYPED = JsonDeclaration(_TYPED, "DynamoDB JSON", DynamoDBJson)
 
 
 def format_of_record(record: bytes, default: str) -> str:
-    """The format of one record of JSON: `default`, unless it shows that it is a request.
+    """The format of one record of JSON: `default`, unless it shows that it is a request or a change.
 
     default: a format, or empty to distinguish plain from DynamoDB JSON by the record.
     """
     value = object_in(record)
     if is_request(value):
         return _REQUESTS
+    if is_change(value) and default in ("", CHANGES):
+        return CHANGES
     return default or (_TYPED if looks_typed(value) else _PLAIN)
 
 

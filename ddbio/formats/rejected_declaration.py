@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ddbio.errors import RecordError, UsageError
+from ddbio.formats.changes import NAME as CHANGES
 from ddbio.formats.csv import CsvLayout
 from ddbio.formats.csv.declaration import NAME as CSV
 from ddbio.formats.csv.declaration import read_layout
@@ -32,7 +33,7 @@ class RejectedDeclaration(Declaration):
             head.grow()
         check_encoding(head.text, head.file.uri)
         inner = _record_format(head, known)
-        return Found(of_rejects(inner), f'in rejects of "{head.name}"', changes=inner.name == _REQUESTS)
+        return Found(of_rejects(inner), f'in rejects of "{head.name}"', changes=inner.name in (_REQUESTS, CHANGES))
 
 
 def _record_format(head: Beginning, known: Known) -> FormatSpec:

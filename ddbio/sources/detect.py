@@ -18,6 +18,8 @@ from dataclasses import dataclass
 
 from ddbio.errors import UsageError
 from ddbio.formats import FORMATS, REJECTED, all_declarations, declaration_of, record_format
+from ddbio.formats.changes import NAME as CHANGES
+from ddbio.formats.changes import are_changes
 from ddbio.formats.declaration import Declaration, Found, Known, Remark
 from ddbio.formats.foreign import check_not_foreign
 from ddbio.formats.rejected import REJECT_BEGINS, are_rejects
@@ -47,9 +49,7 @@ class Detected:
         if not self.changes:
             return asked
         if asked not in ("put", "changes"):
-            raise UsageError(
-                f"a file of write requests puts and deletes: it does not go with --mode {asked}", "omit --mode"
-            )
+            raise UsageError(f"a file of changes puts and deletes: it does not go with --mode {asked}", "omit --mode")
         return "changes"
 
     def total_bytes(self) -> int:
@@ -90,6 +90,8 @@ class _Look:
         check_not_foreign(head.text, self._file.uri)
         if self._known.auto and self._holds_rejects():
             declared = declaration_of(REJECTED)
+        elif self._known.auto and are_changes(head.text):
+            declared, why = declaration_of(CHANGES), None
         while not (head.text or head.is_whole or head.is_long):
             head.grow()
         if head.is_whole and not head.text:  # without records, any format will do

@@ -16,6 +16,7 @@ import msgspec
 import orjson
 
 from ddbio.dynamodb.batch_get import MAX_KEYS
+from ddbio.formats.changes import CHANGE, DELETE, PUT
 from ddbio.layouts.spill import Spilled, Suspect, read, suspects
 from ddbio.messages import ImportCursor, PartitionUnit, Reject, Tally
 from ddbio.sources.table_items import TableItems
@@ -24,11 +25,12 @@ from ddbio.values.digest import Scope
 from ddbio.values.items import AttributeMap
 from ddbio.values.keys import ItemKey
 
-PUT, DELETE, CHANGE = "put", "delete", "change"  # the operation that would make the second side equal to the first
-
 
 class Difference(NamedTuple):
-    """op: one of the above. old, new: the items of the second and of the first side."""
+    """A line of the format `changes`. op: makes the second side equal to the first.
+
+    old, new: the items of the second and of the first side.
+    """
 
     op: str
     key: AttributeMap

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ddbio.simulator import FaultPlan, Simulator
-from tests.support.commands import CHECKOUT, Commands, Run, descendants, is_alive, wait_until
+from tests.support.commands import CHECKOUT, IMPORT, Commands, Run, descendants, is_alive, wait_until
 from tests.support.items import Item, contents, plain_items, rich_items
 
 DIFF = (Path("-m"), "ddbio", "diff", "-p", 2)
@@ -254,3 +254,22 @@ def test_what_cannot_work_is_one_line(
     done.assert_error(2, words)
     assert simulator.table("First").consumed("read") == 0
     assert (tmp_path / "precious.txt").read_text() == "data"
+
+
+def test_importing_the_differences_makes_the_second_table_equal(
+    commands: Commands, run_two: Run, simulator: Simulator, tmp_path: Path
+) -> None:
+    first = rich_items(300)
+    second = [{**item, "number": {"N": str(n % 3)}} for n, item in enumerate(first[50:])] + plain_items(70, first=900)
+    fill(simulator, first, second)
+    assert run_two("--output", "diff.jsonl").code == 1
+    written = simulator.table("Second").consumed("write")
+    done = commands.run(IMPORT, "-t", "Second", "-s", "diff.jsonl", "-p", 1)
+    assert done.code == 0, done.err
+    assert "Format: changes, as its lines are differences of two tables" in "\n".join(done.log)
+    assert contents(simulator.table("Second").items()) == contents(first)
+    assert simulator.table("Second").consumed("write") - written <= 50 + 250 + 70 + 30
+    assert run_two().out.splitlines()[0] == "the same"
+    forced = commands.run(IMPORT, "-t", "Second", "-s", "diff.jsonl", "-p", 1, "--format", "changes")
+    assert forced.code == 0, forced.err
+    commands.run(IMPORT, "-t", "Second", "-s", "diff.jsonl", "--mode", "insert").assert_error(2, "puts and deletes")
