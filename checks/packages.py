@@ -28,6 +28,7 @@ LAYERS = (
     ("job",),
     ("verbs",),
     ("cli", "library", "aio"),
+    ("loaders",),
 )
 APART = ("demo", "simulator")  # outside of the layers, each with a rule of its own
 

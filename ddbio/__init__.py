@@ -9,6 +9,7 @@ docs/library.md has more examples.
 The names in `__all__` are the public API. They are loaded on first use, so that `import ddbio` costs nothing. The
 packages, each of which imports only those below it (docs/architecture.md):
 
+loaders       the interface of the local bulk loaders of CSV
 cli           argv to options, results to text, errors to one line and an exit code
 library       the verbs as functions that return a result or raise
 aio           the same for programs with an event loop

@@ -31,6 +31,10 @@ def ddbio() -> int:
     return _start("ddbio.cli.main")
 
 
+def loaders() -> int:
+    return _start("ddbio.loaders.command")
+
+
 def program_name() -> str:
     """The command as it was called, without its folder."""
     if sys.argv[0] == "-m":  # still locating the module

@@ -93,7 +93,10 @@ def test_a_submodule_is_there_as_well_as_the_lazy_names() -> None:
     [
         "ddbio",
         *(f"ddbio.{name}" for name in ("aws", "dynamodb", "engines", "flow", "job", "layouts", "messages", "rate")),
-        *(f"ddbio.{name}" for name in ("library", "sinks", "sources", "steps", "system", "values", "verbs")),
+        *(
+            f"ddbio.{name}"
+            for name in ("library", "loaders", "sinks", "sources", "steps", "system", "values", "verbs")
+        ),
     ],
 )
 def test_a_map_names_every_module_and_nothing_else(package: str) -> None:
