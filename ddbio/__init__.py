@@ -48,10 +48,10 @@ from ddbio.version import __version__ as __version__
 if TYPE_CHECKING:
     from ddbio.aws.settings import AwsSettings
     from ddbio.errors import DdbioError, RejectedError, Stopped, TransferError, UsageError
-    from ddbio.library.calls import copy_table, count_items, export_table, import_table
+    from ddbio.library.calls import copy_table, count_items, delete_from_table, export_table, import_table
     from ddbio.library.items import delete_items, put_items, scan
     from ddbio.options import CsvOptions
-    from ddbio.verbs.options import CopyOptions, CountOptions, ExportOptions, ImportOptions
+    from ddbio.verbs.options import CopyOptions, CountOptions, DeleteOptions, ExportOptions, ImportOptions
 
 __all__ = [
     "AwsSettings",
@@ -59,6 +59,7 @@ __all__ = [
     "CountOptions",
     "CsvOptions",
     "DdbioError",
+    "DeleteOptions",
     "ExportOptions",
     "ImportOptions",
     "RejectedError",
@@ -67,6 +68,7 @@ __all__ = [
     "UsageError",
     "copy_table",
     "count_items",
+    "delete_from_table",
     "delete_items",
     "export_table",
     "import_table",
@@ -77,10 +79,14 @@ __all__ = [
 _HOMES = {
     "AwsSettings": "ddbio.aws.settings",
     "CsvOptions": "ddbio.options",
-    **dict.fromkeys(("CopyOptions", "CountOptions", "ExportOptions", "ImportOptions"), "ddbio.verbs.options"),
+    **dict.fromkeys(
+        ("CopyOptions", "CountOptions", "DeleteOptions", "ExportOptions", "ImportOptions"), "ddbio.verbs.options"
+    ),
     **dict.fromkeys(("DdbioError", "RejectedError", "Stopped", "TransferError", "UsageError"), "ddbio.errors"),
     **dict.fromkeys(("delete_items", "put_items", "scan"), "ddbio.library.items"),
-    **dict.fromkeys(("copy_table", "count_items", "export_table", "import_table"), "ddbio.library.calls"),
+    **dict.fromkeys(
+        ("copy_table", "count_items", "delete_from_table", "export_table", "import_table"), "ddbio.library.calls"
+    ),
 }
 
 

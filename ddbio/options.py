@@ -185,13 +185,26 @@ def is_place(text: str) -> bool:
     return "://" in text or ("/" in text and not text.startswith("arn:"))
 
 
+@dataclass(frozen=True, kw_only=True)
+class EditOptions(RejectingOptions, ScanOptions):
+    """A scan of a table for writes to the same items. capacity: of the scan, in read units.
+
+    write_capacity: of the writes, in write units. all_items: there is no filter on purpose.
+    count_first: count the items exactly before the user is asked.
+    """
+
+    write_capacity: str | None = None
+    all_items: bool = False
+    count_first: bool = False
+
+
 # Options that may differ between the runs of one job. Any other option makes it another job, including options added
 # later and not listed here. Table, sources and destination are not compared: they identify the job.
 IMMATERIAL = {
     *("table", "sources", "destination", "aws", "processes", "capacity", "over_provisioned", "lanes"),
     *("give_up_after_s", "journal", "state_dir", "fresh", "report", "max_errors", "if_exists"),
     *("verify", "verify_checksums", "allow_unfinished", "output"),
-    *("to", "to_aws", "to_capacity", "write_capacity"),
+    *("to", "to_aws", "to_capacity", "write_capacity", "count_first"),
     *("create_table", "key", "with_indexes"),  # the table exists by then
     "by_segment",  # only another view of the same counts
 }

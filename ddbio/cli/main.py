@@ -46,6 +46,7 @@ VERBS = {
     "copy": Subcommand("ddbio.cli.copy", "copy the items of a table into another table"),
     "count": Subcommand("ddbio.cli.count", "count the items of a table or index"),
     "diff": Subcommand("ddbio.cli.diff", "compare two tables, or a table and an export"),
+    "delete": Subcommand("ddbio.cli.delete", "delete the items that match a filter, or that files list"),
     "generate": Subcommand("ddbio.cli.ddbgenerate", "make test data", "GenerateTestData.py"),
     "iam-policy": Subcommand("ddbio.cli.iam_policy", "print the IAM policy that a command needs"),
 }

@@ -189,6 +189,11 @@ class DataClient:
         self.tally.blame("unprocessed items", count)
         self._pacer.left_unprocessed(partly=count < sent)
 
+    def repeated(self, reason: str) -> None:
+        """Count a request that will be repeated in another form."""
+        self.tally.retries += 1
+        self.tally.blame(reason)
+
     def close(self) -> None:
         self._connection.close()
 

@@ -183,22 +183,24 @@ def _detail(by_index: bool) -> str:
     return "INDEXES" if by_index else "TOTAL"
 
 
-# --------------------------------------------------------------------------- PutItem, on a condition
+# --------------------------------------------------------------------------- one item, on a condition
 
 
-class PutItemReply(msgspec.Struct, gc=False):
+class SingleWriteReply(msgspec.Struct, gc=False):
+    """The answer to a write of one item."""
+
     ConsumedCapacity: ConsumedCapacity | None = None
 
     def unprocessed(self) -> list[AttributeMap]:
         return []
 
 
-def insert_operation(budgets: tuple[str, ...]) -> Operation[PutItemReply]:
-    """PutItem into one table, with `insert_body`."""
+def single_write_operation(name: str, budgets: tuple[str, ...]) -> Operation[SingleWriteReply]:
+    """PutItem, DeleteItem or UpdateItem in one table, with one of the bodies below."""
     return Operation(
-        "DynamoDB_20120810.PutItem",
+        f"DynamoDB_20120810.{name}",
         budgets,
-        write_decoder(PutItemReply),
+        write_decoder(SingleWriteReply),
         lambda reply: _by_budget([reply.ConsumedCapacity] if reply.ConsumedCapacity else [], budgets[1:]),
     )
 
@@ -208,16 +210,46 @@ def insert_body(table: str, item: bytes, key_name: str, *, by_index: bool = Fals
 
     item: as `encode_item` gives it. key_name: of the partition key; every item has it.
     """
-    return orjson.dumps(
-        {
-            "TableName": table,
-            "Item": orjson.Fragment(item),
-            "ConditionExpression": "attribute_not_exists(#key)",
-            "ExpressionAttributeNames": {"#key": key_name},
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",  # for its cost, and whether the item is our own
-            "ReturnConsumedCapacity": _detail(by_index),
-        }
-    )
+    free = Condition("attribute_not_exists(#key)", {"#key": key_name}, {})
+    return _conditional_body(table, {"Item": orjson.Fragment(item)}, free, by_index=by_index)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A ConditionExpression with its placeholders; plain data.
+
+    names, values: attribute names and values by placeholder, also those of the request's update, if it has one.
+    """
+
+    expression: str
+    names: Mapping[str, str]
+    values: Mapping[str, Any]
+
+
+def delete_if_body(table: str, key: bytes, condition: Condition, *, by_index: bool = False) -> bytes:
+    """A DeleteItem that is refused with ConditionalCheckFailedException unless the condition holds. key: as
+    `encode_item` gives it."""
+    return _conditional_body(table, {"Key": orjson.Fragment(key)}, condition, by_index=by_index)
+
+
+def update_body(table: str, key: bytes, update: str, condition: Condition, *, by_index: bool = False) -> bytes:
+    """An UpdateItem, refused in the same way. update: the UpdateExpression."""
+    members = {"Key": orjson.Fragment(key), "UpdateExpression": update}
+    return _conditional_body(table, members, condition, by_index=by_index)
+
+
+def _conditional_body(table: str, members: dict[str, Any], condition: Condition, *, by_index: bool) -> bytes:
+    request = {
+        "TableName": table,
+        **members,
+        "ConditionExpression": condition.expression,
+        "ExpressionAttributeNames": condition.names,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",  # for its cost, and for the state in which the item is
+        "ReturnConsumedCapacity": _detail(by_index),
+    }
+    if condition.values:
+        request["ExpressionAttributeValues"] = condition.values
+    return orjson.dumps(request)
 
 
 def halves(batch: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:

@@ -14,7 +14,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -25,7 +25,7 @@ from ddbio.aws.tls import configured_bundle, verify_argument
 from ddbio.dynamodb.client import DEFAULT_GIVE_UP_AFTER_S, RetryPolicy
 from ddbio.dynamodb.data_plane import DataPlane
 from ddbio.dynamodb.endpoints import Reached, RequestWatch, check_endpoint_url, is_local, proxy_of
-from ddbio.dynamodb.errors import botocore_error, hint_for
+from ddbio.dynamodb.errors import Kind, botocore_error, hint_for
 from ddbio.dynamodb.provider import KeySource
 from ddbio.dynamodb.wire import Endpoint
 from ddbio.errors import DdbioError, TransferError, UsageError
@@ -135,10 +135,45 @@ class Session:
 
         Raises UsageError with the service's words if it refuses the request.
         """
-        values = {name: _for_boto3(value) for name, value in members.get("ExpressionAttributeValues", {}).items()}
-        given = {**members, **({"ExpressionAttributeValues": values} if values else {})}
         with _translated(f'Scan of table "{table}"'):
-            self._client.scan(TableName=table, Limit=1, **given)
+            self._client.scan(TableName=table, Limit=1, **_for_request(members))
+
+    def count_page(self, table: str, members: dict[str, Any], limit: int) -> CountedPage:
+        """Count one page of a Scan. members: of the Scan, values as in JSON. Raises UsageError, TransferError."""
+        with _translated(f'Scan of table "{table}"'):
+            reply = self._client.scan(
+                TableName=table,
+                Limit=limit,
+                ReturnConsumedCapacity="TOTAL",
+                **{**_for_request(members), "Select": "COUNT"},
+            )
+        units = reply.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+        return CountedPage(reply["Count"], reply["ScannedCount"], units, "LastEvaluatedKey" not in reply)
+
+    def try_update(self, table: str, key: dict[str, Any], members: dict[str, Any]) -> None:
+        """Send an UpdateItem for a key that no item has, on the condition that it exists: it changes nothing.
+
+        key: as in JSON. Raises UsageError with the service's words if it refuses the request.
+        """
+        from botocore.exceptions import ClientError
+
+        names = {name: _for_boto3(value) for name, value in key.items()}
+        with _translated(f'UpdateItem in table "{table}"'):
+            try:
+                self._client.update_item(TableName=table, Key=names, **_for_request(members))
+            except ClientError as refusal:
+                if botocore_error(refusal.response).kind is not Kind.CONDITION:
+                    raise
+
+    def keeps_history(self, table: str) -> bool | None:
+        """Whether point-in-time recovery is on; None if that cannot be known, for lack of a permission, say."""
+        try:
+            with _translated("DescribeContinuousBackups"):
+                reply = self._client.describe_continuous_backups(TableName=table)
+            described = reply["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+            return bool(described["PointInTimeRecoveryStatus"] == "ENABLED")
+        except (DdbioError, KeyError, TypeError):
+            return None
 
     def time_to_live(self, table: str) -> str | None:
         """The attribute by which the table's items expire; empty if they do not, None if the service does not say."""
@@ -221,6 +256,22 @@ class Session:
                     f"{partition}",
                     "copy the ARN from DescribeTable or the console",
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class CountedPage:
+    """count: items that match. units: consumed. ended: whether it is the segment's last one."""
+
+    count: int
+    scanned: int
+    units: float
+    ended: bool
+
+
+def _for_request(members: dict[str, Any]) -> dict[str, Any]:
+    """Members of a request with their values as boto3 wants them."""
+    values = {name: _for_boto3(value) for name, value in members.get("ExpressionAttributeValues", {}).items()}
+    return {**members, **({"ExpressionAttributeValues": values} if values else {})}
 
 
 def _user_agent(application: str | None) -> str:

@@ -12,4 +12,5 @@ spill_job    a side of a comparison to disk
 compare_job  spilled sides into their differences
 count_job    segments of a table, counted
 copy_job     segments of a table into another table
+edit_job     segments of a table, deleted or updated
 """

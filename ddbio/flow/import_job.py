@@ -13,6 +13,7 @@ from ddbio.formats import Format, get_format
 from ddbio.messages.format_spec import FormatSpec
 from ddbio.sinks.sink import Desk
 from ddbio.sinks.table import TableSink, TableWriter
+from ddbio.sinks.table_writes import OpenMode
 from ddbio.sources.reader import RecordReader
 from ddbio.sources.slices import SliceSource
 from ddbio.steps.transform import TransformSpec, open_transform
@@ -26,14 +27,14 @@ DEFAULT_IMPORT_LANES = 128  # at most; at 10 ms a request, 128 lanes write 320,0
 class ImportJob:
     """Describes an import to the workers; picklable.
 
-    mode: one of `ddbio.sinks.table_writes.MODES`. transform: of items, if any.
+    mode: one of `ddbio.sinks.table_writes.MODES`, or a function that makes one. transform: of items, if any.
     more_tables: to which the transform may also send items.
     """
 
     target: JobTable
     aws: AwsSettings
     lanes: int = DEFAULT_IMPORT_LANES
-    mode: str = "put"
+    mode: str | OpenMode = "put"
     transform: TransformSpec | None = None
     more_tables: tuple[TableInfo, ...] = ()
 
@@ -64,7 +65,9 @@ def import_task(
     )
 
 
-def table_sink(context: WorkerContext, tables: Sequence[TableInfo], mode: str = "put") -> Callable[[Desk], TableSink]:
+def table_sink(
+    context: WorkerContext, tables: Sequence[TableInfo], mode: str | OpenMode = "put"
+) -> Callable[[Desk], TableSink]:
     """Writes to the target. tables: the first, and others to which a transform may send items."""
     writer = TableWriter(tables, mode)
 

@@ -95,6 +95,17 @@ class Run:
         """All tables of the job, the one of `-t` first."""
         return (self.main, *((self.other,) if self.other is not None else ()))
 
+    def of_which(self, side: Side) -> str:
+        """The side's name in messages about one of two; empty if there is only one."""
+        if self.other is None:
+            return ""
+        name = side.table.name
+        if self.other.table.name != self.table.name:
+            return name
+        if self.other.session is self.session:
+            return f"{'reads' if side.cap.kind == 'RCU' else 'writes'} of {name}"
+        return f"{name}, the {side.role}"  # in two regions or accounts
+
     def workers_for(self, left: Remainder) -> int:
         """The maximum, or fewer if there is less work."""
         return max(1, min(self.workers, len(left.known()))) if left.is_known else self.workers

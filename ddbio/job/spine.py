@@ -183,10 +183,8 @@ def _announcement(verb: Verb[Any, Any], run: Run, plan: Plan, left: Remainder, j
     if not verb.names_cap:
         return
     for side in run.sides:
-        of_which = f" of {side.table.name}" if len(run.sides) > 1 else ""
-        if len({each.table.name for each in run.sides}) < len(run.sides):  # in two regions or accounts
-            of_which += f", the {side.role}"
-        yield f"Cap{of_which}: {side.cap}"
+        of_which = run.of_which(side)
+        yield f"Cap of {of_which}: {side.cap}" if of_which else f"Cap: {side.cap}"
         yield from table_notices(side.table, side.cap)
         for index, units_per_s in side.index_caps.items():
             yield f"Cap of index {index}: {units_per_s:,.0f} {side.cap.kind} (its provisioned units)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -87,7 +88,8 @@ def _needs_of(side: Side) -> TableNeeds:
 
 def _name_others(run: Run, journal: Journal) -> None:
     root = known_state_root(run.options.state_dir)
-    pids = others_at_work(root, journal.folder.path.name) if root else []
+    found = others_at_work(root, journal.folder.path.name) if root else []
+    pids = [pid for pid in found if pid != os.getpid()]  # a verb in stages holds the lock of all of them, too
     if pids:
         processes = f"process{'es' * (len(pids) > 1)} {', '.join(map(str, pids))}"
         run.progress.say(
@@ -211,5 +213,4 @@ class _KeptCaps:
 
 def _caretaker(side: Side, run: Run, running: Running) -> Caretaker:
     look = side.look_at_caps if side.follows_table else None
-    of_which = side.table.name if len(run.sides) > 1 else ""
-    return Caretaker(side.caps, partial(running.set_cap, side.role), run.progress.say, look, of_which)
+    return Caretaker(side.caps, partial(running.set_cap, side.role), run.progress.say, look, run.of_which(side))

@@ -8,9 +8,11 @@ from ddbio.library.calling import call
 from ddbio.system.stop import StopFlag
 from ddbio.verbs.copy_table import Copy, CopyResult
 from ddbio.verbs.count_items import Count, CountResult
+from ddbio.verbs.delete_items import Delete
+from ddbio.verbs.edits import EditResult
 from ddbio.verbs.export_table import Export, ExportResult
 from ddbio.verbs.import_table import Import, ImportResult
-from ddbio.verbs.options import CopyOptions, CountOptions, ExportOptions, ImportOptions
+from ddbio.verbs.options import CopyOptions, CountOptions, DeleteOptions, ExportOptions, ImportOptions
 
 
 def import_table(
@@ -71,3 +73,18 @@ def count_items(
     See `call` for the parameters and errors.
     """
     return call(Count(options), progress=progress, stop=stop, engine=engine)
+
+
+def delete_from_table(
+    options: DeleteOptions,
+    *,
+    progress: Progress | bool = False,
+    on_rejects: str = "keep",
+    stop: StopFlag | None = None,
+    engine: Engine | None = None,
+) -> EditResult:
+    """Delete items of a table, or resume an unfinished delete with the same options. Nobody is asked.
+
+    See `call` for the parameters and errors.
+    """
+    return call(Delete(options), progress=progress, on_rejects=on_rejects, stop=stop, engine=engine)

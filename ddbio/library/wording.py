@@ -21,6 +21,7 @@ PARAMETERS = {
     "--set": "assign",
     "--size": "file_megabytes",
     "--source": "sources",
+    "--all": "all_items",
     "--give-up-after": "give_up_after_s",
     "--no-verify": "verify",
     **{f"--{flag}": f"{flag.replace('-', '_')}=True" for flag in ("fresh", "create-table", "over-provisioned")},

@@ -3,6 +3,10 @@
 sink             the interfaces between a lane and its sink
 table            a table: records become writes, writes become requests
 table_writes     the write modes: put, insert, delete, changes
+conditional_deletes  deletes of items that still match, or still are as they were saved
+updates          updates by an expression, or by a function of the user
+update_expression  parses an UpdateExpression, and judges whether it can be repeated
+updated          whether an item is as an update leaves it
 batch            the pending writes of a lane
 sender           sends them until the fate of each is known
 fast_batch       the fast path of an import: a whole batch at once

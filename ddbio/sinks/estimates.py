@@ -6,7 +6,8 @@ load over existing items writes fewer index entries, or more. The first estimate
 every entry is written.
 
 A delete costs the size of the deleted item, which only the table knows. A record with more than a key is taken for
-the whole item; for a key alone, one unit is expected, and the service's replies correct that.
+the whole item; for a key alone, the units of an item of mean size are expected. So they are for an update of an item
+that was not read. The service's replies correct both.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class WriteEstimates:
         self._correction = [1.0] * len(budgets)
         self._nothing = (0,) * len(budgets)
         self._key_names = {part.name for part in table.key}
+        self._units_of_mean = write_units(table.size_bytes // table.item_count) if table.item_count else 1
         self._largest_correction = _LARGEST_OF_DELETES if deletes else _LARGEST_CORRECTION
 
     def of_put(self, attributes: AttributeMap, small: bool) -> tuple[int, ...]:
@@ -67,7 +69,11 @@ class WriteEstimates:
         """The same for a delete. attributes: of the record, perhaps more than the key."""
         if attributes.keys() > self._key_names:
             return self.of_put(attributes, small)
-        return (1,) * len(self._correction)
+        return self.of_unknown()
+
+    def of_unknown(self) -> tuple[int, ...]:
+        """The same for a write to an item of unknown size."""
+        return (self._units_of_mean,) * len(self._correction)
 
     def of_batch(self, writes: Sequence[tuple[int, ...]]) -> Units:
         """Units of several writes together, by budget, corrected."""

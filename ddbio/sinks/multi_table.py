@@ -10,11 +10,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from ddbio.dynamodb.errors import ServiceError
 from ddbio.dynamodb.operations import BatchWriteReply, batch_write_operation, multi_table_body, write_decoder
 from ddbio.errors import RecordError
 from ddbio.sinks.batch import Write
 from ddbio.sinks.estimates import WriteEstimates
-from ddbio.sinks.table_writes import Puts, new_put
+from ddbio.sinks.table_writes import Outcome, Puts, new_put
 from ddbio.values.capacity import MAX_BATCH_WRITES
 from ddbio.values.items import Addressed, AttributeMap
 from ddbio.values.keys import ItemKey
@@ -84,6 +85,9 @@ class MultiTablePuts:
 
     def deletes(self, writes: Sequence[Write]) -> int:
         return 0
+
+    def condition_failed(self, write: Write, error: ServiceError) -> Outcome | Write:
+        raise AssertionError("a BatchWriteItem has no condition")
 
 
 def unknown_table(table: str, known: Iterable[str]) -> RecordError:

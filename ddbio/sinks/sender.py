@@ -1,6 +1,7 @@
 """Sends writes until the fate of each is known: refused batches in halves, unprocessed writes again.
 
 One a lane. A write leaves the lane's batch when it is written, rejected or skipped; an unprocessed write stays there.
+A write whose condition does not hold may be replaced by another one, for the item as it is now.
 """
 
 from __future__ import annotations
@@ -8,19 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import msgspec
-
 from ddbio.dynamodb.client import DataClient
 from ddbio.dynamodb.errors import Kind, ServiceError
 from ddbio.dynamodb.operations import halves
 from ddbio.errors import AbortError, PermanentAbortError, RecordError
 from ddbio.sinks.batch import Batch, Write
 from ddbio.sinks.sink import Desk
-from ddbio.sinks.table_writes import WriteMode
+from ddbio.sinks.table_writes import Outcome, WriteMode
 from ddbio.values.capacity import MAX_REQUEST_BYTES
-from ddbio.values.equality import same_item
 from ddbio.values.items import AttributeMap
 from ddbio.values.keys import ItemKey
+
+CONFLICT = "the item had changed"  # why an update is repeated
 
 
 class Sender:
@@ -85,15 +85,30 @@ class Sender:
             raise _not_sent() from None
 
     def _refused(self, write: Write, error: ServiceError) -> None:
-        tally = self._desk.tally
-        if error.kind is Kind.CONDITION:  # the key exists: skipped, not rejected
-            own = error.applied_before and _is_there(write, error.item)
-            tally.written += own
-            tally.skipped += not own
-            self._pending.settle([write])
+        if error.kind is Kind.CONDITION:
+            self._condition_failed(write, error)
             return
         self._desk.reject(write.place, write.record, error.name, error.message)
         self._pending.reject(write)
+
+    def _condition_failed(self, write: Write, error: ServiceError) -> None:
+        tally = self._desk.tally
+        try:
+            outcome = self._mode.condition_failed(write, error)
+        except RecordError as refusal:
+            self._desk.reject(write.place, write.record, refusal.code, refusal.message)
+            self._pending.settle([write])
+            return
+        self._pending.settle([write])
+        if isinstance(outcome, Write):
+            self._client.repeated(CONFLICT)
+            self._pending.offer(outcome)  # an empty batch accepts any write
+        elif outcome is Outcome.WRITTEN:
+            tally.written += 1
+            tally.deleted += self._mode.deletes([write])
+        else:
+            tally.skipped += outcome is Outcome.SKIPPED
+            tally.dropped += outcome is Outcome.DROPPED
 
     def _written(self, batch: Sequence[Write], left: set[ItemKey]) -> None:
         tally, deletes = self._desk.tally, self._mode.deletes
@@ -110,11 +125,6 @@ class Sender:
         tally.deleted += deletes(written)
         if left:
             self._client.left_unprocessed(len(left), len(batch))
-
-
-def _is_there(write: Write, item: AttributeMap | None) -> bool:
-    """Whether the existing item was written by an earlier attempt that got no reply."""
-    return item is not None and same_item(item, msgspec.json.decode(write.item))
 
 
 def _not_sent() -> AbortError:

@@ -23,7 +23,7 @@ from ddbio.sinks.item_batches import ItemBatches
 from ddbio.sinks.multi_table import MultiTablePuts, unknown_table
 from ddbio.sinks.sender import Sender
 from ddbio.sinks.sink import Desk
-from ddbio.sinks.table_writes import MODES, WriteMode
+from ddbio.sinks.table_writes import MODES, OpenMode, WriteMode
 from ddbio.steps.records import LineRun, Record, Records
 from ddbio.values.capacity import MAX_REQUEST_BYTES
 from ddbio.values.items import Addressed, AttributeMap
@@ -35,16 +35,18 @@ REST_BYTES = 32 * 1024  # of records that may wait for the next block: more woul
 class TableWriter:
     """A table, or several, opened for writes in a worker and shared by its lanes.
 
-    tables: the first, and others to which a transform may send items. mode: one of `ddbio.sinks.table_writes.MODES`.
+    tables: the first, and others to which a transform may send items. mode: one of `ddbio.sinks.table_writes.MODES`,
+    or a function that makes one.
     """
 
     def __init__(
         self,
         tables: Sequence[TableInfo],
-        mode: str = "put",
+        mode: str | OpenMode = "put",
     ) -> None:
         self.tables = tables
-        self.mode: WriteMode = MultiTablePuts(tables) if len(tables) > 1 else MODES[mode](tables[0])
+        opened = MODES[mode] if isinstance(mode, str) else mode
+        self.mode: WriteMode = MultiTablePuts(tables) if len(tables) > 1 else opened(tables[0])
         self._fast_batches: dict[Format, FastBatches | ItemBatches] = {}
 
     def fast_batches(self, format: Format) -> FastBatches | ItemBatches | None:

@@ -7,15 +7,19 @@ the same for all modes and belong to the lane.
     delete   BatchWriteItem; a record is the key of an item, or the whole item
     changes  BatchWriteItem; a record whose attributes are a `Deletion` deletes, every other puts
     insert   PutItem, one item a request, on the condition that the key is free: nothing is ever replaced
+
+Deletes and updates on a condition of the user are in `ddbio.sinks.conditional_deletes` and `ddbio.sinks.updates`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Any, Protocol
 
 import msgspec
 
+from ddbio.dynamodb.errors import ServiceError
 from ddbio.dynamodb.operations import (
     Operation,
     batch_body,
@@ -23,18 +27,27 @@ from ddbio.dynamodb.operations import (
     batch_write_operation,
     encode_item,
     insert_body,
-    insert_operation,
+    single_write_operation,
 )
 from ddbio.errors import UsageError
 from ddbio.sinks.batch import Write
 from ddbio.sinks.estimates import WriteEstimates
 from ddbio.values.capacity import MAX_BATCH_WRITES, item_size_bytes, write_units
+from ddbio.values.equality import same_item
 from ddbio.values.items import AttributeMap, Deletion
 from ddbio.values.keys import ItemKey, key_checker
 from ddbio.values.table import TableInfo
 
 KeyOf = Callable[[AttributeMap], ItemKey]
 UnitsOf = Callable[[AttributeMap, bool], tuple[int, ...]]
+
+
+class Outcome(Enum):
+    """What has become of a write whose condition did not hold when it was last sent."""
+
+    WRITTEN = "written"  # by an earlier attempt that got no answer
+    SKIPPED = "skipped"  # the item is left as it is
+    DROPPED = "dropped"  # the newest item needs no change
 
 
 class WriteMode(Protocol):
@@ -66,6 +79,13 @@ class WriteMode(Protocol):
     def deletes(self, writes: Sequence[Write]) -> int:
         """The number of deletes among these writes."""
 
+    def condition_failed(self, write: Write, error: ServiceError) -> Outcome | Write:
+        """What has become of a write whose condition did not hold, or the write to send instead.
+
+        error: with the item, if there is one, and whether an earlier attempt may have been applied. Raises
+        RecordError if the record must be rejected.
+        """
+
 
 def new_put(place: Any, key: ItemKey, record: bytes, attributes: AttributeMap, units: tuple[int, ...]) -> Write:
     return Write(place, key, record, encode_item(attributes), units)
@@ -93,6 +113,9 @@ class Puts:
     def _body_of_puts(self, requests: bytes) -> bytes:
         return batch_body(self.address, requests, by_index=self.by_index)
 
+    def condition_failed(self, write: Write, error: ServiceError) -> Outcome | Write:
+        raise AssertionError("a BatchWriteItem has no condition")
+
     def condition_units(self, writes: Sequence[Write]) -> float:
         return 0.0
 
@@ -109,13 +132,19 @@ class Inserts(Puts):
         super().__init__(table)
         self._key_name = table.key[0].name
         self.body_of_puts = None
-        self.operation = insert_operation(table.write_budgets())
+        self.operation = single_write_operation("PutItem", table.write_budgets())
 
     def body(self, writes: Sequence[Write]) -> bytes:
         return insert_body(self.address, writes[0].item, self._key_name, by_index=self.by_index)
 
     def condition_units(self, writes: Sequence[Write]) -> float:
         return write_units(item_size_bytes(msgspec.json.decode(writes[0].item)))
+
+    def condition_failed(self, write: Write, error: ServiceError) -> Outcome | Write:
+        """The key exists: perhaps because an earlier attempt without an answer was applied."""
+        found = error.item
+        own = error.applied_before and found is not None and same_item(found, msgspec.json.decode(write.item))
+        return Outcome.WRITTEN if own else Outcome.SKIPPED
 
 
 class Changes(Puts):
@@ -159,11 +188,15 @@ class Deletes(Changes):
     def _new_write(
         self, place: Any, key: ItemKey, record: bytes, attributes: AttributeMap, units: tuple[int, ...]
     ) -> Write:
-        named = {name: attributes[name] for name in self._key_names}
-        return Write(place, key, record, encode_item(named), units, True)
+        return Write(place, key, record, self._key(attributes), units, True)
+
+    def _key(self, attributes: AttributeMap) -> bytes:
+        return encode_item({name: attributes[name] for name in self._key_names})
 
 
-MODES: dict[str, Callable[[TableInfo], WriteMode]] = {
+OpenMode = Callable[[TableInfo], WriteMode]
+
+MODES: dict[str, OpenMode] = {
     "put": Puts,
     "insert": Inserts,
     "delete": Deletes,

@@ -45,23 +45,27 @@ class Placeholders:
             if token[1:] not in self._aliases:
                 raise UsageError(f"{token} is not defined", _HOW_TO_NAME)
             name = self._aliases[token[1:]]
+        return self.mark_of(name)
+
+    def mark_of(self, name: str) -> str:
+        """The placeholder of an attribute's own name."""
         known = next((mark for mark, each in self.names.items() if each == name), None)
         if known is None:
             known = f"#n{len(self.names)}"
             self.names[known] = name
         return known
 
-    def of_value(self, token: str) -> str:
+    def of_value(self, token: str, option: str = "--filter") -> str:
         if token[1:] not in self.values:
-            raise UsageError(f"--filter has {token}, and --values has no {token[1:]!r}", "add it to --values")
+            raise UsageError(f"{option} has {token}, and --values has no {token[1:]!r}", "add it to --values")
         self._unused.discard(token[1:])
         return token
 
-    def check_all_used(self) -> None:
+    def check_all_used(self, expressions: str = "--filter") -> None:
         """Raise UsageError for a value that no expression uses: its name is probably misspelt."""
         if self._unused:
             name = min(self._unused)
-            raise UsageError(f"--values has {name!r}, and --filter has no :{name}", "remove it, or use it")
+            raise UsageError(f"--values has {name!r}, and {expressions} has no :{name}", "remove it, or use it")
 
     def with_names(self, text: str) -> str:
         """A message of the service with the user's names instead of placeholders."""

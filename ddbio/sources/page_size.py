@@ -52,7 +52,7 @@ class PageSize:
 
     def estimate_of(self, limit: int | None) -> float:
         """The same for a page of that limit."""
-        if limit is None:
+        if limit is None or (not self._item_bytes and limit > FIRST_LIMIT):
             return min(self._page_units, self._full_units)
         return min(max(limit * self._item_bytes / self._bytes_per_unit, self._least_units), self._full_units)
 

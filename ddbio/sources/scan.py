@@ -36,6 +36,8 @@ class TableScan:
 
     table: its name. item_bytes: average item size that the service reports; 0 if it reports none.
     subset: the part of the table to scan; all of it by default. key_names: of the table, for rejects.
+    most_items: of a page; None for as many as fit. edits: the items are only changed, so that a rejected one is no
+    record to import: putting it back would undo the changes of others.
     """
 
     table: str
@@ -43,6 +45,8 @@ class TableScan:
     consistent_read: bool = False
     subset: Subset = WHOLE
     key_names: tuple[str, ...] = ()
+    most_items: int | None = None
+    edits: bool = False
 
 
 class Scanning:
@@ -138,7 +142,7 @@ class ScanSource:
             code=code,
             message=message,
             record=text,
-            record_bytes=text_bytes,
+            record_bytes=len(text) if self._scan.edits else text_bytes,
             segment=unit.segment,
             key=key,
         )
@@ -153,7 +157,9 @@ class ScanSource:
 
     def _items_to_ask(self) -> int | None:
         """How many items to request: 0 if the limit is reached, None for as many as fit in a page."""
-        limit = self._scanning.page_size.limit
+        limit, most = self._scanning.page_size.limit, self._scan.most_items
+        if most is not None:
+            limit = min(most, limit or most)
         if self._limit is None:
             return limit
         left = max(0, self._limit.left())

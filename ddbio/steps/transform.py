@@ -122,7 +122,11 @@ def _changed(attributes: AttributeMap, spec: TransformSpec) -> AttributeMap:
 
 
 def _called(function: Callable[[Any], Any], attributes: AttributeMap) -> list[AttributeMap]:
-    item = {name: to_python(value) for name, value in attributes.items()}
+    return returned_items(function, {name: to_python(value) for name, value in attributes.items()})
+
+
+def returned_items(function: Callable[[Any], Any], item: dict[str, Any]) -> list[AttributeMap]:
+    """The items that the user's function returns for an item. Raises RecordError, also if it raises."""
     try:
         returned = function(item)
         items = returned if type(returned) is list else [] if returned is None else [returned]

@@ -1,4 +1,4 @@
-"""The verbs: import, export, copy, count and generate, and the policies they need.
+"""The verbs: import, export, copy, count, delete and generate, and the policies they need.
 
 options           the options of each verb
 import_table      files into a table
@@ -18,6 +18,11 @@ compared_sides    its sides
 spill_side        its first stages: a side is read, and spilled to disk
 compare_spills    its last stage: differences, read again
 difference_output  the place of the differences
+delete_items      the items that match a filter, or that files list, deleted
+delete_saved      the same after an export of the items
+edits             shared by the verbs that write to the items which they scan
+selection         the items that an edit is for: its scan, and the condition of its writes
+intent            how many items an edit will write, and whether there is a way back
 create_table      the table that an import or a copy creates if it does not exist
 columns           the columns of an export's files
 discover_columns  the attributes of a table's items

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ddbio.options import ComparisonOptions, ScanOptions, TransferOptions, is_place
-from ddbio.verbs.options import CopyOptions, CountOptions, DiffOptions, ExportOptions, ImportOptions
+from ddbio.verbs.options import CopyOptions, CountOptions, DeleteOptions, DiffOptions, ExportOptions, ImportOptions
 
 _GLOB = "*?["
 _EXPRESS = "--x-s3"  # at the end of a directory bucket's name
@@ -92,12 +92,26 @@ def _of_copy(options: CopyOptions, scope: Scope) -> Iterator[dict[str, Any]]:
 def _of_export(options: ExportOptions, scope: Scope) -> Iterator[dict[str, Any]]:
     yield from _scanning(options, scope)
     if options.destination.startswith("s3://"):
-        bucket, prefix = _split(options.destination)
-        folder = f"{prefix.rstrip('/')}/" if prefix else ""
-        yield from _listing([(bucket, folder)], scope)
-        yield from _listing_uploads(bucket, scope)
-        more = ["s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
-        yield from _writing(bucket, f"{folder}*", options, scope, "Objects", more)
+        yield from _exported(options.destination, options, scope)
+
+
+def _exported(destination: str, options: TransferOptions, scope: Scope) -> Iterator[dict[str, Any]]:
+    bucket, prefix = _split(destination)
+    folder = f"{prefix.rstrip('/')}/" if prefix else ""
+    yield from _listing([(bucket, folder)], scope)
+    yield from _listing_uploads(bucket, scope)
+    more = ["s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+    yield from _writing(bucket, f"{folder}*", options, scope, "Objects", more)
+
+
+def _of_delete(options: DeleteOptions, scope: Scope) -> Iterator[dict[str, Any]]:
+    actions = ["dynamodb:DescribeTable", "dynamodb:DescribeContinuousBackups"]
+    actions += [] if options.sources else ["dynamodb:Scan"]
+    actions += ["dynamodb:DeleteItem"] if options.if_unchanged else ["dynamodb:BatchWriteItem"]
+    yield _allow("Table", actions, [scope.table(options.table)])
+    yield from _reading([_split(source) for source in options.sources if source.startswith("s3://")], [], scope)
+    if (options.backup or "").startswith("s3://"):
+        yield from _exported(options.backup or "", options, scope)
 
 
 def _reading(
@@ -185,4 +199,5 @@ _POLICIES: dict[type[TransferOptions], Callable[[Any, Scope], Iterator[dict[str,
     CountOptions: _scanning,
     CopyOptions: _of_copy,
     DiffOptions: _of_diff,
+    DeleteOptions: _of_delete,
 }

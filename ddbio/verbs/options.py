@@ -12,6 +12,7 @@ from ddbio.options import (
     DEFAULT_FILE_MEGABYTES,
     ComparisonOptions,
     CsvOptions,
+    EditOptions,
     RejectingOptions,
     ScanOptions,
     ShapingOptions,
@@ -121,3 +122,35 @@ class DiffOptions(ComparisonOptions):
     none."""
 
     output: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteOptions(EditOptions):
+    """One delete of the items that match a filter, of all items, or of those listed in files.
+
+    sources: files with keys or items, as an import takes them; format: theirs.
+    backup: export the items to this folder or `s3://bucket/prefix` first, and delete exactly those.
+    if_unchanged: delete an item only if it still matches the filter; with `backup`, only if it still is as it was
+        saved.
+    """
+
+    sources: tuple[str, ...] = ()
+    format: str = AUTO
+    backup: str | None = None
+    if_unchanged: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateOptions(EditOptions, TransformOptions):
+    """One update of the items that match a filter, or of all items.
+
+    sets, remove: parts of an UpdateExpression: assignments after SET, paths after REMOVE. update_expression: a whole
+    one. values, names: also theirs. transform: a function of the user instead, see `ddbio.steps.planned_update`.
+    once: an attribute that marks the items that this update has changed.
+    limit: update at most N items.
+    """
+
+    sets: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    update_expression: str | None = None
+    once: str | None = None

@@ -15,7 +15,7 @@ from ddbio.aws.credentials import Keys
 from ddbio.dynamodb.client import BACKOFF_BASE_S, BACKOFF_LIMIT_S, DataClient, RetryPolicy, backoff_s
 from ddbio.dynamodb.errors import Kind, ServiceError
 from ddbio.dynamodb.fake import FakeConnection
-from ddbio.dynamodb.operations import BatchWriteReply, batch_write_operation, insert_operation
+from ddbio.dynamodb.operations import BatchWriteReply, batch_write_operation, single_write_operation
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.wire import Response, WireError
 from ddbio.errors import AbortError
@@ -317,7 +317,7 @@ def test_an_error_names_the_request_that_the_service_refused() -> None:
 
 # --------------------------------------------------------------------------- conditions
 
-INSERT = insert_operation(("",))
+INSERT = single_write_operation("PutItem", ("",))
 OLD = {"id": {"S": "1"}, "text": {"S": "x" * 2100}}
 
 

@@ -15,7 +15,7 @@ from ddbio.dynamodb.operations import (
     batch_write_operation,
     encode_item,
     halves,
-    insert_operation,
+    single_write_operation,
     write_decoder,
 )
 from ddbio.dynamodb.scan import COUNT_ONLY, scan_body, scan_operation
@@ -119,7 +119,7 @@ def test_what_is_no_answer_is_told_by_the_decoder(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "decode", [BATCH_WRITE.decode, insert_operation(("",)).decode, write_decoder(MultiTableReply)]
+    "decode", [BATCH_WRITE.decode, single_write_operation("PutItem", ("",)).decode, write_decoder(MultiTableReply)]
 )
 def test_an_answer_to_a_write_says_what_was_consumed_or_left(decode: Any) -> None:
     for body in (b"{}", b'{"message":"ok"}', b'{"UnprocessedItem":{}}', b'{"ConsumedCapacity":null}'):

@@ -18,6 +18,7 @@ LEAST = {  # the required options of each command
     "count": ["-t", "Orders"],
     "copy": ["-t", "Orders", "--to", "Copies"],
     "diff": ["-t", "Orders", "--to", "Copy"],
+    "delete": ["-t", "Orders"],
     "generate": ["-c", "1", "-f", "out"],
 }
 
@@ -126,6 +127,18 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--s3-request-payer": (["requester"], ["--output", "s3://b/k"]),
         "--s3-expected-bucket-owner": (["123456789012"], ["--output", "s3://b/k"]),
     },
+    "delete": {
+        "--json": ([], []),
+        "--over-provisioned": ([], ["--write-capacity", "5"]),
+        "--values": (["{}"], ["--filter", "a > :b"]),
+        "--names": (["{}"], ["--filter", "#a > 1"]),
+        "--capacity": (["5"], []),
+        "--segments": (["5"], []),
+        "--consistent-read": ([], []),
+        "--count-first": ([], []),
+        "--backup": (["saved"], []),
+        "--format": (["json"], ["-s", "old.json"]),
+    },
     "generate": {},
 }
 # Options with which it does not apply, if it applies without the above; by the option, or by command and option.
@@ -136,6 +149,10 @@ IN_VAIN: dict[object, list[str]] = {
     "--compress": ["--format", "parquet"],
     **{("diff", option): ["--keys-only"] for option in ("--ignore", "--attributes")},
     "--json": ["--report", "x.json"],
+    **{
+        ("delete", option): ["-s", "old.json"]
+        for option in ("--capacity", "--segments", "--consistent-read", "--count-first", "--backup")
+    },
     "--verify-checksums": ["--no-verify"],
     **{
         option: ["--format", "json"]
@@ -184,6 +201,7 @@ def test_an_option_of_one_value_that_is_given_twice(name: str) -> None:
         "export": {"--rename", "--drop", "--set"},
         "copy": {"--rename", "--drop", "--set"},
         "diff": {"--ignore"},
+        "delete": {"--source"},
     }
     values = {
         "int": "5",

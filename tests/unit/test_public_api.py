@@ -23,6 +23,8 @@ PUBLIC = {
     "count_items": "ddbio.library.calls",
     "copy_table": "ddbio.library.calls",
     "CopyOptions": "ddbio.verbs.options",
+    "delete_from_table": "ddbio.library.calls",
+    "DeleteOptions": "ddbio.verbs.options",
     "CountOptions": "ddbio.verbs.options",
     "CsvOptions": "ddbio.options",
     "RejectedError": "ddbio.errors",

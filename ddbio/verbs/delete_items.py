@@ -1,0 +1,97 @@
+"""Delete: the items that match a filter, all items, or those that files list.
+
+--filter, --all   a scan of the keys, and deletes (`DeleteScanned`)
+--backup          an export of the items, then an import of that export in mode delete (`ddbio.verbs.delete_saved`)
+-s                an import in mode delete, under another name
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ddbio.dynamodb.session import Session
+from ddbio.errors import UsageError
+from ddbio.job.run import Caller
+from ddbio.job.spine import Story
+from ddbio.sinks.conditional_deletes import DeleteIf
+from ddbio.values.table import TableInfo
+from ddbio.verbs.delete_saved import DeleteListed, DeleteSaved, as_edit
+from ddbio.verbs.edits import Edit, EditResult, EditVerb
+from ddbio.verbs.intent import Intent, described, place, way_back
+from ddbio.verbs.options import DeleteOptions
+from ddbio.verbs.selection import check_chosen, placeholders_of, select, try_scan, user_filter
+
+
+class DeleteScanned(EditVerb[DeleteOptions]):
+    name = "delete"
+    doing = "Deleting"
+
+    def edit_of(self, session: Session, table: TableInfo) -> Edit:
+        options = self.options
+        placeholders = placeholders_of(options)
+        filters = [user_filter(options, placeholders)]
+        placeholders.check_all_used()
+        selection = select(table, placeholders, filters, [part.name for part in table.key])
+        try_scan(session, options, selection, placeholders)
+        return Edit(selection, DeleteIf(selection.condition) if options.if_unchanged else "delete")
+
+
+class _Listed:
+    """Deletes the items that files list."""
+
+    def __init__(self, options: DeleteOptions) -> None:
+        self._options = options
+
+    def perform(self, caller: Caller) -> EditResult:
+        return as_edit(DeleteListed(self._options).perform(caller))
+
+    def preview(self, caller: Caller) -> list[str]:
+        return DeleteListed(self._options).preview(caller)
+
+
+class Delete:
+    """Chooses how the items are deleted. See `ddbio.job.spine.Story`."""
+
+    def __init__(self, options: DeleteOptions) -> None:
+        check(options)
+        self.options = options
+        ways: list[tuple[object, Callable[[DeleteOptions], Story[EditResult]]]] = [
+            (options.sources, _Listed),
+            (options.backup, DeleteSaved),
+        ]
+        make = next((way for asked, way in ways if asked), DeleteScanned)
+        self._story = make(options)
+
+    def perform(self, caller: Caller) -> EditResult:
+        return self._story.perform(caller)
+
+    def preview(self, caller: Caller) -> list[str]:
+        return [*self.intent(caller).sentences, *self._story.preview(caller)]
+
+    def intent(self, caller: Caller) -> Intent:
+        """What is about to happen. Raises UsageError, TransferError."""
+        options = self.options
+        session = Session(options.aws, (options.table,))
+        table = session.describe(options.table)
+        sentences = [place(session, table)]
+        if options.sources:
+            sentences.append(f"The items listed in {', '.join(options.sources)} will be deleted")
+        else:
+            selected = DeleteScanned(options).edit_of(session, table).selection.counted
+            sentences += described(options, session, table, selected, "deleted", caller)
+        if options.backup is None:
+            sentences += way_back(session, table, "deleted", "" if options.sources else "--backup")
+        return Intent(table.name, tuple(sentences))
+
+
+def check(options: DeleteOptions) -> None:
+    """Raises UsageError for options that cannot work with any table."""
+    chosen = [bool(options.sources), options.filter is not None, options.all_items]
+    if sum(chosen) > 1:
+        raise UsageError("--filter, --all and -s contradict each other", "give one of them")
+    if not options.sources:
+        check_chosen(options, "deleted")
+    if options.if_unchanged and options.filter is None and options.backup is None:
+        raise UsageError(
+            "--if-unchanged needs something that an item may have changed from", "add --filter or --backup"
+        )
