@@ -95,8 +95,8 @@ def add_endpoint_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--endpoint-url", metavar="URL", help="another DynamoDB endpoint")
 
 
-def add_run_options(parser: argparse.ArgumentParser, *, default_lanes: str) -> None:
-    """Options for the plan, the connections, giving up, resuming and reporting."""
+def add_run_options(parser: argparse.ArgumentParser, *, default_lanes: str, resumes: bool = True) -> None:
+    """Options for the plan, the connections, giving up, resuming and reporting. resumes: whether the verb can."""
     parser.add_argument(
         "--lanes",
         type=positive_int,
@@ -110,7 +110,8 @@ def add_run_options(parser: argparse.ArgumentParser, *, default_lanes: str) -> N
         metavar="SECONDS",
         help="stop after this time without a successful request (default: %(default)s)",
     )
-    parser.add_argument("--fresh", action="store_true", help="start over instead of resuming an unfinished job")
+    if resumes:
+        parser.add_argument("--fresh", action="store_true", help="start over instead of resuming an unfinished job")
     parser.add_argument(
         "--state-dir",
         metavar="PATH",
@@ -290,7 +291,7 @@ def table_options(given: argparse.Namespace) -> dict[str, Any]:
         "over_provisioned": given.over_provisioned,
         "lanes": given.lanes,
         "give_up_after_s": given.give_up_after,
-        "fresh": given.fresh,
+        "fresh": getattr(given, "fresh", False),
         "state_dir": given.state_dir,
         "report": STDOUT if given.json else given.report,
     }

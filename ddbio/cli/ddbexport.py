@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ddbio.cli import arguments, csv_options, summaries
-from ddbio.cli.option_rules import S3, S3_CALLS, S3_OBJECTS, TRANSFER, Rule, Rules, needs, of_export
+from ddbio.cli.option_rules import PLACEHOLDERS, S3, S3_CALLS, S3_OBJECTS, TRANSFER, Rule, Rules, needs, of_export
 from ddbio.cli.parsing import Parser
 from ddbio.cli.run import positive_int
 from ddbio.cli.verb_command import VerbCommand
@@ -27,11 +27,6 @@ _NOT_COMPRESSED_INSIDE = Rule(
 _EXPORT_TO_S3 = Rule(
     lambda given: given.destination.startswith(S3), "to an export to S3", "name an s3:// destination"
 )
-_PLACEHOLDERS = Rule(
-    lambda given: given.filter is not None or given.attributes is not None,
-    "with --filter or --attributes",
-    "add one of them, or leave it out",
-)
 
 RULES: Rules = {
     **TRANSFER,
@@ -43,7 +38,7 @@ RULES: Rules = {
     "--compress": _NOT_COMPRESSED_INSIDE,
     **{option: of_export(option) for option in ("--columns", "--numbers")},
     "--values": needs("--filter"),
-    "--names": _PLACEHOLDERS,
+    "--names": PLACEHOLDERS,
     "--seed": needs("--sample"),
     **dict.fromkeys(S3_OBJECTS, _EXPORT_TO_S3),
     **dict.fromkeys(("--s3-endpoint-url", *S3_CALLS), _EXPORT_TO_S3),

@@ -71,6 +71,11 @@ def of_export(option: str) -> FormatRule:
     return FormatRule(lambda format: option in format.export_options)
 
 
+PLACEHOLDERS = Rule(
+    lambda given: given.filter is not None or given.attributes is not None,
+    "with --filter or --attributes",
+    "add one of them, or leave it out",
+)
 S3_OBJECTS = ("--s3-sse", "--s3-sse-kms-key-id", "--s3-storage-class", "--s3-acl")
 S3_CALLS = ("--s3-request-payer", "--s3-expected-bucket-owner")
 EVERY_RUN: Rules = dict.fromkeys(

@@ -214,7 +214,7 @@ class UnitReport:
     tally: the counts since the previous report of this unit.
     cursor: everything before it is settled; the unit would resume from it.
     page: for the parent to write: the lines of the items between the previous cursor and this one, of an export to
-        standard output or a comparison.
+        standard output or a comparison. Of a verb whose parent collects items: those that it needs.
     error: why the unit cannot continue. The cursor is still valid.
     attributes: names and types seen for the first time, if the scan discovers attributes.
     """

@@ -100,7 +100,9 @@ class Tally:
     only_first: int = _count(0, "of those counted: items that only the first table has", Side.PART, (DIFF,))
     only_second: int = _count(0, "of those counted: items that only the second table has", Side.PART, (DIFF,))
     changed: int = _count(0, "of those counted: items that differ between two tables", Side.PART, (DIFF,))
-    bytes: int = _count(0, "bytes of source that are settled, bytes of finished files", Side.NONE, (IMPORT, EXPORT))
+    bytes: int = _count(
+        0, "bytes of source that are settled, bytes of finished files", Side.NONE, (IMPORT, EXPORT, FIND)
+    )
     units: float = _count(0.0, "capacity units consumed")
     target_units: float = _count(
         0.0, "of those units: consumed by the target table, in a job that also reads a source", Side.NONE, TWO_TABLES

@@ -13,7 +13,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ddbio.options import ComparisonOptions, ScanOptions, TransferOptions, is_place
-from ddbio.verbs.options import CopyOptions, CountOptions, DeleteOptions, DiffOptions, ExportOptions, ImportOptions
+from ddbio.verbs.options import (
+    CopyOptions,
+    CountOptions,
+    DeleteOptions,
+    DiffOptions,
+    ExportOptions,
+    FindOptions,
+    ImportOptions,
+)
 
 _GLOB = "*?["
 _EXPRESS = "--x-s3"  # at the end of a directory bucket's name
@@ -200,4 +208,5 @@ _POLICIES: dict[type[TransferOptions], Callable[[Any, Scope], Iterator[dict[str,
     CopyOptions: _of_copy,
     DiffOptions: _of_diff,
     DeleteOptions: _of_delete,
+    FindOptions: _scanning,
 }

@@ -106,6 +106,23 @@ class CopyOptions(RejectingOptions, TransformOptions, ToTableOptions):
     with_indexes: bool = False
 
 
+FIND_FORMATS = ("json", "dynamodb-json", "csv")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindOptions(ScanOptions):
+    """One search; capacity is read units.
+
+    format: of `FIND_FORMATS`. limit: find N items, or all if there are fewer.
+    order_by: an attribute, by which the first `limit` items are written in order (`ddbio.values.ordering`).
+    descending: the largest first.
+    """
+
+    format: str = FIND_FORMATS[0]
+    order_by: str | None = None
+    descending: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class CountOptions(ScanOptions):
     """One count of the items of a table, an index, or of those that match a filter; capacity is read units.

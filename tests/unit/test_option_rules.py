@@ -19,6 +19,7 @@ LEAST = {  # the required options of each command
     "copy": ["-t", "Orders", "--to", "Copies"],
     "diff": ["-t", "Orders", "--to", "Copy"],
     "delete": ["-t", "Orders"],
+    "find": ["-t", "Orders"],
     "generate": ["-c", "1", "-f", "out"],
 }
 
@@ -138,6 +139,13 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--count-first": ([], []),
         "--backup": (["saved"], []),
         "--format": (["json"], ["-s", "old.json"]),
+    },
+    "find": {
+        "--json": ([], []),
+        "--over-provisioned": ([], ["-c", "5"]),
+        "--values": (["{}"], ["--filter", "a > :b"]),
+        "--names": (["{}"], ["--attributes", "#a"]),
+        "--descending": ([], ["--order-by", "n"]),
     },
     "generate": {},
 }
