@@ -211,9 +211,27 @@ IMMATERIAL = {
 
 
 def material(options: TransferOptions) -> dict[str, Any]:
-    """The options that must be the same in all runs of a job."""
-    return {
-        each.name.replace("_", " "): getattr(options, each.name)
-        for each in fields(options)
-        if each.name not in IMMATERIAL
-    }
+    """The options that must be the same in all runs of a job, by the names of the commands: `--drop`."""
+    found: dict[str, Any] = {}
+    for each in fields(options):
+        value = getattr(options, each.name)
+        if isinstance(value, CsvOptions):
+            found.update((option_of(f"csv {part.name}"), getattr(value, part.name)) for part in fields(value))
+        elif each.name not in IMMATERIAL:
+            found[option_of(each.name)] = value
+    return found
+
+
+_OPTIONS = {  # of fields that have another name there
+    "assign": "--set",
+    "file_megabytes": "--size",
+    "all_items": "--all",
+    "csv types": "--csv-types",
+    "csv nulls": "--csv-null",
+    "csv escape": "--csv-escape",
+}
+
+
+def option_of(name: str) -> str:
+    """The option of a field of the options; of those of CSV, `csv types` and so on."""
+    return _OPTIONS.get(name) or "--" + name.removeprefix("csv ").replace("_", "-")

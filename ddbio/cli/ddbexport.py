@@ -167,7 +167,9 @@ def summary(result: ExportResult) -> str:
     where = f"{summaries.counted(len(result.files), 'file')} of {size:,} bytes"
     if result.destination == STDOUT:
         where = f"standard output, {tally.bytes:,} bytes"
-    aside = [f"{tally.left_out:,} filtered out"] * bool(tally.left_out) + summaries.transformed(tally)
+    unfinished = tally.read + tally.added - tally.dropped - tally.left_out - tally.written
+    aside = [f"{unfinished:,} kept in files that are not finished"] * (result.error is not None and unfinished > 0)
+    aside += [f"{tally.left_out:,} filtered out"] * bool(tally.left_out) + summaries.transformed(tally)
     lines = [
         f"{tally.read:,} read, {tally.written:,} exported to {where}{', '.join(['', *aside])}",
         summaries.consumption(result, result.cap),

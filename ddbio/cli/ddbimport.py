@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from typing import TYPE_CHECKING
 
 from ddbio.cli import arguments, csv_options, summaries
@@ -181,8 +182,10 @@ def summary(result: ImportResult) -> str:
     counts += [f"{tally.replaced:,} replaced by a later record with the same key"] * bool(tally.replaced)
     counts += [f"{tally.blank:,} blank line{'s' * (tally.blank != 1)} skipped"] * bool(tally.blank)
     lines = [", ".join(counts), summaries.consumption(result, result.cap)]
-    lines += summaries.this_run(result)
-    return "\n".join(lines + summaries.rejected(result, "records"))
+    lines += summaries.this_run(result) + summaries.rejected(result, "records")
+    if result.rejects is not None:
+        lines.append(f"fix them there, then import that file: -s {shlex.quote(str(result.rejects))}")
+    return "\n".join(lines)
 
 
 COMMAND = VerbCommand(PROGRAM, parser, options, load, summary)

@@ -39,6 +39,8 @@ class JsonDeclaration(Declaration):
     def detect(self, head: Beginning, known: Known, why: str | None) -> Found | None:
         if why is None and not head.text.lstrip(FIRST_BLANKS).startswith((b"{", b"[")):
             return None
+        if not known.auto:
+            _refuse_csv(head, known)
         found = _detected(head, known)
         check_encoding(head.text, head.file.uri)
         if found.foreign:
@@ -64,6 +66,19 @@ def _detected(head: Beginning, known: Known) -> Detected:
         if found is not None:
             return found
         head.grow()
+
+
+def _refuse_csv(head: Beginning, known: Known) -> None:
+    """Raises UsageError for a file whose first row has the keys of the table: no record of it is JSON."""
+    if head.text.lstrip(FIRST_BLANKS).startswith((b"{", b"[")):
+        return
+    from ddbio.formats import declaration_of
+
+    found = declaration_of("csv").detect(head, known, None)
+    if found is not None and found.head_lines:
+        raise UsageError(
+            f'"{head.file.uri}" is CSV: its first row has the keys of the table', "add --format csv instead"
+        )
 
 
 def _layout_remark(name: str, words: str) -> Remark:

@@ -154,7 +154,9 @@ def _extent(accounts: Accounts, units: Sequence[Unit], *, partly_planned: bool) 
     """How much of a job is done, in a user's words."""
     for kind, noun in ((SegmentUnit, "segments"), (PartitionUnit, "partitions")):
         if any(isinstance(unit, kind) for unit in units):
-            return f"{len(accounts.settled):,} of {len(units):,} {noun}"
+            items = accounts.total.read
+            before = f"{items:,} item{'s' * (items != 1)}, with " if items else ""
+            return f"{before}{len(accounts.settled):,} of {len(units):,} {noun}"
     total = sum(map(_source_bytes, units))
     if partly_planned or not total:
         return f"{accounts.total.read:,} records"

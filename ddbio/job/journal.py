@@ -278,7 +278,7 @@ class Journal:
         for name in {**then, **facts}:
             now = facts.get(name)
             if then.get(name) != msgspec.json.decode(msgspec.json.encode(now)):
-                return f"{name} was {_spoken(then.get(name))} and is {_spoken(now)}"
+                return f"{name} was {_spoken(name, then.get(name))} and is {_spoken(name, now)}"
         was = {uri: (size, version) for uri, size, version in self._database.execute("SELECT * FROM sources")}
         for file in sources:
             if file.uri not in was:
@@ -303,5 +303,16 @@ def _written(file: WrittenFile) -> tuple[int, str, str]:
     return file.size_bytes, file.checksum, msgspec.json.encode(file.part_bytes).decode()
 
 
-def _spoken(value: Any) -> str:
+def _spoken(name: str, value: Any) -> str:
+    """A fact as a user knows it; that of an option as it is given."""
+    if name.startswith("--") and (value is None or value is False or value == ""):
+        return "not given"
+    if name.startswith("--") and value is True:
+        return "given"
+    if name.startswith("--") and isinstance(value, list | tuple):
+        return _spoken(name, ",".join(map(_member, value)))
     return "not there" if value is None else msgspec.json.encode(value).decode()
+
+
+def _member(value: Any) -> str:
+    return ":".join(value) if isinstance(value, list | tuple) else str(value)

@@ -43,23 +43,25 @@ class Destination:
         own_folders = uri.removeprefix(self.uri).strip("/").count("/") + 1
         return Destination(self.storage, uri, self._table, own_folders)
 
-    def make_room(self, if_exists: str) -> None:
-        """Prepare for a new export. Raises UsageError if the destination is not empty and may not be emptied."""
+    def make_room(self, if_exists: str) -> int:
+        """Prepare for a new export; returns the number of files that were removed.
+
+        Raises UsageError if the destination is not empty and may not be emptied.
+        """
         if if_exists == "resume":
             raise UsageError(
                 f'there is no unfinished export to "{self.uri}" to resume', "omit --if-exists to start a new one"
             )
         if self.storage.first_entry(self.uri) is None:
-            return
+            return 0
         if if_exists == "overwrite":
-            self._empty()
-            return
+            return self._empty()
         raise UsageError(
             f'"{self.uri}" is not empty: it contains {self.storage.first_entry(self.uri)}',
             "name an empty folder or prefix with -d, or replace the export that is there with --if-exists overwrite",
         )
 
-    def _empty(self) -> None:
+    def _empty(self) -> int:
         there, manifests = self.storage.contents(self.uri), self._listed()
         listed = {name for names in manifests.values() for name in names}
         unexpected = next((name for name in sorted(there) if name not in {*listed, *manifests}), None)
@@ -72,6 +74,7 @@ class Destination:
             self.storage.remove(self.uri, name)
         for name in manifests:  # last: until then, the same command can resume from them
             self.storage.remove(self.uri, name)
+        return len(listed & there.keys())
 
     def has_manifest(self) -> bool:
         """Whether the destination contains a complete export."""

@@ -59,13 +59,15 @@ class Detected:
 def detect(files: Sequence[SourceFile], known: Known, read: ReadRange) -> Detected:
     """Raises UsageError for a file whose format is not clear, or that cannot be imported with these options."""
     there = [file for file in files if file.size_bytes or file.is_stream]
+    empty = [file for file in files if not (file.size_bytes or file.is_stream)]
     with ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
         looks = list(threads.map(lambda file: _Look(file, known, read).source(), there))
     looks = [each for each in looks if each[1].cuts != ()]  # empty: a file without records
     sources, found = [source for source, _ in looks], [found for _, found in looks]
     for each in all_declarations():
         each.check([source.format for source in sources], known)
-    return Detected(files, sources, [*_format_remarks(found), *_remarks(found)], any(each.changes for each in found))
+    remarks = [*_empty_remarks(empty), *_format_remarks(found), *_remarks(found)]
+    return Detected(files, sources, remarks, any(each.changes for each in found))
 
 
 class _Look:
@@ -148,6 +150,13 @@ class _Look:
         if self._is_named_packed or self._file.size_bytes <= MIN_UNIT_BYTES:
             return self._is_named_packed
         return packed_as(self._read(self._file, 0, MAGIC_BYTES)) is not None
+
+
+def _empty_remarks(files: Sequence[SourceFile]) -> Iterator[str]:
+    if files:
+        more = len(files) - 1
+        others = f" and {more:,} more file{'s' * (more > 1)} are" if more else " is"
+        yield f'Sources: "{files[0].uri.rpartition("/")[2]}"{others} empty'
 
 
 def _format_remarks(found: Sequence[Found]) -> Iterator[str]:

@@ -50,7 +50,12 @@ class ExportFiles:
     def make_ready(self, journal: Journal) -> None:
         """Raises UsageError if the export may not begin, or cannot be resumed here."""
         if not journal.resumed:
-            self._all.make_room(self._options.if_exists)
+            removed = self._all.make_room(self._options.if_exists)
+            if removed:
+                self._run.progress.say(
+                    f"Replacing the export in {self._options.destination}: its {removed:,} "
+                    f"file{'s were' if removed > 1 else ' was'} removed (--if-exists overwrite)"
+                )
             return
         begun = self._data(journal.plan)
         begun.check(journal.files(), journal.cursors())

@@ -27,7 +27,8 @@ def describe_part(session: Session, options: ScanOptions) -> tuple[TableInfo, Su
         try:
             session.try_scan(options.table, subset.members)
         except UsageError as error:
-            raise UsageError(placeholders.with_names(error.message), error.hint) from None
+            hint = error.hint or ("docs/shaping.md describes expressions" if "Expression" in error.message else "")
+            raise UsageError(placeholders.with_names(error.message), hint) from None
     return table.through(options.index) if options.index is not None else table, subset
 
 

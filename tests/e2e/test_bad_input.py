@@ -138,7 +138,10 @@ def test_every_kind_of_bad_line_is_named_and_its_neighbours_are_written(
         f"{len(items) + len(BAD):,} read, {len(items):,} written, {len(BAD)} rejected, "
         f"{3 * len(BAD)} blank lines skipped",
     )
-    assert done.out.splitlines()[-1] == "rejected records, each with the reason: orders.rejects.jsonl"
+    assert done.out.splitlines()[-2:] == [
+        "rejected records, each with the reason: orders.rejects.jsonl",
+        "fix them there, then import that file: -s orders.rejects.jsonl",
+    ]
     assert_holds(orders_table, "Orders", items)
     rejects = rejects_in(tmp_path / "orders.rejects.jsonl")
     found = {each["line"]: (each["offset"], each["code"], record_of(each)) for each in rejects}

@@ -200,7 +200,7 @@ def test_rejects_go_to_s3_and_come_back(
     (tmp_path / "orders.json").write_text('{"id": "a"}\nbad\n{"ID": "b"}\n')
     done = run_import("-t", "Orders", "-s", "orders.json", "--rejects", f"s3://{bucket[1]}/bad/")
     uri = f"s3://{bucket[1]}/bad/orders.rejects.jsonl"
-    assert (done.code, done.out.splitlines()[-1]) == (1, f"rejected records, each with the reason: {uri}"), done.err
+    assert (done.code, done.out.splitlines()[-2]) == (1, f"rejected records, each with the reason: {uri}"), done.err
     (rejects,) = objects_in(bucket).values()
     assert [(each["line"], each["code"], each["record"]) for each in rejects] == [
         (2, "bad-json", "bad"),

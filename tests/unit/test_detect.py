@@ -115,10 +115,13 @@ def test_every_file_of_json_speaks_for_itself_and_every_header_is_read() -> None
     assert [each.file.uri for each in detected.sources if each.format.name == "dynamodb-json"] == list(names)
     assert sorted(files.looked_into) == sorted([*blank, *names, "a.csv", "b.csv"]), "one look is enough for each"
     assert detected.remarks == [
+        'Sources: "empty.json" is empty',
         "Format: json, as names end in .json",
         "Format: dynamodb-json, as all values of the first record carry types",
         "Format: csv, 2 columns between commas, as names end in .csv; "
         "3 columns between semicolons, as names end in .csv",
+        "Columns that are imported as text, as they have no type: x "
+        "(--csv-types x:N gives one a type, --infer-types makes numbers of cells that are some)",
     ]
     one, two = (each for each in detected.sources if each.format.name == "csv")
     assert (one.start, two.start) == (6, 8)
@@ -315,3 +318,48 @@ def test_an_item_that_resembles_a_reject_is_an_item(line: dict[str, Any]) -> Non
 def test_rejects_are_data_if_the_user_says_so() -> None:
     files = Files({"bad.jsonl": orjson.dumps({**REJECT, "record": PLAIN.decode()})})
     assert files.detected(format="json").sources[0].format.name == "json"
+
+
+WIDE = b"id,at,a,b,c,d,e,f\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (CsvOptions(), "a, b, c, d, e and 1 more (--csv-types a:N"),
+        (CsvOptions(types=(("a", "N"), ("c", "S"))), "b, d, e, f (--csv-types b:N"),
+        (CsvOptions(infer_types=True), None),
+        (CsvOptions(types=tuple((name, "S") for name in "abcdef")), None),
+    ],
+)
+def test_columns_without_a_type_are_named_once(options: CsvOptions, named: str | None) -> None:
+    remarks = Files({"a.csv": WIDE, "b.csv": WIDE}).detected(csv=options).remarks[1:]
+    if named is None:
+        assert remarks == []
+    else:
+        (remark,) = remarks
+        assert f"no type: {named}" in remark
+
+
+def test_csv_that_is_called_json_is_refused_and_text_that_is_neither_is_not() -> None:
+    with pytest.raises(
+        UsageError, match=r'"a.csv" is CSV: its first row has the keys of the table; add --format csv'
+    ):
+        Files({"a.csv": ROWS}).detected(format="json")
+    assert len(Files({"a.txt": b"neither,nor\n"}).detected(format="json").sources) == 1
+
+
+def test_types_of_rejected_rows_are_those_of_their_import() -> None:
+    line = orjson.dumps(
+        {**REJECT, "record": "a,1,2", "csv": {"columns": ["id", "at", "n"], "types": ["S", "N", "S"]}}
+    )
+    types = CsvOptions(types=(("n", "N"),))
+    with pytest.raises(UsageError, match="--csv-types has no effect on rejected rows: .*; omit it"):
+        Files({"a.rejects.jsonl": line}).detected(csv=types)
+    assert len(Files({"a.rejects.jsonl": line, "b.csv": b"id,at,n\n"}).detected(csv=types).sources) == 2
+
+
+def test_several_empty_files_are_one_remark() -> None:
+    assert Files({"a.json": b"", "b.json": b"", "c.json": b""}).detected().remarks == [
+        'Sources: "a.json" and 2 more files are empty'
+    ]

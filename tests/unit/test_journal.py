@@ -142,7 +142,10 @@ def test_a_job_that_nobody_goes_on_with_leaves_nothing(root: Path, tmp_path: Pat
     ("facts", "sources", "words"),
     [
         ({**FACTS, "format": "csv"}, SOURCES, 'format was "json" and is "csv"'),
-        ({**FACTS, "filter": "n > 1"}, SOURCES, 'filter was not there and is "n > 1"'),
+        ({**FACTS, "--filter": "n > 1"}, SOURCES, '--filter was not given and is "n > 1"'),
+        ({**FACTS, "--drop": ("a", "b")}, SOURCES, '--drop was not given and is "a,b"'),
+        ({**FACTS, "--csv-types": (("a", "N"),)}, SOURCES, '--csv-types was not given and is "a:N"'),
+        ({**FACTS, "--infer-types": True}, SOURCES, "--infer-types was not given and is given"),
         ({"format": "json"}, SOURCES, ""),  # an option of None is none
         (FACTS, [*SOURCES, SourceFile("/c.json", 1, "1")], '"/c.json" is new among the sources'),
         (FACTS, SOURCES[:1], '"/b.json" is gone'),

@@ -11,6 +11,7 @@ from ddbio.cli.option_rules import FormatRule, Rules
 from ddbio.cli.parsing import Parser
 from ddbio.errors import UsageError
 from ddbio.formats import all_declarations
+from ddbio.options import material
 
 LEAST = {  # the required options of each command
     "import": ["-t", "Orders", "-s", "in"],
@@ -278,6 +279,17 @@ def test_a_command_names_itself_as_it_was_called(called: str, monkeypatch: pytes
     name = called.rpartition("/")[2]
     assert text.startswith(f"usage: {name} ") and f"       {name} -r us-east-1" in text
     assert ("DDBImport.py" in text) == (name == "DDBImport.py")
+
+
+def test_facts_of_a_job_are_named_like_the_options_of_its_command() -> None:
+    """So that a refusal to resume a job names what to change."""
+    for verb, subcommand in VERBS.items():
+        if subcommand.command is None:
+            continue
+        parser, _, least = command(verb)
+        known = set(parser._option_string_actions)
+        facts = material(subcommand.command.options(parser.parse(least)))
+        assert {name for name in facts if name not in known} <= {"--more-tables", "--all-items"}, verb
 
 
 def test_options_of_formats_are_classified_as_such() -> None:

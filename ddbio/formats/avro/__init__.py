@@ -66,11 +66,13 @@ class Avro(JsonObjects):
         return rows_of_blocks(file, start, stop, skip, self._layout)
 
 
-def check_installed() -> None:
-    """Raises UsageError if fastavro is missing."""
+def check_installed(file: str = "") -> None:
+    """Raises UsageError if fastavro is missing. file: the name of one to be read; otherwise one is written."""
     try:
         import fastavro  # noqa: F401
     except ImportError:
+        needing = f'"{file}" is an Avro file, which' if file else "Avro"
+        other = "" if file else ", or use json"
         raise UsageError(
-            "Avro needs the package fastavro, which is not installed", "pip install 'ddbio[avro]', or use json"
+            f"{needing} needs the package fastavro, which is not installed", f"pip install 'ddbio[avro]'{other}"
         ) from None

@@ -36,7 +36,7 @@ class AvroDeclaration(Declaration):
         check_installed()
 
     def detect(self, head: Beginning, known: Known, why: str | None) -> Found | None:
-        self.check_installed()
+        check_installed(head.name)
         from ddbio.formats.avro.codecs import unpacker
         from ddbio.formats.avro.schema import item_schema
 

@@ -6,13 +6,14 @@ its first row has the table's keys.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ddbio.errors import UsageError
 from ddbio.formats import record_format
 from ddbio.formats.csv import Csv, CsvLayout
+from ddbio.formats.csv.cells import TEXT
 from ddbio.formats.csv.header import DELIMITER_NAMES, Head, read_head
 from ddbio.formats.declaration import COLUMN_OPTIONS, Beginning, Column, Declaration, Found, Known, Remark
 from ddbio.formats.encoding import check_encoding
@@ -70,11 +71,17 @@ class CsvDeclaration(Declaration):
             f"{len(layout.columns)} columns between {separated}, {why}",
             start,
             head.text[:start].count(layout.line_end.encode()),
-            remarks=() if trimmed is None else (_trimmed_remark(head.name, trimmed),),
+            remarks=tuple(_remarks(head.name, layout, trimmed, known)),
         )
 
     def check(self, found: Sequence[FormatSpec], known: Known) -> None:
         records = [record_format(each) for each in found]
+        of_csv = [each for each, record in zip(found, records, strict=True) if record.name == NAME]
+        if known.csv.types and known.csv.columns is None and of_csv and all(each.name != NAME for each in of_csv):
+            raise UsageError(
+                "--csv-types has no effect on rejected rows: each line of a rejects file has the types of its import",
+                "omit it; to change types, import the source again",
+            )
         if found and known.csv != CsvOptions() and not any(each.name == NAME for each in records):
             raise UsageError("the options of CSV have no effect: no source is CSV", "omit them, or add --format csv")
         columns = {name for each in found for name in getattr(each.settings, "columns", ())}
@@ -92,6 +99,27 @@ def read_layout(file: SourceFile, text: bytes, known: Known) -> Head:
     if listed:  # the user's types come after them, and win
         options = replace(options, types=(*listed, *options.types), keep_blanks=True)
     return read_head(text, file.uri, options, known.keys, known.key_types, known.changes)
+
+
+_MOST_NAMED = 5
+
+
+def _remarks(file: str, layout: CsvLayout, trimmed: str | None, known: Known) -> Iterator[Remark]:
+    if trimmed is not None:
+        yield _trimmed_remark(file, trimmed)
+    declared = {name for name, _ in known.csv.types}
+    names = [
+        name
+        for name, letter in zip(layout.columns, layout.types, strict=True)
+        if letter == TEXT and not declared & {name, known.changes.attribute(name)} and name not in layout.never_empty
+    ]
+    if names:
+        more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+        said = (
+            f"Columns that are imported as text, as they have no type: {', '.join(names[:_MOST_NAMED])}{more} "
+            f"(--csv-types {names[0]}:N gives one a type, --infer-types makes numbers of cells that are some)"
+        )
+        yield Remark(said, lambda _: said)
 
 
 def _trimmed_remark(file: str, name: str) -> Remark:

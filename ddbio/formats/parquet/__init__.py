@@ -52,11 +52,13 @@ class Parquet(JsonObjects):
         return rows_of_row_group(file, start, stop, skip, dict(self._layout.key_types))
 
 
-def check_installed() -> None:
-    """Raises UsageError if pyarrow is missing."""
+def check_installed(file: str = "") -> None:
+    """Raises UsageError if pyarrow is missing. file: the name of one to be read; otherwise one is written."""
     try:
         import pyarrow  # noqa: F401
     except ImportError:
+        needing = f'"{file}" is a Parquet file, which' if file else "Parquet"
+        other = "" if file else ", or use json"
         raise UsageError(
-            "Parquet needs the package pyarrow, which is not installed", "pip install 'ddbio[parquet]', or use json"
+            f"{needing} needs the package pyarrow, which is not installed", f"pip install 'ddbio[parquet]'{other}"
         ) from None

@@ -36,7 +36,7 @@ class ParquetDeclaration(Declaration):
 
     def detect(self, head: Beginning, known: Known, why: str | None) -> Found | None:
         """A row group is a slice."""
-        self.check_installed()
+        check_installed(head.name)
         from ddbio.formats.parquet.reading import row_groups
 
         layout = ParquetLayout(key_types=tuple(known.changes.of_source(known.key_types).items()))
