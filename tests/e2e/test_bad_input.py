@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from ddbio.simulator import Simulator, writes
+from ddbio.simulator import Simulator, batch_writes
 from ddbio.simulator.errors import invalid
 from ddbio.simulator.values import Item as SimulatorItem
 from ddbio.simulator.values import check_item
@@ -306,7 +306,7 @@ def test_an_item_that_only_the_service_can_judge_is_found_in_its_batch(
             raise invalid("The service does not like it")
         check_item(item)
 
-    monkeypatch.setattr(writes, "check_item", check)
+    monkeypatch.setattr(batch_writes, "check_item", check)
     simulator.create_table("Orders", "id:S")
     items = plain_items(60)
     write_items(tmp_path / "orders.json", items)
@@ -382,7 +382,7 @@ def test_an_import_stops_within_a_batch_a_lane_of_the_limit(
         def refuse_all(item: SimulatorItem) -> None:
             raise invalid("refused")
 
-        monkeypatch.setattr(writes, "check_item", refuse_all)
+        monkeypatch.setattr(batch_writes, "check_item", refuse_all)
     options = ("-t", "Orders", "-s", "in.json", "-p", 2, "--lanes", 2)
     done = run_import(*options, "--max-errors", 100, "--report", "report.json")
     rejected, read = done.counts["rejected"], done.counts["read"]

@@ -354,7 +354,7 @@ def test_types_of_rejected_rows_are_those_of_their_import() -> None:
         {**REJECT, "record": "a,1,2", "csv": {"columns": ["id", "at", "n"], "types": ["S", "N", "S"]}}
     )
     types = CsvOptions(types=(("n", "N"),))
-    with pytest.raises(UsageError, match="--csv-types has no effect on rejected rows: .*; omit it"):
+    with pytest.raises(UsageError, match="--csv-types has no effect on rejected rows"):
         Files({"a.rejects.jsonl": line}).detected(csv=types)
     assert len(Files({"a.rejects.jsonl": line, "b.csv": b"id,at,n\n"}).detected(csv=types).sources) == 2
 
