@@ -259,6 +259,19 @@ class Suite:
         command = ["sh", "-c", f"{shlex.join(exporting)} | {shlex.join(importing)}"]
         return self._enter(Contender(job, "export | import", Task(lambda: command, target), *_amount("small", pages)))
 
+    def program(self, job: str, sink: Sink, name: str, source: Path, items: int) -> Contender:
+        """A program of `bench/programs` that writes the items of a file."""
+        task, idle = (
+            Task(lambda path=path: [*our(f"bench/programs/{name}.py"), str(path)], sink)
+            for path in (source, self.lines("small", 0))
+        )
+        return self._enter(Contender(job, "ddbio", task, items, source.stat().st_size, idle))
+
+    def reader(self, job: str, sink: Sink, pages: int, shape: str) -> Contender:
+        """A program that reads all items."""
+        task = Task(lambda: our("bench/programs/read.py"), sink)
+        return self._enter(Contender(job, "ddbio", task, pages * shapes.PAGE_ITEMS[shape], pages << 20))
+
     def import_peer(self, job: str, name: str, script: str, sink: Sink, source: Path, items: int) -> Contender:
         empty = self.rows(0) if source.suffix == ".csv" else self.lines("small", 0)
         task, idle = (Task(lambda path=path: peer(script, str(path)), sink) for path in (source, empty))
@@ -303,7 +316,13 @@ class Suite:
             self.take_turns(*contenders, rounds=1)
 
 
-PACKAGE_OF = {"wrangler": "awswrangler", "dynamodb_csv": "dynamodb-csv", "dump": "dynamodump"}
+PACKAGE_OF = {
+    "wrangler": "awswrangler",
+    "wrangler_read": "awswrangler",
+    "wrangler_df": "awswrangler",
+    "dynamodb_csv": "dynamodb-csv",
+    "dump": "dynamodump",
+}
 
 
 def _amount(shape: str, pages: int) -> tuple[int, int]:

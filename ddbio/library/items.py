@@ -16,7 +16,8 @@ from ddbio.library.calling import call
 from ddbio.library.frames import as_items
 from ddbio.options import STDOUT
 from ddbio.system.stop import StopFlag
-from ddbio.values.python_values import to_python
+from ddbio.values.items import AttributeValue
+from ddbio.values.python_values import python_item
 from ddbio.verbs.export_table import Export
 from ddbio.verbs.options import ExportOptions, PutOptions
 from ddbio.verbs.put_items import PutItems, PutResult
@@ -129,7 +130,7 @@ def _drain(ready: queue.Queue[Any]) -> None:
 
 
 class _Line(msgspec.Struct, gc=False):
-    Item: dict[str, dict[str, Any]]
+    Item: dict[str, AttributeValue]
 
 
 _decode_lines: Callable[[bytes], list[_Line]] = msgspec.json.Decoder(_Line).decode_lines
@@ -137,7 +138,7 @@ _decode_lines: Callable[[bytes], list[_Line]] = msgspec.json.Decoder(_Line).deco
 
 def items_of(page: bytes) -> list[Item]:
     """The items of lines of DynamoDB JSON."""
-    return [{name: to_python(value) for name, value in line.Item.items()} for line in _decode_lines(page)]
+    return [python_item(line.Item) for line in _decode_lines(page)]
 
 
 def _with_place(options: dict[str, Any]) -> dict[str, Any]:

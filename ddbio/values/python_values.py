@@ -17,7 +17,16 @@ from decimal import Decimal
 from typing import Any
 
 from ddbio.errors import RecordError
-from ddbio.values.items import AttributeMap, check_names, check_number, check_set, deeper, normal_number, not_finite
+from ddbio.values.items import (
+    AttributeMap,
+    AttributeValue,
+    check_names,
+    check_number,
+    check_set,
+    deeper,
+    normal_number,
+    not_finite,
+)
 
 
 def to_python(value: Mapping[str, Any]) -> Any:
@@ -38,6 +47,29 @@ _PYTHON: dict[str, Callable[[Any], Any]] = {
     "L": lambda payload: list(map(to_python, payload)),
     "M": lambda payload: {name: to_python(value) for name, value in payload.items()},
 }
+
+
+def python_item(attributes: Mapping[str, AttributeValue]) -> dict[str, Any]:
+    """The same of all attributes of an item, as they are decoded from the service; much faster."""
+    item: dict[str, Any] = {}
+    for name, value in attributes.items():
+        text = value.S
+        if text is not None:
+            item[name] = text
+        elif value.N is not None:
+            item[name] = Decimal(value.N)
+        else:
+            item[name] = _python_value(value)
+    return item
+
+
+def _python_value(value: AttributeValue) -> Any:
+    if value.M is not None:
+        return python_item(value.M)
+    if value.L is not None:
+        return list(map(_python_value, value.L))
+    letter = next(letter for letter in _PYTHON if getattr(value, letter) is not None)
+    return _PYTHON[letter](getattr(value, letter))
 
 
 def to_typed(value: Any, depth: int = 0) -> dict[str, Any]:

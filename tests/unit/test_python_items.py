@@ -9,12 +9,14 @@ from collections import OrderedDict
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.errors import RecordError
 from ddbio.formats.python_items import PythonItems, decode, encode
+from ddbio.library.items import items_of
 from ddbio.sources.memory import BLOCK_ITEMS, MemoryItems
 from ddbio.values.equality import same_item
 from ddbio.values.python_values import to_python, typed_map
@@ -46,6 +48,13 @@ def test_an_item_comes_back_with_its_types(item: dict[str, Any]) -> None:
     parsed = PythonItems().parse(line)
     assert same_item(parsed, typed_map(item, 0))
     assert same_item(typed_map(decode(line) or {}, 0), parsed)
+
+
+@given(ITEMS)
+def test_items_of_the_service_are_decoded_alike(item: dict[str, Any]) -> None:
+    attributes = typed_map(item, 0)
+    line = msgspec.json.encode({"Item": attributes}) + b"\n"
+    assert items_of(line) == [{name: to_python(value) for name, value in attributes.items()}]
 
 
 @given(st.lists(ITEMS, min_size=1, max_size=30))
