@@ -139,6 +139,15 @@ def add_scan_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_spill_option(parser: argparse.ArgumentParser) -> None:
+    """The option for the disk space of a comparison."""
+    parser.add_argument(
+        "--spill-dir",
+        metavar="PATH",
+        help="folder for the digests of both sides, until the job is finished (default: the job's state folder)",
+    )
+
+
 def add_filter_options(parser: argparse._ActionsContainer) -> None:
     """Options for which items of a scan count."""
     parser.add_argument(

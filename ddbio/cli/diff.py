@@ -96,11 +96,7 @@ def add_side_options(parser: Parser, *, place: str) -> None:
     )
     arguments.add_to_table_options(parser, units="read", more=place)
     arguments.add_scan_options(parser)
-    parser.add_argument(
-        "--spill-dir",
-        metavar="PATH",
-        help="folder for the digests of both sides, until the job is finished (default: the job's state folder)",
-    )
+    arguments.add_spill_option(parser)
     arguments.add_endpoint_options(parser)
     arguments.add_s3_call_options(parser)
     arguments.add_run_options(parser, default_lanes="8")

@@ -48,6 +48,7 @@ VERBS = {
     "diff": Subcommand("ddbio.cli.diff", "compare two tables, or a table and an export"),
     "delete": Subcommand("ddbio.cli.delete", "delete the items that match a filter, or that files list"),
     "find": Subcommand("ddbio.cli.find", "write the items that match a filter to standard output"),
+    "verify": Subcommand("ddbio.cli.verify", "verify an export against its manifest, or a table against an export"),
     "generate": Subcommand("ddbio.cli.ddbgenerate", "make test data", "GenerateTestData.py"),
     "iam-policy": Subcommand("ddbio.cli.iam_policy", "print the IAM policy that a command needs"),
 }

@@ -2,6 +2,7 @@
 
 find             finds the files to import, and their order
 manifest_check   compares exports by this program with their manifests
+export_check     verifies an export on its own, to its last difference
 detect           detects the format of each file
 heads            the beginning of a file, for the detection of its format
 cutting          cuts files into units

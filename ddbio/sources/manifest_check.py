@@ -62,7 +62,7 @@ def own_export_in(folder: str, suffixes: tuple[str, ...], storages: Storages) ->
         file = find_file(join(folder, manifest_name), storage)
         manifest = read_manifest(file, storage) if file is not None else None
         if file is not None and manifest is not None:
-            there = _listing(join(folder, ""), ("",), storages)
+            there = listing(join(folder, ""), ("",), storages)
             base = file.uri.removesuffix(manifest_name)
             files = tuple(_found(manifest.files, base, there))
             _refuse_others({each.uri for each, _ in files}, join(folder, ""), suffixes, storages)
@@ -70,7 +70,7 @@ def own_export_in(folder: str, suffixes: tuple[str, ...], storages: Storages) ->
     return None
 
 
-def _listing(folder: str, suffixes: tuple[str, ...], storages: Storages) -> dict[str, SourceFile]:
+def listing(folder: str, suffixes: tuple[str, ...], storages: Storages) -> dict[str, SourceFile]:
     with suppress(UsageError):  # there is none
         return {file.uri: file for file in storages.list_files(folder, suffixes)}
     return {}
@@ -91,7 +91,7 @@ def _found(
 
 
 def _refuse_others(known: set[str], folder: str, suffixes: tuple[str, ...], storages: Storages) -> None:
-    for uri, file in _listing(folder, suffixes, storages).items():
+    for uri, file in listing(folder, suffixes, storages).items():
         is_manifest = uri.rpartition("/")[2] in MANIFEST_NAMES and read_manifest(file, storages.of(uri)) is not None
         if uri not in known and not is_manifest:
             raise UsageError(
@@ -124,7 +124,7 @@ def verify_checksums(exports: Iterable[OwnExport], storages: Storages) -> int:
     """Verify the checksum of every file; returns their number. Raises UsageError for the first that differs."""
     pairs = [pair for export in exports for pair in export.files]
     with ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
-        for file, listed, found in threads.map(lambda pair: (*pair, _checksum(pair[0], pair[1], storages)), pairs):
+        for file, listed, found in threads.map(lambda pair: (*pair, checksum_of(pair[0], pair[1], storages)), pairs):
             if found != listed.checksum:
                 raise UsageError(
                     f'"{file.uri}" has the checksum {found}, but its manifest says {listed.checksum}', _COPY_AGAIN
@@ -132,7 +132,7 @@ def verify_checksums(exports: Iterable[OwnExport], storages: Storages) -> int:
     return len(pairs)
 
 
-def _checksum(file: SourceFile, listed: ListedFile, storages: Storages) -> str:
+def checksum_of(file: SourceFile, listed: ListedFile, storages: Storages) -> str:
     """The file's checksum, of the kind that the manifest has. Raises UsageError if that cannot be computed."""
     kind = listed.checksum.partition(":")[0]
     if kind == "sha256":

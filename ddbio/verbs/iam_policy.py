@@ -21,6 +21,7 @@ from ddbio.verbs.options import (
     ExportOptions,
     FindOptions,
     ImportOptions,
+    VerifyOptions,
 )
 
 _GLOB = "*?["
@@ -201,6 +202,13 @@ def _of_diff(options: DiffOptions, scope: Scope) -> Iterator[dict[str, Any]]:
         yield from _writing(bucket, key, options, scope, "Output", ["s3:AbortMultipartUpload"])
 
 
+def _of_verify(options: VerifyOptions, scope: Scope) -> Iterator[dict[str, Any]]:
+    if options.to:
+        yield from _of_comparison(options, scope, [])
+    elif options.table.startswith("s3://"):
+        yield from _reading([_split(options.table)], [], scope)
+
+
 _POLICIES: dict[type[TransferOptions], Callable[[Any, Scope], Iterator[dict[str, Any]]]] = {
     ImportOptions: _of_import,
     ExportOptions: _of_export,
@@ -209,4 +217,5 @@ _POLICIES: dict[type[TransferOptions], Callable[[Any, Scope], Iterator[dict[str,
     DiffOptions: _of_diff,
     DeleteOptions: _of_delete,
     FindOptions: _scanning,
+    VerifyOptions: _of_verify,
 }

@@ -171,3 +171,11 @@ class UpdateOptions(EditOptions, TransformOptions):
     remove: tuple[str, ...] = ()
     update_expression: str | None = None
     once: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions(ComparisonOptions):
+    """One verification. table: the place of the export. to: the table that must hold exactly its items; empty for
+    none."""
+
+    to: str = ""

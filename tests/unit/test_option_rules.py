@@ -21,6 +21,7 @@ LEAST = {  # the required options of each command
     "diff": ["-t", "Orders", "--to", "Copy"],
     "delete": ["-t", "Orders"],
     "find": ["-t", "Orders"],
+    "verify": ["-s", "out"],
     "generate": ["-c", "1", "-f", "out"],
 }
 
@@ -147,6 +148,23 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--values": (["{}"], ["--filter", "a > :b"]),
         "--names": (["{}"], ["--attributes", "#a"]),
         "--descending": ([], ["--order-by", "n"]),
+    },
+    "verify": {
+        "--json": ([], []),
+        "--over-provisioned": ([], ["-t", "Orders", "-c", "5"]),
+        **{
+            option: (value, ["-t", "Orders"])
+            for option, value in {
+                "--capacity": ["5"],
+                "--processes": ["1"],
+                "--lanes": ["1"],
+                "--fresh": [],
+                "--endpoint-url": ["http://h"],
+                "--segments": ["2"],
+                "--consistent-read": [],
+                "--spill-dir": ["x"],
+            }.items()
+        },
     },
     "generate": {},
 }
