@@ -21,6 +21,7 @@ from ddbio.options import STDOUT
 from ddbio.sinks.segment_files import LineFiles, RowFiles
 from ddbio.sinks.sink import Desk, Sink
 from ddbio.sinks.stdout import PageStream
+from ddbio.sources.page_size import MostItems
 from ddbio.sources.scan import ATTRIBUTE_MAPS, Scanning, ScanSource, TableScan
 from ddbio.sources.subset import WHOLE, Subset
 from ddbio.steps.transform import TransformSpec, open_transform
@@ -97,9 +98,10 @@ def scan_source(
     rows: Any = ATTRIBUTE_MAPS,
     alike: PageSchema | None = None,
     raw: ScannedItems | None = None,
+    most_items: MostItems | None = None,
 ) -> Callable[[Desk], ScanSource]:
-    """Reads the source. rows, alike, raw: see `Scanning`."""
-    scanning = Scanning(scan, context.request_units(SOURCE), rows, alike, raw)
+    """Reads the source. rows, alike, raw, most_items: see `Scanning`."""
+    scanning = Scanning(scan, context.request_units(SOURCE), rows, alike, raw, most_items)
     return lambda desk: ScanSource(scanning, context.client(SOURCE, desk.spent), context.limit, desk.tally)
 
 

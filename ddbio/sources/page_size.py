@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from ddbio.values.capacity import MAX_PAGE_BYTES, page_read_units
 
+MostItems = Callable[[float], float]
 FIRST_LIMIT = 1  # items of the first pages if the cap is below a full page and the item size is unknown
 
 
@@ -21,12 +22,22 @@ class PageSize:
     most_units: returns the most that one request should cost; called each time, because a cap may change. A page that
         would cost more is made smaller with `Limit`. `Limit` counts items, whose sizes vary: it is chosen so that a
         page whose items exceed the mean by the recent deviation stays within `most_units`.
+    most_items: given the average item size in bytes, returns the most items that a page should have; None for any
+        number.
     """
 
     _WEIGHT = 0.3  # of the newest page in the averages
 
-    def __init__(self, most_units: Callable[[], float], item_bytes: float, *, consistent: bool) -> None:
+    def __init__(
+        self,
+        most_units: Callable[[], float],
+        item_bytes: float,
+        *,
+        consistent: bool,
+        most_items: MostItems | None = None,
+    ) -> None:
         self._most_units = most_units
+        self._most_items = most_items
         self._full_units = most_page_units(consistent)
         self._bytes_per_unit = MAX_PAGE_BYTES / page_read_units(MAX_PAGE_BYTES, consistent)
         self._least_units = page_read_units(0, consistent)
@@ -37,6 +48,16 @@ class PageSize:
     @property
     def limit(self) -> int | None:
         """Items to ask for; None for as many as fit in 1 MB."""
+        by_cost = self._limit_by_cost
+        most = math.inf if self._most_items is None else self._most_items(self._item_bytes)
+        if most * self._item_bytes >= MAX_PAGE_BYTES:
+            return by_cost
+        if not self._item_bytes:
+            return by_cost if math.isinf(most) else FIRST_LIMIT
+        return max(1, int(most)) if by_cost is None else min(by_cost, max(1, int(most)))
+
+    @property
+    def _limit_by_cost(self) -> int | None:
         allowed_units = max(self._most_units(), self._least_units)
         if allowed_units >= self._full_units:
             return None

@@ -19,7 +19,7 @@ from ddbio.dynamodb.scan import ScanReply, scan_body, scan_operation
 from ddbio.errors import PermanentError
 from ddbio.formats.scanned import ScannedItems
 from ddbio.messages import ExportCursor, Reject, SegmentUnit, Tally
-from ddbio.sources.page_size import KeyCircle, PageSize
+from ddbio.sources.page_size import KeyCircle, MostItems, PageSize
 from ddbio.sources.raw_page import RawPage
 from ddbio.sources.subset import WHOLE, Subset
 from ddbio.steps.limit import Limit
@@ -55,6 +55,7 @@ class Scanning:
     request_units: returns the most units that a page should cost; called each time, because a cap may change.
     rows, alike: the type that items are decoded to, and a narrower one for items of the same schema; see
         `ddbio.formats.Format.page_items`. raw: instead, pages are passed on undecoded, as records of this format.
+    most_items: of a page; see `PageSize`.
     """
 
     def __init__(
@@ -64,10 +65,13 @@ class Scanning:
         rows: Any = ATTRIBUTE_MAPS,
         alike: PageSchema | None = None,
         raw: ScannedItems | None = None,
+        most_items: MostItems | None = None,
     ) -> None:
         self.scan = scan
         self.raw = raw
-        self.page_size = PageSize(request_units, scan.item_bytes, consistent=scan.consistent_read)
+        self.page_size = PageSize(
+            request_units, scan.item_bytes, consistent=scan.consistent_read, most_items=most_items
+        )
         self.operation: Operation[ScanReply] = scan_operation(rows if raw is None else raw.page_items, alike)
 
 
