@@ -47,6 +47,7 @@ VERBS = {
     "count": Subcommand("ddbio.cli.count", "count the items of a table or index"),
     "diff": Subcommand("ddbio.cli.diff", "compare two tables, or a table and an export"),
     "delete": Subcommand("ddbio.cli.delete", "delete the items that match a filter, or that files list"),
+    "inspect": Subcommand("ddbio.cli.inspect", "show sizes, attributes, heavy keys and indexes of a table"),
     "find": Subcommand("ddbio.cli.find", "write the items that match a filter to standard output"),
     "verify": Subcommand("ddbio.cli.verify", "verify an export against its manifest, or a table against an export"),
     "generate": Subcommand("ddbio.cli.ddbgenerate", "make test data", "GenerateTestData.py"),

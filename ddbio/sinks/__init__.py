@@ -23,6 +23,7 @@ item_count       only counts
 spill            the digests of items, on disk
 difference_lines  the differences between two sides, as lines
 page_file        a file of pages that the parent writes
+profile_items    profiles the items of a table
 first_items      keeps the first items of an order
 destination      the location of an export, and the files it may contain
 stdout           exports to standard output

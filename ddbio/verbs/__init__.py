@@ -25,6 +25,7 @@ edits             shared by the verbs that write to the items which they scan
 selection         the items that an edit is for: its scan, and the condition of its writes
 intent            how many items an edit will write, and whether there is a way back
 create_table      the table that an import or a copy creates if it does not exist
+inspect_table     sizes, attributes, keys and indexes of a table
 find_items        the items that match a filter, on standard output
 first_items       the result of a search that is written at its end
 columns           the columns of an export's files

@@ -21,6 +21,7 @@ from ddbio.verbs.options import (
     ExportOptions,
     FindOptions,
     ImportOptions,
+    InspectOptions,
     VerifyOptions,
 )
 
@@ -96,6 +97,11 @@ def _of_copy(options: CopyOptions, scope: Scope) -> Iterator[dict[str, Any]]:
     actions = ["dynamodb:DescribeTable", "dynamodb:CreateTable"][: 1 + options.create_table]
     write = "dynamodb:PutItem" if options.mode == "insert" else "dynamodb:BatchWriteItem"
     yield _allow("ToTable", [*actions, write], [other])
+
+
+def _of_inspection(options: InspectOptions, scope: Scope) -> Iterator[dict[str, Any]]:
+    actions = ["dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:Scan"]
+    yield _allow("Table", actions, [scope.table(options.table)])
 
 
 def _of_export(options: ExportOptions, scope: Scope) -> Iterator[dict[str, Any]]:
@@ -218,4 +224,5 @@ _POLICIES: dict[type[TransferOptions], Callable[[Any, Scope], Iterator[dict[str,
     DeleteOptions: _of_delete,
     FindOptions: _scanning,
     VerifyOptions: _of_verify,
+    InspectOptions: _of_inspection,
 }

@@ -124,6 +124,11 @@ class FindOptions(ScanOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class InspectOptions(ScanOptions):
+    """One inspection of a table, or of a sample of its segments; capacity is read units."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CountOptions(ScanOptions):
     """One count of the items of a table, an index, or of those that match a filter; capacity is read units.
 

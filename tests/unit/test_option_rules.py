@@ -22,6 +22,7 @@ LEAST = {  # the required options of each command
     "delete": ["-t", "Orders"],
     "find": ["-t", "Orders"],
     "verify": ["-s", "out"],
+    "inspect": ["-t", "Orders"],
     "generate": ["-c", "1", "-f", "out"],
 }
 
@@ -141,6 +142,11 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--count-first": ([], []),
         "--backup": (["saved"], []),
         "--format": (["json"], ["-s", "old.json"]),
+    },
+    "inspect": {
+        "--json": ([], []),
+        "--over-provisioned": ([], ["-c", "5"]),
+        "--seed": (["0"], ["--sample", "10%"]),
     },
     "find": {
         "--json": ([], []),
