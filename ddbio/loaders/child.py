@@ -77,7 +77,7 @@ class ChildLoad:
     @staticmethod
     def _failed(path: str, why: str, began_s: float) -> LoadResult:
         """The result if nothing is known about the work that was done."""
-        total = records(path)
+        total = max(1, records(path))
         return LoadResult(total, 0, total, time.monotonic() - began_s, [f"{why}; make the same call again to resume"])
 
 

@@ -73,7 +73,7 @@ class LoadResult:
 
     total_records: rows of the file. successful_writes and failed_writes add up to it; a row whose key comes again
         later in the same request counts as written. If the load could not begin, or ended early, the rows that it
-        did not reach count as failed.
+        did not reach count as failed; one row at least if it could not begin.
     duration_seconds: of this call.
     errors: a sentence for each rejected row with its line, at most `load.MOST_ERRORS` of them; and why the load could
         not begin, or ended early. Empty if and only if everything is written.

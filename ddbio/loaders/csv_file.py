@@ -28,6 +28,8 @@ def _error(code: int, csv_file: str | os.PathLike[str]) -> OSError:
 
 def records(path: str) -> int:
     """The rows below the header of a file, as csv.DictReader counts them; 1 if they cannot be counted."""
+    if not Path(path).is_file():  # to open a FIFO would wait for its writer
+        return 1
     try:
         with Path(path).open("rb") as file:
             if file.read(4).startswith(_COMPRESSED):

@@ -50,7 +50,7 @@ def load(config: LoaderConfig, path: str, stop: StopFlag, progress: Progress | N
     began_s = time.monotonic()
     done, error = _performed(options_of(config, path), stop, progress)
     if done is None:
-        total = records(path)
+        total = max(1, records(path))  # a load that failed is seen by programs that look at `failed_writes` alone
         result = LoadResult(total, 0, total, time.monotonic() - began_s, [str(error)])
         return Outcome(result, isinstance(error, Stopped))
     for warning in done.warnings:

@@ -12,7 +12,7 @@ import pytest
 
 from ddbio.simulator import FaultPlan, Simulator
 from tests.endpoints import Registry
-from tests.support.commands import CHECKOUT, Commands, Completed
+from tests.support.commands import CHECKOUT, Commands, Completed, descendants, is_alive, wait_until
 from tests.support.environment import running
 
 COLUMNS = ["id", "timestamp", "category", "user_name", "email", "amount", "status", "description"]
@@ -325,6 +325,35 @@ def test_the_process_of_a_load_is_killed(commands: Commands, slow: Simulator, tm
     result = run_script(commands, tmp_path, KILLED)
     assert result["failed_writes"] == 300
     assert "ended with -9" in result["errors"][0]
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
+def test_no_process_outlives_an_async_program(
+    commands: Commands, slow: Simulator, tmp_path: Path, ending: signal.Signals
+) -> None:
+    slow.faults = FaultPlan(latency_s=0.1)
+    write_rows(tmp_path / "orders.csv", rows_of(3000))
+    (tmp_path / "job.py").write_text(ASYNC.replace("max_workers=20", "max_workers=1"))
+    with commands.start(tmp_path / "job.py") as command:
+        command.until(lambda: found(slow))
+        below = descendants(command.pid)
+        assert len(below) == 2  # the load and its worker
+        command.signal(ending)
+        done = command.wait()
+        wait_until(lambda: not any(map(is_alive, below)), 10.0)
+    assert ending == signal.SIGKILL or done.err.endswith("KeyboardInterrupt\n")
+    assert 0 < len(found(slow)) < 3000
+    slow.faults = FaultPlan()
+    assert run_script(commands, tmp_path, ASYNC)["successful_writes"] == 3000
+    assert slow.table("Orders").consumed("write") == 3000, "both settle what is in flight"
+
+
+def test_a_file_that_is_no_csv_has_failed(commands: Commands, simulator: Simulator, tmp_path: Path) -> None:
+    simulator.create_table("Orders", "id:S")
+    (tmp_path / "orders.csv").write_bytes(b"PK\x03\x04" + b"\0" * 100)
+    result = run_script(commands, tmp_path, THREADED)
+    assert (result["failed_writes"], result["rate"]) == (1, 0.0)
+    assert "is a zip archive" in result["errors"][0]
 
 
 # --------------------------------------------------------------------------- the command

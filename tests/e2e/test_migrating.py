@@ -126,6 +126,8 @@ EXPECTED: dict[str, Callable[[Completed], bool]] = {
     "GenerateTestData.py": lambda done: "10,000 items" in done.err,
     "count": lambda done: done.out.startswith("50 items"),
     "copy": lambda done: done.out.startswith("50 read, 50 written"),
+    "find": lambda done: done.out.count("\n") == 50,
+    "delete": lambda done: done.out.startswith("50 deleted"),
     "diff": lambda done: done.out.startswith("the same"),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,8 @@ def test_rows_that_cannot_be_counted_are_one(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_bytes(b"")
     assert records(str(tmp_path / "a.csv")) == 1
     assert records(str(tmp_path / "gone.csv")) == 1
+    os.mkfifo(tmp_path / "fifo.csv")
+    assert records(str(tmp_path / "fifo.csv")) == 1
     assert records(str(tmp_path / "empty.csv")) == 0
 
 
