@@ -50,6 +50,7 @@ VERBS = {
     "inspect": Subcommand("ddbio.cli.inspect", "show sizes, attributes, heavy keys and indexes of a table"),
     "find": Subcommand("ddbio.cli.find", "write the items that match a filter to standard output"),
     "verify": Subcommand("ddbio.cli.verify", "verify an export against its manifest, or a table against an export"),
+    "update": Subcommand("ddbio.cli.update", "change the items that match a filter"),
     "generate": Subcommand("ddbio.cli.ddbgenerate", "make test data", "GenerateTestData.py"),
     "iam-policy": Subcommand("ddbio.cli.iam_policy", "print the IAM policy that a command needs"),
 }

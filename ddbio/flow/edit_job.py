@@ -13,8 +13,8 @@ from ddbio.flow.export_job import scan_source
 from ddbio.flow.import_job import table_sink
 from ddbio.flow.lane import Task
 from ddbio.sinks.table_writes import OpenMode
+from ddbio.sinks.updates import UpdateByFunction
 from ddbio.sources.scan import TableScan
-from ddbio.steps.planned_update import open_planner
 
 DEFAULT_EDIT_LANES = 32  # at most: each has a page in memory; at 10 ms a request, they update 3,200 items a second
 
@@ -23,8 +23,7 @@ DEFAULT_EDIT_LANES = 32  # at most: each has a page in memory; at 10 ms a reques
 class EditJob:
     """Describes the job to the workers; picklable.
 
-    mode: one of `ddbio.sinks.table_writes.MODES`, or a function that makes one. function: of the user, which makes an
-    update of each item; None if the mode needs only its key.
+    mode: one of `ddbio.sinks.table_writes.MODES`, or a function that makes one.
     """
 
     source: JobTable
@@ -32,7 +31,6 @@ class EditJob:
     scan: TableScan
     mode: str | OpenMode
     lanes: int = DEFAULT_EDIT_LANES
-    function: str | None = None
 
     @property
     def tables(self) -> dict[str, JobTable]:
@@ -40,13 +38,13 @@ class EditJob:
 
     @property
     def opens_together(self) -> bool:
-        return self.function is not None
+        return isinstance(self.mode, UpdateByFunction)
 
     def open(self, context: WorkerContext) -> Task:
-        keys = [part.name for part in self.target.info.key]
+        mode, table = self.mode, self.target.info
         return Task(
             context,
             source=scan_source(context, self.scan),
-            sink=table_sink(context, (self.target.info,), self.mode),
-            transform=None if self.function is None else open_planner(self.function, keys),
+            sink=table_sink(context, (table,), mode),
+            transform=mode.planner(table) if isinstance(mode, UpdateByFunction) else None,
         )

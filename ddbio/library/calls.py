@@ -12,7 +12,8 @@ from ddbio.verbs.delete_items import Delete
 from ddbio.verbs.edits import EditResult
 from ddbio.verbs.export_table import Export, ExportResult
 from ddbio.verbs.import_table import Import, ImportResult
-from ddbio.verbs.options import CopyOptions, CountOptions, DeleteOptions, ExportOptions, ImportOptions
+from ddbio.verbs.options import CopyOptions, CountOptions, DeleteOptions, ExportOptions, ImportOptions, UpdateOptions
+from ddbio.verbs.update_items import Update
 
 
 def import_table(
@@ -88,3 +89,18 @@ def delete_from_table(
     See `call` for the parameters and errors.
     """
     return call(Delete(options), progress=progress, on_rejects=on_rejects, stop=stop, engine=engine)
+
+
+def update_table(
+    options: UpdateOptions,
+    *,
+    progress: Progress | bool = False,
+    on_rejects: str = "keep",
+    stop: StopFlag | None = None,
+    engine: Engine | None = None,
+) -> EditResult:
+    """Update items of a table, or resume an unfinished update with the same options. Nobody is asked.
+
+    See `call` for the parameters and errors.
+    """
+    return call(Update(options), progress=progress, on_rejects=on_rejects, stop=stop, engine=engine)

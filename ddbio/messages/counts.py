@@ -93,7 +93,11 @@ class Tally:
         0, "items beyond the first that a transform made of one", Side.IN, (IMPORT, EXPORT, COPY), of_lane=True
     )
     dropped: int = _count(
-        0, "records and items of which a transform made nothing", Side.OUT, (IMPORT, EXPORT, COPY), of_lane=True
+        0,
+        "records and items of which a transform made nothing",
+        Side.OUT,
+        (IMPORT, EXPORT, COPY, UPDATE),
+        of_lane=True,
     )
     left_out: int = _count(0, "items read that a filter or a limit omits", Side.OUT, SCANNING)
     counted: int = _count(0, "items that were only counted", Side.OUT, (COUNT, DIFF, INSPECT))

@@ -60,6 +60,8 @@ def _holds(item: AttributeMap, action: Action, values: Mapping[str, Any]) -> boo
 
 def _in_set(now: dict[str, Any] | None, change: dict[str, Any], clause: str) -> bool:
     there, members = set_members(now or {}), set_members(change)
+    if not members:  # ADD of a number: an item does not show whether it was added
+        return False
     return members <= there if clause == ADD else not members & there
 
 

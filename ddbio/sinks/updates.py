@@ -27,22 +27,11 @@ from ddbio.sinks.estimates import WriteEstimates
 from ddbio.sinks.table_writes import Outcome, Puts
 from ddbio.sinks.update_expression import Update
 from ddbio.sinks.updated import is_updated
-from ddbio.steps.planned_update import PlannedUpdate, UpdatePlanner, open_planner
+from ddbio.steps.planned_update import Marker, PlannedUpdate, UpdatePlanner, open_planner
 from ddbio.values.equality import same_item, same_value
 from ddbio.values.items import AttributeMap
 from ddbio.values.keys import ItemKey, key_checker
 from ddbio.values.table import TableInfo
-
-
-@dataclass(frozen=True, slots=True)
-class Marker:
-    """The attribute of `--once`, set in the same update. value: names the job."""
-
-    name: str
-    value: dict[str, Any]
-
-    def is_on(self, item: AttributeMap) -> bool:
-        return item.get(self.name) == self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +60,13 @@ class UpdateByFunction:
 
     function: str
     condition: Condition
+    marker: Marker | None = None
 
     def __call__(self, table: TableInfo) -> ComputedUpdates:
-        planner = open_planner(self.function, [part.name for part in table.key])
-        return ComputedUpdates(table, planner, self.condition)
+        return ComputedUpdates(table, self.planner(table), self.condition)
+
+    def planner(self, table: TableInfo) -> UpdatePlanner:
+        return open_planner(self.function, [part.name for part in table.key], self.marker)
 
 
 class _Updates(Puts):
@@ -165,7 +157,9 @@ class ComputedUpdates(_Updates):
         item, planned = error.item, _planned(write)
         if item is None:
             return Outcome.SKIPPED
-        if error.applied_before and _has_changes(item, planned):
+        marker = self._planner.marker
+        own = error.applied_before and _has_changes(item, planned) if marker is None else marker.is_on(item)
+        if own:
             return Outcome.WRITTEN
         if _as_seen(item, planned):
             return Outcome.SKIPPED  # so the filter does not hold

@@ -1,4 +1,4 @@
-"""The verbs: import, export, copy, count, delete and generate, and the policies they need.
+"""The verbs: import, export, copy, count, delete, update and generate, and the policies they need.
 
 options           the options of each verb
 import_table      files into a table
@@ -20,6 +20,7 @@ spill_side        its first stages: a side is read, and spilled to disk
 compare_spills    its last stage: differences, read again
 difference_output  the place of the differences
 delete_items      the items that match a filter, or that files list, deleted
+update_items      the items that match a filter, changed
 delete_saved      the same after an export of the items
 edits             shared by the verbs that write to the items which they scan
 selection         the items that an edit is for: its scan, and the condition of its writes

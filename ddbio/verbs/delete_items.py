@@ -91,7 +91,7 @@ def check(options: DeleteOptions) -> None:
         raise UsageError("--filter, --all and -s contradict each other", "give one of them")
     if not options.sources:
         check_chosen(options, "deleted")
-    if options.if_unchanged and options.filter is None and options.backup is None:
+    if options.if_unchanged and options.all_items and options.backup is None:
         raise UsageError(
             "--if-unchanged needs something that an item may have changed from", "add --filter or --backup"
         )

@@ -66,12 +66,11 @@ class EditResult(RejectingResult):
 class Edit:
     """The items, and how each is written.
 
-    mode: one of `ddbio.sinks.table_writes.MODES`, or a function that makes one. function: of the user.
+    mode: one of `ddbio.sinks.table_writes.MODES`, or a function that makes one.
     """
 
     selection: Selection
     mode: str | OpenMode
-    function: str | None = None
 
 
 class EditVerb(Verb[SomeEdit, EditResult]):
@@ -150,7 +149,7 @@ class EditVerb(Verb[SomeEdit, EditResult]):
             edits=True,
         )
         target = JobTable(table, run.session.data_plane(table, options.give_up_after_s))
-        return EditJob(source_of(run, options), target, scan, edit.mode, run.lanes, edit.function)
+        return EditJob(source_of(run, options), target, scan, edit.mode, run.lanes)
 
     def settle(
         self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None

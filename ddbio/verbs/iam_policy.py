@@ -22,6 +22,7 @@ from ddbio.verbs.options import (
     FindOptions,
     ImportOptions,
     InspectOptions,
+    UpdateOptions,
     VerifyOptions,
 )
 
@@ -129,6 +130,11 @@ def _of_delete(options: DeleteOptions, scope: Scope) -> Iterator[dict[str, Any]]
         yield from _exported(options.backup or "", options, scope)
 
 
+def _of_update(options: UpdateOptions, scope: Scope) -> Iterator[dict[str, Any]]:
+    actions = ["DescribeTable", "DescribeContinuousBackups", "Scan", "UpdateItem"]
+    yield _allow("Table", [f"dynamodb:{action}" for action in actions], [scope.table(options.table)])
+
+
 def _reading(
     sources: list[tuple[str, str]], rejects: list[tuple[str, str]], scope: Scope
 ) -> Iterator[dict[str, Any]]:
@@ -225,4 +231,5 @@ _POLICIES: dict[type[TransferOptions], Callable[[Any, Scope], Iterator[dict[str,
     FindOptions: _scanning,
     VerifyOptions: _of_verify,
     InspectOptions: _of_inspection,
+    UpdateOptions: _of_update,
 }

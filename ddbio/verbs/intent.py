@@ -141,9 +141,8 @@ def described(
     else:
         found = sampled(session, table, subset, cap.units_per_s)
     how_many = found.describe(table)
-    if options.limit is not None:
-        how_many = f"at most {options.limit:,} of {how_many}"
-    sentences = [f"{how_many[0].upper()}{how_many[1:]} will be {done}"]
+    which = f"belong to this job, and at most {options.limit:,} of them" if options.limit is not None else ""
+    sentences = [" ".join(filter(None, [how_many[0].upper() + how_many[1:], which, f"will be {done}"]))]
     if found.everything and options.filter is not None:
         sentences.append(f"The filter matches every item{' of the sample' if not found.whole else ''}")
     return sentences

@@ -166,13 +166,13 @@ class DeleteOptions(EditOptions):
 class UpdateOptions(EditOptions, TransformOptions):
     """One update of the items that match a filter, or of all items.
 
-    sets, remove: parts of an UpdateExpression: assignments after SET, paths after REMOVE. update_expression: a whole
-    one. values, names: also theirs. transform: a function of the user instead, see `ddbio.steps.planned_update`.
+    assign, remove: parts of an UpdateExpression: assignments after SET, paths after REMOVE. update_expression: a
+        whole one. values, names: also theirs.
+    transform: a function of the user instead, see `ddbio.steps.planned_update`.
     once: an attribute that marks the items that this update has changed.
     limit: update at most N items.
     """
 
-    sets: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
     update_expression: str | None = None
     once: str | None = None

@@ -23,6 +23,7 @@ LEAST = {  # the required options of each command
     "find": ["-t", "Orders"],
     "verify": ["-s", "out"],
     "inspect": ["-t", "Orders"],
+    "update": ["-t", "Orders"],
     "generate": ["-c", "1", "-f", "out"],
 }
 
@@ -172,6 +173,7 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
             }.items()
         },
     },
+    "update": {"--json": ([], []), "--over-provisioned": ([], ["-c", "5"])},
     "generate": {},
 }
 # Options with which it does not apply, if it applies without the above; by the option, or by command and option.
@@ -235,6 +237,7 @@ def test_an_option_of_one_value_that_is_given_twice(name: str) -> None:
         "copy": {"--rename", "--drop", "--set"},
         "diff": {"--ignore"},
         "delete": {"--source"},
+        "update": {"--set", "--remove"},
     }
     values = {
         "int": "5",

@@ -69,6 +69,28 @@ def test_a_copy_reads_one_table_and_writes_the_other(words: Sequence[str], of_ot
     }
 
 
+@pytest.mark.parametrize(
+    ("words", "actions"),
+    [
+        (["delete", "--all"], ["DescribeTable", "DescribeContinuousBackups", "Scan", "BatchWriteItem"]),
+        (["delete", "--all", "--if-unchanged"], ["DescribeTable", "DescribeContinuousBackups", "Scan", "DeleteItem"]),
+        (["delete", "-s", "old.json"], ["DescribeTable", "DescribeContinuousBackups", "BatchWriteItem"]),
+        (["update", "--all", "--remove", "a"], ["DescribeTable", "DescribeContinuousBackups", "Scan", "UpdateItem"]),
+    ],
+)
+def test_deletes_and_updates(words: Sequence[str], actions: list[str]) -> None:
+    named = statements(*words)
+    assert {sid: (each["Action"], each["Resource"]) for sid, each in named.items()} == {
+        "Table": ([f"dynamodb:{action}" for action in actions], [TABLE])
+    }
+
+
+def test_the_backup_of_a_delete_is_written_and_read() -> None:
+    named = statements("delete", "--all", "--backup", "s3://a/saved")
+    assert named["Objects"]["Resource"] == ["arn:aws:s3:::a/saved/*"]
+    assert {"s3:PutObject", "s3:GetObject"} <= {*named["Objects"]["Action"]}
+
+
 def test_rejects_on_s3_want_their_folder_listed() -> None:
     named = statements("import", "-s", "orders.json", "--rejects", "s3://a/rejected/r.jsonl")
     assert named["List"]["Condition"] == {"StringLike": {"s3:prefix": ["rejected/*"]}}
