@@ -49,6 +49,7 @@ VERBS = {
     "delete": Subcommand("ddbio.cli.delete", "delete the items that match a filter, or that files list"),
     "inspect": Subcommand("ddbio.cli.inspect", "show sizes, attributes, heavy keys and indexes of a table"),
     "find": Subcommand("ddbio.cli.find", "write the items that match a filter to standard output"),
+    "sync": Subcommand("ddbio.cli.sync", "make a table equal to another one or to an export, with the fewest writes"),
     "verify": Subcommand("ddbio.cli.verify", "verify an export against its manifest, or a table against an export"),
     "update": Subcommand("ddbio.cli.update", "change the items that match a filter"),
     "generate": Subcommand("ddbio.cli.ddbgenerate", "make test data", "GenerateTestData.py"),

@@ -3,6 +3,7 @@
 sink             the interfaces between a lane and its sink
 table            a table: records become writes, writes become requests
 table_writes     the write modes: put, insert, delete, changes
+conditional_changes  changes of items that still are as they were compared
 conditional_deletes  deletes of items that still match, or still are as they were saved
 updates          updates by an expression, or by a function of the user
 update_expression  parses an UpdateExpression, and judges whether it can be repeated

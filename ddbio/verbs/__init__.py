@@ -13,6 +13,7 @@ copy_table        the items of a table into another table
 copy_plan         what the keys of the other table mean for a copy, and what it costs
 count_items       the number of items of a table
 diff              the differences between two tables, or a table and an export
+sync              a table becomes equal to another one, or to an export
 verify_export     an export against its manifest, a table against an export
 comparison        the stages of a comparison
 compared_sides    its sides

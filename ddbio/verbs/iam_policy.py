@@ -8,7 +8,7 @@ end, and `s3:ListMultipartUploadParts` to be resumed).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from ddbio.verbs.options import (
     FindOptions,
     ImportOptions,
     InspectOptions,
+    SyncOptions,
     UpdateOptions,
     VerifyOptions,
 )
@@ -190,11 +191,11 @@ def _is_express(bucket: str) -> bool:
 
 
 def _of_comparison(
-    options: ComparisonOptions, scope: Scope, outputs: list[tuple[str, str]]
+    options: ComparisonOptions, scope: Scope, outputs: list[tuple[str, str]], second: Sequence[str] = ()
 ) -> Iterator[dict[str, Any]]:
-    """Both sides are only read. If the second table is in another account, its statement belongs to a policy there.
+    """Both sides are read. If the second table is in another account, its statement belongs to a policy there.
 
-    outputs: on S3, as bucket and key.
+    outputs: on S3, as bucket and key. second: further actions on the second table.
     """
     places = [each for each in (options.table, options.to) if is_place(each)]
     actions = ["dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:BatchGetItem"]
@@ -202,7 +203,8 @@ def _of_comparison(
     for number, (side, region) in enumerate(zip((options.table, options.to), regions, strict=True)):
         if side not in places:
             of_side = replace(scope, region=region) if number and region else scope
-            yield _allow(("Table", "OtherTable")[number], actions, [of_side.table(side)])
+            more = second if number else ()
+            yield _allow(("Table", "OtherTable")[number], [*actions, *more], [of_side.table(side)])
     yield from _reading([_split(each) for each in places if each.startswith("s3://")], outputs, scope)
 
 
@@ -221,6 +223,13 @@ def _of_verify(options: VerifyOptions, scope: Scope) -> Iterator[dict[str, Any]]
         yield from _reading([_split(options.table)], [], scope)
 
 
+def _of_sync(options: SyncOptions, scope: Scope) -> Iterator[dict[str, Any]]:
+    single = ["PutItem", "UpdateItem", *([] if options.no_delete else ["DeleteItem"])]
+    writes = ["BatchWriteItem"] if options.overwrite else single
+    asked = ["dynamodb:DescribeContinuousBackups"]
+    yield from _of_comparison(options, scope, [], [*asked, *(f"dynamodb:{action}" for action in writes)])
+
+
 _POLICIES: dict[type[TransferOptions], Callable[[Any, Scope], Iterator[dict[str, Any]]]] = {
     ImportOptions: _of_import,
     ExportOptions: _of_export,
@@ -229,6 +238,7 @@ _POLICIES: dict[type[TransferOptions], Callable[[Any, Scope], Iterator[dict[str,
     DiffOptions: _of_diff,
     DeleteOptions: _of_delete,
     FindOptions: _scanning,
+    SyncOptions: _of_sync,
     VerifyOptions: _of_verify,
     InspectOptions: _of_inspection,
     UpdateOptions: _of_update,

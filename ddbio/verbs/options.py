@@ -184,3 +184,16 @@ class VerifyOptions(ComparisonOptions):
     none."""
 
     to: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncOptions(ComparisonOptions, RejectingOptions):
+    """One synchronisation: the second side, a table, becomes equal to the first.
+
+    write_capacity: write units of the second table. no_delete: leave items there that the first side lacks.
+    overwrite: also write items that changed since they were compared.
+    """
+
+    write_capacity: str | None = None
+    no_delete: bool = False
+    overwrite: bool = False

@@ -21,6 +21,7 @@ LEAST = {  # the required options of each command
     "diff": ["-t", "Orders", "--to", "Copy"],
     "delete": ["-t", "Orders"],
     "find": ["-t", "Orders"],
+    "sync": ["-t", "Orders", "--to", "Copy"],
     "verify": ["-s", "out"],
     "inspect": ["-t", "Orders"],
     "update": ["-t", "Orders"],
@@ -155,6 +156,13 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--values": (["{}"], ["--filter", "a > :b"]),
         "--names": (["{}"], ["--attributes", "#a"]),
         "--descending": ([], ["--order-by", "n"]),
+    },
+    "sync": {
+        "--json": ([], []),
+        "--over-provisioned": ([], ["--write-capacity", "5"]),
+        "--s3-endpoint-url": (["http://h"], ["-s", "s3://b/k"]),
+        "--s3-request-payer": (["requester"], ["-s", "s3://b/k"]),
+        "--s3-expected-bucket-owner": (["123456789012"], ["-s", "s3://b/k"]),
     },
     "verify": {
         "--json": ([], []),

@@ -1,0 +1,202 @@
+"""Sync: the second table becomes equal to the first side, a table or an export, with the fewest writes.
+
+first, second --comparison--> lines, one a difference --conditional writes--> second
+
+Each write is conditioned on the item that was compared, so a newer one is left and counted. The writes are a stage of
+their own, in which a run that was killed there resumes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from ddbio.errors import EXIT_OK, EXIT_REJECTED, UsageError
+from ddbio.flow.import_job import ImportJob
+from ddbio.formats.changes import DELETE
+from ddbio.formats.changes import NAME as CHANGES
+from ddbio.job.accounts import Result
+from ddbio.job.journal import Journal
+from ddbio.job.opening import open_journal
+from ddbio.job.rejects import RejectingResult
+from ddbio.job.report import check_report_path, reported
+from ddbio.job.run import Caller, Run
+from ddbio.job.spine import tell_story
+from ddbio.job.stages import Stages, staged
+from ddbio.job.state import known_state_root
+from ddbio.messages import Tally
+from ddbio.options import TransferOptions, is_place
+from ddbio.rate.caps import Cap, choose_cap
+from ddbio.sinks.conditional_changes import ConditionalChanges
+from ddbio.sources.plan import Plan, Remainder
+from ddbio.storage.output_paths import Protected
+from ddbio.verbs.compared_sides import FIRST, SECOND, TableSide
+from ddbio.verbs.comparison import COMPARE, Compared, Comparison
+from ddbio.verbs.import_table import Import, ImportResult
+from ddbio.verbs.intent import Intent, place, way_back
+from ddbio.verbs.options import ImportOptions, SyncOptions
+
+APPLY = "apply"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult(RejectingResult):
+    """cap: of the writes. items: compared, of each side. compared: the counts of the comparison; applied: of the
+    writes."""
+
+    items: tuple[int, int] = field(kw_only=True)
+    suspects: int = field(kw_only=True)
+    compared: Tally = field(kw_only=True)
+    applied: Tally = field(kw_only=True)
+
+    @property
+    def exit_code(self) -> int:
+        """0 only if every difference that was found is gone."""
+        if self.error is not None:
+            return self.error.exit_code
+        return EXIT_REJECTED if self.applied.rejected or self.applied.skipped else EXIT_OK
+
+
+class ApplyDifferences(Import):
+    """The last stage. finished: called with the result, before the journal of the stage is removed."""
+
+    name = APPLY
+
+    def __init__(self, options: SyncOptions, lines: str, state_dir: str | None) -> None:
+        common = {each.name: getattr(options, each.name) for each in fields(TransferOptions)}
+        own = {"table": options.to, "aws": options.to_aws, "capacity": options.write_capacity}
+        own |= {"state_dir": state_dir, "report": None, "fresh": False, "lanes": None}
+        super().__init__(
+            ImportOptions(
+                **{**common, **own},
+                sources=(lines,),
+                format=CHANGES,
+                rejects=options.rejects,
+                max_errors=options.max_errors,
+            )
+        )
+        self._overwrite = options.overwrite
+        self.finished: Any = None
+
+    def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
+        newer = "" if self._overwrite else "; items that changed meanwhile are left"
+        yield f"Applying the differences to table {run.table.name} in {run.session.region}{newer}"
+        if journal.resumed:
+            yield self._sources.resuming(left, journal)
+
+    def _job(self, run: Run) -> ImportJob:
+        job = super()._job(run)
+        return job if self._overwrite else replace(job, mode=ConditionalChanges)
+
+    def settle(self, *arguments: Any) -> ImportResult:
+        result = super().settle(*arguments)
+        if result.error is None:
+            self.finished(result)
+        return result
+
+
+class Sync:
+    """See `ddbio.job.spine.Story`."""
+
+    name = "sync"
+
+    def __init__(self, options: SyncOptions) -> None:
+        self.options = options
+        if is_place(options.to):
+            raise UsageError(
+                f'"{options.to}" is the place of an export', "name a table with --to: an export is not changed"
+            )
+        self._omitted = frozenset({DELETE} if options.no_delete else ())
+
+    def perform(self, caller: Caller) -> SyncResult:
+        options = self.options
+        check_report_path(options, Protected(state=known_state_root(options.state_dir)), options.rejects)
+        with reported(self.name, options, caller.take_report) as report:
+            comparison = Comparison(options, caller, self._omitted)
+            cap, facts = self._write_cap(comparison), comparison.facts()
+            with staged(self.name, comparison.run.table.name, comparison.identity(), facts, options) as stages:
+                report.begin(comparison.run, stages.job if options.journal else None)
+                compared = comparison.perform(stages)
+                applied = None
+                if compared.error is None:
+                    applied = self._apply(stages, compared, caller)
+                    if applied is None or applied.error is None:
+                        comparison.clean(stages)
+                        noted = stages.finished(APPLY)
+                        stages.complete()
+                        applied = applied or _as_noted(noted, cap)
+            result = _result(compared, applied, cap)
+            return report.end(result, **_facts(result))
+
+    def _apply(self, stages: Stages, compared: Compared, caller: Caller) -> ImportResult | None:
+        """None if it was done before."""
+        if stages.finished(APPLY) is not None:
+            return None
+        verb = ApplyDifferences(self.options, str(compared.lines), str(stages.folder / "jobs"))
+        verb.finished = lambda result: stages.finish(APPLY, _noted(result))
+        run = verb.check(caller)
+        with open_journal(verb.name, run.table.name, verb.places(), verb.options) as journal:
+            return tell_story(verb, run, journal)
+
+    def _write_cap(self, comparison: Comparison) -> Cap:
+        """Raises UsageError for an impossible one, before anything is read."""
+        options, second = self.options, comparison.sides[1]
+        return choose_cap(options.write_capacity, second.table, "WCU", over_provisioned=options.over_provisioned)
+
+    def preview(self, caller: Caller) -> list[str]:
+        comparison = Comparison(self.options, caller, self._omitted)
+        cap = self._write_cap(comparison)
+        caps = [f"Cap of {side.table.name}: {side.cap}" for side in comparison.run.sides]
+        return [*self._sentences(comparison), *comparison.announcement(), *caps, f"Cap of the writes: {cap}"]
+
+    def intent(self, caller: Caller) -> Intent:
+        """What is about to happen. Raises UsageError, TransferError."""
+        comparison = Comparison(self.options, caller, self._omitted)
+        return Intent(comparison.sides[1].table.name, tuple(self._sentences(comparison)))
+
+    def _sentences(self, comparison: Comparison) -> Iterator[str]:
+        first, second = comparison.sides
+        assert isinstance(second, TableSide)
+        yield place(second.session, second.table)
+        deletes = "" if self.options.no_delete else ", and those that it lacks will be deleted"
+        yield f"Its items will be made equal to those of {first.name}{deletes}"
+        yield from way_back(second.session, second.table, "changed", "")
+
+
+def _noted(result: ImportResult) -> dict[str, Any]:
+    return {"tally": asdict(result.tally), "seconds": result.seconds, "rejects": result.rejects}
+
+
+def _as_noted(noted: dict[str, Any], cap: Cap) -> ImportResult:
+    return ImportResult(Tally(**noted["tally"]), noted["seconds"], None, cap=cap, rejects=noted["rejects"])
+
+
+def _result(compared: Compared, applied: ImportResult | None, cap: Cap) -> SyncResult:
+    last: Result | Compared = applied or compared
+    tally = compared.tally.copy()
+    writes = applied.tally if applied is not None else Tally()
+    tally.add(writes)
+    return SyncResult(
+        tally,
+        compared.seconds + (applied.seconds if applied is not None else 0.0),
+        last.error,
+        failures=last.failures,
+        cap=applied.cap if applied is not None else cap,
+        rejects=applied.rejects if applied is not None else None,
+        reject_kinds=applied.reject_kinds if applied is not None else (),
+        items=(compared.read.get(FIRST, 0), compared.read.get(SECOND, 0)),
+        suspects=compared.read.get(COMPARE, 0),
+        compared=compared.tally,
+        applied=writes,
+    )
+
+
+def _facts(result: SyncResult) -> dict[str, Any]:
+    return {
+        **result.reject_facts(),
+        "items": dict(zip((FIRST, SECOND), result.items, strict=True)),
+        "suspects": result.suspects,
+        "read_units": result.compared.units,
+        "write_units": result.applied.units,
+    }
