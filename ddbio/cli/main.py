@@ -52,6 +52,7 @@ VERBS = {
     "sync": Subcommand("ddbio.cli.sync", "make a table equal to another one or to an export, with the fewest writes"),
     "verify": Subcommand("ddbio.cli.verify", "verify an export against its manifest, or a table against an export"),
     "update": Subcommand("ddbio.cli.update", "change the items that match a filter"),
+    "revert": Subcommand("ddbio.cli.revert", "undo the changes in incremental exports by DynamoDB"),
     "generate": Subcommand("ddbio.cli.ddbgenerate", "make test data", "GenerateTestData.py"),
     "iam-policy": Subcommand("ddbio.cli.iam_policy", "print the IAM policy that a command needs"),
 }

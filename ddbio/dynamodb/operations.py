@@ -211,7 +211,7 @@ def insert_body(table: str, item: bytes, key_name: str, *, by_index: bool = Fals
     item: as `encode_item` gives it. key_name: of the partition key; every item has it.
     """
     free = Condition("attribute_not_exists(#key)", {"#key": key_name}, {})
-    return _conditional_body(table, {"Item": orjson.Fragment(item)}, free, by_index=by_index)
+    return put_if_body(table, item, free, by_index=by_index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +224,12 @@ class Condition:
     expression: str
     names: Mapping[str, str]
     values: Mapping[str, Any]
+
+
+def put_if_body(table: str, item: bytes, condition: Condition, *, by_index: bool = False) -> bytes:
+    """A PutItem, refused in the same way as `insert_body` unless the condition holds. item: as `encode_item` gives
+    it."""
+    return _conditional_body(table, {"Item": orjson.Fragment(item)}, condition, by_index=by_index)
 
 
 def delete_if_body(table: str, key: bytes, condition: Condition, *, by_index: bool = False) -> bytes:

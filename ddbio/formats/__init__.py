@@ -21,6 +21,7 @@ rejected              records in a rejects file
 rejected_declaration  how a rejects file is detected
 scanned               items as the service sends them, not decoded
 incremental           lines of incremental exports by DynamoDB
+reversal              the same, to undo the changes
 changes               the differences that a comparison found
 write_requests        requests to BatchWriteItem
 python_items          items of a Python program on their way to the workers
@@ -135,6 +136,7 @@ REJECTED = "rejected"
 _NOT_TO_ASK_FOR = {  # the kind of source decides
     REJECTED: "ddbio.formats.rejected_declaration:REJECTED",
     "incremental": "ddbio.formats.incremental:IncrementalExport",
+    "reversal": "ddbio.formats.reversal:ReversedExport",
     "write-requests": "ddbio.formats.write_requests:WriteRequests",
 }
 

@@ -50,6 +50,7 @@ class _Summary(msgspec.Struct, rename="camel"):
     export_from_time: str | None = None
     export_to_time: str | None = None
     table_arn: str = ""
+    output_view: str = ""
     s3_prefix: str | None = msgspec.field(default=None, name="s3Prefix")
 
 
@@ -67,6 +68,7 @@ class NativeExport:
 
     files: those with items, each with its expected content. begins, ends: ISO 8601; equal for a full export, empty if
     its summary has no time. places: all uris that its data files may have, including files without items.
+    view: of an incremental export, such as `NEW_AND_OLD_IMAGES`.
     """
 
     uri: str
@@ -77,6 +79,7 @@ class NativeExport:
     items: int
     files: tuple[tuple[SourceFile, Expected], ...]
     places: frozenset[str] = frozenset()
+    view: str = ""
 
     @property
     def format(self) -> FormatSpec:
@@ -84,7 +87,9 @@ class NativeExport:
 
     def describe(self) -> str:
         kind = f"incremental, {self.begins} to {self.ends}" if self.incremental else f"full, {self.ends}"
-        return f"{self.uri} is an export of DynamoDB ({kind}): {self.items:,} items in {len(self.files):,} files"
+        items, files = self.items, len(self.files)
+        extent = f"{items:,} item{'s' * (items != 1)} in {files:,} file{'s' * (files != 1)}"
+        return f"{self.uri} is an export of DynamoDB ({kind}): {extent}"
 
 
 def read_export(source: str, storages: Storages) -> NativeExport | None:
@@ -122,7 +127,8 @@ def read_summary(summary_file: SourceFile, storages: Storages) -> NativeExport:
     incremental = summary.export_type == "INCREMENTAL_EXPORT" or summary.export_from_time is not None
     ends = (summary.export_to_time if incremental else summary.export_time) or ""
     begins = (summary.export_from_time if incremental else ends) or ""
-    return NativeExport(folder, incremental, begins, ends, summary.table_arn, items, files, places)
+    view = summary.output_view
+    return NativeExport(folder, incremental, begins, ends, summary.table_arn, items, files, places, view)
 
 
 def in_order(exports: Sequence[NativeExport]) -> list[NativeExport]:

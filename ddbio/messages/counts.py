@@ -15,12 +15,12 @@ from typing import TypeVar
 Number = TypeVar("Number", int, float)
 
 COUNT, EXPORT, FIND, IMPORT = "count", "export", "find", "import"
-COPY, DELETE, UPDATE = "copy", "delete", "update"
+COPY, DELETE, UPDATE, REVERT = "copy", "delete", "update", "revert"
 DIFF, INSPECT = "diff", "inspect"
 SCANNING = (EXPORT, FIND, COUNT, COPY, DELETE, UPDATE, DIFF, INSPECT)  # verbs that scan a table
-WRITING = (IMPORT, COPY, DELETE, UPDATE)  # verbs that write to a table
+WRITING = (IMPORT, COPY, DELETE, UPDATE, REVERT)  # verbs that write to a table
 TWO_TABLES = (COPY, DELETE, UPDATE, DIFF)  # verbs with a source and a target, which may be one table
-VERBS = (IMPORT, *SCANNING)
+VERBS = (IMPORT, REVERT, *SCANNING)
 
 
 class Side(Enum):
@@ -77,7 +77,7 @@ class Tally:
         0,
         "records superseded by a later one with the same key in the same batch",
         Side.OUT,
-        (IMPORT, COPY),
+        (IMPORT, REVERT, COPY),
         of_lane=True,
     )
     skipped: int = _count(
@@ -87,16 +87,16 @@ class Tally:
         WRITING,
         of_lane=True,
     )
-    deleted: int = _count(0, "of those written: confirmed deletes", Side.PART, (IMPORT, DELETE), of_lane=True)
-    blank: int = _count(0, "empty lines, which are no records", Side.NONE, (IMPORT,), of_lane=True)
+    deleted: int = _count(0, "of those written: confirmed deletes", Side.PART, (IMPORT, REVERT, DELETE), of_lane=True)
+    blank: int = _count(0, "empty lines, which are no records", Side.NONE, (IMPORT, REVERT), of_lane=True)
     added: int = _count(
         0, "items beyond the first that a transform made of one", Side.IN, (IMPORT, EXPORT, COPY), of_lane=True
     )
     dropped: int = _count(
         0,
-        "records and items of which a transform made nothing",
+        "records and items of which a transform made nothing, changes that were undone already",
         Side.OUT,
-        (IMPORT, EXPORT, COPY, UPDATE),
+        (IMPORT, REVERT, EXPORT, COPY, UPDATE),
         of_lane=True,
     )
     left_out: int = _count(0, "items read that a filter or a limit omits", Side.OUT, SCANNING)
@@ -105,7 +105,7 @@ class Tally:
     only_second: int = _count(0, "of those counted: items that only the second table has", Side.PART, (DIFF,))
     changed: int = _count(0, "of those counted: items that differ between two tables", Side.PART, (DIFF,))
     bytes: int = _count(
-        0, "bytes of source that are settled, bytes of finished files", Side.NONE, (IMPORT, EXPORT, FIND)
+        0, "bytes of source that are settled, bytes of finished files", Side.NONE, (IMPORT, REVERT, EXPORT, FIND)
     )
     units: float = _count(0.0, "capacity units consumed")
     target_units: float = _count(

@@ -5,6 +5,7 @@ table            a table: records become writes, writes become requests
 table_writes     the write modes: put, insert, delete, changes
 conditional_changes  changes of items that still are as they were compared
 conditional_deletes  deletes of items that still match, or still are as they were saved
+reverts          changes undone, if the items still are what the changes made of them
 updates          updates by an expression, or by a function of the user
 update_expression  parses an UpdateExpression, and judges whether it can be repeated
 updated          whether an item is as an update leaves it

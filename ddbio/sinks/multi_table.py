@@ -11,7 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from ddbio.dynamodb.errors import ServiceError
-from ddbio.dynamodb.operations import BatchWriteReply, batch_write_operation, multi_table_body, write_decoder
+from ddbio.dynamodb.operations import (
+    BatchWriteReply,
+    Operation,
+    batch_write_operation,
+    multi_table_body,
+    write_decoder,
+)
 from ddbio.errors import RecordError
 from ddbio.sinks.batch import Write
 from ddbio.sinks.estimates import WriteEstimates
@@ -85,6 +91,9 @@ class MultiTablePuts:
 
     def deletes(self, writes: Sequence[Write]) -> int:
         return 0
+
+    def operation_of(self, writes: Sequence[Write]) -> Operation[BatchWriteReply]:
+        return self.operation
 
     def condition_failed(self, write: Write, error: ServiceError) -> Outcome | Write:
         raise AssertionError("a BatchWriteItem has no condition")

@@ -58,15 +58,15 @@ class Sender:
         body = mode.body(batch)
         if len(body) > MAX_REQUEST_BYTES and len(batch) > 1:
             return await self._send_halves(batch)
-        estimate = mode.estimates.of_batch([write.units for write in batch])
+        operation, estimate = mode.operation_of(batch), mode.estimates.of_batch([write.units for write in batch])
         try:
-            reply = await self._client.call(mode.operation, body, estimate, mode.condition_units(batch))
+            reply = await self._client.call(operation, body, estimate, mode.condition_units(batch))
         except ServiceError as error:
             if len(batch) > 1:
                 return await self._send_halves(batch)
             self._refused(batch[0], error)
             return False
-        left = self._keys_of(reply.unprocessed()) if mode.operation.left_over(reply) else set()
+        left = self._keys_of(reply.unprocessed()) if operation.left_over(reply) else set()
         if not left:
             mode.estimates.learn(estimate, self._client.consumed)
         self._written(batch, left)

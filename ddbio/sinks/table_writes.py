@@ -73,6 +73,9 @@ class WriteMode(Protocol):
     def body(self, writes: Sequence[Write]) -> bytes:
         """The request of these writes."""
 
+    def operation_of(self, writes: Sequence[Write]) -> Operation[Any]:
+        """The operation of their request."""
+
     def condition_units(self, writes: Sequence[Write]) -> float:
         """Units of the table that the request consumes if its condition fails."""
 
@@ -112,6 +115,9 @@ class Puts:
 
     def _body_of_puts(self, requests: bytes) -> bytes:
         return batch_body(self.address, requests, by_index=self.by_index)
+
+    def operation_of(self, writes: Sequence[Write]) -> Operation[Any]:
+        return self.operation
 
     def condition_failed(self, write: Write, error: ServiceError) -> Outcome | Write:
         raise AssertionError("a BatchWriteItem has no condition")

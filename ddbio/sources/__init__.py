@@ -1,6 +1,7 @@
 """Sources of records and items, and how they are cut into units of work.
 
 find             finds the files to import, and their order
+increments       finds the incremental exports whose changes are to be undone
 manifest_check   compares exports by this program with their manifests
 export_check     verifies an export on its own, to its last difference
 detect           detects the format of each file

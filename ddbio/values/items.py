@@ -44,6 +44,20 @@ class Deletion(AttributeMap):
     __slots__ = ()
 
 
+class Reversal(AttributeMap):
+    """The key of an item that changed: a format's result for a change to be undone.
+
+    old, new: the item before and after the change; None where there was no item.
+    """
+
+    __slots__ = ("new", "old")
+
+    def __init__(self, key: AttributeMap, old: AttributeMap | None, new: AttributeMap | None) -> None:
+        super().__init__(key)
+        self.old = old
+        self.new = new
+
+
 class Addressed(AttributeMap):
     """An item and the table it goes to: a transform's result if it chooses the table."""
 

@@ -23,6 +23,7 @@ difference_output  the place of the differences
 delete_items      the items that match a filter, or that files list, deleted
 update_items      the items that match a filter, changed
 delete_saved      the same after an export of the items
+revert            the changes in incremental exports by DynamoDB undone
 edits             shared by the verbs that write to the items which they scan
 selection         the items that an edit is for: its scan, and the condition of its writes
 intent            how many items an edit will write, and whether there is a way back

@@ -22,6 +22,7 @@ from ddbio.verbs.options import (
     FindOptions,
     ImportOptions,
     InspectOptions,
+    RevertOptions,
     SyncOptions,
     UpdateOptions,
     VerifyOptions,
@@ -136,6 +137,13 @@ def _of_update(options: UpdateOptions, scope: Scope) -> Iterator[dict[str, Any]]
     yield _allow("Table", [f"dynamodb:{action}" for action in actions], [scope.table(options.table)])
 
 
+def _of_revert(options: RevertOptions, scope: Scope) -> Iterator[dict[str, Any]]:
+    writes = ["BatchWriteItem"] if options.force else ["PutItem", "UpdateItem", "DeleteItem"]
+    actions = ["DescribeTable", "DescribeContinuousBackups", *writes]
+    yield _allow("Table", [f"dynamodb:{action}" for action in actions], [scope.table(options.table)])
+    yield from _reading([_split(source) for source in options.sources if source.startswith("s3://")], [], scope)
+
+
 def _reading(
     sources: list[tuple[str, str]], rejects: list[tuple[str, str]], scope: Scope
 ) -> Iterator[dict[str, Any]]:
@@ -237,6 +245,7 @@ _POLICIES: dict[type[TransferOptions], Callable[[Any, Scope], Iterator[dict[str,
     CopyOptions: _of_copy,
     DiffOptions: _of_diff,
     DeleteOptions: _of_delete,
+    RevertOptions: _of_revert,
     FindOptions: _scanning,
     SyncOptions: _of_sync,
     VerifyOptions: _of_verify,

@@ -16,7 +16,7 @@ from ddbio.layouts.own import ColumnTypes
 from ddbio.messages import ChunkUnit, SliceUnit
 from ddbio.sources.cutting import plan_phases
 from ddbio.sources.detect import Detected, detect
-from ddbio.sources.find import find_sources
+from ddbio.sources.find import Found, find_sources
 from ddbio.sources.manifest_check import check_items, verify_checksums
 from ddbio.sources.plan import Plan, Remainder
 from ddbio.steps.transform import name_changes
@@ -31,16 +31,20 @@ class ImportSources:
     def __init__(self, options: ImportOptions, session: Session) -> None:
         self._options = options
         self.storages = Storages(session.aws, session.keys)
-        self.found = find_sources(
+        self.found = self._find()
+        self.files = self.found.all_files()
+        self.total_bytes = self.found.total_bytes()
+        self._detected: Detected
+
+    def _find(self) -> Found:
+        options = self._options
+        return find_sources(
             options.sources,
             data_suffixes(options.format),
             self.storages,
             verify=options.verify,
             allow_unfinished=options.allow_unfinished,
         )
-        self.files = self.found.all_files()
-        self.total_bytes = self.found.total_bytes()
-        self._detected: Detected
 
     def verify(self, progress: Progress) -> None:
         """Check the exports' checksums, if asked for. Reads all of their files."""

@@ -59,7 +59,7 @@ class Import(Verb[ImportOptions, ImportResult]):
         self._limit = check(self.options)
         session = Session(self.options.aws, (self.options.table, *self.options.more_tables))
         table = (session.find if self.options.create_table else session.describe)(self.options.table)
-        self._sources = sources = ImportSources(self.options, session)
+        self._sources = sources = self.sources_of(session)
         self.sources = sources.files
         self._in_mode(sources.found.mode)
         self._target = create_table.choose_target(self.options, table, sources.found.folders(), session)
@@ -74,6 +74,10 @@ class Import(Verb[ImportOptions, ImportResult]):
         kept = self.options.journal and not sources.found.has_stdin
         self.options = replace(self.options, journal=kept)
         return replace(run, options=self.options, tables=(self._target.table, *more) if more else ())
+
+    def sources_of(self, session: Session) -> ImportSources:
+        """Raises UsageError for sources that cannot be imported."""
+        return ImportSources(self.options, session)
 
     def _in_mode(self, mode_of: Callable[[str], str]) -> None:
         """The sources may require another mode, with which the other options must be compatible too."""
@@ -94,7 +98,7 @@ class Import(Verb[ImportOptions, ImportResult]):
         return self._sources.plan(cut["unit_bytes"])
 
     def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
-        processes, (doing, way) = run.workers_for(left), _WORDS.get(self.options.mode, ("Importing", "into"))
+        processes, (doing, way) = run.workers_for(left), self.words()
         yield (
             f"{doing} {self._sources.found.describe()} {way} {_tables(run)} in {run.session.region} with "
             f"{processes} process{'es' * (processes != 1)}"
@@ -102,6 +106,10 @@ class Import(Verb[ImportOptions, ImportResult]):
         if journal.resumed:
             yield self._sources.resuming(left, journal)
         yield from self._sources.remarks()
+
+    def words(self) -> tuple[str, str]:
+        """Before the sources, and before the table."""
+        return _WORDS.get(self.options.mode, ("Importing", "into"))
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         self._rejects = rejects = Rejects(

@@ -197,3 +197,14 @@ class SyncOptions(ComparisonOptions, RejectingOptions):
     write_capacity: str | None = None
     no_delete: bool = False
     overwrite: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevertOptions(RejectingOptions):
+    """One reversal of the changes in incremental exports by DynamoDB; capacity is write units.
+
+    sources: the exports, or places above them. force: also where an item is no longer what the export says.
+    """
+
+    sources: tuple[str, ...]
+    force: bool = False

@@ -20,6 +20,7 @@ LEAST = {  # the required options of each command
     "copy": ["-t", "Orders", "--to", "Copies"],
     "diff": ["-t", "Orders", "--to", "Copy"],
     "delete": ["-t", "Orders"],
+    "revert": ["-t", "Orders", "-s", "exported"],
     "find": ["-t", "Orders"],
     "sync": ["-t", "Orders", "--to", "Copy"],
     "verify": ["-s", "out"],
@@ -182,6 +183,13 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         },
     },
     "update": {"--json": ([], []), "--over-provisioned": ([], ["-c", "5"])},
+    "revert": {
+        "--json": ([], []),
+        "--over-provisioned": ([], ["-c", "5"]),
+        "--s3-endpoint-url": (["http://h"], ["-s", "s3://b/k"]),
+        "--s3-request-payer": (["requester"], ["-s", "s3://b/k"]),
+        "--s3-expected-bucket-owner": (["123456789012"], ["-s", "s3://b/k"]),
+    },
     "generate": {},
 }
 # Options with which it does not apply, if it applies without the above; by the option, or by command and option.
@@ -246,6 +254,7 @@ def test_an_option_of_one_value_that_is_given_twice(name: str) -> None:
         "diff": {"--ignore"},
         "delete": {"--source"},
         "update": {"--set", "--remove"},
+        "revert": {"--source"},
     }
     values = {
         "int": "5",
