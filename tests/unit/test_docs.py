@@ -287,6 +287,28 @@ def test_what_changed_names_commands_that_exist() -> None:
         assert (CHECKOUT / script).exists()
 
 
+# --------------------------------------------------------------------------- verbs
+
+
+def test_the_verbs_and_options_that_replace_those_of_bulk_executor_exist() -> None:
+    section = text_of("docs/verbs.md").partition("## From Bulk Executor")[2].partition("\n## ")[0]
+    typed = [re.split(r" (?<!\\)\| ", row)[1] for row in re.findall(r"^\| (.+) \|$", section, re.MULTILINE)[2:]]
+    parsers = {name: verb.parser() for name, verb in VERBS.items()}
+    known = {
+        name: {option for action in parser._actions for option in action.option_strings}
+        for name, parser in parsers.items()
+        if parser is not None
+    }
+    for command in re.findall(r"`ddbio ([^`]+)`", "\n".join(typed)):
+        verb, *words = command.split()
+        assert verb in VERBS
+        options = {word for word in words if word.startswith("-") and word != "-"}
+        assert options <= known.get(verb, set()), command
+    assert {*VERBS} - {"export", "inspect", "sync", "verify"} <= {
+        command.split()[0] for command in re.findall(r"`ddbio ([^`]+)`", section)
+    }
+
+
 # --------------------------------------------------------------------------- helpers of the tests
 
 
