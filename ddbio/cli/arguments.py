@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ddbio.aws.settings import AwsSettings
+from ddbio.cli.display import add_display_options
 from ddbio.cli.parsing import Parser
 from ddbio.cli.run import positive_int
-from ddbio.errors import UsageError
+from ddbio.cli.s3_options import given_of, s3_put_args
 from ddbio.options import STDOUT
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ def add_run_options(parser: argparse.ArgumentParser, *, default_lanes: str, resu
     parser.add_argument(
         "--json", action="store_true", help="print the report on standard output, as JSON, in place of the summary"
     )
+    add_display_options(parser)
 
 
 def add_scan_options(parser: argparse.ArgumentParser) -> None:
@@ -172,67 +173,6 @@ def percent(text: str) -> float:
         if 0 < float(text.removesuffix("%")) <= 100:
             return float(text.removesuffix("%"))
     raise argparse.ArgumentTypeError(f"{text!r} is not a percentage such as 10%")
-
-
-STORAGE_CLASSES = (
-    "STANDARD",
-    "INTELLIGENT_TIERING",
-    "STANDARD_IA",
-    "ONEZONE_IA",
-    "EXPRESS_ONEZONE",
-    "GLACIER_IR",
-    "GLACIER",
-    "DEEP_ARCHIVE",
-    "REDUCED_REDUNDANCY",
-)
-ACLS = (
-    "private",
-    "bucket-owner-full-control",
-    "bucket-owner-read",
-    "authenticated-read",
-    "aws-exec-read",
-    "public-read",
-    "public-read-write",
-)
-
-
-def add_s3_options(parser: argparse.ArgumentParser) -> None:
-    """Options for how objects are written to S3, named like the parameters of S3's PutObject."""
-    group = parser.add_argument_group("objects written to S3 (default: the bucket's settings)")
-    group.add_argument(
-        "--s3-sse", choices=("AES256", "aws:kms", "aws:kms:dsse"), dest="ServerSideEncryption", help="encryption"
-    )
-    group.add_argument(
-        "--s3-sse-kms-key-id",
-        metavar="KEY",
-        dest="SSEKMSKeyId",
-        help="the KMS key, by id or ARN; implies --s3-sse aws:kms unless that is given",
-    )
-    group.add_argument(
-        "--s3-storage-class",
-        choices=STORAGE_CLASSES,
-        metavar="CLASS",
-        dest="StorageClass",
-        help=_any_of(STORAGE_CLASSES),
-    )
-    group.add_argument("--s3-acl", choices=ACLS, metavar="ACL", dest="ACL", help=_any_of(ACLS))
-
-
-def _any_of(words: Sequence[str]) -> str:
-    return f"one of {', '.join(words)}"
-
-
-def s3_put_args(given: argparse.Namespace) -> dict[str, str]:
-    """The S3 options that were given. Raises UsageError for a key with an encryption that takes none."""
-    args = _given(given, ("ServerSideEncryption", "SSEKMSKeyId", "StorageClass", "ACL"))
-    if "SSEKMSKeyId" in args and args.setdefault("ServerSideEncryption", "aws:kms") == "AES256":
-        raise UsageError("--s3-sse AES256 takes no KMS key", "use --s3-sse aws:kms, or omit the key")
-    return args
-
-
-def _given(given: argparse.Namespace, names: Sequence[str]) -> dict[str, str]:
-    """The options of these names that were given."""
-    return {name: value for name in names if (value := getattr(given, name, None)) is not None}
 
 
 def account_id(text: str) -> str:
@@ -292,7 +232,7 @@ def table_options(given: argparse.Namespace) -> dict[str, Any]:
             endpoint_url=given.endpoint_url,
             s3_endpoint_url=getattr(given, "s3_endpoint_url", None),
             s3_put_args=s3_put_args(given),
-            s3_call_args=_given(given, ("RequestPayer", "ExpectedBucketOwner")),
+            s3_call_args=given_of(given, ("RequestPayer", "ExpectedBucketOwner")),
             longest_wait_s=given.give_up_after,
         ),
         "processes": given.processes,

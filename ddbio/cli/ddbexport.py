@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from ddbio.cli import arguments, csv_options, summaries
+from ddbio.cli import arguments, csv_options, s3_options, summaries
 from ddbio.cli.option_rules import PLACEHOLDERS, S3, S3_CALLS, S3_OBJECTS, TRANSFER, Rule, Rules, needs, of_export
 from ddbio.cli.parsing import Parser
 from ddbio.cli.run import positive_int
@@ -111,7 +111,7 @@ def parser() -> Parser:
     arguments.add_scan_options(parser)
     add_column_options(parser)
     add_subset_options(parser)
-    arguments.add_s3_options(parser)
+    s3_options.add_s3_options(parser)
     return parser
 
 

@@ -6,7 +6,7 @@ import argparse
 import shlex
 from typing import TYPE_CHECKING
 
-from ddbio.cli import arguments, csv_options, summaries
+from ddbio.cli import arguments, csv_options, s3_options, summaries
 from ddbio.cli.option_rules import S3, S3_CALLS, S3_OBJECTS, TRANSFER, Rule, Rules, of_import
 from ddbio.cli.parsing import Parser
 from ddbio.cli.verb_command import VerbCommand
@@ -108,7 +108,7 @@ def parser() -> Parser:
     )
     add_export_source_options(parser)
     csv_options.add_csv_import_options(parser)
-    arguments.add_s3_options(parser)
+    s3_options.add_s3_options(parser)
     return parser
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from ddbio.cli import arguments, summaries
+from ddbio.cli import arguments, s3_options, summaries
 from ddbio.cli.option_rules import S3, S3_CALLS, S3_OBJECTS, TABLE, TO_TABLE, Rule, Rules, needs
 from ddbio.cli.parsing import Parser
 from ddbio.cli.verb_command import VerbCommand
@@ -84,7 +84,7 @@ def parser() -> Parser:
         help="write the differences as JSON lines to this file or s3://bucket/key; - for standard output "
         "(default: only count them)",
     )
-    arguments.add_s3_options(parser)
+    s3_options.add_s3_options(parser)
     return parser
 
 

@@ -87,6 +87,7 @@ EVERY_RUN: Rules = dict.fromkeys(
 TABLE: Rules = {
     **EVERY_RUN,
     "--over-provisioned": needs("--capacity"),
+    **dict.fromkeys(("--quiet", "--no-progress", "--log-file", "--log-format", "--max-duration")),
     "--json": Rule(lambda given: given.report is None, "without --report", "use --report - instead"),
 }
 TO_TABLE: Rules = dict.fromkeys(("--to", "--to-region", "--to-profile", "--to-endpoint-url", "--to-capacity"))

@@ -10,12 +10,12 @@ from typing import TypeVar
 
 import boto3  # noqa: F401 - loaded here because signals are held while this module is loaded
 
+from ddbio.cli.display import Display
 from ddbio.cli.interrupts import stop_on_signals
 from ddbio.cli.run import Command, fail
 from ddbio.cli.start import ENDING
 from ddbio.errors import EXIT_OK, EXIT_REJECTED, DdbioError, TransferError
 from ddbio.job.accounts import Result
-from ddbio.job.progress import new_progress
 from ddbio.job.run import Caller
 from ddbio.job.spine import Story
 from ddbio.options import STDOUT, TransferOptions
@@ -30,6 +30,7 @@ def perform(
     story: Story[SomeResult],
     summary: Callable[[SomeResult], str],
     options: TransferOptions,
+    display: Display,
     *,
     data_on_stdout: bool = False,
 ) -> int:
@@ -44,14 +45,20 @@ def perform(
     allow_open_files()
     reports: list[bytes] = []
     stop = stop_on_signals(command)
-    progress = new_progress(data_on_stdout=data_on_stdout)
+    lost: Exception | None = None
     try:
-        result = story.perform(Caller(progress, None, stop, reports.append))
+        with display.shown(stop, data_on_stdout=data_on_stdout) as (progress, log):
+            result = story.perform(Caller(progress, None, stop, reports.append))
+            if log is not None:
+                log.end(result)
+        if log is not None and log.failure is not None:
+            lost = TransferError(
+                f"lines of the log were lost: {log.failure.strerror}", "make room; the run itself is not affected"
+            )
     except BaseException:
         with suppress(DdbioError, BrokenPipeError):  # the error that ended the run matters more
             _print_report(reports)
         raise
-    lost: Exception | None = None
     try:
         for line in summary(result).splitlines():
             tell(line) if data_on_stdout or report_on_stdout else write_out(f"{line}\n")

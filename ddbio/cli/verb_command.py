@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from ddbio.cli.display import Display
 from ddbio.cli.parsing import Parser
 from ddbio.cli.run import Command, run, signals_held
 from ddbio.options import TransferOptions
@@ -59,4 +60,5 @@ class VerbCommand(Generic[SomeOptions, SomeResult]):
         if given.plan:
             return show_plan(story)
         self.ready(story, given)
-        return perform(command, story, self.summary, options, data_on_stdout=self.data_on_stdout(options))
+        display = Display.of(given, options)
+        return perform(command, story, self.summary, options, display, data_on_stdout=self.data_on_stdout(options))

@@ -16,4 +16,5 @@ standstill  reports why nothing succeeds
 rejects     the rejected records, from the first one to their destination
 report      the result of a run, for programs
 progress    the display during a run
+log         the log of a run in a file
 """

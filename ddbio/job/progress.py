@@ -74,7 +74,14 @@ class _LastSeconds:
         return (amount - amount_then) / seconds, (items - items_then) / seconds, (units - units_then) / seconds
 
 
-class LogProgress(QuietProgress):
+class Sentences(QuietProgress):
+    """Timestamped sentences on stderr, and no progress."""
+
+    def say(self, text: str) -> None:
+        tell(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {text}")
+
+
+class LogProgress(Sentences):
     """Timestamped sentences on stderr, with the progress from time to time: for logs and pipes."""
 
     _every_s = LINE_EVERY_S
@@ -85,9 +92,7 @@ class LogProgress(QuietProgress):
         self._cap = float("inf")
         self._shown_s = 0.0
         self._speed = _LastSeconds(0.0)
-
-    def say(self, text: str) -> None:
-        tell(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {text}")
+        self._tally = Tally()
 
     def start(self, total: float, unit: str, cap: float, done: float = 0.0) -> None:
         self._total, self._done, self._done_before, self._cap = total, done, done, cap
@@ -99,11 +104,16 @@ class LogProgress(QuietProgress):
 
     def update(self, amount: float, tally: Tally) -> None:
         self._done += amount
+        self._tally = tally
         now_s = self._clock()
         self._speed.add(now_s, self._done - self._done_before, tally.read, tally.units - tally.target_units)
         if now_s - self._shown_s >= self._every_s:
             self._shown_s = now_s
             self._show(self._parts(now_s, tally))
+
+    def show_now(self) -> None:
+        """Show the progress in a line of its own; for a signal handler."""
+        LogProgress._show(self, self._parts(self._clock(), self._tally))
 
     def _show(self, parts: dict[str, str]) -> None:
         share = f"{parts['share']} done: " if "share" in parts else ""

@@ -260,6 +260,7 @@ def test_an_option_of_one_value_that_is_given_twice(name: str) -> None:
         "int": "5",
         "positive_int": "5",
         "percent": "5%",
+        "duration_s": "5s",
         "delimiter": ";",
         "account_id": "123456789012",
         "escape": "|",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ddbio.cli.arguments import consumption
+from ddbio.cli.summaries import consumption
 from ddbio.job.accounts import Result
 from ddbio.job.progress import LINE_EVERY_S, WINDOW_S, LogProgress, line_of
 from ddbio.messages import Tally

@@ -1,0 +1,128 @@
+"""What a command shows of its run while it works, and when it has to stop: the options, and what they do."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ddbio.errors import UsageError
+
+if TYPE_CHECKING:
+    from ddbio.job.log import RunLog
+    from ddbio.job.progress import Progress
+    from ddbio.options import TransferOptions
+    from ddbio.system.stop import StopFlag
+
+_LOG_LINE = re.compile(rb'\{"time": "|\d{4}-\d\d-\d\dT[\d:.]+[+-]\d\d:\d\d ')
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
+
+
+def duration_s(text: str) -> int:
+    """An argparse type: `90`, `90s`, `30m`, `2h`, `1h30m`; in seconds."""
+    found = _DURATION.fullmatch(text)
+    hours, minutes, seconds = (int(each or 0) for each in found.groups()) if found else (0, 0, 0)
+    if total := hours * 3600 + minutes * 60 + seconds:
+        return total
+    raise argparse.ArgumentTypeError(f"{text!r} is no duration such as 90s, 30m or 1h30m")
+
+
+def add_display_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("during the run")
+    group.add_argument("-q", "--quiet", action="store_true", help="show nothing but errors and the summary")
+    group.add_argument("--no-progress", action="store_true", help="show sentences, but no progress")
+    group.add_argument("--log-file", metavar="PATH", help="append a line for each event to this file")
+    group.add_argument(
+        "--log-format", choices=("text", "json"), default="text", help="of the log file (default: %(default)s)"
+    )
+    group.add_argument(
+        "--max-duration",
+        type=duration_s,
+        metavar="TIME",
+        help="stop in order after this time, such as 30m or 2h; the same command resumes",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """How a run is shown. max_duration_s: None for no limit."""
+
+    quiet: bool
+    no_progress: bool
+    log_file: str | None
+    log_format: str
+    max_duration_s: int | None
+
+    @classmethod
+    def of(cls, given: argparse.Namespace, options: TransferOptions) -> Display:
+        """Raises UsageError for a log file among the data."""
+        if given.log_file is not None:
+            _check_log(given.log_file, options)
+        return cls(given.quiet, given.no_progress, given.log_file, given.log_format, given.max_duration)
+
+    @contextmanager
+    def shown(self, stop: StopFlag, *, data_on_stdout: bool) -> Iterator[tuple[Progress, RunLog | None]]:
+        """The progress of a run, and its log. Until the end, SIGUSR1 shows where it is."""
+        from ddbio.job.log import Both, RunLog
+        from ddbio.job.progress import LogProgress, QuietProgress, Sentences, new_progress
+
+        screen: Progress = (
+            QuietProgress()
+            if self.quiet
+            else Sentences()
+            if self.no_progress
+            else (new_progress(data_on_stdout=data_on_stdout))
+        )
+        log = RunLog(self.log_file, self.log_format) if self.log_file is not None else None
+        timer = self._timer(stop, screen)
+        show_now = screen.show_now if isinstance(screen, LogProgress) else lambda: None
+        signal.signal(signal.SIGUSR1, lambda _signal, _frame: show_now())
+        try:
+            yield (screen if log is None else Both(screen, log)), log
+        finally:
+            if timer is not None:
+                timer.cancel()
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # a late one must not end the command
+            if log is not None:
+                log.close()
+
+    def _timer(self, stop: StopFlag, screen: Progress) -> threading.Timer | None:
+        if self.max_duration_s is None:
+            return None
+
+        def end() -> None:
+            if not (stop.requests or stop.finishing):
+                screen.say(f"Stopping: {self.max_duration_s:,} s are over (--max-duration)")
+                stop.ask()
+
+        timer = threading.Timer(self.max_duration_s, end)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+
+def _check_log(path: str, options: TransferOptions) -> None:
+    from ddbio.storage.output_paths import Protected
+
+    if "://" in path:
+        raise UsageError(f'a log cannot be written to "{path}"', "give a path on this machine with --log-file")
+    destination = getattr(options, "destination", "")
+    folder = "" if "://" in destination or destination == "-" else destination
+    sources = tuple(getattr(options, "sources", ()) or ())
+    if why := Protected(sources, destination=folder).why_not(Path(path)):
+        raise UsageError(f'the log "{path}" {why}', "give another path with --log-file")
+    with contextlib.suppress(OSError):
+        if Path(path).stat().st_size and not _is_log(Path(path)):
+            raise UsageError(f'"{path}" exists and is not a log: nothing is appended to it', "give another path")
+
+
+def _is_log(path: Path) -> bool:
+    with path.open("rb") as file:
+        return _LOG_LINE.match(file.read(40)) is not None

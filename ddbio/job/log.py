@@ -1,0 +1,156 @@
+"""The log of a run in a file: a line for each event, as text or as JSON, for people and for programs.
+
+    event      further members in JSON
+    start      total, unit (of the work; 0 if unknown), cap
+    notice     text: a sentence about the run
+    progress   done, cap, and counts: those of this run, by name, without zeros
+    throttle   throttled: requests refused and items sent back since the last line
+    end        exit_code, error, and counts: those of the job
+
+Each line has the time with its zone. The names are stable. A log that cannot be written changes nothing about the run
+(`failure`).
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from ddbio.errors import UsageError, on_one_line
+from ddbio.job.accounts import Result
+from ddbio.job.progress import LINE_EVERY_S, Progress
+from ddbio.messages import Tally
+from ddbio.messages.counts import NAMES
+
+FORMATS = ("text", "json")
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now().astimezone()
+
+
+class RunLog:
+    """failure: why lines were lost; None if none were."""
+
+    def __init__(
+        self,
+        path: str,
+        format: str,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime.datetime] = _now,
+    ) -> None:
+        """Opens the file, to append to it. Raises UsageError if that is impossible."""
+        self.failure: OSError | None = None
+        self._as_json = format == "json"
+        self._clock = clock
+        self._now = now
+        self._file = _opened(Path(path))
+        self._shown_s = clock()
+        self._done = self._cap = 0.0
+        self._throttled = 0
+
+    # -- as a `Progress`
+
+    def say(self, text: str) -> None:
+        self._write("notice", text, text=text)
+
+    def start(self, total: float, unit: str, cap: float, done: float = 0.0) -> None:
+        self._done, self._cap, self._throttled = done, cap, 0
+        of_total = f" of {total:,.0f} {unit}" if total else ""
+        self._write("start", f"started: {done:,.0f}{of_total} done", total=total, unit=unit, cap=_finite(cap))
+
+    def cap_in_force(self, units_per_s: float) -> None:
+        self._cap = units_per_s
+
+    def update(self, amount: float, tally: Tally) -> None:
+        self._done += amount
+        now_s = self._clock()
+        if now_s - self._shown_s < LINE_EVERY_S:
+            return
+        self._shown_s = now_s
+        counts = _counts(tally)
+        self._write("progress", _spoken(counts), done=self._done, cap=_finite(self._cap), counts=counts)
+        if tally.throttled > self._throttled:
+            more, self._throttled = tally.throttled - self._throttled, tally.throttled
+            self._write("throttle", f"{more:,} throttled", throttled=more)
+
+    def finish(self) -> None: ...
+
+    # -- its end
+
+    def end(self, result: Result) -> None:
+        counts, error = _counts(result.tally), None if result.error is None else str(result.error)
+        text = f"ended with {result.exit_code}: {_spoken(counts)}" + (f"; {error}" if error else "")
+        self._write("end", text, exit_code=result.exit_code, error=error, counts=counts)
+
+    def close(self) -> None:
+        try:
+            self._file.close()
+        except OSError as error:
+            self.failure = self.failure or error
+
+    def _time(self) -> str:
+        return self._now().isoformat(timespec="milliseconds")
+
+    def _write(self, event: str, spoken: str, **members: Any) -> None:
+        line = f"{self._time()} {event} {on_one_line(spoken)}"
+        if self._as_json:
+            line = json.dumps({"time": self._time(), "event": event, **members})
+        try:
+            self._file.write(f"{line}\n")
+            self._file.flush()
+        except OSError as error:
+            self.failure = self.failure or error
+
+
+class Both:
+    """Shows a run in two ways."""
+
+    def __init__(self, first: Progress, second: Progress) -> None:
+        self._shown = (first, second)
+
+    def say(self, text: str) -> None:
+        for each in self._shown:
+            each.say(text)
+
+    def start(self, total: float, unit: str, cap: float, done: float = 0.0) -> None:
+        for each in self._shown:
+            each.start(total, unit, cap, done)
+
+    def cap_in_force(self, units_per_s: float) -> None:
+        for each in self._shown:
+            each.cap_in_force(units_per_s)
+
+    def update(self, amount: float, tally: Tally) -> None:
+        for each in self._shown:
+            each.update(amount, tally)
+
+    def finish(self) -> None:
+        for each in self._shown:
+            each.finish()
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        return open(descriptor, "a", encoding="utf-8")  # noqa: PTH123 - a descriptor
+    except OSError as error:
+        raise UsageError(f'cannot write the log "{path}": {error.strerror}', "give another path") from None
+
+
+def _counts(tally: Tally) -> dict[str, float]:
+    return {name: value for name in NAMES if (value := getattr(tally, name))}
+
+
+def _spoken(counts: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:,.10g}" for name, value in counts.items()) or "nothing done yet"
+
+
+def _finite(number: float) -> float | None:
+    return None if math.isinf(number) else number
