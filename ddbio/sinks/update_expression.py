@@ -120,7 +120,7 @@ class Update:
             guards = [f"attribute_exists({_text(_read(action), text_of)})" for action in moved]
             return " AND ".join(dict.fromkeys(guards))
         needs = [_needed(action) for action in self.actions]
-        return f"({' OR '.join(needs)})" if all(needs) else ""
+        return " OR ".join(needs) if all(needs) else ""
 
     def moves(self, action: Action) -> bool:
         """Whether the action sets an attribute to one that the update removes."""

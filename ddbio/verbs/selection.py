@@ -50,7 +50,7 @@ def select(
 ) -> Selection:
     """filters: expressions that must all hold; empty ones count for nothing. attributes: that the scan reads; None
     for whole items."""
-    chosen = [text for text in filters if text]
+    chosen = [without_parentheses(text) for text in filters if text]
     matches = " AND ".join(f"({text})" for text in chosen) if len(chosen) > 1 else "".join(chosen)
     filtered = {"FilterExpression": matches} if matches else {}
     projected = {"ProjectionExpression": ", ".join(map(placeholders.mark_of, attributes))} if attributes else {}
@@ -64,13 +64,23 @@ def select(
     )
 
 
-def condition(placeholders: Placeholders, expression: str, update: str = "", **values: Any) -> Condition:
-    """A condition with its names and values, and those of the update in the same request. values: of our own, by name
-    without the colon."""
+def without_parentheses(text: str) -> str:
+    """An expression without parentheses around all of it: the service refuses two pairs as redundant."""
+    text, depth = text.strip(), 0
+    if not (text.startswith("(") and text.endswith(")")):
+        return text
+    for sign in text[:-1]:
+        depth += (sign == "(") - (sign == ")")
+        if depth == 0:  # the first pair ends before the end
+            return text
+    return without_parentheses(text[1:-1])
+
+
+def condition(placeholders: Placeholders, expression: str, update: str = "") -> Condition:
+    """A condition with its names and values, and those of the update in the same request."""
     parts = used(placeholders, expression, update)
-    own = {f":{name}": value for name, value in values.items()}
     return Condition(
-        expression, parts.get("ExpressionAttributeNames", {}), {**parts.get("ExpressionAttributeValues", {}), **own}
+        expression, parts.get("ExpressionAttributeNames", {}), parts.get("ExpressionAttributeValues", {})
     )
 
 
