@@ -1,13 +1,15 @@
 """What survives when everything dies: `python -m checks.chaos [--seeds N] [--first N]`.
 
-Every seed is an import and an export of the same items against the embedded DynamoDB, which fails now and then as
-seeded dice say: 500 before and after the write, cut connections, wrong checksums, expired tokens, throttling. A third
-of the seeds has no faults: those also count what is written in vain. While a command runs, workers are killed, the
-parent is killed or stopped, at moments the dice choose; then the same command runs again, until it has done its job.
+Every seed is an import, a copy and an export of the same items against the embedded DynamoDB, which fails now and
+then as seeded dice say: 500 before and after the write, cut connections, wrong checksums, expired tokens, throttling.
+A third of the seeds has no faults: those also count what is written in vain. While a command runs, workers are
+killed, the parent is killed or stopped, at moments the dice choose; then the same command runs again, until it has
+done its job.
 
-Then the table must hold exactly the items, the rejects file exactly the bad records with their line numbers, the
-exported folder exactly the table and what its manifest says; the accounts of every run must add up; no worker may
-live two seconds after its parent. Prints a line for a seed and one for all. Exits with 1 where anything was not so.
+Then the table must hold exactly the items, the rejects file exactly the bad records with their line numbers, the copy
+exactly the items that it can have and its rejects file the others, the exported folder exactly the table and what its
+manifest says; the accounts of every run must add up; no worker may live two seconds after its parent. Prints a line
+for a seed and one for all. Exits with 1 where anything was not so.
 """
 
 from __future__ import annotations
@@ -48,6 +50,7 @@ FAULTS = [
     Fault(error="ProvisionedThroughputExceededException"),
 ]
 WORKERS, LANES, BATCH = 2, 3, 25
+SEGMENTS, SEGMENT_ITEMS = 60, 140  # of a copy; no segment has more
 DISTURBED_RUNS, MOST_RUNS = 5, 25  # of a command; the later ones only the service may end
 ORPHANS_S, RUN_S = 2.0, 60.0
 
@@ -72,6 +75,7 @@ class Chaos:
         self._seed = seed
         self._folder = folder
         self._bad_lines = 0
+        self._not_copied: set[str] = set()  # keys of items that the copy rejects
         self.outcome = Outcome()
 
     def run(self) -> Outcome:
@@ -80,13 +84,17 @@ class Chaos:
         with Simulator(faults=plan) as simulator:
             table = simulator.create_table("Orders", "id:S")
             items = self._write_source()
-            report = self._until_done("DDBImport.py", simulator, "-s", "in")
+            report = self._until_done("import", simulator, "-s", "in")
             self._check_import(report, table.items(), items)
             if calm:
-                vain = table.consumed("write") - len(items)
-                allowed = self.outcome.happened["deaths of import workers"] * LANES * BATCH
-                self.outcome.expect(vain <= allowed, f"{vain} items were written in vain, {allowed} may be")
-            report = self._until_done("DDBExport.py", simulator, "-d", "out", "--segments", 5, "-s", 1, "-c", 400)
+                self._check_vain("import", table.consumed("write") - len(items), BATCH)
+            copies = simulator.create_table("Copies", "id:S", global_indexes={"byDay": ["day:S"]})
+            words = ("--to", "Copies", "--segments", SEGMENTS, "--to-capacity", 1500)
+            self._check_copy(self._until_done("copy", simulator, *words), copies.items(), items)
+            if calm:
+                written = copies.consumed("write") - len(items) + len(self._not_copied)
+                self._check_vain("copy", written, SEGMENT_ITEMS)
+            report = self._until_done("export", simulator, "-d", "out", "--segments", 5, "-s", 1, "-c", 400)
             self._check_export(report, items)
         return self.outcome
 
@@ -101,7 +109,9 @@ class Chaos:
             for number in range(self._dice.randrange(600, 1400)):
                 key = f"{part}-{number:05d}"
                 items[key] = number
-                lines.append(json.dumps({"id": key, "n": number, "filler": "x" * 400}))
+                day = "monday" if self._dice.random() < 0.99 else 1
+                self._not_copied |= {key} if day == 1 else set()
+                lines.append(json.dumps({"id": key, "n": number, "day": day, "filler": "x" * 400}))
                 if self._dice.random() < 0.01:
                     lines.append(f"bad line {part} {number}")
                     self._bad_lines += 1
@@ -110,28 +120,28 @@ class Chaos:
 
     # -- runs
 
-    def _until_done(self, script: str, simulator: Simulator, *options: object) -> dict[str, Any]:
+    def _until_done(self, verb: str, simulator: Simulator, *options: object) -> dict[str, Any]:
         """Run a command until it has ended by itself; its last report."""
         for attempt in range(MOST_RUNS):
-            code = self._run_once(script, simulator, attempt < DISTURBED_RUNS, *options)
-            report = self._last_report(script)
+            code = self._run_once(verb, simulator, attempt < DISTURBED_RUNS, *options)
+            report = self._last_report(verb)
             if report is not None and code >= 0:
-                self._check_accounts(script, report, code)
-            if code in (0, 1) or self._is_finished(script):
+                self._check_accounts(verb, report, code)
+            if code in (0, 1) or self._is_finished(verb):
                 return report or {}
             # By the signal itself: before the program is loaded, Python is what it hits.
             fine = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, 3, 130)
-            self.outcome.expect(code in fine, f"{script} ended with {code}")
-        self.outcome.problems.append(f"{script} was not done after {MOST_RUNS} runs")
+            self.outcome.expect(code in fine, f"the {verb} ended with {code}")
+        self.outcome.problems.append(f"the {verb} was not done after {MOST_RUNS} runs")
         return {}
 
-    def _is_finished(self, script: str) -> bool:
+    def _is_finished(self, verb: str) -> bool:
         """Whether the job was done when its process was killed: then it has no journal any more."""
-        folders = list((self._folder / "state").glob(f"{_verb(script)}-*"))
+        folders = list((self._folder / "state").glob(f"{verb}-*"))
         return bool(folders) and not (folders[0] / "journal.sqlite").exists()
 
-    def _run_once(self, script: str, simulator: Simulator, disturb: bool, *options: object) -> int:
-        words = [sys.executable, str(CHECKOUT / script), "-t", "Orders", "-p", WORKERS, "--lanes", LANES, *options]
+    def _run_once(self, verb: str, simulator: Simulator, disturb: bool, *options: object) -> int:
+        words = [sys.executable, "-m", "ddbio", verb, "-t", "Orders", "-p", WORKERS, "--lanes", LANES, *options]
         with (self._folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 list(map(str, words)), cwd=self._folder, env=self._environment(simulator), stdout=log, stderr=log
@@ -140,7 +150,7 @@ class Chaos:
                 for act in self._acts() if disturb else ():
                     if process.poll() is not None:
                         break
-                    act(process, script)
+                    act(process, verb)
                 return process.wait(RUN_S)
             finally:
                 self._expect_no_orphans(process)
@@ -151,20 +161,20 @@ class Chaos:
             time.sleep(self._dice.uniform(0.2, 1.1))
             yield self._dice.choice([self._kill_worker, self._kill_worker, self._kill_parent, self._stop])
 
-    def _kill_worker(self, process: subprocess.Popen[bytes], script: str) -> None:
+    def _kill_worker(self, process: subprocess.Popen[bytes], verb: str) -> None:
         workers = _workers_of(process.pid)
         if workers:
             with suppress(ProcessLookupError):
                 os.kill(self._dice.choice(workers), signal.SIGKILL)
-            self.outcome.happened[f"deaths of {_verb(script)} workers"] += 1
+            self.outcome.happened[f"deaths of {verb} workers"] += 1
 
-    def _kill_parent(self, process: subprocess.Popen[bytes], script: str) -> None:
+    def _kill_parent(self, process: subprocess.Popen[bytes], verb: str) -> None:
         process.kill()
         process.wait(5)
         self.outcome.happened["killed parents"] += 1
-        self.outcome.happened[f"deaths of {_verb(script)} workers"] += WORKERS
+        self.outcome.happened[f"deaths of {verb} workers"] += WORKERS
 
-    def _stop(self, process: subprocess.Popen[bytes], script: str) -> None:
+    def _stop(self, process: subprocess.Popen[bytes], verb: str) -> None:
         process.send_signal(self._dice.choice([signal.SIGINT, signal.SIGTERM]))
         with suppress(subprocess.TimeoutExpired):
             process.wait(10)
@@ -204,19 +214,19 @@ class Chaos:
 
     # -- what must be so
 
-    def _last_report(self, script: str) -> dict[str, Any] | None:
-        for path in (self._folder / "state").glob(f"{_verb(script)}-*/report.json"):
+    def _last_report(self, verb: str) -> dict[str, Any] | None:
+        for path in (self._folder / "state").glob(f"{verb}-*/report.json"):
             report: dict[str, Any] = json.loads(path.read_text())
             path.unlink()
             return report
         return None
 
-    def _check_accounts(self, script: str, report: dict[str, Any], code: int) -> None:
+    def _check_accounts(self, verb: str, report: dict[str, Any], code: int) -> None:
         counts = report["counts"]
         self.outcome.expect(
             report["exit_code"] == code, f"the report says {report['exit_code']}, it ended with {code}"
         )
-        if "Import" in script:
+        if verb != "export":
             self.outcome.expect(not Tally(**counts).unsettled(), f"the accounts do not add up: {counts}")
         else:
             self.outcome.expect(counts["read"] >= counts["written"], f"more exported than read: {counts}")
@@ -241,6 +251,23 @@ class Chaos:
             if line.startswith("bad")
         )
 
+    def _check_vain(self, verb: str, vain: float, each: int) -> None:
+        """each: how many writes a lane may repeat."""
+        allowed = self.outcome.happened[f"deaths of {verb} workers"] * LANES * each
+        self.outcome.expect(vain <= allowed, f"{vain} items of the {verb} were written in vain, {allowed} may be")
+
+    def _check_copy(self, report: dict[str, Any], held: list[Any], items: dict[str, int]) -> None:
+        expected = {key: number for key, number in items.items() if key not in self._not_copied}
+        found = {item["id"]["S"]: int(item["n"]["N"]) for item in held}
+        self.outcome.expect(found == expected, f"the copy has {len(found)} items, not the {len(expected)}")
+        counts = report.get("counts", {})
+        claims = (counts.get("read"), counts.get("written"), counts.get("rejected"))
+        truth = (len(items), len(expected), len(self._not_copied))
+        self.outcome.expect(claims == truth, f"the copy claims {claims}, it is {truth}")
+        path = self._folder / "Orders.rejects.jsonl"
+        rejects = [json.loads(line)["key"]["id"]["S"] for line in _lines(path)] if path.exists() else []
+        self.outcome.expect(sorted(rejects) == sorted(self._not_copied), "the copy's rejects are not what was bad")
+
     def _check_export(self, report: dict[str, Any], items: dict[str, int]) -> None:
         out = self._folder / "out"
         lines = [json.loads(line) for path in sorted(out.glob("Orders-*.json")) for line in _lines(path)]
@@ -257,10 +284,6 @@ class Chaos:
 
 def _lines(path: Path) -> list[str]:
     return path.read_text().splitlines()
-
-
-def _verb(script: str) -> str:
-    return "import" if "Import" in script else "export"
 
 
 def _workers_of(parent: int) -> list[int]:
