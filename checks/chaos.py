@@ -127,7 +127,7 @@ class Chaos:
             report = self._last_report(verb)
             if report is not None and code >= 0:
                 self._check_accounts(verb, report, code)
-            if code in (0, 1) or self._is_finished(verb):
+            if code in (0, 1) or (report is not None and self._is_finished(verb)):  # it is written before that
                 return report or {}
             # By the signal itself: before the program is loaded, Python is what it hits.
             fine = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, 3, 130)

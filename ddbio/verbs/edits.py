@@ -94,7 +94,8 @@ class EditVerb(Verb[SomeEdit, EditResult]):
         self._limit = ErrorLimit.parse(options.max_errors)
         self._place = choose_rejects_path(options.rejects, table.name, self._protected())
         over = options.over_provisioned
-        writes = Side.choose(session, table, "WCU", options.table, options.write_capacity, over_provisioned=over)
+        capacity, option = options.write_capacity, "--write-capacity"
+        writes = Side.choose(session, table, "WCU", options.table, capacity, over_provisioned=over, option=option)
         return Run.begin(options, session, table, "RCU", DEFAULT_EDIT_LANES, caller, other=writes)
 
     def places(self) -> list[str]:

@@ -38,8 +38,16 @@ def other_side(
     """
     session = session or other_session(options)
     table = table or describe_other(options, session)
-    over = options.over_provisioned
-    return Side.choose(session, table, kind, options.to, options.to_capacity, over_provisioned=over, role=role)
+    return Side.choose(
+        session,
+        table,
+        kind,
+        options.to,
+        options.to_capacity,
+        over_provisioned=options.over_provisioned,
+        role=role,
+        option="--to-capacity",
+    )
 
 
 def check_different(session: Session, table: TableInfo, other: Side) -> None:

@@ -70,7 +70,7 @@ def test_without_options_each_table_has_what_it_is_provisioned(run_copy: Run, si
     done = run_copy("-p", 2)
     assert_copied(done, simulator, items)
     assert "Cap of Orders: 20 RCU (the table's provisioned units; -c sets another)" in done.log
-    assert any(line.startswith("Cap of Copies: 400 WCU (the table's provisioned units") for line in done.log)
+    assert "Cap of Copies: 400 WCU (the table's provisioned units; --to-capacity sets another)" in done.log
     assert copies.refusals() == orders.refusals() == {}
     assert_held(copies, 400)
 

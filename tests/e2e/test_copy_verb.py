@@ -91,7 +91,7 @@ def test_into_a_table_of_the_same_name_that_is_created_in_another_region(
     assert done.log[0].startswith("Making table Orders, on-demand, key id:S,at:N with the index byDay (as table Orde")
     assert "provisioned capacity" in done.log[0]
     assert "Cap of Orders, the source: 100 RCU (the table's provisioned units; -c sets another)" in done.log
-    assert "Cap of Orders, the target: no cap (the table is on-demand and no -c was given)" in done.log
+    assert "Cap of Orders, the target: no cap (the table is on-demand and no --to-capacity was given)" in done.log
     made = other_region.table("Orders")
     assert contents(made.items(), "id", "at") == contents(items, "id", "at")
     assert made.consumed("write") == made.consumed("write", "byDay") == 300
@@ -201,7 +201,10 @@ def test_too_many_rejects_stop_it(run_copy: Run, simulator: Simulator) -> None:
         (["--to", "Copies", "--attributes", "n"], "--attributes lacks id, the key of table 'Copies'"),
         (["--to", "Copies", "--filter", "n <"], "Invalid FilterExpression: Syntax error"),
         (["--to", "Copies", "--with-indexes"], "--with-indexes applies only with --create-table"),
-        (["--to", "Copies", "--to-capacity", "none"], "none"),
+        (
+            ["--to", "Copies", "--to-capacity", "none"],
+            "--to-capacity none is not a capacity; give units per second, such as",
+        ),
         (["--to", "Copies", "--rejects", "s3://b/k"], '--rejects "s3://b/k" is no path'),
         (["--to", "Copies", "--mode", "delete"], "delete"),
         ([], "required: --to"),

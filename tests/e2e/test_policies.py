@@ -29,6 +29,7 @@ SCRIPTS: dict[str, tuple[Any, ...]] = {
     "import": (IMPORT,),
     "export": (EXPORT,),
     "count": (Path("-m"), "ddbio", "count"),
+    "copy": (Path("-m"), "ddbio", "copy"),
 }
 TABLE = "Orders"
 ITEMS = [{"id": {"S": str(number)}, "day": {"S": "monday"}} for number in range(30)]
@@ -131,6 +132,7 @@ def jobs(account: Account, tmp_path: Path, environment: dict[str, str]) -> Jobs:
 
 
 IMPORT_FILE = ["-t", TABLE, "-s", "orders.json"]
+COPY = ["-t", TABLE, "--to", "Copies", "--create-table"]
 EXPORT_S3 = ["-t", TABLE, "-d", "s3://data/out/", "--segments", "1"]
 JOBS: dict[str, tuple[str, list[str], list[str]]] = {
     # what it is: verb, words, the permissions without which it fails
@@ -152,6 +154,12 @@ JOBS: dict[str, tuple[str, list[str], list[str]]] = {
     "of an index": ("export", ["-t", TABLE, "-d", "out", "--index", "byDay"], ["dynamodb:Scan"]),
     "count": ("count", ["-t", TABLE], ["dynamodb:DescribeTable", "dynamodb:Scan"]),
     "count of an index": ("count", ["-t", TABLE, "--index", "byDay"], ["dynamodb:Scan"]),
+    "copy": (
+        "copy",
+        COPY,
+        [f"dynamodb:{each}" for each in ("DescribeTable", "Scan", "CreateTable", "BatchWriteItem")],
+    ),
+    "copy of what is new": ("copy", [*COPY, "--mode", "insert"], ["dynamodb:PutItem"]),
     "to S3": ("export", EXPORT_S3, ["s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:PutObject"]),
 }
 
