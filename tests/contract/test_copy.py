@@ -1,12 +1,13 @@
-"""A copy of one table into another, by the inline engine, on every server: a job with two tables and no lane of its
-own."""
+"""A copy of one table into another, by the inline engine, on every server: the verb, and its job that is killed."""
 
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,11 +18,15 @@ from ddbio.engines.inline import InlineEngine
 from ddbio.flow.context import SOURCE, TARGET, JobTable
 from ddbio.flow.copy_job import CopyJob
 from ddbio.job.accounts import Accounts
+from ddbio.job.run import Caller
 from ddbio.messages import SegmentUnit, Tally, UnitReport
 from ddbio.rate.buckets import UNCAPPED
 from ddbio.sources.page_size import most_page_units
 from ddbio.sources.scan import TableScan
 from ddbio.system.stop import StopFlag
+from ddbio.verbs.copy_table import Copy as CopyVerb
+from ddbio.verbs.copy_table import CopyResult
+from ddbio.verbs.options import CopyOptions
 from tests.contract.test_transfer import Tables, aws, counts, do_import, tables
 from tests.support.items import contents, rich_items, write_items
 
@@ -116,3 +121,45 @@ def test_a_copy_that_was_stopped_is_continued(copy: Copy, tables: Tables) -> Non
     copy.run(copy.left(), stop_after=1)  # a fast endpoint may be done by then; tests/unit/test_copy.py stops anywhere
     copy.run(copy.left())
     copy.check(tables)
+
+
+# --------------------------------------------------------------------------- the verb
+
+INDEX = {
+    "IndexName": "byDay",
+    "KeySchema": [{"AttributeName": "day", "KeyType": "HASH"}],
+    "Projection": {"ProjectionType": "ALL"},
+}
+
+
+def copy_table(aws: AwsSettings, source: str, target: str, folder: Path, **others: Any) -> CopyResult:
+    options = CopyOptions(
+        table=source, to=target, aws=aws, to_aws=aws, processes=1, lanes=4, rejects=str(folder / "r.jsonl"), **others
+    )
+    return CopyVerb(options).perform(Caller(engine=InlineEngine()))
+
+
+def test_a_table_is_created_and_has_every_item(tables: Tables, aws: AwsSettings, tmp_path: Path) -> None:
+    items, source, target = rich_items(150), tables.create(), f"{tables.create()}-2"
+    write_items(tmp_path / "in.json", items)
+    assert counts(do_import(aws, source, tmp_path / "in.json", tmp_path / "rejects.jsonl"))[0] == 0
+    tables.made.append(target)
+    result = copy_table(aws, source, target, tmp_path, create_table=True, segments=5)
+    assert (result.exit_code, result.tally.read, result.tally.written) == (0, 150, 150), result.error
+    assert contents(tables.items(target)) == contents(items) == contents(tables.items(source))
+    again = copy_table(aws, source, target, tmp_path, create_table=True, mode="insert")
+    assert (again.exit_code, again.tally.written, again.tally.skipped) == (0, 0, 150), again.error
+
+
+def test_an_item_that_an_index_does_not_take_is_rejected_alone(
+    tables: Tables, aws: AwsSettings, tmp_path: Path
+) -> None:
+    source, target = tables.create(), tables.create(INDEX)
+    good = [{"id": {"S": str(number)}, "day": {"S": "monday"}} for number in range(60)]
+    bad = {"id": {"S": "bad"}, "day": {"N": "1"}}
+    write_items(tmp_path / "in.json", [*good, bad])
+    assert counts(do_import(aws, source, tmp_path / "in.json", tmp_path / "rejects.jsonl"))[0] == 0
+    result = copy_table(aws, source, target, tmp_path, segments=1)
+    assert (result.exit_code, result.tally.written, result.tally.rejected) == (1, 60, 1), result.error
+    assert contents(tables.items(target)) == contents(good)
+    assert json.loads((tmp_path / "r.jsonl").read_text())["key"] == {"id": {"S": "bad"}}

@@ -40,13 +40,16 @@ class Tables:
         self._client = endpoint.client()
         self.made: list[str] = []
 
-    def create(self) -> str:
+    def create(self, index: dict[str, Any] | None = None) -> str:
+        """index: a global index on `day`, a string."""
+        names = ["id", "day"] if index else ["id"]
         name = f"Transfer-{uuid.uuid4().hex[:12]}"
         self._client.create_table(
             TableName=name,
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in names],
             BillingMode="PAY_PER_REQUEST",
+            **({"GlobalSecondaryIndexes": [index]} if index else {}),
         )
         self.made.append(name)
         self._client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
