@@ -31,12 +31,13 @@ RULES: Rules = {
     **TABLE,
     **TO_TABLE,
     **dict.fromkeys(("--mode", "--create-table", "--rejects", "--max-errors", "--segments", "--consistent-read")),
-    **dict.fromkeys(("--attributes", "--filter", "--index", "--limit")),
+    **dict.fromkeys(("--attributes", "--filter", "--index", "--limit", "--sample")),
     **dict.fromkeys(("--rename", "--drop", "--set", "--transform")),
     "--over-provisioned": _A_CAP,
     "--with-indexes": needs("--create-table"),
     "--values": needs("--filter"),
     "--names": _PLACEHOLDERS,
+    "--seed": needs("--sample"),
 }
 
 EXAMPLES = """\
@@ -98,6 +99,7 @@ def add_subset_options(parser: Parser) -> None:
     group.add_argument("--attributes", metavar="LIST", help="copy only these attributes: id,address.city,tags[0]")
     arguments.add_filter_options(group)
     group.add_argument("--limit", type=positive_int, metavar="N", help="copy at most N items")
+    arguments.add_sample_options(group)
 
 
 def options(given: argparse.Namespace) -> CopyOptions:

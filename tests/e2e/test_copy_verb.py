@@ -131,6 +131,9 @@ def test_a_part_of_the_items_transformed(run_copy: Run, simulator: Simulator) ->
     assert {int(item["n"]["N"]) for item in copies.items()} == {*range(150, 200)}
     some = run_copy("--to", "Copies", "-p", 2, "--limit", 7, "--rename", "id=key", "--drop", "n")
     assert " 7 written to Copies" in lines(some)[0]
+    sample = run_copy("--to", "Copies", "-p", 1, "--sample", "25%", "--seed", 3, "--rename", "id=key")
+    assert 0 < int(lines(sample)[0].partition(" ")[0]) < 200
+    assert any(line.startswith("Sample: 20 of 80 segments (--seed 3)") for line in sample.log)
 
 
 # --------------------------------------------------------------------------- rejects

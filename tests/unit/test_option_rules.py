@@ -112,6 +112,7 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--seed": (["0"], ["--sample", "10%"]),
     },
     "copy": {
+        "--seed": (["0"], ["--sample", "10%"]),
         "--json": ([], []),
         "--over-provisioned": ([], ["--to-capacity", "5"]),
         "--with-indexes": ([], ["--create-table"]),
