@@ -54,6 +54,7 @@ VERBS = {
     "update": Subcommand("ddbio.cli.update", "change the items that match a filter"),
     "revert": Subcommand("ddbio.cli.revert", "undo the changes in incremental exports by DynamoDB"),
     "generate": Subcommand("ddbio.cli.ddbgenerate", "make test data", "GenerateTestData.py"),
+    "jobs": Subcommand("ddbio.cli.jobs", "list unfinished and recent jobs; show, resume or forget one"),
     "iam-policy": Subcommand("ddbio.cli.iam_policy", "print the IAM policy that a command needs"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -55,8 +56,10 @@ class VerbCommand(Generic[SomeOptions, SomeResult]):
         command.state_dir = options.state_dir
         with signals_held():
             from ddbio.cli.running import perform, show_plan
+            from ddbio.job.invocation import invoked
 
             story = self.load()(options)
+        invoked(self.program, sys.argv[1:] if argv is None else argv)
         if given.plan:
             return show_plan(story)
         self.ready(story, given)

@@ -11,6 +11,8 @@ opening     finds the journal of a job, and opens it
 database    the SQLite file of the journal
 remains     the files of an unfinished job, found and removed without reading them
 state       the folder in which each job keeps them
+invocation  the command line of a job, noted in its folder
+listing     the jobs in the state folder as they are
 others      other jobs that work on the same table at the moment
 standstill  reports why nothing succeeds
 rejects     the rejected records, from the first one to their destination

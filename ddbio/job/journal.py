@@ -61,6 +61,7 @@ class Journal:
     damaged: whether an unfinished job is started over because its journal is unreadable.
     complete: set at the end of a finished job. past: the results of earlier runs.
     before_commit: called before anything is committed, to make the data durable that the journal counts on.
+    before_begin: called when a run begins to work on the job.
     """
 
     def __init__(self, folder: JobFolder, database: sqlite3.Connection) -> None:
@@ -71,6 +72,7 @@ class Journal:
         self.complete = False
         self.past = Past()
         self.before_commit: Callable[[], None] = lambda: None
+        self.before_begin: Callable[[], None] = lambda: None
         self._begun = False
         self._entries: dict[int, Entry] = {}
 
@@ -83,6 +85,7 @@ class Journal:
         """
         if not self.verify(facts, sources):
             self.forget()
+        self.before_begin()
         if not self.resumed:
             self._create(facts, sources, plan)
 

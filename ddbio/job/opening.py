@@ -10,6 +10,7 @@ import msgspec
 
 from ddbio.errors import UsageError
 from ddbio.job.database import FRESH, connected
+from ddbio.job.invocation import check_expected, note_command
 from ddbio.job.journal import Journal
 from ddbio.job.remains import places_files, remove_journal
 from ddbio.job.state import JobFolder, job_name, state_root
@@ -24,8 +25,11 @@ def open_journal(verb: str, table: str, identity: Sequence[str], options: Transf
     identity: distinguishes jobs with the same verb and table.
     Raises UsageError if another process works on the job, or its journal cannot be used.
     """
-    with _job_folder(job_name(verb, table, identity), options) as folder:
+    name = job_name(verb, table, identity)
+    check_expected(name)
+    with _job_folder(name, options) as folder:
         journal = _opened(folder, fresh=options.fresh)
+        journal.before_begin = lambda: note_command(folder.path, options.report)
         try:
             yield journal
         finally:

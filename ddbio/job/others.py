@@ -24,10 +24,18 @@ def _pids(root: Path, name: str) -> Iterator[int]:
     with suppress(OSError):
         for folder in root.iterdir():
             if folder.name[:-DIGEST_CHARACTERS] == verb_and_table and folder.name != name:
-                with suppress(OSError, ValueError):
-                    pid = int((folder / LOCK).read_text("ascii"))
-                    if pid > 0 and _is_alive(pid) and _is_locked(folder / LOCK):
-                        yield pid
+                pid = holder_of(folder)
+                if pid is not None:
+                    yield pid
+
+
+def holder_of(folder: Path) -> int | None:
+    """The process that works on the job in this folder, if there is one."""
+    with suppress(OSError, ValueError):
+        pid = int((folder / LOCK).read_text("ascii"))
+        if pid > 0 and _is_alive(pid) and _is_locked(folder / LOCK):
+            return pid
+    return None
 
 
 def _is_alive(pid: int) -> bool:

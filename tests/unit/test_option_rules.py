@@ -27,6 +27,7 @@ LEAST = {  # the required options of each command
     "inspect": ["-t", "Orders"],
     "update": ["-t", "Orders"],
     "generate": ["-c", "1", "-f", "out"],
+    "jobs": [],
 }
 
 
@@ -192,6 +193,7 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--s3-expected-bucket-owner": (["123456789012"], ["-s", "s3://b/k"]),
     },
     "generate": {},
+    "jobs": {},
 }
 # Options with which it does not apply, if it applies without the above; by the option, or by command and option.
 IN_VAIN: dict[object, list[str]] = {
