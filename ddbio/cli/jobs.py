@@ -155,7 +155,8 @@ def _how_far(job: JobState) -> list[str]:
         parts = [] if job.exit_code is None else [f"exit code {job.exit_code}"]
     progress = job.progress
     if progress is None:
-        return parts + [f"{int(job.counts['read']):,} read"] * bool(job.counts.get("read"))
+        read = job.counts.get("read", 0)
+        return parts + [f"{read:,.10g} read"] * bool(read)
     if progress.units:
         parts.append(f"{progress.units_done:,} of {progress.units:,} units done")
     parts += [f"stages done: {', '.join(progress.stages)}"] * bool(progress.stages)
