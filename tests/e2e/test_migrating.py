@@ -14,7 +14,7 @@ from ddbio.simulator import Simulator
 from tests.endpoints import Endpoint
 from tests.support.commands import CHECKOUT, Commands, Completed
 from tests.support.items import Item, plain_items, write_items
-from tests.support.native_exports import write_export
+from tests.support.native_exports import change, write_export
 
 PAGE = (CHECKOUT / "docs" / "migrating.md").read_text()
 README = (CHECKOUT / "README.md").read_text()
@@ -34,7 +34,7 @@ ROWS = "id,created,customer,amount,status,note\n" + "".join(
     f"k{n},2026-11-{n + 10},c{n % 3},{n},open,\n" for n in range(20)
 )
 NEW = [f"k{n}" for n in range(20)]  # the keys of those rows
-FULL = "01695353076000-06e2188f"
+FULL, INCREMENTAL = "01695353076000-06e2188f", "01716790307109-5f9d6aaa"
 
 
 def python(containing: str, text: str) -> str:
@@ -93,8 +93,11 @@ def bucket(s3: Endpoint, tmp_path: Path) -> str:
         "pipeline/2013-10-01-12-00-00/_SUCCESS": "",
     }
     root = tmp_path / "native"
-    folder = write_export(root, FULL, [[{"Item": item} for item in items]])
-    put |= {str(path.relative_to(root)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    write_export(root, FULL, [[{"Item": item} for item in items]])
+    one = {**plain_items(1)[0], "amount": {"N": "11"}, "status": {"S": "open"}}
+    changed = change({"id": one["id"]}, one, {**one, "status": {"S": "new"}})
+    write_export(root, INCREMENTAL, [[changed]], incremental=True)
+    put |= {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
     for key, body in put.items():
         client.put_object(Bucket=name, Key=key, Body=body)
     return name
@@ -128,6 +131,8 @@ EXPECTED: dict[str, Callable[[Completed], bool]] = {
     "copy": lambda done: done.out.startswith("50 read, 50 written"),
     "find": lambda done: done.out.count("\n") == 50,
     "delete": lambda done: done.out.startswith("50 deleted"),
+    "update": lambda done: done.out.startswith("50 updated"),
+    "revert": lambda done: done.out.startswith("1 restored"),
     "diff": lambda done: done.out.startswith("the same"),
 }
 

@@ -159,17 +159,20 @@ CELLS = st.sampled_from(
         )
     ),
     st.sampled_from([",", "\t"]),
-    st.sampled_from(["drop", "null"]),
+    st.sampled_from(["drop", "null", "string"]),
     st.sampled_from([b"", b"\r", b"\xff"]),
+    st.sampled_from(["", "a", "b"]),
 )
-@example((("S",), [[" "], ["a"]]), ",", "drop", b"")
-@example((("S", "N"), [["a", "007"], ["b", ""]]), ",", "drop", b"")
-@example((("S", INFER), [["a", "1.50"], ["b", "x"]]), ",", "drop", b"\r")
+@example((("S",), [[" "], ["a"]]), ",", "drop", b"", "")
+@example((("S", "N"), [["a", "007"], ["b", ""]]), ",", "drop", b"", "")
+@example((("S", INFER), [["a", "1.50"], ["b", "x"]]), ",", "drop", b"\r", "")
+@example((("S", "S"), [["a", ""], ["", "b"]]), ",", "string", b"", "a")
+@example((("S", "N"), [["a", ""], ["b", "1"]]), ",", "string", b"", "a")
 def test_values_of_csv_say_what_each_record_says(
-    given: tuple[tuple[str, ...], list[list[str]]], delimiter: str, empty: str, end: bytes
+    given: tuple[tuple[str, ...], list[list[str]]], delimiter: str, empty: str, end: bytes, never_empty: str
 ) -> None:
     types, rows = given
-    format = Csv(CsvLayout(tuple("abc"[: len(types)]), types, delimiter, empty))
+    format = Csv(CsvLayout(tuple("abc"[: len(types)]), types, delimiter, empty, never_empty=tuple(never_empty)))
     block = b"".join(delimiter.join(row).encode() + end + b"\n" for row in rows)
     records = [record for record in format.split(block) if record.strip()]
     if records:
@@ -179,6 +182,8 @@ def test_values_of_csv_say_what_each_record_says(
 def test_rows_have_values() -> None:
     format = get_format(FormatSpec("csv", CsvLayout(("id", "n", "x"), ("S", "N", INFER))))
     assert check_values(format, [b"a,1,2", b'"b ""c""",2.50,x', b"c,,"])
+    kept = get_format(FormatSpec("csv", CsvLayout(("id", "n", "x"), ("S", "N", "S"), empty="string")))
+    assert check_values(kept, [b"a,1,2", b"b,,", b",,c"])
 
 
 # --------------------------------------------------------------------------- pages to lines

@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, cycle
 from typing import Any, Literal
 
 from msgspec import UNSET
@@ -72,6 +72,7 @@ class Csv:
         self._delimiter = layout.delimiter
         self._nulls = frozenset(layout.nulls)
         self._empty_cells = _empty_cells(layout, types)
+        self._for_empty = _for_empty(self._empty_cells, types)
         self._row_parser = RowParser(layout.delimiter, layout.escape, layout.nulls)
         self.cells = self._row_parser.cells
         self.line_end = layout.line_end.encode()
@@ -108,7 +109,7 @@ class Csv:
             raise RecordError(error.code, f"{self._culprit(cells)}{error.message}") from None
 
     def values(self, records: Sequence[bytes]) -> RowBatch | None:
-        if self._empty_cells is not None or any(map(bytes.isspace, records)):
+        if any(map(bytes.isspace, records)):
             return None
         try:
             rows = self._rows_of(records)
@@ -118,7 +119,12 @@ class Csv:
             if self._nulls:
                 cells = self._without_nulls(cells)
             missing = "" in cells
-            values = RowBatch(self._values, [cell or UNSET for cell in cells] if missing else cells, missing)
+            if missing:
+                if self._for_empty is None:
+                    return None
+                cells = [cell or empty for cell, empty in zip(cells, cycle(self._for_empty))]
+                missing = UNSET in cells
+            values = RowBatch(self._values, cells, missing)
             for place, convert in self._converters:
                 values.convert(place, convert)
         except (ValueError, csv.Error, RecordError):
@@ -202,6 +208,18 @@ def _empty_cells(layout: CsvLayout, types: tuple[str, ...]) -> list[dict[str, An
         None if name in layout.never_empty else by_type(letter)
         for name, letter in zip(layout.columns, types, strict=True)
     ]
+
+
+def _for_empty(empty_cells: list[dict[str, Any] | None] | None, types: tuple[str, ...]) -> list[Any] | None:
+    """What stands for an empty cell of each column in a batch; None if a batch cannot say it."""
+    if empty_cells is None:
+        return [UNSET] * len(types)
+    if any(
+        empty is not None and (empty, letter) != ({"S": ""}, TEXT)
+        for empty, letter in zip(empty_cells, types, strict=True)
+    ):
+        return None
+    return [UNSET if empty is None else "" for empty in empty_cells]
 
 
 _EMPTY_STRING = {TEXT: {"S": ""}, INFER: {"S": ""}}
