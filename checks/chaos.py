@@ -1,14 +1,15 @@
 """What survives when everything dies: `python -m checks.chaos [--seeds N] [--first N]`.
 
-Every seed is an import, a copy and an export of the same items against the embedded DynamoDB, which fails now and
-then as seeded dice say: 500 before and after the write, cut connections, wrong checksums, expired tokens, throttling.
-A third of the seeds has no faults: those also count what is written in vain. While a command runs, workers are
-killed, the parent is killed or stopped, at moments the dice choose; then the same command runs again, until it has
-done its job.
+Every seed is an import, a copy, an export, an update and a delete of the same items against the embedded DynamoDB,
+which fails now and then as seeded dice say: 500 before and after the write, cut connections, wrong checksums, expired
+tokens, throttling. A third of the seeds has no faults: those also count what is written in vain. While a command
+runs, workers are killed, the parent is killed or stopped, at moments the dice choose; then the same command runs
+again, until it has done its job.
 
 Then the table must hold exactly the items, the rejects file exactly the bad records with their line numbers, the copy
 exactly the items that it can have and its rejects file the others, the exported folder exactly the table and what its
-manifest says; the accounts of every run must add up; no worker may live two seconds after its parent. Prints a line
+manifest says; the update must have changed each item once, and the delete removed exactly the items that match its
+filter; the accounts of every run must add up; no worker may live two seconds after its parent. Prints a line
 for a seed and one for all. Exits with 1 where anything was not so.
 """
 
@@ -32,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from ddbio.messages.counts import Tally
-from ddbio.simulator import FaultPlan, Simulator
+from ddbio.simulator import FaultPlan, Simulator, TableView
 from ddbio.simulator.faults import (
     BAD_CRC,
     CUT_AFTER,
@@ -96,7 +97,20 @@ class Chaos:
                 self._check_vain("copy", written, SEGMENT_ITEMS)
             report = self._until_done("export", simulator, "-d", "out", "--segments", 5, "-s", 1, "-c", 400)
             self._check_export(report, items)
+            self._edit(simulator, table, items)
         return self.outcome
+
+    def _edit(self, simulator: Simulator, table: TableView, items: dict[str, int]) -> None:
+        """Add to a number of each item, and delete a part of the items."""
+        common = ("--yes", "--segments", 5)
+        one = ("--set", "n = n + :one", "--values", '{"one": 1}', "--once", "mark")
+        self._until_done("update", simulator, "--all", *one, *common)
+        held = {item["id"]["S"]: int(item["n"]["N"]) for item in table.items()}
+        self.outcome.expect(held == {key: n + 1 for key, n in items.items()}, "an item was not changed exactly once")
+        how = ["--if-unchanged"] * (self._seed % 2)
+        self._until_done("delete", simulator, "--filter", "n < :n", "--values", '{"n": 500}', *how, *common)
+        left = {item["id"]["S"] for item in table.items()}
+        self.outcome.expect(left == {key for key, n in items.items() if n >= 499}, "other items were deleted")
 
     # -- what is moved
 
@@ -127,16 +141,21 @@ class Chaos:
             report = self._last_report(verb)
             if report is not None and code >= 0:
                 self._check_accounts(verb, report, code)
-            if code in (0, 1) or (report is not None and self._is_finished(verb)):  # it is written before that
-                return report or {}
-            # By the signal itself: before the program is loaded, Python is what it hits.
-            fine = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, 3, 130)
+            if report is not None and (code in (0, 1) or self._is_finished(verb)):  # it is written before that
+                return report
+            # By the signal itself, or 1: before the program is loaded, Python is what it hits.
+            fine = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, 1, 3, 130)
             self.outcome.expect(code in fine, f"the {verb} ended with {code}")
         self.outcome.problems.append(f"the {verb} was not done after {MOST_RUNS} runs")
         return {}
 
     def _is_finished(self, verb: str) -> bool:
-        """Whether the job was done when its process was killed: then it has no journal any more."""
+        """Whether the job was done when its process was killed: then it has no journal any more.
+
+        An update and a delete may be repeated.
+        """
+        if verb in ("update", "delete"):
+            return False
         folders = list((self._folder / "state").glob(f"{verb}-*"))
         return bool(folders) and not (folders[0] / "journal.sqlite").exists()
 

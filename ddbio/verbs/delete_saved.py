@@ -20,7 +20,9 @@ from ddbio.job.rejects import RejectingResult
 from ddbio.job.run import Caller, Run
 from ddbio.job.stages import Stages, staged
 from ddbio.messages import Tally
+from ddbio.messages.counts import NAMES
 from ddbio.options import STDOUT, TransferOptions, material
+from ddbio.rate.caps import choose_cap
 from ddbio.sinks.conditional_deletes import DeleteIf
 from ddbio.sources.plan import Plan
 from ddbio.storage import absolute
@@ -113,13 +115,13 @@ class DeleteSaved:
     def perform(self, caller: Caller) -> EditResult:
         options = self._options
         session = Session(options.aws, (options.table,))
-        table = session.describe(options.table)
+        self._table = table = session.describe(options.table)
+        facts = {**material(options), "table": [table.description.get("TableId"), table.name]}
         identity = [session.region, session.endpoint_url, table.description.get("TableArn", "")]
         reports: list[bytes] = []
         asked = replace(caller, take_report=reports.append) if options.report == STDOUT else caller
-        with staged(
-            "delete", table.name, [*identity, absolute(options.backup or "")], material(options), options
-        ) as stages:
+        identity.append(absolute(options.backup or ""))
+        with staged("delete", table.name, identity, facts, options) as stages:
             try:
                 return self._perform(asked, stages)
             finally:
@@ -133,17 +135,26 @@ class DeleteSaved:
             if saved.error is not None:
                 return _unfinished(saved)
             read_cap = saved.cap
-        result = DeleteListed(options, lambda tally: stages.finish(DELETED)).perform(caller)
+        noted, done = stages.finished(SAVED), stages.finished(DELETED)
+        if done is None:
+            result = as_edit(
+                DeleteListed(options, lambda tally: stages.finish(DELETED, _noted(tally))).perform(caller)
+            )
+        else:  # an earlier run was killed at its very end
+            result = self._of_earlier_run(Tally(**done))
         if result.error is None:
             stages.complete()
-        noted = stages.finished(SAVED)
         return replace(
-            as_edit(result),
+            result,
             read_cap=read_cap,
             read_units=noted["units"],
             backup=options.backup,
             saved_items=noted["written"],
         )
+
+    def _of_earlier_run(self, tally: Tally) -> EditResult:
+        cap = choose_cap(self._options.write_capacity, self._table, "WCU", over_provisioned=True)
+        return EditResult(tally=tally, seconds=0.0, error=None, cap=cap, rejects=None, write_units=tally.units)
 
     def preview(self, caller: Caller) -> list[str]:
         return [
@@ -187,4 +198,4 @@ def _common(options: DeleteOptions) -> dict[str, Any]:
 
 
 def _noted(tally: Tally) -> dict[str, Any]:
-    return {"written": tally.written, "units": tally.units}
+    return {name: getattr(tally, name) for name in NAMES}
