@@ -207,3 +207,10 @@ def test_units_per_second_of_a_short_time() -> None:
 def test_units_per_second_of_no_time_are_none() -> None:
     assert Result(Tally(units=30), 2.0, None).units_per_s == 15
     assert Result(Tally(units=30), 0.0, None).units_per_s == 0
+
+
+def test_reasons_add_up_like_counts() -> None:
+    tally = Tally(read=1, reasons={"a": 1, "b": 2})
+    tally.add(Tally(read=2, reasons={"b": 3, "c": 0}))
+    assert (tally.read, tally.reasons) == (3, {"a": 1, "b": 5})
+    assert tally.minus(Tally(read=1, reasons={"b": 4})) == Tally(read=2, reasons={"a": 1, "b": 1})

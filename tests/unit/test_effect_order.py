@@ -16,13 +16,14 @@ import pytest
 
 from ddbio.engines.engine import Events
 from ddbio.errors import DdbioError, TransferError, UsageError
+from ddbio.job.accounts import Accounts, Past
 from ddbio.job.journal import Journal
 from ddbio.job.opening import open_journal
 from ddbio.job.progress import QuietProgress
 from ddbio.job.run import Run
-from ddbio.job.work import Assignment, work
+from ddbio.job.work import Assignment, _Entries, work
 from ddbio.layouts.own import MANIFEST_NAME
-from ddbio.messages import Flushed, ImportCursor, Reject, SegmentUnit, Tally, UnitReport
+from ddbio.messages import Flushed, ImportCursor, Notice, Reject, SegmentUnit, Tally, UnitReport
 from ddbio.options import TransferOptions
 from ddbio.rate.caps import choose_cap
 from ddbio.sinks.destination import Destination
@@ -206,3 +207,54 @@ def test_no_reject_is_claimed_that_is_not_written_down(tmp_path: Path, collabora
     assert booked.units == tally.units == sum(range(spent + 1))
     assert len(ledger.rejects) == (report if collaborator == "enter" else report - 1)
     assert ledger.shown == list(range(1, report))
+
+
+class Watched:
+    """A journal that notes its commits."""
+
+    def __init__(self, journal: Journal, error: TransferError | None = None) -> None:
+        self._journal, self._error = journal, error
+        self.commits = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+    def commit(self, seconds: float) -> None:
+        self.commits += 1
+        if self._error is not None:
+            raise self._error
+        self._journal.commit(seconds)
+
+
+def entries(ledger: Ledger, journal: Any) -> _Entries:
+    task = Assignment(None, 0, "items", 0)  # type: ignore[arg-type]
+    return _Entries(ledger._run(TransferOptions(table="Orders")), task, journal, Accounts(Past()))
+
+
+def test_reports_are_committed_whenever_an_engine_has_reported_all_it_knows(tmp_path: Path) -> None:
+    options = TransferOptions(table="Orders", state_dir=str(tmp_path))
+    with open_journal("import", "Orders", ["here"], options) as journal:
+        journal.begin({}, (), {})
+        watched = Watched(journal)
+        found = entries(Ledger(tmp_path), watched)
+        found.take(UnitReport(0, ImportCursor(1, 1), Tally(read=1, written=1)))
+        assert watched.commits == 0
+        found.take(Flushed())
+        assert watched.commits == 1
+
+
+def test_many_workers_may_say_the_same_thing_and_it_is_shown_once(tmp_path: Path) -> None:
+    ledger, said = Ledger(tmp_path), list[str]()
+    found = entries(ledger, None)
+    found._run.progress.say = said.append  # type: ignore[method-assign]
+    for text in ("hot key", "hot key", "slow", "hot key"):
+        found.take(Notice(text))
+    assert said == ["hot key", "slow"]
+
+
+def test_settled_work_is_forgotten_only_if_it_is_in_the_journal(tmp_path: Path) -> None:
+    options = TransferOptions(table="Orders", state_dir=str(tmp_path))
+    with open_journal("import", "Orders", ["here"], options) as journal:
+        journal.begin({}, (), {})
+        assert entries(Ledger(tmp_path), journal).close([])
+        assert not entries(Ledger(tmp_path), Watched(journal, TransferError("no room"))).close([])

@@ -6,7 +6,7 @@ import pytest
 
 from ddbio.formats import get_format
 from ddbio.formats.csv import CsvLayout
-from ddbio.messages import ImportCursor, SliceUnit, Tally
+from ddbio.messages import ImportCursor, Reject, SliceUnit, Tally
 from ddbio.messages.block import Block
 from ddbio.messages.files import SourceFile
 from ddbio.messages.format_spec import FormatSpec
@@ -78,3 +78,36 @@ def test_the_place_of_a_record_is_where_it_begins() -> None:
     lines.add(Block(0, b'{"id": 1}\n\n{bad\n{"id": 2}\n'))
     places = [(record.place[:2], record.error is not None) for record in lines.each()]
     assert places == [((0, 0), False), ((11, 2), True), ((16, 3), False)]
+
+
+class Places:
+    """The places of a block that begins at `start`; see `ddbio.messages.block.RecordPlaces`."""
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+
+    def placed(self, reject: Reject) -> Reject:
+        return reject
+
+
+def test_a_record_has_the_places_of_its_block() -> None:
+    lines = lines_of(SliceUnit(0, FILE, 0, 600))
+    first, second = Places(0), Places(10)
+    lines.add(Block(0, b'{"id": 1}\n', places=first))
+    lines.add(Block(10, b'{"id": 2}\n', places=second))
+    assert [record.place[2] for record in lines.each()] == [first, second]
+
+
+def test_every_record_that_is_taken_is_counted() -> None:
+    tally = Tally()
+    lines = Lines(SliceUnit(0, FILE, 0, 600), get_format("json"), tally)
+    lines.add(Block(0, b'{"id": 1}\n\n{bad\n{"id": 2}\n'))
+    assert len(list(lines.each())) == 3
+    assert (tally.read, tally.blank) == (3, 1)
+    lines.add(Block(30, b"x" * 10, 30, 3))
+    (too_long,) = lines.each()
+    assert too_long.text_bytes == 39
+    assert (tally.read, lines.mark()) == (4, (70, 7))
+    lines.add(Block(70, b'{"id": 3}\n{"id": 4}\n'))
+    lines.take(lines.run(2))
+    assert (tally.read, lines.mark(), lines.left) == (6, (90, 9), 0)
