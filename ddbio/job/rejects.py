@@ -80,10 +80,18 @@ class Rejects:
         """Record in the journal how much of the file counts."""
         self._journal.note(rejects=self._file.state())
 
-    def watching(self) -> dict[str, Any]:
-        """The members `limit` and `most_rejects` of an `Assignment`."""
-        past = self._journal.past.tally
-        return {"limit": self._too_many, "most_rejects": self._limit.most_left(past.rejected)}
+    def watching(self, amount_of: Callable[[UnitReport], float]) -> dict[str, Any]:
+        """The members `progress_of`, `limit` and `most_rejects` of an `Assignment`.
+
+        amount_of: the progress that a report makes.
+        """
+
+        def progress_of(report: UnitReport) -> float:
+            self.add(report)
+            return amount_of(report)
+
+        left = self._limit.most_left(self._journal.past.tally.rejected)
+        return {"progress_of": progress_of, "limit": self._too_many, "most_rejects": left}
 
     def _too_many(self, total: Tally) -> DdbioError | None:
         return self._limit.passed(total, str(self._file.path))
@@ -110,6 +118,10 @@ class Rejects:
         if isinstance(error, TooManyRejectsError):  # count also what was settled until the last lane ended
             return self._limit.error(accounts.total, self.where or "")
         return error
+
+    def outcome(self) -> dict[str, Any]:
+        """The members of a `RejectingResult` that are about rejects; after `settle`."""
+        return {"rejects": self.where, "reject_kinds": self.kinds}
 
     def _finish(self, plan: Plan, accounts: Accounts, error: DdbioError | None) -> DdbioError | None:
         """Add the line numbers if the job is complete. Returns the error of the run, if any."""

@@ -101,3 +101,9 @@ class MultiTablePuts:
 
 def unknown_table(table: str, known: Iterable[str]) -> RecordError:
     return RecordError("unknown-table", f"the transform names table {table!r}, and -t names {', '.join(known)}")
+
+
+def spoken(tables: Sequence[TableInfo]) -> str:
+    """`table A`, `tables A, B and C`."""
+    *names, last = [table.name for table in tables]
+    return f"tables {', '.join(names)} and {last}" if names else f"table {last}"

@@ -23,7 +23,6 @@ from ddbio.job.side import Side
 from ddbio.job.spine import Verb
 from ddbio.job.state import known_state_root
 from ddbio.job.work import Assignment
-from ddbio.messages import UnitReport
 from ddbio.rate.caps import Cap
 from ddbio.sinks.reject_place import choose_rejects_path
 from ddbio.sources.plan import Plan, Remainder
@@ -112,19 +111,13 @@ class Copy(Verb[CopyOptions, CopyResult]):
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         self._rejects = rejects = Rejects(self._place, journal, keep=self.options.journal, limit=self._limit)
-
-        def progress_of(report: UnitReport) -> float:
-            rejects.add(report)
-            return report.tally.read
-
         return Assignment(
             self._job(run),
             expected_items(self.options, run.table),
             "items",
             journal.past.tally.read,
-            progress_of,
             item_limit=limit_of(self.options.limit, left, journal.settled()),
-            **rejects.watching(),
+            **rejects.watching(lambda report: report.tally.read),
         )
 
     def _job(self, run: Run) -> CopyJob:
@@ -143,8 +136,7 @@ class Copy(Verb[CopyOptions, CopyResult]):
         return CopyResult(
             **outcome(accounts, error, plan.units),
             cap=run.cap,
-            rejects=self._rejects.where,
-            reject_kinds=self._rejects.kinds,
+            **self._rejects.outcome(),
             target=run.other.table.name,
             target_cap=run.other.cap,
         )

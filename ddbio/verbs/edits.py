@@ -26,7 +26,6 @@ from ddbio.job.side import Side
 from ddbio.job.spine import Verb
 from ddbio.job.state import known_state_root
 from ddbio.job.work import Assignment
-from ddbio.messages import UnitReport
 from ddbio.options import EditOptions
 from ddbio.rate.caps import Cap
 from ddbio.sinks.reject_place import choose_rejects_path
@@ -123,19 +122,13 @@ class EditVerb(Verb[SomeEdit, EditResult]):
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         options = self.options
         self._rejects = rejects = Rejects(self._place, journal, keep=options.journal, limit=self._limit)
-
-        def progress_of(report: UnitReport) -> float:
-            rejects.add(report)
-            return report.tally.read
-
         return Assignment(
             self._job(run),
             expected_items(options, run.table),
             "items",
             journal.past.tally.read,
-            progress_of,
             item_limit=limit_of(options.limit, left, journal.settled()),
-            **rejects.watching(),
+            **rejects.watching(lambda report: report.tally.read),
         )
 
     def _job(self, run: Run) -> EditJob:
@@ -163,8 +156,7 @@ class EditVerb(Verb[SomeEdit, EditResult]):
             write_units=accounts.total.target_units,
             read_cap=run.cap,
             read_units=accounts.total.units - accounts.total.target_units,
-            rejects=self._rejects.where,
-            reject_kinds=self._rejects.kinds,
+            **self._rejects.outcome(),
         )
 
     def facts(self, result: EditResult) -> dict[str, Any]:

@@ -23,8 +23,7 @@ from ddbio.job.run import Caller, Run
 from ddbio.job.spine import Verb
 from ddbio.job.state import known_state_root
 from ddbio.job.work import Assignment
-from ddbio.messages import UnitReport
-from ddbio.sinks.multi_table import combined
+from ddbio.sinks.multi_table import combined, spoken
 from ddbio.sinks.reject_place import choose_rejects_place
 from ddbio.sinks.table_writes import check_mode
 from ddbio.sources.cutting import PLANNED_LANES, unit_bytes
@@ -85,7 +84,11 @@ class Import(Verb[ImportOptions, ImportResult]):
         create_table.check_options(self.options)
 
     def make_ready(self, run: Run) -> Run:
-        return run if run.tables else replace(run, table=create_table.make(self._target, run.session, run.progress))
+        if run.tables:
+            return run
+        made = create_table.make(self._target, run.session, run.progress)
+        self._target = create_table.Target(made)
+        return replace(run, table=made)
 
     def places(self) -> list[str]:
         return sorted(map(absolute, self.options.sources))
@@ -99,9 +102,12 @@ class Import(Verb[ImportOptions, ImportResult]):
 
     def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
         processes, (doing, way) = run.workers_for(left), self.words()
+        if self._target.request is not None:
+            yield self._target.describe()
+        tables = spoken(run.tables or (run.table,))
         yield (
-            f"{doing} {self._sources.found.describe()} {way} {_tables(run)} in {run.session.region} with "
-            f"{processes} process{'es' * (processes != 1)}"
+            f"{doing} {self._sources.found.describe()} {way} {tables} in {run.session.region} with {processes} "
+            f"process{'es' * (processes != 1)}"
         )
         if journal.resumed:
             yield self._sources.resuming(left, journal)
@@ -115,19 +121,8 @@ class Import(Verb[ImportOptions, ImportResult]):
         self._rejects = rejects = Rejects(
             self._place, journal, keep=self.options.journal, limit=self._limit, storages=self._sources.storages
         )
-
-        def progress_of(report: UnitReport) -> float:
-            rejects.add(report)
-            return report.tally.bytes
-
-        return Assignment(
-            self._job(run),
-            self._sources.total_bytes,
-            "B",
-            journal.past.tally.bytes,
-            progress_of,
-            **rejects.watching(),
-        )
+        total, done = self._sources.total_bytes, journal.past.tally.bytes
+        return Assignment(self._job(run), total, "B", done, **rejects.watching(lambda report: report.tally.bytes))
 
     def _job(self, run: Run) -> ImportJob:
         table, *more = run.tables or (run.table,)
@@ -144,8 +139,7 @@ class Import(Verb[ImportOptions, ImportResult]):
         return ImportResult(
             **outcome(accounts, sources.with_hint(error), plan.units),
             cap=run.cap,
-            rejects=rejects.where,
-            reject_kinds=rejects.kinds,
+            **rejects.outcome(),
         )
 
     def facts(self, result: ImportResult) -> dict[str, Any]:
@@ -159,10 +153,3 @@ def check(options: ImportOptions) -> ErrorLimit:
     create_table.check_options(options)
     transform_of(options)
     return limit
-
-
-def _tables(run: Run) -> str:
-    if not run.tables:
-        return f"table {run.table.name}"
-    *names, last = [table.name for table in run.tables]
-    return f"tables {', '.join(names)} and {last}"

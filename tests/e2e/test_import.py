@@ -288,6 +288,9 @@ def test_create_table_makes_nothing_that_cannot_work(
 ) -> None:
     simulator.create_table("Numeric", "id:N")
     command = ("-s", "orders.json", "--create-table", "--key", "id:S")
+    plan = run_import("-t", "New", *command, "--plan", "-p", 1)
+    assert plan.out.splitlines()[0] == "Making table New, on-demand, key id:S (--key)", plan.err
+    assert "New" not in simulator.table_names()
     run_import("-t", "Numeric", *command).assert_one_line_error(2, "exists with the key id:N", "--key has id:S")
     run_import("-t", "New", *command[:3]).assert_one_line_error(2, "the keys of table", "are unknown", "--key")
     run_import("-t", "New", *command, "-s", "missing").assert_one_line_error(2, "missing")
