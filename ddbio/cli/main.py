@@ -55,6 +55,7 @@ VERBS = {
     "revert": Subcommand("ddbio.cli.revert", "undo the changes in incremental exports by DynamoDB"),
     "generate": Subcommand("ddbio.cli.ddbgenerate", "make test data", "GenerateTestData.py"),
     "jobs": Subcommand("ddbio.cli.jobs", "list unfinished and recent jobs; show, resume or forget one"),
+    "doctor": Subcommand("ddbio.cli.doctor", "check this machine, the endpoint, the keys and permissions"),
     "iam-policy": Subcommand("ddbio.cli.iam_policy", "print the IAM policy that a command needs"),
 }
 

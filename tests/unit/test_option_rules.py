@@ -28,6 +28,7 @@ LEAST = {  # the required options of each command
     "update": ["-t", "Orders"],
     "generate": ["-c", "1", "-f", "out"],
     "jobs": [],
+    "doctor": [],
 }
 
 
@@ -194,6 +195,7 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
     },
     "generate": {},
     "jobs": {},
+    "doctor": {},
 }
 # Options with which it does not apply, if it applies without the above; by the option, or by command and option.
 IN_VAIN: dict[object, list[str]] = {
