@@ -99,7 +99,7 @@ def add_side_options(parser: Parser, *, place: str) -> None:
     arguments.add_spill_option(parser)
     arguments.add_endpoint_options(parser)
     arguments.add_s3_call_options(parser)
-    arguments.add_run_options(parser, default_lanes="8")
+    arguments.add_run_options(parser, default_lanes="2")
 
 
 def side_options(given: argparse.Namespace) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def parser() -> Parser:
     arguments.add_spill_option(parser)
     arguments.add_endpoint_options(parser)
     arguments.add_s3_call_options(parser)
-    arguments.add_run_options(parser, default_lanes="8")
+    arguments.add_run_options(parser, default_lanes="2")
     return parser
 
 

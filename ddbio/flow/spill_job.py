@@ -8,16 +8,17 @@ from functools import cache
 
 from ddbio.aws.settings import AwsSettings
 from ddbio.flow.context import SOURCE, JobTable, WorkerContext
-from ddbio.flow.export_job import DEFAULT_EXPORT_LANES, scan_source
+from ddbio.flow.export_job import scan_source
 from ddbio.flow.lane import Task
 from ddbio.formats import get_format
 from ddbio.sinks.sink import Desk
-from ddbio.sinks.spill import Spill, Spilling, SpillSpec
+from ddbio.sinks.spill import RAW_ITEMS, Spill, Spilling, SpillSpec
 from ddbio.sources.reader import RecordReader
 from ddbio.sources.scan import TableScan
 from ddbio.sources.slices import SliceSource
 from ddbio.storage import Storages
 
+DEFAULT_SPILL_LANES = 2  # the small items of a page of 1 MB keep a CPU busy for longer than the next page takes
 REPORT_EVERY_S = 1.0  # before each report the buffers are flushed
 
 
@@ -28,7 +29,7 @@ class SpillTableJob:
     source: JobTable
     scan: TableScan
     spill: SpillSpec
-    lanes: int = DEFAULT_EXPORT_LANES
+    lanes: int = DEFAULT_SPILL_LANES
     opens_together: bool = False
 
     @property
@@ -38,7 +39,7 @@ class SpillTableJob:
     def open(self, context: WorkerContext) -> Task:
         return Task(
             context,
-            source=scan_source(context, self.scan),
+            source=scan_source(context, self.scan, RAW_ITEMS),
             sink=_spills(self.spill, self.source),
             report_every_s=REPORT_EVERY_S,
         )
@@ -51,7 +52,7 @@ class SpillFilesJob:
     table: JobTable
     aws: AwsSettings
     spill: SpillSpec
-    lanes: int = DEFAULT_EXPORT_LANES
+    lanes: int = DEFAULT_SPILL_LANES
     opens_together: bool = False
 
     @property

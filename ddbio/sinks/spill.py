@@ -19,6 +19,9 @@ from ddbio.values.items import AttributeMap
 from ddbio.values.keys import key_checker
 from ddbio.values.table import TableInfo
 
+RAW_ITEMS: Any = list[msgspec.Raw]
+"""The row type to decode a page to: items are decoded one after the other, so that a page takes little memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpillSpec:
@@ -40,6 +43,7 @@ class Spilling:
         self.encoded: Callable[[AttributeMap], bytes] = (
             msgspec.json.Encoder().encode if spec.keeps_items else lambda item: b""
         )
+        self.decoded: Callable[[msgspec.Raw], AttributeMap] = msgspec.json.Decoder(AttributeMap).decode
 
     def add(self, item: AttributeMap) -> None:
         """Raises RecordError for an item without a valid key."""
@@ -48,7 +52,8 @@ class Spilling:
 
 
 class Spill(SettlesAtOnce):
-    """See `ddbio.sinks.sink.Sink`. The records of all lanes are in one buffer: what one flushes, settles all."""
+    """See `ddbio.sinks.sink.Sink`. The rows of pages are `RAW_ITEMS`. All lanes fill one buffer: what one of them
+    flushes, settles the records of all."""
 
     def __init__(self, spilling: Spilling, tally: Tally) -> None:
         self._spilling = spilling
@@ -64,12 +69,13 @@ class Spill(SettlesAtOnce):
         rows = records.rows()
         try:
             if rows is not None:
-                for item in rows:
-                    self._spilling.add(item)
+                add, decoded = self._spilling.add, self._spilling.decoded
+                for row in rows:
+                    add(decoded(row))
                 self._tally.counted += len(rows)
             else:
                 self._take_each(records)
-        except RecordError as error:
+        except (RecordError, msgspec.MsgspecError) as error:
             raise self._damaged(str(error)) from None
         finally:
             self._last = self._writer.added

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ddbio.errors import DdbioError, UsageError
-from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
+from ddbio.flow.spill_job import DEFAULT_SPILL_LANES
 from ddbio.job.accounts import Result
 from ddbio.job.opening import open_journal
 from ddbio.job.run import Caller
@@ -68,7 +68,7 @@ class Comparison:
         self._omitted = omitted
         self._scope = scope_of(options)
         self.sides = find_sides(options, self._scope)
-        self.run = begin_run(self._inner(self.sides[0]), self.sides, DEFAULT_EXPORT_LANES, caller)
+        self.run = begin_run(self._inner(self.sides[0]), self.sides, DEFAULT_SPILL_LANES, caller)
         if self.run.other is not None:
             check_different(self.run.session, self.run.table, self.run.other)
 
@@ -177,7 +177,7 @@ class Comparison:
         items = max(side.items for side in self.sides) * (self._options.sample or 100) / 100
         cut: dict[str, Any] = {"partitions": spill.partitions_for(items), "segments": None}
         if self._options.sample is not None:
-            runs = [begin_run(self._options, (side, side), DEFAULT_EXPORT_LANES, self._caller) for side in self.sides]
+            runs = [begin_run(self._options, (side, side), DEFAULT_SPILL_LANES, self._caller) for side in self.sides]
             cut["segments"] = max(suitable_segments(self._options, run) for run in runs)
         stages.finish("cut", cut)
         return cut

@@ -8,8 +8,7 @@ from typing import Any
 
 from ddbio.errors import DdbioError, TransferError
 from ddbio.flow.context import JobTable
-from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
-from ddbio.flow.spill_job import SpillFilesJob, SpillTableJob
+from ddbio.flow.spill_job import DEFAULT_SPILL_LANES, SpillFilesJob, SpillTableJob
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.run import Caller, Run
@@ -43,7 +42,7 @@ class SpillTable(Verb[ComparisonOptions, Result]):
 
     def check(self, caller: Caller) -> Run:
         side = self._side
-        return Run.begin(self.options, side.session, side.table, "RCU", DEFAULT_EXPORT_LANES, caller)
+        return Run.begin(self.options, side.session, side.table, "RCU", DEFAULT_SPILL_LANES, caller)
 
     def places(self) -> list[str]:
         return [self._side.which]
@@ -84,7 +83,7 @@ class SpillFiles(Verb[ComparisonOptions, Result]):
 
     def check(self, caller: Caller) -> Run:
         side = self._side
-        return Run.begin(self.options, side.session, side.table, "RCU", DEFAULT_EXPORT_LANES, caller)
+        return Run.begin(self.options, side.session, side.table, "RCU", DEFAULT_SPILL_LANES, caller)
 
     def places(self) -> list[str]:
         return [self._side.which]
