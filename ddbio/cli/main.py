@@ -47,6 +47,7 @@ VERBS = {
     "count": Subcommand("ddbio.cli.count", "count the items of a table or index"),
     "diff": Subcommand("ddbio.cli.diff", "compare two tables, or a table and an export"),
     "delete": Subcommand("ddbio.cli.delete", "delete the items that match a filter, or that files list"),
+    "sql": Subcommand("ddbio.cli.sql", "run a SELECT over the items of a table or of files"),
     "inspect": Subcommand("ddbio.cli.inspect", "show sizes, attributes, heavy keys and indexes of a table"),
     "find": Subcommand("ddbio.cli.find", "write the items that match a filter to standard output"),
     "sync": Subcommand("ddbio.cli.sync", "make a table equal to another one or to an export, with the fewest writes"),

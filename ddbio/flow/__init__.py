@@ -12,6 +12,7 @@ spill_job    a side of a comparison to disk
 compare_job  spilled sides into their differences
 count_job    segments of a table, counted
 inspect_job  segments of a table, profiled
+sql_job      the items of a table or of files, for a query
 find_job     the first items of a table, in order
 copy_job     segments of a table into another table
 edit_job     segments of a table, deleted or updated

@@ -16,8 +16,8 @@ Number = TypeVar("Number", int, float)
 
 COUNT, EXPORT, FIND, IMPORT = "count", "export", "find", "import"
 COPY, DELETE, UPDATE, REVERT = "copy", "delete", "update", "revert"
-DIFF, INSPECT = "diff", "inspect"
-SCANNING = (EXPORT, FIND, COUNT, COPY, DELETE, UPDATE, DIFF, INSPECT)  # verbs that scan a table
+DIFF, INSPECT, SQL = "diff", "inspect", "sql"
+SCANNING = (EXPORT, FIND, COUNT, COPY, DELETE, UPDATE, DIFF, INSPECT, SQL)  # verbs that scan a table
 WRITING = (IMPORT, COPY, DELETE, UPDATE, REVERT)  # verbs that write to a table
 TWO_TABLES = (COPY, DELETE, UPDATE, DIFF)  # verbs with a source and a target, which may be one table
 VERBS = (IMPORT, REVERT, *SCANNING)
@@ -67,9 +67,9 @@ class Tally:
     read: int = _count(0, "records read from a source, items read from a table", Side.IN, of_lane=True)
     written: int = _count(
         0,
-        "items that the service confirmed, items in finished files",
+        "items that the service confirmed, items in finished files, items loaded for a query",
         Side.OUT,
-        (*WRITING, EXPORT, FIND),
+        (*WRITING, EXPORT, FIND, SQL),
         of_lane=True,
     )
     rejected: int = _count(0, "records in the rejects file", Side.OUT, WRITING, of_lane=True)
@@ -105,7 +105,7 @@ class Tally:
     only_second: int = _count(0, "of those counted: items that only the second table has", Side.PART, (DIFF,))
     changed: int = _count(0, "of those counted: items that differ between two tables", Side.PART, (DIFF,))
     bytes: int = _count(
-        0, "bytes of source that are settled, bytes of finished files", Side.NONE, (IMPORT, REVERT, EXPORT, FIND)
+        0, "bytes of source that are settled, bytes of finished files", Side.NONE, (IMPORT, REVERT, EXPORT, FIND, SQL)
     )
     units: float = _count(0.0, "capacity units consumed")
     target_units: float = _count(

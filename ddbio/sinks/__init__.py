@@ -26,6 +26,9 @@ spill            the digests of items, on disk
 difference_lines  the differences between two sides, as lines
 page_file        a file of pages that the parent writes
 profile_items    profiles the items of a table
+arrow_pages      items as Arrow batches
+query_table      a DuckDB table of items
+query_output     the rows of a query as text, CSV, JSON or Parquet
 first_items      keeps the first items of an order
 destination      the location of an export, and the files it may contain
 stdout           exports to standard output

@@ -10,6 +10,7 @@ digest      digests of items and keys, equal if they are
 sampling    a total estimated from a sample of segments, with its interval
 profile     sizes, attributes, keys and index entries of items, summed up
 heavy_hitters  the heaviest keys of a stream, in bounded memory
+query       which attributes a query needs
 ordering    the order of items by an attribute, and the first N of them
 distribution  a number over the segments of a table: histogram and skew
 names       the names of attributes after `--rename` and its like

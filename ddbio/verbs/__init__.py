@@ -29,6 +29,9 @@ selection         the items that an edit is for: its scan, and the condition of 
 intent            how many items an edit will write, and whether there is a way back
 create_table      the table that an import or a copy creates if it does not exist
 inspect_table     sizes, attributes, keys and indexes of a table
+sql               a query over a table
+sql_files         a query over files
+sql_query         the query itself, and its output
 find_items        the items that match a filter, on standard output
 first_items       the result of a search that is written at its end
 columns           the columns of an export's files

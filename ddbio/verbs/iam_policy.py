@@ -23,6 +23,7 @@ from ddbio.verbs.options import (
     ImportOptions,
     InspectOptions,
     RevertOptions,
+    SqlOptions,
     SyncOptions,
     UpdateOptions,
     VerifyOptions,
@@ -100,6 +101,12 @@ def _of_copy(options: CopyOptions, scope: Scope) -> Iterator[dict[str, Any]]:
     actions = ["dynamodb:DescribeTable", "dynamodb:CreateTable"][: 1 + options.create_table]
     write = "dynamodb:PutItem" if options.mode == "insert" else "dynamodb:BatchWriteItem"
     yield _allow("ToTable", [*actions, write], [other])
+
+
+def _of_sql(options: SqlOptions, scope: Scope) -> Iterator[dict[str, Any]]:
+    if options.table:
+        yield from _scanning(options, scope)
+    yield from _reading([_split(source) for source in options.sources if source.startswith("s3://")], [], scope)
 
 
 def _of_inspection(options: InspectOptions, scope: Scope) -> Iterator[dict[str, Any]]:
@@ -251,4 +258,5 @@ _POLICIES: dict[type[TransferOptions], Callable[[Any, Scope], Iterator[dict[str,
     VerifyOptions: _of_verify,
     InspectOptions: _of_inspection,
     UpdateOptions: _of_update,
+    SqlOptions: _of_sql,
 }

@@ -128,6 +128,26 @@ class InspectOptions(ScanOptions):
     """One inspection of a table, or of a sample of its segments; capacity is read units."""
 
 
+SQL_OUTPUTS = {".csv": "csv", ".json": "json", ".parquet": "parquet"}  # formats by suffix
+
+
+@dataclass(frozen=True, kw_only=True)
+class SqlOptions(ScanOptions):
+    """One query over a table, or over files if there are `sources`; capacity is read units.
+
+    query: a single SELECT. output: a file, by its suffix in one of `SQL_OUTPUTS`; `-` for standard output in
+    format, `csv` or `json`; None for a text table there. memory: of DuckDB. keep: a new DuckDB database.
+    """
+
+    query: str
+    table: str = ""
+    sources: tuple[str, ...] = ()
+    output: str | None = None
+    format: str = "csv"
+    memory: str = "1GB"
+    keep: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class CountOptions(ScanOptions):
     """One count of the items of a table, an index, or of those that match a filter; capacity is read units.

@@ -26,6 +26,7 @@ LEAST = {  # the required options of each command
     "verify": ["-s", "out"],
     "inspect": ["-t", "Orders"],
     "update": ["-t", "Orders"],
+    "sql": ["--query", "SELECT 1"],
     "generate": ["-c", "1", "-f", "out"],
     "jobs": [],
     "doctor": [],
@@ -149,6 +150,18 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--backup": (["saved"], []),
         "--format": (["json"], ["-s", "old.json"]),
     },
+    "sql": {
+        "--json": ([], []),
+        "--over-provisioned": ([], ["-t", "Orders", "-c", "5"]),
+        "--format": (["json"], ["--output", "-"]),
+        "--capacity": (["5"], ["-t", "Orders"]),
+        "--segments": (["5"], ["-t", "Orders"]),
+        "--consistent-read": ([], ["-t", "Orders"]),
+        "--index": (["byDay"], ["-t", "Orders"]),
+        "--s3-endpoint-url": (["http://h"], ["-s", "s3://b/k"]),
+        "--s3-request-payer": (["requester"], ["-s", "s3://b/k"]),
+        "--s3-expected-bucket-owner": (["123456789012"], ["-s", "s3://b/k"]),
+    },
     "inspect": {
         "--json": ([], []),
         "--over-provisioned": ([], ["-c", "5"]),
@@ -260,6 +273,7 @@ def test_an_option_of_one_value_that_is_given_twice(name: str) -> None:
         "delete": {"--source"},
         "update": {"--set", "--remove"},
         "revert": {"--source"},
+        "sql": {"--source"},
     }
     values = {
         "int": "5",

@@ -1,0 +1,144 @@
+"""Sql: one SELECT over the items of a table, by DuckDB.
+
+    table --Scan--> lanes --Arrow batches--> a DuckDB file in a scratch folder --SELECT--> standard output or a file
+
+Only the attributes that the query names are sent, if it names them. It keeps no journal: a stopped one begins again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ddbio.dynamodb.session import Session
+from ddbio.engines.engine import Engine
+from ddbio.errors import DdbioError, UsageError
+from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
+from ddbio.flow.sql_job import SqlTableJob
+from ddbio.job.accounts import Accounts, Result, outcome
+from ddbio.job.journal import Facts, Journal
+from ddbio.job.progress import Progress
+from ddbio.job.run import Caller, Run
+from ddbio.job.spine import Verb, perform
+from ddbio.job.work import Assignment
+from ddbio.messages import UnitReport
+from ddbio.options import STDOUT
+from ddbio.rate.caps import Cap
+from ddbio.sources.plan import Plan, Remainder
+from ddbio.sources.scan import TableScan
+from ddbio.sources.segments import segment_count
+from ddbio.sources.subset import Subset, expected_items, notes, segments_of, units_of
+from ddbio.system.stop import StopFlag
+from ddbio.verbs.options import SqlOptions
+from ddbio.verbs.scan import describe_part, mean_item_bytes, source_of
+from ddbio.verbs.sql_query import Query
+
+
+@dataclass(frozen=True, slots=True)
+class SqlResult(Result):
+    """rows: of the result. cap: the one in force; None for files. output: None for a text table."""
+
+    rows: int
+    cap: Cap | None = None
+    output: str | None = None
+
+
+def sql(
+    options: SqlOptions,
+    *,
+    progress: Progress | None = None,
+    engine: Engine | None = None,
+    stop: StopFlag | None = None,
+    take_report: Callable[[bytes], object] | None = None,
+) -> SqlResult:
+    """Run a query over the items of a table. Returns and raises as `ddbio.export_table` does."""
+    return perform(SqlTable(options), Caller(progress, engine, stop, take_report))
+
+
+class SqlTable(Verb[SqlOptions, SqlResult]):
+    name = "sql"
+
+    def __init__(self, options: SqlOptions) -> None:
+        super().__init__(replace(options, journal=False))
+
+    def check_report(self) -> None:
+        check_report(self.options)
+        super().check_report()
+
+    def check(self, caller: Caller) -> Run:
+        self._caller, self._query = caller, Query(self.options, self.options.table.rpartition("/")[2])
+        session = Session(self.options.aws, (self.options.table,))
+        table, subset = describe_part(session, self.options)
+        self._subset = projected(subset, self._query.attributes, table.key[0].name)
+        return Run.begin(self.options, session, table, "RCU", DEFAULT_EXPORT_LANES, caller)
+
+    def cut(self, run: Run) -> dict[str, Any]:
+        return {"segments": segments_of(self.options, segment_count(run.table, run.workers, run.lanes))}
+
+    def plan(self, run: Run, cut: Facts) -> Plan:
+        return Plan(units_of(self.options, cut["segments"]))
+
+    def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
+        segments, processes = len(plan.units), run.workers_for(left)
+        index = f"index {run.table.index} of " if run.table.index else ""
+        yield (
+            f"Reading {index}table {run.table.name} in {run.session.region} in {segments:,} "
+            f"segment{'s' * (segments != 1)} with {processes} process{'es' * (processes != 1)}, then the query"
+        )
+        names = self._query.attributes
+        if names is not None:
+            listed = ", ".join(names) or "none"
+            yield f"Only the attributes that the query names are sent (it still reads every item): {listed}"
+        yield from notes(self.options, run.table, plan.units)
+
+    def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
+        options, table = self.options, run.table
+        self._query.open()
+        scan = TableScan(table.address, mean_item_bytes(table), options.consistent_read, self._subset)
+
+        def take(report: UnitReport) -> float:
+            self._query.load(report.page)
+            return report.tally.read
+
+        return Assignment(
+            SqlTableJob(source_of(run, options), scan, run.lanes), expected_items(options, table), "items", 0, take
+        )
+
+    def settle(
+        self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None
+    ) -> SqlResult:
+        rows = 0
+        try:
+            if error is None:
+                keys = tuple(part.name for part in (*run.table.key, *run.table.index_keys))
+                rows, _ = self._query.run(keys, self._caller, run.stop)
+        except DdbioError as failure:
+            error = failure
+        finally:
+            self._query.close(failed=error is not None)
+        if error is not None:
+            error = error.reworded(error.message, error.hint or "what was read is not kept: run it again")
+        made = outcome(accounts, None, plan.units)
+        return SqlResult(**{**made, "error": error}, rows=rows, cap=run.cap, output=self.options.output)
+
+    def facts(self, result: SqlResult) -> dict[str, Any]:
+        return {"rows": result.rows}
+
+
+def check_report(options: SqlOptions) -> None:
+    if options.report == STDOUT and options.output in (None, STDOUT):
+        raise UsageError("the rows go to standard output, too", "write them to a file with --output")
+
+
+def projected(subset: Subset, names: list[str] | None, key: str) -> Subset:
+    """The subset with only these attributes. key: read if there are none, as a projection is never empty."""
+    if names is None:
+        return subset
+    placeholders = {f"#{number}": name for number, name in enumerate(names or [key])}
+    members = {
+        **subset.members,
+        "ProjectionExpression": ", ".join(placeholders),
+        "ExpressionAttributeNames": {**subset.members.get("ExpressionAttributeNames", {}), **placeholders},
+    }
+    return replace(subset, members=members)
