@@ -61,7 +61,7 @@ def parser() -> Parser:
         surplus_hint="put the query first, in quotes",
     )
     parser.epilog = EXAMPLES.replace("{command}", parser.prog)
-    parser.add_argument("-q", "--query", required=True, metavar="SELECT", help="the query; its table is called t")
+    parser.add_argument("--query", required=True, metavar="SELECT", help="the query; its table is called t")
     parser.add_argument(
         "-s", "--source", action="append", metavar="PLACE", help="read files instead of a table, as an import does"
     )
