@@ -48,10 +48,34 @@ from ddbio.version import __version__ as __version__
 if TYPE_CHECKING:
     from ddbio.aws.settings import AwsSettings
     from ddbio.errors import DdbioError, RejectedError, Stopped, TransferError, UsageError
-    from ddbio.library.calls import copy_table, count_items, delete_from_table, export_table, import_table
+    from ddbio.library.calls import (
+        copy_table,
+        count_items,
+        delete_from_table,
+        diff_tables,
+        export_table,
+        import_table,
+        inspect_table,
+        revert_changes,
+        sync_tables,
+        update_table,
+        verify_export,
+    )
     from ddbio.library.items import delete_items, put_items, scan
     from ddbio.options import CsvOptions
-    from ddbio.verbs.options import CopyOptions, CountOptions, DeleteOptions, ExportOptions, ImportOptions
+    from ddbio.verbs.options import (
+        CopyOptions,
+        CountOptions,
+        DeleteOptions,
+        DiffOptions,
+        ExportOptions,
+        ImportOptions,
+        InspectOptions,
+        RevertOptions,
+        SyncOptions,
+        UpdateOptions,
+        VerifyOptions,
+    )
 
 __all__ = [
     "AwsSettings",
@@ -60,32 +84,86 @@ __all__ = [
     "CsvOptions",
     "DdbioError",
     "DeleteOptions",
+    "DiffOptions",
     "ExportOptions",
     "ImportOptions",
+    "InspectOptions",
     "RejectedError",
+    "RevertOptions",
     "Stopped",
+    "SyncOptions",
     "TransferError",
+    "UpdateOptions",
     "UsageError",
+    "VerifyOptions",
     "copy_table",
     "count_items",
     "delete_from_table",
     "delete_items",
+    "diff_tables",
     "export_table",
     "import_table",
+    "inspect_table",
     "put_items",
+    "revert_changes",
     "scan",
+    "sync_tables",
+    "update_table",
+    "verify_export",
 ]
 
 _HOMES = {
     "AwsSettings": "ddbio.aws.settings",
     "CsvOptions": "ddbio.options",
     **dict.fromkeys(
-        ("CopyOptions", "CountOptions", "DeleteOptions", "ExportOptions", "ImportOptions"), "ddbio.verbs.options"
+        (
+            "DdbioError",
+            "RejectedError",
+            "Stopped",
+            "TransferError",
+            "UsageError",
+        ),
+        "ddbio.errors",
     ),
-    **dict.fromkeys(("DdbioError", "RejectedError", "Stopped", "TransferError", "UsageError"), "ddbio.errors"),
-    **dict.fromkeys(("delete_items", "put_items", "scan"), "ddbio.library.items"),
     **dict.fromkeys(
-        ("copy_table", "count_items", "delete_from_table", "export_table", "import_table"), "ddbio.library.calls"
+        (
+            "copy_table",
+            "count_items",
+            "delete_from_table",
+            "diff_tables",
+            "export_table",
+            "import_table",
+            "inspect_table",
+            "revert_changes",
+            "sync_tables",
+            "update_table",
+            "verify_export",
+        ),
+        "ddbio.library.calls",
+    ),
+    **dict.fromkeys(
+        (
+            "delete_items",
+            "put_items",
+            "scan",
+        ),
+        "ddbio.library.items",
+    ),
+    **dict.fromkeys(
+        (
+            "CopyOptions",
+            "CountOptions",
+            "DeleteOptions",
+            "DiffOptions",
+            "ExportOptions",
+            "ImportOptions",
+            "InspectOptions",
+            "RevertOptions",
+            "SyncOptions",
+            "UpdateOptions",
+            "VerifyOptions",
+        ),
+        "ddbio.verbs.options",
     ),
 }
 

@@ -9,11 +9,28 @@ from ddbio.system.stop import StopFlag
 from ddbio.verbs.copy_table import Copy, CopyResult
 from ddbio.verbs.count_items import Count, CountResult
 from ddbio.verbs.delete_items import Delete
+from ddbio.verbs.diff import Diff, DiffResult
 from ddbio.verbs.edits import EditResult
 from ddbio.verbs.export_table import Export, ExportResult
 from ddbio.verbs.import_table import Import, ImportResult
-from ddbio.verbs.options import CopyOptions, CountOptions, DeleteOptions, ExportOptions, ImportOptions, UpdateOptions
+from ddbio.verbs.inspect_table import Inspect, InspectResult
+from ddbio.verbs.options import (
+    CopyOptions,
+    CountOptions,
+    DeleteOptions,
+    DiffOptions,
+    ExportOptions,
+    ImportOptions,
+    InspectOptions,
+    RevertOptions,
+    SyncOptions,
+    UpdateOptions,
+    VerifyOptions,
+)
+from ddbio.verbs.revert import Revert
+from ddbio.verbs.sync import Sync, SyncResult
 from ddbio.verbs.update_items import Update
+from ddbio.verbs.verify_export import Verify, VerifyResult
 
 
 def import_table(
@@ -104,3 +121,75 @@ def update_table(
     See `call` for the parameters and errors.
     """
     return call(Update(options), progress=progress, on_rejects=on_rejects, stop=stop, engine=engine)
+
+
+def diff_tables(
+    options: DiffOptions,
+    *,
+    progress: Progress | bool = False,
+    stop: StopFlag | None = None,
+    engine: Engine | None = None,
+) -> DiffResult:
+    """Compare two tables, or a table and an export, or resume an unfinished comparison with the same options.
+
+    See `call` for the parameters and errors.
+    """
+    return call(Diff(options), progress=progress, stop=stop, engine=engine)
+
+
+def sync_tables(
+    options: SyncOptions,
+    *,
+    progress: Progress | bool = False,
+    on_rejects: str = "keep",
+    stop: StopFlag | None = None,
+    engine: Engine | None = None,
+) -> SyncResult:
+    """Make a table equal to another one, or to an export, or resume that. Nobody is asked.
+
+    See `call` for the parameters and errors.
+    """
+    return call(Sync(options), progress=progress, on_rejects=on_rejects, stop=stop, engine=engine)
+
+
+def verify_export(
+    options: VerifyOptions,
+    *,
+    progress: Progress | bool = False,
+    stop: StopFlag | None = None,
+    engine: Engine | None = None,
+) -> VerifyResult:
+    """Verify an export against its manifest, and a table against the export if the options name one.
+
+    See `call` for the parameters and errors.
+    """
+    return call(Verify(options), progress=progress, stop=stop, engine=engine)
+
+
+def revert_changes(
+    options: RevertOptions,
+    *,
+    progress: Progress | bool = False,
+    on_rejects: str = "keep",
+    stop: StopFlag | None = None,
+    engine: Engine | None = None,
+) -> ImportResult:
+    """Undo the changes in incremental exports by DynamoDB, or resume that. Nobody is asked.
+
+    See `call` for the parameters and errors.
+    """
+    return call(Revert(options), progress=progress, on_rejects=on_rejects, stop=stop, engine=engine)
+
+
+def inspect_table(
+    options: InspectOptions,
+    *,
+    progress: Progress | bool = False,
+    stop: StopFlag | None = None,
+    engine: Engine | None = None,
+) -> InspectResult:
+    """Profile the items of a table or a sample, or resume that.
+
+    See `call` for the parameters and errors.
+    """
+    return call(Inspect(options), progress=progress, stop=stop, engine=engine)
