@@ -36,6 +36,7 @@ PARAMETERS = {
     "--to-endpoint-url": "to_aws.endpoint_url",
 }
 _OPTION = re.compile(r"(?<![\w/-])(--[a-z0-9][a-z0-9-]*|-[a-z])(?![\w-])")
+_COMMAND = re.compile(r"\b(?:aws|chmod|gunzip|iconv|pip|tar|ulimit|unzip|uv|xz)\s+-?\w")  # to the end of a text
 _AGAIN = "run the same command again"
 
 
@@ -45,7 +46,11 @@ def in_parameters(error: DdbioError) -> DdbioError:
 
 
 def parameters(text: str) -> str:
-    return _OPTION.sub(lambda found: _parameter(found.group()), text.replace(_AGAIN, "make the same call again"))
+    """The text with parameters for options, except in commands of other programs."""
+    command = _COMMAND.search(text)
+    end = command.start() if command else len(text)
+    said = text[:end].replace(_AGAIN, "make the same call again")
+    return _OPTION.sub(lambda found: _parameter(found.group()), said) + text[end:]
 
 
 def _parameter(option: str) -> str:

@@ -103,6 +103,17 @@ def test_each_option_has_a_parameter(verb: str) -> None:
             assert word in known, (option, word)
 
 
-@pytest.mark.parametrize("text", ["a-b -- c", "docs/x-y", "https://host/--x", "1 - 2", "s3://b/-p/k"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "run: iconv -f UTF-16 -t UTF-8 a > b",
+        "ulimit -u",
+        "a-b -- c",
+        "docs/x-y",
+        "https://host/--x",
+        "1 - 2",
+        "s3://b/-p/k",
+    ],
+)
 def test_other_texts_stay(text: str) -> None:
     assert parameters(text) == text
