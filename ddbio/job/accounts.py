@@ -155,8 +155,8 @@ def _extent(accounts: Accounts, units: Sequence[Unit], *, partly_planned: bool) 
     for kind, noun in ((SegmentUnit, "segments"), (PartitionUnit, "partitions")):
         if any(isinstance(unit, kind) for unit in units):
             items = accounts.total.read
-            before = f"{items:,} item{'s' * (items != 1)}, with " if items else ""
-            return f"{before}{len(accounts.settled):,} of {len(units):,} {noun}"
+            extent = f"{len(accounts.settled):,} of {len(units):,} {noun}"
+            return f"{items:,} item{'s' * (items != 1)}, with {extent} complete" if items else extent
     total = sum(map(_source_bytes, units))
     if partly_planned or not total:
         return f"{accounts.total.read:,} records"

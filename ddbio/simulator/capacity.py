@@ -23,6 +23,7 @@ MAX_ITEM_BYTES = 400 << 10
 MAX_REQUEST_BYTES = 16 << 20
 MAX_PAGE_BYTES = 1 << 20  # of items read, before any filter
 MAX_REPLY_BYTES = 16 << 20  # of items in a BatchGetItem
+MAX_EXPRESSION_BYTES = 4 << 10
 MAX_BATCH_WRITES = 25
 MAX_BATCH_READS = 100
 MAX_SEGMENTS = 1_000_000

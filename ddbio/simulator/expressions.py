@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from ddbio.simulator.capacity import MAX_EXPRESSION_BYTES
 from ddbio.simulator.errors import ServiceError, invalid
 from ddbio.simulator.paths import Path, Projection, value_at
 from ddbio.simulator.values import Item, Value, check_item
@@ -85,6 +86,11 @@ class Parser:
     def __init__(self, kind: str, text: str, placeholders: Placeholders) -> None:
         self.kind = kind
         self._placeholders = placeholders
+        if len(text.encode()) > MAX_EXPRESSION_BYTES:
+            raise invalid(
+                f"Invalid {kind}: Expression size has exceeded the maximum allowed size; "
+                f"expression size: {len(text.encode())}"
+            )
         self._tokens = self._split(text)
         self.next = next(self._tokens, "")
         if not self.next:

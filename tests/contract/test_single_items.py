@@ -49,6 +49,7 @@ DEVIATIONS: Deviations = {
             "test_each_item_of_a_batch_is_rounded_up_and_absent_ones_count[eventual]",
             "test_each_item_of_a_batch_is_rounded_up_and_absent_ones_count[consistent]",
         ],
+        "an expression has no limit": ["test_an_expression_has_at_most_4_kilobytes"],
         "a reply has no limit": ["test_a_reply_of_more_than_16_megabytes_leaves_keys_unprocessed"],
     },
     "dynamodb-local": {
@@ -72,6 +73,7 @@ DEVIATIONS: Deviations = {
     },
     "dynalite": {
         "elements are removed one after the other": cases(CHANGES, "remove elements"),
+        "an expression has no limit": ["test_an_expression_has_at_most_4_kilobytes"],
         "numbers have no limit": cases(REFUSED, "overflow"),
         "lists are compared by their JSON": [
             "test_a_write_whose_condition_does_not_hold_changes_nothing[delete-whole list]",
@@ -197,6 +199,18 @@ def test_a_bad_condition_is_refused(
     assert code == "ValidationException"
     assert re.search(message, said)
     assert len(items_in(scan(client, table))) == 1
+
+
+def test_an_expression_has_at_most_4_kilobytes(client: Any, table: str) -> None:
+    def delete(condition_bytes: int) -> None:
+        condition = "attribute_not_exists(n)" + " " * (condition_bytes - 46) + " OR attribute_exists(n)"
+        assert len(condition) == condition_bytes
+        client.delete_item(TableName=table, Key=item_of(1), ConditionExpression=condition)
+
+    delete(4096)
+    code, message = refusal(lambda: delete(4097))
+    assert code == "ValidationException"
+    assert "Expression size has exceeded the maximum allowed size" in message
 
 
 # -- BatchGetItem ---------------------------------------------------------------------------------------------

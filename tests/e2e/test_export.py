@@ -503,6 +503,12 @@ def numbered(count: int) -> list[Item]:
     ]
 
 
+def test_a_filter_that_the_service_refuses(run_export: Run, simulator: Simulator) -> None:
+    simulator.create_table("Orders", "id:S")
+    done = run_export("-t", "Orders", "-d", "out", "--filter", "price >")
+    done.assert_one_line_error(2, "Invalid FilterExpression", "docs/shaping.md")
+
+
 def test_a_filter_and_attributes(run_export: Run, simulator: Simulator, tmp_path: Path) -> None:
     fill(simulator, numbered(400))
     command = ("--filter", "status = :s AND n < :n", "--values", '{"s": "closed", "n": 100}', "--attributes", "id,n")

@@ -121,9 +121,11 @@ def test_an_export_is_stopped_early(start_export: Start, slow: Simulator, large:
         command.until(lambda: slow.table("Orders").consumed("read"))
         command.signal(Signals.SIGINT)
         done = command.wait(PROMPTLY_S)
-    done.assert_error(130, "stopped after 0 of 4")
+    done.assert_error(130, " 0 of 4 segments")
     assert all(name.startswith(".") for name in remains(tmp_path / "out"))
     assert (done.counts["exported"], done.counts["files"]) == (0, 0)
+    pending = done.counts["read"]
+    assert (f"{pending:,} kept in files that are not finished" in done.out) == bool(pending)
 
 
 @pytest.mark.parametrize("after_s", [0.0, 0.05, 0.1, 0.15, 0.2, 0.3])
