@@ -12,21 +12,21 @@ import os
 import platform
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
 from ddbio.aws.credentials import Keys
-from ddbio.aws.redaction import hide
 from ddbio.aws.settings import AwsSettings, patience
 from ddbio.aws.tls import configured_bundle, verify_argument
 from ddbio.dynamodb.client import DEFAULT_GIVE_UP_AFTER_S, RetryPolicy
 from ddbio.dynamodb.data_plane import DataPlane
 from ddbio.dynamodb.endpoints import Reached, RequestWatch, check_endpoint_url, is_local, proxy_of
-from ddbio.dynamodb.errors import Kind, botocore_error, hint_for
+from ddbio.dynamodb.errors import Kind, botocore_error
 from ddbio.dynamodb.provider import KeySource
+from ddbio.dynamodb.translation import NoSuchTableError, ThrottledError, UnreachableError, translated
 from ddbio.dynamodb.wire import Endpoint
 from ddbio.errors import DdbioError, TransferError, UsageError
 from ddbio.values.table import TableArn, TableInfo, check_table_name, region_of_arns
@@ -36,14 +36,6 @@ _CONTROL_PLANE_TIMEOUT_S = 10
 CREATION_PATIENCE_S = 600.0  # for a new table to become ACTIVE; usually seconds, with indexes a minute
 _NO_TOKEN = re.compile(r"[^A-Za-z0-9!$%&'*+.^_`|~,-]")  # botocore cleans the application's name like this
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
-
-
-class _NoSuchTableError(UsageError):
-    pass
-
-
-class _UnreachableError(TransferError):
-    """No connection to the endpoint could be opened."""
 
 
 class Session:
@@ -59,7 +51,7 @@ class Session:
 
         arns = [TableArn.parse(each) for each in tables if each.startswith("arn:")]
         self._settings = settings
-        with _translated("the AWS settings"):
+        with translated("the AWS settings"):
             # Every other SDK and the AWS CLI read AWS_REGION; botocore reads only AWS_DEFAULT_REGION.
             region = region_of_arns(arns, settings.region) or os.environ.get("AWS_REGION")
             session = boto3.Session(profile_name=settings.profile, region_name=region)
@@ -127,7 +119,7 @@ class Session:
         """The table, which may be CREATING; None if it does not exist. Raises the errors of `describe`."""
         try:
             return self._describe(table)
-        except _NoSuchTableError:
+        except NoSuchTableError:
             return None
 
     def try_scan(self, table: str, members: dict[str, Any]) -> None:
@@ -135,20 +127,34 @@ class Session:
 
         Raises UsageError with the service's words if it refuses the request.
         """
-        with _translated(f'Scan of table "{table}"'):
-            self._client.scan(TableName=table, Limit=1, **_for_request(members))
+        self._scan(table, Limit=1, **_for_request(members))
 
     def count_page(self, table: str, members: dict[str, Any], limit: int) -> CountedPage:
         """Count one page of a Scan. members: of the Scan, values as in JSON. Raises UsageError, TransferError."""
-        with _translated(f'Scan of table "{table}"'):
-            reply = self._client.scan(
-                TableName=table,
-                Limit=limit,
-                ReturnConsumedCapacity="TOTAL",
-                **{**_for_request(members), "Select": "COUNT"},
-            )
+        given = {**_for_request(members), "Select": "COUNT"}
+        reply = self._scan(table, Limit=limit, ReturnConsumedCapacity="TOTAL", **given)
         units = reply.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
         return CountedPage(reply["Count"], reply["ScannedCount"], units, "LastEvaluatedKey" not in reply)
+
+    def _scan(self, table: str, **members: Any) -> dict[str, Any]:
+        what = f'Scan of table "{table}"'
+        return self._while_throttled(what, lambda: self._client.scan(TableName=table, **members))
+
+    def _while_throttled(self, what: str, request: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The answer to a request for data, sent again while the table throttles; what: for messages.
+
+        Raises TransferError if that takes longer than the user's patience.
+        """
+        ends_s, wait_s = time.monotonic() + self._settings.longest_wait_s, _SHORTEST_WAIT_S
+        while True:
+            try:
+                with translated(what):
+                    return request()
+            except ThrottledError:
+                if time.monotonic() >= ends_s:
+                    raise
+            time.sleep(wait_s)
+            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
     def try_update(self, table: str, key: dict[str, Any], members: dict[str, Any]) -> None:
         """Send an UpdateItem for a key that no item has, on the condition that it exists: it changes nothing.
@@ -158,17 +164,21 @@ class Session:
         from botocore.exceptions import ClientError
 
         names = {name: _for_boto3(value) for name, value in key.items()}
-        with _translated(f'UpdateItem in table "{table}"'):
+
+        def update() -> dict[str, Any]:
             try:
-                self._client.update_item(TableName=table, Key=names, **_for_request(members))
+                return dict(self._client.update_item(TableName=table, Key=names, **_for_request(members)))
             except ClientError as refusal:
                 if botocore_error(refusal.response).kind is not Kind.CONDITION:
                     raise
+            return {}
+
+        self._while_throttled(f'UpdateItem in table "{table}"', update)
 
     def keeps_history(self, table: str) -> bool | None:
         """Whether point-in-time recovery is on; None if that cannot be known, for lack of a permission, say."""
         try:
-            with _translated("DescribeContinuousBackups"):
+            with translated("DescribeContinuousBackups"):
                 reply = self._client.describe_continuous_backups(TableName=table)
             described = reply["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
             return bool(described["PointInTimeRecoveryStatus"] == "ENABLED")
@@ -177,7 +187,7 @@ class Session:
 
     def time_to_live(self, table: str) -> str | None:
         """The attribute by which the table's items expire; empty if they do not, None if the service does not say."""
-        with suppress(DdbioError), _translated(f'time to live of table "{table}"'):
+        with suppress(DdbioError), translated(f'time to live of table "{table}"'):
             description = self._client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
             if str(description.get("TimeToLiveStatus", "")).startswith("ENABL"):
                 return str(description.get("AttributeName", ""))
@@ -186,7 +196,7 @@ class Session:
 
     def create(self, request: dict[str, Any]) -> None:
         """Begin to create a table. request: of CreateTable. Raises UsageError if that is refused."""
-        with _translated(f'CreateTable "{request["TableName"]}" in {self.region}'):
+        with translated(f'CreateTable "{request["TableName"]}" in {self.region}'):
             self._client.create_table(**request)
 
     def await_active(self, table: str, *, patience_s: float = CREATION_PATIENCE_S) -> TableInfo:
@@ -206,7 +216,7 @@ class Session:
 
     def _describe(self, table: str) -> TableInfo:
         check_table_name(table)
-        with self._region_checked(), _translated(f'table "{table}" in {self.region}'):
+        with self._region_checked(), translated(f'table "{table}" in {self.region}'):
             info = TableInfo.of(self._client.describe_table(TableName=table)["Table"], table)
         if self._watch.last is not None:
             self._reached[table] = self._watch.last
@@ -220,7 +230,7 @@ class Session:
         """
         try:
             yield
-        except _UnreachableError:
+        except UnreachableError:
             regions = {
                 region
                 for partition in self._core.get_available_partitions()
@@ -292,39 +302,3 @@ def _for_boto3(value: dict[str, Any]) -> dict[str, Any]:
     if letter == "M":
         return {letter: {name: _for_boto3(member) for name, member in payload.items()}}
     return value
-
-
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """Turn botocore's exceptions into ddbio's, with a suitable hint. what: the request, for the message."""
-    from botocore import exceptions as botocore
-
-    try:
-        yield
-    except botocore.ClientError as exc:
-        raise _service_error(what, exc.operation_name, exc.response) from None
-    except botocore.ProfileNotFound as exc:
-        raise UsageError(str(exc), "see ~/.aws/config for the profiles") from None
-    except botocore.NoRegionError:
-        raise UsageError("no AWS region is set", "add --region, or set AWS_REGION or one in the profile") from None
-    except botocore.ConfigParseError as exc:
-        raise UsageError(str(exc), "fix the file; AWS_CONFIG_FILE names another") from None
-    except (botocore.InvalidConfigError, botocore.EndpointProviderError, botocore.EndpointVariantError) as exc:
-        raise UsageError(f"{what}: {exc}", "check the AWS_ variables of the environment and the profile") from None
-    except botocore.EndpointConnectionError as exc:
-        raise _UnreachableError(f"{what}: {exc}", "check --region, --endpoint-url and the network") from None
-    except botocore.InvalidRegionError as exc:
-        raise UsageError(f"{what}: {hide(str(exc))}", "check --region") from None
-    except ValueError as exc:  # of an endpoint: it leads to no request
-        raise UsageError(f"{what}: {hide(str(exc))}", "check --endpoint-url: http(s)://host[:port]") from None
-    except botocore.BotoCoreError as exc:
-        raise TransferError(f"{what}: {exc}", "check --region, --endpoint-url and the network") from None
-
-
-def _service_error(what: str, operation: str, response: dict[str, Any]) -> DdbioError:
-    error = botocore_error(response)
-    if error.name == "ResourceNotFoundException":
-        return _NoSuchTableError(f"{what} does not exist", "check --table, --region and --endpoint-url")
-    if error.status >= 500:
-        return TransferError(f"{what}: {error}", "run the same command again")
-    return UsageError(f"{what}: {error}", hint_for(error, operation))

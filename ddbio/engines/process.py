@@ -108,4 +108,13 @@ def child(pipe: int) -> None:
         main, arguments = ours.recv()
     except EOFError:  # the parent has ended
         return
+    except OSError:  # the files that the arguments name cannot be opened
+        if _has_ended(ours):  # the next run has removed them
+            return
+        raise
     main(ours, arguments)
+
+
+def _has_ended(pipe: Connection) -> bool:
+    """Whether the other end of a pipe, which has sent all it has to send, is closed."""
+    return pipe.poll()

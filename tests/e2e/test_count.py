@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from ddbio.simulator import FaultPlan, Simulator
+from ddbio.simulator import Fault, FaultPlan, Simulator
 from tests.support.commands import CHECKOUT, Commands, Completed, Run, descendants, is_alive, wait_until
 from tests.support.items import plain_items
 
+THROTTLED = Fault(error="ProvisionedThroughputExceededException")
 COUNT = (Path("-m"), "ddbio", "count", "-t", "Orders")
 
 
@@ -180,3 +181,18 @@ def test_what_cannot_be_counted(run_count: Run, simulator: Simulator, words: lis
 
 def test_a_service_that_refuses(run_count: Run, simulator: Simulator) -> None:
     run_count("-p", 1).assert_one_line_error(2, "Orders")
+
+
+def test_a_table_that_throttles_the_first_look_is_waited_for(run_count: Run, simulator: Simulator) -> None:
+    """The expression is tried first, by a client of its own; botocore gives up after four attempts."""
+    simulator.create_table("Orders", "id:S").put_items(numbered(100))
+    simulator.faults = FaultPlan([THROTTLED] * 6)
+    done = run_count("--filter", "n >= :m", "--values", '{"m": 40}', "-p", "1")
+    assert lines(done)[0] == "60 items (100 scanned)"
+
+
+def test_a_table_that_keeps_throttling_it_is_a_failed_run(run_count: Run, simulator: Simulator) -> None:
+    simulator.create_table("Orders", "id:S").put_items(numbered(100))
+    simulator.faults = FaultPlan([THROTTLED] * 1000)
+    done = run_count("--filter", "n >= :m", "--values", '{"m": 40}', "--give-up-after", "3")
+    assert done.code == 3 and "run the same command again when the table throttles less" in done.err
