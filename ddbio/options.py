@@ -92,6 +92,8 @@ class TransferOptions:
             declared = natural(each.name, str(each.type), given)
             if declared is not given:
                 object.__setattr__(self, each.name, declared)
+            if declared != each.default:
+                check_not_blank(each.name, declared, edits="all_items" in self.__dataclass_fields__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +210,17 @@ IMMATERIAL = {
     *("create_table", "key", "with_indexes"),  # the table exists by then
     "by_segment",  # only another view of the same counts
 }
+
+
+def check_not_blank(option: str, value: object, *, edits: bool = False) -> None:
+    """Raise UsageError for a text that is empty or only blanks, alone or among several.
+
+    It would mean every item, or no backup, as if the option were not given. edits: whether the verb changes items.
+    """
+    texts = value if isinstance(value, tuple | list) else (value,)
+    if any(isinstance(text, str) and not text.strip() for text in texts):
+        instead = "--all for every item" if edits and option.endswith("filter") else "leave it out"
+        raise UsageError(f"{option} is empty", f"is a shell variable unset? Give a value, or {instead}")
 
 
 def material(options: TransferOptions) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from ddbio.cli.option_rules import Rules
 from ddbio.errors import UsageError
+from ddbio.options import check_not_blank
 from ddbio.system.terminal import write_out
 from ddbio.version import __version__
 
@@ -47,6 +48,7 @@ class Parser(argparse.ArgumentParser):
         given, surplus = self.parse_known_args(words)
         if surplus:
             self._refuse_surplus(surplus[0])
+        self._refuse_blank(given)
         for option in sorted(given_options(given)):
             rule = self.rules.get(option)
             if rule is not None and not rule.holds(given):
@@ -64,6 +66,12 @@ class Parser(argparse.ArgumentParser):
         nearest = difflib.get_close_matches(str(value), choices, n=1)
         hint = f"did you mean {nearest[0]}?" if nearest else f"choose one of {', '.join(choices)}"
         raise UsageError(f"{action.option_strings[-1]} has no choice {str(value)!r}", hint)
+
+    def _refuse_blank(self, given: argparse.Namespace) -> None:
+        for option in sorted(given_options(given)):
+            if not option.startswith("--csv-"):  # a delimiter may be a tab, and an empty cell may mean null
+                dest = self._option_string_actions[option].dest
+                check_not_blank(option, getattr(given, dest), edits=hasattr(given, "all"))
 
     def _refuse_misspelt(self, words: Sequence[str]) -> None:
         """Runs before argparse, which would report a missing option first when that option was misspelt."""

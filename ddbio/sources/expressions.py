@@ -77,6 +77,8 @@ class Placeholders:
 def filter_expression(text: str, placeholders: Placeholders) -> str:
     """The FilterExpression of `--filter`. Raises UsageError if it is not valid."""
     tokens = list(_tokens(text, "--filter"))
+    if {*tokens} <= {"(", ")"}:
+        raise UsageError("--filter has no condition", "write one like price > :p, or leave --filter out")
     return " ".join(
         _filter_token(token, before, after, placeholders)
         for before, token, after in zip(["", *tokens], tokens, [*tokens[1:], ""], strict=False)

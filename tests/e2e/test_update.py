@@ -155,6 +155,9 @@ def test_rejects_of_updates_are_not_imported(run_update: Run, commands: Commands
     ("options", "words"),
     [
         (("--set", "a = :one", *ONE), ["filter is missing"]),
+        (("--filter", "", "--set", "a = :one", *ONE), ["--filter is empty", "--all for every item"]),
+        (("--all", "--set", "", "--remove", "n"), ["--set is empty"]),
+        (("--all", "--remove", "n", "--once", " "), ["--once is empty"]),
         (("--all",), ["nothing to change"]),
         (("--all", "--set", "n = n + :one", *ONE), ["n is computed from n", "--once NAME"]),
         (("--all", "--update-expression", "ADD n :one", *ONE), ["ADD to n adds again", "--once"]),

@@ -61,7 +61,7 @@ def test_attributes(text: str, expression: str, names: list[str], tops: set[str]
     assert projection_expression(text, placeholders) == expression
     assert list(placeholders.names.values()) == names
     assert top_names(text, {"c": "user-id"}) == (tops or {"a", "list", "user-id"})
-    projection_of(expression, Defined(placeholders.names, {}))
+    projection_of(expression, Defined(placeholders.names, None))
 
 
 @given(st.lists(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,5}", fullmatch=True), min_size=1, max_size=30, unique=True))
@@ -75,6 +75,8 @@ def test_any_number_of_names(names: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        ("", "--filter has no condition"),
+        ("(( ) )", "--filter has no condition"),
         ("price > 10", "compares with 10; write :name instead, and --values"),
         ("status = 'open'", "values cannot be part of an expression"),
         ('status = "open"', "values cannot be part of an expression"),

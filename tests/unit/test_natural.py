@@ -50,6 +50,8 @@ def test_an_expression_has_its_values_as_a_dict() -> None:
         ({"sources": "a.json"}, "sources is 'a.json', and several are meant"),
         ({"sources": Path("a.json")}, "sources is .*, and several are meant"),
         ({"sources": []}, "sources is empty"),
+        ({"sources": ["a.json", ""]}, "sources is empty; is a shell variable unset"),
+        ({"report": " "}, "report is empty; is a shell variable unset"),
         ({"sources": [1]}, "sources has 1, which is no string"),
         ({"processes": "2"}, "processes is '2', and is a whole number"),
         ({"processes": True}, "processes is True, and is a whole number"),

@@ -263,6 +263,22 @@ def test_an_option_that_would_be_ignored(name: str, option: str) -> None:
 
 
 @every_command
+@pytest.mark.parametrize("blank", ["", " \t"])
+def test_a_value_that_is_empty(name: str, blank: str) -> None:
+    """No option is taken as if it were not given: that would mean every item, or no backup."""
+    parser, _, needed = command(name)
+    for action in parser._actions:
+        option = action.option_strings[-1]
+        if action.nargs == 0 or action.type is not None or action.choices is not None or option.startswith("--csv-"):
+            continue
+        given = list(needed)
+        for spelling in {*action.option_strings} & {*given}:
+            del given[given.index(spelling) : given.index(spelling) + 2]
+        with pytest.raises(UsageError, match=f"^{option} is empty; is a shell variable unset"):
+            parser.parse([*given, option, blank])
+
+
+@every_command
 def test_an_option_of_one_value_that_is_given_twice(name: str) -> None:
     parser, _, _ = command(name)
     several = {
