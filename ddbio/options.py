@@ -208,6 +208,7 @@ IMMATERIAL = {
     *("verify", "verify_checksums", "allow_unfinished", "output"),
     *("to", "to_aws", "to_capacity", "write_capacity", "count_first"),
     *("create_table", "key", "with_indexes"),  # the table exists by then
+    "allow_partial",  # only a permission
     "by_segment",  # only another view of the same counts
 }
 

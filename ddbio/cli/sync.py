@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ddbio.cli import arguments, summaries
 from ddbio.cli.confirm import confirm
 from ddbio.cli.diff import SIDES, add_side_options, side_options
-from ddbio.cli.option_rules import Rule, Rules
+from ddbio.cli.option_rules import Rule, Rules, needs
 from ddbio.cli.parsing import Parser
 from ddbio.cli.verb_command import VerbCommand
 from ddbio.verbs.options import SyncOptions
@@ -24,6 +24,7 @@ _CAPACITIES = ("capacity", "to_capacity", "write_capacity")
 RULES: Rules = {
     **SIDES,
     **dict.fromkeys(("--write-capacity", "--no-delete", "--overwrite", "--yes", "--rejects", "--max-errors")),
+    "--allow-partial": needs("--source"),
     "--over-provisioned": Rule(
         lambda given: any(getattr(given, name) for name in _CAPACITIES),
         "with a capacity",
@@ -63,6 +64,11 @@ def parser() -> Parser:
     )
     group.add_argument("--no-delete", action="store_true", help="leave items that the first side lacks")
     group.add_argument(
+        "--allow-partial",
+        action="store_true",
+        help="allow a source of -s that is no complete export with a manifest: what it lacks is deleted",
+    )
+    group.add_argument(
         "--overwrite",
         action="store_true",
         help="write in batches, without a condition: also over items that changed since they were compared",
@@ -73,7 +79,7 @@ def parser() -> Parser:
 
 
 def options(given: argparse.Namespace) -> SyncOptions:
-    names = ("write_capacity", "no_delete", "overwrite", "rejects", "max_errors")
+    names = ("write_capacity", "no_delete", "allow_partial", "overwrite", "rejects", "max_errors")
     return SyncOptions(**side_options(given), **{name: getattr(given, name) for name in names})
 
 
@@ -87,7 +93,7 @@ def ready(story: Story[SyncResult], given: argparse.Namespace) -> None:
     from ddbio.verbs.sync import Sync
 
     assert isinstance(story, Sync)
-    if not given.no_delete:
+    if not given.no_delete or given.allow_partial:
         confirm(story, "sync", "changed", yes=given.yes)
 
 

@@ -14,7 +14,8 @@
 - `table` has the table's keys, in every layout. `columns` exists for CSV and Parquet; a type is one of
   `ddbio.options.CSV_TYPES`, and missing if the export did not know it.
 - A file that was uploaded to S3 in parts has `"part_bytes": [8388608, 1234]`: its checksum depends on their sizes.
-- An export of a part of the table has `"subset": {"filter": "...", "limit": 10}`, with the options that were given.
+- An export of a part of the table has `"subset": {"filter": "...", "limit": 10}`, with the options that were
+  given, and one of changed items `"shaping": {"drop": ["note"]}`.
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ class Manifest(msgspec.Struct, frozen=True):
     table: dict[str, Any] = {}
     exported_at: str = ""
     columns: tuple[Column, ...] = ()
+    subset: dict[str, Any] = {}
+    shaping: dict[str, Any] = {}
 
     @property
     def is_ours(self) -> bool:
@@ -81,7 +84,7 @@ class Description:
     """The facts about an export for its manifest.
 
     table: DescribeTable's answer. began: an aware time. columns: names and types. subset: the options that chose a
-    part of the table; None for all of it.
+    part of the table; None for all of it. shaping: the options that changed its items, or left out attributes.
     """
 
     table: dict[str, Any]
@@ -92,6 +95,7 @@ class Description:
     began: datetime.datetime
     columns: Sequence[tuple[str, str]] = ()
     subset: dict[str, Any] | None = None
+    shaping: dict[str, Any] | None = None
 
 
 def manifest(export: Description, tally: Tally, files: Iterable[ExportedFile]) -> bytes:
@@ -109,6 +113,7 @@ def manifest(export: Description, tally: Tally, files: Iterable[ExportedFile]) -
             "consistent_read": export.consistent_read,
             "segments": export.segments,
             **({"subset": export.subset} if export.subset else {}),
+            **({"shaping": export.shaping} if export.shaping else {}),
             "items": sum(each.items for each in listed),
             "bytes": sum(each.file.size_bytes for each in listed),
             "read_units": tally.units,

@@ -4,6 +4,7 @@ find             finds the files to import, and their order
 increments       finds the incremental exports whose changes are to be undone
 manifest_check   compares exports by this program with their manifests
 export_check     verifies an export on its own, to its last difference
+completeness     whether sources have all items of a table, with all attributes
 detect           detects the format of each file
 heads            the beginning of a file, for the detection of its format
 cutting          cuts files into units

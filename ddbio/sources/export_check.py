@@ -7,11 +7,12 @@ for its checksum, and for its records, which must be readable to be counted.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 from ddbio.errors import DdbioError, UsageError
 from ddbio.formats import RowFormat, as_lines, data_suffixes, get_format
@@ -24,6 +25,7 @@ from ddbio.layouts.own import (
     ListedFile,
     Manifest,
     find_file,
+    find_manifests,
     read_manifest,
 )
 from ddbio.messages import SliceUnit
@@ -51,12 +53,14 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class ExportToCheck:
-    """problems: found without reading a file. checks: one a file, to be called from any thread."""
+    """problems: found without reading a file. checks: one a file, to be called from any thread.
+    part: the options that chose a part of the table, or changed its items, by the manifest."""
 
     uri: str
     problems: tuple[str, ...]
     checks: tuple[Callable[[], Checked], ...]
     total_bytes: int
+    part: Mapping[str, Any] = field(default_factory=dict)
 
     def results(self) -> Iterator[Checked]:
         """In the order of the manifest."""
@@ -102,7 +106,8 @@ def _own(uri: str, manifest: Manifest, storages: Storages) -> ExportToCheck:
     known = replace(known, types_of=ColumnTypes(storages.of).of)
     found = [(there[name], each) for name, each in listed.items() if name in there]
     checks = tuple(partial(_checked_own, file, each, known, storages) for file, each in found)
-    return ExportToCheck(uri, tuple(problems), checks, sum(file.size_bytes for file, _ in found))
+    size_bytes = sum(file.size_bytes for file, _ in found)
+    return ExportToCheck(uri, tuple(problems), checks, size_bytes, {**manifest.subset, **manifest.shaping})
 
 
 def _is_data(uri: str, suffixes: tuple[str, ...]) -> bool:
@@ -160,7 +165,9 @@ async def _records(source: Source, storages: Storages) -> int:
 def _native(export: NativeExport, storages: Storages) -> ExportToCheck:
     sources = [Source(file, export.format, packed=True, expected=expected) for file, expected in export.files]
     checks = tuple(partial(_checked_native, source, storages) for source in sources)
-    return ExportToCheck(export.uri, (), checks, sum(source.file.size_bytes for source in sources))
+    own = next(iter(find_manifests(export.uri.rstrip("/"), storages.of(export.uri)).values()), None)
+    part = {**own.subset, **own.shaping} if own is not None else {}
+    return ExportToCheck(export.uri, (), checks, sum(source.file.size_bytes for source in sources), part)
 
 
 def _checked_native(source: Source, storages: Storages) -> Checked:

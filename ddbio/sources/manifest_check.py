@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from ddbio.errors import PermanentError, TransferError, UsageError
-from ddbio.layouts.own import ANY_OWN_FILE, MANIFEST_NAMES, ListedFile, find_file, read_manifest
+from ddbio.layouts.own import ANY_OWN_FILE, MANIFEST_NAMES, ListedFile, Manifest, find_file, read_manifest
 from ddbio.messages.files import SourceFile
 from ddbio.storage import Storages, absolute, join
 from ddbio.storage.names import has_magic
@@ -32,10 +32,11 @@ _AFTERWARDS = "copy the export again and run the same command with --fresh, or a
 
 @dataclass(frozen=True, slots=True)
 class OwnExport:
-    """uri: of its manifest. files: all that it lists, each as found and as listed."""
+    """uri: of its manifest. files: all that it lists, each as found and as listed. manifest: what it says."""
 
     uri: str
     files: tuple[tuple[SourceFile, ListedFile], ...]
+    manifest: Manifest | None = None
 
     def describe(self) -> str:
         items = sum(listed.items for _, listed in self.files)
@@ -66,7 +67,7 @@ def own_export_in(folder: str, suffixes: tuple[str, ...], storages: Storages) ->
             base = file.uri.removesuffix(manifest_name)
             files = tuple(_found(manifest.files, base, there))
             _refuse_others({each.uri for each, _ in files}, join(folder, ""), suffixes, storages)
-            return OwnExport(file.uri, files)
+            return OwnExport(file.uri, files, manifest)
     return None
 
 

@@ -14,6 +14,7 @@ copy_plan         what the keys of the other table mean for a copy, and what it 
 count_items       the number of items of a table
 diff              the differences between two tables, or a table and an export
 sync              a table becomes equal to another one, or to an export
+sync_source       whether the first side of a sync may be taken for the whole
 verify_export     an export against its manifest, a table against an export
 comparison        the stages of a comparison
 compared_sides    its sides

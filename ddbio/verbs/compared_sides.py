@@ -10,6 +10,7 @@ from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.session import Session
 from ddbio.errors import UsageError
 from ddbio.options import ComparisonOptions, is_place
+from ddbio.sources.completeness import Completeness, completeness
 from ddbio.sources.expressions import top_names
 from ddbio.sources.subset import Subset
 from ddbio.values.capacity import page_read_units
@@ -20,6 +21,7 @@ from ddbio.verbs.options import ImportOptions
 from ddbio.verbs.scan import describe_part
 
 FIRST, SECOND = "first", "second"
+_OF_IMPORTS = ("--no-verify", "--allow-unfinished")
 _MARK = "#ddbio"  # before the number of a name in a projection
 
 
@@ -66,11 +68,20 @@ class ExportSide:
     def sources(self) -> ImportSources:
         """The files. Raises UsageError if they differ from the export's manifest, or are only changes."""
         options = ImportOptions(table=self.table.name, sources=(self.place,), aws=self.session.aws)
-        sources = ImportSources(options, self.session)
+        try:
+            sources = ImportSources(options, self.session)
+        except UsageError as error:
+            if any(option in (error.hint or "") for option in _OF_IMPORTS):
+                raise error.reworded(error.message, "copy it again, or export again") from None
+            raise
         sources.found.mode("put")
         if sources.detect(self.table)("put") != "put" or sources.found.mode("put") != "put":
             raise UsageError(f'"{self.place}" has changes of a table, not its items', "name a full export")
         return sources
+
+    @cached_property
+    def completeness(self) -> Completeness:
+        return completeness(self.sources.found, self.sources.storages)
 
     @property
     def items(self) -> int:
@@ -102,24 +113,29 @@ def find_sides(options: ComparisonOptions, scope: Scope) -> tuple[Side, Side]:
         raise UsageError(
             "both sides are exports", "compare one of them with a table; ddbio import makes a table of the other"
         )
-    if any(places) and (options.sample is not None or options.filter is not None):
-        raise UsageError("an export is compared as a whole", "omit --sample and --filter")
+    if any(places) and options.sample is not None:
+        raise UsageError("an export is compared as a whole", "omit --sample")
     s3 = {"s3_endpoint_url": options.aws.s3_endpoint_url, "s3_call_args": options.aws.s3_call_args}
     to_aws = replace(options.to_aws, s3_put_args=options.aws.s3_put_args, **s3)  # type: ignore[arg-type]
     if places[0]:
         second = _table_side(SECOND, options.to, to_aws, options.to_capacity, options, scope)
-        return _export_side(FIRST, options.table, second), second
+        return _export_side(FIRST, options.table, second, options), second
     first = _table_side(FIRST, options.table, options.aws, options.capacity, options, scope)
     if places[1]:
-        return first, _export_side(SECOND, options.to, first)
+        return first, _export_side(SECOND, options.to, first, options)
     second = _table_side(SECOND, options.to, to_aws, options.to_capacity, options, scope)
     _check_keys(first.table, second.table)
     return first, second
 
 
-def _export_side(which: str, place: str, other: TableSide) -> ExportSide:
+def _export_side(which: str, place: str, other: TableSide, options: ComparisonOptions) -> ExportSide:
+    """A filter must be that of the export, whose items are not filtered again."""
     side = ExportSide(which, place, other.session, other.table)
-    _ = side.sources  # looked at before anything is read
+    part = side.completeness.part or {}  # looked at before anything is read
+    if options.filter is not None and (options.filter, options.values) != (part.get("filter"), part.get("values")):
+        raise UsageError(
+            "an export is compared as a whole", "omit --filter, unless the export was made with the same one"
+        )
     return side
 
 

@@ -85,6 +85,11 @@ class Comparison:
         """The planned reading and writing. folder: of the spill."""
         first, second = self.sides
         yield f"Comparing {first.name} with {second.name}: every item of both is read once"
+        for side in self.sides:
+            if isinstance(side, ExportSide) and not side.completeness.is_whole:
+                asked = self._options.filter is not None or self._options.attributes is not None
+                counts = "only the part that was asked for is compared" if asked else "each item counts nevertheless"
+                yield f'Note: "{side.place}" {side.completeness.describe()}; {counts}'
         for side in tables_of(self.sides):
             units = side.read_units(self._options)
             yield f"{side.name[0].upper()}{side.name[1:]}: about {side.items:,} items, {units:,.0f} RCU"

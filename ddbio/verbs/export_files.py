@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from typing import Any
 
 from ddbio.errors import DdbioError
 from ddbio.job.accounts import Accounts
@@ -80,6 +81,7 @@ class ExportFiles:
             began=began,
             columns=[(name, letter) for name, letter in journal.noted("columns", ())],
             subset=described(options, plan.units),
+            shaping=_shaping(options),
         )
         folder, destination = manifest_folder(options, cut), self._data(cut)
         try:
@@ -92,6 +94,18 @@ class ExportFiles:
         except DdbioError as error:
             return error
         return None
+
+
+def _shaping(options: ExportOptions) -> dict[str, Any]:
+    """The options that changed the items or left out attributes, for the manifest."""
+    asked = {
+        "columns": options.columns,
+        "rename": options.rename,
+        "drop": options.drop,
+        "set": options.assign,
+        "transform": options.transform,
+    }
+    return {name: value for name, value in asked.items() if value}
 
 
 def data_folder(options: ExportOptions, cut: Facts) -> str:

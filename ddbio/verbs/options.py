@@ -212,10 +212,12 @@ class SyncOptions(ComparisonOptions, RejectingOptions):
 
     write_capacity: write units of the second table. no_delete: leave items there that the first side lacks.
     overwrite: also write items that changed since they were compared.
+    allow_partial: take a first side that is no export, or not of whole items or a whole table, for all there is.
     """
 
     write_capacity: str | None = None
     no_delete: bool = False
+    allow_partial: bool = False
     overwrite: bool = False
 
 

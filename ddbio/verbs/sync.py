@@ -36,6 +36,7 @@ from ddbio.verbs.comparison import COMPARE, Compared, Comparison
 from ddbio.verbs.import_table import Import, ImportResult
 from ddbio.verbs.intent import Intent, place, way_back
 from ddbio.verbs.options import ImportOptions, SyncOptions
+from ddbio.verbs.sync_source import all_deleted, check_whole, doubts, is_empty
 
 APPLY = "apply"
 
@@ -113,13 +114,14 @@ class Sync:
         options = self.options
         check_report_path(options, Protected(state=known_state_root(options.state_dir)), options.rejects)
         with reported(self.name, options, caller.take_report) as report:
-            comparison = Comparison(options, caller, self._omitted)
+            comparison = self._comparison(caller)
             cap, facts = self._write_cap(comparison), comparison.facts()
             with staged(self.name, comparison.run.table.name, comparison.identity(), facts, options) as stages:
                 report.begin(comparison.run, stages.job if options.journal else None)
                 compared = comparison.perform(stages)
                 applied = None
                 if compared.error is None:
+                    self._announce_deletes(comparison, compared)
                     applied = self._apply(stages, compared, caller)
                     if applied is None or applied.error is None:
                         comparison.clean(stages)
@@ -139,28 +141,45 @@ class Sync:
         with open_journal(verb.name, run.table.name, verb.places(), verb.options) as journal:
             return tell_story(verb, run, journal)
 
+    def _announce_deletes(self, comparison: Comparison, compared: Compared) -> None:
+        first, second = comparison.sides
+        deleted = compared.read.get(SECOND, 0)
+        if deleted and not compared.read.get(FIRST, 0) and not self.options.no_delete:
+            comparison.run.progress.say(all_deleted(first, second, f"{deleted:,}"))
+
     def _write_cap(self, comparison: Comparison) -> Cap:
         """Raises UsageError for an impossible one, before anything is read."""
         options, second = self.options, comparison.sides[1]
         return choose_cap(options.write_capacity, second.table, "WCU", over_provisioned=options.over_provisioned)
 
     def preview(self, caller: Caller) -> list[str]:
-        comparison = Comparison(self.options, caller, self._omitted)
+        comparison = self._comparison(caller)
         cap = self._write_cap(comparison)
         caps = [f"Cap of {side.table.name}: {side.cap}" for side in comparison.run.sides]
-        return [*self._sentences(comparison), *comparison.announcement(), *caps, f"Cap of the writes: {cap}"]
+        empty = comparison.sides[0].items == 0
+        return [*self._sentences(comparison, empty), *comparison.announcement(), *caps, f"Cap of the writes: {cap}"]
 
     def intent(self, caller: Caller) -> Intent:
         """What is about to happen. Raises UsageError, TransferError."""
-        comparison = Comparison(self.options, caller, self._omitted)
-        return Intent(comparison.sides[1].table.name, tuple(self._sentences(comparison)))
+        comparison = self._comparison(caller)
+        empty = is_empty(comparison.sides[0])
+        return Intent(comparison.sides[1].table.name, tuple(self._sentences(comparison, empty)))
 
-    def _sentences(self, comparison: Comparison) -> Iterator[str]:
+    def _comparison(self, caller: Caller) -> Comparison:
+        comparison = Comparison(self.options, caller, self._omitted)
+        check_whole(comparison.sides[0], self.options)
+        return comparison
+
+    def _sentences(self, comparison: Comparison, empty: bool) -> Iterator[str]:
+        """empty: whether the first side has no items."""
         first, second = comparison.sides
         assert isinstance(second, TableSide)
         yield place(second.session, second.table)
         deletes = "" if self.options.no_delete else ", and those that it lacks will be deleted"
         yield f"Its items will be made equal to those of {first.name}{deletes}"
+        yield from doubts(first, self.options)
+        if empty and not self.options.no_delete:
+            yield all_deleted(first, second, f"about {second.items:,}")
         yield from way_back(second.session, second.table, "changed", "")
 
 

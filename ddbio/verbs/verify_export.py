@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ddbio.dynamodb.session import Session
-from ddbio.errors import EXIT_OK, EXIT_REJECTED
+from ddbio.errors import EXIT_OK, EXIT_REJECTED, UsageError
 from ddbio.job.accounts import Result
 from ddbio.job.progress import QuietProgress
 from ddbio.job.report import check_report_path, reported
@@ -21,6 +21,8 @@ from ddbio.storage.output_paths import Protected
 from ddbio.verbs.comparison import Comparison
 from ddbio.verbs.diff import Diff, DiffResult, facts_of
 from ddbio.verbs.options import DiffOptions, VerifyOptions
+
+_COMPARABLE = ("filter", "values", "names", "attributes")  # options of an export that a comparison can have, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +57,30 @@ class Verify:
     def perform(self, caller: Caller) -> VerifyResult:
         check_report_path(self.options, Protected(state=known_state_root(self.options.state_dir)))
         with reported(self.name, self.options, caller.take_report) as report:
-            if self.options.to:
-                Comparison(_diff_options(self.options), caller)  # what cannot work is refused before files are read
-            result = self._with_table(self._checked(caller), caller)
+            asked = self._diff_options()
+            if asked is not None:
+                Comparison(asked, caller)  # what cannot work is refused before files are read
+            result = self._with_table(self._checked(caller), asked, caller)
             return report.end(result, **_facts(result))
 
     def preview(self, caller: Caller) -> list[str]:
         export = self._export()
         files = f"{len(export.checks):,} files, {export.total_bytes:,} bytes"
         first = f"Verifying {export.uri}: {files}, which are read twice"
-        return [first, *(Diff(_diff_options(self.options)).preview(caller) if self.options.to else ())]
+        asked = self._diff_options()
+        return [first, *(Diff(asked).preview(caller) if asked is not None else ())]
 
     def _export(self) -> ExportToCheck:
         options = self.options
         keys = Session(options.to_aws, (options.to,)).keys if options.to else None
         return export_at(options.table, Storages(options.aws, keys))
+
+    def _diff_options(self) -> DiffOptions | None:
+        """Of the comparison with the table; None without one. Raises UsageError."""
+        if not self.options.to:
+            return None
+        shared = {each.name: getattr(self.options, each.name) for each in fields(ComparisonOptions)}
+        return DiffOptions(**{**shared, "report": None, **_part_of(self._export())})
 
     def _checked(self, caller: Caller) -> VerifyResult:
         progress, began_s = caller.progress or QuietProgress(), time.monotonic()
@@ -95,11 +106,11 @@ class Verify:
             bytes=size_bytes,
         )
 
-    def _with_table(self, checked: VerifyResult, caller: Caller) -> VerifyResult:
-        if not self.options.to or checked.problems:
+    def _with_table(self, checked: VerifyResult, asked: DiffOptions | None, caller: Caller) -> VerifyResult:
+        if asked is None or checked.problems:
             return checked
         inner = Caller(caller.progress, caller.engine, caller.stop, lambda report: None)
-        diff = Diff(_diff_options(self.options)).perform(inner)
+        diff = Diff(asked).perform(inner)
         tally = checked.tally.copy()
         tally.add(diff.tally)
         return VerifyResult(
@@ -116,9 +127,16 @@ class Verify:
         )
 
 
-def _diff_options(options: VerifyOptions) -> DiffOptions:
-    shared = {each.name: getattr(options, each.name) for each in fields(ComparisonOptions)}
-    return DiffOptions(**{**shared, "report": None})
+def _part_of(export: ExportToCheck) -> dict[str, Any]:
+    """The options of a comparison with the part of the table that the export claims to have. Raises UsageError."""
+    part = export.part
+    unfit = [f"--{name}" for name in part if name not in _COMPARABLE]
+    if unfit:
+        raise UsageError(
+            f'"{export.uri}" says that the export was made with {" and ".join(unfit)}: it is not the table as it was',
+            "verify it without -t; ddbio diff -s compares it nevertheless",
+        )
+    return {name: value for name, value in part.items() if name in _COMPARABLE}
 
 
 def _facts(result: VerifyResult) -> dict[str, Any]:

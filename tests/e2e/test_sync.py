@@ -4,6 +4,7 @@ writing over what someone else wrote meanwhile."""
 from __future__ import annotations
 
 import random
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -13,11 +14,14 @@ from typing import Any
 
 import pytest
 
+from ddbio import export_table
 from ddbio.aws.settings import AwsSettings
+from ddbio.engines.inline import InlineEngine
+from ddbio.errors import UsageError
 from ddbio.job.progress import QuietProgress
 from ddbio.job.run import Caller
 from ddbio.simulator import FaultPlan, Simulator
-from ddbio.verbs.options import SyncOptions
+from ddbio.verbs.options import ExportOptions, SyncOptions
 from ddbio.verbs.sync import Sync, SyncResult
 from tests.e2e.test_diff import none_lives
 from tests.endpoints import REGION
@@ -90,6 +94,88 @@ def test_a_table_goes_back_to_an_export(commands: Commands, run_sync: Run, simul
     assert done.code == 0, done.err
     assert contents(simulator.table("Second").items()) == contents(first)
     commands.run(Path("-m"), "ddbio", "sync", "-t", "First", "--to", "./saved", "--yes").assert_error(2, "an export")
+
+
+PARTS: dict[str, tuple[dict[str, Any], str]] = {  # how they are exported; the words of the refusal
+    "limit": ({"limit": 10}, "(--limit); all other items would be deleted"),
+    "filter": ({"filter": "attribute_exists(n)"}, "(--filter); all other"),
+    "sample": ({"sample": 50.0}, "(--sample); all other"),
+    "native": ({"limit": 10, "native_layout": True, "format": "dynamodb-json", "compress": "gzip"}, "(--limit); all"),
+    "attributes": ({"attributes": "id"}, "(--attributes); attributes that it lacks would be removed"),
+    "drop": ({"drop": ("number",)}, "(--drop)"),
+    "set": ({"assign": ("a=1",)}, "(--set)"),
+    "columns": ({"format": "csv", "columns": ("id", "n")}, "(--columns)"),
+    "whole/_manifest.json": ({}, ""),
+    "holed": ({}, "is missing"),
+    "bare": ({}, "is not an export with a manifest"),
+    "line.json": ({}, "is not an export with a manifest"),
+    "empty.json": ({}, "is not an export with a manifest"),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_may_not_be_the_whole_table_is_refused(
+    simulator: Simulator, tables: Any, tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, _ = tables
+    made, words = PARTS[part]
+    aws = AwsSettings(region=REGION, endpoint_url=simulator.url)
+    (tmp_path / "line.json").write_text(f'{{"id": "{first[0]["id"]["S"]}"}}\n')
+    (tmp_path / "empty.json").write_text("")
+    folder = part.partition("/")[0]
+    if not folder.endswith(".json"):
+        options = ExportOptions(
+            table="First", destination=folder, aws=aws, segments=2, **{"state_dir": "state", **made}
+        )
+        assert export_table(options, engine=InlineEngine()).error is None
+    if part in ("bare", "holed"):
+        next((tmp_path / part).glob({"bare": "_manifest.json", "holed": "First-0001-*"}[part])).unlink()
+
+    def planned(**more: Any) -> list[str]:
+        asked = SyncOptions(table=f"./{part}", to="Second", aws=aws, to_aws=aws, state_dir="state", **more)
+        return [*Sync(asked).preview(Caller(QuietProgress()))]
+
+    if not words:
+        assert "will be deleted" in " ".join(planned())
+        return
+    with pytest.raises(UsageError, match=re.escape(words)) as refused:
+        planned()
+    assert "--no-verify" not in str(refused.value), "an option of another verb"
+    if "all" in words:
+        assert "--no-delete" in str(refused.value)
+        planned(no_delete=True)
+    else:
+        with pytest.raises(UsageError, match=re.escape(words)):
+            planned(no_delete=True)
+    if part != "holed":
+        assert "that it lacks will be deleted (--allow-partial)" in " ".join(planned(allow_partial=True))
+
+
+def test_a_source_that_is_not_whole_needs_a_permission(
+    run_sync: Run, simulator: Simulator, tables: Any, tmp_path: Path
+) -> None:
+    first, second = tables
+    (tmp_path / "line.json").write_text(f'{{"id": "{first[0]["id"]["S"]}"}}\n')
+    run_sync("-s", "line.json", "--yes").assert_one_line_error(2)
+    run_sync("-s", "line.json", "--allow-partial", "--no-delete").assert_error(2, "--yes")
+    assert contents(simulator.table("Second").items()) == contents(second)
+    done = run_sync("-s", "line.json", "--allow-partial", "--yes")
+    assert done.code == 0, done.err
+    assert "items and attributes that it lacks will be deleted (--allow-partial)" in done.err
+    assert contents(simulator.table("Second").items()) == contents([{"id": first[0]["id"]}])
+
+
+def test_an_empty_first_table_is_named(run_sync: Run, simulator: Simulator, tables: Any) -> None:
+    simulator.create_table("Empty", "id:S")
+    said = "Table Empty in us-east-1 has no items: all items of table Second in us-east-1 will be deleted, "
+    count = len(simulator.table("Second").items())
+    assert f"{said}about {count}" in run_sync("-t", "Empty", "--plan").out
+    done = run_sync("-t", "Empty", "--yes")
+    assert done.code == 0, done.err
+    assert f"{said}about {count}\n" in done.err, "before the question"
+    assert f"{said}{count}\n" in done.err, "before the writes"
+    assert not simulator.table("Second").items()
 
 
 class Meddler(QuietProgress):

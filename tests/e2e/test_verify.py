@@ -13,7 +13,7 @@ import pytest
 from ddbio.simulator import Simulator
 from tests.endpoints import Endpoint
 from tests.support.commands import CHECKOUT, EXPORT, Commands, Run
-from tests.support.items import data_files, rich_items
+from tests.support.items import data_files, plain_items, rich_items
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +126,32 @@ def test_a_table_that_holds_exactly_the_export(
     done = verify("out", "-t", "Orders")
     assert done.code == 1
     assert done.out.splitlines()[1] == "2 differences: 1 only in the second, 1 changed"
+
+
+def test_an_export_of_a_part_is_compared_with_that_part(
+    commands: Commands, verify: Run, exported: Callable[..., Path], simulator: Simulator
+) -> None:
+    exported()
+    orders = simulator.table("Orders")
+    orders.put_items(plain_items(30, first=1000))
+    chosen = ("--filter", "n >= :n", "--values", '{"n": 1010}')
+    assert commands.run(EXPORT, "-t", "Orders", "-d", "part", "-p", 1, *chosen).code == 0
+    done = verify("part", "-t", "Orders")
+    assert (done.code, done.out.splitlines()[1]) == (0, "the same"), done.err + done.out
+    assert "is an export of a part of its table (--filter)" in done.err
+    orders.put_items([*plain_items(1, first=1001), *plain_items(1, first=1040)])
+    orders.put_items([{**plain_items(1, first=1020)[0], "n": {"N": "1"}}])
+    done = verify("part", "-t", "Orders")
+    assert done.out.splitlines()[1] == "2 differences: 1 only in the second, 1 changed", done.err
+    assert commands.run(EXPORT, "-t", "Orders", "-d", "ids", "-p", 1, "--attributes", "id").code == 0
+    done = verify("ids", "-t", "Orders")
+    assert (done.code, done.out.splitlines()[1]) == (0, "the same"), done.err + done.out
+    for option in (("--limit", 5), ("--drop", "n")):
+        assert commands.run(EXPORT, "-t", "Orders", "-d", f"out{option[0]}", "-p", 1, *option).code == 0
+        verify(f"out{option[0]}", "-t", "Orders").assert_error(2, option[0])
+        assert verify(f"out{option[0]}").code == 0
+    diff = commands.run(Path("-m"), "ddbio", "diff", "-s", "out--limit", "--to", "Orders")
+    assert (diff.code, "is an export of a part of its table (--limit)" in diff.err) == (1, True), diff.err
 
 
 def test_an_export_on_s3(commands: Commands, verify: Run, simulator: Simulator, s3_endpoint: Endpoint) -> None:

@@ -175,6 +175,7 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--descending": ([], ["--order-by", "n"]),
     },
     "sync": {
+        "--allow-partial": ([], ["-s", "saved"]),
         "--json": ([], []),
         "--over-provisioned": ([], ["--write-capacity", "5"]),
         "--s3-endpoint-url": (["http://h"], ["-s", "s3://b/k"]),
