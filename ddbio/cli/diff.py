@@ -140,7 +140,7 @@ def summary(result: DiffResult) -> str:
     lines = [*compared(result), summaries.consumption(result, result.cap)]
     if result.output not in (None, STDOUT):
         lines.append(f"differences: {result.output}")
-    elif result.differences and result.output is None:
+    elif result.differences and result.output is None and result.error is None:
         lines.append("--output FILE lists the differences")
     return "\n".join(lines)
 
@@ -157,11 +157,12 @@ def compared(result: DiffResult) -> list[str]:
         if count
     ]
     outcome = f"{summaries.counted(result.differences, 'difference')}: {', '.join(parts)}" if parts else "the same"
-    if result.error is not None and not parts:
-        outcome = "no difference found so far"
+    if result.error is not None:
+        outcome = f"unfinished: {outcome if parts else 'no difference'} so far"
     again = f", {summaries.counted(result.suspects, 'item')} read again" if result.suspects else ""
+    verb = "compared" if result.error is None else "read"
     left = f", {tally.left_out:,} omitted by the filter" if tally.left_out else ""
-    return [outcome, f"{first:,} and {second:,} items compared{left}{again}"]
+    return [outcome, f"{first:,} and {second:,} items {verb}{left}{again}"]
 
 
 COMMAND = VerbCommand(

@@ -107,9 +107,12 @@ def summary(result: SyncResult) -> str:
     parts += [f"{kept:,} left that the first side lacks"] * bool(kept)
     parts += [f"{tally.rejected:,} rejected"]
     first, second = result.items
+    items = f"{first:,} and {second:,} items compared"
+    if not result.is_compared:
+        items = f"unfinished: {first:,} and {second:,} items read"
     lines = [
         ", ".join(parts),
-        f"{first:,} and {second:,} items compared, {summaries.counted(result.suspects, 'item')} read again",
+        f"{items}, {summaries.counted(result.suspects, 'item')} read again",
         summaries.consumption(replace(result, tally=tally), result.cap),
         f"{compared.units:,.1f} RCU consumed by the comparison",
     ]

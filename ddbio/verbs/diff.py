@@ -32,7 +32,7 @@ DIFF = "diff"
 @dataclass(frozen=True, slots=True)
 class DiffResult(Result):
     """cap: of the first table. items: read of each side. suspects: keys that were read again.
-    output: where the differences are; None for nowhere."""
+    output: where the differences are; None for nowhere, as long as the comparison is unfinished."""
 
     cap: Cap
     items: tuple[int, int]
@@ -99,7 +99,7 @@ class Diff:
                 cap=run.cap,
                 items=(done.read.get(FIRST, 0), done.read.get(SECOND, 0)),
                 suspects=done.read.get(COMPARE, 0),
-                output=self.options.output,
+                output=self.options.output if done.error is None else None,
             )
             return report.end(result, **facts_of(result))
 

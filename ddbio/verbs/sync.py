@@ -44,12 +44,13 @@ APPLY = "apply"
 @dataclass(frozen=True, slots=True)
 class SyncResult(RejectingResult):
     """cap: of the writes. items: compared, of each side. compared: the counts of the comparison; applied: of the
-    writes."""
+    writes. is_compared: whether the comparison is finished."""
 
     items: tuple[int, int] = field(kw_only=True)
     suspects: int = field(kw_only=True)
     compared: Tally = field(kw_only=True)
     applied: Tally = field(kw_only=True)
+    is_compared: bool = field(kw_only=True)
 
     @property
     def exit_code(self) -> int:
@@ -208,6 +209,7 @@ def _result(compared: Compared, applied: ImportResult | None, cap: Cap) -> SyncR
         suspects=compared.read.get(COMPARE, 0),
         compared=compared.tally,
         applied=writes,
+        is_compared=compared.error is None,
     )
 
 

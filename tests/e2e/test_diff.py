@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import shlex
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -199,6 +202,26 @@ def test_the_caps_of_both_tables_hold(run_two: Run, simulator: Simulator) -> Non
     assert simulator.table("First").consumed("read") <= 100 * seconds
     assert simulator.table("Second").consumed("read") <= 60 * seconds
     assert simulator.table("First").consumed("read") > 200, "its pages, and the items that are read again"
+
+
+@pytest.mark.parametrize("blocks", [60, 330])
+def test_a_full_disk_is_no_finished_comparison(
+    environment: dict[str, str], run_two: Run, simulator: Simulator, tmp_path: Path, blocks: int
+) -> None:
+    """The disk is full at the first differences, or after some."""
+    items = plain_items(2000, padding=1500)
+    fill(simulator, items, [{**item, "n": {"N": "-1"}} for item in items[:400]] + items[400:])
+    asked = [sys.executable, *map(str, DIFF), "-t", "First", "--to", "Second", "--output", "diff.jsonl"]
+    command = f"ulimit -f {blocks}; exec {shlex.join(asked)}"
+    done = subprocess.run(["bash", "-c", command], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 3, done.stderr
+    assert done.stdout.startswith("unfinished: "), done.stdout
+    assert "compared" not in done.stdout
+    assert "diff.jsonl" not in done.stdout
+    assert not (tmp_path / "diff.jsonl").exists()
+    after = run_two("--output", "diff.jsonl")
+    assert after.out.splitlines()[0] == "400 differences: 400 changed", after.err
+    assert len(lines(tmp_path / "diff.jsonl")) == 400
 
 
 def none_lives(pids: list[int]) -> bool:
