@@ -68,11 +68,16 @@ class Environment:
         return (checkpoint.slot(worker, lane) for lane in range(checkpoint.lanes))
 
 
-def local_environment(needs: Needs) -> Environment:
-    """For an engine that works in its own process. It has no checkpoint: unreported progress is lost with it."""
+def local_environment(needs: Needs, limit: Limit | None = None) -> Environment:
+    """For an engine that works in its own process. It has no checkpoint: unreported progress is lost with it.
+
+    limit: that of an edit, which outlives the run.
+    """
+    if limit is None and needs.limit is not None:
+        limit = Limit.of(needs.limit)
     return Environment(
         governors={role: LocalGovernor(*table.caps) for role, table in needs.tables.items()},
-        limit=Limit.of(needs.limit) if needs.limit is not None else None,
+        limit=limit,
         reject_count=LocalRejectCount(needs.most_rejects) if needs.most_rejects is not None else None,
     )
 
@@ -95,14 +100,25 @@ def shared_environment(needs: Needs, workers: int, lanes: int) -> Iterator[Envir
         yield replace(environment, checkpoint=checkpoint)
 
 
+def kept_limit(needs: LimitNeeds, stack: ExitStack) -> SharedLimit | None:
+    """The limit of an edit, which outlives the run; None for any other. Raises OSError."""
+    if needs.kept is None:
+        return None
+    limit = SharedLimit.keep(needs.kept, needs)
+    stack.callback(limit.close)
+    return limit
+
+
 def _in_scratch(folder: Path, needs: Needs, stack: ExitStack) -> Environment:
     governors, limit, reject_count = {}, None, None
     for role, table in needs.tables.items():
         governors[role] = SharedGovernor.create(folder / f"governor-{role}", *table.caps)
         stack.callback(governors[role].close)
     if needs.limit is not None:
-        limit = SharedLimit.create(folder / "limit", needs.limit)
-        stack.callback(limit.close)
+        limit = kept_limit(needs.limit, stack)
+        if limit is None:
+            limit = SharedLimit.create(folder / "limit", needs.limit)
+            stack.callback(limit.close)
     if needs.most_rejects is not None:
         reject_count = SharedRejectCount.create(folder / "rejected", needs.most_rejects)
     return Environment(governors, limit, reject_count)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from ddbio.engines.engine import HUNGRY_S, Events, Running, RunningHere
-from ddbio.engines.environment import Environment, Needs, local_environment, worker_context
+from ddbio.engines.environment import Environment, Needs, kept_limit, local_environment, worker_context
 from ddbio.engines.lanes import run_lanes
 from ddbio.flow.context import Job, new_event_loop
 from ddbio.messages import Event, Flushed, Unit
+from ddbio.system.scratch import no_room
 from ddbio.system.stop import StopFlag
 
 
@@ -20,8 +21,13 @@ class InlineEngine:
 
     @contextmanager
     def open(self, job: Job, needs: Needs) -> Iterator[Running]:
-        environment = local_environment(needs)
-        yield RunningHere(environment, lambda units, stop: _work(job, needs, environment, units, stop))
+        with ExitStack() as stack:
+            try:
+                limit = kept_limit(needs.limit, stack) if needs.limit is not None else None
+            except OSError as error:
+                raise no_room(error) from None
+            environment = local_environment(needs, limit)
+            yield RunningHere(environment, lambda units, stop: _work(job, needs, environment, units, stop))
 
 
 def _work(job: Job, needs: Needs, environment: Environment, units: Iterable[Unit | None], stop: StopFlag) -> Events:

@@ -1,6 +1,6 @@
 """Deletes and updates as a task: the pages of a table's segments, and writes to the same table.
 
-A page's cursor moves when all its items are settled. An item that was written before a kill, but not accounted for,
+The cursor moves when an item is settled, to its key. An item that was written before a kill, but not accounted for,
 is scanned again: most filters do not match it any more, and any other write of it is repeatable.
 """
 

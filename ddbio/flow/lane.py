@@ -84,6 +84,7 @@ class FlowLane:
                 await self._pass_on(batches)
             await self._sink.finish()
         except BaseException:
+            self._settlement.stop()
             self._report()
             raise
         self._settlement.finish()

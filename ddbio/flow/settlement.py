@@ -82,6 +82,10 @@ class Settlement:
         if self._slot is not None:
             self._record(self._slot, done=True)
 
+    def stop(self) -> None:
+        """The lane leaves the unit before its end."""
+        self._source.stopped(self._mark)
+
     def report(self, *, done: bool = False) -> UnitReport:
         """The last clean position and the counts up to it since the last report; requests up to now."""
         before, total = self._reported, self._total()

@@ -44,7 +44,7 @@ from ddbio.job.database import (
     read_entries,
     writing_down,
 )
-from ddbio.job.remains import PLACES, places_files, remove_file, remove_journal, remove_places
+from ddbio.job.remains import LIMIT, PLACES, places_files, remove_file, remove_journal, remove_places
 from ddbio.job.state import JobFolder
 from ddbio.messages import Cursor, ExportedFile, Tally, Unit, UnitReport
 from ddbio.messages.counts import NAMES
@@ -268,6 +268,15 @@ class Journal:
         self.note(places=path.name)  # checkpoints of other jobs are never counted
         self.commit(0.0)
         return path
+
+    def limit_file(self) -> Path:
+        """The file in which all runs of this job count what they take from a limit."""
+        name = self.noted("limit", type=str | None)
+        if name is None:
+            name = f"{LIMIT}{secrets.token_hex(4)}"
+            self.note(limit=name)
+            self.commit(0.0)
+        return self.folder.path / str(name)
 
     def _entry(self, number: int) -> Entry:
         return next(

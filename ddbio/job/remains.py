@@ -9,6 +9,7 @@ from ddbio.errors import UsageError
 from ddbio.flow.checkpoint import states_left
 
 PLACES = "places-"  # prefix of the name of a checkpoint's file
+LIMIT = "limit-"  # of that of an edit's --limit
 _JOURNAL = ("journal.sqlite-wal", "journal.sqlite-journal", "journal.sqlite")  # in this order: without its
 # write-ahead log a journal is only outdated, while a log without its journal would become part of the next one
 
@@ -19,9 +20,11 @@ def places_files(folder: Path) -> Iterator[Path]:
 
 
 def remove_places(folder: Path) -> None:
-    """Remove the checkpoint files. Raises UsageError if workers of an earlier run do not end."""
+    """Remove the checkpoint files, and those of limits. Raises UsageError if workers of an earlier run do not end."""
     for path in places_files(folder):
         states_left(path)  # waits for the workers
+        remove_file(path)
+    for path in folder.glob(f"{LIMIT}*"):
         remove_file(path)
 
 

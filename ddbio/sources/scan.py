@@ -1,7 +1,8 @@
 """A table as a source: units are segments of a parallel Scan, and each page is a batch of records.
 
-A scan can be resumed only after a whole page, from its `LastEvaluatedKey`. A mark is that key and the number of the
-unit's items up to it.
+A scan can be resumed after a whole page, from its `LastEvaluatedKey`. A mark is that key and the number of the unit's
+items up to it. The scan of an edit can be resumed after each item, from the key of the item: a page may take long to
+write, and after a stop its first part need not be repeated.
 """
 
 from __future__ import annotations
@@ -94,6 +95,32 @@ class Page:
         self.taken = True
 
 
+class EditPage(Page):
+    """Items that will be changed. Each is counted when it is taken.
+
+    granted: called before an item is handed out; false if the limit is reached. took: called when it is taken, with 1
+    and 0, and at the end with 0 and the number of items that are left. last: the item taken last.
+    """
+
+    def __init__(
+        self, items: list[AttributeMap], granted: Callable[[], bool], took: Callable[[int, int], None]
+    ) -> None:
+        super().__init__(items)
+        self._granted, self._took = granted, took
+        self.last: AttributeMap | None = None
+
+    def each(self) -> Iterator[Record]:
+        done = 0
+        for item in self._items:
+            if not self._granted():
+                break
+            yield Record(None, msgspec.json.encode(item), [item])
+            done, self.last = done + 1, item
+            self._took(1, 0)
+        self.taken = True
+        self._took(0, len(self._items) - done)
+
+
 class ScanSource:
     """See `ddbio.sources.source.Source`. limit: on the items that all lanes of the job may pass on."""
 
@@ -111,11 +138,14 @@ class ScanSource:
         self._items = 0  # passed on since the unit's start
         self._page: Page | RawPage = Page([])
         self._ended = False
+        self._granted = 0  # as `_items`, of an edit; with the item that was handed out last
+        self._requests = 0  # of the lane until then
 
     def begin(self, unit: SegmentUnit) -> None:
         cursor = unit.cursor or ExportCursor(None, 0, None, 0)
         self._unit, self._key, self._items = unit, cursor.last_key, cursor.items
         self._keys, self._page, self._ended = KeyCircle(), Page([]), False
+        self._granted = cursor.items
         if self._limit is not None:
             self._limit.begin(unit.number, cursor.items)
 
@@ -124,11 +154,24 @@ class ScanSource:
             yield await self._next_page(limit)
 
     def mark(self) -> tuple[str | None, int] | None:
+        page = self._page
+        if isinstance(page, EditPage) and page.last is not None and (self._ended or not page.taken):
+            key = {name: page.last[name] for name in self._scan.key_names}
+            return msgspec.json.encode(key).decode(), self._items
         # After the last page there is no key to resume from, so no mark until the sink has finished.
-        return (self._key, self._items) if self._page.taken and not self._ended else None
+        return (self._key, self._items) if page.taken and not self._ended else None
 
     def end(self) -> tuple[str | None, int]:
         return None, self._items
+
+    def stopped(self, mark: tuple[Any, ...]) -> None:
+        """Return the items of an edit to the limit that were certainly not sent: those in hand, and those pending if
+        there was no request since the last one was handed out."""
+        if self._limit is not None and self._scan.edits:
+            sent_some = self._client.tally.requests > self._requests
+            unsent = self._granted - (self._items if sent_some else mark[1])
+            self._limit.give_back(self._unit.number, unsent)
+            self._granted -= unsent
 
     def cursor(self, mark: tuple[Any, ...], output: Any) -> ExportCursor:
         key, items = mark
@@ -191,6 +234,11 @@ class ScanSource:
         # Without a filter no item is omitted, but there is a server that also counts the item after the page.
         scanned = max(reply.ScannedCount, len(items)) if scan.subset.filters else len(items)
         page_size.learn(scanned, sum(self._client.consumed))
+        if self._scan.edits:
+            self._ended, self._key = next_key is None, next_key
+            self._left_out(scanned - len(items))
+            self._page = EditPage(items, self._grant, self._took)
+            return self._page
         if self._limit is not None:
             items = items[: self._limit.take(self._unit.number, len(items))]
         self._ended = next_key is None or len(items) < len(reply.Items)
@@ -200,6 +248,29 @@ class ScanSource:
         self._tally.left_out += scanned - len(items)
         self._page = self._new_page(items, whole=len(items) == scanned)
         return self._page
+
+    def _left_out(self, items: int) -> None:
+        self._tally.read += items
+        self._tally.left_out += items
+
+    def _grant(self) -> bool:
+        """Whether one more item of an edit may be written. It is taken from the limit before it is sent, so that no
+        kill at whatever instant makes the items that were changed more than the limit."""
+        if self._limit is not None and not self._limit.take(self._unit.number, 1):
+            return False
+        self._granted += 1
+        self._requests = self._client.tally.requests
+        return True
+
+    def _took(self, items: int, left: int) -> None:
+        """Count items of an edit that were taken, or that the limit leaves."""
+        self._items += items
+        self._tally.read += items
+        if items == 0:
+            self._requests = self._client.tally.requests
+        if left:
+            self._left_out(left)
+            self._ended = True
 
     def _new_page(self, items: list[Any], *, whole: bool) -> Page | RawPage:
         raw = self._scanning.raw

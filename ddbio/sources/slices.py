@@ -77,6 +77,8 @@ class SliceSource:
         self._run.end()
         return self._run.mark()
 
+    def stopped(self, mark: tuple[Any, ...]) -> None: ...
+
     def cursor(self, mark: tuple[Any, ...], output: Any) -> ImportCursor:
         return ImportCursor(*mark)
 

@@ -33,6 +33,9 @@ class Source(Protocol):
     def end(self) -> Mark:
         """The mark at the end of the unit, after all records were taken."""
 
+    def stopped(self, mark: Mark) -> None:
+        """The lane leaves the unit: records after this mark will be repeated."""
+
     def cursor(self, mark: Mark, output: Any) -> Cursor:
         """The cursor to resume the unit from. output: the sink's state at the mark, if it has one."""
 

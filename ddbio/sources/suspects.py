@@ -108,6 +108,8 @@ class SuspectSource:
     def end(self) -> tuple[int]:
         return (self._settled,)
 
+    def stopped(self, mark: tuple[Any, ...]) -> None: ...
+
     def cursor(self, mark: tuple[Any, ...], output: Any) -> ImportCursor:
         return ImportCursor(mark[0], 0)
 

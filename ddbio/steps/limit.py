@@ -7,6 +7,9 @@ cursor does not account for.
 `Limit` serves the lanes of one process, `SharedLimit` those of all processes of a job: its fields are in a file that
 each process maps. A take is one store of eight bytes under a `flock`: if a process is killed, the sum is still right
 and the lock is free.
+
+Items of an edit stay changed even if nobody could report it. So the file of its limit is `kept` for the next run, and
+a unit that is begun again returns nothing: a lane that stops in order gives back what it did not send.
 """
 
 from __future__ import annotations
@@ -15,9 +18,10 @@ import fcntl
 import mmap
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 _FIELD_BYTES = 8
@@ -28,18 +32,21 @@ class LimitNeeds:
     """items: maximum for all units together. units: number of units, numbered from 0.
 
     taken: items that earlier runs took and settled, by unit.
+    kept: the file of the limit of an edit, for all runs; None for a limit whose units are repeated without harm.
     """
 
     items: int
     units: int
     taken: Mapping[int, int] = field(default_factory=dict)
+    kept: Path | None = None
 
 
 class Limit:
-    """items: the allowance. taken: items taken so far, by unit."""
+    """items: the allowance. taken: items taken so far, by unit. kept: see `LimitNeeds`."""
 
-    def __init__(self, items: int, taken: list[int] | memoryview[int]) -> None:
+    def __init__(self, items: int, taken: list[int] | memoryview[int], *, kept: bool = False) -> None:
         self.items = items
+        self.kept = kept
         self._taken = taken
 
     @classmethod
@@ -49,7 +56,7 @@ class Limit:
     def begin(self, unit: int, settled: int) -> None:
         """Start a unit, perhaps again. settled: items that it has taken and settled."""
         with self._locked():
-            self._taken[unit] = settled
+            self._taken[unit] = max(settled, self._taken[unit]) if self.kept else settled
 
     def take(self, unit: int, wanted: int) -> int:
         """Take up to `wanted` items for the unit; returns the number granted."""
@@ -57,6 +64,11 @@ class Limit:
             granted = max(0, min(wanted, self.left()))
             self._taken[unit] += granted
         return granted
+
+    def give_back(self, unit: int, items: int) -> None:
+        """Return items that the unit took and did not send."""
+        with self._locked():
+            self._taken[unit] -= items
 
     def left(self) -> int:
         """The number of items that no unit has taken."""
@@ -72,12 +84,12 @@ class SharedLimit(Limit):
 
     _taken: memoryview[int]
 
-    def __init__(self, path: Path, items: int, units: int) -> None:
+    def __init__(self, path: Path, items: int, units: int, *, kept: bool = False) -> None:
         self.path = path
         self.units = units
         self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self._memory = mmap.mmap(self._file, units * _FIELD_BYTES)
-        super().__init__(items, memoryview(self._memory).cast("q"))
+        super().__init__(items, memoryview(self._memory).cast("q"), kept=kept)
 
     @classmethod
     def create(cls, path: Path, needs: LimitNeeds) -> SharedLimit:
@@ -85,8 +97,25 @@ class SharedLimit(Limit):
         path.write_bytes(b"".join(taken.to_bytes(_FIELD_BYTES, sys.byteorder) for taken in _fields(needs)))
         return cls(path, needs.items, needs.units)
 
-    def __reduce__(self) -> tuple[type[SharedLimit], tuple[Path, int, int]]:
-        return (SharedLimit, (self.path, self.items, self.units))
+    @classmethod
+    def keep(cls, path: Path, needs: LimitNeeds) -> SharedLimit:
+        """Open the file of earlier runs, or make it; it is only ever extended. The creator calls `close`.
+
+        Raises OSError.
+        """
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            units = max(needs.units, os.fstat(file).st_size // _FIELD_BYTES)
+            os.ftruncate(file, units * _FIELD_BYTES)
+        finally:
+            os.close(file)
+        limit = cls(path, needs.items, units, kept=True)
+        for unit, taken in needs.taken.items():
+            limit.begin(unit, taken)
+        return limit
+
+    def __reduce__(self) -> tuple[Callable[..., SharedLimit], tuple[Path, int, int]]:
+        return (partial(SharedLimit, kept=self.kept), (self.path, self.items, self.units))
 
     def close(self) -> None:
         self._taken.release()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from ddbio.dynamodb.session import Session
@@ -43,7 +43,7 @@ from ddbio.verbs.selection import Selection
 SomeEdit = TypeVar("SomeEdit", bound=EditOptions)
 
 ITEMS_A_SEGMENT = 250  # at least: a lane writes the items of a segment one after the other, or 25 at a time
-ITEMS_A_PAGE = 250  # if each item is a request: a lane that is killed or stopped repeats a page
+ITEMS_A_PAGE = 250  # if each item is a request: others would wait too long after their scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +121,14 @@ class EditVerb(Verb[SomeEdit, EditResult]):
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         options = self.options
+        needs = limit_of(options.limit, left, journal.settled())
         self._rejects = rejects = Rejects(self._place, journal, keep=options.journal, limit=self._limit)
         return Assignment(
             self._job(run),
             expected_items(options, run.table),
             "items",
             journal.past.tally.read,
-            item_limit=limit_of(options.limit, left, journal.settled()),
+            item_limit=needs and replace(needs, kept=journal.limit_file()),
             **rejects.watching(lambda report: report.tally.read),
         )
 

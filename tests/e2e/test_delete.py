@@ -307,3 +307,27 @@ def test_killed_at_random_it_ends_exactly(
     if "--backup" in more:
         assert counts["read"] == 600
     assert not list(Path(environment["HOME"], ".local/state/ddbio").glob("*/journal.sqlite"))
+
+
+@pytest.mark.parametrize("more", [("--all",), (*OLD, "--if-unchanged"), OLD], ids=["all", "single", "filter"])
+def test_after_a_stop_in_order_everything_that_was_deleted_is_counted(
+    start_delete: Start, run_delete: Run, simulator: Simulator, table: TableView, more: tuple[str, ...]
+) -> None:
+    """Also the first part of a page."""
+    options = (*more, "--yes", "-p", 2, "--json")
+    before, deleted = table.item_count(), 0
+    for _ in range(2):
+        with start_delete(*options, "--write-capacity", 60) as command:
+            at = table.item_count()
+            command.until(lambda at=at: table.item_count() < at - 70, 30)
+            command.process.send_signal(signal.SIGTERM)
+            stopped = command.wait()
+        assert stopped.code == 130, stopped.err
+        counts = json.loads(stopped.out)["counts"]
+        assert counts["deleted"] == before - table.item_count() > deleted
+        deleted = counts["deleted"]
+    counts = json.loads(run_delete(*options).out)["counts"]
+    everything = "--all" in more
+    assert counts["deleted"] == counts["written"] == (1000 if everything else 600)
+    assert counts["read"] == counts["written"] + counts["left_out"]
+    assert counts["read"] == 1000 or not everything

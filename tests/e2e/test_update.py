@@ -254,6 +254,38 @@ def disturbed(start_update: Start, table: TableView, seed: int, *options: object
     raise AssertionError("it did not end by itself")
 
 
+@pytest.mark.parametrize("dies", [False, True], ids=["stopped", "killed"])
+def test_all_runs_together_change_no_more_than_the_limit(
+    start_update: Start, run_update: Run, table: TableView, items: list[Item], dies: bool
+) -> None:
+    """After a kill perhaps a few less: an item that may have been sent counts."""
+    options = (*INCREMENT, "--limit", 300, "--yes", "-p", 2, "--lanes", 2, "--segments", 8, "--json")
+    before = {item["id"]["S"]: int(item["n"]["N"]) for item in items}
+
+    def changed() -> int:
+        return sum(number - before[name] for name, number in numbers(table).items())
+
+    for sign in (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL) if dies else (signal.SIGTERM, signal.SIGINT):
+        with start_update(*options, "--write-capacity", 60) as command:
+            at = changed()
+            command.until(lambda at=at: changed() > at + 40, 30)
+            victim = command.pid if sign != signal.SIGKILL or at else command.workers()[0]
+            os.kill(victim, sign)
+            if victim != command.pid:
+                command.until(lambda at=at: changed() > at + 80, 30)
+                os.kill(command.pid, sign)
+            done = command.wait()
+        if not dies:
+            assert json.loads(done.out)["counts"]["written"] == changed()
+    done = run_update(*options)
+    assert done.code == 0, done.err
+    assert {numbers(table)[name] - number for name, number in before.items()} == {0, 1}
+    if dies:
+        assert 300 - 28 <= changed() <= 300, "two for each of 4 connections and each kill"
+    else:
+        assert changed() == json.loads(done.out)["counts"]["written"] == 300
+
+
 def await_instant(command: Any, table: TableView, at: float, until_s: float) -> None:
     over = command.process.poll
     wait_until(lambda: table.consumed("write") > at or time.monotonic() > until_s or over() is not None, 60)

@@ -70,3 +70,21 @@ def test_processes_share_it(tmp_path: Path) -> None:
     assert again.left() == 0
     again.close()
     limit.close()
+
+
+def test_a_limit_that_is_kept_forgets_nothing_that_was_taken(tmp_path: Path) -> None:
+    """Neither with the lane that took it, nor with the whole run."""
+    needs = LimitNeeds(10, 2, kept=tmp_path / "limit")
+    first = SharedLimit.keep(tmp_path / "limit", needs)
+    assert (first.take(0, 4), first.take(1, 3)) == (4, 3)
+    first.begin(0, settled=1)
+    assert first.left() == 3
+    first.give_back(1, 2)
+    first.close()
+    again = SharedLimit.keep(tmp_path / "limit", LimitNeeds(10, 3, {0: 2, 1: 1, 2: 1}, kept=tmp_path / "limit"))
+    assert again.left() == 4
+    other = pickle.loads(pickle.dumps(again))
+    other.begin(0, settled=0)
+    assert (other.take(2, 100), again.left()) == (4, 0)
+    again.close()
+    other.close()
