@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from ddbio.aws.settings import AwsSettings
 from ddbio.errors import UsageError
@@ -175,7 +175,10 @@ class ComparisonOptions(ToTableOptions):
     keys_only: compare only which keys there are. ignore: names of attributes that make no difference.
         attributes: compare only these, without paths.
     spill_dir: the folder for the digests of both sides; None for the job's state folder.
+    to_capacity_option: of the command.
     """
+
+    to_capacity_option: ClassVar[str] = "--to-capacity"
 
     keys_only: bool = False
     ignore: tuple[str, ...] = ()

@@ -95,8 +95,11 @@ def add_endpoint_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--endpoint-url", metavar="URL", help="another DynamoDB endpoint")
 
 
-def add_run_options(parser: argparse.ArgumentParser, *, default_lanes: str, resumes: bool = True) -> None:
-    """Options for the plan, the connections, giving up, resuming and reporting. resumes: whether the verb can."""
+def add_run_options(
+    parser: argparse.ArgumentParser, *, default_lanes: str, resumes: bool = True, items_on_stdout: bool = False
+) -> None:
+    """Options for the plan, the connections, giving up, resuming and reporting. resumes: whether the verb can.
+    items_on_stdout: whether all runs write items there, so that no report can."""
     parser.add_argument(
         "--lanes",
         type=positive_int,
@@ -120,12 +123,16 @@ def add_run_options(parser: argparse.ArgumentParser, *, default_lanes: str, resu
     parser.add_argument(
         "--report",
         metavar="PATH",
-        help="write a report on the run, as JSON, to this file; - for standard output "
-        "(default: report.json in the job's state folder)",
+        help="write a report on the run, as JSON, to this file"
+        + ("" if items_on_stdout else "; - for standard output")
+        + (" (default: report.json in the job's state folder)" if resumes else " (default: none)"),
     )
     parser.add_argument("--plan", action="store_true", help="say what would be read and written, and do nothing")
+    of_report = "print the report on standard output, as JSON; the summary goes to standard error. "
     parser.add_argument(
-        "--json", action="store_true", help="print the report on standard output, as JSON, in place of the summary"
+        "--json",
+        action="store_true",
+        help=("" if items_on_stdout else of_report) + 'With --plan: print that, as {"plan": [sentences]}',
     )
     add_display_options(parser)
 
@@ -242,7 +249,7 @@ def table_options(given: argparse.Namespace) -> dict[str, Any]:
         "give_up_after_s": given.give_up_after,
         "fresh": getattr(given, "fresh", False),
         "state_dir": given.state_dir,
-        "report": STDOUT if given.json else given.report,
+        "report": STDOUT if given.json and not given.plan else given.report,
     }
 
 

@@ -41,11 +41,14 @@ def confirm(story: Destructive, verb: str, done: str, *, yes: bool) -> None:
     from ddbio.job.progress import new_progress
     from ddbio.job.run import Caller
 
-    if not yes and not at_terminal():
-        raise UsageError(f"{verb} asks first, and there is no terminal to ask at", "add --yes if you are sure")
     intent = story.intent(Caller(new_progress()))
     for sentence in intent.sentences:
         tell(sentence)
+    if not yes and not at_terminal():
+        raise UsageError(
+            f"{verb} asks first, and there is no terminal to ask at: nothing was {done}",
+            "--plan shows more; if you are sure, add --yes",
+        )
     if not yes:
         ask(intent.table, verb, done, sys.stdin.readline)
 

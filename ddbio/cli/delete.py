@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from typing import TYPE_CHECKING
 
 from ddbio.cli import edits
@@ -42,7 +43,7 @@ examples:
        {command} -r us-east-1 -t Orders --filter 'attribute_not_exists(customer)' --plan
   3. in a script, under caps of 1,000 read and 500 write units per second
        {command} -r us-east-1 -t Orders --filter 'attribute_not_exists(customer)' --yes -c 1000 --write-capacity 500
-  4. export the items first, to be able to restore them with ddbio import -s saved/
+  4. export the items first, to be able to restore them with ddbio import -r us-east-1 -t Orders -s saved/
        {command} -r us-east-1 -t Orders --filter 'attribute_not_exists(customer)' --backup saved/
   5. only items that still match at the moment of their delete: one request an item
        {command} -r us-east-1 -t Orders --filter 'attribute_not_exists(customer)' --if-unchanged
@@ -118,7 +119,7 @@ def summary(result: EditResult) -> str:
     lines = [edits.counts(result, "deleted", result.tally.deleted)]
     if result.backup is not None:
         lines.append(
-            f"{result.saved_items:,} saved in {result.backup}: ddbio import -s {result.backup} restores them"
+            f"{result.saved_items:,} saved in {result.backup}; to restore them: {shlex.join(result.restore)}"
         )
     return "\n".join(lines + edits.ending(result))
 

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ddbio.cli import arguments, summaries
-from ddbio.cli.option_rules import PLACEHOLDERS, TABLE, Rules, needs
+from ddbio.cli.option_rules import PLACEHOLDERS, TABLE, Rule, Rules, needs
 from ddbio.cli.parsing import Parser
 from ddbio.cli.run import positive_int
 from ddbio.cli.verb_command import VerbCommand
@@ -21,6 +21,11 @@ RULES: Rules = {
     **{option: rule for option, rule in TABLE.items() if option != "--fresh"},
     **dict.fromkeys(("--segments", "--consistent-read", "--filter", "--index", "--attributes", "--limit")),
     **dict.fromkeys(("--order-by", "--format")),
+    "--json": Rule(
+        lambda given: given.plan,
+        "with --plan",
+        "leave it out: the items are JSON lines; --report FILE has the report",
+    ),
     "--values": needs("--filter"),
     "--names": PLACEHOLDERS,
     "--descending": needs("--order-by"),
@@ -63,7 +68,7 @@ def parser() -> Parser:
         help="the format of the items (default: %(default)s)",
     )
     arguments.add_endpoint_options(parser)
-    arguments.add_run_options(parser, default_lanes="8", resumes=False)
+    arguments.add_run_options(parser, default_lanes="8", resumes=False, items_on_stdout=True)
     return parser
 
 

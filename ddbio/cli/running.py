@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from collections.abc import Callable
@@ -76,9 +77,13 @@ def perform(
     return code
 
 
-def show_plan(story: Story[SomeResult]) -> int:
+def show_plan(story: Story[SomeResult], *, as_json: bool = False) -> int:
     """Print what the verb would do, and do nothing. Returns the exit code."""
-    for sentence in story.preview(Caller()):
+    sentences = story.preview(Caller())
+    if as_json:
+        write_out(json.dumps({"plan": sentences}, indent=2, ensure_ascii=False) + "\n")
+        return EXIT_OK
+    for sentence in sentences:
         write_out(f"{sentence}\n")
     return EXIT_OK
 

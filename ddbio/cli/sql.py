@@ -30,6 +30,11 @@ RULES: Rules = {
     **dict.fromkeys(_OF_TABLE, needs("--table")),
     **dict.fromkeys((*S3_CALLS, "--s3-endpoint-url"), _FILES),
     "--format": _OUT_OF_STDOUT,
+    "--json": Rule(
+        lambda given: given.report is None and (given.plan or given.output not in (None, STDOUT)),
+        "with --output FILE or --plan, and without --report",
+        "the rows as JSON: --output - --format json; the report: --report FILE",
+    ),
 }
 
 EXAMPLES = """\

@@ -61,7 +61,7 @@ class VerbCommand(Generic[SomeOptions, SomeResult]):
             story = self.load()(options)
         invoked(self.program, sys.argv[1:] if argv is None else argv)
         if given.plan:
-            return show_plan(story)
+            return show_plan(story, as_json=given.json)
         self.ready(story, given)
         display = Display.of(given, options)
         return perform(command, story, self.summary, options, display, data_on_stdout=self.data_on_stdout(options))

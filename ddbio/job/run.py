@@ -65,8 +65,9 @@ class Run:
         default_lanes: int,
         caller: Caller,
         other: Side | None = None,
+        option: str = "-c",
     ) -> Run:
-        """kind: of the cap's units, WCU or RCU. other: the second table, if the job has two.
+        """kind: of the cap's units, WCU or RCU. other: the second table, if the job has two. option: of the capacity.
 
         Raises UsageError for an impossible cap.
         """
@@ -74,7 +75,7 @@ class Run:
             options=options,
             session=session,
             table=table,
-            cap=choose_cap(options.capacity, table, kind, over_provisioned=options.over_provisioned),
+            cap=choose_cap(options.capacity, table, kind, over_provisioned=options.over_provisioned, option=option),
             workers=options.processes or usable_cpus(),
             lanes=options.lanes or default_lanes,
             progress=caller.progress or QuietProgress(),

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ddbio.dynamodb.session import Session
-from ddbio.errors import UsageError
 from ddbio.flow.context import SOURCE, TARGET
 from ddbio.rate.caps import Cap, choose_cap
 from ddbio.rate.following import Caps
 from ddbio.values.table import TableInfo
-
-_OPTION = re.compile(r"(?<!\S)-c(?![\w-])")  # in the words of `choose_cap`
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +46,7 @@ class Side:
 
         Raises UsageError for an impossible cap.
         """
-        try:
-            cap = choose_cap(capacity, table, kind, over_provisioned=over_provisioned)
-        except UsageError as error:
-            raise UsageError(_OPTION.sub(option, error.message), _OPTION.sub(option, error.hint)) from None
-        cap = replace(cap, origin=_OPTION.sub(option, cap.origin))
+        cap = choose_cap(capacity, table, kind, over_provisioned=over_provisioned, option=option)
         return cls(role or (TARGET if kind == "WCU" else SOURCE), session, table, cap, asked, capacity)
 
     @property

@@ -12,13 +12,14 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ddbio.errors import UsageError
 from ddbio.rate.buckets import UNCAPPED
 from ddbio.values.table import TableInfo
 
 _TIMED = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])=(.+)")
+_OPTION = re.compile(r"(?<!\S)-c(?![\w-])")  # in the words of this module
 _DAY = datetime.timedelta(days=1)
 
 
@@ -86,13 +87,25 @@ def choose_cap(
     *,
     over_provisioned: bool = False,
     now: datetime.datetime | None = None,
+    option: str = "-c",
 ) -> Cap:
     """The cap of a run on `table`. kind: `WCU` for imports, `RCU` for exports.
 
-    capacity: `"500"`, `"12.5"`, `"60%"`, a schedule, or None. now: local time.
+    capacity: `"500"`, `"12.5"`, `"60%"`, a schedule, or None. now: local time. option: by which it was given.
     Raises UsageError for anything else, for a percentage of a table that has no limit, and for more than a
     provisioned table has unless `over_provisioned`.
     """
+    try:
+        cap = _chosen(capacity, table, kind, over_provisioned=over_provisioned, now=now)
+    except UsageError as error:
+        raise UsageError(_OPTION.sub(option, error.message), _OPTION.sub(option, error.hint)) from None
+    return replace(cap, origin=_OPTION.sub(option, cap.origin))
+
+
+def _chosen(
+    capacity: str | None, table: TableInfo, kind: str, *, over_provisioned: bool, now: datetime.datetime | None
+) -> Cap:
+    """The cap, in words about `-c`."""
     asked = _Asked(table, kind, over_provisioned)
     if capacity is None:
         if asked.limit is None:

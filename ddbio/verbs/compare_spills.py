@@ -31,9 +31,17 @@ def begin_run(options: ComparisonOptions, sides: tuple[Side, Side], lanes: int, 
     for each in others:
         over = options.over_provisioned
         other = JobSide.choose(
-            each.session, each.table, "RCU", each.asked, each.capacity, over_provisioned=over, role=TARGET
+            each.session,
+            each.table,
+            "RCU",
+            each.asked,
+            each.capacity,
+            over_provisioned=over,
+            role=TARGET,
+            option=each.capacity_option,
         )
-    return Run.begin(options, main.session, main.table, "RCU", lanes, caller, other)
+    option = main.capacity_option
+    return Run.begin(options, main.session, main.table, "RCU", lanes, caller, other, option)
 
 
 class CompareSpills(Verb[ComparisonOptions, Result]):

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.session import Session
+from ddbio.dynamodb.translation import NoSuchTableError
 from ddbio.errors import UsageError
 from ddbio.options import ComparisonOptions, is_place
 from ddbio.sources.completeness import Completeness, completeness
@@ -19,6 +20,7 @@ from ddbio.values.table import TableInfo
 from ddbio.verbs.import_sources import ImportSources
 from ddbio.verbs.options import ImportOptions
 from ddbio.verbs.scan import describe_part
+from ddbio.verbs.two_tables import CHECK_TO
 
 FIRST, SECOND = "first", "second"
 _OF_IMPORTS = ("--no-verify", "--allow-unfinished")
@@ -27,7 +29,8 @@ _MARK = "#ddbio"  # before the number of a name in a projection
 
 @dataclass(frozen=True)
 class TableSide:
-    """asked: the table as the user named it. capacity: its cap, as asked for. subset: the part that is compared."""
+    """asked: the table as the user named it. capacity: its cap, as asked for with capacity_option.
+    subset: the part that is compared."""
 
     which: str
     asked: str
@@ -36,6 +39,7 @@ class TableSide:
     session: Session
     table: TableInfo
     subset: Subset
+    capacity_option: str
 
     @property
     def name(self) -> str:
@@ -143,8 +147,12 @@ def _table_side(
     which: str, asked: str, aws: AwsSettings, capacity: str | None, options: ComparisonOptions, scope: Scope
 ) -> TableSide:
     session = Session(aws, (asked,))
-    table, subset = describe_part(session, replace(options, table=asked, attributes=None))
-    return TableSide(which, asked, aws, capacity, session, table, _projected(subset, scope, table))
+    option = options.to_capacity_option if which == SECOND else "-c"
+    try:
+        table, subset = describe_part(session, replace(options, table=asked, attributes=None))
+    except NoSuchTableError as error:
+        raise UsageError(error.message, CHECK_TO if option == "--to-capacity" else error.hint) from None
+    return TableSide(which, asked, aws, capacity, session, table, _projected(subset, scope, table), option)
 
 
 def _projected(subset: Subset, scope: Scope, table: TableInfo) -> Subset:

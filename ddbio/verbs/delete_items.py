@@ -13,6 +13,7 @@ from ddbio.dynamodb.session import Session
 from ddbio.errors import UsageError
 from ddbio.job.run import Caller
 from ddbio.job.spine import Story
+from ddbio.messages.files import STDIN
 from ddbio.sinks.conditional_deletes import DeleteIf
 from ddbio.values.table import TableInfo
 from ddbio.verbs.delete_saved import DeleteListed, DeleteSaved, as_edit
@@ -75,6 +76,8 @@ class Delete:
         table = session.describe(options.table)
         sentences = [place(session, table)]
         if options.sources:
+            if STDIN not in options.sources:  # which can be looked at only once
+                DeleteListed(options).check(caller)
             sentences.append(f"The items listed in {', '.join(options.sources)} will be deleted")
         else:
             selected = DeleteScanned(options).edit_of(session, table).selection.counted

@@ -69,6 +69,7 @@ class DeleteListed(Import):
     """Deletes the items that files list. if_saved: only those that still are as they were saved."""
 
     name = "delete"
+    capacity_option = "--write-capacity"
 
     def __init__(self, options: DeleteOptions, finished: Callable[[Tally], None] = lambda tally: None) -> None:
         sources = options.sources or (options.backup or "",)
@@ -150,10 +151,12 @@ class DeleteSaved:
             read_units=noted["units"],
             backup=options.backup,
             saved_items=noted["written"],
+            restore=_restoring(options),
         )
 
     def _of_earlier_run(self, tally: Tally) -> EditResult:
-        cap = choose_cap(self._options.write_capacity, self._table, "WCU", over_provisioned=True)
+        option = DeleteListed.capacity_option
+        cap = choose_cap(self._options.write_capacity, self._table, "WCU", over_provisioned=True, option=option)
         return EditResult(tally=tally, seconds=0.0, error=None, cap=cap, rejects=None, write_units=tally.units)
 
     def preview(self, caller: Caller) -> list[str]:
@@ -186,6 +189,14 @@ def _unfinished(saved: ExportResult) -> EditResult:
         backup=saved.destination,
         saved_items=saved.tally.written,
     )
+
+
+def _restoring(options: DeleteOptions) -> tuple[str, ...]:
+    """The command that restores the saved items."""
+    aws = options.aws
+    given = {"-r": aws.region, "--profile": aws.profile, "--endpoint-url": aws.endpoint_url}
+    given |= {"--s3-endpoint-url": aws.s3_endpoint_url, "-t": options.table, "-s": options.backup}
+    return ("ddbio", "import", *(word for option, value in given.items() if value for word in (option, value)))
 
 
 def _fields(kind: type[Any]) -> Iterator[str]:

@@ -52,6 +52,7 @@ class EditResult(RejectingResult):
 
     read_cap: of the scan; None if there was none in this run. read_units: that it consumed, in all runs.
     backup: where the items were saved first, and saved_items: how many; None if they were not.
+    restore: the command that restores them.
     """
 
     write_units: float = 0.0
@@ -59,6 +60,7 @@ class EditResult(RejectingResult):
     read_units: float = 0.0
     backup: str | None = None
     saved_items: int = 0
+    restore: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

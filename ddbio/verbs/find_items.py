@@ -68,7 +68,9 @@ class Find(Verb[FindOptions, FindResult]):
 
     def check_report(self) -> None:
         if self.options.report == STDOUT:
-            raise UsageError("the items found go to standard output, too", "write the report to a file with --report")
+            raise UsageError(
+                "the items found go to standard output, too", "name a file with --report, or leave it out"
+            )
         super().check_report()
 
     def check(self, caller: Caller) -> Run:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError
@@ -45,7 +45,10 @@ class ImportResult(RejectingResult):
 
 
 class Import(Verb[ImportOptions, ImportResult]):
+    """capacity_option: of the user, for the cap."""
+
     name = "import"
+    capacity_option: ClassVar[str] = "-c"
 
     def check_report(self) -> None:
         check_report_path(self.options, self._protected(), self.options.rejects)
@@ -64,7 +67,8 @@ class Import(Verb[ImportOptions, ImportResult]):
         self._target = create_table.choose_target(self.options, table, sources.found.folders(), session)
         more = tuple(session.describe(name) for name in self.options.more_tables)
         asked = combined((self._target.table, *more)) if more else self._target.table
-        run = Run.begin(self.options, session, asked, "WCU", DEFAULT_IMPORT_LANES, caller)
+        option = self.capacity_option
+        run = Run.begin(self.options, session, asked, "WCU", DEFAULT_IMPORT_LANES, caller, option=option)
         sources.verify(run.progress)
         self._in_mode(sources.detect(self._target.table))
         self._place = choose_rejects_place(

@@ -42,7 +42,8 @@ class SpillTable(Verb[ComparisonOptions, Result]):
 
     def check(self, caller: Caller) -> Run:
         side = self._side
-        return Run.begin(self.options, side.session, side.table, "RCU", DEFAULT_SPILL_LANES, caller)
+        option = side.capacity_option
+        return Run.begin(self.options, side.session, side.table, "RCU", DEFAULT_SPILL_LANES, caller, option=option)
 
     def places(self) -> list[str]:
         return [self._side.which]

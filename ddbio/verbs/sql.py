@@ -128,7 +128,10 @@ class SqlTable(Verb[SqlOptions, SqlResult]):
 
 def check_report(options: SqlOptions) -> None:
     if options.report == STDOUT and options.output in (None, STDOUT):
-        raise UsageError("the rows go to standard output, too", "write them to a file with --output")
+        raise UsageError(
+            "the rows go to standard output, too",
+            "write the rows to a file with --output, or the report with --report",
+        )
 
 
 def projected(subset: Subset, names: list[str] | None, key: str) -> Subset:

@@ -64,6 +64,7 @@ class ApplyDifferences(Import):
     """The last stage. finished: called with the result, before the journal of the stage is removed."""
 
     name = APPLY
+    capacity_option = "--write-capacity"
 
     def __init__(self, options: SyncOptions, lines: str, state_dir: str | None) -> None:
         common = {each.name: getattr(options, each.name) for each in fields(TransferOptions)}
@@ -151,7 +152,8 @@ class Sync:
     def _write_cap(self, comparison: Comparison) -> Cap:
         """Raises UsageError for an impossible one, before anything is read."""
         options, second = self.options, comparison.sides[1]
-        return choose_cap(options.write_capacity, second.table, "WCU", over_provisioned=options.over_provisioned)
+        over, option = options.over_provisioned, ApplyDifferences.capacity_option
+        return choose_cap(options.write_capacity, second.table, "WCU", over_provisioned=over, option=option)
 
     def preview(self, caller: Caller) -> list[str]:
         comparison = self._comparison(caller)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 from ddbio.dynamodb.session import Session
 from ddbio.errors import UsageError
 from ddbio.job.side import Side
 from ddbio.options import ToTableOptions
 from ddbio.values.table import TableInfo
+
+CHECK_TO = "check --to, --to-region, --to-profile and --to-endpoint-url"
+_ENDPOINTS = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL")  # the first wins
 
 
 def other_session(options: ToTableOptions) -> Session:
@@ -17,8 +22,7 @@ def describe_other(options: ToTableOptions, session: Session) -> TableInfo:
     """The table of `--to`, which must exist. Raises UsageError."""
     table = session.find(options.to)
     if table is None:
-        options_of_it = "--to, --to-region, --to-profile and --to-endpoint-url"
-        raise UsageError(f'table "{options.to}" in {session.region} does not exist', f"check {options_of_it}")
+        raise UsageError(f'table "{options.to}" in {session.region} does not exist', CHECK_TO)
     table.check_usable()
     return table
 
@@ -53,10 +57,11 @@ def other_side(
 def check_different(session: Session, table: TableInfo, other: Side) -> None:
     """Raise UsageError if both tables are the same one, however each is named."""
     if _is_same(session, table, other):
-        raise UsageError(
-            f'-t and --to are the same table, "{table.name}" in {session.region}',
-            "name another table with --to, or the region or account of the other with --to-region or --to-profile",
-        )
+        hint = "name another table with --to, or the region or account of the other with --to-region or --to-profile"
+        variable = next((name for name in _ENDPOINTS if os.environ.get(name) == session.endpoint_url), None)
+        if variable is not None and session.region != other.session.region:
+            hint = f"{variable} sends both regions to {session.endpoint_url}: name the other with --to-endpoint-url"
+        raise UsageError(f'-t and --to are the same table, "{table.name}" in {session.region}', hint)
 
 
 def _is_same(session: Session, table: TableInfo, other: Side) -> bool:

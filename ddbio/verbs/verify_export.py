@@ -65,8 +65,7 @@ class Verify:
 
     def preview(self, caller: Caller) -> list[str]:
         export = self._export()
-        files = f"{len(export.checks):,} files, {export.total_bytes:,} bytes"
-        first = f"Verifying {export.uri}: {files}, which are read twice"
+        first = f"{_verifying(export)}; every file is read twice"
         asked = self._diff_options()
         return [first, *(Diff(asked).preview(caller) if asked is not None else ())]
 
@@ -80,12 +79,12 @@ class Verify:
         if not self.options.to:
             return None
         shared = {each.name: getattr(self.options, each.name) for each in fields(ComparisonOptions)}
-        return DiffOptions(**{**shared, "report": None, **_part_of(self._export())})
+        return _TableDiffOptions(**{**shared, "report": None, **_part_of(self._export())})
 
     def _checked(self, caller: Caller) -> VerifyResult:
         progress, began_s = caller.progress or QuietProgress(), time.monotonic()
         export = self._export()
-        progress.say(f"Verifying {export.uri}: {len(export.checks):,} files, {export.total_bytes:,} bytes")
+        progress.say(_verifying(export))
         progress.start(export.total_bytes, "B", float("inf"))
         tally, problems, size_bytes = Tally(), [*export.problems], 0
         for checked in export.results():
@@ -125,6 +124,18 @@ class Verify:
             bytes=checked.bytes,
             diff=diff,
         )
+
+
+def _verifying(export: ExportToCheck) -> str:
+    files = len(export.checks)
+    return f"Verifying {export.uri}: {files:,} file{'s' * (files != 1)}, {export.total_bytes:,} bytes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _TableDiffOptions(DiffOptions):
+    """Of the only table of the command."""
+
+    to_capacity_option = "-c"
 
 
 def _part_of(export: ExportToCheck) -> dict[str, Any]:

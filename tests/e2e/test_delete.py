@@ -109,9 +109,10 @@ def test_without_a_terminal_it_needs_yes(
         options = {"stdin": reading}
     done = run_delete("--all", **options)
     os.close(reading)
-    done.assert_one_line_error(2, "asks first", "no terminal", "--yes")
+    done.assert_error(2, "asks first", "no terminal", "nothing was deleted", "--plan", "--yes")
+    assert done.err.startswith("Table Orders in ") and " items " in done.err, "what would have happened"
     assert contents(table.items()) == contents(items)
-    assert simulator.requests() == {}
+    assert "BatchWriteItem" not in simulator.requests()
 
 
 def at_terminal(start_delete: Start, answer: bytes, *arguments: object) -> tuple[int, str]:
@@ -204,7 +205,10 @@ def test_a_backup_is_complete_before_anything_is_deleted_and_restores_it(
     assert done.code == 0, done.err
     assert contents(table.items()) == contents(new(items))
     assert done.out.splitlines()[0] == "600 deleted, 0 rejected, 600 read"
-    assert "600 saved in saved" in done.out and "RCU consumed by the scan" in done.out
+    assert (
+        "600 saved in saved; to restore them: ddbio import -t Orders -s saved\n" in done.out
+        and "RCU consumed by the scan" in done.out
+    )
     assert json.loads((tmp_path / "report.json").read_text())["counts"]["deleted"] == 600
     assert not any(line.startswith("Another job") for line in done.log)
     restored = commands.run(Path("-m"), "ddbio", "import", "-t", "Orders", "-s", "saved", "-p", 1)

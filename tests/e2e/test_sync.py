@@ -3,6 +3,7 @@ writing over what someone else wrote meanwhile."""
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import signal
@@ -52,6 +53,28 @@ def tables(simulator: Simulator) -> Any:
     for name, items in (("First", first), ("Second", second)):
         simulator.create_table(name, "id:S").put_items(items)
     return first, second
+
+
+def test_each_cap_names_the_option_that_sets_it(run_sync: Run, tables: Any) -> None:
+    caps = ("-c", 20, "--to-capacity", 30, "--write-capacity", 40)
+    planned = json.loads(run_sync("-t", "First", *caps, "--plan", "--json").out)["plan"]
+    assert planned[-3:] == [
+        "Cap of First: 20 RCU (-c)",
+        "Cap of Second: 30 RCU (--to-capacity)",
+        "Cap of the writes: 40 WCU (--write-capacity)",
+    ]
+    done = run_sync("-t", "First", "--yes", "--to-capacity", 3000, "--write-capacity", 4000)
+    said = [line.partition("Cap of Second: ")[2] or line.partition("Cap: ")[2] for line in done.log]
+    assert {*filter(None, said)} >= {"3,000 RCU (--to-capacity)", "4,000 WCU (--write-capacity)"}
+    assert not any("RCU (-c)" in line or "WCU (-c)" in line for line in done.log)
+
+
+def test_a_table_that_does_not_exist(commands: Commands, tables: Any) -> None:
+    sync = (Path("-m"), "ddbio", "sync")
+    commands.run(*sync, "-t", "First", "--to", "Nowhere").assert_error(
+        2, '"Nowhere"', "check --to, --to-region, --to-profile"
+    )
+    commands.run(*sync, "-t", "Nowhere", "--to", "Second").assert_error(2, '"Nowhere"', "check --table, --region")
 
 
 def test_the_second_becomes_equal_with_the_fewest_writes(run_sync: Run, simulator: Simulator, tables: Any) -> None:

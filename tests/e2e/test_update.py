@@ -179,7 +179,7 @@ def test_what_cannot_work_is_refused(
 
 
 def test_it_asks_first(run_update: Run, start_update: Start, table: TableView, items: list[Item]) -> None:
-    run_update("--all", "--remove", "n").assert_one_line_error(2, "no terminal", "--yes")
+    run_update("--all", "--remove", "n").assert_error(2, "no terminal", "--plan", "--yes")
     code, shown = at_terminal(start_update, b"order\n", "--all", "--remove", "n")
     assert code == 2 and "nothing was changed" in shown
     assert contents(table.items()) == contents(items)

@@ -151,7 +151,7 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--format": (["json"], ["-s", "old.json"]),
     },
     "sql": {
-        "--json": ([], []),
+        "--json": ([], ["--output", "x.csv"]),
         "--over-provisioned": ([], ["-t", "Orders", "-c", "5"]),
         "--format": (["json"], ["--output", "-"]),
         "--capacity": (["5"], ["-t", "Orders"]),
@@ -168,7 +168,7 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "--seed": (["0"], ["--sample", "10%"]),
     },
     "find": {
-        "--json": ([], []),
+        "--json": ([], ["--plan"]),
         "--over-provisioned": ([], ["-c", "5"]),
         "--values": (["{}"], ["--filter", "a > :b"]),
         "--names": (["{}"], ["--attributes", "#a"]),
@@ -219,6 +219,7 @@ IN_VAIN: dict[object, list[str]] = {
     "--compress": ["--format", "parquet"],
     **{("diff", option): ["--keys-only"] for option in ("--ignore", "--attributes")},
     "--json": ["--report", "x.json"],
+    ("find", "--json"): [],
     **{
         ("delete", option): ["-s", "old.json"]
         for option in ("--capacity", "--segments", "--consistent-read", "--count-first", "--backup")
