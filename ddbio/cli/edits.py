@@ -76,7 +76,8 @@ def counts(result: EditResult, done: str, number: int) -> str:
     tally = result.tally
     parts = [f"{number:,} {done}"]
     parts += [f"{tally.skipped:,} skipped because they had changed"] * bool(tally.skipped)
-    parts += [f"{tally.dropped:,} left as they were by the transform"] * bool(tally.dropped)
+    dropped = "already gone" if done == "deleted" else "left as they were by the transform"
+    parts += [f"{tally.dropped:,} {dropped}"] * bool(tally.dropped)
     parts += [f"{tally.replaced:,} listed twice"] * bool(tally.replaced)
     parts += [f"{tally.rejected:,} rejected", f"{tally.read:,} read"]
     parts += [f"{tally.left_out:,} of them filtered out"] * bool(tally.left_out)

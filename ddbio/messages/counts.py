@@ -94,9 +94,10 @@ class Tally:
     )
     dropped: int = _count(
         0,
-        "records and items of which a transform made nothing, changes that were undone already",
+        "records and items of which a transform made nothing, changes that were undone already, items to delete that "
+        "are gone",
         Side.OUT,
-        (IMPORT, REVERT, EXPORT, COPY, UPDATE),
+        (IMPORT, REVERT, EXPORT, COPY, DELETE, UPDATE),
         of_lane=True,
     )
     left_out: int = _count(0, "items read that a filter or a limit omits", Side.OUT, SCANNING)

@@ -4,7 +4,7 @@
     SavedDeletes         the item must still be as its record has it: its attributes have the same values, and the
                          filter, if there is one, still holds
 
-An item that does not fulfil the condition is left and counted as skipped.
+An item that does not fulfil the condition is left and counted as skipped; one that is gone, as dropped.
 """
 
 from __future__ import annotations
@@ -48,8 +48,10 @@ class ConditionalDeletes(Deletes):
         return 1.0  # of an item that is gone; the answer has any other
 
     def condition_failed(self, write: Write, error: ServiceError) -> Outcome | Write:
-        """It is gone, perhaps by an earlier attempt without an answer; or it has changed."""
-        return Outcome.WRITTEN if error.applied_before and error.item is None else Outcome.SKIPPED
+        """It is gone, perhaps by an earlier attempt without an answer or a run that was killed; or it has changed."""
+        if error.item is not None:
+            return Outcome.SKIPPED
+        return Outcome.WRITTEN if error.applied_before else Outcome.DROPPED
 
 
 class _SavedWrite(Write):

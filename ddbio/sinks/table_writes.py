@@ -47,7 +47,7 @@ class Outcome(Enum):
 
     WRITTEN = "written"  # by an earlier attempt that got no answer
     SKIPPED = "skipped"  # the item is left as it is
-    DROPPED = "dropped"  # the newest item needs no change
+    DROPPED = "dropped"  # the newest item needs no change, or is gone already
 
 
 class WriteMode(Protocol):

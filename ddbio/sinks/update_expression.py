@@ -115,12 +115,12 @@ class Update:
 
         text_of: gives the placeholders of paths.
         """
-        moved = [action for action in self.actions if self.moves(action)]
-        if moved:  # an item that has what is moved always changes, and any other cannot be updated
-            guards = [f"attribute_exists({_text(_read(action), text_of)})" for action in moved]
-            return " AND ".join(dict.fromkeys(guards))
-        needs = [_needed(action) for action in self.actions]
-        return " OR ".join(needs) if all(needs) else ""
+        moved = [f"attribute_exists({_text(_read(each), text_of)})" for each in self.actions if self.moves(each)]
+        needs = [_needed(action) for action in self.actions if not self.moves(action)]
+        if all(needs):  # an item that needs only a part of the update is not left out: the service rejects it
+            return " OR ".join(dict.fromkeys([*moved, *needs]))
+        # Whether an item without what is moved was updated before, or never can be, is unknown.
+        return " AND ".join(dict.fromkeys(moved))
 
     def moves(self, action: Action) -> bool:
         """Whether the action sets an attribute to one that the update removes."""

@@ -307,7 +307,7 @@ def test_killed_at_random_it_ends_exactly(
     assert done.code == 0, done.err
     assert contents(table.items()) == contents(new(items))
     counts = json.loads(done.out)["counts"]
-    assert counts["read"] == counts["written"] + counts["skipped"] + counts["left_out"]
+    assert counts["read"] == counts["written"] + counts["dropped"] + counts["left_out"]
     if "--backup" in more:
         assert counts["read"] == 600
     assert not list(Path(environment["HOME"], ".local/state/ddbio").glob("*/journal.sqlite"))
@@ -335,3 +335,17 @@ def test_after_a_stop_in_order_everything_that_was_deleted_is_counted(
     assert counts["deleted"] == counts["written"] == (1000 if everything else 600)
     assert counts["read"] == counts["written"] + counts["left_out"]
     assert counts["read"] == 1000 or not everything
+
+
+def test_what_a_killed_run_deleted_is_already_gone(
+    start_delete: Start, run_delete: Run, table: TableView, items: list[Item]
+) -> None:
+    options = (*OLD, "--backup", "saved", "--if-unchanged", "--yes", "-p", 1)
+    with start_delete(*options, "--write-capacity", 100) as command:
+        command.until(lambda: table.item_count() < 950, 30)
+        os.kill(command.pid, signal.SIGKILL)
+        command.wait()
+    done = run_delete(*options)
+    assert done.code == 0, done.err
+    assert contents(table.items()) == contents(new(items))
+    assert "changed" not in done.out

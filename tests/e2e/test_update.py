@@ -101,6 +101,16 @@ def test_an_attribute_is_renamed_or_removed(run_update: Run, table: TableView, i
     assert contents(table.items()) == contents([{"id": item["id"]} for item in items])
 
 
+def test_an_item_that_needs_a_part_of_the_change_is_not_left_out(run_update: Run, simulator: Simulator) -> None:
+    table = simulator.create_table("Orders", "id:S")
+    table.put_items([{"id": {"S": "has"}, "a": {"S": "y"}}, {"id": {"S": "lacks"}}])
+    options = ("--all", "--set", "z = a, b = :one", "--remove", "a", *ONE, "--yes", "-p", 1)
+    done = run_update(*options)
+    assert (done.code, done.counts["updated"], done.counts["rejected"]) == (1, 1, 1), done.err
+    done = run_update(*options)
+    assert (done.code, done.counts["updated"], done.counts["rejected"]) == (1, 0, 1), "the first one is done"
+
+
 def test_an_increment_is_made_once(run_update: Run, table: TableView, items: list[Item]) -> None:
     """Also if some were made under a limit before, and if all is done again."""
     assert run_update(*INCREMENT, "--yes", "-p", 1, "--limit", 30).counts["updated"] == 30

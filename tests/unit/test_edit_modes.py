@@ -37,7 +37,7 @@ def write_of(mode: WriteMode, item: dict[str, Any]) -> Write:
 @pytest.mark.parametrize(
     ("item", "applied_before", "outcome"),
     [
-        (None, False, Outcome.SKIPPED),
+        (None, False, Outcome.DROPPED),
         (None, True, Outcome.WRITTEN),
         (ITEM, False, Outcome.SKIPPED),
         (ITEM, True, Outcome.SKIPPED),

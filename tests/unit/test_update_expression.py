@@ -125,7 +125,9 @@ def holds(expression: str, placeholders: Placeholders, item: dict[str, Any]) -> 
         ("REMOVE a, b", {"c": {"N": "7"}}, False),
         ("SET new = old REMOVE old", {"old": {"N": "7"}}, True),
         ("SET new = old REMOVE old", {"new": {"N": "7"}}, False),
-        ("SET new = old, a = :v REMOVE old", {"new": {"N": "7"}}, False),
+        ("SET new = old, a = :v REMOVE old", {"new": {"N": "7"}}, True),
+        ("SET new = old, a = :v REMOVE old", {"a": VALUES["v"]}, False),
+        ("SET n1 = o1, n2 = o2 REMOVE o1, o2", {"o1": {"N": "7"}}, True),
     ],
 )
 def test_which_items_need_it(text: str, item: dict[str, Any], needs: bool) -> None:
