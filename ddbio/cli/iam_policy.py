@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import sys
@@ -11,7 +12,7 @@ from ddbio.cli.main import VERBS
 from ddbio.cli.run import run
 from ddbio.errors import EXIT_OK, UsageError
 from ddbio.options import TransferOptions
-from ddbio.system.terminal import write_out
+from ddbio.system.terminal import tell, write_out
 from ddbio.verbs.iam_policy import Scope, policy_of
 
 HELP = """\
@@ -35,12 +36,29 @@ def _print(words: list[str]) -> int:
         write_out(HELP)
         return EXIT_OK
     command = VERBS[words[0]].command if words and words[0] in VERBS else None
+    if command is None and words and not words[0].startswith("-"):
+        raise _no_policy(words[0])
     if command is None:
         raise UsageError("iam-policy needs the verb the policy is for", "write ddbio iam-policy export ..., say")
     account, rest = _account(words[1:])
     options = command.options_of(rest)
-    write_out(text_of(policy_of(options, _scope(options, account))))
+    policy = policy_of(options, _scope(options, account))
+    if not policy["Statement"]:  # which would not be a valid policy
+        tell("this command needs no permission: it sends no request to AWS")
+        return EXIT_OK
+    write_out(text_of(policy))
     return EXIT_OK
+
+
+def _no_policy(word: str) -> UsageError:
+    """The error for a verb that has none."""
+    having = [name for name, verb in VERBS.items() if name != "iam-policy" and verb.command is not None]
+    if word in VERBS:
+        return UsageError(f"{word} has no policy", f"those of {', '.join(having)} can be printed")
+    nearest = difflib.get_close_matches(word, having, n=1)
+    return UsageError(
+        f"there is no verb {word!r}", f"did you mean {nearest[0]}?" if nearest else f"use one of {', '.join(having)}"
+    )
 
 
 def text_of(policy: dict[str, Any]) -> str:

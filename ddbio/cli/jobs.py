@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import os
 import shlex
@@ -103,6 +104,10 @@ def _perform(words: Sequence[str], resumed: list[str]) -> int:
 
 def _split(words: Sequence[str]) -> tuple[str, str, list[str]]:
     """The action, the id, and the options. Raises UsageError."""
+    if words and words[0] not in ACTIONS and not words[0].startswith("-"):
+        nearest = difflib.get_close_matches(words[0], ACTIONS, n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"use one of {', '.join(ACTIONS)}, with one id"
+        raise UsageError(f"there is no action {words[0]!r}", hint)
     if not words or words[0] not in ACTIONS or words[0] == "list":
         return "list", "", [*words[1:]] if words[:1] == ["list"] else [*words]
     action, rest = words[0], [*words[1:]]
@@ -123,10 +128,10 @@ def _check_options(action: str, given: argparse.Namespace) -> None:
 
 
 def _list(root: Path, given: argparse.Namespace) -> str:
-    from ddbio.job.listing import FAILED, FINISHED, list_jobs
+    from ddbio.job.listing import FAILED, FINISHED, REFUSED, list_jobs
 
     jobs = list_jobs(root)
-    over = [job for job in jobs if job.state in (FINISHED, FAILED)]
+    over = [job for job in jobs if job.state in (FINISHED, FAILED, REFUSED)]
     hidden = [] if given.all else over[RECENT:]
     shown = [job for job in jobs if job not in hidden]
     if given.json:
@@ -236,7 +241,7 @@ def _prepare(root: Path, job: JobState) -> str:
 def _resumable(job: JobState) -> Noted:
     if job.pid is not None:
         raise UsageError(f"process {job.pid} is working on this job", "wait until it ends, or stop it")
-    if job.state in ("finished", "failed"):
+    if job.state in ("finished", "failed", "refused"):
         again = f"to repeat it: {_typed(job.command)}" if job.command else ""
         raise UsageError(f"{job.id} left nothing to resume ({job.state})", again)
     if not job.is_resumable:

@@ -54,11 +54,16 @@ def parser() -> Parser:
     parser = _PlaceFirst(
         description="Verify an export against its manifest, and that a table holds exactly the items of an export.",
         rules=RULES,
+        usage="%(prog)s PLACE [options]",
         surplus_hint="name one export, before the options",
     )
     parser.epilog = EXAMPLES.replace("{command}", parser.prog)
     parser.add_argument(
-        "-s", "--source", required=True, metavar="PLACE", help="the export: a folder or s3://bucket/prefix"
+        "-s",
+        "--source",
+        required=True,
+        metavar="PLACE",
+        help="the export: a folder or s3://bucket/prefix; -s may be left out if it comes first",
     )
     arguments.add_table_options(parser, units="read", required=False)
     arguments.add_scan_options(parser)

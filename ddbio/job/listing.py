@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from ddbio.errors import UsageError
+from ddbio.errors import EXIT_USAGE, UsageError
 from ddbio.job.database import APPLICATION_ID, VERSION
 from ddbio.job.invocation import Noted, noted_command
 from ddbio.job.others import holder_of
@@ -24,6 +24,7 @@ from ddbio.job.remains import places_files
 from ddbio.system.scratch import Scratch
 
 RUNNING, UNFINISHED, DAMAGED, FINISHED, FAILED = "running", "unfinished", "damaged", "finished", "failed"
+REFUSED = "refused"  # the command could not work as given, and moved nothing
 _NAME = re.compile(r"([a-z]+)-(.+)-([0-9a-f]{12})")
 _TRIES = 3  # for a copy of a journal that is being written
 _KILLED = "it was killed, or the machine went down: there is no report of its last run"
@@ -101,14 +102,18 @@ class JobState(msgspec.Struct, kw_only=True):
 
 
 def list_jobs(root: Path) -> list[JobState]:
-    """All jobs, the latest first. Raises UsageError if the folder cannot be read."""
+    """All jobs, the latest first, and refused ones last. Raises UsageError if the folder cannot be read."""
     try:
         folders = sorted(root.iterdir()) if root.exists() else []
     except OSError as error:
         raise UsageError(f'cannot read "{root}": {error.strerror}', "name the folder with --state-dir") from None
     found = (_job(folder) for folder in folders if _NAME.fullmatch(folder.name) and folder.is_dir())
     earliest = datetime.min.replace(tzinfo=timezone.utc)
-    return sorted((job for job in found if job), key=lambda job: job.last or job.began or earliest, reverse=True)
+    return sorted(
+        (job for job in found if job),
+        key=lambda job: (job.state != REFUSED, job.last or job.began or earliest),
+        reverse=True,
+    )
 
 
 def find_job(root: Path, asked: str) -> JobState:
@@ -162,7 +167,7 @@ def _add_report(job: JobState, report: _Report) -> None:
         job.why = job.why or _KILLED
         return
     if job.state == FINISHED and report.exit_code > 1:
-        job.state = FAILED
+        job.state = REFUSED if report.exit_code == EXIT_USAGE and not report.counts.get("read") else FAILED
     if job.state != DAMAGED and report.error is not None:
         job.why, job.hint = report.error.message, report.error.hint
 

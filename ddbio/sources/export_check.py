@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ddbio.errors import DdbioError, UsageError
@@ -70,6 +71,8 @@ class ExportToCheck:
 
 def export_at(place: str, storages: Storages) -> ExportToCheck:
     """Raises UsageError if there is no export with a manifest."""
+    if not place.lower().startswith("s3://") and not Path(place).exists():
+        raise UsageError(f'"{place}" does not exist', "name the folder of an export")
     try:
         native = read_export(place, storages)
     except UsageError as error:

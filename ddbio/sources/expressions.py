@@ -23,6 +23,16 @@ from ddbio.values.items import AttributeMap, to_attributes
 FUNCTIONS = ("attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains", "size")
 _KEYWORDS = ("AND", "OR", "NOT", "BETWEEN", "IN")
 _TOKEN = re.compile(r"\s*(<=|>=|<>|[=<>(),.\[\]]|#\w+|:\w+|[0-9]+|[^\W\d]\w*)")
+_OF_OTHER_LANGUAGES = {  # as the user may have written them: the remedy
+    "&&": "write AND",
+    "||": "write OR",
+    "==": "write =",
+    "!=": "write <>",
+    "!": "write NOT",
+    "LIKE": "write begins_with(name, :text) or contains(name, :text)",
+    "IS": "write attribute_exists(name) or attribute_not_exists(name)",
+}
+_TWO_NAMES = re.compile(r"(?<![:\w.#])#?[^\W\d][\w.]*\s*(?:<=|>=|<>|[=<>])\s*#?[^\W\d][\w.]*(?!\s*[\w.(])")
 _HOW_TO_NAME = 'write #short, and define it with --names \'{"short": "the whole name"}\''
 
 
@@ -76,6 +86,7 @@ class Placeholders:
 
 def filter_expression(text: str, placeholders: Placeholders) -> str:
     """The FilterExpression of `--filter`. Raises UsageError if it is not valid."""
+    _refuse_other_languages(text)
     tokens = list(_tokens(text, "--filter"))
     if {*tokens} <= {"(", ")"}:
         raise UsageError("--filter has no condition", "write one like price > :p, or leave --filter out")
@@ -83,6 +94,16 @@ def filter_expression(text: str, placeholders: Placeholders) -> str:
         _filter_token(token, before, after, placeholders)
         for before, token, after in zip(["", *tokens], tokens, [*tokens[1:], ""], strict=False)
     )
+
+
+def _refuse_other_languages(text: str) -> None:
+    """Raise UsageError for operators that DynamoDB has not."""
+    plain = re.sub(r"\"[^\"]*\"|'[^']*'", "''", text)
+    found = re.search("&&|[|][|]|==|!=|!", plain)
+    words = re.finditer(r"(\w+)\s+(like|is)\s+\S", plain, re.IGNORECASE)  # after a name: else it is one itself
+    sign = found[0] if found else next((each[2] for each in words if each[1].upper() not in _KEYWORDS), None)
+    if sign is not None:
+        raise UsageError(f"--filter has {sign!r}, which DynamoDB does not know", _OF_OTHER_LANGUAGES[sign.upper()])
 
 
 def _filter_token(token: str, before: str, after: str, placeholders: Placeholders) -> str:
@@ -101,6 +122,12 @@ def _filter_token(token: str, before: str, after: str, placeholders: Placeholder
     if token not in FUNCTIONS:
         raise UsageError(f"--filter: there is no function {token}", f"there are {', '.join(FUNCTIONS)}")
     return token
+
+
+def compared_attributes(text: str) -> str | None:
+    """The first comparison of a filter whose sides are both attributes; its author may have meant a value."""
+    found = _TWO_NAMES.search(text)
+    return found[0] if found else None
 
 
 def projection_expression(text: str, placeholders: Placeholders) -> str:

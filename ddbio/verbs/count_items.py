@@ -28,7 +28,7 @@ from ddbio.sources.subset import expected_items, notes, segments_of, units_of
 from ddbio.values.distribution import Distribution
 from ddbio.values.sampling import Estimate, estimate_total
 from ddbio.verbs.options import CountOptions
-from ddbio.verbs.scan import describe_part, items_by_segment, mean_item_bytes, resuming, source_of
+from ddbio.verbs.scan import describe_part, items_by_segment, mean_item_bytes, resuming, source_of, why_none
 
 NOT_COUNTED = ("attributes", "limit")  # options whose count would not be the table's
 
@@ -95,6 +95,7 @@ class Count(Verb[CountOptions, CountResult]):
         sampled = asked.sample is not None and error is None
         return CountResult(
             **outcome(accounts, error, plan.units),
+            warnings=why_none(asked, accounts.total.counted) if error is None else (),
             cap=run.cap,
             segments=segments,
             by_segment=by_segment,

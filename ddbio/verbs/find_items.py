@@ -32,7 +32,7 @@ from ddbio.verbs.columns import columns_of
 from ddbio.verbs.export_assignment import export_assignment
 from ddbio.verbs.first_items import FirstFound, order_of
 from ddbio.verbs.options import ExportOptions, FindOptions
-from ddbio.verbs.scan import describe_part
+from ddbio.verbs.scan import describe_part, why_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +109,18 @@ class Find(Verb[FindOptions, FindResult]):
     def settle(
         self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None
     ) -> FindResult:
+        warnings: tuple[str, ...] = ()
         if error is not None:
             again = "what was found is not kept: run the same command again"
             error = error.reworded(error.message, again)
         elif self._first is not None:
             self._first.write(accounts, journal)
+            if self._first.lacks_order:
+                warnings = (f"no item has the attribute {self.options.order_by!r} of --order-by",)
         ordered = self.options.order_by is not None
-        return FindResult(**outcome(accounts, error, plan.units), cap=run.cap, ordered=ordered)
+        if error is None:
+            warnings += why_none(self.options, accounts.total.written)
+        return FindResult(**outcome(accounts, error, plan.units), cap=run.cap, ordered=ordered, warnings=warnings)
 
 
 def check(options: FindOptions) -> None:

@@ -31,7 +31,9 @@ from ddbio.verbs.scan import mean_item_bytes, source_of
 
 class FirstFound:
     """Keeps at most `options.limit` items. order: None for the order in which they are found. export: the same search
-    as an export."""
+    as an export. lacks_order: whether items were written, and no item that was found has the order's attribute."""
+
+    lacks_order = False
 
     def __init__(self, run: Run, options: FindOptions, order: Order | None, export: ExportOptions) -> None:
         assert options.limit is not None
@@ -66,6 +68,9 @@ class FirstFound:
     def write(self, accounts: Accounts, journal: Journal) -> None:
         """Write the items, and count only these as written. Raises BrokenPipeError, TransferError."""
         items = self._found if self._top is None else self._top.first()
+        if items and self._top is not None:  # those without the attribute are last
+            first = msgspec.json.decode(b"[%b]" % items[0], type=NAMES_AND_TYPES)[0]
+            self.lacks_order = self._options.order_by not in first
         format = line_format(self._format(items, journal))
         output = StandardOutput(self._run.stop)
         output.write(format.head)

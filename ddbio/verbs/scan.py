@@ -10,6 +10,7 @@ from ddbio.job.journal import Journal
 from ddbio.job.run import Run
 from ddbio.messages import ExportCursor, SegmentUnit
 from ddbio.options import ScanOptions
+from ddbio.sources.expressions import compared_attributes
 from ddbio.sources.page_size import most_page_units
 from ddbio.sources.plan import Plan, Remainder
 from ddbio.sources.subset import Subset, choose_subset, expected_items
@@ -47,6 +48,14 @@ def items_by_segment(plan: Plan, accounts: Accounts) -> dict[int, int]:
         unit.segment: accounts.settled.get(unit.number) for unit in plan.units if isinstance(unit, SegmentUnit)
     }
     return {segment: cursor.items for segment, cursor in cursors.items() if isinstance(cursor, ExportCursor)}
+
+
+def why_none(options: ScanOptions, matching: int) -> tuple[str, ...]:
+    """A remark on a filter that no item matches and that is probably not as it was meant."""
+    two = compared_attributes(options.filter) if options.filter is not None and not matching else None
+    if two is None:
+        return ()
+    return (f"no item matches, and {two!r} compares two attributes: a value is a :name with --values",)
 
 
 def source_of(run: Run, options: ScanOptions) -> JobTable:

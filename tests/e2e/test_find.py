@@ -57,6 +57,18 @@ def test_the_items_that_match_a_filter(find: Run, simulator: Simulator, tmp_path
     assert (counts["read"], counts["written"], counts["left_out"]) == (500, 20, 480)
 
 
+def test_names_that_no_item_has_are_remarked_on(find: Run, simulator: Simulator) -> None:
+    simulator.create_table("Orders", "id:S").put_items(items(20))
+    done = find("-p", 1, "--order-by", "nn", "--limit", 2)
+    assert (done.code, len(done.out.splitlines())) == (0, 2)
+    assert "warning: no item has the attribute 'nn' of --order-by" in done.err
+    assert "warning" not in find("-p", 1, "--order-by", "n", "--limit", 2).err
+    done = find("-p", 1, "--filter", "n > most")
+    assert (done.code, done.out) == (0, "")
+    assert "no item matches, and 'n > most' compares two attributes: a value is a :name" in done.err
+    find("--json").assert_one_line_error(2, "--json applies only with --plan", "--report FILE")
+
+
 @pytest.mark.parametrize("descending", [False, True])
 def test_the_first_in_order(find: Run, simulator: Simulator, tmp_path: Path, descending: bool) -> None:
     simulator.create_table("Orders", "id:S").put_items([*items(400), {"id": {"S": "without"}}])

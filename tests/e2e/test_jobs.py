@@ -208,7 +208,7 @@ def test_damaged_jobs_are_listed_as_such(run_jobs: Run, killed: Simulator, envir
         (["show"], "show needs the id of a job"),
         (["resume", "nothing"], "there is no job 'nothing'"),
         (["forget", ""], "there is no job ''"),
-        (["shwo", "x"], "'shwo' belongs to no option; use one of show, forget and resume"),
+        (["shwo", "x"], "there is no action 'shwo'; did you mean show?"),
         (["--yes"], "--yes applies only to forget"),
         (["show", "x", "--al"], "there is no option --al; did you mean --all?"),
     ],

@@ -13,6 +13,7 @@ from ddbio.simulator.expressions import Placeholders as Defined
 from ddbio.simulator.expressions import condition_of, projection_of
 from ddbio.sources.expressions import (
     Placeholders,
+    compared_attributes,
     filter_expression,
     parse_names,
     parse_values,
@@ -81,6 +82,10 @@ def test_any_number_of_names(names: list[str]) -> None:
         ("status = 'open'", "values cannot be part of an expression"),
         ('status = "open"', "values cannot be part of an expression"),
         ("price > :q", "--values has no 'q'"),
+        ("price > :p && a = :p", "'&&', which DynamoDB does not know; write AND"),
+        ("price == :p", "'==', which DynamoDB does not know; write ="),
+        ("sku like '%x'", "'like', which DynamoDB does not know; write begins_with(name, :text) or contains"),
+        ("sku IS NOT NULL", "write attribute_exists(name) or attribute_not_exists(name)"),
         ("#x = :p", "#x is not defined"),
         ("user-id = :p", "has '-', which cannot be part of a name"),
         ("lower(name) = :p", "there is no function lower"),
@@ -133,3 +138,22 @@ def test_values_with_their_types_are_refused(value: str) -> None:
     with pytest.raises(UsageError, match="--values has 'p' with its type"):
         parse_values(f'{{":p": {value}, "q": 1}}')
     assert parse_values('{"p": {"n": 5}, "q": {"N": 1, "S": 2}}').keys() == {"p", "q"}
+
+
+def test_attributes_may_be_called_like_operators_of_other_languages() -> None:
+    placeholders = Placeholders({"p": {"N": "1"}})
+    assert filter_expression("like > :p AND is < :p OR NOT like = :p", placeholders).count("#n0") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("price > limit", "price > limit"),
+        ("a = :a AND b.c<>#d", "b.c<>#d"),
+        ("price > :limit", None),
+        (":limit < price", None),
+        ("price > size(name) AND NOT a = :b", None),
+    ],
+)
+def test_a_comparison_of_two_attributes(text: str, found: str | None) -> None:
+    assert compared_attributes(text) == found

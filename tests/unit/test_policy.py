@@ -165,7 +165,8 @@ def test_the_partition_is_the_regions(
     ("words", "complaint"),
     [
         ([], "needs the verb"),
-        (["generate", "-t", "Orders"], "needs the verb"),
+        (["generate", "-t", "Orders"], "generate has no policy"),
+        (["cont", "-t", "Orders"], "there is no verb 'cont'; did you mean count?"),
         (["import", "-t", "Orders", "-s", "x", "--account", "12"], "is not an account"),
         (["import", "-t", "Orders", "-s", "x", "--account"], "is not an account"),
         (["import", "-t", "Orders"], "-s"),
