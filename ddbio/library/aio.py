@@ -14,11 +14,29 @@ from typing import Any, TypeVar
 
 from ddbio.library import calls, items
 from ddbio.system.stop import StopFlag
+from ddbio.verbs.copy_table import CopyResult
 from ddbio.verbs.count_items import CountResult
+from ddbio.verbs.diff import DiffResult
+from ddbio.verbs.edits import EditResult
 from ddbio.verbs.export_table import ExportResult
 from ddbio.verbs.import_table import ImportResult
-from ddbio.verbs.options import CountOptions, ExportOptions, ImportOptions
+from ddbio.verbs.inspect_table import InspectResult
+from ddbio.verbs.options import (
+    CopyOptions,
+    CountOptions,
+    DeleteOptions,
+    DiffOptions,
+    ExportOptions,
+    ImportOptions,
+    InspectOptions,
+    RevertOptions,
+    SyncOptions,
+    UpdateOptions,
+    VerifyOptions,
+)
 from ddbio.verbs.put_items import PutResult
+from ddbio.verbs.sync import SyncResult
+from ddbio.verbs.verify_export import VerifyResult
 
 T = TypeVar("T")
 
@@ -38,6 +56,46 @@ async def export_table(options: ExportOptions, **given: Any) -> ExportResult:
 async def count_items(options: CountOptions, **given: Any) -> CountResult:
     """See `ddbio.count_items`."""
     return await _in_thread(partial(calls.count_items, options, **given))
+
+
+async def copy_table(options: CopyOptions, **given: Any) -> CopyResult:
+    """See `ddbio.copy_table`."""
+    return await _in_thread(partial(calls.copy_table, options, **given))
+
+
+async def delete_from_table(options: DeleteOptions, **given: Any) -> EditResult:
+    """See `ddbio.delete_from_table`."""
+    return await _in_thread(partial(calls.delete_from_table, options, **given))
+
+
+async def diff_tables(options: DiffOptions, **given: Any) -> DiffResult:
+    """See `ddbio.diff_tables`."""
+    return await _in_thread(partial(calls.diff_tables, options, **given))
+
+
+async def inspect_table(options: InspectOptions, **given: Any) -> InspectResult:
+    """See `ddbio.inspect_table`."""
+    return await _in_thread(partial(calls.inspect_table, options, **given))
+
+
+async def revert_changes(options: RevertOptions, **given: Any) -> ImportResult:
+    """See `ddbio.revert_changes`."""
+    return await _in_thread(partial(calls.revert_changes, options, **given))
+
+
+async def sync_tables(options: SyncOptions, **given: Any) -> SyncResult:
+    """See `ddbio.sync_tables`."""
+    return await _in_thread(partial(calls.sync_tables, options, **given))
+
+
+async def update_table(options: UpdateOptions, **given: Any) -> EditResult:
+    """See `ddbio.update_table`."""
+    return await _in_thread(partial(calls.update_table, options, **given))
+
+
+async def verify_export(options: VerifyOptions, **given: Any) -> VerifyResult:
+    """See `ddbio.verify_export`."""
+    return await _in_thread(partial(calls.verify_export, options, **given))
 
 
 async def put_items(table: str, data: Any, **given: Any) -> PutResult:

@@ -7,12 +7,15 @@ import pkgutil
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import ddbio
+import ddbio.aio
 from ddbio import ImportOptions, UsageError
+from ddbio.cli.main import VERBS
 
 PUBLIC = {
     "AwsSettings": "ddbio.aws.settings",
@@ -131,3 +134,16 @@ def test_sources_that_are_no_sources_are_refused(sources: Any) -> None:
     with pytest.raises(UsageError, match="sources is"):
         ImportOptions(table="Orders", sources=sources)
     assert ImportOptions(table="Orders", sources=("orders.json",)).sources == ("orders.json",)
+
+
+def test_every_function_is_a_coroutine_too_and_in_the_table_of_all() -> None:
+    functions = [name for name in ddbio.__all__ if name.islower()]
+    assert [name for name in functions if not hasattr(ddbio.aio, name)] == []
+    table = (Path(__file__).parents[2] / "docs" / "library.md").read_text().partition("## All functions")[2]
+    assert [name for name in functions if f"| `{name}(" not in table] == []
+
+
+def test_the_readme_names_every_verb() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text().partition("which has all verbs: ")[2]
+    named = text.partition("(")[0].replace("`ddbio ", "`")
+    assert [verb for verb in VERBS if f"`{verb}`" not in named] == []
