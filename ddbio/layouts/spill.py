@@ -28,7 +28,8 @@ from ddbio.values.digest import DIGEST_BYTES
 LEAST_PARTITIONS, MOST_PARTITIONS = 64, 4096
 ITEMS_A_PARTITION = 16_384  # that are compared at once: 2 MB
 RECORD_BYTES = 74  # on average, for keys of 36 bytes: the size of a spill is foretold with it
-BUFFER_BYTES = 4 * 1024 * 1024  # of a writer
+BUFFER_BYTES = 4 * 1024 * 1024  # of a writer, at most
+_APPENDED_BYTES = 16 * 1024  # to the file of a partition at once, on average, until the buffer has that size
 _READ_BYTES = 256 * 1024
 _HEAD = struct.Struct(f"={DIGEST_BYTES}s{DIGEST_BYTES}sHI")
 _DIGESTS = 2 * DIGEST_BYTES
@@ -50,6 +51,7 @@ class SpillWriter:
         self._partitions = partitions
         self._buffers: dict[int, bytearray] = {}
         self._bytes = 0
+        self._most_bytes = min(BUFFER_BYTES, partitions * _APPENDED_BYTES)
         self._name = secrets.token_hex(4)
         self.added = self.flushed = 0
 
@@ -64,7 +66,7 @@ class SpillWriter:
         buffer += item
         self.added += 1
         self._bytes += _HEAD.size + len(key) + len(item)
-        if self._bytes >= BUFFER_BYTES:
+        if self._bytes >= self._most_bytes:
             self.flush()
 
     def flush(self) -> None:
