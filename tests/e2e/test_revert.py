@@ -127,7 +127,7 @@ def test_it_asks_first_and_a_plan_writes_nothing(
     write_export(tmp_path, "01", [CHANGES], incremental=True)
     orders.put_items(AFTER)
     done = revert("-t", "Orders", "-s", "exports")
-    done.assert_one_line_error(2, "revert asks first", "--yes")
+    done.assert_error(2, "revert asks first", "--plan", "--yes")
     planned = revert("-t", "Orders", "-s", "exports", "--plan")
     assert planned.code == 0, planned.err
     assert "4 changes from 2026-11-20T11:00:00.000Z to 2026-11-20T12:00:00.000Z will be undone" in planned.out

@@ -118,7 +118,7 @@ def test_what_cannot_be_asked(sql: Run, simulator: Simulator, tmp_path: Path, qu
     ("words", "says"),
     [
         ([], "a query reads either a table or files; give one of -t TABLE and -s PLACE"),
-        (["-t", "Orders", "--json"], "the rows go to standard output, too; write them to a file with --output"),
+        (["-t", "Orders", "--json"], "--json applies only with --output FILE or --plan"),
         (
             ["-t", "Orders", "--output", "x.txt"],
             '"x.txt" has no format; name a file that ends in .csv, .json, .parquet, or -',
