@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -250,6 +252,37 @@ def test_killed_at_any_instant_and_run_again(
     found = [line["key"]["id"]["S"] for line in lines(tmp_path / "diff.jsonl")]
     assert done.code == 1, done.err
     assert found == sorted(missing), "each once"
+
+
+def memory_bytes(pids: list[int]) -> int:
+    """The memory of some processes, shared pages divided among them."""
+    total = 0
+    for pid in pids:
+        with suppress(OSError):
+            found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+            total += int(found[1]) * 1024 if found else 0
+    return total
+
+
+@pytest.mark.fuller
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="memory is read from Linux's /proc")
+def test_memory_does_not_grow_with_the_tables(commands: Commands, simulator: Simulator) -> None:
+    peaks = []
+    for count in (60_000, 240_000):
+        names = (f"First{count}", f"Second{count}")
+        for name in names:
+            table = simulator.create_table(name, "id:S")
+            for first in range(0, count, 20_000):
+                table.put_items(plain_items(20_000, first=first, padding=300))
+        peak = 0
+        with commands.start(*DIFF, "-t", names[0], "--to", names[1]) as command:
+            while is_alive(command.pid):
+                peak = max(peak, memory_bytes([command.pid, *descendants(command.pid)]))
+                time.sleep(0.1)
+            assert command.wait(5).code == 0
+        peaks.append(peak)
+    assert peaks[1] < 1.1 * peaks[0]
 
 
 @pytest.mark.parametrize(
