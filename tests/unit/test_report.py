@@ -140,7 +140,7 @@ def test_a_report_replaces_nothing_but_an_earlier_one(tmp_path: Path) -> None:
 
 def test_what_is_not_a_place_for_a_report(tmp_path: Path) -> None:
     assert refused("-") == ""
-    for place in ("s3://bucket/report.json", "", ".", str(tmp_path / "gone" / "report.json")):
+    for place in ("s3://bucket/report.json", ".", str(tmp_path / "gone" / "report.json")):
         assert "give another place with --report" in refused(place)
     assert "where rejects go" in refused(tmp_path / "orders.2.rejects.jsonl")
     assert "where rejects go" in refused(tmp_path / "bad.json", rejects=str(tmp_path / "." / "bad.json"))
