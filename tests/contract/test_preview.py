@@ -79,6 +79,7 @@ def test_of_an_import_into_a_table_that_is_to_be_made(simulator: Simulator, tmp_
         processes=1,
     )
     first = preview(Import(options), Caller())
-    assert first[0] == "Importing 1 file (12 bytes) into table New in us-east-1 with 1 process"
+    assert first[0].startswith("Making table New, on-demand, key id:S")
+    assert first[1] == "Importing 1 file (12 bytes) into table New in us-east-1 with 1 process"
     assert made(tmp_path) == {"in.json"}
     assert simulator.table_names() == ["Orders"]

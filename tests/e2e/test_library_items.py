@@ -16,6 +16,7 @@ import ddbio
 import ddbio.aio
 from ddbio import CountOptions, RejectedError, TransferError, UsageError
 from ddbio.simulator import FaultPlan, Simulator
+from tests.support.commands import make_old
 from tests.support.environment import AWS_ENVIRONMENT
 from tests.support.items import contents
 
@@ -133,6 +134,7 @@ def test_a_scan_that_fails_raises(table: Simulator) -> None:
     with pytest.raises(UsageError, match='table "Nothing"'):
         list(ddbio.scan("Nothing"))
     put(plain(3000))
+    make_old(table, "Orders")
     scan = ddbio.scan("Orders", segments=50, processes=1, lanes=1)
     next(scan)
     boto3.client("dynamodb").delete_table(TableName="Orders")
