@@ -11,6 +11,7 @@ pytestmark = pytest.mark.fuller
 
 
 @pytest.mark.parametrize("seed", [1, 6])  # with faults of the service and without
+@pytest.mark.timeout(400)
 def test_nothing_is_lost_and_nothing_is_claimed(seed: int) -> None:
     outcome = run_seed(seed)
     assert outcome.problems == []
