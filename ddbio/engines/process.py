@@ -90,7 +90,7 @@ class WorkerProcess:
 
 
 def _spawn(pipe: int, alive: int, blocked: Sequence[signal.Signals]) -> subprocess.Popen[bytes]:
-    code = _CHILD.format(path=sys.path, pipe=pipe)
+    code = _CHILD.format(path=[os.fspath(each) for each in sys.path], pipe=pipe)
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     before = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)  # a child inherits the mask
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
+from concurrent.futures import Future, wait
 from functools import partial
 from typing import Any, TypeVar
 
@@ -41,6 +42,7 @@ from ddbio.verbs.verify_export import VerifyResult
 T = TypeVar("T")
 
 AHEAD = 100  # items of an async iterable
+_LOOK_EVERY_S = 0.1  # for a stop, while an iterable gives nothing
 
 
 async def import_table(options: ImportOptions, **given: Any) -> ImportResult:
@@ -100,9 +102,11 @@ async def verify_export(options: VerifyOptions, **given: Any) -> VerifyResult:
 
 async def put_items(table: str, data: Any, **given: Any) -> PutResult:
     """See `ddbio.put_items`. data: may also be an async iterable of dicts."""
-    if isinstance(data, AsyncIterable):
-        data = _taken_from(data, asyncio.get_running_loop())
-    return await _in_thread(partial(items.put_items, table, data, **given))
+    if not isinstance(data, AsyncIterable):
+        return await _in_thread(partial(items.put_items, table, data, **given))
+    stop: StopFlag = given.pop("stop", None) or StopFlag()
+    data = _taken_from(data, asyncio.get_running_loop(), stop)
+    return await _in_thread(partial(items.put_items, table, data, stop=stop, **given), stop)
 
 
 async def delete_items(table: str, keys: Any, **given: Any) -> PutResult:
@@ -151,8 +155,8 @@ async def _in_thread(work: Callable[..., T], stop: StopFlag | None = None) -> T:
         raise
 
 
-def _taken_from(data: AsyncIterable[Any], loop: asyncio.AbstractEventLoop) -> Iterator[Any]:
-    """The items of an async iterable, in a thread other than its loop's; some at a time."""
+def _taken_from(data: AsyncIterable[Any], loop: asyncio.AbstractEventLoop, stop: StopFlag) -> Iterator[Any]:
+    """The items of an async iterable, in a thread other than its loop's; some at a time. They end with a stop."""
     source = aiter(data)
 
     async def some() -> list[Any]:
@@ -163,5 +167,14 @@ def _taken_from(data: AsyncIterable[Any], loop: asyncio.AbstractEventLoop) -> It
                 break
         return taken
 
-    while batch := asyncio.run_coroutine_threadsafe(some(), loop).result():
+    while batch := _result(asyncio.run_coroutine_threadsafe(some(), loop), stop):
         yield from batch
+
+
+def _result(future: Future[list[Any]], stop: StopFlag) -> list[Any]:
+    """The result; nothing if a stop comes first."""
+    while not stop.requests:
+        if wait([future], _LOOK_EVERY_S).done:  # not `result` with a time limit: the iterable may raise TimeoutError
+            return future.result()
+    future.cancel()
+    return []

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from ddbio.engines.engine import Engine
-from ddbio.errors import DdbioError, RejectedError, UsageError
+from ddbio.errors import DdbioError, RejectedError, TransferError, UsageError
 from ddbio.job.accounts import Result
 from ddbio.job.progress import Progress, new_progress
 from ddbio.job.run import Caller
@@ -58,6 +58,11 @@ def call(
 
 def _raise_for(result: Result, on_rejects: str) -> None:
     error = result.error
+    if error is None and (missing := result.tally.unsettled()):
+        error = TransferError(
+            f"{abs(missing):,} item{'s' * (abs(missing) != 1)} of those read have no known outcome",
+            "the result has the counts",
+        )
     if error is None and on_rejects == "raise" and result.tally.rejected:
         count = result.tally.rejected
         error = RejectedError(

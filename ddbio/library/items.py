@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from ddbio.aws.settings import AwsSettings
-from ddbio.errors import DdbioError
 from ddbio.job.progress import Progress
 from ddbio.library.calling import call
 from ddbio.library.frames import as_items
@@ -94,24 +93,38 @@ def pages(
     options: ExportOptions, progress: Progress | bool = False, stop: StopFlag | None = None
 ) -> Iterator[list[Item]]:
     """The same, some items at a time."""
-    flag, ready = stop or StopFlag(), queue.Queue[list[Item] | DdbioError | BaseException | None](PAGES_AHEAD)
-    thread = threading.Thread(target=_scan, args=(options, progress, flag, ready), name="scan", daemon=True)
+    flag, left = stop or StopFlag(), threading.Event()
+    ready = queue.Queue[list[Item] | BaseException | None](PAGES_AHEAD)
+    thread = threading.Thread(target=_scan, args=(options, progress, flag, left, ready), name="scan", daemon=True)
     thread.start()
+    finished = False
     try:
         while (page := ready.get()) is not None:
             if isinstance(page, BaseException):
+                finished = True
                 raise page
             yield page
+        finished = True
     finally:
-        flag.ask()
+        if not finished:  # nobody wants the other items; the flag may be the caller's
+            left.set()
+            flag.ask()
         while thread.is_alive():  # it may wait for room in the queue
             _drain(ready)
             thread.join(0.05)
 
 
-def _scan(options: ExportOptions, progress: Progress | bool, stop: StopFlag, ready: queue.Queue[Any]) -> None:
+def _scan(
+    options: ExportOptions,
+    progress: Progress | bool,
+    stop: StopFlag,
+    left: threading.Event,
+    ready: queue.Queue[Any],
+) -> None:
+    """left: set when nobody takes items any more. A stop alone loses none: what was read is still handed over."""
+
     def take(page: bytes) -> None:
-        if page and not stop.requests:
+        if page and not left.is_set():
             ready.put(items_of(page))
 
     try:

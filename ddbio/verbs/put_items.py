@@ -31,6 +31,7 @@ from ddbio.sources.plan import Plan, Remainder
 from ddbio.steps.transform import transform_of
 from ddbio.verbs.options import PutOptions
 
+_NOT_KEPT = "its items are not kept: run the same command again with all of them"
 MOST_REJECTED = 10_000  # kept in a result; the others are only counted
 
 
@@ -103,4 +104,6 @@ class PutItems(Verb[PutOptions, PutResult]):
         self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None
     ) -> PutResult:
         rejected = tuple(sorted(self._rejected, key=lambda each: each.position))
+        if error is not None:
+            error = error.reworded(error.message, _NOT_KEPT)
         return PutResult(**outcome(accounts, error, plan.units), cap=run.cap, rejected=rejected)

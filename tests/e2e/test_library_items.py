@@ -14,8 +14,9 @@ import pytest
 
 import ddbio
 import ddbio.aio
-from ddbio import CountOptions, RejectedError, TransferError, UsageError
+from ddbio import CountOptions, RejectedError, Stopped, TransferError, UsageError
 from ddbio.simulator import FaultPlan, Simulator
+from ddbio.system.stop import StopFlag
 from tests.support.commands import make_old
 from tests.support.environment import AWS_ENVIRONMENT
 from tests.support.items import contents
@@ -190,3 +191,67 @@ def test_a_cancelled_call_settles_first(table: Simulator) -> None:
     written = contents(table.table("Orders").items())
     time.sleep(0.2)
     assert contents(table.table("Orders").items()) == written and 0 < len(written) < 5000
+
+
+def test_a_stop_that_comes_too_late_to_stop_a_scan_loses_no_item(table: Simulator) -> None:
+    """The flag is the caller's, and may be raised at any moment: then the scan raises, or gives all items."""
+    put(plain(2000))
+    for asked_at in (1, 1000, 1999):
+        stop, found = StopFlag(), 0
+        try:
+            for _ in ddbio.scan("Orders", processes=1, stop=stop):
+                found += 1
+                if found == asked_at:
+                    stop.ask()
+        except Stopped:
+            continue
+        assert found == 2000
+
+
+def test_a_flag_of_the_caller_is_not_raised_by_a_scan_that_ends(table: Simulator) -> None:
+    stop = StopFlag()
+    assert list(ddbio.scan("Orders", processes=1, stop=stop)) == []
+    assert stop.requests == 0
+
+
+def test_a_stopped_put_does_not_promise_to_resume(table: Simulator) -> None:
+    stop = StopFlag()
+
+    def items() -> Iterator[dict[str, Any]]:
+        for number, item in enumerate(plain(5000)):
+            if number == 3000:
+                stop.ask()
+            yield item
+
+    with pytest.raises(Stopped) as raised:
+        put(items(), stop=stop)
+    assert "to resume" not in str(raised.value)
+    assert "its items are not kept: make the same call again with all of them" in str(raised.value)
+    assert raised.value.result.tally.written == len(table.table("Orders").items())
+
+
+def test_a_cancelled_call_does_not_wait_for_an_iterable_that_gives_nothing(table: Simulator) -> None:
+    async def items() -> AsyncIterator[dict[str, Any]]:
+        for item in plain(5000):
+            yield item
+        await asyncio.Event().wait()
+
+    async def main() -> None:
+        work = asyncio.create_task(ddbio.aio.put_items("Orders", items(), processes=1))
+        while not table.table("Orders").items():
+            await asyncio.sleep(0.02)
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(asyncio.shield(asyncio.gather(work)), 20)
+
+    asyncio.run(main())
+
+
+def test_an_async_iterable_may_time_out(table: Simulator) -> None:
+    async def items() -> AsyncIterator[dict[str, Any]]:
+        yield {"id": "a"}
+        raise TimeoutError("of the source")
+
+    with pytest.raises(TimeoutError, match="of the source"):
+        asyncio.run(ddbio.aio.put_items("Orders", items(), processes=1))
+    assert len(table.table("Orders").items()) <= 1

@@ -117,3 +117,11 @@ def test_each_option_has_a_parameter(verb: str) -> None:
 )
 def test_other_texts_stay(text: str) -> None:
     assert parameters(text) == text
+
+
+def test_accounts_that_do_not_add_up_are_no_success() -> None:
+    """The command ends with 3."""
+    result = Result(Tally(read=3, written=2), 1.0, None)
+    with pytest.raises(TransferError, match="1 item") as raised:
+        call(Told(result))
+    assert raised.value.result is result
