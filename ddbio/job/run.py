@@ -107,6 +107,15 @@ class Run:
             return f"{'reads' if side.cap.kind == 'RCU' else 'writes'} of {name}"
         return f"{name}, the {side.role}"  # in two regions or accounts
 
+    def table_facts(self) -> dict[str, Any]:
+        """Those of its tables."""
+        return {f"table {self._called(side)}": side.made() for side in self.sides}
+
+    def _called(self, side: Side) -> str:
+        """The name of the side's table, by which no other table of the job is called."""
+        is_one_table = self.other is None or self.other.session is self.session
+        return side.table.name if is_one_table else self.of_which(side)
+
     def workers_for(self, left: Remainder) -> int:
         """The maximum, or fewer if there is less work."""
         return max(1, min(self.workers, len(left.known()))) if left.is_known else self.workers
@@ -117,10 +126,7 @@ class Run:
 
     def facts(self) -> dict[str, Any]:
         """The facts that must be the same in all runs of a job."""
-        facts = {
-            **material(self.options),
-            **{name: fact for side in self.sides for name, fact in side.facts().items()},
-        }
+        facts = {**material(self.options), **self.table_facts()}
         if isinstance(self.options, TransformOptions) and self.options.transform:
             facts["the transform's file"] = fingerprint(self.options)
         return facts

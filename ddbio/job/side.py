@@ -15,7 +15,8 @@ from ddbio.values.table import TableInfo
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """role: `source` or `target`. asked: the table as the options name it, and capacity its cap there.
+    """role: `source` or `target`. asked: the table as the options name it, and capacity its cap there; option: the
+    one that gives that.
 
     follows: whether the cap may follow the table's capacity.
     """
@@ -27,6 +28,7 @@ class Side:
     asked: str
     capacity: str | None
     follows: bool = True
+    option: str = "-c"
 
     @classmethod
     def choose(
@@ -47,7 +49,7 @@ class Side:
         Raises UsageError for an impossible cap.
         """
         cap = choose_cap(capacity, table, kind, over_provisioned=over_provisioned, option=option)
-        return cls(role or (TARGET if kind == "WCU" else SOURCE), session, table, cap, asked, capacity)
+        return cls(role or (TARGET if kind == "WCU" else SOURCE), session, table, cap, asked, capacity, option=option)
 
     @property
     def index_caps(self) -> Mapping[str, float]:
@@ -68,14 +70,21 @@ class Side:
         table = self.session.describe(self.asked)
         if self.table.index:
             table = table.through(self.table.index)
-        chosen = choose_cap(self.capacity, table, self.cap.kind, over_provisioned=True, now=self.cap.chosen_at)
+        chosen = choose_cap(
+            self.capacity,
+            table,
+            self.cap.kind,
+            over_provisioned=True,
+            now=self.cap.chosen_at,
+            option=self.option,
+        )
         return Caps(chosen, table.index_write_units)
 
     def identity(self) -> list[str]:
         """The table's address."""
         return [self.session.region, self.session.endpoint_url, self.table.description.get("TableArn", "")]
 
-    def facts(self) -> dict[str, Any]:
-        """A table deleted and created again is another one."""
+    def made(self) -> list[Any]:
+        """Facts that a table deleted and created again does not share; JSON values."""
         description = self.table.description
-        return {f"table {self.table.name}": [description.get("TableId"), str(description.get("CreationDateTime"))]}
+        return [description.get("TableId"), str(description.get("CreationDateTime"))]

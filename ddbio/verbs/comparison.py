@@ -78,7 +78,7 @@ class Comparison:
 
     def facts(self) -> dict[str, Any]:
         """That must be the same in all runs of the comparison."""
-        tables = {name: fact for side in self.run.sides for name, fact in side.facts().items()}
+        tables = self.run.table_facts()
         return {**material(self._options), **tables}
 
     def announcement(self, folder: Path | None = None) -> Iterator[str]:
