@@ -11,7 +11,7 @@ of pandas is read row by row. The rules:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ddbio.errors import UsageError
@@ -41,8 +41,16 @@ def _is_pandas(data: Any) -> bool:
 
 def _of_pandas(frame: Any) -> Iterator[dict[str, Any]]:
     names = list(map(str, frame.columns))
+    _check_names(names)
     for row in frame.itertuples(index=False, name=None):
         yield {name: value for name, value in zip(names, row, strict=True) if not _is_missing(value)}
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Raise UsageError if two columns have one name: an item would have the values of the last only."""
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"items has two columns called {name!r}", "rename or drop one of them")
 
 
 def _is_missing(value: Any) -> bool:
@@ -62,6 +70,7 @@ def _of_arrow(data: Any) -> Iterator[dict[str, Any]]:
     except ImportError:
         raise UsageError("Arrow data needs pyarrow", "run: pip install 'ddbio[parquet]'") from None
     reader = pyarrow.RecordBatchReader.from_stream(data)
+    _check_names(reader.schema.names)
     for batch in reader:
         for start in range(0, batch.num_rows, BATCH_ROWS):
             for row in batch.slice(start, BATCH_ROWS).to_pylist():
