@@ -72,12 +72,17 @@ class Batch:
         writes, size, units = self._writes, self._bytes + len(write.record), self._units + write.units[0]
         if writes and (len(writes) >= self._most_writes or size > LIMIT_BYTES or units > self._limit_units):
             return False
-        self._bytes, self._units = size, units
-        if write.key in writes:
+        self.add(write)
+        return True
+
+    def add(self, write: Write) -> None:
+        """Add `write`, whether or not there is room, replacing an earlier one of its key."""
+        self._bytes += len(write.record)
+        self._units += write.units[0]
+        if write.key in self._writes:
             write.replaces = self._remove(write.key)
             self.replaced += 1
-        writes[write.key] = write
-        return True
+        self._writes[write.key] = write
 
     def settle(self, writes: Iterable[Write]) -> None:
         """Remove writes that were written or rejected."""

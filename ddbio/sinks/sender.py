@@ -38,7 +38,9 @@ class Sender:
 
     async def divide(self) -> None:
         """Send all pending writes in halves, because the service refused them together."""
-        await self.pause_if(await self._send_halves(self._pending.writes()))
+        batch = self._pending.writes()
+        if batch:
+            await self.pause_if(await (self._send_halves(batch) if len(batch) > 1 else self._send(batch)))
 
     async def keep(self, reply: Any) -> None:
         """Settle the pending writes by the reply to a request of all of them, some of which were left unprocessed."""

@@ -158,7 +158,7 @@ class TableSink:
         try:
             reply = await self._client.call(mode.operation, body, estimate)
         except ServiceError:
-            self._make_pending(lines, run)
+            await self._take_each(lines.each(len(run)))
             await sender.divide()
         else:
             if mode.operation.left_over(reply):
@@ -172,10 +172,12 @@ class TableSink:
         return True
 
     def _make_pending(self, lines: LineRun, run: list[bytes]) -> None:
-        """After a batch was refused or partly unprocessed: make each of its records a pending write."""
+        """After a batch was partly unprocessed: make each of its records a pending write.
+
+        Together they may be more than a batch takes: their sizes were only estimated when they were sent.
+        """
         for record in lines.each(len(run)):
-            accepted = self._pending.offer(self._write(record, record.items[0]))
-            assert accepted, "there was room for the whole batch"
+            self._pending.add(self._write(record, record.items[0]))
 
     async def _take_each(self, records: Iterator[Record]) -> None:
         """Take records one by one. Either all items made from a record are written, or the record is rejected."""

@@ -132,11 +132,13 @@ class FakeTable:
         - a Response: refused with it, nothing is written;
         - a WireError: written if `sent`, then raised.
     poison: ids for which the service refuses the whole batch; an attribute of that name does the same.
+    refuses_duplicates: a batch with two puts of a key is refused, and is no violation of the client.
     """
 
     key_name: str = "id"
     script: list[int | Response | WireError] = field(default_factory=list)
     poison: set[str] = field(default_factory=set)
+    refuses_duplicates: bool = False
     items: dict[str, AttributeMap] = field(default_factory=dict)
     batches: list[int] = field(default_factory=list)  # sizes of all requests
     body_bytes: list[int] = field(default_factory=list)
@@ -192,13 +194,16 @@ class FakeTable:
         return todo if isinstance(todo, WireError) else reply(ConsumedCapacity=consumed)
 
     def _refused(self, puts: list[AttributeMap]) -> Response | None:
+        if any(self.key_name not in put for put in puts):
+            return refusal("ValidationException", "One of the required keys was not given a value")
         ids = [self._id(put) for put in puts]
         marked = any("poison" in put for put in puts)
         if not 1 <= len(ids) <= 25:
             self.violations.append(f"{len(ids)} puts")
-        if len(set(ids)) != len(ids):
+        repeated = len(set(ids)) != len(ids)
+        if repeated and not self.refuses_duplicates:
             self.violations.append("duplicates")
-        if self.violations or marked or self.poison & set(ids):
+        if repeated or self.violations or marked or self.poison & set(ids):
             return refusal("ValidationException", "One or more parameter values were invalid")
         return None
 
