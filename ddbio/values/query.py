@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 _PLAIN_NODES = {"SELECT_NODE", "SET_OPERATION_NODE", "CTE_NODE", "RECURSIVE_CTE_NODE"}
+_BY_TEXT = {"query", "query_table"}  # functions whose arguments name tables and columns
 _PLAIN_TABLES = {"BASE_TABLE", "SUBQUERY", "JOIN", "EMPTY", "EMPTY_FROM", "CROSS_PRODUCT"}
 
 
@@ -35,12 +36,10 @@ class _Names:
     def walk(self, tree: Any) -> None:
         self._visit(tree)
         for path in self._paths:
-            if path[0].lower() not in self._tables:
-                self.names.update(dict.fromkeys(path))
-            elif len(path) == 1:
+            if path[-1].lower() in self._tables:  # a whole row, also as `main.t`
                 self.all = True
             else:
-                self.names.update(dict.fromkeys(path[1:]))
+                self.names.update(dict.fromkeys(path[path[0].lower() in self._tables :]))
 
     def _visit(self, node: Any) -> None:
         if isinstance(node, list):
@@ -58,6 +57,10 @@ class _Names:
         if isinstance(node.get("select_list"), list) and kind not in _PLAIN_NODES:
             self.all = True
         if "table_name" in node and kind is not None and kind not in _PLAIN_TABLES:
+            self.all = True
+        if kind == "BASE_TABLE" and node.get("column_name_alias"):  # `t AS u(x)` names columns by their position
+            self.all = True
+        if kind == "TABLE_FUNCTION" and node["function"]["function_name"] in _BY_TEXT:
             self.all = True
         if node.get("alias") and kind in _PLAIN_TABLES:
             self._tables.add(str(node["alias"]).lower())
