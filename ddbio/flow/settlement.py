@@ -85,6 +85,8 @@ class Settlement:
     def stop(self) -> None:
         """The lane leaves the unit before its end."""
         self._source.stopped(self._mark)
+        if self._source.deleted_are_gone:
+            self._settle_deleted()
 
     def report(self, *, done: bool = False) -> UnitReport:
         """The last clean position and the counts up to it since the last report; requests up to now."""
@@ -98,6 +100,14 @@ class Settlement:
     def _keep(self, mark: Mark) -> None:
         self._mark, self._state = mark, self._sink.state()
         self._settled = settled_of(self._tally)
+
+    def _settle_deleted(self) -> None:
+        """Count the deletes after the mark, of batches that were partly unprocessed: no later run could."""
+        settled = dict(zip(_SETTLED, self._settled, strict=True))
+        more = self._tally.deleted - settled["deleted"]
+        for name in ("read", "written", "deleted"):
+            settled[name] += more
+        self._settled = tuple(settled.values())
 
     def _record(self, slot: LaneSlot, done: bool = False) -> None:
         """Write the content of a report to the checkpoint. Called for every batch."""

@@ -98,15 +98,19 @@ class Page:
 class EditPage(Page):
     """Items that will be changed. Each is counted when it is taken.
 
-    granted: called before an item is handed out; false if the limit is reached. took: called when it is taken, with 1
-    and 0, and at the end with 0 and the number of items that are left. last: the item taken last.
+    granted: called before an item is handed out; false if the limit is reached. took: called when it is taken. ended:
+    called after the last one, with the number of items that the limit leaves. last: the item taken last.
     """
 
     def __init__(
-        self, items: list[AttributeMap], granted: Callable[[], bool], took: Callable[[int, int], None]
+        self,
+        items: list[AttributeMap],
+        granted: Callable[[], bool],
+        took: Callable[[], None],
+        ended: Callable[[int], None],
     ) -> None:
         super().__init__(items)
-        self._granted, self._took = granted, took
+        self._granted, self._took, self._page_ended = granted, took, ended
         self.last: AttributeMap | None = None
 
     def each(self) -> Iterator[Record]:
@@ -116,9 +120,9 @@ class EditPage(Page):
                 break
             yield Record(None, msgspec.json.encode(item), [item])
             done, self.last = done + 1, item
-            self._took(1, 0)
+            self._took()
         self.taken = True
-        self._took(0, len(self._items) - done)
+        self._page_ended(len(self._items) - done)
 
 
 class ScanSource:
@@ -129,6 +133,7 @@ class ScanSource:
     def __init__(self, scanning: Scanning, client: DataClient, limit: Limit | None, tally: Tally) -> None:
         self._scanning = scanning
         self._scan = scanning.scan
+        self.deleted_are_gone = scanning.scan.edits
         self._client = client
         self._tally = tally
         self._limit = limit
@@ -236,8 +241,9 @@ class ScanSource:
         page_size.learn(scanned, sum(self._client.consumed))
         if self._scan.edits:
             self._ended, self._key = next_key is None, next_key
-            self._left_out(scanned - len(items))
-            self._page = EditPage(items, self._grant, self._took)
+            # Counted with the whole page only: if the scan is resumed within it, the rest of them is read again.
+            omitted = scanned - len(items)
+            self._page = EditPage(items, self._grant, self._took, lambda left: self._page_taken(left, omitted))
             return self._page
         if self._limit is not None:
             items = items[: self._limit.take(self._unit.number, len(items))]
@@ -249,10 +255,6 @@ class ScanSource:
         self._page = self._new_page(items, whole=len(items) == scanned)
         return self._page
 
-    def _left_out(self, items: int) -> None:
-        self._tally.read += items
-        self._tally.left_out += items
-
     def _grant(self) -> bool:
         """Whether one more item of an edit may be written. It is taken from the limit before it is sent, so that no
         kill at whatever instant makes the items that were changed more than the limit."""
@@ -262,15 +264,16 @@ class ScanSource:
         self._requests = self._client.tally.requests
         return True
 
-    def _took(self, items: int, left: int) -> None:
-        """Count items of an edit that were taken, or that the limit leaves."""
-        self._items += items
-        self._tally.read += items
-        if items == 0:
-            self._requests = self._client.tally.requests
-        if left:
-            self._left_out(left)
-            self._ended = True
+    def _took(self) -> None:
+        self._items += 1
+        self._tally.read += 1
+
+    def _page_taken(self, left: int, omitted: int) -> None:
+        """The page of an edit is done. left: items that the limit leaves. omitted: by the filter."""
+        self._tally.read += left + omitted
+        self._tally.left_out += left + omitted
+        self._requests = self._client.tally.requests
+        self._ended = self._ended or left > 0
 
     def _new_page(self, items: list[Any], *, whole: bool) -> Page | RawPage:
         raw = self._scanning.raw

@@ -20,6 +20,7 @@ class SliceSource:
     """See `ddbio.sources.source.Source`. format_of: shared by the lanes of a worker."""
 
     marks_are_numbers = True
+    deleted_are_gone = False
 
     def __init__(self, reader: RecordReader, format_of: Callable[[FormatSpec], Format], tally: Tally) -> None:
         self._reader = reader

@@ -13,9 +13,11 @@ class Source(Protocol):
     """One a lane. It counts records read in the lane's tally.
 
     marks_are_numbers: a mark is an offset and a number of lines, so it can be recorded in the checkpoint.
+    deleted_are_gone: records that the sink has deleted are not read again, even if the unit is resumed before them.
     """
 
     marks_are_numbers: bool
+    deleted_are_gone: bool
 
     def begin(self, unit: Any) -> None:
         """Read this unit next, from its cursor."""

@@ -78,6 +78,7 @@ class SuspectSource:
     """See `ddbio.sources.source.Source`. first, second: the tables; None for an export."""
 
     marks_are_numbers = False
+    deleted_are_gone = False
 
     def __init__(
         self, sides: SpilledSides, first: TableItems | None, second: TableItems | None, tally: Tally
