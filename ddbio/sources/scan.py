@@ -145,12 +145,13 @@ class ScanSource:
         self._ended = False
         self._granted = 0  # as `_items`, of an edit; with the item that was handed out last
         self._requests = 0  # of the lane until then
+        self._omitted = 0  # items of the last page of an edit, not counted yet
 
     def begin(self, unit: SegmentUnit) -> None:
         cursor = unit.cursor or ExportCursor(None, 0, None, 0)
         self._unit, self._key, self._items = unit, cursor.last_key, cursor.items
         self._keys, self._page, self._ended = KeyCircle(), Page([]), False
-        self._granted = cursor.items
+        self._granted, self._omitted = cursor.items, 0
         if self._limit is not None:
             self._limit.begin(unit.number, cursor.items)
 
@@ -167,6 +168,7 @@ class ScanSource:
         return (self._key, self._items) if page.taken and not self._ended else None
 
     def end(self) -> tuple[str | None, int]:
+        self._count_omitted()  # of the last page, which has no mark after them
         return None, self._items
 
     def stopped(self, mark: tuple[Any, ...]) -> None:
@@ -269,11 +271,17 @@ class ScanSource:
         self._tally.read += 1
 
     def _page_taken(self, left: int, omitted: int) -> None:
-        """The page of an edit is done. left: items that the limit leaves. omitted: by the filter."""
-        self._tally.read += left + omitted
-        self._tally.left_out += left + omitted
+        """The page of an edit was taken. left: items that the limit leaves. omitted: by the filter."""
         self._requests = self._client.tally.requests
         self._ended = self._ended or left > 0
+        self._omitted = left + omitted
+        if not self._ended:
+            self._count_omitted()
+
+    def _count_omitted(self) -> None:
+        self._tally.read += self._omitted
+        self._tally.left_out += self._omitted
+        self._omitted = 0
 
     def _new_page(self, items: list[Any], *, whole: bool) -> Page | RawPage:
         raw = self._scanning.raw
