@@ -25,6 +25,7 @@ LAYERS = (
     ("steps", "sources", "sinks"),
     ("flow",),
     ("engines",),
+    ("forecast",),
     ("job",),
     ("verbs",),
     ("cli", "library", "aio"),

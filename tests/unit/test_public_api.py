@@ -109,10 +109,13 @@ def test_a_submodule_is_there_as_well_as_the_lazy_names() -> None:
     "package",
     [
         "ddbio",
-        *(f"ddbio.{name}" for name in ("aws", "dynamodb", "engines", "flow", "job", "layouts", "messages", "rate")),
         *(
             f"ddbio.{name}"
-            for name in ("library", "loaders", "sinks", "sources", "steps", "system", "values", "verbs")
+            for name in ("aws", "dynamodb", "engines", "flow", "forecast", "job", "layouts", "messages")
+        ),
+        *(
+            f"ddbio.{name}"
+            for name in ("library", "loaders", "rate", "sinks", "sources", "steps", "system", "values", "verbs")
         ),
     ],
 )
