@@ -10,7 +10,7 @@ _VARIABLES = (
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
 )
 _SHORTEST = 6  # a shorter one is no secret, and might be a part of any word
-_USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
+_USERINFO = re.compile(r"(?<=://)[^/\s]*@")  # to the last @ before the path: a password may have one, too
 _HIDDEN = "***"
 
 _known: set[str] = set()
@@ -28,4 +28,9 @@ def hide(text: str) -> str:
         for form in {secret, secret.strip(), repr(secret)[1:-1]}:
             if len(form) >= _SHORTEST:
                 text = text.replace(form, _HIDDEN)
+    return without_userinfo(text)
+
+
+def without_userinfo(text: str) -> str:
+    """`http://host` for each `http://user:password@host` in the text."""
     return _USERINFO.sub("", text)

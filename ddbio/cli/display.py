@@ -70,8 +70,11 @@ class Display:
     @contextmanager
     def shown(self, stop: StopFlag, *, data_on_stdout: bool) -> Iterator[tuple[Progress, RunLog | None]]:
         """The progress of a run, and its log. Until the end, SIGUSR1 shows where it is."""
+        from ddbio.job.accounts import Result
         from ddbio.job.log import Both, RunLog
         from ddbio.job.progress import LogProgress, QuietProgress, Sentences, new_progress
+        from ddbio.job.report import as_ours
+        from ddbio.messages import Tally
 
         screen: Progress = (
             QuietProgress()
@@ -81,11 +84,16 @@ class Display:
             else (new_progress(data_on_stdout=data_on_stdout))
         )
         log = RunLog(self.log_file, self.log_format) if self.log_file is not None else None
-        timer = self._timer(stop, screen)
+        shown = screen if log is None else Both(screen, log)
+        timer = self._timer(stop, shown)
         show_now = screen.show_now if isinstance(screen, LogProgress) else lambda: None
         signal.signal(signal.SIGUSR1, lambda _signal, _frame: show_now())
         try:
-            yield (screen if log is None else Both(screen, log)), log
+            yield shown, log
+        except BaseException as error:
+            if log is not None:
+                log.end(Result(Tally(), 0.0, as_ours(error)))
+            raise
         finally:
             if timer is not None:
                 timer.cancel()
@@ -93,22 +101,27 @@ class Display:
             if log is not None:
                 log.close()
 
-    def _timer(self, stop: StopFlag, screen: Progress) -> threading.Timer | None:
+    def _timer(self, stop: StopFlag, shown: Progress) -> threading.Timer | None:
         if self.max_duration_s is None:
             return None
-
-        def end() -> None:
-            if not (stop.requests or stop.finishing):
-                screen.say(f"Stopping: {self.max_duration_s:,} s are over (--max-duration)")
-                stop.ask()
-
-        timer = threading.Timer(self.max_duration_s, end)
+        timer = threading.Timer(self.max_duration_s, stop_late, (stop, shown, self.max_duration_s))
         timer.daemon = True
         timer.start()
         return timer
 
 
+def stop_late(stop: StopFlag, shown: Progress, after_s: int) -> None:
+    """The longest duration is over: stop the run in order. If a job is just ending, that stops only the next of its
+    story."""
+    if stop.requests:
+        return
+    stop.ask()  # first: nothing may keep it from stopping
+    if not stop.finishing:
+        shown.say(f"Stopping: {after_s:,} s are over (--max-duration)")
+
+
 def _check_log(path: str, options: TransferOptions) -> None:
+    from ddbio.formats import data_suffixes
     from ddbio.storage.output_paths import Protected
 
     if "://" in path:
@@ -116,7 +129,12 @@ def _check_log(path: str, options: TransferOptions) -> None:
     destination = getattr(options, "destination", "")
     folder = "" if "://" in destination or destination == "-" else destination
     sources = tuple(getattr(options, "sources", ()) or ())
-    if why := Protected(sources, destination=folder).why_not(Path(path)):
+    for name in ("report", "rejects", "output"):
+        other = getattr(options, name, None)
+        if other and Path(other).resolve() == Path(path).resolve():
+            raise UsageError(f'the log "{path}" is also the file of --{name}', "give another path with --log-file")
+    protected = Protected(sources, data_suffixes(getattr(options, "format", "auto")), folder)
+    if why := protected.why_not(Path(path)):
         raise UsageError(f'the log "{path}" {why}', "give another path with --log-file")
     with contextlib.suppress(OSError):
         if Path(path).stat().st_size and not _is_log(Path(path)):

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ddbio.aws.redaction import hide
 from ddbio.aws.settings import AwsSettings
 from ddbio.cli import arguments
 from ddbio.cli.option_rules import Rules
@@ -57,7 +58,8 @@ def _perform(words: list[str]) -> int:
     given = parser().parse(words[:at])
     options = _options_of(words[at + 1 :]) if at < len(words) else None
     settings = AwsSettings(region=given.region, profile=given.profile, endpoint_url=given.endpoint_url)
-    found = list(_findings(options, settings if options is None else options.aws, given.state_dir))
+    findings = _findings(options, settings if options is None else options.aws, given.state_dir)
+    found = [_without_secrets(each) for each in findings]
     write_out(_as_json(found) if given.json else "".join(f"{_line(each)}\n" for each in found))
     return EXIT_REJECTED if any(each.state == "mend" for each in found) else EXIT_OK
 
@@ -83,6 +85,13 @@ def _findings(options: TransferOptions | None, settings: AwsSettings, state_dir:
     yield from found
     if options is not None and session is not None and all(each.state != "mend" for each in found):
         yield from permissions(session, policy_of(options, Scope("aws", session.region, "*")), tables)
+
+
+def _without_secrets(finding: Finding) -> Finding:
+    """Endpoints and messages of other programs may have a password in them."""
+    from ddbio.verbs.diagnosis import Finding
+
+    return Finding(finding.name, finding.state, hide(finding.text), hide(finding.hint))
 
 
 def _line(finding: Finding) -> str:

@@ -34,7 +34,7 @@ def stop_on_signals(command: Command) -> StopFlag:
 
     def handler(_signal: int, _frame: object) -> None:
         stop.ask()
-        if stop.finishing and not stop.heeded:
+        if stop.finishing:
             stop.finishing = False  # a second signal takes effect
         elif not stop.heeded:
             interrupt(command)

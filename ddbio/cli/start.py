@@ -52,6 +52,7 @@ def end_at_once(_signal: int = 0, _frame: object = None) -> NoReturn:
 
 
 def obey_at_once() -> None:
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # until there is progress to show (`ddbio.cli.display`)
     for each in ENDING:
         signal.signal(each, end_at_once)
 

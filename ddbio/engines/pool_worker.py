@@ -30,7 +30,7 @@ from ddbio.system.user_function import end_threads
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 _FROM_KERNEL_BYTES = 32 * 1024 * 1024  # smaller blocks are kept for the next time
-PARENT_DECIDES = (signal.SIGINT, signal.SIGTERM)  # only the parent acts on these; the workers ignore them
+PARENT_DECIDES = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # the workers ignore these
 EXIT_PARENT_GONE = 70
 EXIT_CRASHED = 71
 

@@ -11,7 +11,6 @@ Passwords in URLs are left out. It is a convenience: if it cannot be written, th
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,11 +20,11 @@ from pathlib import Path
 
 import msgspec
 
+from ddbio.aws.redaction import without_userinfo
 from ddbio.errors import UsageError
 from ddbio.options import STDOUT
 
 COMMAND = "command.json"
-_USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
 
 
 class Noted(msgspec.Struct, kw_only=True):
@@ -87,7 +86,7 @@ def note_command(folder: Path, report: str | None) -> None:
     command = _current.get()
     if command is None:
         return
-    words = [_USERINFO.sub("", word) for word in command.words]
+    words = [without_userinfo(word) for word in command.words]
     noted = Noted(
         program=command.program,
         words=words,

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
+from ddbio.aws.redaction import hide
 from ddbio.errors import UsageError, on_one_line
 from ddbio.job.accounts import Result
 from ddbio.job.progress import LINE_EVERY_S, Progress
@@ -58,6 +59,7 @@ class RunLog:
     # -- as a `Progress`
 
     def say(self, text: str) -> None:
+        text = hide(text)
         self._write("notice", text, text=text)
 
     def start(self, total: float, unit: str, cap: float, done: float = 0.0) -> None:
@@ -85,7 +87,7 @@ class RunLog:
     # -- its end
 
     def end(self, result: Result) -> None:
-        counts, error = _counts(result.tally), None if result.error is None else str(result.error)
+        counts, error = _counts(result.tally), None if result.error is None else hide(str(result.error))
         text = f"ended with {result.exit_code}: {_spoken(counts)}" + (f"; {error}" if error else "")
         self._write("end", text, exit_code=result.exit_code, error=error, counts=counts)
 

@@ -27,7 +27,6 @@ import datetime
 import math
 import os
 import platform
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -36,7 +35,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from ddbio.aws.redaction import hide
+from ddbio.aws.redaction import hide, without_userinfo
 from ddbio.errors import DdbioError, InternalError, Stopped, TransferError, UsageError
 from ddbio.job.accounts import Result
 from ddbio.job.run import Run
@@ -53,7 +52,6 @@ SomeResult = TypeVar("SomeResult", bound=Result)
 
 _BEGINNING = b'{\n  "version": 1,\n  "tool": "ddbio '
 _ELSEWHERE = "give another place with --report"
-_USERINFO = re.compile(r"(?<=://)[^/@]*@")
 
 
 Taker = Callable[[bytes], object]
@@ -168,7 +166,7 @@ class Report:
             "command": self._command,
             "exit_code": result.exit_code,
             "error": None if error is None else {"message": hide(error.message), "hint": hide(error.hint)},
-            "failures": result.failures,
+            "failures": [hide(each) for each in result.failures],
             **self._facts,
             "counts": _counts(result.tally),
             "reasons": result.tally.reasons,
@@ -205,11 +203,12 @@ def reported(command: str, options: TransferOptions, take: Taker | None = None) 
         yield report
     except (Exception, KeyboardInterrupt) as error:  # a fault of ddbio is reported, too
         with suppress(TransferError):  # the error that ended the run matters more
-            report.write(_as_ours(error))
+            report.write(as_ours(error))
         raise
 
 
-def _as_ours(error: BaseException) -> DdbioError:
+def as_ours(error: BaseException) -> DdbioError:
+    """The exception that ended a run, as an error with an exit code."""
     if isinstance(error, KeyboardInterrupt):
         return Stopped("stopped")
     return error if isinstance(error, DdbioError) else InternalError.of(error)
@@ -225,7 +224,7 @@ def _without_passwords(value: Any) -> Any:
         return {name: _without_passwords(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_without_passwords(each) for each in value]
-    return _USERINFO.sub("", value) if isinstance(value, str) else value
+    return without_userinfo(value) if isinstance(value, str) else value
 
 
 def _versions() -> dict[str, str | None]:

@@ -100,7 +100,7 @@ def _name_others(run: Run, journal: Journal) -> None:
 
 def _take_events(run: Run, left: Remainder, running: Running, entries: _Entries) -> None:
     caps = _KeptCaps(run, running)
-    run.stop.heeded = True
+    run.stop.heeded, run.stop.finishing = True, False  # a story may have several jobs
     events = running.work(left, run.stop)
     try:
         for event in events:

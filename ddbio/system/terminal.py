@@ -32,6 +32,8 @@ class StandardError:
             sys.stderr.write(text)
         except OSError as error:
             self._lost(error)
+        except RuntimeError:
+            pass  # a signal handler interrupted a write that waits for the reader: its own text is dropped
         except ValueError:  # closed by code of the user
             self._lost(OSError(_CLOSED))
         return len(text)
@@ -42,6 +44,8 @@ class StandardError:
                 sys.stderr.flush()
         except OSError as error:
             self._lost(error)
+        except RuntimeError:
+            pass
         except ValueError:
             self._lost(OSError(_CLOSED))
 

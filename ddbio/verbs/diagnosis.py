@@ -23,7 +23,6 @@ from typing import Any
 
 import msgspec
 
-from ddbio.aws.redaction import hide
 from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.endpoints import is_local, proxy_of
 from ddbio.dynamodb.session import Session
@@ -154,7 +153,7 @@ def _keys(session: Session, settings: AwsSettings) -> Iterator[Finding]:
         yield Finding(
             "identity",
             UNKNOWN,
-            hide(on_one_line(f"sts:GetCallerIdentity: {error}")),
+            on_one_line(f"sts:GetCallerIdentity: {error}"),
             "check the keys, and the way to STS",
         )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
+import re
 import signal
 from pathlib import Path
 
@@ -55,6 +57,22 @@ def test_a_log_is_appended_to_and_nothing_else_is(run_import: Run, table: Simula
     assert (tmp_path / "orders.json").read_bytes() == before
 
 
+@pytest.mark.parametrize("option", ["--report", "--rejects"])
+def test_a_log_has_a_file_to_itself(run_import: Run, table: Simulator, tmp_path: Path, option: str) -> None:
+    refused = run_import(*IMPORT, "--log-file", "x.rejects.jsonl", option, f"{tmp_path}/x.rejects.jsonl")
+    refused.assert_one_line_error(2, f"is also the file of {option}")
+    (tmp_path / "sources").mkdir()
+    refused = run_import("-t", "Orders", "-s", "sources", "--log-file", "sources/run.json")
+    refused.assert_one_line_error(2, "would be taken for a source by the next import")
+
+
+def test_a_run_that_is_refused_has_an_end_in_its_log(run_import: Run, simulator: Simulator, tmp_path: Path) -> None:
+    done = run_import(*IMPORT, "--log-file", "run.log", "--log-format", "json")
+    (end,) = [json.loads(line) for line in (tmp_path / "run.log").read_text().splitlines()]
+    assert done.code == 2 and (end["event"], end["exit_code"], end["counts"]) == ("end", 2, {})
+    assert 'table "Orders" in us-east-1 does not exist' in end["error"]
+
+
 def test_a_signal_shows_where_it_is(start_import: Start, slow: Simulator, many: list[Item]) -> None:
     with start_import(*IMPORT) as command:
         command.until(lambda: slow.requests().get("BatchWriteItem", 0) > 5)
@@ -64,9 +82,32 @@ def test_a_signal_shows_where_it_is(start_import: Start, slow: Simulator, many: 
     assert any(" items, " in line and "units/s" in line for line in done.err.splitlines())
 
 
-def test_the_longest_duration(run_import: Run, slow: Simulator, many: list[Item]) -> None:
-    done = run_import(*IMPORT, "--max-duration", "2s")
-    assert done.code == 130 and "Stopping: 2 s are over (--max-duration)" in done.err
+def test_a_signal_before_there_is_anything_to_show_is_ignored(start_import: Start, table: Simulator) -> None:
+    def has_begun() -> bool:
+        status = Path(f"/proc/{command.pid}/status").read_text()
+        caught = int(re.search(r"^SigCgt:\s*(\w+)$", status, re.MULTILINE)[1], 16)  # type: ignore[index]
+        return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+    with start_import(*IMPORT) as command:
+        command.until(has_begun)
+        command.signal(signal.SIGUSR1)
+        done = command.wait()
+    assert done.code == 0
+
+
+def test_signals_do_not_end_a_worker(start_import: Start, slow: Simulator, many: list[Item]) -> None:
+    with start_import(*IMPORT) as command:
+        command.until(lambda: slow.requests().get("BatchWriteItem", 0) > 5)
+        (worker,) = command.workers()
+        os.kill(worker, signal.SIGUSR1)
+        done = command.wait()
+    assert done.code == 0 and "worker" not in done.err
+
+
+def test_the_longest_duration(run_import: Run, slow: Simulator, many: list[Item], tmp_path: Path) -> None:
+    done = run_import(*IMPORT, "--max-duration", "2s", "--log-file", "run.log")
+    said = "Stopping: 2 s are over (--max-duration)"
+    assert done.code == 130 and said in done.err and f" notice {said}\n" in (tmp_path / "run.log").read_text()
     assert "run the same command again to resume" in done.err
     written = len(slow.table("Orders").items())
     assert written < len(many)  # 0 if this machine is busy

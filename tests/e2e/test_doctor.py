@@ -53,6 +53,13 @@ def test_an_endpoint_that_does_not_answer(doctor: Run) -> None:
     assert (done.code, states(done)["endpoint"]) == (1, "mend")
 
 
+def test_a_password_is_not_shown(doctor: Run) -> None:
+    for words in ([], ["--json"]):
+        done = doctor("--endpoint-url", "http://me:hush@127.0.0.1:1", *words)
+        assert done.code == 1 and "http://127.0.0.1:1" in done.out
+        assert "hush" not in done.out + done.err
+
+
 def test_an_endpoint_on_this_machine_is_reached_without_keys_though_a_command_needs_some(
     doctor: Run, simulator: Simulator, environment: dict[str, str]
 ) -> None:

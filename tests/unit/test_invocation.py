@@ -12,7 +12,7 @@ import pytest
 from ddbio.errors import UsageError
 from ddbio.job.invocation import check_expected, expect, invoked, note_command, noted_command
 
-URL = "http://someone:secret@127.0.0.1:8000"
+URL = "http://someone:secr@t@127.0.0.1:8000"
 
 
 def apart(action: Callable[[], Any]) -> Any:
@@ -40,7 +40,7 @@ def test_passwords_are_left_out(tmp_path: Path) -> None:
         ["http://127.0.0.1:8000", "--proxy=http://127.0.0.1:8000"],
         False,
     )
-    assert b"secret" not in (tmp_path / "command.json").read_bytes()
+    assert b"t@127" not in (tmp_path / "command.json").read_bytes()
 
 
 def test_a_folder_that_cannot_be_written_does_not_end_the_job(tmp_path: Path) -> None:

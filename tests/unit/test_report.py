@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -73,10 +74,11 @@ def test_ctrl_c_is_reported(tmp_path: Path) -> None:
 
 def test_passwords_of_urls_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
-    aws = AwsSettings(endpoint_url="http://me:secret@127.0.0.1:8000")
+    aws = AwsSettings(endpoint_url="http://me:secret@with-an-at@127.0.0.1:8000")
     with reported("import", options(path, aws=aws)) as report:
-        report.end(Result(Tally(), 0.0, None))
-    assert "secret" not in path.read_text()
+        report.end(Result(Tally(), 0.0, None, failures=("a: no http://me:secret@proxy/",)))
+    assert not {"secret", "with-an-at"} & {*re.findall(r"[\w-]+", path.read_text())}
+    assert content(path)["failures"] == ["a: no http://proxy/"]
     assert content(path)["options"]["aws"]["endpoint_url"] == "http://127.0.0.1:8000"
 
 

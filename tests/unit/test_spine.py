@@ -22,6 +22,7 @@ from ddbio.job.work import Assignment
 from ddbio.messages import ExportCursor, Flushed, SegmentUnit, Tally, UnitReport
 from ddbio.options import TransferOptions
 from ddbio.sources.plan import Plan, Remainder
+from ddbio.system.stop import StopFlag
 from tests.support.tables import table
 
 STEPS = ["check_report", "check", "make_ready", "cut", "plan", "begin", "announcement", "task", "work", "settle"]
@@ -36,6 +37,7 @@ class Toy(Verb[TransferOptions, Result]):
         super().__init__(options)
         self.steps = steps
         self._fails = fails
+        self.stop: StopFlag | None = None  # as it was during the work
         self._works = works
 
     def _step(self, name: str) -> None:
@@ -101,6 +103,7 @@ class ToyEngine:
 
     def _events(self, left: Any, stop: Any) -> Iterator[Any]:
         self.verb._step("work")
+        self.verb.stop = replace(stop)
         for number, unit in enumerate(left):
             if number == self.verb._works:
                 yield UnitReport(unit.number, None, Tally(), error=TransferError("the toy broke"))
@@ -166,6 +169,15 @@ def test_the_same_call_resumes_as_the_job_was_cut(options: TransferOptions) -> N
     result = perform(again, Caller())
     assert again.steps == [each for each in STEPS if each != "cut"]
     assert (result.error, result.tally.counted, result.past.tally.counted) == (None, 20, 10)
+
+
+def test_each_job_of_a_story_can_be_stopped(options: TransferOptions) -> None:
+    caller = Caller(stop=StopFlag())
+    for _ in range(2):
+        verb = Toy(options, [])
+        perform(verb, caller)
+        assert verb.stop == StopFlag(heeded=True, finishing=False)
+    assert caller.stop == StopFlag(heeded=False, finishing=True)
 
 
 def test_fresh_starts_over(options: TransferOptions) -> None:
