@@ -7,6 +7,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -23,7 +24,8 @@ def batches(cursor: Any) -> Iterator[list[Sequence[Any]]]:
 
 def write_json(cursor: Any, write: Write) -> int:
     """An object a row, as the json format has items: nulls are omitted. Returns the number of rows."""
-    columns, rows_written = [(each[0], str(each[1])) for each in cursor.description], 0
+    names = _distinct([each[0] for each in cursor.description])
+    columns, rows_written = list(zip(names, [str(each[1]) for each in cursor.description], strict=True)), 0
     for rows in batches(cursor):
         objects = (
             {name: _plain(value, kind) for (name, kind), value in zip(columns, row, strict=True) if value is not None}
@@ -80,6 +82,17 @@ def write_parquet(cursor: Any, write: Write) -> int:
 
 
 WRITERS = {"table": write_table, "csv": write_csv, "json": write_json, "parquet": write_parquet}
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """An object has one member of a name: further columns of that name get a number, as DuckDB numbers them."""
+    distinct: list[str] = []
+    for name in names:
+        numbered = (f"{name}_{number}" for number in count(1))
+        distinct.append(
+            name if name not in distinct else next(each for each in numbered if each not in {*names, *distinct})
+        )
+    return distinct
 
 
 def _lines(rows: Sequence[Sequence[str]], widths: Sequence[int], right: Sequence[bool]) -> bytes:

@@ -21,7 +21,7 @@ _MEMORY = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?B)", re.IGNORECASE)
 
 
 class Query:
-    """name: of the table. attributes: that the query can need; None for all. Raises UsageError for a query that is
+    """name: of the table. attributes: that the query, or those of a table that is kept, can need; None for all. Raises UsageError for a query that is
     not a single SELECT, and for outputs that cannot be."""
 
     def __init__(self, options: SqlOptions, name: str) -> None:
@@ -36,7 +36,7 @@ class Query:
                 f"{len(statements)} statements" if len(statements) != 1 else f"a statement of type {statements[0]}"
             )
             raise UsageError(f"only a single SELECT can be run, and not {given}", "write one SELECT")
-        self.attributes = attributes_of(tree(), name)
+        self.attributes = attributes_of(tree(), name) if options.keep is None else None
         self._scratch: Scratch | None = None
         self._table: Any = None
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow.parquet
 import pytest
 
@@ -78,7 +79,8 @@ def test_into_files_and_a_database_that_is_kept(sql: Run, simulator: Simulator, 
         "odd": Decimal(ODD),
         "tags": ["a", "b"],
     }
-    assert (tmp_path / "kept.duckdb").exists()
+    with duckdb.connect(str(tmp_path / "kept.duckdb"), read_only=True) as kept:
+        assert kept.execute('SELECT count(day), max(n) FROM "Orders"').fetchall() == [(200, 199)], "all attributes"
     sql(query, "-t", "Orders", "--output", "out.csv")
     rows = list(csv.reader((tmp_path / "out.csv").read_text().splitlines()))
     assert rows[1] == ["000", ODD, '["a","b"]']

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ddbio.errors import UsageError
 from ddbio.sinks.arrow_pages import TYPED_ITEMS, as_batch
+from ddbio.sinks.query_output import write_json
 from ddbio.sinks.query_table import QueryTable, syntax_tree
 from ddbio.system.stop import StopFlag
 from ddbio.values.query import attributes_of
@@ -177,3 +178,11 @@ def test_the_copy_of_it_that_is_kept_needs_no_ddbio(tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "x.duckdb")) as database:
         assert database.execute('SELECT * FROM "Orders"').fetchall() == [("a", Decimal("1.5"))]
         assert database.execute("SELECT n FROM t").fetchall() == [(Decimal("1.5"),)]
+
+
+def test_json_has_every_column_also_of_the_same_name(tmp_path: Path) -> None:
+    table, written = loaded(tmp_path, [{"id": {"S": "a"}}]), bytearray()
+    with table.queried("SELECT 1 AS x, 2 AS x, 3 AS x_1, 4 AS x", StopFlag()) as cursor:
+        assert write_json(cursor, written.extend) == 1
+    assert msgspec.json.decode(written) == {"x": 1, "x_2": 2, "x_1": 3, "x_3": 4}
+    table.close()
