@@ -174,6 +174,15 @@ def add_sample_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the sample (default: 0)")
 
 
+def add_subset_options(parser: argparse.ArgumentParser, *, doing: str) -> None:
+    """Options for the part of a table to scan. doing: with its items, as a verb."""
+    group = parser.add_argument_group("a part of the table", "See docs/shaping.md.")
+    group.add_argument("--attributes", metavar="LIST", help=f"{doing} only these attributes: id,address.city,tags[0]")
+    add_filter_options(group)
+    group.add_argument("--limit", type=positive_int, metavar="N", help=f"{doing} at most N items")
+    add_sample_options(group)
+
+
 def percent(text: str) -> float:
     """An argparse type: `10%`, above 0 and at most 100."""
     with contextlib.suppress(ValueError):

@@ -6,9 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ddbio.cli import arguments, summaries
-from ddbio.cli.option_rules import TABLE, TO_TABLE, Rule, Rules, needs
+from ddbio.cli.option_rules import SUBSET, TABLE, TO_TABLE, Rule, Rules, needs
 from ddbio.cli.parsing import Parser
-from ddbio.cli.run import positive_int
 from ddbio.cli.verb_command import VerbCommand
 from ddbio.verbs.options import COPY_MODES, CopyOptions
 
@@ -22,22 +21,14 @@ _A_CAP = Rule(
     "with --capacity or --to-capacity",
     "add one of them, or leave it out",
 )
-_PLACEHOLDERS = Rule(
-    lambda given: given.filter is not None or given.attributes is not None,
-    "with --filter or --attributes",
-    "add one of them, or leave it out",
-)
 RULES: Rules = {
     **TABLE,
     **TO_TABLE,
+    **SUBSET,
     **dict.fromkeys(("--mode", "--create-table", "--rejects", "--max-errors", "--segments", "--consistent-read")),
-    **dict.fromkeys(("--attributes", "--filter", "--index", "--limit", "--sample")),
     **dict.fromkeys(("--rename", "--drop", "--set", "--transform")),
     "--over-provisioned": _A_CAP,
     "--with-indexes": needs("--create-table"),
-    "--values": needs("--filter"),
-    "--names": _PLACEHOLDERS,
-    "--seed": needs("--sample"),
 }
 
 EXAMPLES = """\
@@ -67,7 +58,7 @@ def parser() -> Parser:
     arguments.add_to_table_options(parser, units="write")
     add_write_options(parser)
     arguments.add_scan_options(parser)
-    add_subset_options(parser)
+    arguments.add_subset_options(parser, doing="copy")
     arguments.add_transform_options(parser)
     arguments.add_endpoint_options(parser)
     arguments.add_run_options(parser, default_lanes="32")
@@ -92,14 +83,6 @@ def add_write_options(parser: Parser) -> None:
         "--with-indexes", action="store_true", help="also create its indexes; each one consumes units"
     )
     arguments.add_reject_options(parser, where="a file (default: TABLE.rejects.jsonl)", noun="items")
-
-
-def add_subset_options(parser: Parser) -> None:
-    group = parser.add_argument_group("a part of the table", "See docs/shaping.md.")
-    group.add_argument("--attributes", metavar="LIST", help="copy only these attributes: id,address.city,tags[0]")
-    arguments.add_filter_options(group)
-    group.add_argument("--limit", type=positive_int, metavar="N", help="copy at most N items")
-    arguments.add_sample_options(group)
 
 
 def options(given: argparse.Namespace) -> CopyOptions:

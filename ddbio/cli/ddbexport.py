@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ddbio.cli import arguments, csv_options, s3_options, summaries
-from ddbio.cli.option_rules import PLACEHOLDERS, S3, S3_CALLS, S3_OBJECTS, TRANSFER, Rule, Rules, needs, of_export
+from ddbio.cli.option_rules import S3, S3_CALLS, S3_OBJECTS, SUBSET, TRANSFER, Rule, Rules, of_export
 from ddbio.cli.parsing import Parser
 from ddbio.cli.run import positive_int
 from ddbio.cli.verb_command import VerbCommand
@@ -30,16 +30,13 @@ _EXPORT_TO_S3 = Rule(
 
 RULES: Rules = {
     **TRANSFER,
+    **SUBSET,
     **dict.fromkeys(("--destination", "--segments", "--consistent-read", "--native-layout")),
-    **dict.fromkeys(("--attributes", "--filter", "--index", "--limit", "--sample")),
     "--size": _TO_FILES,
     "--fresh": _TO_FILES,
     "--if-exists": _TO_FILES,
     "--compress": _NOT_COMPRESSED_INSIDE,
     **{option: of_export(option) for option in ("--columns", "--numbers")},
-    "--values": needs("--filter"),
-    "--names": PLACEHOLDERS,
-    "--seed": needs("--sample"),
     **dict.fromkeys(S3_OBJECTS, _EXPORT_TO_S3),
     **dict.fromkeys(("--s3-endpoint-url", *S3_CALLS), _EXPORT_TO_S3),
 }
@@ -110,7 +107,7 @@ def parser() -> Parser:
     arguments.add_transfer_options(parser, units="read", formats=EXPORTED, default_lanes="8")
     arguments.add_scan_options(parser)
     add_column_options(parser)
-    add_subset_options(parser)
+    arguments.add_subset_options(parser, doing="export")
     s3_options.add_s3_options(parser)
     return parser
 
@@ -130,14 +127,6 @@ def add_column_options(parser: argparse.ArgumentParser) -> None:
         help="numbers in Parquet and Avro: text, which keeps any number, or decimal128(38, 9), which some do not fit "
         "(default: %(default)s)",
     )
-
-
-def add_subset_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("a part of the table", "See docs/shaping.md.")
-    group.add_argument("--attributes", metavar="LIST", help="export only these attributes: id,address.city,tags[0]")
-    arguments.add_filter_options(group)
-    group.add_argument("--limit", type=positive_int, metavar="N", help="export at most N items")
-    arguments.add_sample_options(group)
 
 
 def options(given: argparse.Namespace) -> ExportOptions:

@@ -90,5 +90,11 @@ TABLE: Rules = {
     **dict.fromkeys(("--quiet", "--no-progress", "--log-file", "--log-format", "--max-duration")),
     "--json": Rule(lambda given: given.report is None, "without --report", "use --report - instead"),
 }
+SUBSET: Rules = {
+    **dict.fromkeys(("--attributes", "--filter", "--index", "--limit", "--sample")),
+    "--values": needs("--filter"),
+    "--names": PLACEHOLDERS,
+    "--seed": needs("--sample"),
+}
 TO_TABLE: Rules = dict.fromkeys(("--to", "--to-region", "--to-profile", "--to-endpoint-url", "--to-capacity"))
 TRANSFER: Rules = {**TABLE, **dict.fromkeys(("--format", "--rename", "--drop", "--set", "--transform"))}

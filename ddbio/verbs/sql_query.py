@@ -21,8 +21,10 @@ _MEMORY = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?B)", re.IGNORECASE)
 
 
 class Query:
-    """name: of the table. attributes: that the query, or those of a table that is kept, can need; None for all. Raises UsageError for a query that is
-    not a single SELECT, and for outputs that cannot be."""
+    """name: of the table. attributes: to read, because the query or the table that is kept needs them; None for all.
+
+    Raises UsageError for a query that is not a single SELECT, and for outputs that cannot be.
+    """
 
     def __init__(self, options: SqlOptions, name: str) -> None:
         check_installed()
