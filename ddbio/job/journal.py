@@ -109,7 +109,8 @@ class Journal:
         self.past, self._entries = Past(), {}
 
     def _settled_anything(self) -> bool:
-        return any(each.settled_anything for each in self._entries.values())
+        """moved: noted by a job without units (`ddbio.job.stages`)."""
+        return self.noted("moved", False) or any(each.settled_anything for each in self._entries.values())
 
     def cursors(self) -> list[Cursor]:
         """The cursors of the units that earlier runs began and did not finish."""

@@ -1,20 +1,23 @@
 """A verb made of several jobs in a row: which of them are finished, and the files that one leaves for the next.
 
-Each stage is a job with a journal of its own (`ddbio.job.spine.perform`), so an interrupted one is resumed. The
-journal here outlives them: it remembers the finished stages until the last of them is done. So the same command
-skips those, and resumes the stage that was at work.
+Each stage is a job with a journal of its own (`ddbio.job.spine`), so an interrupted one is resumed. The journal here
+outlives them: it remembers the finished stages until the last of them is done. So the same command skips those, and
+resumes the stage that was at work. A stage is noted as finished before its own journal is removed, so a run that is
+killed between the two repeats nothing.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.opening import open_journal
+from ddbio.job.run import Caller
+from ddbio.job.spine import SomeResult, Verb, tell_story
 from ddbio.options import TransferOptions
 
 _FILES = "files"  # below the job's folder
@@ -39,8 +42,25 @@ class Stages:
         self._journal.note(**{f"stage {stage}": facts})
         self._journal.commit(0.0)
 
+    def perform(
+        self, stage: str, verb: Verb[Any, SomeResult], caller: Caller, facts_of: Callable[[SomeResult], Any]
+    ) -> SomeResult:
+        """Do the stage, a job without a report of its own, or resume it. facts_of: see `finish`."""
+        run = verb.check(caller)
+        with open_journal(verb.name, run.table.name, verb.places(), verb.options) as journal:
+            self._journal.note(moved=True)
+            self._journal.commit(0.0)
+            result = tell_story(verb, run, journal)
+            if journal.complete:
+                journal.complete = False  # until it is noted, however this ends
+                self.finish(stage, facts_of(result))
+                journal.complete = True
+        return result
+
     def complete(self) -> None:
-        """All stages are done: the same command is a new job from now on."""
+        """All stages are done, and reported: the same command is a new job from now on."""
+        self._journal.note(complete=True)  # first: without its files it could not be resumed
+        self._journal.commit(0.0)
         shutil.rmtree(self.folder, ignore_errors=True)
         self._journal.complete = True
 
@@ -55,9 +75,10 @@ def staged(
     """
     with open_journal(verb, table, identity, options) as journal:
         if options.fresh:
-            _remove(journal.folder.path)
             journal.forget()
         journal.begin(facts, (), {})
+        if not journal.resumed:
+            _remove(journal.folder.path)  # also those of a job whose journal is lost
         yield Stages(journal)
 
 

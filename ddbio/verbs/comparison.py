@@ -14,15 +14,15 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.spill_job import DEFAULT_SPILL_LANES
 from ddbio.job.accounts import Result
-from ddbio.job.opening import open_journal
 from ddbio.job.run import Caller
-from ddbio.job.spine import Verb, tell_story
+from ddbio.job.spine import Verb
 from ddbio.job.stages import Stages
 from ddbio.layouts import spill
 from ddbio.messages import Tally
@@ -37,7 +37,7 @@ from ddbio.verbs.spill_side import SpillFiles, SpillTable, suitable_segments
 from ddbio.verbs.two_tables import check_different
 
 COMPARE = "compare"
-_JOBS, _LINES = "jobs", "differences.jsonl"  # in the folder of the stages
+JOBS, _LINES = "jobs", "differences.jsonl"  # in the folder of the stages
 
 
 @dataclass(slots=True)
@@ -147,11 +147,12 @@ class Comparison:
         facts = stages.finished(name)
         if facts is None:
             fresh = folder is not None and self._is_stale(stages, name, folder)
-            result = self._perform(verb, fresh)
-            facts = {"tally": asdict(result.tally), "seconds": result.seconds}
+            verb.options = replace(verb.options, fresh=fresh)
+            result = stages.perform(name, verb, self._caller, partial(_facts, folder=folder))
+            facts = _facts(result)
             done.error, done.failures = result.error, result.failures
-            if result.error is None:
-                stages.finish(name, facts)
+        elif folder is not None and stages.finished(COMPARE) is None:
+            _check_spill(folder, facts["bytes"])
         done.add(name, facts)
         return done.error is None
 
@@ -164,12 +165,6 @@ class Comparison:
             _make_folder(folder)
             stages.finish(f"{name} began", boot)
         return stale
-
-    def _perform(self, verb: Verb[Any, Result], fresh: bool) -> Result:
-        verb.options = replace(verb.options, fresh=fresh)
-        run = verb.check(self._caller)
-        with open_journal(verb.name, run.table.name, verb.places(), verb.options) as journal:
-            return tell_story(verb, run, journal)
 
     def _spill(self, stages: Stages, side: Side, spec: SpillSpec, segments: int | None) -> Verb[Any, Result]:
         options = self._inner(side, stages)
@@ -191,7 +186,7 @@ class Comparison:
         """The options of a stage's job, whose state is in the folder of the stages."""
         if isinstance(side, ExportSide):
             side = tables_of(self.sides)[0]
-        state = str(stages.folder / _JOBS) if stages is not None else self._options.state_dir
+        state = str(stages.folder / JOBS) if stages is not None else self._options.state_dir
         return replace(
             self._options, table=side.asked, aws=side.aws, capacity=side.capacity, state_dir=state, report=None
         )
@@ -199,6 +194,21 @@ class Comparison:
     def _spill_folder(self, stages: Stages) -> Path:
         asked = self._options.spill_dir
         return stages.folder / "spill" if asked is None else Path(asked).absolute() / stages.job.path.name
+
+
+def _facts(result: Result, folder: Path | None = None) -> dict[str, Any]:
+    """That a finished stage leaves. folder: of its spill."""
+    facts = {"tally": asdict(result.tally), "seconds": result.seconds}
+    return facts if folder is None else {**facts, "bytes": spill.size_bytes(folder)}
+
+
+def _check_spill(folder: Path, size_bytes: int) -> None:
+    """Raises UsageError if digests are gone: their items would seem to be gone, too."""
+    if spill.size_bytes(folder) != size_bytes:
+        raise UsageError(
+            f'the digests in "{folder}", which an earlier run of this comparison wrote, are gone or changed',
+            "start over with --fresh",
+        )
 
 
 def _make_folder(folder: Path) -> None:

@@ -22,7 +22,7 @@ from ddbio.rate.caps import Cap
 from ddbio.storage.output_paths import Protected
 from ddbio.system.stop import StopFlag
 from ddbio.verbs.compared_sides import FIRST, SECOND
-from ddbio.verbs.comparison import COMPARE, Comparison
+from ddbio.verbs.comparison import COMPARE, Compared, Comparison
 from ddbio.verbs.difference_output import DifferenceOutput
 from ddbio.verbs.options import DiffOptions
 
@@ -88,20 +88,24 @@ class Diff:
                 done = comparison.perform(stages)
                 if done.error is None:
                     done.error = output.publish(done.lines)
-                if done.error is None:
+                result = self._result(done, run.cap)
+                result = report.end(result, **facts_of(result))
+                if result.error is None:
                     comparison.clean(stages)
                     stages.complete()
-            result = DiffResult(
-                done.tally,
-                done.seconds,
-                done.error,
-                failures=done.failures,
-                cap=run.cap,
-                items=(done.read.get(FIRST, 0), done.read.get(SECOND, 0)),
-                suspects=done.read.get(COMPARE, 0),
-                output=self.options.output if done.error is None else None,
-            )
-            return report.end(result, **facts_of(result))
+                return result
+
+    def _result(self, done: Compared, cap: Cap) -> DiffResult:
+        return DiffResult(
+            done.tally,
+            done.seconds,
+            done.error,
+            failures=done.failures,
+            cap=cap,
+            items=(done.read.get(FIRST, 0), done.read.get(SECOND, 0)),
+            suspects=done.read.get(COMPARE, 0),
+            output=self.options.output if done.error is None else None,
+        )
 
     def preview(self, caller: Caller) -> list[str]:
         comparison = Comparison(self.options, caller)

@@ -18,11 +18,9 @@ from ddbio.formats.changes import DELETE
 from ddbio.formats.changes import NAME as CHANGES
 from ddbio.job.accounts import Result
 from ddbio.job.journal import Journal
-from ddbio.job.opening import open_journal
 from ddbio.job.rejects import RejectingResult
 from ddbio.job.report import check_report_path, reported
 from ddbio.job.run import Caller, Run
-from ddbio.job.spine import tell_story
 from ddbio.job.stages import Stages, staged
 from ddbio.job.state import known_state_root
 from ddbio.messages import Tally
@@ -32,7 +30,7 @@ from ddbio.sinks.conditional_changes import ConditionalChanges
 from ddbio.sources.plan import Plan, Remainder
 from ddbio.storage.output_paths import Protected
 from ddbio.verbs.compared_sides import FIRST, SECOND, TableSide
-from ddbio.verbs.comparison import COMPARE, Compared, Comparison
+from ddbio.verbs.comparison import COMPARE, JOBS, Compared, Comparison
 from ddbio.verbs.import_table import Import, ImportResult
 from ddbio.verbs.intent import Intent, place, way_back
 from ddbio.verbs.options import ImportOptions, SyncOptions
@@ -61,7 +59,7 @@ class SyncResult(RejectingResult):
 
 
 class ApplyDifferences(Import):
-    """The last stage. finished: called with the result, before the journal of the stage is removed."""
+    """The last stage."""
 
     name = APPLY
     capacity_option = "--write-capacity"
@@ -80,7 +78,6 @@ class ApplyDifferences(Import):
             )
         )
         self._overwrite = options.overwrite
-        self.finished: Any = None
 
     def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
         newer = "" if self._overwrite else "; items that changed meanwhile are left"
@@ -91,12 +88,6 @@ class ApplyDifferences(Import):
     def _job(self, run: Run) -> ImportJob:
         job = super()._job(run)
         return job if self._overwrite else replace(job, mode=ConditionalChanges)
-
-    def settle(self, *arguments: Any) -> ImportResult:
-        result = super().settle(*arguments)
-        if result.error is None:
-            self.finished(result)
-        return result
 
 
 class Sync:
@@ -124,24 +115,18 @@ class Sync:
                 applied = None
                 if compared.error is None:
                     self._announce_deletes(comparison, compared)
-                    applied = self._apply(stages, compared, caller)
-                    if applied is None or applied.error is None:
-                        comparison.clean(stages)
-                        noted = stages.finished(APPLY)
-                        stages.complete()
-                        applied = applied or _as_noted(noted, cap)
-            result = _result(compared, applied, cap)
-            return report.end(result, **_facts(result))
+                    noted = stages.finished(APPLY)
+                    applied = self._apply(stages, compared, caller) if noted is None else _as_noted(noted, cap)
+                result = _result(compared, applied, cap)
+                result = report.end(result, **_facts(result))
+                if result.error is None:
+                    comparison.clean(stages)
+                    stages.complete()
+                return result
 
-    def _apply(self, stages: Stages, compared: Compared, caller: Caller) -> ImportResult | None:
-        """None if it was done before."""
-        if stages.finished(APPLY) is not None:
-            return None
-        verb = ApplyDifferences(self.options, str(compared.lines), str(stages.folder / "jobs"))
-        verb.finished = lambda result: stages.finish(APPLY, _noted(result))
-        run = verb.check(caller)
-        with open_journal(verb.name, run.table.name, verb.places(), verb.options) as journal:
-            return tell_story(verb, run, journal)
+    def _apply(self, stages: Stages, compared: Compared, caller: Caller) -> ImportResult:
+        verb = ApplyDifferences(self.options, str(compared.lines), str(stages.folder / JOBS))
+        return stages.perform(APPLY, verb, caller, _noted)
 
     def _announce_deletes(self, comparison: Comparison, compared: Compared) -> None:
         first, second = comparison.sides
