@@ -78,7 +78,7 @@ class Demand:
 
     role: `source` or `target`. kind: of the units. items: read, or written. item_bytes: their mean size.
     units: of the table itself, its local indexes included. by_index: those of each global index, in addition.
-    replicas: regions other than this one that get each write. table_class: `STANDARD` or
+    replicas: the other regions that get each write. table_class: `STANDARD` or
     `STANDARD_INFREQUENT_ACCESS`. table_bytes: of all items of the table, without indexes.
     cap_units_per_s: None if there is no cap. cap_origin: where the cap comes from, as text. index_caps: units per
     second of each global index that has capacity of its own; the units of all others count against the table's cap.
@@ -92,7 +92,7 @@ class Demand:
     item_bytes: Amount | None = None
     units: Amount | None = None
     by_index: Mapping[str, Amount] = field(default_factory=dict)
-    replicas: int = 0
+    replicas: tuple[str, ...] = ()
     billing: Literal["on-demand", "provisioned"] = "on-demand"
     table_class: str = "STANDARD"
     table_bytes: Amount | None = None

@@ -18,6 +18,7 @@ memory            files in memory
 native_exports    exports by DynamoDB itself
 peer              a scripted HTTP peer
 places            places to run the storage contract against
+price_api         the Price List API on a loopback port
 provider          a provider of AWS credentials
 service           a table behind the data plane's seam
 simulated         an event loop in simulated time
