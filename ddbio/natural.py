@@ -61,7 +61,7 @@ def _strings(name: str, value: Any) -> tuple[str, ...]:
     given = tuple(fspath(each) if isinstance(each, PathLike) else each for each in value)
     for each in given:
         if not isinstance(each, str):
-            raise UsageError(f"{name} has {each!r}, which is no string", "give strings or paths")
+            raise UsageError(f"{name} has {each!r}, which is not a string", "give strings or paths")
     return given
 
 
@@ -77,5 +77,5 @@ def _checked(name: str, kind: str, value: Any) -> Any:
         return value
     expected, meant = _KINDS[kind]
     if not isinstance(value, expected) or (isinstance(value, bool) and expected is int):
-        raise UsageError(f"{name} is {value!r}, and is {meant}", f"give {meant}")
+        raise UsageError(f"{name} must be {meant}, not {value!r}", f"give {meant}")
     return value

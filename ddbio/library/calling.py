@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError, RejectedError, TransferError, UsageError
@@ -23,9 +23,23 @@ from ddbio.job.spine import Story
 from ddbio.library.wording import in_parameters
 from ddbio.system.stop import StopFlag
 
+if sys.version_info >= (3, 11):
+    from typing import Unpack as Unpack
+elif TYPE_CHECKING:
+    from typing_extensions import Unpack as Unpack
+
 SomeResult = TypeVar("SomeResult", bound=Result)
 
 REJECTS = ("keep", "raise")
+
+
+class How(TypedDict, total=False):
+    """How a job is run, for its caller; see `call`."""
+
+    progress: Progress | bool
+    on_rejects: str
+    stop: StopFlag | None
+    engine: Engine | None
 
 
 def call(

@@ -1,11 +1,11 @@
-"""The verbs as functions. `ddbio.library.calling.call` documents what they share."""
+"""The verbs as functions.
+
+how: the parameters that all of them share, and the errors: `ddbio.library.calling.call`.
+"""
 
 from __future__ import annotations
 
-from ddbio.engines.engine import Engine
-from ddbio.job.progress import Progress
-from ddbio.library.calling import call
-from ddbio.system.stop import StopFlag
+from ddbio.library.calling import How, Unpack, call
 from ddbio.verbs.copy_table import Copy, CopyResult
 from ddbio.verbs.count_items import Count, CountResult
 from ddbio.verbs.delete_items import Delete
@@ -33,163 +33,91 @@ from ddbio.verbs.update_items import Update
 from ddbio.verbs.verify_export import Verify, VerifyResult
 
 
-def import_table(
-    options: ImportOptions,
-    *,
-    progress: Progress | bool = False,
-    on_rejects: str = "keep",
-    stop: StopFlag | None = None,
-    engine: Engine | None = None,
-) -> ImportResult:
+def import_table(options: ImportOptions, **how: Unpack[How]) -> ImportResult:
     """Import files into a table, or resume an unfinished import with the same options.
 
     Returns when every record is settled. Rejected records are in `ImportResult.rejects`, a file; with
     `on_rejects="raise"` they raise RejectedError at the end. See `call` for the other parameters and errors.
     """
-    return call(Import(options), progress=progress, on_rejects=on_rejects, stop=stop, engine=engine)
+    return call(Import(options), **how)
 
 
-def export_table(
-    options: ExportOptions,
-    *,
-    progress: Progress | bool = False,
-    stop: StopFlag | None = None,
-    engine: Engine | None = None,
-) -> ExportResult:
+def export_table(options: ExportOptions, **how: Unpack[How]) -> ExportResult:
     """Export a table to files, or resume an unfinished export with the same options.
 
     Returns when the export is complete. See `call` for the parameters and errors.
     """
-    return call(Export(options), progress=progress, stop=stop, engine=engine)
+    return call(Export(options), **how)
 
 
-def copy_table(
-    options: CopyOptions,
-    *,
-    progress: Progress | bool = False,
-    on_rejects: str = "keep",
-    stop: StopFlag | None = None,
-    engine: Engine | None = None,
-) -> CopyResult:
+def copy_table(options: CopyOptions, **how: Unpack[How]) -> CopyResult:
     """Copy the items of a table into another one, or resume an unfinished copy with the same options.
 
     Returns when every item is settled. Rejected items are in `CopyResult.rejects`, a file; with `on_rejects="raise"`
     they raise RejectedError at the end. See `call` for the other parameters and errors.
     """
-    return call(Copy(options), progress=progress, on_rejects=on_rejects, stop=stop, engine=engine)
+    return call(Copy(options), **how)
 
 
-def count_items(
-    options: CountOptions,
-    *,
-    progress: Progress | bool = False,
-    stop: StopFlag | None = None,
-    engine: Engine | None = None,
-) -> CountResult:
+def count_items(options: CountOptions, **how: Unpack[How]) -> CountResult:
     """Count the items of a table, or resume an unfinished count with the same options.
 
     See `call` for the parameters and errors.
     """
-    return call(Count(options), progress=progress, stop=stop, engine=engine)
+    return call(Count(options), **how)
 
 
-def delete_from_table(
-    options: DeleteOptions,
-    *,
-    progress: Progress | bool = False,
-    on_rejects: str = "keep",
-    stop: StopFlag | None = None,
-    engine: Engine | None = None,
-) -> EditResult:
+def delete_from_table(options: DeleteOptions, **how: Unpack[How]) -> EditResult:
     """Delete items of a table, or resume an unfinished delete with the same options. Nobody is asked.
 
     See `call` for the parameters and errors.
     """
-    return call(Delete(options), progress=progress, on_rejects=on_rejects, stop=stop, engine=engine)
+    return call(Delete(options), **how)
 
 
-def update_table(
-    options: UpdateOptions,
-    *,
-    progress: Progress | bool = False,
-    on_rejects: str = "keep",
-    stop: StopFlag | None = None,
-    engine: Engine | None = None,
-) -> EditResult:
+def update_table(options: UpdateOptions, **how: Unpack[How]) -> EditResult:
     """Update items of a table, or resume an unfinished update with the same options. Nobody is asked.
 
     See `call` for the parameters and errors.
     """
-    return call(Update(options), progress=progress, on_rejects=on_rejects, stop=stop, engine=engine)
+    return call(Update(options), **how)
 
 
-def diff_tables(
-    options: DiffOptions,
-    *,
-    progress: Progress | bool = False,
-    stop: StopFlag | None = None,
-    engine: Engine | None = None,
-) -> DiffResult:
+def diff_tables(options: DiffOptions, **how: Unpack[How]) -> DiffResult:
     """Compare two tables, or a table and an export, or resume an unfinished comparison with the same options.
 
     See `call` for the parameters and errors.
     """
-    return call(Diff(options), progress=progress, stop=stop, engine=engine)
+    return call(Diff(options), **how)
 
 
-def sync_tables(
-    options: SyncOptions,
-    *,
-    progress: Progress | bool = False,
-    on_rejects: str = "keep",
-    stop: StopFlag | None = None,
-    engine: Engine | None = None,
-) -> SyncResult:
+def sync_tables(options: SyncOptions, **how: Unpack[How]) -> SyncResult:
     """Make a table equal to another one, or to an export, or resume that. Nobody is asked.
 
     See `call` for the parameters and errors.
     """
-    return call(Sync(options), progress=progress, on_rejects=on_rejects, stop=stop, engine=engine)
+    return call(Sync(options), **how)
 
 
-def verify_export(
-    options: VerifyOptions,
-    *,
-    progress: Progress | bool = False,
-    stop: StopFlag | None = None,
-    engine: Engine | None = None,
-) -> VerifyResult:
+def verify_export(options: VerifyOptions, **how: Unpack[How]) -> VerifyResult:
     """Verify an export against its manifest, and a table against the export if the options name one.
 
     See `call` for the parameters and errors.
     """
-    return call(Verify(options), progress=progress, stop=stop, engine=engine)
+    return call(Verify(options), **how)
 
 
-def revert_changes(
-    options: RevertOptions,
-    *,
-    progress: Progress | bool = False,
-    on_rejects: str = "keep",
-    stop: StopFlag | None = None,
-    engine: Engine | None = None,
-) -> ImportResult:
+def revert_changes(options: RevertOptions, **how: Unpack[How]) -> ImportResult:
     """Undo the changes in incremental exports by DynamoDB, or resume that. Nobody is asked.
 
     See `call` for the parameters and errors.
     """
-    return call(Revert(options), progress=progress, on_rejects=on_rejects, stop=stop, engine=engine)
+    return call(Revert(options), **how)
 
 
-def inspect_table(
-    options: InspectOptions,
-    *,
-    progress: Progress | bool = False,
-    stop: StopFlag | None = None,
-    engine: Engine | None = None,
-) -> InspectResult:
+def inspect_table(options: InspectOptions, **how: Unpack[How]) -> InspectResult:
     """Profile the items of a table or a sample, or resume that.
 
     See `call` for the parameters and errors.
     """
-    return call(Inspect(options), progress=progress, stop=stop, engine=engine)
+    return call(Inspect(options), **how)

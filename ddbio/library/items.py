@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,17 +11,17 @@ from ddbio.aws.settings import AwsSettings
 from ddbio.job.progress import Progress
 from ddbio.library.calling import call
 from ddbio.library.frames import as_items
+from ddbio.library.streams import Take, pulled
 from ddbio.options import STDOUT
 from ddbio.system.stop import StopFlag
 from ddbio.values.items import AttributeValue
 from ddbio.values.python_values import python_item
 from ddbio.verbs.export_table import Export
-from ddbio.verbs.options import ExportOptions, PutOptions
+from ddbio.verbs.find_items import Find
+from ddbio.verbs.options import ExportOptions, FindOptions, PutOptions
 from ddbio.verbs.put_items import PutItems, PutResult
 
 Item = dict[str, Any]
-PAGES_AHEAD = 4  # decoded, while the program uses one
-
 _PLACE = ("region", "profile", "endpoint_url")  # of `AwsSettings`, accepted beside the options
 
 
@@ -49,7 +47,7 @@ def put_items(
     its position and reason; with `on_rejects="raise"`, RejectedError is raised for these at the end. An exception of
     the iterable is raised after the items before it are written. Raises the errors of `call`.
     """
-    verb = PutItems(PutOptions(table=table, mode=mode, **_with_place(options)), as_items(items))
+    verb = PutItems(PutOptions(table=table, mode=mode, **with_place(options)), as_items(items))
     result = call(verb, progress=progress, on_rejects=on_rejects, stop=stop)
     if verb.source.error is not None:
         raise verb.source.error
@@ -79,67 +77,55 @@ def scan(
     options: further fields of `ExportOptions`, such as `values={"p": 10}` for the filter, `index`, `limit`,
     `capacity`, and `region`, `profile`, `endpoint_url`. Raises the errors of `call`.
     """
-    for page in pages(scan_options(table, filter=filter, attributes=attributes, **options), progress, stop):
+    for page in pages(table, filter=filter, attributes=attributes, progress=progress, stop=stop, **options):
         yield from page
 
 
-def scan_options(table: str, **options: Any) -> ExportOptions:
-    return ExportOptions(
-        table=table, destination=STDOUT, format="dynamodb-json", journal=False, **_with_place(options)
+def find_items(
+    table: str,
+    *,
+    filter: str | None = None,
+    attributes: Any = None,
+    order_by: str | None = None,
+    descending: bool = False,
+    limit: int | None = None,
+    progress: Progress | bool = False,
+    stop: StopFlag | None = None,
+    **options: Any,
+) -> list[Item]:
+    """The items that match a filter, as a list, by a parallel scan.
+
+    order_by: an attribute, by which the first `limit` of all items that match are found, in order; items without it
+        are last. descending: the largest first. Without it, the scan ends at the limit.
+    options: further fields of `FindOptions`, as for `scan`. Raises the errors of `call`.
+    """
+    found = list[Item]()
+    asked = FindOptions(
+        table=table,
+        format="dynamodb-json",
+        filter=filter,
+        attributes=attributes,
+        order_by=order_by,
+        descending=descending,
+        limit=limit,
+        **with_place(options),
     )
+    call(Find(asked, lambda page: found.extend(items_of(page))), progress=progress, stop=stop)
+    return found
 
 
 def pages(
-    options: ExportOptions, progress: Progress | bool = False, stop: StopFlag | None = None
+    table: str, *, progress: Progress | bool = False, stop: StopFlag | None = None, **options: Any
 ) -> Iterator[list[Item]]:
-    """The same, some items at a time."""
-    flag, left = stop or StopFlag(), threading.Event()
-    ready = queue.Queue[list[Item] | BaseException | None](PAGES_AHEAD)
-    thread = threading.Thread(target=_scan, args=(options, progress, flag, left, ready), name="scan", daemon=True)
-    thread.start()
-    finished = False
-    try:
-        while (page := ready.get()) is not None:
-            if isinstance(page, BaseException):
-                finished = True
-                raise page
-            yield page
-        finished = True
-    finally:
-        if not finished:  # nobody wants the other items; the flag may be the caller's
-            left.set()
-            flag.ask()
-        while thread.is_alive():  # it may wait for room in the queue
-            _drain(ready)
-            thread.join(0.05)
+    """The items of a scan, some at a time; see `scan`."""
+    asked = ExportOptions(
+        table=table, destination=STDOUT, format="dynamodb-json", journal=False, **with_place(options)
+    )
 
+    def job(take: Take[list[Item]], flag: StopFlag) -> None:
+        call(Export(asked, lambda page: take(items_of(page)) if page else None), progress=progress, stop=flag)
 
-def _scan(
-    options: ExportOptions,
-    progress: Progress | bool,
-    stop: StopFlag,
-    left: threading.Event,
-    ready: queue.Queue[Any],
-) -> None:
-    """left: set when nobody takes items any more. A stop alone loses none: what was read is still handed over."""
-
-    def take(page: bytes) -> None:
-        if page and not left.is_set():
-            ready.put(items_of(page))
-
-    try:
-        call(Export(options, take), progress=progress, stop=stop)
-        ready.put(None)
-    except BaseException as error:
-        ready.put(error)
-
-
-def _drain(ready: queue.Queue[Any]) -> None:
-    while True:
-        try:
-            ready.get_nowait()
-        except queue.Empty:
-            return
+    return pulled(job, stop)
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -154,7 +140,7 @@ def items_of(page: bytes) -> list[Item]:
     return [python_item(line.Item) for line in _decode_lines(page)]
 
 
-def _with_place(options: dict[str, Any]) -> dict[str, Any]:
+def with_place(options: dict[str, Any]) -> dict[str, Any]:
     """The options with region, profile and endpoint as settings of AWS."""
     place = {name: options.pop(name) for name in _PLACE if name in options}
     return {**options, "aws": AwsSettings(**place)} if place else options

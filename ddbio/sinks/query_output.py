@@ -63,11 +63,16 @@ def write_table(cursor: Any, write: Write) -> int:
     return rows_written
 
 
+def arrow_reader(cursor: Any) -> Any:
+    """The rows as a pyarrow.RecordBatchReader."""
+    return cursor.to_arrow_reader(100_000) if hasattr(cursor, "to_arrow_reader") else cursor.fetch_record_batch()
+
+
 def write_parquet(cursor: Any, write: Write) -> int:
     import pyarrow
     import pyarrow.parquet
 
-    reader = cursor.to_arrow_reader(100_000) if hasattr(cursor, "to_arrow_reader") else cursor.fetch_record_batch()
+    reader = arrow_reader(cursor)
     rows = 0
     stream = io.BytesIO()
     with pyarrow.parquet.ParquetWriter(stream, reader.schema, compression="zstd") as file:

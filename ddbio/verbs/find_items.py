@@ -29,7 +29,7 @@ from ddbio.sources.segments import segment_count
 from ddbio.sources.subset import notes, segments_of, units_of
 from ddbio.system.stop import StopFlag
 from ddbio.verbs.columns import columns_of
-from ddbio.verbs.export_assignment import export_assignment
+from ddbio.verbs.export_assignment import TakePage, export_assignment
 from ddbio.verbs.first_items import FirstFound, order_of
 from ddbio.verbs.options import ExportOptions, FindOptions
 from ddbio.verbs.scan import describe_part, why_none
@@ -61,8 +61,10 @@ def find_items(
 class Find(Verb[FindOptions, FindResult]):
     name = "find"
 
-    def __init__(self, options: FindOptions) -> None:
+    def __init__(self, options: FindOptions, take_page: TakePage | None = None) -> None:
+        """take_page: gets the pages in place of standard output."""
         super().__init__(replace(options, journal=False))
+        self._take_page = take_page
         self._export = as_export(options)
         self._first: FirstFound | None = None  # if not all items are written as they are found
 
@@ -104,7 +106,7 @@ class Find(Verb[FindOptions, FindResult]):
         if self._order is not None or lacks_columns(options):
             self._first = FirstFound(run, options, self._order, self._export)
             return self._first.assignment(self._subset, left, journal)
-        return export_assignment(run, self._export, self._subset, plan, left, journal)
+        return export_assignment(run, self._export, self._subset, plan, left, journal, self._take_page)
 
     def settle(
         self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None
@@ -114,7 +116,7 @@ class Find(Verb[FindOptions, FindResult]):
             again = "what was found is not kept: run the same command again"
             error = error.reworded(error.message, again)
         elif self._first is not None:
-            self._first.write(accounts, journal)
+            self._first.write(accounts, journal, self._take_page)
             if self._first.lacks_order:
                 warnings = (f"no item has the attribute {self.options.order_by!r} of --order-by",)
         ordered = self.options.order_by is not None

@@ -25,6 +25,7 @@ from ddbio.values.ordering import Order, Top, items_of
 from ddbio.values.table import TableInfo
 from ddbio.verbs.columns import choose_format, columns_of, in_order
 from ddbio.verbs.discover_columns import Discovered
+from ddbio.verbs.export_assignment import TakePage
 from ddbio.verbs.options import ExportOptions, FindOptions
 from ddbio.verbs.scan import mean_item_bytes, source_of
 
@@ -65,17 +66,19 @@ class FirstFound:
             self._top.add(items)
         return report.tally.read
 
-    def write(self, accounts: Accounts, journal: Journal) -> None:
-        """Write the items, and count only these as written. Raises BrokenPipeError, TransferError."""
+    def write(self, accounts: Accounts, journal: Journal, take_page: TakePage | None = None) -> None:
+        """Write the items, and count only these as written. Raises BrokenPipeError, TransferError.
+
+        take_page: gets them in place of standard output."""
         items = self._found if self._top is None else self._top.first()
         if items and self._top is not None:  # those without the attribute are last
             first = msgspec.json.decode(b"[%b]" % items[0], type=NAMES_AND_TYPES)[0]
             self.lacks_order = self._options.order_by not in first
         format = line_format(self._format(items, journal))
-        output = StandardOutput(self._run.stop)
-        output.write(format.head)
+        put = take_page or StandardOutput(self._run.stop).write
+        put(format.head)
         for item in items:
-            output.write(format.render(msgspec.json.decode(b"[%b]" % item, type=format.page_items)))
+            put(format.render(msgspec.json.decode(b"[%b]" % item, type=format.page_items)))
         accounts.total.left_out += accounts.total.written - len(items)
         accounts.total.written = len(items)
 

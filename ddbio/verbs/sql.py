@@ -32,7 +32,7 @@ from ddbio.sources.subset import Subset, expected_items, notes, segments_of, uni
 from ddbio.system.stop import StopFlag
 from ddbio.verbs.options import SqlOptions
 from ddbio.verbs.scan import describe_part, mean_item_bytes, source_of
-from ddbio.verbs.sql_query import Query
+from ddbio.verbs.sql_query import Query, TakeRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,10 @@ def sql(
 class SqlTable(Verb[SqlOptions, SqlResult]):
     name = "sql"
 
-    def __init__(self, options: SqlOptions) -> None:
+    def __init__(self, options: SqlOptions, take_rows: TakeRows | None = None) -> None:
+        """take_rows: gets the rows in place of an output."""
         super().__init__(replace(options, journal=False))
+        self._take_rows = take_rows
 
     def check_report(self) -> None:
         check_report(self.options)
@@ -112,7 +114,7 @@ class SqlTable(Verb[SqlOptions, SqlResult]):
         try:
             if error is None:
                 keys = tuple(part.name for part in (*run.table.key, *run.table.index_keys))
-                rows, _ = self._query.run(keys, self._caller, run.stop)
+                rows, _ = self._query.run(keys, self._caller, run.stop, self._take_rows)
         except DdbioError as failure:
             error = failure
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ddbio.values.query import attributes_of
 from ddbio.verbs.options import SQL_OUTPUTS, SqlOptions
 
 _SELECT = "SELECT"
+TakeRows = Callable[[Any], int]  # takes a pyarrow.RecordBatchReader; returns the number of its rows
 _MEMORY = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?B)", re.IGNORECASE)
 
 
@@ -55,15 +57,20 @@ class Query:
         if page:
             self._table.add(page)
 
-    def run(self, keys: tuple[str, ...], caller: Caller, stop: StopFlag) -> tuple[int, list[str]]:
+    def run(
+        self, keys: tuple[str, ...], caller: Caller, stop: StopFlag, take_rows: TakeRows | None = None
+    ) -> tuple[int, list[str]]:
         """Returns the number of rows, and remarks. Raises DdbioError, BrokenPipeError."""
         remarks: list[str] = self._table.make(self._name, keys, keep=self._options.keep is not None)
         for remark in remarks:
             if caller.progress is not None:
                 caller.progress.say(remark)
         self._table.lock()
-        from ddbio.sinks.query_output import WRITERS
+        from ddbio.sinks.query_output import WRITERS, arrow_reader
 
+        if take_rows is not None:
+            with self._table.queried(self._options.query, stop, arrow=True) as cursor:
+                return take_rows(arrow_reader(cursor)), remarks
         output, kind = self._options.output, output_kind(self._options)
         with self._table.queried(self._options.query, stop, arrow=kind == "parquet") as cursor:
             if output in (None, STDOUT):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
+import pydoc
 import re
 import subprocess
 import sys
@@ -25,6 +27,9 @@ PUBLIC = {
     "Stopped": "ddbio.errors",
     "TransferError": "ddbio.errors",
     "UsageError": "ddbio.errors",
+    "StopFlag": "ddbio.system.stop",
+    "query_table": "ddbio.library.arrow",
+    "scan_arrow": "ddbio.library.arrow",
     "copy_table": "ddbio.library.calls",
     "count_items": "ddbio.library.calls",
     "delete_from_table": "ddbio.library.calls",
@@ -37,6 +42,7 @@ PUBLIC = {
     "update_table": "ddbio.library.calls",
     "verify_export": "ddbio.library.calls",
     "delete_items": "ddbio.library.items",
+    "find_items": "ddbio.library.items",
     "put_items": "ddbio.library.items",
     "scan": "ddbio.library.items",
     "CopyOptions": "ddbio.verbs.options",
@@ -74,6 +80,19 @@ def test_a_public_name_is_the_one_its_module_has(name: str) -> None:
     assert name in vars(ddbio), "it is found without __getattr__ from the second time on"
 
 
+def test_type_checkers_are_given_the_same_names() -> None:
+    """They do not understand `__getattr__`."""
+    tree = ast.parse(Path(ddbio.__file__).read_text())
+    (block,) = (each for each in tree.body if isinstance(each, ast.If))
+    imported = {
+        name.asname: each.module
+        for each in ast.walk(block)
+        if isinstance(each, ast.ImportFrom)
+        for name in each.names
+    }
+    assert imported == PUBLIC
+
+
 def test_a_star_import_gives_the_public_names() -> None:
     found: dict[str, object] = {}
     exec("from ddbio import *", found)
@@ -84,6 +103,12 @@ def test_another_name_is_an_ordinary_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'ddbio' has no attribute 'import_tabel'"):
         _ = ddbio.import_tabel
     assert not hasattr(ddbio, "__path_to_nothing__")
+
+
+def test_help_begins_with_a_page_that_names_every_function() -> None:
+    page = pydoc.plain(pydoc.render_doc(ddbio)).partition("packages, each of which")[0]
+    assert len(page.splitlines()) < 70
+    assert [name for name in PUBLIC if name.islower() and f"    {name}(" not in page] == []
 
 
 def test_public_functions_and_classes_say_what_they_do() -> None:

@@ -1,0 +1,110 @@
+"""Items of a table as Arrow data: a stream of batches, or the result of a query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from ddbio.errors import UsageError
+from ddbio.job.progress import Progress
+from ddbio.library.calling import call
+from ddbio.library.items import with_place
+from ddbio.library.streams import Take, pulled
+from ddbio.options import ScanOptions
+from ddbio.system.stop import StopFlag
+from ddbio.verbs.arrow_scan import ArrowScan
+from ddbio.verbs.options import SqlOptions
+from ddbio.verbs.sql import SqlTable
+
+if TYPE_CHECKING:
+    import pyarrow
+
+SAMPLE_ITEMS = 10_000  # from which types are found,
+SAMPLE_BYTES = 16_000_000  # unless they are large
+
+
+def scan_arrow(
+    table: str,
+    *,
+    schema: pyarrow.Schema | None = None,
+    filter: str | None = None,
+    attributes: Any = None,
+    progress: Progress | bool = False,
+    stop: StopFlag | None = None,
+    **options: Any,
+) -> pyarrow.RecordBatchReader:
+    """The items of a table by a parallel scan, in no order, as a stream of Arrow batches. Needs pyarrow.
+
+        reader = scan_arrow("Orders", capacity=500)
+        duckdb.sql("SELECT status, sum(price) FROM reader GROUP BY status")
+
+    schema: a pyarrow.Schema; only its attributes are read. Without it, the types are found from the first 10,000
+        items, or 16 MB of them, which are read at once (`ddbio.library.arrow_types` has the types). A later item that
+        does not fit ends the stream with TransferError, which names the attribute: nothing is changed to fit.
+    options: further fields of `ScanOptions`, as for `scan`.
+
+    The scan proceeds only as fast as the batches are used, a few ahead. It ends in order when the reader is deleted;
+    to close the reader does not end it. The errors of `call` are raised here, and by the reader.
+    """
+    _check_installed("scan_arrow", "parquet")
+    asked = ScanOptions(table=table, filter=filter, attributes=attributes, **with_place(options))
+    names = schema.names if schema is not None else None
+    verb = ArrowScan(asked, names)
+
+    def job(take: Take[bytes], flag: StopFlag) -> None:
+        verb.take_page = take
+        call(verb, progress=progress, stop=flag)
+
+    return _reader(pulled(job, stop), schema, verb)
+
+
+def query_table(
+    table: str,
+    query: str,
+    *,
+    progress: Progress | bool = False,
+    stop: StopFlag | None = None,
+    **options: Any,
+) -> pyarrow.Table:
+    """The rows of a SELECT over the items of a table, which is called t, as a pyarrow.Table. Needs the extra `sql`.
+
+    Only the attributes that the query names are read. options: further fields of `SqlOptions`, such as `capacity`,
+    `memory="2GB"` or `index`, and `region`, `profile`, `endpoint_url`. Raises the errors of `call`.
+    """
+    made: list[Any] = []
+
+    def take(reader: Any) -> int:
+        made.append(reader.read_all())
+        return int(made[0].num_rows)
+
+    call(SqlTable(SqlOptions(table=table, query=query, **with_place(options)), take), progress=progress, stop=stop)
+    return made[0]
+
+
+def _reader(pages: Iterator[bytes], schema: Any, verb: ArrowScan) -> Any:
+    import pyarrow
+
+    from ddbio.library.arrow_types import Columns, Found, table_of
+
+    tables: Iterator[Any] = map(table_of, pages)
+    if schema is not None:
+        columns = Columns(schema)
+    else:
+        first, found, size = [], Found(), 0
+        for table in tables:
+            found.add(table)
+            first.append(table)
+            size += table.nbytes
+            if found.items >= SAMPLE_ITEMS or size >= SAMPLE_BYTES:
+                break
+        columns = Columns(found.schema(verb.keys), found.items)
+        tables = chain(first, tables)
+    return pyarrow.RecordBatchReader.from_batches(columns.schema, map(columns.batch, tables))
+
+
+def _check_installed(what: str, extra: str) -> None:
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        raise UsageError(f"{what} needs pyarrow", f"run: pip install 'ddbio[{extra}]'") from None

@@ -1,0 +1,95 @@
+"""The items of a table as Arrow batches for a Python program. No command has this verb.
+
+    table --Scan--> lanes --Arrow batches--> the caller's function
+
+It keeps no journal: nobody else has the batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ddbio.dynamodb.session import Session
+from ddbio.errors import DdbioError
+from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
+from ddbio.flow.sql_job import SqlTableJob
+from ddbio.job.accounts import Accounts, Result, outcome
+from ddbio.job.journal import Facts, Journal
+from ddbio.job.run import Caller, Run
+from ddbio.job.spine import Verb
+from ddbio.job.work import Assignment
+from ddbio.messages import UnitReport
+from ddbio.options import ScanOptions
+from ddbio.rate.caps import Cap
+from ddbio.sources.plan import Plan, Remainder
+from ddbio.sources.scan import TableScan
+from ddbio.sources.segments import segment_count
+from ddbio.sources.subset import Subset, expected_items, limit_of, notes, segments_of, units_of
+from ddbio.verbs.export_assignment import TakePage
+from ddbio.verbs.scan import describe_part, mean_item_bytes, source_of
+from ddbio.verbs.sql import projected
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowResult(Result):
+    """cap: the one in force."""
+
+    cap: Cap
+
+
+class ArrowScan(Verb[ScanOptions, ArrowResult]):
+    """names: the attributes to read, if the options name none. take_page: gets the batches of
+    `ddbio.sinks.arrow_pages`, one by one. keys: of the index and the table, before the first batch."""
+
+    name = "sql"
+    keys: tuple[str, ...] = ()
+    take_page: TakePage
+
+    def __init__(self, options: ScanOptions, names: Sequence[str] | None = None) -> None:
+        super().__init__(replace(options, journal=False))
+        self._names, self._subset = names, Subset()
+
+    def check(self, caller: Caller) -> Run:
+        session = Session(self.options.aws, (self.options.table,))
+        table, subset = describe_part(session, self.options)
+        self.keys = tuple(dict.fromkeys(part.name for part in (*table.key, *table.index_keys)))
+        narrowed = self._names is not None and self.options.attributes is None
+        self._subset = projected(subset, list(self._names or ()), table.key[0].name) if narrowed else subset
+        return Run.begin(self.options, session, table, "RCU", DEFAULT_EXPORT_LANES, caller)
+
+    def cut(self, run: Run) -> dict[str, Any]:
+        return {"segments": segments_of(self.options, segment_count(run.table, run.workers, run.lanes))}
+
+    def plan(self, run: Run, cut: Facts) -> Plan:
+        return Plan(units_of(self.options, cut["segments"]))
+
+    def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
+        yield f"Reading table {run.table.name} in {run.session.region} into the program"
+        yield from notes(self.options, run.table, plan.units)
+
+    def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
+        options, table = self.options, run.table
+        scan = TableScan(table.address, mean_item_bytes(table), options.consistent_read, self._subset)
+
+        def take(report: UnitReport) -> float:
+            if report.page:
+                self.take_page(report.page)
+            return report.tally.read
+
+        return Assignment(
+            SqlTableJob(source_of(run, options), scan, run.lanes),
+            expected_items(options, table),
+            "items",
+            0,
+            take,
+            item_limit=limit_of(options.limit, left, journal.settled()),
+        )
+
+    def settle(
+        self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None
+    ) -> ArrowResult:
+        if error is not None:
+            error = error.reworded(error.message, "make the same call again: it reads all of the items")
+        return ArrowResult(**outcome(accounts, error, plan.units), cap=run.cap)
