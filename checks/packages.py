@@ -26,6 +26,7 @@ LAYERS = (
     ("flow",),
     ("engines",),
     ("forecast",),
+    ("report_page",),
     ("job",),
     ("verbs",),
     ("cli", "library", "aio"),

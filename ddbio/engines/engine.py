@@ -46,6 +46,9 @@ class Running(Protocol):
     def rates(self, role: str) -> Units:
         """Units per second in force for each budget of a table."""
 
+    def caps(self, role: str) -> Units:
+        """Units per second allowed for each budget of a table."""
+
     def set_cap(self, role: str, cap: float, budget: int = 0) -> None:
         """The cap of a budget of a table from now on. May be called from another thread, one at a time."""
 
@@ -70,6 +73,9 @@ class RunningHere:
 
     def rates(self, role: str) -> Units:
         return self.environment.governors[role].rates()
+
+    def caps(self, role: str) -> Units:
+        return self.environment.governors[role].caps()
 
     def set_cap(self, role: str, cap: float, budget: int = 0) -> None:
         self.environment.governors[role].set_cap(cap, budget)

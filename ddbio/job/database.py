@@ -13,12 +13,13 @@ from typing import get_args
 import msgspec
 
 from ddbio.errors import TransferError, UsageError
+from ddbio.job import history
 from ddbio.messages import Cursor, ExportCursor, Tally
 from ddbio.messages.counts import NAMES
 
 APPLICATION_ID = 0x64646269  # "ddbi": marks the file as ours
 FRESH = "with --fresh it is started over"
-VERSION = 6  # of the schema, and of the way units are cut from a plan
+VERSION = 7  # of the schema, and of the way units are cut from a plan
 
 SCHEMA = f"""
     DROP TABLE IF EXISTS job;
@@ -37,6 +38,7 @@ SCHEMA = f"""
         checksum TEXT NOT NULL, part_bytes TEXT NOT NULL
     ) WITHOUT ROWID;
     CREATE TABLE reasons (reason TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+    {history.SCHEMA}
     PRAGMA application_id = {APPLICATION_ID};
     PRAGMA user_version = {VERSION};
 """

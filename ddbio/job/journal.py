@@ -6,25 +6,26 @@ It is a SQLite file with one writer, the parent, in the job's folder (`ddbio.job
   is refused with the difference named rather than mixed into this one;
 - the *plan*: the values by which units are cut. Units are not stored but cut again from it;
 - for each unit that was begun, its cursor and its counts up to there; the finished files of an export;
-- other state that must survive: the rejects file and its valid length, the time all runs took.
+- other state that must survive: the rejects file and its valid length, the time all runs took;
+- the course of the job, for its report (`ddbio.job.history`).
 
 Rules:
 
 - Reports are entered as they arrive, and committed together once the engine has reported everything it knows. If the
   parent is killed, uncommitted work is done again, which is harmless; it is never claimed.
 - Values are JSON of declared types. Nothing here can run code that someone put into the file.
-- A finished job has no journal: the same command is then a new job.
+- A finished job has no journal: the same command is then a new job. Only its history is kept.
 """
 
 from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -44,6 +45,9 @@ from ddbio.job.database import (
     read_entries,
     writing_down,
 )
+from ddbio.job.difference import Facts as Facts
+from ddbio.job.difference import difference
+from ddbio.job.history import forget_history, keep_history, read_history
 from ddbio.job.remains import LIMIT, PLACES, places_files, remove_file, remove_journal, remove_places
 from ddbio.job.state import JobFolder
 from ddbio.messages import Cursor, ExportedFile, Tally, Unit, UnitReport
@@ -51,7 +55,7 @@ from ddbio.messages.counts import NAMES
 from ddbio.messages.files import SourceFile, WrittenFile
 from ddbio.sources.plan import Plan, Remainder
 
-Facts = Mapping[str, Any]  # JSON values by their names in messages
+Read = TypeVar("Read")
 
 
 class Journal:
@@ -119,6 +123,8 @@ class Journal:
     def _create(self, facts: Facts, sources: Sequence[SourceFile], plan: Facts) -> None:
         rows = ((file.uri, file.size_bytes, file.version) for file in sources)
         remove_places(self.folder.path)  # left by a job whose journal was lost
+        with suppress(OSError):
+            forget_history(self.folder.path)
         self._begun = True
         with writing_down():
             self._database.executescript(f"BEGIN; {SCHEMA}")
@@ -130,7 +136,7 @@ class Journal:
     def note(self, **values: Any) -> None:
         """Keep values under names, for `noted` to return; written with the next commit."""
         rows = [(name, msgspec.json.encode(value).decode()) for name, value in values.items()]
-        self._write("INSERT OR REPLACE INTO job VALUES (?, ?)", rows)
+        self.write("INSERT OR REPLACE INTO job VALUES (?, ?)", rows)
 
     def noted(self, name: str, default: Any = None, type: Any = Any) -> Any:
         row = self._database.execute("SELECT value FROM job WHERE name = ?", (name,)).fetchone()
@@ -184,12 +190,12 @@ class Journal:
         cursor = report.cursor
         kind, text = (None, None) if cursor is None else (type(cursor).__name__, msgspec.json.encode(cursor).decode())
         counts = [getattr(report.tally, name) for name in NAMES]
-        self._write(ENTER, [(report.unit, kind, text, report.done, *counts)])
+        self.write(ENTER, [(report.unit, kind, text, report.done, *counts)])
         if report.files:
             files = ((each.file.name, each.segment, each.items, *_written(each.file)) for each in report.files)
-            self._write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", files)
+            self.write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", files)
         if report.tally.reasons:
-            self._write(BLAME, report.tally.reasons.items())
+            self.write(BLAME, report.tally.reasons.items())
 
     def files(self) -> list[ExportedFile]:
         """The finished files, by name."""
@@ -207,16 +213,22 @@ class Journal:
             self.before_commit()
             if seconds:
                 self.note(seconds=self.past.seconds + seconds, runs=self.past.runs + 1)
+                self.write("UPDATE runs SET seconds = ? WHERE number = ?", [(seconds, self.past.runs + 1)])
             with writing_down():
                 self._database.execute("COMMIT")
             self._writing = False
 
-    def _write(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    def write(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Execute a statement for each of the rows; written with the next commit."""
         with writing_down():
             if not self._writing:
                 self._database.execute("BEGIN")
                 self._writing = True
             self._database.executemany(statement, rows)
+
+    def read(self, reader: Callable[[sqlite3.Connection], Read]) -> Read:
+        """reader: takes what it needs from the database; see `ddbio.job.history`."""
+        return reader(self._database)
 
     # -- earlier runs
 
@@ -252,6 +264,7 @@ class Journal:
             tally.add(entry.tally)
         self.past = replace(self.past, tally=tally)
         self.files()
+        self.read(read_history)
         self.resumed = self._begun = True
 
     def _recover_all(self) -> None:
@@ -286,19 +299,8 @@ class Journal:
         )
 
     def _difference(self, facts: Facts, sources: Iterable[SourceFile]) -> str:
-        """How this command differs from the one that began the job; empty if it does not."""
-        then = self.noted("facts")
-        for name in {**then, **facts}:
-            now = facts.get(name)
-            if then.get(name) != msgspec.json.decode(msgspec.json.encode(now)):
-                return f"{name} was {_spoken(name, then.get(name))} and is {_spoken(name, now)}"
-        was = {uri: (size, version) for uri, size, version in self._database.execute("SELECT * FROM sources")}
-        for file in sources:
-            if file.uri not in was:
-                return f'"{file.uri}" is new among the sources'
-            if was.pop(file.uri) != (file.size_bytes, file.version):
-                return f'"{file.uri}" has changed'
-        return f'"{next(iter(was))}" is gone' if was else ""
+        were = {uri: (size, version) for uri, size, version in self._database.execute("SELECT * FROM sources")}
+        return difference(self.noted("facts"), facts, were, sources)
 
     def close(self) -> None:
         """Close it. The journal of a job that is complete, or was never begun, is removed."""
@@ -306,6 +308,8 @@ class Journal:
             with suppress(DdbioError):
                 self.note(complete=True)  # even if removing the file fails, the same command is now a new job
                 self.commit(0.0)
+            with suppress(OSError, sqlite3.Error):
+                keep_history(self.folder.path, self.read(read_history))
         self.let_go()
         if self.complete or not self._begun:
             with suppress(DdbioError):
@@ -314,18 +318,3 @@ class Journal:
 
 def _written(file: WrittenFile) -> tuple[int, str, str]:
     return file.size_bytes, file.checksum, msgspec.json.encode(file.part_bytes).decode()
-
-
-def _spoken(name: str, value: Any) -> str:
-    """A fact as a user knows it; that of an option as it is given."""
-    if name.startswith("--") and (value is None or value is False or value == ""):
-        return "not given"
-    if name.startswith("--") and value is True:
-        return "given"
-    if name.startswith("--") and isinstance(value, list | tuple):
-        return _spoken(name, ",".join(map(_member, value)))
-    return "not there" if value is None else msgspec.json.encode(value).decode()
-
-
-def _member(value: Any) -> str:
-    return ":".join(value) if isinstance(value, list | tuple) else str(value)

@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from ddbio.dynamodb.notices import table_notices
 from ddbio.errors import DdbioError
 from ddbio.job.accounts import Accounts, Result
+from ddbio.job.course import Course
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.opening import open_journal
 from ddbio.job.report import check_report_path, reported
@@ -162,9 +163,12 @@ def tell_story(verb: Verb[Any, SomeResult], run: Run, journal: Journal) -> SomeR
         run.progress.say(sentence)
     task = verb.assignment(run, plan, left, journal)
     run.progress.start(task.total, task.unit, run.cap.units_per_s, task.done)
+    course = Course(journal)
+    course.begin_run([side.role for side in run.sides], plan)
     accounts, error = work(run, task, left, journal)
     plan.close()
     result = verb.settle(run, plan, journal, accounts, error or why_incomplete(run, accounts, plan))
+    course.end_run(result, plan)
     journal.complete = result.error is None
     return result
 

@@ -15,9 +15,11 @@ from ddbio.errors import AbortError, DdbioError, InternalError
 from ddbio.flow.checkpoint import LaneState
 from ddbio.flow.context import Job
 from ddbio.job.accounts import Accounts, verdict
+from ddbio.job.course import Course
 from ddbio.job.journal import Journal
 from ddbio.job.others import others_at_work
 from ddbio.job.run import Run
+from ddbio.job.samples import Sampler
 from ddbio.job.side import Side
 from ddbio.job.standstill import Standstill
 from ddbio.job.state import known_state_root
@@ -72,6 +74,7 @@ def work(run: Run, task: Assignment, left: Remainder, journal: Journal) -> tuple
     engine = run.engine or ProcessEngine(run.workers_for(left))
     with engine.open(task.job, needs) as running:
         entries.rate = lambda: running.rates(run.main.role)[0]
+        entries.sampler = _sampler(run, journal, accounts, running)
         try:
             _take_events(run, left, running, entries)
             error = entries.over
@@ -84,6 +87,17 @@ def work(run: Run, task: Assignment, left: Remainder, journal: Journal) -> tuple
 
 def _needs_of(side: Side) -> TableNeeds:
     return TableNeeds((side.cap.units_per_s, *side.index_caps.values()), side.session.keys)
+
+
+def _sampler(run: Run, journal: Journal, accounts: Accounts, running: Running) -> Sampler:
+    course = Course(journal)
+    return Sampler(
+        course.samples(),
+        accounts,
+        [side.role for side in run.sides],
+        lambda role: (running.caps(role)[0], running.rates(role)[0]),
+        lambda samples, thinned: course.keep(samples, thinned=thinned),
+    )
 
 
 def _name_others(run: Run, journal: Journal) -> None:
@@ -136,6 +150,7 @@ class _Entries:
         self._said: set[str] = set()
         self._standstill = Standstill(run.progress.say, run.options.give_up_after_s)
         self.over: DdbioError | None = None  # why the job should stop
+        self.sampler: Sampler | None = None
         self.rate: Callable[[], float] = lambda: run.cap.units_per_s  # the cap in force, units per second
 
     def take(self, event: Event) -> None:
@@ -151,6 +166,8 @@ class _Entries:
         elif event.text not in self._said:  # many workers may notice the same thing
             self._said.add(event.text)
             self._run.progress.say(event.text)
+        if self.sampler is not None:
+            self.sampler.look()
 
     def _enter(self, report: UnitReport) -> None:
         try:
@@ -186,6 +203,8 @@ class _Entries:
         with suppress(DdbioError):  # a failing journal has already ended the run with its error
             for report in self._journal.recover(settled):
                 self._accounts.enter(report)
+            if self.sampler is not None:
+                self.sampler.take()
             self._journal.commit(self._accounts.seconds())
             return True
         return False

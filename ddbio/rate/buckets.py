@@ -67,6 +67,7 @@ class TokenBucket:
         *("cap", "rate", "updated_s", "born_s", "supply", "reserved", "cut_to", "cut_at_s"),
         *("measured", "measured_at_s", "burst_s"),
     )
+    CAP_AT: ClassVar = 0
     RATE_AT: ClassVar = 1
 
     @classmethod
@@ -192,6 +193,9 @@ class Budgets:
 
     def rates(self) -> Units:
         return tuple([bucket.rate for bucket in self.buckets])
+
+    def caps(self) -> Units:
+        return tuple([bucket.cap for bucket in self.buckets])
 
     def reserve(self, now_s: float, costs: Units) -> Units:
         """Queue up in every budget with a cost; returns the tickets."""

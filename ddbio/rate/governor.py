@@ -62,6 +62,9 @@ class Governor(Protocol):
     def rates(self) -> Units:
         """Units per second in force for each budget, as of the last change; takes no lock."""
 
+    def caps(self) -> Units:
+        """Units per second allowed for each budget; takes no lock."""
+
     def progress_s(self) -> float:
         """Time of the job's last consumption, on the governor's clock; takes no lock."""
 
@@ -133,6 +136,9 @@ class LocalGovernor(_Governing):
     def rates(self) -> Units:
         return self._budgets.rates()
 
+    def caps(self) -> Units:
+        return self._budgets.caps()
+
     def progress_s(self) -> float:
         return self._budgets.progress_s
 
@@ -179,8 +185,14 @@ class SharedGovernor(_Governing):
         return (SharedGovernor, (self.path, self.budgets))
 
     def rates(self) -> Units:
+        return self._of_each(TokenBucket.RATE_AT)
+
+    def caps(self) -> Units:
+        return self._of_each(TokenBucket.CAP_AT)
+
+    def _of_each(self, field: int) -> Units:
         values, width = self._load(), len(TokenBucket.FIELDS)
-        return tuple([values[TokenBucket.RATE_AT + number * width] for number in range(self.budgets)])
+        return tuple([values[field + number * width] for number in range(self.budgets)])
 
     def progress_s(self) -> float:
         return self._load()[Budgets.PROGRESS_AT]

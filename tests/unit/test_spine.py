@@ -98,7 +98,12 @@ class ToyEngine:
     def open(self, job: Any, needs: Any) -> Iterator[Any]:
         nothing: Any = lambda *_: None  # noqa: E731
         yield SimpleNamespace(
-            work=self._events, rates=lambda role: (1.0,), settled=list, forget_settled=nothing, set_cap=nothing
+            work=self._events,
+            rates=lambda role: (1.0,),
+            caps=lambda role: (1.0,),
+            settled=list,
+            forget_settled=nothing,
+            set_cap=nothing,
         )
 
     def _events(self, left: Any, stop: Any) -> Iterator[Any]:
