@@ -7,6 +7,10 @@ side        one table of a run, with its account and its cap
 work        lets the engine work, and enters its reports
 accounts    the counts that a run may claim
 journal     the state from which the same command resumes
+difference  how a command differs from the one that began the job
+history     the course of a job: what its journal knows of it, and what outlives that
+course      notes it in the journal
+samples     takes samples of a run
 opening     finds the journal of a job, and opens it
 database    the SQLite file of the journal
 remains     the files of an unfinished job, found and removed without reading them

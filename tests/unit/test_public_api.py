@@ -140,7 +140,18 @@ def test_a_submodule_is_there_as_well_as_the_lazy_names() -> None:
         ),
         *(
             f"ddbio.{name}"
-            for name in ("library", "loaders", "rate", "sinks", "sources", "steps", "system", "values", "verbs")
+            for name in (
+                "library",
+                "loaders",
+                "rate",
+                "report_page",
+                "sinks",
+                "sources",
+                "steps",
+                "system",
+                "values",
+                "verbs",
+            )
         ),
     ],
 )
