@@ -7,4 +7,5 @@ prices        by region and rate: the package's own (prices.json), or those of a
 price_list    those that AWS quotes now
 costs         of a forecast, at given prices
 alternatives  other ways to do the same, with their costs and conditions
+cost_table    both, as lines for a person
 """

@@ -138,7 +138,7 @@ def _export(task: Task, tariff: Tariff) -> Iterator[Way]:
         ("CreateBackup",),
         Charge("the backup itself", ZERO),
         tariff.charge("backup, a month", task.region, "backup_gb_month", task.table_bytes, GB, "the table's size"),
-        (Condition("no files are needed: only a restore can read it", None), Condition("all items", task.whole)),
+        (Condition("no files are needed (only a restore can read it)", None), Condition("all items", task.whole)),
     )
 
 

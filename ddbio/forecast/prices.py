@@ -18,7 +18,7 @@ import msgspec
 from ddbio.errors import UsageError, on_one_line
 
 GB = 1 << 30  # bytes: the gigabyte of AWS's bills
-BUNDLED = "the prices of this version of ddbio"
+BUNDLED = "ddbio's own"
 
 RATES = {
     "million_write_units": "a million write request units on demand",
