@@ -37,6 +37,12 @@ def duration_s(text: str) -> int:
 def add_display_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("during the run")
     group.add_argument("-q", "--quiet", action="store_true", help="show nothing but errors and the summary")
+    group.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="show details below the progress: budgets, workers, the slowest unit",
+    )
     group.add_argument("--no-progress", action="store_true", help="show sentences, but no progress")
     group.add_argument("--log-file", metavar="PATH", help="append a line for each event to this file")
     group.add_argument(
@@ -55,6 +61,7 @@ class Display:
     """How a run is shown. max_duration_s: None for no limit."""
 
     quiet: bool
+    verbose: bool
     no_progress: bool
     log_file: str | None
     log_format: str
@@ -65,7 +72,9 @@ class Display:
         """Raises UsageError for a log file among the data."""
         if given.log_file is not None:
             _check_log(given.log_file, options)
-        return cls(given.quiet, given.no_progress, given.log_file, given.log_format, given.max_duration)
+        return cls(
+            given.quiet, given.verbose, given.no_progress, given.log_file, given.log_format, given.max_duration
+        )
 
     @contextmanager
     def shown(self, stop: StopFlag, *, data_on_stdout: bool) -> Iterator[tuple[Progress, RunLog | None]]:
@@ -81,7 +90,7 @@ class Display:
             if self.quiet
             else Sentences()
             if self.no_progress
-            else (new_progress(data_on_stdout=data_on_stdout))
+            else new_progress(data_on_stdout=data_on_stdout, verbose=self.verbose)
         )
         log = RunLog(self.log_file, self.log_format) if self.log_file is not None else None
         shown = screen if log is None else Both(screen, log)

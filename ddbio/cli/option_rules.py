@@ -88,6 +88,7 @@ TABLE: Rules = {
     **EVERY_RUN,
     "--over-provisioned": needs("--capacity"),
     **dict.fromkeys(("--quiet", "--no-progress", "--log-file", "--log-format", "--max-duration")),
+    "--verbose": Rule(lambda given: not (given.quiet or given.no_progress), "with the progress"),
     "--json": Rule(lambda given: given.report is None, "without --report", "use --report - instead"),
 }
 SUBSET: Rules = {

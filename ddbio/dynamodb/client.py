@@ -19,13 +19,14 @@ import msgspec
 from ddbio.dynamodb.errors import UNKNOWN_KEYS, Kind, ServiceError, hint_for, parse_error
 from ddbio.dynamodb.operations import Operation
 from ddbio.dynamodb.signing import Signer
-from ddbio.dynamodb.throttling import explain
+from ddbio.dynamodb.throttling import UNPROCESSED, explain
 from ddbio.dynamodb.wire import Exchange, WireError
 from ddbio.errors import AbortError, PermanentAbortError
 from ddbio.messages import Tally
 from ddbio.rate.awaited import Awaited
 from ddbio.rate.buckets import Units
 from ddbio.rate.governor import Pacing
+from ddbio.rate.latency import Latencies
 from ddbio.values.capacity import item_size_bytes, write_units
 
 Reply = TypeVar("Reply")
@@ -85,7 +86,7 @@ class DataClient:
 
     table: the requests' table, for messages.
     tally: the lane's, to which requests, units, throttles and retries are added. of_target: count the units as those
-        of the job's target, too; see `ddbio.messages.counts`.
+        of the job's target, too; see `ddbio.messages.counts`. latencies: the worker's, of answered requests.
     """
 
     def __init__(
@@ -99,12 +100,14 @@ class DataClient:
         policy: RetryPolicy = DEFAULT_POLICY,
         *,
         of_target: bool = False,
+        latencies: Latencies,
     ) -> None:
         self._connection = connection
         self._signer = signer
         self._context = context
         self._pacer = pacer
         self._awaited = context.awaited
+        self._latencies = latencies
         self._table = table
         self._policy = policy
         self._clock = clock = context.clock
@@ -186,7 +189,7 @@ class DataClient:
         if count < sent:
             self._succeeded()
         self.tally.throttled += count
-        self.tally.blame("unprocessed items", count)
+        self.tally.blame(UNPROCESSED, count)
         self._pacer.left_unprocessed(partly=count < sent)
 
     def repeated(self, reason: str) -> None:
@@ -206,11 +209,13 @@ class DataClient:
         self._failing_since_s, self._attempt = None, 0
 
     async def _attempt_once(self, operation: Operation[Reply], body: bytes) -> Reply:
+        began_s = self._clock()
         self._awaited.begin()
         try:
             response = await self._connection.request(self._signer.headers(operation.target, body), body)
         finally:
             self._awaited.end()
+        self._latencies.add(self._clock() - began_s)
         if response.status != 200:
             raise parse_error(response.status, bytes(response.body), response.request_id)
         try:

@@ -13,6 +13,7 @@ from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.wire import Endpoint, Exchange
 from ddbio.messages import Tally
 from ddbio.rate.governor import Pacing
+from ddbio.rate.latency import Latencies
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +35,26 @@ class DataPlane:
         return lambda: Connection(self.endpoint, ssl_context, timeout_s=timeout_s, addresses=addresses)
 
     def clients(
-        self, keys: KeysProvider, pacer: Pacing, connections: Callable[[], Exchange] | None = None
+        self,
+        keys: KeysProvider,
+        pacer: Pacing,
+        latencies: Latencies,
+        connections: Callable[[], Exchange] | None = None,
     ) -> Clients:
-        """connections: makes one a client; None for real ones."""
-        return Clients(self, keys, pacer, connections or self.connections())
+        """latencies: the worker's, of requests to this table. connections: makes one a client; None for real ones."""
+        return Clients(self, keys, pacer, latencies, connections or self.connections())
 
 
 class Clients:
     """Makes the clients of a worker's lanes, which share a signer."""
 
     def __init__(
-        self, data_plane: DataPlane, keys: KeysProvider, pacer: Pacing, connections: Callable[[], Exchange]
+        self,
+        data_plane: DataPlane,
+        keys: KeysProvider,
+        pacer: Pacing,
+        latencies: Latencies,
+        connections: Callable[[], Exchange],
     ) -> None:
         endpoint = data_plane.endpoint
         self._signer = Signer(
@@ -52,6 +62,7 @@ class Clients:
         )
         self._policy = data_plane.policy
         self._pacer = pacer
+        self._latencies = latencies
         self._connections = connections
 
     def new(self, context: ClientContext, table: str, tally: Tally, *, of_target: bool = False) -> DataClient:
@@ -65,4 +76,5 @@ class Clients:
             tally,
             self._policy,
             of_target=of_target,
+            latencies=self._latencies,
         )

@@ -54,6 +54,7 @@ _KINDS = {
     "ConditionalCheckFailedException": Kind.CONDITION,
 }
 
+THROTTLED_NAMES = frozenset(_THROTTLED)
 UNKNOWN_KEYS = frozenset({"UnrecognizedClientException"})  # new keys need seconds to be known everywhere
 
 ACCESS_DENIED = frozenset({"AccessDeniedException", "AccessDenied", "HTTP 403", "403"})

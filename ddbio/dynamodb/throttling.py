@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ddbio.dynamodb.errors import ThrottlingReason
+from ddbio.dynamodb.errors import THROTTLED_NAMES, ThrottlingReason
+
+UNPROCESSED = "unprocessed items"  # the service gives no reason for these
+_LIMITS = ("ThroughputExceeded", "AccountLimitExceeded")  # how the service's reasons end
 
 _HOT = "KeyRangeThroughputExceeded"
 
@@ -43,6 +46,11 @@ def explain(reasons: Sequence[ThrottlingReason], budgets: Sequence[str]) -> tupl
     budgets: names of indexes by number, the table's (any name) first.
     """
     return tuple(dict.fromkeys(_explain_one(reason, budgets) for reason in reasons)) or (Throttle(),)
+
+
+def is_throttling(reason: str) -> bool:
+    """Whether a cause that is counted in a tally is one of throttling, and not of another retry."""
+    return reason in THROTTLED_NAMES or reason == UNPROCESSED or reason.endswith(_LIMITS)
 
 
 def _explain_one(reason: ThrottlingReason, budgets: Sequence[str]) -> Throttle:

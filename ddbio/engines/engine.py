@@ -29,7 +29,8 @@ from ddbio.engines.environment import Environment, Needs
 from ddbio.flow.checkpoint import LaneState
 from ddbio.flow.context import Job
 from ddbio.messages import Event, Unit
-from ddbio.rate.buckets import Units
+from ddbio.rate.buckets import BudgetRates
+from ddbio.rate.latency import Histogram
 from ddbio.system.stop import StopFlag
 
 Events = Generator[Event, None, None]  # once it is closed, no lane works any more
@@ -43,11 +44,11 @@ class Running(Protocol):
     def work(self, units: Iterable[Unit | None], stop: StopFlag) -> Events:
         """Work the units. Once."""
 
-    def rates(self, role: str) -> Units:
-        """Units per second in force for each budget of a table."""
+    def budgets(self, role: str) -> tuple[BudgetRates, ...]:
+        """The budgets of a table at this moment, the table's own first. May be called from another thread."""
 
-    def caps(self, role: str) -> Units:
-        """Units per second allowed for each budget of a table."""
+    def latencies(self, role: str) -> Histogram:
+        """Those of all requests to a table so far. May be called from another thread."""
 
     def set_cap(self, role: str, cap: float, budget: int = 0) -> None:
         """The cap of a budget of a table from now on. May be called from another thread, one at a time."""
@@ -71,11 +72,11 @@ class RunningHere:
     environment: Environment
     work: Callable[[Iterable[Unit | None], StopFlag], Events]
 
-    def rates(self, role: str) -> Units:
-        return self.environment.governors[role].rates()
+    def budgets(self, role: str) -> tuple[BudgetRates, ...]:
+        return self.environment.governors[role].now()
 
-    def caps(self, role: str) -> Units:
-        return self.environment.governors[role].caps()
+    def latencies(self, role: str) -> Histogram:
+        return self.environment.latencies[role].histogram()
 
     def set_cap(self, role: str, cap: float, budget: int = 0) -> None:
         self.environment.governors[role].set_cap(cap, budget)

@@ -9,7 +9,7 @@ temporary folder that is removed however the run ends, and the checkpoint in the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from ddbio.flow.context import Job, JobTable, OpenTable, WorkerContext
 from ddbio.flow.sleeping import Sleep, Sleeper
 from ddbio.messages import Event
 from ddbio.rate.governor import Governor, LocalGovernor, Pacing, SharedGovernor
+from ddbio.rate.latency import LatencyBoard, LocalLatencies, SharedLatencies
 from ddbio.rate.pacer import Pacer
 from ddbio.rate.page_pacer import PagePacer
 from ddbio.steps.limit import Limit, LimitNeeds, SharedLimit
@@ -52,9 +53,10 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Shared by the workers of a run; picklable if these are processes. governors: by the role of the table."""
+    """Shared by the workers of a run; picklable if these are processes. governors, latencies: by the table's role."""
 
     governors: Mapping[str, Governor]
+    latencies: Mapping[str, LatencyBoard]
     limit: Limit | None = None
     reject_count: RejectCount | None = None
     checkpoint: Checkpoint | None = None
@@ -77,6 +79,7 @@ def local_environment(needs: Needs, limit: Limit | None = None) -> Environment:
         limit = Limit.of(needs.limit)
     return Environment(
         governors={role: LocalGovernor(*table.caps) for role, table in needs.tables.items()},
+        latencies={role: LocalLatencies() for role in needs.tables},
         limit=limit,
         reject_count=LocalRejectCount(needs.most_rejects) if needs.most_rejects is not None else None,
     )
@@ -89,7 +92,7 @@ def shared_environment(needs: Needs, workers: int, lanes: int) -> Iterator[Envir
         scratch = Scratch.create()
         stack.callback(scratch.remove)
         try:
-            environment = _in_scratch(scratch.path, needs, stack)
+            environment = _in_scratch(scratch.path, needs, workers, stack)
         except OSError as error:
             raise no_room(error) from None
         if needs.checkpoint is None:
@@ -109,11 +112,13 @@ def kept_limit(needs: LimitNeeds, stack: ExitStack) -> SharedLimit | None:
     return limit
 
 
-def _in_scratch(folder: Path, needs: Needs, stack: ExitStack) -> Environment:
-    governors, limit, reject_count = {}, None, None
+def _in_scratch(folder: Path, needs: Needs, workers: int, stack: ExitStack) -> Environment:
+    governors, latencies, limit, reject_count = {}, {}, None, None
     for role, table in needs.tables.items():
         governors[role] = SharedGovernor.create(folder / f"governor-{role}", *table.caps)
         stack.callback(governors[role].close)
+        latencies[role] = SharedLatencies.create(folder / f"latencies-{role}", workers)
+        stack.callback(latencies[role].close)
     if needs.limit is not None:
         limit = kept_limit(needs.limit, stack)
         if limit is None:
@@ -121,7 +126,7 @@ def _in_scratch(folder: Path, needs: Needs, stack: ExitStack) -> Environment:
             stack.callback(limit.close)
     if needs.most_rejects is not None:
         reject_count = SharedRejectCount.create(folder / "rejected", needs.most_rejects)
-    return Environment(governors, limit, reject_count)
+    return Environment(governors, latencies, limit, reject_count)
 
 
 def worker_context(
@@ -131,7 +136,7 @@ def worker_context(
     report: Callable[[Event], None],
     *,
     share: float = 1.0,
-    slots: Iterable[LaneSlot] = (),
+    worker: int = 0,
     opened: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Sleep | None = None,
@@ -139,13 +144,13 @@ def worker_context(
     """The context for the lanes of one worker.
 
     keys: by role, the newest that the parent handed over. share: of the job's rate that this worker is expected to
-    spend.
+    spend. worker: its number among those at once.
     """
     sleep = sleep or Sleeper()
     tables: dict[str, OpenTable] = {}
     for role, table in job.tables.items():
         pacer = _pacer(table, environment.governors[role], sleep, clock, share)
-        clients = table.data_plane.clients(keys[role], pacer)
+        clients = table.data_plane.clients(keys[role], pacer, environment.latencies[role].of_worker(worker))
         tables[role] = OpenTable(table.info.name, pacer, keys[role], clients)
     return WorkerContext(
         tables=tables,
@@ -154,7 +159,7 @@ def worker_context(
         clock=clock,
         limit=environment.limit,
         reject_count=environment.reject_count,
-        slots=iter(slots),
+        slots=environment.slots(worker),
         opened=opened,
     )
 

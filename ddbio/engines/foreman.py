@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 
 from ddbio.errors import DdbioError, InternalError, PermanentAbortError, PermanentError
 from ddbio.flow.checkpoint import LaneState
-from ddbio.messages import Cursor, Tally, Unit, UnitReport
+from ddbio.messages import Cursor, Tally, Unit, UnitBegun, UnitReport
 
 UNITS_READY = 8  # that a worker has in hand at least, beside those it works on
 _FEWER = "if memory is short, use fewer processes with -p"
@@ -107,11 +107,12 @@ class Foreman:
         """The job is open there."""
         self._workers[worker].opened = True
 
-    def begun(self, worker: int, unit: int) -> None:
+    def begun(self, worker: int, unit: int) -> UnitBegun:
         """A lane has begun the unit."""
         hands = self._workers[worker]
         hands.in_hand[unit].begun = True
         hands.begun += 1
+        return UnitBegun(unit, hands.in_hand[unit].unit.describe())
 
     def reported(self, worker: int, report: UnitReport) -> None:
         hands = self._workers[worker]

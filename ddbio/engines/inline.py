@@ -11,7 +11,7 @@ from ddbio.engines.engine import HUNGRY_S, Events, Running, RunningHere
 from ddbio.engines.environment import Environment, Needs, kept_limit, local_environment, worker_context
 from ddbio.engines.lanes import run_lanes
 from ddbio.flow.context import Job, new_event_loop
-from ddbio.messages import Event, Flushed, Unit
+from ddbio.messages import Event, Flushed, Unit, UnitBegun
 from ddbio.system.scratch import no_room
 from ddbio.system.stop import StopFlag
 
@@ -40,6 +40,7 @@ def _work(job: Job, needs: Needs, environment: Environment, units: Iterable[Unit
     async def next_unit() -> Unit | None:
         for unit in waiting:
             if unit is not None:
+                reports.append(UnitBegun(unit.number, unit.describe()))
                 return unit
             await context.sleep(HUNGRY_S)
         return None

@@ -162,7 +162,7 @@ class _Pool:
             self._foreman.reported(worker.number, message)
             yield self._with_key_failure(message)
         elif isinstance(message, Begun):
-            self._foreman.begun(worker.number, message.unit)
+            yield self._foreman.begun(worker.number, message.unit)
         elif isinstance(message, Opened):
             self._foreman.opened(worker.number)
         elif isinstance(message, Refused):

@@ -163,7 +163,7 @@ class _PipeWorker:
             {role: partial(self._keys.__getitem__, role) for role in self._keys},
             self._report,
             share=1 / arguments.workers,
-            slots=arguments.environment.slots(arguments.index),
+            worker=arguments.index,
             opened=lambda: _send(pipe, Opened()),
         )
 

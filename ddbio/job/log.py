@@ -3,8 +3,9 @@
     event      further members in JSON
     start      total, unit (of the work; 0 if unknown), cap
     notice     text: a sentence about the run
-    progress   done, cap, and counts: those of this run, by name, without zeros
-    throttle   throttled: requests refused and items sent back since the last line
+    progress   done, cap (in force), budgets, and counts: those of this run, by name, without zeros
+    throttle   throttled: requests refused and items sent back since the last such line; reasons: how often each
+    rejects    of the whole job, at its end, if there are any: rejected, codes (how often each), place
     end        exit_code, error, and counts: those of the job
 
 Each line has the time with its zone. The names are stable. A log that cannot be written changes nothing about the run
@@ -18,14 +19,17 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 from ddbio.aws.redaction import hide
+from ddbio.dynamodb.throttling import is_throttling
 from ddbio.errors import UsageError, on_one_line
 from ddbio.job.accounts import Result
+from ddbio.job.live import Budget, LiveRun
 from ddbio.job.progress import LINE_EVERY_S, Progress
+from ddbio.job.rejects import RejectingResult
 from ddbio.messages import Tally
 from ddbio.messages.counts import NAMES
 
@@ -54,7 +58,8 @@ class RunLog:
         self._file = _opened(Path(path))
         self._shown_s = clock()
         self._done = self._cap = 0.0
-        self._throttled = 0
+        self._live: LiveRun | None = None
+        self._before = Tally()  # at the last line about throttling
 
     # -- as a `Progress`
 
@@ -63,12 +68,12 @@ class RunLog:
         self._write("notice", text, text=text)
 
     def start(self, total: float, unit: str, cap: float, done: float = 0.0) -> None:
-        self._done, self._cap, self._throttled = done, cap, 0
+        self._done, self._cap, self._live, self._before = done, cap, None, Tally()
         of_total = f" of {total:,.0f} {unit}" if total else ""
         self._write("start", f"started: {done:,.0f}{of_total} done", total=total, unit=unit, cap=_finite(cap))
 
-    def cap_in_force(self, units_per_s: float) -> None:
-        self._cap = units_per_s
+    def watch(self, live: LiveRun) -> None:
+        self._live = live
 
     def update(self, amount: float, tally: Tally) -> None:
         self._done += amount
@@ -76,11 +81,20 @@ class RunLog:
         if now_s - self._shown_s < LINE_EVERY_S:
             return
         self._shown_s = now_s
-        counts = _counts(tally)
-        self._write("progress", _spoken(counts), done=self._done, cap=_finite(self._cap), counts=counts)
-        if tally.throttled > self._throttled:
-            more, self._throttled = tally.throttled - self._throttled, tally.throttled
-            self._write("throttle", f"{more:,} throttled", throttled=more)
+        counts, budgets = _counts(tally), self._live.budgets() if self._live else ()
+        cap = budgets[0].rates.in_force if budgets else self._cap
+        of_budgets = [_as_json(each) for each in budgets]
+        self._write("progress", _spoken(counts), done=self._done, cap=_finite(cap), budgets=of_budgets, counts=counts)
+        since = tally.minus(self._before)
+        if since.throttled:
+            self._before = tally.copy()
+            reasons = {name: count for name, count in since.reasons.items() if is_throttling(name)}
+            self._write(
+                "throttle",
+                _spoken({"throttled": since.throttled, **reasons}),
+                throttled=since.throttled,
+                reasons=reasons,
+            )
 
     def finish(self) -> None: ...
 
@@ -88,6 +102,11 @@ class RunLog:
 
     def end(self, result: Result) -> None:
         counts, error = _counts(result.tally), None if result.error is None else hide(str(result.error))
+        if isinstance(result, RejectingResult) and result.reject_kinds:
+            codes = {kind.code: kind.count for kind in result.reject_kinds}
+            place = hide(result.rejects) if result.rejects else None
+            spoken = f"{_spoken(codes)}; {place}"
+            self._write("rejects", spoken, rejected=result.tally.rejected, codes=codes, place=place)
         text = f"ended with {result.exit_code}: {_spoken(counts)}" + (f"; {error}" if error else "")
         self._write("end", text, exit_code=result.exit_code, error=error, counts=counts)
 
@@ -125,9 +144,9 @@ class Both:
         for each in self._shown:
             each.start(total, unit, cap, done)
 
-    def cap_in_force(self, units_per_s: float) -> None:
+    def watch(self, live: LiveRun) -> None:
         for each in self._shown:
-            each.cap_in_force(units_per_s)
+            each.watch(live)
 
     def update(self, amount: float, tally: Tally) -> None:
         for each in self._shown:
@@ -150,8 +169,14 @@ def _counts(tally: Tally) -> dict[str, float]:
     return {name: value for name in NAMES if (value := getattr(tally, name))}
 
 
-def _spoken(counts: dict[str, float]) -> str:
+def _spoken(counts: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:,.10g}" for name, value in counts.items()) or "nothing done yet"
+
+
+def _as_json(budget: Budget) -> dict[str, object]:
+    cap, in_force, consumed = budget.rates
+    rates = {"cap": _finite(cap), "in_force": _finite(in_force), "consumed": round(consumed, 1)}
+    return {"role": budget.role, "table": budget.table, "index": budget.index, "kind": budget.kind, **rates}
 
 
 def _finite(number: float) -> float | None:

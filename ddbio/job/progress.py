@@ -9,19 +9,17 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections import deque
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Protocol
 
+from ddbio.job.live import LiveRun
+from ddbio.job.meter import Meter
+from ddbio.job.progress_text import block_of, fitted, log_line, parts_of
 from ddbio.messages import Tally
-from ddbio.options import MEGABYTE
 from ddbio.system.terminal import stderr, tell
 
-WINDOW_S = 10.0  # of the rates that are shown
-_SAMPLE_EVERY_S = 0.5
-_SHOWN = ("share", "amount", "item rate", "unit rate", "rejected", "throttled", "left")
-_IMPORTANT = ("share", "unit rate", "left", "item rate", "rejected", "throttled", "amount")
+_COLOURS = {"rejected": "31", "throttled": "33"}  # red, yellow
 _USUAL_COLUMNS = 80
 LINE_EVERY_S = 20.0  # in a log: a line or two a minute suffice for a run of hours
 
@@ -34,11 +32,12 @@ class Progress(Protocol):
         """The work begins. total: bytes of source, or estimated items; 0 if unknown. cap: units per second.
         done: the part of the total that earlier runs did."""
 
-    def cap_in_force(self, units_per_s: float) -> None:
-        """The units per second in force: less than the job's cap while the table throttles."""
+    def watch(self, live: LiveRun) -> None:
+        """The engine is open: more about the run, to be read at any time."""
 
     def update(self, amount: float, tally: Tally) -> None:
-        """amount: done since the last call, in the unit of `start`. tally: the sum of this run."""
+        """Called for every report, and a few times a second without any. amount: done since the last call, in the
+        unit of `start`. tally: the sum of this run."""
 
     def finish(self) -> None: ...
 
@@ -48,30 +47,9 @@ class QuietProgress:
 
     def say(self, text: str) -> None: ...
     def start(self, total: float, unit: str, cap: float, done: float = 0.0) -> None: ...
-    def cap_in_force(self, units_per_s: float) -> None: ...
+    def watch(self, live: LiveRun) -> None: ...
     def update(self, amount: float, tally: Tally) -> None: ...
     def finish(self) -> None: ...
-
-
-class _LastSeconds:
-    """The speed of a run over the last `WINDOW_S`, in amounts per second."""
-
-    def __init__(self, now_s: float) -> None:
-        self._samples: deque[tuple[float, float, int, float]] = deque([(now_s, 0.0, 0, 0.0)])
-
-    def add(self, now_s: float, amount: float, items: int, units: float) -> None:
-        """Add a measurement: totals since the start."""
-        samples = self._samples
-        if now_s - samples[-1][0] >= _SAMPLE_EVERY_S:
-            samples.append((now_s, amount, items, units))
-        while len(samples) > 2 and now_s - samples[1][0] >= WINDOW_S:
-            samples.popleft()
-
-    def rates(self, now_s: float, amount: float, items: int, units: float) -> tuple[float, float, float]:
-        """Of the amount, of items and of units."""
-        then_s, amount_then, items_then, units_then = self._samples[0]
-        seconds = max(now_s - then_s, 0.001)
-        return (amount - amount_then) / seconds, (items - items_then) / seconds, (units - units_then) / seconds
 
 
 class Sentences(QuietProgress):
@@ -82,78 +60,59 @@ class Sentences(QuietProgress):
 
 
 class LogProgress(Sentences):
-    """Timestamped sentences on stderr, with the progress from time to time: for logs and pipes."""
+    """Timestamped sentences on stderr, with the progress from time to time: for logs and pipes.
+
+    verbose: with the details of the run, too.
+    """
 
     _every_s = LINE_EVERY_S
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._total = self._done = self._done_before = 0.0
-        self._cap = float("inf")
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, verbose: bool = False) -> None:
+        self._meter = Meter(clock)
+        self._verbose = verbose
         self._shown_s = 0.0
-        self._speed = _LastSeconds(0.0)
-        self._tally = Tally()
 
     def start(self, total: float, unit: str, cap: float, done: float = 0.0) -> None:
-        self._total, self._done, self._done_before, self._cap = total, done, done, cap
-        self._shown_s = self._clock()
-        self._speed = _LastSeconds(self._shown_s)
+        self._meter.start(total, unit, cap, done)
+        self._shown_s = self._meter.clock()
 
-    def cap_in_force(self, units_per_s: float) -> None:
-        self._cap = units_per_s
+    def watch(self, live: LiveRun) -> None:
+        self._meter.live = live
 
     def update(self, amount: float, tally: Tally) -> None:
-        self._done += amount
-        self._tally = tally
-        now_s = self._clock()
-        self._speed.add(now_s, self._done - self._done_before, tally.read, tally.units - tally.target_units)
+        self._meter.update(amount, tally)
+        now_s = self._meter.clock()
         if now_s - self._shown_s >= self._every_s:
             self._shown_s = now_s
-            self._show(self._parts(now_s, tally))
+            self._show()
 
     def show_now(self) -> None:
-        """Show the progress in a line of its own; for a signal handler."""
-        LogProgress._show(self, self._parts(self._clock(), self._tally))
+        """Show the progress and the details in lines of their own; for a signal handler."""
+        self._say_all(details=True)
 
-    def _show(self, parts: dict[str, str]) -> None:
-        share = f"{parts['share']} done: " if "share" in parts else ""
-        rest = [f"{parts['items']} items", *(parts[name] for name in _SHOWN if name in parts and name != "share")]
-        self.say(share + ", ".join(rest))
+    def _show(self) -> None:
+        self._say_all(details=self._verbose)
 
-    def _parts(self, now_s: float, tally: Tally) -> dict[str, str]:
-        """The parts of a progress line, by name."""
-        done = self._done - self._done_before
-        amount_rate, item_rate, unit_rate = self._speed.rates(
-            now_s, done, tally.read, tally.units - tally.target_units
-        )
-        known = 0 < self._done <= self._total
-        left_s = (self._total - self._done) / amount_rate if known and amount_rate > 0 else None
-        of_cap = "" if self._cap == float("inf") else f" of {self._cap:,.0f}"
-        about = "about " if tally.estimated else ""  # the service does not report all of them
-        parts = {
-            "share": f"{self._done / self._total:.0%}" if known else "",
-            "items": f"{tally.read:,}",
-            "item rate": f"{item_rate:,.0f} items/s",
-            "unit rate": f"{about}{unit_rate:,.0f}{of_cap} units/s",
-            "rejected": f"{tally.rejected:,} rejected" if tally.rejected else "",
-            "throttled": f"{tally.throttled:,} throttled" if tally.throttled else "",
-            "left": f"{timedelta(seconds=round(left_s))} left" if left_s is not None else "",
-        }
-        return {name: text for name, text in parts.items() if text}
+    def _say_all(self, *, details: bool) -> None:
+        self.say(log_line(self._meter.snapshot()))
+        if details and self._meter.live is not None:
+            for line in block_of(self._meter.live):
+                self.say(f"  {line}")
 
 
 class BarProgress(LogProgress):
-    """One line at the bottom of a terminal, rewritten: amount done, speed, time left; as much as fits."""
+    """A line at the bottom of a terminal, rewritten, with as much as fits; if verbose, a block of lines below it."""
 
     _every_s = 0.5
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, verbose: bool = False) -> None:
         from tqdm import tqdm
 
-        super().__init__(clock)
+        super().__init__(clock, verbose=verbose)
         self._tqdm = tqdm
-        self._bar: tqdm | None = None  # type: ignore[type-arg]
-        self._bytes = False
+        self._lines: list[tqdm] = []  # type: ignore[type-arg]
+        self._colours = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._started = False
 
     def say(self, text: str) -> None:
         with self._tqdm.external_write_mode(file=stderr):
@@ -162,29 +121,34 @@ class BarProgress(LogProgress):
     def start(self, total: float, unit: str, cap: float, done: float = 0.0) -> None:
         super().start(total, unit, cap, done)
         self.finish()
-        self._bytes = unit == "B"
-        self._bar = self._tqdm(file=stderr, leave=False, bar_format="{desc}", dynamic_ncols=True)
+        self._started = True
+        self._draw([""])
 
-    def _show(self, parts: dict[str, str]) -> None:
-        if self._bar is None:
+    def _show(self) -> None:
+        if not self._started:
             return
-        if self._bytes and self._total:
-            parts["amount"] = f"{self._done / MEGABYTE:,.1f} of {self._total / MEGABYTE:,.1f} MB"
-        self._bar.set_description_str(line_of(parts, columns() - 1))
+        width = columns() - 1
+        separator, parts = fitted(parts_of(self._meter.snapshot()), width)
+        lines = [separator.join(self._coloured(name, text) for name, text in parts)]
+        if self._verbose and self._meter.live is not None:
+            lines += [f"  {line}"[:width] for line in block_of(self._meter.live)]
+        self._draw(lines)
+
+    def _draw(self, lines: Sequence[str]) -> None:
+        while len(self._lines) < len(lines):
+            self._lines.append(self._tqdm(file=stderr, leave=False, bar_format="{desc}", dynamic_ncols=True))
+        for place, line in zip_longest(self._lines, lines, fillvalue=""):
+            assert not isinstance(place, str)
+            place.set_description_str(line)
+
+    def _coloured(self, name: str, text: str) -> str:
+        colour = _COLOURS.get(name) if self._colours else None
+        return f"\x1b[{colour}m{text}\x1b[0m" if colour else text
 
     def finish(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-
-
-def line_of(parts: Mapping[str, str], columns: int) -> str:
-    """The most important parts that fit, in reading order."""
-    chosen: list[str] = []
-    for name in _IMPORTANT:
-        if name in parts and len(", ".join([*(parts[each] for each in chosen), parts[name]])) <= columns:
-            chosen.append(name)
-    return ", ".join(parts[name] for name in _SHOWN if name in chosen)
+        self._started = False
+        while self._lines:
+            self._lines.pop().close()
 
 
 def columns() -> int:
@@ -194,8 +158,9 @@ def columns() -> int:
         return _USUAL_COLUMNS
 
 
-def new_progress(*, data_on_stdout: bool = False) -> Progress:
+def new_progress(*, data_on_stdout: bool = False, verbose: bool = False) -> Progress:
     """A bar on a terminal; timestamped lines if stderr is a file or a pipe, or if the data go to a terminal too,
     where their lines would run into the bar."""
     shared = data_on_stdout and sys.stdout is not None and sys.stdout.isatty()
-    return BarProgress() if stderr.isatty() and not shared else LogProgress()
+    kind = BarProgress if stderr.isatty() and not shared else LogProgress
+    return kind(verbose=verbose)

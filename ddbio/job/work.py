@@ -17,13 +17,14 @@ from ddbio.flow.context import Job
 from ddbio.job.accounts import Accounts, verdict
 from ddbio.job.course import Course
 from ddbio.job.journal import Journal
+from ddbio.job.live import LiveRun
 from ddbio.job.others import others_at_work
 from ddbio.job.run import Run
 from ddbio.job.samples import Sampler
 from ddbio.job.side import Side
 from ddbio.job.standstill import Standstill
 from ddbio.job.state import known_state_root
-from ddbio.messages import Event, Flushed, Tally, Tick, Trouble, UnitReport
+from ddbio.messages import Event, Flushed, Tally, Tick, Trouble, UnitBegun, UnitReport
 from ddbio.rate.following import CapThread, Caretaker
 from ddbio.sources.plan import Plan, Remainder
 from ddbio.steps.limit import LimitNeeds
@@ -73,13 +74,16 @@ def work(run: Run, task: Assignment, left: Remainder, journal: Journal) -> tuple
     )
     engine = run.engine or ProcessEngine(run.workers_for(left))
     with engine.open(task.job, needs) as running:
-        entries.rate = lambda: running.rates(run.main.role)[0]
         entries.sampler = _sampler(run, journal, accounts, running)
+        live = entries.live = LiveRun(run.sides, running, run.workers_for(left))
+        run.progress.watch(live)
         try:
             _take_events(run, left, running, entries)
             error = entries.over
         except DdbioError as raised:
             error = raised
+        finally:
+            live.close()
         if entries.close(running.settled()):
             running.forget_settled()  # not after a fault of ddbio: the next run needs them
     return accounts, error
@@ -95,7 +99,7 @@ def _sampler(run: Run, journal: Journal, accounts: Accounts, running: Running) -
         course.samples(),
         accounts,
         [side.role for side in run.sides],
-        lambda role: (running.caps(role)[0], running.rates(role)[0]),
+        lambda role: running.budgets(role)[0][:2],
         lambda samples, thinned: course.keep(samples, thinned=thinned),
     )
 
@@ -151,13 +155,17 @@ class _Entries:
         self._standstill = Standstill(run.progress.say, run.options.give_up_after_s)
         self.over: DdbioError | None = None  # why the job should stop
         self.sampler: Sampler | None = None
-        self.rate: Callable[[], float] = lambda: run.cap.units_per_s  # the cap in force, units per second
+        self.live: LiveRun | None = None
 
     def take(self, event: Event) -> None:
         if isinstance(event, UnitReport):
             self._enter(event)
+        elif isinstance(event, UnitBegun):
+            if self.live is not None:
+                self.live.begun(event)
         elif isinstance(event, Tick):
             self._standstill.look()
+            self._run.progress.update(0.0, self._accounts.tally)
         elif isinstance(event, Trouble):
             self._standstill.trouble(event.reason)
             self._standstill.look()
@@ -180,7 +188,8 @@ class _Entries:
         self._enter_counts(report)
         if report.done or report.tally.settles():
             self._standstill.success()
-        self._run.progress.cap_in_force(self.rate())
+        if self.live is not None:
+            self.live.reported(report)
         self._run.progress.update(amount, self._accounts.tally)
         self.check_limit()
         if (self.over or isinstance(report.error, AbortError)) and not self._run.stop.requests:

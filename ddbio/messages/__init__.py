@@ -231,6 +231,14 @@ class UnitReport:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitBegun:
+    """A lane has begun this unit. place: the unit in words."""
+
+    unit: int
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A sentence for the user about the run itself: a worker that died, an index that is starved."""
 
@@ -254,4 +262,4 @@ class Tick:
     """Nothing has happened for a moment, though work is in progress."""
 
 
-Event = UnitReport | Notice | Flushed | Trouble | Tick  # the events that an engine yields
+Event = UnitReport | UnitBegun | Notice | Flushed | Trouble | Tick  # the events that an engine yields

@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 Units = tuple[float, ...]  # capacity units, one amount a budget
 
@@ -41,6 +41,15 @@ MEASURE_OVER_S = 0.5  # time constant of the measured consumption
 UNMEASURED_RATE = 100.0  # units per second: the first rate of a job without a cap that is throttled from the start
 SLOWEST_RATE = 1.0  # units per second: below it a cut would stop the job
 BLAME_FOR_S = 5.0  # for this time unexplained refusals are attributed to the budget that the service named last
+
+
+class BudgetRates(NamedTuple):
+    """A budget at a moment, in units per second. cap: of the user or the table; infinite for none. in_force: the cap,
+    or less while the table throttles. consumed: lately, a decaying average."""
+
+    cap: float
+    in_force: float
+    consumed: float
 
 
 @dataclass(slots=True)
@@ -67,7 +76,6 @@ class TokenBucket:
         *("cap", "rate", "updated_s", "born_s", "supply", "reserved", "cut_to", "cut_at_s"),
         *("measured", "measured_at_s", "burst_s"),
     )
-    CAP_AT: ClassVar = 0
     RATE_AT: ClassVar = 1
 
     @classmethod
@@ -194,8 +202,8 @@ class Budgets:
     def rates(self) -> Units:
         return tuple([bucket.rate for bucket in self.buckets])
 
-    def caps(self) -> Units:
-        return tuple([bucket.cap for bucket in self.buckets])
+    def now(self, now_s: float) -> tuple[BudgetRates, ...]:
+        return tuple([BudgetRates(each.cap, each.rate, each.measured_rate(now_s)) for each in self.buckets])
 
     def reserve(self, now_s: float, costs: Units) -> Units:
         """Queue up in every budget with a cost; returns the tickets."""

@@ -31,7 +31,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from ddbio.rate.buckets import UNCAPPED, Budgets, TokenBucket, Units
+from ddbio.rate.buckets import UNCAPPED, BudgetRates, Budgets, TokenBucket, Units
 from ddbio.rate.window import PageBudget, PageCost, PageStart, Window
 
 Answer = TypeVar("Answer")
@@ -62,8 +62,8 @@ class Governor(Protocol):
     def rates(self) -> Units:
         """Units per second in force for each budget, as of the last change; takes no lock."""
 
-    def caps(self) -> Units:
-        """Units per second allowed for each budget; takes no lock."""
+    def now(self) -> tuple[BudgetRates, ...]:
+        """All budgets at this moment; takes no lock."""
 
     def progress_s(self) -> float:
         """Time of the job's last consumption, on the governor's clock; takes no lock."""
@@ -136,8 +136,8 @@ class LocalGovernor(_Governing):
     def rates(self) -> Units:
         return self._budgets.rates()
 
-    def caps(self) -> Units:
-        return self._budgets.caps()
+    def now(self) -> tuple[BudgetRates, ...]:
+        return self._budgets.now(self._clock())
 
     def progress_s(self) -> float:
         return self._budgets.progress_s
@@ -185,14 +185,11 @@ class SharedGovernor(_Governing):
         return (SharedGovernor, (self.path, self.budgets))
 
     def rates(self) -> Units:
-        return self._of_each(TokenBucket.RATE_AT)
-
-    def caps(self) -> Units:
-        return self._of_each(TokenBucket.CAP_AT)
-
-    def _of_each(self, field: int) -> Units:
         values, width = self._load(), len(TokenBucket.FIELDS)
-        return tuple([values[field + number * width] for number in range(self.budgets)])
+        return tuple([values[TokenBucket.RATE_AT + number * width] for number in range(self.budgets)])
+
+    def now(self) -> tuple[BudgetRates, ...]:
+        return Budgets.from_values(self._load()).now(self._clock())
 
     def progress_s(self) -> float:
         return self._load()[Budgets.PROGRESS_AT]

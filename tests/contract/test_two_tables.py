@@ -152,7 +152,10 @@ def test_each_table_has_its_account_its_keys_and_its_cap(engine: Engine, account
     job, needs = job_of(accounts)
     segments = [SegmentUnit(number, number, 4) for number in range(4)]
     with engine.open(job, needs) as running:
-        assert (running.rates(SOURCE), running.rates(TARGET)) == ((SOURCE_CAP,), (TARGET_CAP,))
+        assert [each.in_force for role in (SOURCE, TARGET) for each in running.budgets(role)] == [
+            SOURCE_CAP,
+            TARGET_CAP,
+        ]
         reports = [event for event in running.work(segments, StopFlag()) if isinstance(event, UnitReport)]
     assert [report.error for report in reports if report.error] == []
     assert sum(report.tally.written for report in reports) == len(ITEMS)
@@ -174,4 +177,4 @@ def test_the_cap_of_one_table_is_changed_without_the_other(engine: Engine, accou
     job, needs = job_of(accounts)
     with engine.open(job, needs) as running:
         running.set_cap(TARGET, 7.0)
-        assert (running.rates(SOURCE), running.rates(TARGET)) == ((SOURCE_CAP,), (7.0,))
+        assert [each.in_force for role in (SOURCE, TARGET) for each in running.budgets(role)] == [SOURCE_CAP, 7.0]

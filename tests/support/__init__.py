@@ -20,6 +20,7 @@ peer              a scripted HTTP peer
 places            places to run the storage contract against
 price_api         the Price List API on a loopback port
 provider          a provider of AWS credentials
+screens           a terminal in memory, for what a user sees of a command
 service           a table behind the data plane's seam
 simulated         an event loop in simulated time
 strategies        hypothesis strategies for values and items

@@ -23,6 +23,7 @@ from ddbio.engines.environment import Needs, local_environment
 from ddbio.flow.context import SOURCE, TARGET, JobTable, OpenTable, WorkerContext
 from ddbio.flow.sleeping import ManualSleeper
 from ddbio.messages import Event
+from ddbio.rate.latency import LocalLatencies
 from ddbio.system.clock import ManualClock
 from ddbio.values.items import AttributeMap
 from ddbio.values.table import TableInfo
@@ -87,7 +88,7 @@ def worker_context(
     def keys() -> Keys:
         return Keys("AKID", "secret")
 
-    clients = DATA_PLANE.clients(keys, pacer, lambda: FakeConnection(answer))
+    clients = DATA_PLANE.clients(keys, pacer, LocalLatencies().of_worker(0), lambda: FakeConnection(answer))
     tables = dict.fromkeys((SOURCE, TARGET), OpenTable("Orders", pacer, keys, clients))
     return WorkerContext(tables, report, sleep, clock, **others)
 

@@ -23,6 +23,7 @@ from ddbio.dynamodb.data_plane import DataPlane
 from ddbio.dynamodb.wire import Endpoint
 from ddbio.messages import Tally
 from ddbio.rate.awaited import Awaited
+from ddbio.rate.latency import LocalLatencies
 from tests.support.loops import run
 from tests.support.peer import Peer, listening, ok
 from tests.support.service import RecordingPacer
@@ -276,7 +277,9 @@ def test_a_dead_first_address_stalls_nothing(monkeypatch: pytest.MonkeyPatch, wa
 
 def clients(endpoint: Endpoint) -> list[Any]:
     context: Any = SimpleNamespace(clock=time.monotonic, sleep=None, say=print, awaited=Awaited(), trouble=None)
-    made = DataPlane(endpoint).clients(lambda: Keys("AKIA", "secret"), RecordingPacer())  # type: ignore[arg-type]
+    made = DataPlane(endpoint).clients(
+        lambda: Keys("AKIA", "secret"), RecordingPacer(), LocalLatencies().of_worker(0)
+    )  # type: ignore[arg-type]
     return [made.new(context, "Orders", Tally()) for _ in range(LANES)]
 
 

@@ -22,6 +22,7 @@ from ddbio.errors import AbortError
 from ddbio.flow.sleeping import ManualSleeper, StopRequested
 from ddbio.messages import Tally
 from ddbio.rate.awaited import Awaited
+from ddbio.rate.latency import LocalLatencies
 from ddbio.system.clock import ManualClock
 from tests.support.loops import run
 from tests.support.service import RecordingPacer, cut, refusal, reply
@@ -52,6 +53,7 @@ class Lane:
         self.sleep = ManualSleeper(self.clock)
         self.pacer: Any = RecordingPacer()
         self.awaited = Awaited()
+        self.latencies = LocalLatencies()
         self.said: list[str] = []
         self.troubles: list[str] = []
         self.say, self.trouble = self.said.append, self.troubles.append
@@ -65,6 +67,7 @@ class Lane:
             "Orders",
             Tally(),
             RetryPolicy(keys_are_renewed, table_is_new, give_up_after_s),
+            latencies=self.latencies.of_worker(0),
         )
 
     def answer(self, *_: object) -> Response | WireError:
@@ -83,6 +86,23 @@ def test_an_answer_is_decoded_and_what_it_consumed_is_settled() -> None:
     assert (tally.requests, tally.units, tally.throttled, tally.retries) == (1, 21.0, 0, 0)
     assert tally.estimated == 0
     assert lane.sleep.waits == []
+
+
+def test_every_answer_has_a_latency_and_a_lost_one_has_none() -> None:
+    refused = refusal("InternalServerError")
+    lane = Lane(WireError("timeout", "no answer", sent=True), refused, DONE)
+    asked = lane.connection.request
+
+    async def request(*sent: Any) -> Response:
+        lane.clock.now_s += 0.003  # until the answer: the pauses between the attempts are no latency
+        response: Response = await asked(*sent)
+        return response
+
+    lane.connection.request = request
+    lane.call()
+    found = lane.latencies.histogram()
+    assert (lane.client.tally.requests, found.count) == (3, 2)
+    assert found.sum_s == pytest.approx(0.006)
 
 
 def test_a_service_that_does_not_say_consumed_what_was_estimated() -> None:

@@ -66,7 +66,7 @@ def test_an_engine_in_one_process_needs_no_files(temporary: Path, tmp_path: Path
 
 def test_a_job_that_needs_nothing(temporary: Path) -> None:
     with shared_environment(Needs(), workers=1, lanes=1) as made:
-        assert made == local_environment(Needs()) == Environment({})
+        assert made == local_environment(Needs()) == Environment({}, {})
 
 
 @pytest.mark.parametrize("module", ["ddbio.rate.governor.open", "ddbio.steps.limit.Path.write_bytes"])

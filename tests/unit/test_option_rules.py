@@ -211,8 +211,11 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
     "jobs": {},
     "doctor": {},
 }
+for _name in {*APPLIES} - {"generate", "jobs", "doctor"}:
+    APPLIES[_name]["--verbose"] = ([], [])  # of every verb that shows its progress
 # Options with which it does not apply, if it applies without the above; by the option, or by command and option.
 IN_VAIN: dict[object, list[str]] = {
+    "--verbose": ["--quiet"],
     **{option: ["-d", "-"] for option in ("--size", "--if-exists")},
     ("export", "--fresh"): ["-d", "-"],
     ("import", "--fresh"): ["-s", "-"],

@@ -21,6 +21,8 @@ from ddbio.job.spine import Verb, perform, preview
 from ddbio.job.work import Assignment
 from ddbio.messages import ExportCursor, Flushed, SegmentUnit, Tally, UnitReport
 from ddbio.options import TransferOptions
+from ddbio.rate.buckets import BudgetRates
+from ddbio.rate.latency import Histogram
 from ddbio.sources.plan import Plan, Remainder
 from ddbio.system.stop import StopFlag
 from tests.support.tables import table
@@ -99,8 +101,8 @@ class ToyEngine:
         nothing: Any = lambda *_: None  # noqa: E731
         yield SimpleNamespace(
             work=self._events,
-            rates=lambda role: (1.0,),
-            caps=lambda role: (1.0,),
+            budgets=lambda role: (BudgetRates(1.0, 1.0, 0.0),),
+            latencies=lambda role: Histogram(),
             settled=list,
             forget_settled=nothing,
             set_cap=nothing,

@@ -20,6 +20,7 @@ from ddbio.flow.context import TARGET, JobTable, WorkerContext, new_event_loop
 from ddbio.flow.sleeping import Sleeper, StopRequested
 from ddbio.messages import Event, Notice, SegmentUnit, Tally, Unit, UnitReport
 from ddbio.rate.governor import LocalGovernor
+from ddbio.rate.latency import LocalLatencies
 from tests.support.loops import LOOPS, run
 from tests.support.service import job_table
 from tests.support.simulated import SimulatedLoop, run_simulated
@@ -209,7 +210,7 @@ def test_a_job_under_a_small_cap_holds_few_connections() -> None:
     async def next_unit() -> Unit | None:
         return next(units, None)
 
-    environment = Environment({TARGET: LocalGovernor(100, clock=loop.time)})
+    environment = Environment({TARGET: LocalGovernor(100, clock=loop.time)}, {TARGET: LocalLatencies()})
     keys = {TARGET: lambda: Keys("AKID", "secret")}
     context = worker_context(toy, environment, keys, print, clock=loop.time)
     run_simulated(loop, run_lanes(toy, context, next_unit))
