@@ -22,5 +22,8 @@ standstill  reports why nothing succeeds
 rejects     the rejected records, from the first one to their destination
 report      the result of a run, for programs
 progress    the display during a run
+live        a run at this moment: budgets, latencies, units at work
+meter       how far a run is, and its speed in the last seconds
+progress_text  both as text
 log         the log of a run in a file
 """

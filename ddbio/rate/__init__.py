@@ -7,5 +7,6 @@ buckets     its arithmetic
 window      the cost of the last second's pages, for requests whose cost is known from their answer alone
 pacer       a worker's side of the governor: asks, sleeps, asks again
 page_pacer  the same for pages
+latency     a histogram of the latencies of requests, by all processes
 awaited     counts the requests without an answer yet: shows whether more connections would help
 """
