@@ -127,12 +127,15 @@ def add_run_options(
         + ("" if items_on_stdout else "; - for standard output")
         + (" (default: report.json in the job's state folder)" if resumes else " (default: none)"),
     )
-    parser.add_argument("--plan", action="store_true", help="say what would be read and written, and do nothing")
+    parser.add_argument(
+        "--plan", action="store_true", help="say what would be read, written and needed, and do nothing"
+    )
     of_report = "print the report on standard output, as JSON; the summary goes to standard error. "
     parser.add_argument(
         "--json",
         action="store_true",
-        help=("" if items_on_stdout else of_report) + 'With --plan: print that, as {"plan": [sentences]}',
+        help=("" if items_on_stdout else of_report)
+        + 'With --plan: print that, as {"plan": [sentences], "forecast": {figures}}',
     )
     add_display_options(parser)
 

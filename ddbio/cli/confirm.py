@@ -42,7 +42,7 @@ def confirm(story: Destructive, verb: str, done: str, *, yes: bool) -> None:
     from ddbio.job.run import Caller
 
     intent = story.intent(Caller(new_progress()))
-    for sentence in intent.sentences:
+    for sentence in (*intent.sentences, *intent.warnings):
         tell(sentence)
     if not yes and not at_terminal():
         raise UsageError(

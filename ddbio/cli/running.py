@@ -16,6 +16,7 @@ from ddbio.cli.interrupts import stop_on_signals
 from ddbio.cli.run import Command, fail
 from ddbio.cli.start import ENDING
 from ddbio.errors import EXIT_OK, EXIT_REJECTED, DdbioError, TransferError
+from ddbio.forecast.text import lines_of
 from ddbio.job.accounts import Result
 from ddbio.job.run import Caller
 from ddbio.job.spine import Story
@@ -78,13 +79,13 @@ def perform(
 
 
 def show_plan(story: Story[SomeResult], *, as_json: bool = False) -> int:
-    """Print what the verb would do, and do nothing. Returns the exit code."""
-    sentences = story.preview(Caller())
+    """Print what the verb would do and need, and do nothing. Returns the exit code."""
+    plan = story.preview(Caller())
     if as_json:
-        write_out(json.dumps({"plan": sentences}, indent=2, ensure_ascii=False) + "\n")
+        write_out(json.dumps(plan.as_json(), indent=2, ensure_ascii=False) + "\n")
         return EXIT_OK
-    for sentence in sentences:
-        write_out(f"{sentence}\n")
+    for line in (*plan.sentences, *lines_of(plan.forecast)):
+        write_out(f"{line}\n")
     return EXIT_OK
 
 

@@ -6,7 +6,6 @@ DescribeTable by its client. Workers get plain data from it, a `DataPlane`; they
 
 from __future__ import annotations
 
-import base64
 import difflib
 import os
 import platform
@@ -21,6 +20,7 @@ from typing import Any
 from ddbio.aws.credentials import Keys
 from ddbio.aws.settings import AwsSettings, patience
 from ddbio.aws.tls import configured_bundle, verify_argument
+from ddbio.dynamodb.boto_values import for_boto3, from_boto3
 from ddbio.dynamodb.client import DEFAULT_GIVE_UP_AFTER_S, RetryPolicy
 from ddbio.dynamodb.data_plane import DataPlane
 from ddbio.dynamodb.endpoints import Reached, RequestWatch, check_endpoint_url, is_local, proxy_of
@@ -29,6 +29,7 @@ from ddbio.dynamodb.provider import KeySource
 from ddbio.dynamodb.translation import NoSuchTableError, ThrottledError, UnreachableError, translated
 from ddbio.dynamodb.wire import Endpoint
 from ddbio.errors import DdbioError, TransferError, UsageError
+from ddbio.values.items import AttributeMap
 from ddbio.values.table import TableArn, TableInfo, check_table_name, region_of_arns
 from ddbio.version import __version__
 
@@ -136,6 +137,18 @@ class Session:
         units = reply.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
         return CountedPage(reply["Count"], reply["ScannedCount"], units, "LastEvaluatedKey" not in reply)
 
+    def read_page(
+        self, table: str, members: dict[str, Any], limit: int, segment: tuple[int, int], start_key: Any = None
+    ) -> ReadPage:
+        """Read one page of a Scan. members: of the Scan, values as in JSON. segment: and the number of segments.
+        start_key: `next_key` of the page before. Raises UsageError, TransferError."""
+        given = {**_for_request(members), "Segment": segment[0], "TotalSegments": segment[1]}
+        given |= {"ExclusiveStartKey": start_key} if start_key is not None else {}
+        reply = self._scan(table, Limit=limit, ReturnConsumedCapacity="TOTAL", **given)
+        items = [{name: from_boto3(value) for name, value in item.items()} for item in reply["Items"]]
+        units = reply.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+        return ReadPage(items, reply["ScannedCount"], units, reply.get("LastEvaluatedKey"))
+
     def _scan(self, table: str, **members: Any) -> dict[str, Any]:
         what = f'Scan of table "{table}"'
         return self._while_throttled(what, lambda: self._client.scan(TableName=table, **members))
@@ -163,7 +176,7 @@ class Session:
         """
         from botocore.exceptions import ClientError
 
-        names = {name: _for_boto3(value) for name, value in key.items()}
+        names = {name: for_boto3(value) for name, value in key.items()}
 
         def update() -> dict[str, Any]:
             try:
@@ -182,6 +195,15 @@ class Session:
                 reply = self._client.describe_continuous_backups(TableName=table)
             described = reply["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
             return bool(described["PointInTimeRecoveryStatus"] == "ENABLED")
+        except (DdbioError, KeyError, TypeError):
+            return None
+
+    def table_quotas(self) -> tuple[float, float] | None:
+        """The most read and write units per second that the account allows a table; None if that cannot be known."""
+        try:
+            with translated("DescribeLimits"):
+                reply = self._client.describe_limits()
+            return float(reply["TableMaxReadCapacityUnits"]), float(reply["TableMaxWriteCapacityUnits"])
         except (DdbioError, KeyError, TypeError):
             return None
 
@@ -278,9 +300,20 @@ class CountedPage:
     ended: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """items: that match, as in JSON. scanned: before the filter. units: consumed. next_key: None at the segment's
+    end; only `Session.read_page` can interpret it."""
+
+    items: list[AttributeMap]
+    scanned: int
+    units: float
+    next_key: object | None
+
+
 def _for_request(members: dict[str, Any]) -> dict[str, Any]:
     """Members of a request with their values as boto3 wants them."""
-    values = {name: _for_boto3(value) for name, value in members.get("ExpressionAttributeValues", {}).items()}
+    values = {name: for_boto3(value) for name, value in members.get("ExpressionAttributeValues", {}).items()}
     return {**members, **({"ExpressionAttributeValues": values} if values else {})}
 
 
@@ -288,17 +321,3 @@ def _user_agent(application: str | None) -> str:
     """application: AWS_SDK_UA_APP_ID, or sdk_ua_app_id of the profile."""
     named = f" app/{_NO_TOKEN.sub('-', application)}" if application else ""
     return f"ddbio/{__version__} Python/{platform.python_version()}{named}"
-
-
-def _for_boto3(value: dict[str, Any]) -> dict[str, Any]:
-    """An attribute value with bytes for its base64 text: boto3 encodes them itself."""
-    ((letter, payload),) = value.items()
-    if letter == "B":
-        return {letter: base64.b64decode(payload)}
-    if letter == "BS":
-        return {letter: [base64.b64decode(member) for member in payload]}
-    if letter == "L":
-        return {letter: [_for_boto3(element) for element in payload]}
-    if letter == "M":
-        return {letter: {name: _for_boto3(member) for name, member in payload.items()}}
-    return value

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import msgspec
 
@@ -13,7 +14,7 @@ from ddbio.job.database import FRESH, connected
 from ddbio.job.invocation import check_expected, note_command
 from ddbio.job.journal import Journal
 from ddbio.job.remains import places_files, remove_journal
-from ddbio.job.state import JobFolder, job_name, state_root
+from ddbio.job.state import JOURNAL, JobFolder, job_name, state_root
 from ddbio.options import TransferOptions
 from ddbio.system.scratch import Scratch, sweep
 
@@ -34,6 +35,27 @@ def open_journal(verb: str, table: str, identity: Sequence[str], options: Transf
             yield journal
         finally:
             journal.close()
+
+
+@contextmanager
+def look_at_journal(verb: str, table: str, identity: Sequence[str], options: TransferOptions) -> Iterator[Journal]:
+    """The same for a caller that only reads it: no folder or file is made, and nothing is removed.
+
+    Raises UsageError as `open_journal` does.
+    """
+    name = job_name(verb, table, identity)
+    check_expected(name)
+    root = state_root(options.state_dir) if options.journal else None
+    if root is None or options.fresh or not (root / name / JOURNAL).exists():
+        with closing(sqlite3.connect(":memory:")) as nothing:
+            yield Journal(JobFolder(Path(root or "") / name), nothing)
+        return
+    with closing(JobFolder.claim(root, name)) as folder:
+        journal = _loaded(folder, recover=True)
+        try:
+            yield journal
+        finally:
+            journal.let_go()
 
 
 @contextmanager

@@ -19,10 +19,12 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from ddbio.dynamodb.notices import table_notices
 from ddbio.errors import DdbioError
+from ddbio.forecast.forecast import UNKNOWN, Forecast
+from ddbio.forecast.preview import Preview
 from ddbio.job.accounts import Accounts, Result
 from ddbio.job.course import Course
 from ddbio.job.journal import Facts, Journal
-from ddbio.job.opening import open_journal
+from ddbio.job.opening import look_at_journal, open_journal
 from ddbio.job.report import check_report_path, reported
 from ddbio.job.run import Caller, Run
 from ddbio.job.state import known_state_root
@@ -43,8 +45,8 @@ class Story(Protocol[SomeResult_co]):
     def perform(self, caller: Caller) -> SomeResult_co:
         """Do the job, or resume an unfinished one; see `perform`."""
 
-    def preview(self, caller: Caller) -> list[str]:
-        """What `perform` would do, in sentences. Moves and makes nothing. Raises UsageError, TransferError."""
+    def preview(self, caller: Caller) -> Preview:
+        """What `perform` would do, need and cost. Moves and makes nothing. Raises UsageError, TransferError."""
 
 
 class Verb(ABC, Generic[SomeOptions, SomeResult]):
@@ -97,6 +99,10 @@ class Verb(ABC, Generic[SomeOptions, SomeResult]):
     def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
         """The planned reading and writing, and the work already done, in sentences."""
 
+    def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
+        """The figures of the remaining work, from samples that cost little. Raises DdbioError."""
+        return UNKNOWN
+
     @abstractmethod
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         """The work for the engine."""
@@ -116,7 +122,7 @@ class Verb(ABC, Generic[SomeOptions, SomeResult]):
     def perform(self, caller: Caller) -> SomeResult:
         return perform(self, caller)
 
-    def preview(self, caller: Caller) -> list[str]:
+    def preview(self, caller: Caller) -> Preview:
         return preview(self, caller)
 
 
@@ -135,15 +141,16 @@ def perform(verb: Verb[Any, SomeResult], caller: Caller) -> SomeResult:
             return report.end(result, **verb.facts(result))
 
 
-def preview(verb: Verb[Any, Any], caller: Caller) -> list[str]:
-    """The sentences that `perform` would announce. Moves and makes nothing. Raises UsageError, TransferError."""
+def preview(verb: Verb[Any, Any], caller: Caller) -> Preview:
+    """What `perform` would announce, and the figures. Moves and makes nothing. Raises UsageError, TransferError."""
     run = verb.check(caller)
-    with _journal(verb, run) as journal:
+    with look_at_journal(verb.name, run.table.name, _identity(verb, run), verb.options) as journal:
         resumes = _resumes(verb, run, journal)
         plan = verb.plan(run, journal.plan if resumes else verb.cut(run))
         left = journal.left(plan) if resumes else Remainder(plan, lambda unit: unit)
         try:
-            return list(_announcement(verb, run, plan, left, journal))
+            sentences = list(_announcement(verb, run, plan, left, journal))
+            return Preview.of(sentences, verb.forecast(run, plan, left, journal))
         finally:
             plan.close()
 
@@ -174,7 +181,11 @@ def tell_story(verb: Verb[Any, SomeResult], run: Run, journal: Journal) -> SomeR
 
 
 def _journal(verb: Verb[Any, Any], run: Run) -> AbstractContextManager[Journal]:
-    return open_journal(verb.name, run.table.name, [*run.identity(), *verb.places()], verb.options)
+    return open_journal(verb.name, run.table.name, _identity(verb, run), verb.options)
+
+
+def _identity(verb: Verb[Any, Any], run: Run) -> list[str]:
+    return [*run.identity(), *verb.places()]
 
 
 def _resumes(verb: Verb[Any, Any], run: Run, journal: Journal) -> bool:

@@ -25,7 +25,7 @@ from pathlib import Path
 from ddbio.errors import UsageError
 
 DIGEST_CHARACTERS = 12  # at the end of a folder's name
-LOCK = "lock"
+LOCK, JOURNAL = "lock", "journal.sqlite"
 _PRIVATE = 0o700
 _ELSEWHERE = "choose another folder with --state-dir, or fix its permissions"
 
@@ -66,11 +66,12 @@ def job_name(verb: str, table: str, identity: Sequence[str]) -> str:
 
 
 class JobFolder:
-    """The folder of one job, locked: no other process works on the job until it is closed."""
+    """The folder of one job, locked: no other process works on the job until it is closed. Without a lock, its
+    paths."""
 
-    def __init__(self, path: Path, lock: int) -> None:
+    def __init__(self, path: Path, lock: int | None = None) -> None:
         self.path = path
-        self.journal = path / "journal.sqlite"
+        self.journal = path / JOURNAL
         self.report = path / "report.json"
         self.rejects = path / "rejects.jsonl"
         self._lock = lock
@@ -88,7 +89,8 @@ class JobFolder:
             raise UsageError(f'cannot keep the state of this job in "{path}": {error.strerror}', _ELSEWHERE) from None
 
     def close(self) -> None:
-        os.close(self._lock)  # which also releases the lock
+        if self._lock is not None:
+            os.close(self._lock)  # which also releases the lock
 
 
 def _check_own(path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,6 +29,7 @@ from ddbio.steps.limit import LimitNeeds
 from ddbio.values.table import TableInfo
 
 SEGMENTS_OF_A_SAMPLE = 20  # at least, so that its size is close to the percentage asked for
+_MARK = re.compile(r"[#:]\w+")  # a placeholder in an expression
 ITEMS_A_SEGMENT = 1000  # for a small limit: pages that are read after others used it up cost units in vain
 
 
@@ -38,6 +40,15 @@ class Subset:
 
     members: dict[str, Any] = field(default_factory=dict)
     filters: bool = False
+
+    def whole_items(self) -> Subset:
+        """The same items, with all of their attributes."""
+        marks = {*_MARK.findall(self.members.get("FilterExpression", ""))}
+        kept = {name: part for name, part in self.members.items() if name in ("IndexName", "FilterExpression")}
+        for name in ("ExpressionAttributeNames", "ExpressionAttributeValues"):  # the service refuses unused ones
+            if used := {mark: value for mark, value in self.members.get(name, {}).items() if mark in marks}:
+                kept[name] = used
+        return Subset(kept, self.filters)
 
 
 WHOLE = Subset()
@@ -81,13 +92,7 @@ def notes(options: ScanOptions, table: TableInfo, units: Sequence[Unit]) -> Iter
     """Notes for the user about the subset."""
     if options.sample is not None:
         yield _sample_sentence(options, _segments(units))
-    named = [
-        option
-        for option, value in (("--filter", options.filter), ("--attributes", options.attributes))
-        if value is not None
-    ]
-    if named:
-        yield f"{' and '.join(named)} do{'es' * (len(named) == 1)} not lower the cost: every item is read"
+    yield from cost_notes(options)
     if options.index is not None:
         yield "An item whose index key changes during the scan may be missed or read twice"
     if options.attributes is not None:
@@ -95,6 +100,16 @@ def notes(options: ScanOptions, table: TableInfo, units: Sequence[Unit]) -> Iter
         missing = [part.name for part in table.key if part.name not in tops]
         if missing:
             yield f"Without the key ({', '.join(missing)}) these items cannot be imported into this table again"
+
+
+def cost_notes(options: ScanOptions) -> Iterator[str]:
+    named = [
+        option
+        for option, value in (("--filter", options.filter), ("--attributes", options.attributes))
+        if value is not None
+    ]
+    if named:
+        yield f"{' and '.join(named)} do{'es' * (len(named) == 1)} not lower the cost: every item is read"
 
 
 # --------------------------------------------------------------------------- segments

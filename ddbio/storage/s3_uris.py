@@ -15,6 +15,10 @@ _BUCKET_AND_KEY = re.compile(
 )
 
 
+def is_s3(uri: str) -> bool:
+    return uri.lower().startswith(_SCHEME)
+
+
 def parse_uri(uri: str) -> tuple[str, str]:
     """(bucket, key or prefix) of `s3://bucket/key`; the key may be empty."""
     found = _BUCKET_AND_KEY.fullmatch(uri[len(_SCHEME) :])

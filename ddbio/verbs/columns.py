@@ -66,6 +66,12 @@ def choose_format(
     return rules.spec(columns, options.numbers), [*remarks, *_untyped_sentence(options, columns)]
 
 
+def needs_look(options: ExportOptions) -> bool:
+    """Whether the columns have to be found in the items of the table."""
+    rules = columns_of(options)
+    return rules is not None and not _is_named(options, rules)
+
+
 def _is_named(options: ExportOptions, rules: Columns) -> bool:
     """Whether the options determine all columns, with their types if the format has types."""
     if rules.need_types:

@@ -63,7 +63,7 @@ class Comparison:
     """omitted: operations that are counted but have no lines. Raises UsageError for sides that cannot be compared."""
 
     def __init__(self, options: ComparisonOptions, caller: Caller, omitted: frozenset[str] = frozenset()) -> None:
-        self._options = options
+        self.options = options
         self._caller = caller
         self._omitted = omitted
         self._scope = scope_of(options)
@@ -79,7 +79,7 @@ class Comparison:
     def facts(self) -> dict[str, Any]:
         """That must be the same in all runs of the comparison."""
         tables = self.run.table_facts()
-        return {**material(self._options), **tables}
+        return {**material(self.options), **tables}
 
     def announcement(self, folder: Path | None = None) -> Iterator[str]:
         """The planned reading and writing. folder: of the spill."""
@@ -87,14 +87,14 @@ class Comparison:
         yield f"Comparing {first.name} with {second.name}: every item of both is read once"
         for side in self.sides:
             if isinstance(side, ExportSide) and not side.completeness.is_whole:
-                asked = self._options.filter is not None or self._options.attributes is not None
+                asked = self.options.filter is not None or self.options.attributes is not None
                 counts = "only the part that was asked for is compared" if asked else "each item counts nevertheless"
                 yield f'Note: "{side.place}" {side.completeness.describe()}; {counts}'
         for side in tables_of(self.sides):
-            units = side.read_units(self._options)
+            units = side.read_units(self.options)
             yield f"{side.name[0].upper()}{side.name[1:]}: about {side.items:,} items, {units:,.0f} RCU"
         size_bytes = self.spill_bytes()
-        where = folder or self._options.spill_dir or "the folder of the job's state"
+        where = folder or self.options.spill_dir or "the folder of the job's state"
         yield (
             f"Digests of both sides are kept on disk meanwhile, about {size_bytes / 1e6:,.1f} MB in {where}; items "
             "whose digests differ are read again from both sides, consistently, before they count"
@@ -107,7 +107,7 @@ class Comparison:
 
     def spill_bytes(self) -> int:
         """The expected size of both spills. That of an export contains its items."""
-        share = (self._options.sample or 100) / 100
+        share = (self.options.sample or 100) / 100
         items = sum(side.items for side in self.sides) * share
         files = sum(side.sources.total_bytes for side in self.sides if isinstance(side, ExportSide))
         return int(items * spill.RECORD_BYTES + files)
@@ -174,11 +174,11 @@ class Comparison:
 
     def _cut(self, stages: Stages) -> dict[str, Any]:
         """A sample is the same segments of both tables: in most of them their keys are then the same, too."""
-        items = max(side.items for side in self.sides) * (self._options.sample or 100) / 100
+        items = max(side.items for side in self.sides) * (self.options.sample or 100) / 100
         cut: dict[str, Any] = {"partitions": spill.partitions_for(items), "segments": None}
-        if self._options.sample is not None:
-            runs = [begin_run(self._options, (side, side), DEFAULT_SPILL_LANES, self._caller) for side in self.sides]
-            cut["segments"] = max(suitable_segments(self._options, run) for run in runs)
+        if self.options.sample is not None:
+            runs = [begin_run(self.options, (side, side), DEFAULT_SPILL_LANES, self._caller) for side in self.sides]
+            cut["segments"] = max(suitable_segments(self.options, run) for run in runs)
         stages.finish("cut", cut)
         return cut
 
@@ -186,13 +186,13 @@ class Comparison:
         """The options of a stage's job, whose state is in the folder of the stages."""
         if isinstance(side, ExportSide):
             side = tables_of(self.sides)[0]
-        state = str(stages.folder / JOBS) if stages is not None else self._options.state_dir
+        state = str(stages.folder / JOBS) if stages is not None else self.options.state_dir
         return replace(
-            self._options, table=side.asked, aws=side.aws, capacity=side.capacity, state_dir=state, report=None
+            self.options, table=side.asked, aws=side.aws, capacity=side.capacity, state_dir=state, report=None
         )
 
     def _spill_folder(self, stages: Stages) -> Path:
-        asked = self._options.spill_dir
+        asked = self.options.spill_dir
         return stages.folder / "spill" if asked is None else Path(asked).absolute() / stages.job.path.name
 
 

@@ -14,6 +14,7 @@ from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError
 from ddbio.flow.context import JobTable
 from ddbio.flow.copy_job import DEFAULT_COPY_LANES, CopyJob
+from ddbio.forecast.forecast import Forecast
 from ddbio.job.accounts import Accounts, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.rejects import RejectingResult, Rejects
@@ -33,6 +34,7 @@ from ddbio.steps.transform import transform_of
 from ddbio.storage.output_paths import Protected
 from ddbio.values.table import TableInfo
 from ddbio.verbs import create_table
+from ddbio.verbs.copy_forecast import copy_forecast
 from ddbio.verbs.copy_plan import check_keys, copy_segments, expected_cost
 from ddbio.verbs.options import CopyOptions
 from ddbio.verbs.scan import describe_part, mean_item_bytes, resuming, source_of
@@ -108,6 +110,9 @@ class Copy(Verb[CopyOptions, CopyResult]):
             yield from expected_cost(self.options, run.table, other.table)
         yield from notes(self.options, run.table, plan.units)
         yield from self._remarks
+
+    def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
+        return copy_forecast(run, self.options, self._subset, plan, left, journal)
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         self._rejects = rejects = Rejects(self._place, journal, keep=self.options.journal, limit=self._limit)

@@ -15,6 +15,7 @@ from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.count_job import CountJob
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
+from ddbio.forecast.forecast import Forecast
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.run import Caller, Run
@@ -27,6 +28,7 @@ from ddbio.sources.segments import segment_count
 from ddbio.sources.subset import expected_items, notes, segments_of, units_of
 from ddbio.values.distribution import Distribution
 from ddbio.values.sampling import Estimate, estimate_total
+from ddbio.verbs.forecasts import scan_forecast
 from ddbio.verbs.options import CountOptions
 from ddbio.verbs.scan import describe_part, items_by_segment, mean_item_bytes, resuming, source_of, why_none
 
@@ -80,6 +82,9 @@ class Count(Verb[CountOptions, CountResult]):
         if journal.resumed:
             yield resuming(self.options, run, left, journal)
         yield from notes(self.options, run.table, plan.units)
+
+    def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
+        return scan_forecast(run, self.options, self._subset, plan, left, journal)
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         options, table = self.options, run.table

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from ddbio.dynamodb.session import Session
 from ddbio.errors import UsageError
+from ddbio.forecast.preview import Preview
 from ddbio.job.run import Caller
 from ddbio.job.spine import Story
 from ddbio.messages.files import STDIN
@@ -46,7 +47,7 @@ class _Listed:
     def perform(self, caller: Caller) -> EditResult:
         return as_edit(DeleteListed(self._options).perform(caller))
 
-    def preview(self, caller: Caller) -> list[str]:
+    def preview(self, caller: Caller) -> Preview:
         return DeleteListed(self._options).preview(caller)
 
 
@@ -66,25 +67,26 @@ class Delete:
     def perform(self, caller: Caller) -> EditResult:
         return self._story.perform(caller)
 
-    def preview(self, caller: Caller) -> list[str]:
-        return [*self.intent(caller).sentences, *self._story.preview(caller)]
+    def preview(self, caller: Caller) -> Preview:
+        return self.intent(caller).before(self._story.preview(caller))
 
     def intent(self, caller: Caller) -> Intent:
         """What is about to happen. Raises UsageError, TransferError."""
         options = self.options
         session = Session(options.aws, (options.table,))
         table = session.describe(options.table)
-        sentences = [place(session, table)]
+        sentences, warnings, units = [place(session, table)], list[str](), 0.0
         if options.sources:
             if STDIN not in options.sources:  # which can be looked at only once
                 DeleteListed(options).check(caller)
             sentences.append(f"The items listed in {', '.join(options.sources)} will be deleted")
         else:
             selected = DeleteScanned(options).edit_of(session, table).selection.counted
-            sentences += described(options, session, table, selected, "deleted", caller)
+            counted, units = described(options, session, table, selected, "deleted", caller)
+            sentences += counted
         if options.backup is None:
-            sentences += way_back(session, table, "deleted", "" if options.sources else "--backup")
-        return Intent(table.name, tuple(sentences))
+            warnings = way_back(session, table, "deleted", "" if options.sources else "--backup")
+        return Intent(table.name, tuple(sentences), tuple(warnings), units)
 
 
 def check(options: DeleteOptions) -> None:

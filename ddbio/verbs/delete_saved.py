@@ -13,7 +13,8 @@ from typing import Any
 
 from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError
-from ddbio.flow.import_job import ImportJob
+from ddbio.forecast.forecast import UNKNOWN
+from ddbio.forecast.preview import Preview
 from ddbio.job.accounts import Accounts
 from ddbio.job.journal import Journal
 from ddbio.job.rejects import RejectingResult
@@ -24,6 +25,7 @@ from ddbio.messages.counts import NAMES
 from ddbio.options import STDOUT, TransferOptions, material
 from ddbio.rate.caps import choose_cap
 from ddbio.sinks.conditional_deletes import DeleteIf
+from ddbio.sinks.table_writes import OpenMode
 from ddbio.sources.plan import Plan
 from ddbio.storage import absolute
 from ddbio.verbs.edits import EditResult
@@ -90,13 +92,13 @@ class DeleteListed(Import):
     def places(self) -> list[str]:
         return [DELETED, *super().places()]
 
-    def _job(self, run: Run) -> ImportJob:
-        job = super()._job(run)
+    @property
+    def mode(self) -> str | OpenMode:
         if not self._asked.if_unchanged:
-            return job
+            return super().mode
         placeholders = placeholders_of(self._asked)
-        selection = select(run.table, placeholders, [user_filter(self._asked, placeholders)], None)
-        return replace(job, mode=DeleteIf(selection.condition, as_saved=True))
+        selection = select(self._target.table, placeholders, [user_filter(self._asked, placeholders)], None)
+        return DeleteIf(selection.condition, as_saved=True)
 
     def settle(
         self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None
@@ -159,11 +161,12 @@ class DeleteSaved:
         cap = choose_cap(self._options.write_capacity, self._table, "WCU", over_provisioned=True, option=option)
         return EditResult(tally=tally, seconds=0.0, error=None, cap=cap, rejects=None, write_units=tally.units)
 
-    def preview(self, caller: Caller) -> list[str]:
-        return [
-            *SaveItems(self._options, lambda tally: None).preview(caller),
-            f"Then deletes exactly the items that were saved in {self._options.backup}",
-        ]
+    def preview(self, caller: Caller) -> Preview:
+        return (
+            SaveItems(self._options, lambda tally: None)
+            .preview(caller)
+            .followed([f"Then deletes exactly the items that were saved in {self._options.backup}"], UNKNOWN)
+        )
 
 
 def as_edit(result: ImportResult) -> EditResult:

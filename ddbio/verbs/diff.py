@@ -12,6 +12,7 @@ from typing import Any
 
 from ddbio.engines.engine import Engine
 from ddbio.errors import EXIT_OK, EXIT_REJECTED
+from ddbio.forecast.preview import Preview
 from ddbio.job.accounts import Result
 from ddbio.job.progress import Progress
 from ddbio.job.report import check_report_path, reported
@@ -23,6 +24,7 @@ from ddbio.storage.output_paths import Protected
 from ddbio.system.stop import StopFlag
 from ddbio.verbs.compared_sides import FIRST, SECOND
 from ddbio.verbs.comparison import COMPARE, Compared, Comparison
+from ddbio.verbs.comparison_forecast import preview_of
 from ddbio.verbs.difference_output import DifferenceOutput
 from ddbio.verbs.options import DiffOptions
 
@@ -107,10 +109,8 @@ class Diff:
             output=self.options.output if done.error is None else None,
         )
 
-    def preview(self, caller: Caller) -> list[str]:
-        comparison = Comparison(self.options, caller)
-        caps = [f"Cap of {side.table.name}: {side.cap}" for side in comparison.run.sides]
-        return [*comparison.announcement(), *caps]
+    def preview(self, caller: Caller) -> Preview:
+        return preview_of(Comparison(self.options, caller))
 
 
 def facts_of(result: DiffResult) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError
 from ddbio.flow.context import JobTable
 from ddbio.flow.edit_job import DEFAULT_EDIT_LANES, EditJob
+from ddbio.forecast.forecast import Forecast
+from ddbio.forecast.write_weights import Changed
 from ddbio.job.accounts import Accounts, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.rejects import RejectingResult, Rejects
@@ -37,6 +39,7 @@ from ddbio.sources.subset import expected_items, limit_of, notes, segments_of, u
 from ddbio.steps.reject_limit import ErrorLimit
 from ddbio.storage.output_paths import Protected
 from ddbio.values.table import TableInfo
+from ddbio.verbs.edit_forecast import edit_forecast
 from ddbio.verbs.scan import mean_item_bytes, resuming, source_of
 from ddbio.verbs.selection import Selection
 
@@ -120,6 +123,14 @@ class EditVerb(Verb[SomeEdit, EditResult]):
         if journal.resumed:
             yield resuming(self.options, run, left, journal)
         yield from notes(self.options, run.table, plan.units)
+
+    def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
+        edit, of_page = self._edit, None if isinstance(self._edit.mode, str) else ITEMS_A_PAGE
+        return edit_forecast(run, self.options, edit.selection.subset, self.changed(), of_page, plan, left, journal)
+
+    def changed(self) -> Changed | None:
+        """How the items change; None if they are deleted."""
+        return None
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         options = self.options

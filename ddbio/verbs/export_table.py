@@ -14,6 +14,7 @@ from typing import Any
 from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
+from ddbio.forecast.forecast import Forecast
 from ddbio.formats.compression import get_compression
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
@@ -35,6 +36,7 @@ from ddbio.storage.output_paths import Protected
 from ddbio.verbs.columns import check_columns
 from ddbio.verbs.export_assignment import TakePage, export_assignment
 from ddbio.verbs.export_files import ExportFiles, manifest_path
+from ddbio.verbs.export_forecast import export_forecast
 from ddbio.verbs.options import ExportOptions
 from ddbio.verbs.scan import describe_part, resuming
 
@@ -114,6 +116,9 @@ class Export(Verb[ExportOptions, ExportResult]):
             files = len(journal.files())
             yield f"{resuming(self.options, run, left, journal)}, {files:,} file{'s' * (files != 1)} written"
         yield from notes(self.options, run.table, plan.units)
+
+    def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
+        return export_forecast(run, self.options, self._subset, plan, left, journal)
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         if self._files is not None:

@@ -16,6 +16,7 @@ from ddbio.dynamodb.session import Session
 from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
+from ddbio.forecast.forecast import Forecast
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.progress import Progress
@@ -31,6 +32,7 @@ from ddbio.system.stop import StopFlag
 from ddbio.verbs.columns import columns_of
 from ddbio.verbs.export_assignment import TakePage, export_assignment
 from ddbio.verbs.first_items import FirstFound, order_of
+from ddbio.verbs.forecasts import scan_forecast
 from ddbio.verbs.options import ExportOptions, FindOptions
 from ddbio.verbs.scan import describe_part, why_none
 
@@ -100,6 +102,10 @@ class Find(Verb[FindOptions, FindResult]):
         if options.order_by is not None:
             end = "largest" if options.descending else "smallest"
             yield f"All items are read to find the {options.limit:,} with the {end} {options.order_by}"
+
+    def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
+        asked = self.options if self.options.order_by is None else replace(self.options, limit=None)
+        return scan_forecast(run, asked, self._subset, plan, left, journal)
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         options = self.options

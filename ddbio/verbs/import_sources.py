@@ -14,7 +14,7 @@ from ddbio.job.journal import Journal
 from ddbio.job.progress import Progress
 from ddbio.layouts.own import ColumnTypes
 from ddbio.messages import ChunkUnit, SliceUnit
-from ddbio.sources.cutting import plan_phases
+from ddbio.sources.cutting import Source, plan_phases
 from ddbio.sources.detect import Detected, detect
 from ddbio.sources.find import Found, find_sources
 from ddbio.sources.manifest_check import check_items, verify_checksums
@@ -67,6 +67,10 @@ class ImportSources:
 
     def plan(self, unit_bytes: int) -> Plan:
         return plan_phases(self.found.phases(self._detected.sources), unit_bytes, self.storages.read_range)
+
+    def all_sources(self) -> list[Source]:
+        """All files to read that are not empty, and how."""
+        return [source for phase in self.found.phases(self._detected.sources) for source in phase]
 
     def resuming(self, left: Remainder, journal: Journal) -> str:
         """The progress of an unfinished job, as a sentence."""

@@ -14,6 +14,7 @@ from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError
 from ddbio.flow.context import JobTable
 from ddbio.flow.import_job import DEFAULT_IMPORT_LANES, ImportJob
+from ddbio.forecast.forecast import Forecast
 from ddbio.formats import data_suffixes
 from ddbio.job.accounts import Accounts, outcome
 from ddbio.job.journal import Facts, Journal
@@ -25,7 +26,7 @@ from ddbio.job.state import known_state_root
 from ddbio.job.work import Assignment
 from ddbio.sinks.multi_table import combined, spoken
 from ddbio.sinks.reject_place import choose_rejects_place
-from ddbio.sinks.table_writes import check_mode
+from ddbio.sinks.table_writes import OpenMode, check_mode
 from ddbio.sources.cutting import PLANNED_LANES, unit_bytes
 from ddbio.sources.plan import Plan, Remainder
 from ddbio.steps.reject_limit import ErrorLimit
@@ -33,6 +34,7 @@ from ddbio.steps.transform import transform_of
 from ddbio.storage import absolute
 from ddbio.storage.output_paths import Protected
 from ddbio.verbs import create_table
+from ddbio.verbs.import_forecast import import_forecast
 from ddbio.verbs.import_sources import ImportSources
 from ddbio.verbs.options import ImportOptions
 
@@ -117,9 +119,17 @@ class Import(Verb[ImportOptions, ImportResult]):
             yield self._sources.resuming(left, journal)
         yield from self._sources.remarks()
 
+    @property
+    def mode(self) -> str | OpenMode:
+        """How a record is written."""
+        return self.options.mode
+
     def words(self) -> tuple[str, str]:
         """Before the sources, and before the table."""
         return _WORDS.get(self.options.mode, ("Importing", "into"))
+
+    def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
+        return import_forecast(run, self._sources, self.mode, transform_of(self.options), plan, left, journal)
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         self._rejects = rejects = Rejects(
@@ -132,7 +142,7 @@ class Import(Verb[ImportOptions, ImportResult]):
         table, *more = run.tables or (run.table,)
         target = JobTable(table, run.session.data_plane(table, self.options.give_up_after_s))
         transform = transform_of(self.options)
-        return ImportJob(target, run.session.aws, run.lanes, self.options.mode, transform, tuple(more))
+        return ImportJob(target, run.session.aws, run.lanes, self.mode, transform, tuple(more))
 
     def settle(
         self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None

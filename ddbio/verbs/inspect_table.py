@@ -17,6 +17,7 @@ from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.flow.inspect_job import InspectJob
+from ddbio.forecast.forecast import Forecast
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.progress import Progress
@@ -34,6 +35,7 @@ from ddbio.values.capacity import SecondaryIndex
 from ddbio.values.distribution import Distribution
 from ddbio.values.profile import Profile, Subject, decode_profile
 from ddbio.values.sampling import Estimate, estimate_total
+from ddbio.verbs.forecasts import scan_forecast
 from ddbio.verbs.options import InspectOptions
 from ddbio.verbs.scan import describe_part, items_by_segment, mean_item_bytes, resuming, source_of
 
@@ -97,6 +99,9 @@ class Inspect(Verb[InspectOptions, InspectResult]):
         if journal.resumed:
             yield resuming(self.options, run, left, journal)
         yield from notes(self.options, run.table, plan.units)
+
+    def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
+        return scan_forecast(run, self.options, self._subset, plan, left, journal)
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         options, table, cut = self.options, run.table, journal.plan

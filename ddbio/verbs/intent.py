@@ -10,12 +10,13 @@ import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ddbio.dynamodb.session import Session
 from ddbio.engines.inline import InlineEngine
 from ddbio.errors import UsageError
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
+from ddbio.forecast.preview import Preview
 from ddbio.job.run import Caller, Run
 from ddbio.job.spine import perform
 from ddbio.options import EditOptions
@@ -35,19 +36,29 @@ SAMPLE_S = 5.0  # at most, under a small cap
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """table: its name, which the user types to confirm. sentences: for the user."""
+    """table: its name, which the user types to confirm. sentences: for the user. warnings: more, on what cannot be
+    undone. units: read units that were consumed to find out."""
 
     table: str
     sentences: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    units: float = 0.0
+
+    def before(self, plan: Preview) -> Preview:
+        """The plan of the job, with this before it."""
+        spent = replace(plan.forecast, planning_units=plan.forecast.planning_units + self.units)
+        return Preview.of((*self.sentences, *plan.sentences), spent, self.warnings)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """matching: items of those scanned. whole: whether all items of the table were scanned."""
+    """matching: items of those scanned. whole: whether all items of the table were scanned. units:
+    consumed."""
 
     matching: int
     scanned: int
     whole: bool
+    units: float = 0.0
 
     @property
     def everything(self) -> bool:
@@ -78,14 +89,16 @@ def sampled(
     chosen = random.Random(segments).sample(range(segments), SAMPLE_PAGES)
     limit, until_s = _page_items(table, units_per_s), clock() + SAMPLE_S
     matching = scanned = complete = 0
+    units = 0.0
     for segment in chosen:
         members = {**subset.members, "Segment": segment, "TotalSegments": segments}
         page = session.count_page(table.address, members, limit)
         matching, scanned, complete = matching + page.count, scanned + page.scanned, complete + page.ended
+        units += page.units
         sleep(page.units / units_per_s)
         if clock() > until_s:
             break
-    return Sample(matching, scanned, complete == segments)
+    return Sample(matching, scanned, complete == segments, units)
 
 
 def _page_items(table: TableInfo, units_per_s: float) -> int:
@@ -128,13 +141,14 @@ def counted(options: EditOptions, subset: Subset, caller: Caller) -> Sample:
     result = perform(_CountSelected(of_count, subset), Caller(caller.progress, InlineEngine(), caller.stop))
     if result.error is not None:
         raise result.error
-    return Sample(result.tally.counted, result.tally.read, whole=True)
+    return Sample(result.tally.counted, result.tally.read, whole=True, units=result.tally.units)
 
 
 def described(
     options: EditOptions, session: Session, table: TableInfo, subset: Subset, done: str, caller: Caller
-) -> list[str]:
-    """How many items will be written, as sentences. done: `deleted` or `updated`."""
+) -> tuple[list[str], float]:
+    """How many items will be written, as sentences, and the units consumed to find out. done: `deleted` or
+    `updated`."""
     cap = choose_cap(options.capacity, table, "RCU", over_provisioned=options.over_provisioned)
     if options.count_first:
         found = counted(options, subset, caller)
@@ -145,7 +159,7 @@ def described(
     sentences = [" ".join(filter(None, [how_many[0].upper() + how_many[1:], which, f"will be {done}"]))]
     if found.everything and options.filter is not None:
         sentences.append(f"The filter matches every item{' of the sample' if not found.whole else ''}")
-    return sentences
+    return sentences, found.units
 
 
 def place(session: Session, table: TableInfo) -> str:

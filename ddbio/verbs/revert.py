@@ -7,14 +7,15 @@ An import of the exports backwards (`ddbio.formats.reversal`, `ddbio.sinks.rever
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import cast
 
 from ddbio.dynamodb.session import Session
-from ddbio.flow.import_job import ImportJob
-from ddbio.job.run import Caller, Run
+from ddbio.forecast.preview import Preview
+from ddbio.job.run import Caller
 from ddbio.options import RejectingOptions
 from ddbio.sinks.reverts import ForcedReverts, Reverts
+from ddbio.sinks.table_writes import OpenMode
 from ddbio.sources.increments import Increments, find_increments
 from ddbio.verbs.import_sources import ImportSources
 from ddbio.verbs.import_table import Import, ImportResult
@@ -47,11 +48,12 @@ class Revert(Import):
     def words(self) -> tuple[str, str]:
         return "Undoing the changes in", "of"
 
-    def _job(self, run: Run) -> ImportJob:
-        return replace(super()._job(run), mode=ForcedReverts if self._force else Reverts)
+    @property
+    def mode(self) -> str | OpenMode:
+        return ForcedReverts if self._force else Reverts
 
-    def preview(self, caller: Caller) -> list[str]:
-        return [*self.intent(caller).sentences, *super().preview(caller)]
+    def preview(self, caller: Caller) -> Preview:
+        return self.intent(caller).before(super().preview(caller))
 
     def intent(self, caller: Caller) -> Intent:
         """What is about to happen. Raises UsageError, TransferError."""
@@ -68,4 +70,4 @@ class Revert(Import):
         ]
         if self._force:
             sentences.append("Changes since then of the same items are lost (--force)")
-        return Intent(table.name, (*sentences, *way_back(session, table, "overwritten", "")))
+        return Intent(table.name, tuple(sentences), tuple(way_back(session, table, "overwritten", "")))

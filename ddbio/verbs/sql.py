@@ -16,6 +16,7 @@ from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.flow.sql_job import SqlTableJob
+from ddbio.forecast.forecast import Forecast
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.progress import Progress
@@ -30,6 +31,7 @@ from ddbio.sources.scan import TableScan
 from ddbio.sources.segments import segment_count
 from ddbio.sources.subset import Subset, expected_items, notes, segments_of, units_of
 from ddbio.system.stop import StopFlag
+from ddbio.verbs.forecasts import scan_forecast
 from ddbio.verbs.options import SqlOptions
 from ddbio.verbs.scan import describe_part, mean_item_bytes, source_of
 from ddbio.verbs.sql_query import Query, TakeRows
@@ -93,6 +95,10 @@ class SqlTable(Verb[SqlOptions, SqlResult]):
             listed = ", ".join(names) or "none"
             yield f"Only the attributes that the query names are sent (it still reads every item): {listed}"
         yield from notes(self.options, run.table, plan.units)
+
+    def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
+        found = scan_forecast(run, self.options, self._subset, plan, left, journal)
+        return replace(found, disk_bytes=None)  # how large DuckDB's file becomes is known only then
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         options, table = self.options, run.table

@@ -11,6 +11,9 @@ from ddbio.engines.pool import ProcessEngine
 from ddbio.errors import DdbioError
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.flow.sql_job import SqlFilesJob
+from ddbio.forecast.forecast import Amount, Forecast
+from ddbio.forecast.needs import PAGE_LANE_BYTES, memory_of
+from ddbio.forecast.preview import Preview
 from ddbio.formats import data_suffixes
 from ddbio.formats.declaration import Known
 from ddbio.job.accounts import Accounts, outcome, verdict
@@ -49,9 +52,19 @@ class SqlFiles:
             result = self._run(caller, Query(self.options, "t"))
             return report.end(result, rows=result.rows)
 
-    def preview(self, caller: Caller) -> list[str]:
+    def preview(self, caller: Caller) -> Preview:
         Query(self.options, "t")
-        return self._found()[1]
+        plan, sentences, total_bytes = self._found()
+        plan.close()
+        workers, lanes = self.options.processes or usable_cpus(), self.options.lanes or DEFAULT_EXPORT_LANES
+        return Preview.of(
+            sentences,
+            Forecast(
+                read_bytes=Amount.exact(total_bytes),
+                processes=workers + 1,
+                memory_bytes=memory_of(workers, lanes, PAGE_LANE_BYTES),
+            ),
+        )
 
     def _found(self) -> tuple[Plan, list[str], int]:
         """The slices of all files, sentences on them, and their size in bytes. Raises UsageError."""

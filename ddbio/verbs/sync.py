@@ -9,11 +9,14 @@ their own, in which a run that was killed there resumes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from ddbio.errors import EXIT_OK, EXIT_REJECTED, UsageError
-from ddbio.flow.import_job import ImportJob
+from ddbio.flow.context import TARGET
+from ddbio.forecast.demands import demand_of, time_of
+from ddbio.forecast.forecast import ZERO, Forecast
+from ddbio.forecast.preview import Preview
 from ddbio.formats.changes import DELETE
 from ddbio.formats.changes import NAME as CHANGES
 from ddbio.job.accounts import Result
@@ -27,10 +30,12 @@ from ddbio.messages import Tally
 from ddbio.options import TransferOptions, is_place
 from ddbio.rate.caps import Cap, choose_cap
 from ddbio.sinks.conditional_changes import ConditionalChanges
+from ddbio.sinks.table_writes import OpenMode
 from ddbio.sources.plan import Plan, Remainder
 from ddbio.storage.output_paths import Protected
 from ddbio.verbs.compared_sides import FIRST, SECOND, TableSide
 from ddbio.verbs.comparison import COMPARE, JOBS, Compared, Comparison
+from ddbio.verbs.comparison_forecast import preview_of
 from ddbio.verbs.import_table import Import, ImportResult
 from ddbio.verbs.intent import Intent, place, way_back
 from ddbio.verbs.options import ImportOptions, SyncOptions
@@ -85,9 +90,9 @@ class ApplyDifferences(Import):
         if journal.resumed:
             yield self._sources.resuming(left, journal)
 
-    def _job(self, run: Run) -> ImportJob:
-        job = super()._job(run)
-        return job if self._overwrite else replace(job, mode=ConditionalChanges)
+    @property
+    def mode(self) -> str | OpenMode:
+        return super().mode if self._overwrite else ConditionalChanges
 
 
 class Sync:
@@ -140,18 +145,36 @@ class Sync:
         over, option = options.over_provisioned, ApplyDifferences.capacity_option
         return choose_cap(options.write_capacity, second.table, "WCU", over_provisioned=over, option=option)
 
-    def preview(self, caller: Caller) -> list[str]:
+    def preview(self, caller: Caller) -> Preview:
         comparison = self._comparison(caller)
         cap = self._write_cap(comparison)
-        caps = [f"Cap of {side.table.name}: {side.cap}" for side in comparison.run.sides]
-        empty = comparison.sides[0].items == 0
-        return [*self._sentences(comparison, empty), *comparison.announcement(), *caps, f"Cap of the writes: {cap}"]
+        compared = preview_of(comparison)
+        sentences = self._sentences(comparison, comparison.sides[0].items == 0)
+        written = self._write_forecast(comparison, cap)
+        plan = Preview.of((*sentences, *compared.sentences), compared.forecast, self._way_back(comparison))
+        return plan.followed([f"Cap of the writes: {cap}"], written)
+
+    def _write_forecast(self, comparison: Comparison, cap: Cap) -> Forecast:
+        """Of the writes, whose number only the comparison finds."""
+        second = comparison.sides[1]
+        assert isinstance(second, TableSide)
+        demand = demand_of(second.table, second.session.region, TARGET, cap, second.table.index_write_units)
+        seconds, held_by = time_of([(demand, cap)])
+        return Forecast(
+            (demand,), read_bytes=ZERO, written_bytes=ZERO, seconds=seconds, held_by=held_by, disk_bytes=ZERO
+        )
+
+    def _way_back(self, comparison: Comparison) -> list[str]:
+        second = comparison.sides[1]
+        assert isinstance(second, TableSide)
+        return way_back(second.session, second.table, "changed", "")
 
     def intent(self, caller: Caller) -> Intent:
         """What is about to happen. Raises UsageError, TransferError."""
         comparison = self._comparison(caller)
         empty = is_empty(comparison.sides[0])
-        return Intent(comparison.sides[1].table.name, tuple(self._sentences(comparison, empty)))
+        sentences, warnings = self._sentences(comparison, empty), self._way_back(comparison)
+        return Intent(comparison.sides[1].table.name, tuple(sentences), tuple(warnings))
 
     def _comparison(self, caller: Caller) -> Comparison:
         comparison = Comparison(self.options, caller, self._omitted)
@@ -168,7 +191,6 @@ class Sync:
         yield from doubts(first, self.options)
         if empty and not self.options.no_delete:
             yield all_deleted(first, second, f"about {second.items:,}")
-        yield from way_back(second.session, second.table, "changed", "")
 
 
 def _noted(result: ImportResult) -> dict[str, Any]:

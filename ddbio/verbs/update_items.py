@@ -13,12 +13,13 @@ import base64
 import hashlib
 import re
 import uuid
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from ddbio.dynamodb.session import Session
 from ddbio.errors import UsageError
+from ddbio.forecast.preview import Preview
+from ddbio.forecast.write_weights import Changed
 from ddbio.job.run import Caller
 from ddbio.sinks.update_expression import Update as ItemUpdate
 from ddbio.sinks.update_expression import parse_update
@@ -135,25 +136,28 @@ class Update(EditVerb[UpdateOptions]):
         digest = hashlib.sha256("\0".join(map(str, [*parts, *self._asked()])).encode()).hexdigest()
         return Marker(options.once, {"S": digest[:16]})
 
+    def changed(self) -> Changed:
+        """The attributes that the update names; unknown ones if a function changes the items."""
+        mode, once = self._edit.mode, {self.options.once} - {None}
+        if not isinstance(mode, UpdateBy):
+            return Changed(None)
+        return Changed(frozenset({*mode.update.names(), *map(str, once)}))
+
     # -- before it begins
 
-    def preview(self, caller: Caller) -> list[str]:
-        return [*self.intent(caller).sentences, *super().preview(caller)]
+    def preview(self, caller: Caller) -> Preview:
+        return self.intent(caller).before(super().preview(caller))
 
     def intent(self, caller: Caller) -> Intent:
         """What is about to happen. Raises UsageError, TransferError."""
         session = Session(self.options.aws, (self.options.table,))
         table = session.describe(self.options.table)
         selected = self.edit_of(session, table).selection.counted
-        return Intent(table.name, tuple(self._sentences(session, table, selected, caller)))
-
-    def _sentences(self, session: Session, table: TableInfo, selected: Any, caller: Caller) -> Iterator[str]:
-        yield place(session, table)
-        done = (
-            "updated" if self.options.transform is None else "given to the function, and updated if it changes them"
-        )
-        yield from described(self.options, session, table, selected, done, caller)
-        yield from way_back(session, table, "changed", "")
+        transforms = self.options.transform is not None
+        done = "given to the function, and updated if it changes them" if transforms else "updated"
+        counted, units = described(self.options, session, table, selected, done, caller)
+        warnings = way_back(session, table, "changed", "")
+        return Intent(table.name, (place(session, table), *counted), tuple(warnings), units)
 
 
 def check(options: UpdateOptions) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from ddbio.dynamodb.session import Session
 from ddbio.errors import EXIT_OK, EXIT_REJECTED, UsageError
+from ddbio.forecast.forecast import ZERO, Amount, Forecast
+from ddbio.forecast.preview import Preview
 from ddbio.job.accounts import Result
 from ddbio.job.progress import QuietProgress
 from ddbio.job.report import check_report_path, reported
@@ -63,11 +65,15 @@ class Verify:
             result = self._with_table(self._checked(caller), asked, caller)
             return report.end(result, **_facts(result))
 
-    def preview(self, caller: Caller) -> list[str]:
+    def preview(self, caller: Caller) -> Preview:
         export = self._export()
-        first = f"{_verifying(export)}; every file is read twice"
+        files = Forecast(read_bytes=Amount.exact(2 * export.total_bytes), written_bytes=ZERO, seconds=None)
+        plan = Preview.of([f"{_verifying(export)}; every file is read twice"], files)
         asked = self._diff_options()
-        return [first, *(Diff(asked).preview(caller) if asked is not None else ())]
+        if asked is None:
+            return plan
+        compared = Diff(asked).preview(caller)
+        return plan.followed(compared.sentences, compared.forecast)
 
     def _export(self) -> ExportToCheck:
         options = self.options

@@ -1,4 +1,4 @@
-"""A preview of each verb says what the verb would read and write, and neither reads an item nor makes anything."""
+"""A preview of each verb says what the verb would read, write and need, and makes nothing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from ddbio.aws.settings import AwsSettings
+from ddbio.forecast.forecast import Amount
+from ddbio.forecast.preview import Preview
 from ddbio.job.run import Caller
 from ddbio.job.spine import preview
 from ddbio.simulator import Simulator
@@ -34,25 +36,29 @@ def settings(simulator: Simulator) -> AwsSettings:
 
 
 def made(folder: Path) -> set[str]:
-    """Everything below the folder, but the locks of jobs."""
-    return {path.name for path in folder.rglob("*") if path.is_file()} - {"lock"}
+    """Everything below the folder."""
+    return {path.name for path in folder.rglob("*")}
 
 
-def assert_nothing_moved(simulator: Simulator) -> None:
+def assert_nothing_moved(simulator: Simulator, plan: Preview) -> None:
+    """Beyond the sample that the plan says it has read."""
     table = simulator.table("Orders")
-    assert (table.consumed("read"), table.consumed("write"), table.item_count()) == (0, 0, 100)
+    assert (table.consumed("read"), table.consumed("write")) == (plan.forecast.planning_units, 0)
+    assert table.item_count() == 100
 
 
 def test_of_a_count(simulator: Simulator, tmp_path: Path) -> None:
     options = CountOptions(
         table="Orders", aws=settings(simulator), state_dir="state", segments=3, processes=1, capacity="50"
     )
-    assert preview(Count(options), Caller()) == [
+    plan = preview(Count(options), Caller())
+    assert plan.sentences == (
         "Counting the items of table Orders in us-east-1 in 3 segments with 1 process",
         "Cap: 50 RCU (-c)",
-    ]
+    )
+    assert [demand.items for demand in plan.forecast.demands] == [Amount.exact(100)]
     assert made(tmp_path) == set()
-    assert_nothing_moved(simulator)
+    assert_nothing_moved(simulator, plan)
 
 
 def test_of_an_export_and_of_the_same_one_when_it_is_there(simulator: Simulator, tmp_path: Path) -> None:
@@ -60,10 +66,10 @@ def test_of_an_export_and_of_the_same_one_when_it_is_there(simulator: Simulator,
         table="Orders", destination="out", aws=settings(simulator), state_dir="state", segments=2, processes=1
     )
     first = preview(Export(options), Caller())
-    assert first[0] == "Exporting table Orders in us-east-1 to out in 2 segments with 1 process"
+    assert first.sentences[0] == "Exporting table Orders in us-east-1 to out in 2 segments with 1 process"
     assert made(tmp_path) == set()
     assert not (tmp_path / "out").exists()
-    assert_nothing_moved(simulator)
+    assert_nothing_moved(simulator, first)
     assert export_table(options).error is None, "and nothing is in its way"
 
 
@@ -79,7 +85,7 @@ def test_of_an_import_into_a_table_that_is_to_be_made(simulator: Simulator, tmp_
         processes=1,
     )
     first = preview(Import(options), Caller())
-    assert first[0].startswith("Making table New, on-demand, key id:S")
-    assert first[1] == "Importing 1 file (12 bytes) into table New in us-east-1 with 1 process"
+    assert first.sentences[0].startswith("Making table New, on-demand, key id:S")
+    assert first.sentences[1] == "Importing 1 file (12 bytes) into table New in us-east-1 with 1 process"
     assert made(tmp_path) == {"in.json"}
     assert simulator.table_names() == ["Orders"]

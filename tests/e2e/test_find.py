@@ -148,4 +148,4 @@ def test_the_plan(find: Run, simulator: Simulator) -> None:
         "Searching table Orders in us-east-1 in 4 segments with 1 process",
         "All items are read to find the 4 with the smallest n",
     ]
-    assert table.consumed("read") == 0
+    assert table.consumed("read") == 0.5, "its sample"

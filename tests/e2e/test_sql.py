@@ -139,4 +139,4 @@ def test_the_plan(sql: Run, simulator: Simulator) -> None:
     table = fill(simulator)
     done = sql("SELECT n FROM t", "-t", "Orders", "--plan")
     assert done.out.splitlines()[0].startswith("Reading table Orders in us-east-1 in ")
-    assert table.consumed("read") <= 0.5, "at most the trial of the projection"
+    assert 0 < table.consumed("read") <= 1.5, "the trial of the projection, and the plan's sample"

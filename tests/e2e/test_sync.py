@@ -157,7 +157,8 @@ def test_what_may_not_be_the_whole_table_is_refused(
 
     def planned(**more: Any) -> list[str]:
         asked = SyncOptions(table=f"./{part}", to="Second", aws=aws, to_aws=aws, state_dir="state", **more)
-        return [*Sync(asked).preview(Caller(QuietProgress()))]
+        plan = Sync(asked).preview(Caller(QuietProgress()))
+        return [*plan.sentences, *plan.forecast.warnings]
 
     if not words:
         assert "will be deleted" in " ".join(planned())

@@ -198,9 +198,9 @@ def test_fresh_starts_over(options: TransferOptions) -> None:
 
 def test_a_preview_stops_after_the_plan_and_leaves_nothing(options: TransferOptions) -> None:
     verb = Toy(options, [])
-    assert preview(verb, Caller())[0] == "2 of 2 segments"
+    assert preview(verb, Caller()).sentences[0] == "2 of 2 segments"
     assert verb.steps == ["check", "cut", "plan", "announcement"]
-    assert jobs(options) == []
+    assert not Path(options.state_dir or "").exists(), "no folder either"
     assert not Path(options.report or "").exists()
 
 
@@ -208,6 +208,6 @@ def test_a_preview_of_an_unfinished_job_says_what_is_left_and_leaves_it_so(optio
     perform(Toy(options, [], works=1), Caller())
     for _ in range(2):
         verb = Toy(options, [])
-        assert preview(verb, Caller())[0] == "1 of 2 segments"
+        assert preview(verb, Caller()).sentences[0] == "1 of 2 segments"
         assert verb.steps == ["check", "plan", "announcement"]
     assert perform(Toy(options, []), Caller()).tally.counted == 20
