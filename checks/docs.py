@@ -46,7 +46,8 @@ _HEAD = """\
 
 Made from the parsers by `make docs`; `--help` prints the same with examples. `ddbio import`, `ddbio export` and
 `ddbio generate` are the three scripts under other names. An option that would have no effect is refused; *only* says
-when it has one.
+when it has one. Options can be [configured](configuration.md): each has a variable (`DDBIO_CAPACITY` for
+`--capacity`) and a key in a file, and every command has `--config FILE` and `--settings NAME`.
 """
 _DEFAULT = re.compile(r" ?\((?:default:? )([^()]*)\)|\.? Default (\w+)$")
 _OPTION = re.compile(r"(?<![\w/`*-])--?[a-z][a-z0-9-]*(?:-[a-z]+)*\b(?!\.)")
@@ -89,7 +90,7 @@ def _command(script: str, verb: str, parser: Parser) -> str:
     other_name = f" The same as `{verb}`." if verb != script else ""
     sections = [f"## {script}\n\n{parser.description}{other_name}\n"]
     for group in parser._action_groups:
-        options = [action for action in group._group_actions if {"--help", "--version"}.isdisjoint(_names(action))]
+        options = [action for action in group._group_actions if action in parser.options.values()]
         if options:
             sections.append("\n".join(_group(parser, group.title or "", group.description or "", options)))
     return "\n".join(sections)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
 import boto3  # noqa: F401 - loaded here because signals are held while this module is loaded
 
+from ddbio.aws.redaction import hide
 from ddbio.cli.display import Display
 from ddbio.cli.interrupts import stop_on_signals
 from ddbio.cli.run import Command, fail
@@ -23,6 +26,9 @@ from ddbio.job.spine import Story
 from ddbio.options import STDOUT, TransferOptions
 from ddbio.system.machine import allow_open_files
 from ddbio.system.terminal import tell, write_out
+
+if TYPE_CHECKING:
+    from ddbio.cli.configuration import Setting
 
 SomeResult = TypeVar("SomeResult", bound=Result)
 
@@ -50,6 +56,8 @@ def perform(
     lost: Exception | None = None
     try:
         with display.shown(stop, data_on_stdout=data_on_stdout) as (progress, log):
+            for sentence in _configured(command.settings):
+                progress.say(sentence)
             result = story.perform(Caller(progress, None, stop, reports.append))
             if log is not None:
                 log.end(result)
@@ -78,15 +86,26 @@ def perform(
     return code
 
 
-def show_plan(story: Story[SomeResult], *, as_json: bool = False) -> int:
+def show_plan(story: Story[SomeResult], settings: Sequence[Setting] = (), *, as_json: bool = False) -> int:
     """Print what the verb would do and need, and do nothing. Returns the exit code."""
     plan = story.preview(Caller())
+    plan = replace(plan, sentences=(*_configured(settings), *plan.sentences))
     if as_json:
         write_out(json.dumps(plan.as_json(), indent=2, ensure_ascii=False) + "\n")
         return EXIT_OK
     for line in (*plan.sentences, *lines_of(plan.forecast)):
         write_out(f"{line}\n")
     return EXIT_OK
+
+
+def _configured(settings: Sequence[Setting]) -> list[str]:
+    """A sentence about the settings that have a bearing on what is read and written, if there are any."""
+    words: dict[str, list[str]] = {}
+    for each in settings:
+        if each.option != "--state-dir":
+            words.setdefault(each.source, []).extend(each.words)
+    shown = [f"{hide(shlex.join(of_source))} ({source})" for source, of_source in words.items()]
+    return [f"Settings: {', '.join(shown)}"] if shown else []
 
 
 def _print_report(reports: list[bytes]) -> None:
