@@ -212,7 +212,7 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
     "doctor": {},
     "config": {},
 }
-for _name in {*APPLIES} - {"generate", "jobs", "doctor"}:
+for _name in {*APPLIES} - {"generate", "jobs", "doctor", "config"}:
     APPLIES[_name]["--verbose"] = ([], [])  # of every verb that shows its progress
 # Options with which it does not apply, if it applies without the above; by the option, or by command and option.
 IN_VAIN: dict[object, list[str]] = {
