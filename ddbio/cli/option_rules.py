@@ -89,6 +89,7 @@ TABLE: Rules = {
     "--over-provisioned": needs("--capacity"),
     **dict.fromkeys(("--quiet", "--no-progress", "--log-file", "--log-format", "--max-duration")),
     "--verbose": Rule(lambda given: not (given.quiet or given.no_progress), "with the progress"),
+    "--metrics": None,
     "--json": Rule(lambda given: given.report is None, "without --report", "use --report - instead"),
 }
 SUBSET: Rules = {

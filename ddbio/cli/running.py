@@ -55,7 +55,7 @@ def perform(
     stop = stop_on_signals(command)
     lost: Exception | None = None
     try:
-        with display.shown(stop, data_on_stdout=data_on_stdout) as (progress, log):
+        with display.shown(command.name, stop, data_on_stdout=data_on_stdout) as (progress, log):
             for sentence in _configured(command.settings):
                 progress.say(sentence)
             result = story.perform(Caller(progress, None, stop, reports.append))

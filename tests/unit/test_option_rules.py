@@ -302,6 +302,7 @@ def test_an_option_of_one_value_that_is_given_twice(name: str) -> None:
         "positive_int": "5",
         "percent": "5%",
         "duration_s": "5s",
+        "port": "5",
         "delimiter": ";",
         "account_id": "123456789012",
         "escape": "|",
