@@ -117,7 +117,8 @@ def test_what_does_not_match_any_more_is_left(
     delete: Callable[..., EditResult], tables: Tables, table: str, items: list[Item]
 ) -> None:
     result = delete(Stale, **LOW, if_unchanged=True)
-    assert (result.tally.deleted, result.tally.skipped) == (20, 40)
+    shown = tables.endpoint.name != "dynalite"  # it ignores ReturnValuesOnConditionCheckFailure: such items seem gone
+    assert (result.tally.deleted, result.tally.skipped, result.tally.dropped) == ((20, 40, 0) if shown else (20, 0, 40))
     assert contents(tables.items(table)) == contents([item for item in items if number(item) >= 20])
 
 
