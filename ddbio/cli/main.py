@@ -62,27 +62,42 @@ VERBS = {
 }
 
 
+PLAN = "plan"
+_HELP = ("-h", "--help", "help")
+
+
 def main() -> int:
     words = sys.argv[1:]
     if words[:1] == ["help"] and len(words) > 1:  # `ddbio help export`
         words = [words[1], "--help"]
+    if words[:1] == [PLAN] and _has_plan(words[1:2]):  # `ddbio plan export`
+        words = [words[1], "--plan", *words[2:]]
     if words and words[0] in VERBS:
         sys.argv = [f"ddbio {words[0]}", *words[1:]]
         code: int = importlib.import_module(VERBS[words[0]].module).main()
         return code
-    sys.argv = ["ddbio", *words]
+    sys.argv = [f"ddbio {PLAN}" if words[:1] == [PLAN] else "ddbio", *words]
     return run("ddbio", lambda command: _without_verb(words))
+
+
+def _has_plan(words: list[str]) -> bool:
+    verb = VERBS.get(words[0]) if words else None
+    return verb is not None and verb.command is not None
 
 
 def _without_verb(words: list[str]) -> int:
     if words and words[0] == "--version":
         write_out(f"ddbio {__version__}\n")
         return EXIT_OK
-    if words and words[0] in ("-h", "--help", "help"):
+    if words and (words[0] in _HELP or (words[0] == PLAN and words[1:2] == ["--help"])):
         write_out(_help())
         return EXIT_OK
     if not words:
         raise UsageError("a verb is missing", f"use one of {', '.join(VERBS)}; ddbio --help describes them")
+    if words[0] == PLAN:
+        having = ", ".join(name for name in VERBS if _has_plan([name]))
+        wrong = f"{words[1]!r} has no plan" if len(words) > 1 else "a verb is missing"
+        raise UsageError(wrong, f"use one of {having}")
     nearest = difflib.get_close_matches(words[0], VERBS, n=1)
     hint = f"did you mean {nearest[0]}?" if nearest else f"use one of {', '.join(VERBS)}"
     raise UsageError(f"there is no verb {words[0]!r}", hint)
@@ -95,5 +110,6 @@ def _line(verb: Subcommand) -> str:
 def _help() -> str:
     width = max(map(len, VERBS))
     verbs = "\n".join(f"  {name:{width}}  {_line(verb)}" for name, verb in VERBS.items())
-    after = "ddbio VERB --help lists the options."
+    after = f"""ddbio VERB --help lists the options.
+ddbio {PLAN} VERB [options] says what a run would read, write, need and cost, and does nothing."""
     return f"usage: ddbio VERB [options]\n\nMove DynamoDB tables.\n\nverbs:\n{verbs}\n\n{after}\n"
