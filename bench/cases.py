@@ -42,7 +42,7 @@ def import_small(suite: Suite) -> Iterable[Bar]:
     suite.once(
         suite.import_peer(job, "boto3 put_item", "put_item", sink, suite.lines("small", singles), singles),
         suite.import_peer(job, "botocore client, unvalidated", "client", sink, source, few),
-        suite.import_peer(job, "awswrangler put_items", "wrangler", sink, source, few),
+        suite.import_peer(job, "awswrangler put_items", "wrangler", sink, suite.dicts(few), few),
     )
     yield Bar("import, 167-byte items, -p 1, against batch_writer", ratio(ours, writer), 20, 30)
 
@@ -50,21 +50,23 @@ def import_small(suite: Suite) -> Iterable[Bar]:
 @case
 def library(suite: Suite) -> Iterable[Bar]:
     """Items of a program into a table and back, by one worker, against awswrangler."""
-    sink, count, few = suite.sink(*AWAKE), suite.amount(200_000), suite.amount(20_000)
+    sink, count, few = suite.sink(*AWAKE), suite.amount(400_000), suite.amount(20_000)
     source, less = suite.lines("small", count), suite.lines("small", few)
     frame = suite.program("put_items, of a frame", sink, "put_frame", source, count)
     put_df = suite.import_peer("put_items, of a frame", "awswrangler put_df", "wrangler_df", sink, less, few)
     suite.take_turns(frame, put_df)
     yield Bar("put_items of an Arrow table, against awswrangler's put_df", ratio(frame, put_df), 10, 15)
-    ours = suite.program("put_items, of dicts", sink, "put", source, count)
-    theirs = suite.import_peer("put_items, of dicts", "awswrangler put_items", "wrangler", sink, less, few)
-    suite.take_turns(ours, theirs, rounds=1)
-    yield Bar("put_items of a list of dicts, against awswrangler's", ratio(ours, theirs), 5, 10)
+    ours = suite.program("put_items, of dicts", sink, "put", suite.dicts(count), count)
+    theirs = suite.import_peer(
+        "put_items, of dicts", "awswrangler put_items", "wrangler", sink, suite.dicts(few), few
+    )
+    suite.take_turns(ours, theirs)
+    yield Bar("put_items of a list of dicts, against awswrangler's", ratio(ours, theirs), 10, 15)
     pages, fewer = 60, 6
-    reading = suite.reader("scan", suite.sink("--pages", str(pages)), pages, "small")
+    reading = suite.reader("scan", pages, "small")
     read = suite.export_peer("scan", "awswrangler read_items", "wrangler_read", fewer, "small")
     suite.take_turns(reading, read)
-    yield Bar("scan to a list of dicts, against awswrangler's read_items", ratio(reading, read), 5, 10)
+    yield Bar("scan to a list of dicts, against awswrangler's read_items", ratio(reading, read), 10, 15)
 
 
 @case

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import marshal
 import os
 import shlex
 import shutil
@@ -212,6 +213,14 @@ class Suite:
                 out.writelines(json.dumps(item) + "\n" for item in shapes.items(shape, count))
         return path
 
+    def dicts(self, count: int) -> Path:
+        """A file of so many items that a program loads in no time, as a list of dicts."""
+        path = self.folder / f"dicts-{count}.marshal"
+        if not path.exists():
+            with self.lines("small", count).open() as lines:
+                path.write_bytes(marshal.dumps([json.loads(line) for line in lines]))
+        return path
+
     def rows(self, count: int) -> Path:
         """A CSV file of the loaders' columns."""
         path = self.folder / f"loader-{count}.csv"
@@ -263,25 +272,33 @@ class Suite:
         """A program of `bench/programs` that writes the items of a file."""
         task, idle = (
             Task(lambda path=path: [*our(f"bench/programs/{name}.py"), str(path)], sink)
-            for path in (source, self.lines("small", 0))
+            for path in (source, self._nothing(source))
         )
         return self._enter(Contender(job, "ddbio", task, items, source.stat().st_size, idle))
 
-    def reader(self, job: str, sink: Sink, pages: int, shape: str) -> Contender:
+    def reader(self, job: str, pages: int, shape: str) -> Contender:
         """A program that reads all items."""
-        task = Task(lambda: our("bench/programs/read.py"), sink)
-        return self._enter(Contender(job, "ddbio", task, pages * shapes.PAGE_ITEMS[shape], pages << 20))
+        task, idle = (
+            Task(lambda: our("bench/programs/read.py"), self._scanned(shape, count)) for count in (pages, 0)
+        )
+        return self._enter(Contender(job, "ddbio", task, pages * shapes.PAGE_ITEMS[shape], pages << 20, idle))
+
+    def _scanned(self, shape: str, pages: int) -> Sink:
+        return self.sink("--shape", shape, "--pages", str(pages))
 
     def import_peer(self, job: str, name: str, script: str, sink: Sink, source: Path, items: int) -> Contender:
-        empty = self.rows(0) if source.suffix == ".csv" else self.lines("small", 0)
-        task, idle = (Task(lambda path=path: peer(script, str(path)), sink) for path in (source, empty))
+        places = (source, self._nothing(source))
+        task, idle = (Task(lambda path=path: peer(script, str(path)), sink) for path in places)
         return self._peer(script, Contender(job, name, task, items, source.stat().st_size, idle))
 
+    def _nothing(self, source: Path) -> Path:
+        """A file like the source, without items."""
+        if source.suffix == ".marshal":
+            return self.dicts(0)
+        return self.rows(0) if source.suffix == ".csv" else self.lines("small", 0)
+
     def export_peer(self, job: str, name: str, script: str, pages: int, shape: str) -> Contender:
-        task, idle = (
-            Task(lambda: peer(script, self.output()), self.sink("--shape", shape, "--pages", str(count)))
-            for count in (pages, 0)
-        )
+        task, idle = (Task(lambda: peer(script, self.output()), self._scanned(shape, count)) for count in (pages, 0))
         items = pages * shapes.PAGE_ITEMS[shape]
         return self._peer(script, Contender(job, name, task, items, pages << 20, idle))
 

@@ -13,6 +13,7 @@ compare_job  spilled sides into their differences
 count_job    segments of a table, counted
 inspect_job  segments of a table, profiled
 sql_job      the items of a table or of files, for a query
+items_job    the items of a table for a program
 find_job     the first items of a table, in order
 copy_job     segments of a table into another table
 edit_job     segments of a table, deleted or updated

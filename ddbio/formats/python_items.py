@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -20,32 +22,50 @@ from ddbio.values.python_values import to_python, typed_map
 from ddbio.values.row_schema import RowBatch
 
 _MARK = b'{"$'
-_PLAIN = frozenset({str, bool, int, type(None)})
-_MOST_INTEGER = 2**53  # above it, JSON of other programs would be rounded; typed values are not
-_encode = msgspec.json.Encoder().encode
+_PLAIN = frozenset({str, bool, int, float, Decimal, type(None)})
+_MAY_BE_INFINITE = frozenset({float, Decimal})
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_encode = _encoder.encode
 
 
-def encode(item: Any) -> bytes:
-    """The line of an item, without its end. Never raises: an item that cannot be stored has a line that says so."""
-    try:
-        return _encode(item) if _is_plain(item) else _encode({"$item": _typed(item)})
-    except RecordError as error:
-        return _encode({"$refused": [error.code, error.message]})
-    except (UnicodeEncodeError, RecursionError, ValueError, TypeError) as error:
-        return _encode({"$refused": ["bad-value", f"cannot be encoded: {type(error).__name__}"]})
+def encode(items: Sequence[Any]) -> bytes:
+    """The lines of some items. Never raises: an item that cannot be stored has a line that says so."""
+    if _are_plain(items):
+        try:
+            return _encoder.encode_lines(items)
+        except UnicodeEncodeError:  # half of a surrogate pair in one of them
+            pass
+    return b"".join([_line(item) for item in items])
 
 
-def _is_plain(item: Any) -> bool:
-    """Whether its JSON has the same types, and reads back as the same item."""
-    if type(item) is not dict:
+def _are_plain(items: Sequence[Any]) -> bool:
+    """Whether the JSON of each has the same types, and reads back as the same item. In steps over all of them, which
+    cost a third of steps over each."""
+    if set(map(type, items)) != {dict}:
         return False
-    for name, value in item.items():
-        kind = type(value)
-        if kind not in _PLAIN and not (kind is float and math.isfinite(value)):
-            return False
-        if type(name) is not str or name[:1] == "$" or (kind is int and not -_MOST_INTEGER < value < _MOST_INTEGER):
-            return False
-    return True
+    names = set(chain.from_iterable(items))
+    if not all(type(name) is str and name[:1] != "$" for name in names):
+        return False
+    values = list(chain.from_iterable(map(dict.values, items)))
+    kinds = set(map(type, values))
+    if not kinds <= _PLAIN:
+        return False
+    try:
+        return kinds.isdisjoint(_MAY_BE_INFINITE) or all(
+            math.isfinite(value) for value in values if type(value) in _MAY_BE_INFINITE
+        )
+    except ValueError:  # a NaN that signals
+        return False
+
+
+def _line(item: Any) -> bytes:
+    try:
+        made = item if _are_plain((item,)) else {"$item": _typed(item)}
+        return _encode(made) + b"\n"
+    except RecordError as error:
+        return _encode({"$refused": [error.code, error.message]}) + b"\n"
+    except (UnicodeEncodeError, RecursionError, ValueError, TypeError) as error:
+        return _encode({"$refused": ["bad-value", f"cannot be encoded: {type(error).__name__}"]}) + b"\n"
 
 
 def _typed(item: Any) -> AttributeMap:

@@ -7,14 +7,15 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from ddbio.errors import UsageError
+from ddbio.flow.sql_job import SqlTableJob
 from ddbio.job.progress import Progress
 from ddbio.library.calling import call
 from ddbio.library.items import with_place
 from ddbio.library.streams import Take, pulled
 from ddbio.options import ScanOptions
 from ddbio.system.stop import StopFlag
-from ddbio.verbs.arrow_scan import ArrowScan
 from ddbio.verbs.options import SqlOptions
+from ddbio.verbs.program_scan import ProgramScan
 from ddbio.verbs.sql import SqlTable
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def scan_arrow(
     _check_installed("scan_arrow", "parquet")
     asked = ScanOptions(table=table, filter=filter, attributes=attributes, **with_place(options))
     names = schema.names if schema is not None else None
-    verb = ArrowScan(asked, names)
+    verb = ProgramScan(asked, SqlTableJob, names)
 
     def job(take: Take[bytes], flag: StopFlag) -> None:
         verb.take_page = take
@@ -82,7 +83,7 @@ def query_table(
     return made[0]
 
 
-def _reader(pages: Iterator[bytes], schema: Any, verb: ArrowScan) -> Any:
+def _reader(pages: Iterator[bytes], schema: Any, verb: ProgramScan) -> Any:
     import pyarrow
 
     from ddbio.library.arrow_types import Columns, Found, table_of

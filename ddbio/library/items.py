@@ -8,17 +8,21 @@ from typing import Any
 import msgspec
 
 from ddbio.aws.settings import AwsSettings
+from ddbio.flow.items_job import ItemsJob
 from ddbio.job.progress import Progress
 from ddbio.library.calling import call
 from ddbio.library.frames import as_items
 from ddbio.library.streams import Take, pulled
 from ddbio.options import STDOUT
+from ddbio.sinks.rows import known_types
 from ddbio.system.stop import StopFlag
 from ddbio.values.items import AttributeValue
+from ddbio.values.python_rows import PythonRows
 from ddbio.values.python_values import python_item
 from ddbio.verbs.export_table import Export
 from ddbio.verbs.find_items import Find
 from ddbio.verbs.options import ExportOptions, FindOptions, PutOptions
+from ddbio.verbs.program_scan import ProgramScan
 from ddbio.verbs.put_items import PutItems, PutResult
 
 Item = dict[str, Any]
@@ -121,11 +125,25 @@ def pages(
     asked = ExportOptions(
         table=table, destination=STDOUT, format="dynamodb-json", journal=False, **with_place(options)
     )
+    if asked.transform or asked.rename or asked.drop or asked.assign:
+        return pulled(lambda take, flag: _export(asked, take, progress, flag), stop)
+    verb, rows = ProgramScan(asked, ItemsJob), PythonRows()
 
     def job(take: Take[list[Item]], flag: StopFlag) -> None:
-        call(Export(asked, lambda page: take(items_of(page)) if page else None), progress=progress, stop=flag)
+        def take_page(page: bytes) -> None:
+            with known_types(f"table {table}"):
+                items = rows.items(page)
+            take(items)
+
+        verb.take_page = take_page
+        call(verb, progress=progress, stop=flag)
 
     return pulled(job, stop)
+
+
+def _export(options: ExportOptions, take: Take[list[Item]], progress: Progress | bool, stop: StopFlag) -> None:
+    """The same with transforms, which workers apply."""
+    call(Export(options, lambda page: take(items_of(page)) if page else None), progress=progress, stop=stop)
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -135,9 +153,9 @@ class _Line(msgspec.Struct, gc=False):
 _decode_lines: Callable[[bytes], list[_Line]] = msgspec.json.Decoder(_Line).decode_lines
 
 
-def items_of(page: bytes) -> list[Item]:
+def items_of(lines: bytes) -> list[Item]:
     """The items of lines of DynamoDB JSON."""
-    return [python_item(line.Item) for line in _decode_lines(page)]
+    return [python_item(line.Item) for line in _decode_lines(lines)]
 
 
 def with_place(options: dict[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ profile_items    profiles the items of a table
 arrow_pages      items as Arrow batches
 query_table      a DuckDB table of items
 query_output     the rows of a query as text, CSV, JSON or Parquet
+item_pages       pages of items for a program
 first_items      keeps the first items of an order
 destination      the location of an export, and the files it may contain
 stdout           exports to standard output

@@ -14,5 +14,6 @@ query       which attributes a query needs
 ordering    the order of items by an attribute, and the first N of them
 distribution  a number over the segments of a table: histogram and skew
 names       the names of attributes after `--rename` and its like
+python_rows  pages of a table as dicts of Python values
 python_values  attribute values as Python values, and back
 """

@@ -20,6 +20,7 @@ from ddbio.errors import RecordError
 from ddbio.values.items import (
     AttributeMap,
     AttributeValue,
+    UnknownTypeError,
     check_names,
     check_number,
     check_set,
@@ -51,25 +52,23 @@ _PYTHON: dict[str, Callable[[Any], Any]] = {
 
 def python_item(attributes: Mapping[str, AttributeValue]) -> dict[str, Any]:
     """The same of all attributes of an item, as they are decoded from the service; much faster."""
-    item: dict[str, Any] = {}
-    for name, value in attributes.items():
-        text = value.S
-        if text is not None:
-            item[name] = text
-        elif value.N is not None:
-            item[name] = Decimal(value.N)
-        else:
-            item[name] = _python_value(value)
-    return item
+    return {name: python_value(value) for name, value in attributes.items()}
 
 
-def _python_value(value: AttributeValue) -> Any:
+def python_value(value: AttributeValue) -> Any:
+    """The same of one of them. Raises UnknownTypeError."""
+    if value.S is not None:
+        return value.S
+    if value.N is not None:
+        return Decimal(value.N)
     if value.M is not None:
         return python_item(value.M)
     if value.L is not None:
-        return list(map(_python_value, value.L))
-    letter = next(letter for letter in _PYTHON if getattr(value, letter) is not None)
-    return _PYTHON[letter](getattr(value, letter))
+        return list(map(python_value, value.L))
+    for letter, python in _PYTHON.items():
+        if (payload := getattr(value, letter)) is not None:
+            return python(payload)
+    raise UnknownTypeError("an attribute value without a known type")
 
 
 def to_typed(value: Any, depth: int = 0) -> dict[str, Any]:

@@ -39,7 +39,7 @@ inspect_table     sizes, attributes, keys and indexes of a table
 sql               a query over a table
 sql_files         a query over files
 sql_query         the query itself, and its output
-arrow_scan        the items of a table as Arrow batches, for a program
+program_scan      the items of a table, for a Python program
 find_items        the items that match a filter, on standard output
 first_items       the result of a search that is written at its end
 columns           the columns of an export's files

@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.errors import RecordError
-from ddbio.formats.python_items import PythonItems, decode, encode
+from ddbio.formats.python_items import PythonItems, decode
+from ddbio.formats.python_items import encode as encode_all
 from ddbio.library.items import items_of
-from ddbio.sources.memory import BLOCK_ITEMS, MemoryItems
+from ddbio.sources.memory import BLOCK_BYTES, BLOCK_ITEMS, MemoryItems
 from ddbio.values.equality import same_item
 from ddbio.values.python_values import to_python, typed_map
 
@@ -41,6 +42,19 @@ NAMES = st.one_of(st.text(min_size=1), st.sampled_from(["$item", "$refused", "$S
 ITEMS = st.dictionaries(NAMES, VALUES, max_size=6)
 
 
+def encode(item: Any) -> bytes:
+    """The line of one item, without its end."""
+    return encode_all([item]).removesuffix(b"\n")
+
+
+@given(st.lists(st.one_of(ITEMS, st.sampled_from([None, {"n": math.nan}, {"s": "\ud800"}])), max_size=10))
+def test_items_that_are_encoded_together_have_the_lines_that_each_has(items: list[Any]) -> None:
+    parser = PythonItems()
+    together, alone = encode_all(items).splitlines(), [encode(item) for item in items]
+    for one, other in zip(together, alone, strict=True):
+        assert one == other or same_item(parser.parse(one), parser.parse(other))
+
+
 @given(ITEMS)
 def test_an_item_comes_back_with_its_types(item: dict[str, Any]) -> None:
     line = encode(item)
@@ -60,7 +74,7 @@ def test_items_of_the_service_are_decoded_alike(item: dict[str, Any]) -> None:
 @given(st.lists(ITEMS, min_size=1, max_size=30))
 def test_records_that_are_decoded_together_are_those_decoded_alone(items: list[dict[str, Any]]) -> None:
     """A batch has typed values, or none of it is marked."""
-    lines = [encode(item) for item in items]
+    lines = encode_all(items).splitlines()
     batch = PythonItems().values(lines)
     assert batch is None or not any(line.startswith(b'{"$') for line in lines)
 
@@ -137,7 +151,7 @@ def test_units_are_made_on_demand_and_know_the_positions_of_their_items() -> Non
             yield {"id": str(number)}
         raise KeyError("gone")
 
-    source = MemoryItems(items(), encode)
+    source = MemoryItems(items(), encode_all)
     units = source.units()
     assert taken == []
     first = next(units)
@@ -146,3 +160,31 @@ def test_units_are_made_on_demand_and_know_the_positions_of_their_items() -> Non
     assert (first.number, second.number, second.block.lines) == (0, 1, 10)
     assert (source.position(0, 1), source.position(1, 3)) == (0, BLOCK_ITEMS + 2)
     assert isinstance(source.error, KeyError)
+
+
+@given(st.lists(st.integers(0, 3000), max_size=400), st.booleans())
+def test_blocks_have_all_items_in_order(sizes: list[int], fails: bool) -> None:
+    def items() -> Any:
+        for number, size in enumerate(sizes):
+            yield {"id": number, "text": "x" * size}
+        if fails:
+            raise KeyError("gone")
+
+    source = MemoryItems(items(), encode_all)
+    units = list(source.units())
+    lines = [line for unit in units for line in unit.block.data.splitlines()]
+    assert [PythonItems().parse(line)["id"]["N"] for line in lines] == list(map(str, range(len(sizes))))
+    assert [unit.block.lines for unit in units] == [unit.block.data.count(b"\n") for unit in units]
+    assert all(len(unit.block.data) < BLOCK_BYTES + 256 * 3100 for unit in units)
+    assert (source.error is not None) == fails
+
+
+def test_one_dict_that_is_changed_again_and_again_is_every_item() -> None:
+    def items() -> Any:
+        item: dict[str, int] = {}
+        for number in range(1000):
+            item["id"] = number
+            yield item
+
+    data = b"".join(unit.block.data for unit in MemoryItems(items(), encode_all).units())
+    assert [PythonItems().parse(line)["id"]["N"] for line in data.splitlines()] == list(map(str, range(1000)))

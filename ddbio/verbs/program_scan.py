@@ -1,20 +1,20 @@
-"""The items of a table as Arrow batches for a Python program. No command has this verb.
+"""The items of a table for a Python program. No command has this verb.
 
-    table --Scan--> lanes --Arrow batches--> the caller's function
+    table --Scan--> lanes --pages of items, or Arrow batches--> the caller's function
 
-It keeps no journal: nobody else has the batches.
+It keeps no journal: nobody else has the pages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError
+from ddbio.flow.context import Job, JobTable
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
-from ddbio.flow.sql_job import SqlTableJob
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.run import Caller, Run
@@ -31,24 +31,27 @@ from ddbio.verbs.export_assignment import TakePage
 from ddbio.verbs.scan import describe_part, mean_item_bytes, source_of
 from ddbio.verbs.sql import projected
 
+NewJob = Callable[[JobTable, TableScan, int], Job]  # of the number of lanes
+
 
 @dataclass(frozen=True, slots=True)
-class ArrowResult(Result):
+class ProgramScanResult(Result):
     """cap: the one in force."""
 
     cap: Cap
 
 
-class ArrowScan(Verb[ScanOptions, ArrowResult]):
-    """names: the attributes to read, if the options name none. take_page: gets the batches of
-    `ddbio.sinks.arrow_pages`, one by one. keys: of the index and the table, before the first batch."""
+class ProgramScan(Verb[ScanOptions, ProgramScanResult]):
+    """job: makes the pages, such as `ItemsJob` or `SqlTableJob`. names: the attributes to read, if the options name
+    none. take_page: gets the pages, one by one. keys: of the index and the table, before the first page."""
 
-    name = "sql"
+    name = "find"
     keys: tuple[str, ...] = ()
     take_page: TakePage
 
-    def __init__(self, options: ScanOptions, names: Sequence[str] | None = None) -> None:
+    def __init__(self, options: ScanOptions, job: NewJob, names: Sequence[str] | None = None) -> None:
         super().__init__(replace(options, journal=False))
+        self._new_job = job
         self._names, self._subset = names, Subset()
 
     def check(self, caller: Caller) -> Run:
@@ -79,7 +82,7 @@ class ArrowScan(Verb[ScanOptions, ArrowResult]):
             return report.tally.read
 
         return Assignment(
-            SqlTableJob(source_of(run, options), scan, run.lanes),
+            self._new_job(source_of(run, options), scan, run.lanes),
             expected_items(options, table),
             "items",
             0,
@@ -89,7 +92,7 @@ class ArrowScan(Verb[ScanOptions, ArrowResult]):
 
     def settle(
         self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None
-    ) -> ArrowResult:
+    ) -> ProgramScanResult:
         if error is not None:
             error = error.reworded(error.message, "make the same call again: it reads all of the items")
-        return ArrowResult(**outcome(accounts, error, plan.units), cap=run.cap)
+        return ProgramScanResult(**outcome(accounts, error, plan.units), cap=run.cap)
