@@ -1,8 +1,8 @@
 """The parts of the docs that are made from the code: `python -m checks.docs` writes them anew (`make docs`).
 
-docs/cli.md from the parsers of the commands; the counts and equations in docs/reliability.md; the rates in
-docs/costs.md; and the drawing of the packages in docs/architecture.md, from the imports in the source. Tests fail if
-they differ from what this module would write.
+docs/cli.md from the parsers of the commands; the counts and equations in docs/reliability.md; and the drawing of the
+packages in docs/architecture.md, from the imports in the source. Tests fail if they differ from what this module
+would write.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 from checks.packages import drawing
 from ddbio.cli.main import VERBS
 from ddbio.cli.parsing import Parser
-from ddbio.forecast.prices import RATES
 from ddbio.messages.counts import COUNTS, Side, equation
 from ddbio.messages.counts import VERBS as COUNTING
 
@@ -23,7 +22,6 @@ ROOT = Path(__file__).resolve().parent.parent
 CLI = ROOT / "docs" / "cli.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 RELIABILITY = ROOT / "docs" / "reliability.md"
-COSTS = ROOT / "docs" / "costs.md"
 
 # Where an option is described at length: its page, below docs.
 PAGES = {
@@ -40,7 +38,6 @@ PAGES = {
     "--s3-expected-bucket-owner": "aws.md",
     "--rejects": "rejects.md",
     "--fresh": "reliability.md",
-    "--prices": "costs.md#prices",
     "--report": "reliability.md#files-beside-the-data",
 }
 
@@ -49,7 +46,8 @@ _HEAD = """\
 
 Made from the parsers by `make docs`; `--help` prints the same with examples. `ddbio import`, `ddbio export` and
 `ddbio generate` are the three scripts under other names. An option that would have no effect is refused; *only* says
-when it has one.
+when it has one. Options can be [configured](configuration.md): each has a variable (`DDBIO_CAPACITY` for
+`--capacity`) and a key in a file, and every command has `--config FILE` and `--settings NAME`.
 """
 _DEFAULT = re.compile(r" ?\((?:default:? )([^()]*)\)|\.? Default (\w+)$")
 _OPTION = re.compile(r"(?<![\w/`*-])--?[a-z][a-z0-9-]*(?:-[a-z]+)*\b(?!\.)")
@@ -78,13 +76,6 @@ def reliability_page(text: str) -> str:
     return text
 
 
-def costs_page(text: str) -> str:
-    """The text of docs/costs.md with the rates of `ddbio.forecast.prices`."""
-    before, after = text.split("<!-- rates -->\n")
-    rates = [f"- `{rate}`: {unit}" for rate, unit in RATES.items()]
-    return f"{before}<!-- rates -->\n" + "\n".join(rates) + "\n\n" + after.split("\n\n", 1)[1]
-
-
 def _equations() -> list[str]:
     return [f"- {verb}: `{equation(verb)}`" for verb in COUNTING]
 
@@ -99,7 +90,7 @@ def _command(script: str, verb: str, parser: Parser) -> str:
     other_name = f" The same as `{verb}`." if verb != script else ""
     sections = [f"## {script}\n\n{parser.description}{other_name}\n"]
     for group in parser._action_groups:
-        options = [action for action in group._group_actions if {"--help", "--version"}.isdisjoint(_names(action))]
+        options = [action for action in group._group_actions if action in parser.options.values()]
         if options:
             sections.append("\n".join(_group(parser, group.title or "", group.description or "", options)))
     return "\n".join(sections)
@@ -155,7 +146,6 @@ def main() -> None:
     CLI.write_text(cli_page())
     ARCHITECTURE.write_text(architecture_page(ARCHITECTURE.read_text()))
     RELIABILITY.write_text(reliability_page(RELIABILITY.read_text()))
-    COSTS.write_text(costs_page(COSTS.read_text()))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.support")  # before anything of it is imported
 
+from ddbio.cli.configuration import NO_OPTIONS  # noqa: E402
 from tests.endpoints import LAUNCHES, Endpoint, Registry  # noqa: E402
 from tests.support.environment import AWS_ENVIRONMENT, running  # noqa: E402
 
@@ -42,7 +43,7 @@ def pytest_runtest_setup() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def aws_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Fake keys and a region, and none of the AWS and proxy settings of whoever runs the tests.
+    """Fake keys and a region, and none of the settings for AWS, proxies and ddbio of whoever runs the tests.
 
     Gives what it set. Commands that a test starts inherit it; a test changes it with monkeypatch.
     """
@@ -50,7 +51,10 @@ def aws_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[s
         for name in list(os.environ):
             if re.fullmatch(r"AWS_.*|BOTO_.*|(HTTPS?|ALL|NO)_PROXY|REQUESTS_CA_BUNDLE", name, re.IGNORECASE):
                 patch.delenv(name)
+        for name in [name for name in os.environ if name.startswith("DDBIO_") and name not in NO_OPTIONS]:
+            patch.delenv(name)
         patch.setenv("DDBIO_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         for name, value in AWS_ENVIRONMENT.items():
             patch.setenv(name, value)
         yield AWS_ENVIRONMENT

@@ -51,6 +51,7 @@ def parser() -> Parser:
     parser = arguments.new_parser(
         "Copy the items of a DynamoDB table into another table, also in another region or account.",
         EXAMPLES,
+        verb="copy",
         rules=RULES,
         surplus_hint="put an option before each value, and a value with blanks or a * in quotes",
     )

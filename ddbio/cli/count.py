@@ -47,6 +47,7 @@ def parser() -> Parser:
     parser = arguments.new_parser(
         "Count the items of a DynamoDB table or index by a parallel scan, without receiving them.",
         EXAMPLES,
+        verb="count",
         rules=RULES,
         surplus_hint="put an option before each value, and a value with blanks or a * in quotes",
     )

@@ -67,6 +67,7 @@ def parser() -> Parser:
     parser = arguments.new_parser(
         "Export a DynamoDB table to disk or S3 by a parallel scan.",
         EXAMPLES,
+        verb="export",
         rules=RULES,
         surplus_hint="put an option before each value, and a value with blanks or a * in quotes",
     )

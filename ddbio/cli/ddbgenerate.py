@@ -62,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parser() -> Parser:
     parser = Parser(
         description=DESCRIPTION,
+        verb="generate",
         rules=RULES,
         surplus_hint="put an option before each value, and a value with blanks in quotes",
     )

@@ -83,6 +83,7 @@ def parser() -> Parser:
     parser = arguments.new_parser(
         "Import files of JSON, CSV, Parquet or Avro from disk or S3 into a DynamoDB table.",
         EXAMPLES,
+        verb="import",
         rules=RULES,
         surplus_hint="put a glob in quotes (-s 'part-*.json'), and write -s before each of several sources",
     )

@@ -61,6 +61,7 @@ def parser() -> Parser:
     parser = new_parser(
         "Delete items of a DynamoDB table: those that match a filter, all of them, or those that files list.",
         EXAMPLES,
+        verb="delete",
         rules=RULES,
         surplus_hint="put a glob or an expression in quotes, and write -s before each of several sources",
     )

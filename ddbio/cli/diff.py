@@ -60,6 +60,7 @@ def parser() -> Parser:
     parser = arguments.new_parser(
         "Compare the items of two DynamoDB tables, or of a table and an export, in any order and little memory.",
         EXAMPLES,
+        verb="diff",
         rules=RULES,
         surplus_hint="put an option before each value, and a value with blanks or a * in quotes",
     )

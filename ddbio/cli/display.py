@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ddbio.system.stop import StopFlag
 
 _LOG_LINE = re.compile(rb'\{"time": "|\d{4}-\d\d-\d\dT[\d:.]+[+-]\d\d:\d\d ')
+_LAST_PORT = 65_535
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
 
@@ -32,6 +33,13 @@ def duration_s(text: str) -> int:
     if total := hours * 3600 + minutes * 60 + seconds:
         return total
     raise argparse.ArgumentTypeError(f"{text!r} is no duration such as 90s, 30m or 1h30m")
+
+
+def port(text: str) -> int:
+    """An argparse type: 0 to 65535."""
+    if text.isascii() and text.isdigit() and int(text) <= _LAST_PORT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to {_LAST_PORT:,}")
 
 
 def add_display_options(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +57,12 @@ def add_display_options(parser: argparse.ArgumentParser) -> None:
         "--log-format", choices=("text", "json"), default="text", help="of the log file (default: %(default)s)"
     )
     group.add_argument(
+        "--metrics",
+        type=port,
+        metavar="PORT",
+        help="serve metrics for Prometheus at http://127.0.0.1:PORT/metrics; 0 takes a free port",
+    )
+    group.add_argument(
         "--max-duration",
         type=duration_s,
         metavar="TIME",
@@ -58,7 +72,7 @@ def add_display_options(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Display:
-    """How a run is shown. max_duration_s: None for no limit."""
+    """How a run is shown. max_duration_s: None for no limit. metrics_port: 0 for any; None to serve none."""
 
     quiet: bool
     verbose: bool
@@ -66,6 +80,7 @@ class Display:
     log_file: str | None
     log_format: str
     max_duration_s: int | None
+    metrics_port: int | None
 
     @classmethod
     def of(cls, given: argparse.Namespace, options: TransferOptions) -> Display:
@@ -73,42 +88,60 @@ class Display:
         if given.log_file is not None:
             _check_log(given.log_file, options)
         return cls(
-            given.quiet, given.verbose, given.no_progress, given.log_file, given.log_format, given.max_duration
+            given.quiet,
+            given.verbose,
+            given.no_progress,
+            given.log_file,
+            given.log_format,
+            given.max_duration,
+            given.metrics,
         )
 
     @contextmanager
-    def shown(self, stop: StopFlag, *, data_on_stdout: bool) -> Iterator[tuple[Progress, RunLog | None]]:
-        """The progress of a run, and its log. Until the end, SIGUSR1 shows where it is."""
-        from ddbio.job.accounts import Result
-        from ddbio.job.log import Both, RunLog
-        from ddbio.job.progress import LogProgress, QuietProgress, Sentences, new_progress
-        from ddbio.job.report import as_ours
-        from ddbio.messages import Tally
+    def shown(
+        self, command: str, stop: StopFlag, *, data_on_stdout: bool
+    ) -> Iterator[tuple[Progress, RunLog | None]]:
+        """The progress of a run, and its log. Until the end, SIGUSR1 shows where it is, and metrics are served.
 
-        screen: Progress = (
-            QuietProgress()
-            if self.quiet
-            else Sentences()
-            if self.no_progress
-            else new_progress(data_on_stdout=data_on_stdout, verbose=self.verbose)
-        )
-        log = RunLog(self.log_file, self.log_format) if self.log_file is not None else None
-        shown = screen if log is None else Both(screen, log)
-        timer = self._timer(stop, shown)
+        command: its name. Raises UsageError if the log cannot be written or the metrics not served.
+        """
+        from ddbio.job.log import RunLog
+        from ddbio.job.progress import LogProgress, Several
+
+        screen = self._screen(data_on_stdout=data_on_stdout)
         show_now = screen.show_now if isinstance(screen, LogProgress) else lambda: None
-        signal.signal(signal.SIGUSR1, lambda _signal, _frame: show_now())
-        try:
-            yield shown, log
-        except BaseException as error:
+        with contextlib.ExitStack() as stack:
+            log = RunLog(self.log_file, self.log_format) if self.log_file is not None else None
             if log is not None:
-                log.end(Result(Tally(), 0.0, as_ours(error)))
-            raise
-        finally:
-            if timer is not None:
-                timer.cancel()
-            signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # a late one must not end the command
-            if log is not None:
-                log.close()
+                stack.enter_context(_ended(log))
+            shown = Several([each for each in (screen, log, self._metrics(command, screen, stack)) if each])
+            timer = self._timer(stop, shown)
+            signal.signal(signal.SIGUSR1, lambda _signal, _frame: show_now())
+            try:
+                yield shown, log
+            finally:
+                if timer is not None:
+                    timer.cancel()
+                signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # a late one must not end the command
+
+    def _screen(self, *, data_on_stdout: bool) -> Progress:
+        from ddbio.job.progress import QuietProgress, Sentences, new_progress
+
+        if self.quiet:
+            return QuietProgress()
+        if self.no_progress:
+            return Sentences()
+        return new_progress(data_on_stdout=data_on_stdout, verbose=self.verbose)
+
+    def _metrics(self, command: str, screen: Progress, stack: contextlib.ExitStack) -> Progress | None:
+        """Serves them until the stack is closed."""
+        if self.metrics_port is None:
+            return None
+        from ddbio.job.metrics import Metrics, served
+
+        metrics = Metrics(command)
+        screen.say(f"Metrics: {stack.enter_context(served(metrics, self.metrics_port))}")
+        return metrics
 
     def _timer(self, stop: StopFlag, shown: Progress) -> threading.Timer | None:
         if self.max_duration_s is None:
@@ -117,6 +150,22 @@ class Display:
         timer.daemon = True
         timer.start()
         return timer
+
+
+@contextmanager
+def _ended(log: RunLog) -> Iterator[None]:
+    """Closes the log; a run that ends without a result has an end in it, too."""
+    from ddbio.job.accounts import Result
+    from ddbio.job.report import as_ours
+    from ddbio.messages import Tally
+
+    try:
+        yield
+    except BaseException as error:
+        log.end(Result(Tally(), 0.0, as_ours(error)))
+        raise
+    finally:
+        log.close()
 
 
 def stop_late(stop: StopFlag, shown: Progress, after_s: int) -> None:

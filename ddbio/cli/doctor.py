@@ -38,6 +38,7 @@ def parser() -> Parser:
     parser = arguments.new_parser(
         "Check this machine, the endpoint and the keys. Changes nothing.",
         EXAMPLES,
+        verb="doctor",
         rules=RULES,
         surplus_hint="write a command after --for, with its options",
         usage="%(prog)s [options] [--for VERB [options of the verb]]",

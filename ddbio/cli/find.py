@@ -49,6 +49,7 @@ def parser() -> Parser:
     parser = arguments.new_parser(
         "Find items of a DynamoDB table or index by a parallel scan, and write them to standard output.",
         EXAMPLES,
+        verb="find",
         rules=RULES,
         surplus_hint="put an option before each value, and a value with blanks or a * in quotes",
     )

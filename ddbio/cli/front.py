@@ -9,6 +9,7 @@ import sys
 
 OLDEST = (3, 10)  # as `requires-python` in pyproject.toml
 REQUIRED = ("boto3", "botocore", "httptools", "msgspec", "orjson", "setproctitle", "tqdm")
+BEFORE_3_11 = ("tomli",)  # later Pythons have tomllib
 
 
 def what_is_missing() -> str:
@@ -16,7 +17,8 @@ def what_is_missing() -> str:
     here = f"{sys.executable} is Python {sys.version_info[0]}.{sys.version_info[1]}"
     if sys.version_info < OLDEST:
         return f"ddbio needs Python {OLDEST[0]}.{OLDEST[1]} or later, and {here}; {remedy()}"
-    missing = [name for name in REQUIRED if importlib.util.find_spec(name) is None]
+    required = REQUIRED if sys.version_info >= (3, 11) else REQUIRED + BEFORE_3_11
+    missing = [name for name in required if importlib.util.find_spec(name) is None]
     return f"{here} without the packages {', '.join(missing)}; {remedy()}" if missing else ""
 
 

@@ -38,6 +38,7 @@ def parser() -> Parser:
     parser = arguments.new_parser(
         "Show the sizes, attributes, heavy keys, indexes and expired items of a DynamoDB table by a parallel scan.",
         EXAMPLES,
+        verb="inspect",
         rules=RULES,
         surplus_hint="put an option before each value, and a value with blanks or a * in quotes",
     )

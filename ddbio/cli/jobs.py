@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ddbio.cli import arguments
+from ddbio.cli.configuration import ignore as ignore_configuration
 from ddbio.cli.confirm import at_terminal
 from ddbio.cli.option_rules import Rules
 from ddbio.cli.parsing import Parser
@@ -55,6 +56,7 @@ def parser() -> Parser:
     parser = arguments.new_parser(
         "List the jobs whose state is kept on this machine; show, resume or forget one.",
         EXAMPLES,
+        verb="jobs",
         rules=RULES,
         surplus_hint="use one of show, forget and resume, with one id",
         usage="%(prog)s [list | show ID | forget ID | resume ID] [options]",
@@ -235,6 +237,7 @@ def _prepare(root: Path, job: JobState) -> str:
     os.environ["DDBIO_STATE_DIR"] = str(root)
     sys.argv = [verb, *words]
     expect(command.job)
+    ignore_configuration()  # its words were those of the configuration, too
     return subcommand.module
 
 

@@ -57,6 +57,7 @@ VERBS = {
     "generate": Subcommand("ddbio.cli.ddbgenerate", "make test data", "GenerateTestData.py"),
     "jobs": Subcommand("ddbio.cli.jobs", "list unfinished and recent jobs; show, resume or forget one"),
     "doctor": Subcommand("ddbio.cli.doctor", "check this machine, the endpoint, the keys and permissions"),
+    "config": Subcommand("ddbio.cli.config", "show the options that variables and the configuration file set"),
     "iam-policy": Subcommand("ddbio.cli.iam_policy", "print the IAM policy that a command needs"),
 }
 

@@ -78,20 +78,18 @@ PLACEHOLDERS = Rule(
 )
 S3_OBJECTS = ("--s3-sse", "--s3-sse-kms-key-id", "--s3-storage-class", "--s3-acl")
 S3_CALLS = ("--s3-request-payer", "--s3-expected-bucket-owner")
-EVERY_RUN: Rules = {
-    **dict.fromkeys(
-        (
-            *("--table", "--region", "--processes", "--capacity", "--profile", "--endpoint-url", "--lanes"),
-            *("--give-up-after", "--fresh", "--state-dir", "--report", "--plan"),
-        )
-    ),
-    "--prices": needs("--plan"),
-}
+EVERY_RUN: Rules = dict.fromkeys(
+    (
+        *("--table", "--region", "--processes", "--capacity", "--profile", "--endpoint-url", "--lanes"),
+        *("--give-up-after", "--fresh", "--state-dir", "--report", "--plan"),
+    )
+)
 TABLE: Rules = {
     **EVERY_RUN,
     "--over-provisioned": needs("--capacity"),
     **dict.fromkeys(("--quiet", "--no-progress", "--log-file", "--log-format", "--max-duration")),
     "--verbose": Rule(lambda given: not (given.quiet or given.no_progress), "with the progress"),
+    "--metrics": None,
     "--json": Rule(lambda given: given.report is None, "without --report", "use --report - instead"),
 }
 SUBSET: Rules = {

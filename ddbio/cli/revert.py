@@ -46,6 +46,7 @@ def parser() -> Parser:
     parser = arguments.new_parser(
         "Undo the changes in incremental exports by DynamoDB that have old images.",
         EXAMPLES,
+        verb="revert",
         rules=RULES,
         surplus_hint="put a glob in quotes, and write -s before each of several sources",
     )

@@ -17,10 +17,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ddbio.cli.start import ENDING, program_name
-from ddbio.errors import EXIT_OK, DdbioError, InternalError, Stopped
+from ddbio.errors import EXIT_OK, DdbioError, InternalError, Stopped, UsageError
 from ddbio.system.terminal import (
     EXIT_BROKEN_PIPE,
     exit_code,
@@ -31,6 +32,9 @@ from ddbio.system.terminal import (
     tell,
 )
 
+if TYPE_CHECKING:
+    from ddbio.cli.configuration import Setting
+
 # Imports make 100,000 objects that stay; a collection every few hundred objects takes a tenth of the startup time.
 COLLECTOR_THRESHOLDS = (100_000, 20, 50)
 
@@ -39,12 +43,14 @@ COLLECTOR_THRESHOLDS = (100_000, 20, 50)
 class Command:
     """A running command. name: as it was called. state_dir: the folder of its state, once its options are known.
 
+    settings: its configured options, once they are known.
     interrupted: whether Ctrl-C or SIGTERM asked it to stop.
     thread_error: the first exception that ended one of its threads. on_thread_error: called when that happens.
     """
 
     name: str
     state_dir: str | None = None
+    settings: list[Setting] = field(default_factory=list)
     interrupted: bool = False
     thread_error: InternalError | None = None
     on_thread_error: Callable[[], None] = lambda: None
@@ -116,6 +122,10 @@ def fail(command: Command, error: DdbioError) -> int:
 
         tell(f"{command.name}: {report_crash(error, command.state_dir)}")
     else:
+        if command.settings and isinstance(error, UsageError):
+            from ddbio.cli.configuration import name_origins
+
+            error = name_origins(error, command.settings)
         tell(f"{command.name}: error: {error}")
     return error.exit_code
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
 import boto3  # noqa: F401 - loaded here because signals are held while this module is loaded
 
-from ddbio.aws.settings import AwsSettings
+from ddbio.aws.redaction import hide
 from ddbio.cli.display import Display
 from ddbio.cli.interrupts import stop_on_signals
 from ddbio.cli.run import Command, fail
 from ddbio.cli.start import ENDING
 from ddbio.errors import EXIT_OK, EXIT_REJECTED, DdbioError, TransferError
-from ddbio.forecast.bill import bill_of, chosen_prices
 from ddbio.forecast.text import lines_of
 from ddbio.job.accounts import Result
 from ddbio.job.run import Caller
@@ -25,6 +26,9 @@ from ddbio.job.spine import Story
 from ddbio.options import STDOUT, TransferOptions
 from ddbio.system.machine import allow_open_files
 from ddbio.system.terminal import tell, write_out
+
+if TYPE_CHECKING:
+    from ddbio.cli.configuration import Setting
 
 SomeResult = TypeVar("SomeResult", bound=Result)
 
@@ -51,7 +55,9 @@ def perform(
     stop = stop_on_signals(command)
     lost: Exception | None = None
     try:
-        with display.shown(stop, data_on_stdout=data_on_stdout) as (progress, log):
+        with display.shown(command.name, stop, data_on_stdout=data_on_stdout) as (progress, log):
+            for sentence in _configured(command.settings):
+                progress.say(sentence)
             result = story.perform(Caller(progress, None, stop, reports.append))
             if log is not None:
                 log.end(result)
@@ -80,21 +86,26 @@ def perform(
     return code
 
 
-def show_plan(
-    story: Story[SomeResult], settings: AwsSettings, *, prices: str | None = None, as_json: bool = False
-) -> int:
-    """Print what the verb would do, need and cost, and do nothing. prices: see `chosen_prices`. Returns the exit
-    code."""
-    prices_of = chosen_prices(prices, settings)
+def show_plan(story: Story[SomeResult], settings: Sequence[Setting] = (), *, as_json: bool = False) -> int:
+    """Print what the verb would do and need, and do nothing. Returns the exit code."""
     plan = story.preview(Caller())
-    bill = bill_of(plan, prices_of)
+    plan = replace(plan, sentences=(*_configured(settings), *plan.sentences))
     if as_json:
-        figures = {**plan.as_json(), **(bill.as_json() if bill is not None else {})}
-        write_out(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
+        write_out(json.dumps(plan.as_json(), indent=2, ensure_ascii=False) + "\n")
         return EXIT_OK
-    for line in (*plan.sentences, *lines_of(plan.forecast), *(bill.lines() if bill is not None else ())):
+    for line in (*plan.sentences, *lines_of(plan.forecast)):
         write_out(f"{line}\n")
     return EXIT_OK
+
+
+def _configured(settings: Sequence[Setting]) -> list[str]:
+    """A sentence about the settings that have a bearing on what is read and written, if there are any."""
+    words: dict[str, list[str]] = {}
+    for each in settings:
+        if each.option != "--state-dir":
+            words.setdefault(each.source, []).extend(each.words)
+    shown = [f"{hide(shlex.join(of_source))} ({source})" for source, of_source in words.items()]
+    return [f"Settings: {', '.join(shown)}"] if shown else []
 
 
 def _print_report(reports: list[bytes]) -> None:

@@ -62,6 +62,7 @@ class _QueryFirst(Parser):
 def parser() -> Parser:
     parser = _QueryFirst(
         description="Run a SELECT of DuckDB's SQL over the items of a DynamoDB table or of files.",
+        verb="sql",
         rules=RULES,
         surplus_hint="put the query first, in quotes",
     )

@@ -52,6 +52,7 @@ def parser() -> Parser:
     parser = arguments.new_parser(
         "Make a DynamoDB table equal to another one, or to an export, with the fewest writes.",
         EXAMPLES,
+        verb="sync",
         rules=RULES,
         surplus_hint="put an option before each value",
     )

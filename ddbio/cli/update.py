@@ -52,6 +52,7 @@ def parser() -> Parser:
     parser = new_parser(
         "Update items of a DynamoDB table: those that match a filter, or all of them.",
         EXAMPLES,
+        verb="update",
         rules=RULES,
         surplus_hint="put an expression in quotes",
     )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ddbio.cli.display import Display
-from ddbio.cli.parsing import Parser
+from ddbio.cli.parsing import Parser, settings_in_force, words_in_force
 from ddbio.cli.run import Command, run, signals_held
 from ddbio.options import TransferOptions
 
@@ -52,6 +51,7 @@ class VerbCommand(Generic[SomeOptions, SomeResult]):
 
     def _perform(self, command: Command, argv: Sequence[str] | None) -> int:
         given = self.parser().parse(argv)
+        command.settings = settings_in_force(given)
         options = self.options(given)
         command.state_dir = options.state_dir
         with signals_held():
@@ -59,9 +59,9 @@ class VerbCommand(Generic[SomeOptions, SomeResult]):
             from ddbio.job.invocation import invoked
 
             story = self.load()(options)
-        invoked(self.program, sys.argv[1:] if argv is None else argv)
+        invoked(self.program, words_in_force(given))
         if given.plan:
-            return show_plan(story, options.aws, prices=given.prices, as_json=given.json)
+            return show_plan(story, command.settings, as_json=given.json)
         self.ready(story, given)
         display = Display.of(given, options)
         return perform(command, story, self.summary, options, display, data_on_stdout=self.data_on_stdout(options))

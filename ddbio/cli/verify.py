@@ -53,6 +53,7 @@ class _PlaceFirst(Parser):
 def parser() -> Parser:
     parser = _PlaceFirst(
         description="Verify an export against its manifest, and that a table holds exactly the items of an export.",
+        verb="verify",
         rules=RULES,
         usage="%(prog)s PLACE [options]",
         surplus_hint="name one export, before the options",

@@ -26,4 +26,5 @@ live        a run at this moment: budgets, latencies, units at work
 meter       how far a run is, and its speed in the last seconds
 progress_text  both as text
 log         the log of a run in a file
+metrics     the metrics of a run for Prometheus
 """

@@ -28,7 +28,7 @@ from ddbio.dynamodb.throttling import is_throttling
 from ddbio.errors import UsageError, on_one_line
 from ddbio.job.accounts import Result
 from ddbio.job.live import Budget, LiveRun
-from ddbio.job.progress import LINE_EVERY_S, Progress
+from ddbio.job.progress import LINE_EVERY_S
 from ddbio.job.rejects import RejectingResult
 from ddbio.messages import Tally
 from ddbio.messages.counts import NAMES
@@ -128,33 +128,6 @@ class RunLog:
             self._file.flush()
         except OSError as error:
             self.failure = self.failure or error
-
-
-class Both:
-    """Shows a run in two ways."""
-
-    def __init__(self, first: Progress, second: Progress) -> None:
-        self._shown = (first, second)
-
-    def say(self, text: str) -> None:
-        for each in self._shown:
-            each.say(text)
-
-    def start(self, total: float, unit: str, cap: float, done: float = 0.0) -> None:
-        for each in self._shown:
-            each.start(total, unit, cap, done)
-
-    def watch(self, live: LiveRun) -> None:
-        for each in self._shown:
-            each.watch(live)
-
-    def update(self, amount: float, tally: Tally) -> None:
-        for each in self._shown:
-            each.update(amount, tally)
-
-    def finish(self) -> None:
-        for each in self._shown:
-            each.finish()
 
 
 def _opened(path: Path) -> TextIO:

@@ -151,6 +151,33 @@ class BarProgress(LogProgress):
             self._lines.pop().close()
 
 
+class Several:
+    """Shows a run in several ways."""
+
+    def __init__(self, shown: Sequence[Progress]) -> None:
+        self._shown = tuple(shown)
+
+    def say(self, text: str) -> None:
+        for each in self._shown:
+            each.say(text)
+
+    def start(self, total: float, unit: str, cap: float, done: float = 0.0) -> None:
+        for each in self._shown:
+            each.start(total, unit, cap, done)
+
+    def watch(self, live: LiveRun) -> None:
+        for each in self._shown:
+            each.watch(live)
+
+    def update(self, amount: float, tally: Tally) -> None:
+        for each in self._shown:
+            each.update(amount, tally)
+
+    def finish(self) -> None:
+        for each in self._shown:
+            each.finish()
+
+
 def columns() -> int:
     try:
         return os.get_terminal_size(stderr.fileno()).columns or _USUAL_COLUMNS

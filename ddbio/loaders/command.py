@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def parser() -> Parser:
-    parser = Parser(description=_DESCRIPTION, rules=_RULES, surplus_hint="put an option before each value")
+    parser = Parser(description=_DESCRIPTION, verb=None, rules=_RULES, surplus_hint="put an option before each value")
     add = parser.add_argument
     add("--csv", required=True, metavar="FILE", help="the file")
     add("-t", "--table", required=True, help="the table, by name or ARN")

@@ -48,6 +48,7 @@ class QueryTable:
             "temp_directory": str(scratch),
             "python_enable_replacements": "false",
             "preserve_insertion_order": "false",
+            "allow_persistent_secrets": "false",  # a query must not list the user's
         }
         with translated():
             self._database = duckdb.connect(str(path), config=config)

@@ -117,7 +117,9 @@ def test_what_does_not_match_any_more_is_left(
     delete: Callable[..., EditResult], tables: Tables, table: str, items: list[Item]
 ) -> None:
     result = delete(Stale, **LOW, if_unchanged=True)
-    assert (result.tally.deleted, result.tally.skipped) == (20, 40)
+    counts = (result.tally.deleted, result.tally.skipped, result.tally.dropped)
+    # dynalite ignores ReturnValuesOnConditionCheckFailure, so its items seem to be gone
+    assert counts == ((20, 0, 40) if tables.endpoint.name == "dynalite" else (20, 40, 0))
     assert contents(tables.items(table)) == contents([item for item in items if number(item) >= 20])
 
 

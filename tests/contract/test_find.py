@@ -49,11 +49,9 @@ def test_the_first_in_order(capfd: pytest.CaptureFixture[str], aws: AwsSettings,
     assert found(capfd, aws, table, order_by="v", limit=4, descending=True) == places[:-5:-1]
 
 
-def test_those_that_match(capfd: pytest.CaptureFixture[str], aws: AwsSettings, table: str) -> None:
-    assert found(capfd, aws, table, filter="v > :v", values=json.dumps({"v": 9}), order_by="v", limit=9) == [
-        "3",
-        "4",
-        "5",
-    ]
+def test_those_that_match(capfd: pytest.CaptureFixture[str], aws: AwsSettings, tables: Tables, table: str) -> None:
+    if tables.endpoint.name != "moto":  # it fails with HTTP 500 if types differ
+        above_9 = found(capfd, aws, table, filter="v > :v", values=json.dumps({"v": 9}), order_by="v", limit=9)
+        assert above_9 == ["3", "4", "5"]
     assert found(capfd, aws, table, filter="attribute_not_exists(v)") == ["without"]
     assert len(found(capfd, aws, table, limit=2)) == 2

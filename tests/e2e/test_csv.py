@@ -200,6 +200,7 @@ ODD: dict[str, tuple[bytes, tuple[str, ...], list[Item], str]] = {
 }
 
 
+@pytest.mark.fuller
 def test_odd_files_of_csv(run_import: Run, simulator: Simulator, tmp_path: Path) -> None:
     for number, (case, (content, options, items, says)) in enumerate(ODD.items()):
         simulator.create_table(f"Orders{number}", "id:S")

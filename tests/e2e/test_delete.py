@@ -314,6 +314,7 @@ def test_killed_at_random_it_ends_exactly(
     assert not list(Path(environment["HOME"], ".local/state/ddbio").glob("*/journal.sqlite"))
 
 
+@pytest.mark.fuller
 @pytest.mark.parametrize("unprocessed", [False, True], ids=["", "unprocessed"])
 @pytest.mark.parametrize("more", [("--all",), (*OLD, "--if-unchanged"), OLD], ids=["all", "single", "filter"])
 def test_after_a_stop_in_order_everything_that_was_deleted_is_counted(

@@ -112,6 +112,7 @@ def test_keys_of_every_type(run_two: Run, simulator: Simulator, tmp_path: Path, 
     }
 
 
+@pytest.mark.fuller
 def test_disjoint_tables_and_an_empty_one(run_diff: Run, simulator: Simulator) -> None:
     fill(simulator, plain_items(300), plain_items(200, first=300))
     simulator.create_table("Empty", "id:S")
@@ -165,6 +166,7 @@ def test_a_sample_has_no_false_differences(run_two: Run, simulator: Simulator) -
     assert simulator.table("First").consumed("read") < 60
 
 
+@pytest.mark.fuller
 def test_an_export_and_a_table(run_diff: Run, commands: Commands, simulator: Simulator, tmp_path: Path) -> None:
     items = [*rich_items(300), *plain_items(50, first=1000)]
     simulator.create_table("First", "id:S").put_items(items)
@@ -314,6 +316,7 @@ def test_what_cannot_work_is_one_line(
     assert (tmp_path / "precious.txt").read_text() == "data"
 
 
+@pytest.mark.fuller
 def test_importing_the_differences_makes_the_second_table_equal(
     commands: Commands, run_two: Run, simulator: Simulator, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ def test_a_log_for_programs(run_import: Run, table: Simulator, tmp_path: Path) -
     assert (end["counts"]["read"], end["counts"]["written"], end["counts"]["units"]) == (1000, 1000, 1000)
 
 
+@pytest.mark.fuller
 def test_a_log_is_appended_to_and_nothing_else_is(run_import: Run, table: Simulator, tmp_path: Path) -> None:
     for _ in range(2):
         assert run_import(*IMPORT, "--log-file", "run.log").code == 0
@@ -71,6 +73,32 @@ def test_a_run_that_is_refused_has_an_end_in_its_log(run_import: Run, simulator:
     (end,) = [json.loads(line) for line in (tmp_path / "run.log").read_text().splitlines()]
     assert done.code == 2 and (end["event"], end["exit_code"], end["counts"]) == ("end", 2, {})
     assert 'table "Orders" in us-east-1 does not exist' in end["error"]
+
+
+def test_metrics_during_a_run(start_import: Start, slow: Simulator, many: list[Item], tmp_path: Path) -> None:
+    def scraped(name: str) -> float:
+        (address,) = re.findall(r"http://127\.0\.0\.1:\d+/metrics", (command.streams / "err").read_text())
+        text = urllib.request.urlopen(address, timeout=10).read().decode()
+        return float(re.findall(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)[0])
+
+    with start_import(*IMPORT, "--metrics", "0") as command:
+        command.until(lambda: slow.requests().get("BatchWriteItem", 0) > 5)
+        command.until(lambda: scraped('ddbio_items_total{count="written"}') > 0)
+        assert 0 < scraped("ddbio_bytes_total") <= scraped('ddbio_work_done{unit="B"}')
+        answered = 'ddbio_request_duration_seconds_count{role="target",table="Orders"}'
+        assert 5 < scraped(answered) <= slow.requests()["BatchWriteItem"]
+        assert scraped("ddbio_workers") == 1
+        command.until(lambda: scraped("ddbio_connections") == 1)
+        done = command.wait()
+    assert done.code == 0 and "Metrics: http" in done.err
+
+
+@pytest.mark.parametrize(
+    ("port", "words"), [("x", "is no port"), ("65536", "is no port"), ("PORT", "Address already in use")]
+)
+def test_a_port_that_cannot_be_had(run_import: Run, table: Simulator, port: str, words: str) -> None:
+    given = port.replace("PORT", table.url.rpartition(":")[2])
+    run_import(*IMPORT, "--metrics", given, "--log-file", "run.log").assert_one_line_error(2, words)
 
 
 def test_a_signal_shows_where_it_is(start_import: Start, slow: Simulator, many: list[Item]) -> None:
@@ -104,6 +132,7 @@ def test_signals_do_not_end_a_worker(start_import: Start, slow: Simulator, many:
     assert done.code == 0 and "worker" not in done.err
 
 
+@pytest.mark.fuller
 def test_the_longest_duration(run_import: Run, slow: Simulator, many: list[Item], tmp_path: Path) -> None:
     done = run_import(*IMPORT, "--max-duration", "2s", "--log-file", "run.log")
     said = "Stopping: 2 s are over (--max-duration)"

@@ -262,6 +262,7 @@ def test_delete_removes_what_the_records_name(
     assert simulator.requests()["BatchWriteItem"] <= 42
 
 
+@pytest.mark.fuller
 def test_create_table_makes_what_was_exported(run_import: Run, run_export: Run, environment: dict[str, str]) -> None:
     items = [{**item, "day": {"S": "monday"}} for item in plain_items(50)]
     with Simulator(activation_s=0.5) as simulator:
@@ -283,6 +284,7 @@ def test_create_table_makes_what_was_exported(run_import: Run, run_export: Run, 
         assert (again.code, len(again.log)) == (0, 3)
 
 
+@pytest.mark.fuller
 def test_create_table_makes_nothing_that_cannot_work(
     run_import: Run, simulator: Simulator, orders: list[Item]
 ) -> None:

@@ -68,6 +68,7 @@ def test_the_figures_as_text(inspect: Run, simulator: Simulator) -> None:
     assert any(line.startswith("by segment: 6 segments, ") for line in lines)
 
 
+@pytest.mark.fuller
 def test_one_that_is_killed_is_finished_by_the_same_command(
     commands: Commands, inspect: Run, simulator: Simulator
 ) -> None:

@@ -131,6 +131,7 @@ def test_a_scan_that_is_left_ends(table: Simulator) -> None:
     assert table.requests()["Scan"] == before < 50
 
 
+@pytest.mark.fuller
 def test_a_scan_that_fails_raises(table: Simulator) -> None:
     with pytest.raises(UsageError, match='table "Nothing"'):
         list(ddbio.scan("Nothing"))

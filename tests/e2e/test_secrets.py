@@ -31,7 +31,7 @@ def keys(environment: Environment) -> Environment:
 def command_lines(command: Running) -> str:
     """What `ps` shows of all its processes."""
     pids = [command.pid, *descendants(command.pid)]
-    assert len(pids) > 2
+    assert len(pids) > 1, "a worker, too"
     return " ".join(Path(f"/proc/{pid}/{name}").read_text() for pid in pids for name in ("cmdline", "comm"))
 
 

@@ -209,6 +209,7 @@ def test_a_second_ctrl_c_ends_it_at_once(start_import: Start, slow: Simulator, m
     assert_no_orphans(pids)
 
 
+@pytest.mark.fuller
 def test_a_stop_does_not_wait_for_what_never_comes_back(
     start_import: Start, slow: Simulator, many: list[Item]
 ) -> None:

@@ -55,6 +55,7 @@ def tables(simulator: Simulator) -> Any:
     return first, second
 
 
+@pytest.mark.fuller
 def test_each_cap_names_the_option_that_sets_it(run_sync: Run, tables: Any) -> None:
     caps = ("-c", 20, "--to-capacity", 30, "--write-capacity", 40)
     planned = json.loads(run_sync("-t", "First", *caps, "--plan", "--json").out)["plan"]
@@ -110,6 +111,7 @@ def test_it_is_impossible_by_accident(run_sync: Run, simulator: Simulator, table
     run_sync("-t", "First", "--yes", "--rejects", "/nowhere/x").assert_error(2, "/nowhere/x")
 
 
+@pytest.mark.fuller
 def test_a_table_goes_back_to_an_export(commands: Commands, run_sync: Run, simulator: Simulator, tables: Any) -> None:
     first, _ = tables
     assert commands.run(EXPORT, "-t", "First", "-d", "saved", "-p", 1).code == 0
@@ -176,6 +178,7 @@ def test_what_may_not_be_the_whole_table_is_refused(
         assert "that it lacks will be deleted (--allow-partial)" in " ".join(planned(allow_partial=True))
 
 
+@pytest.mark.fuller
 def test_a_source_that_is_not_whole_needs_a_permission(
     run_sync: Run, simulator: Simulator, tables: Any, tmp_path: Path
 ) -> None:
@@ -190,6 +193,7 @@ def test_a_source_that_is_not_whole_needs_a_permission(
     assert contents(simulator.table("Second").items()) == contents([{"id": first[0]["id"]}])
 
 
+@pytest.mark.fuller
 def test_an_empty_first_table_is_named(run_sync: Run, simulator: Simulator, tables: Any) -> None:
     simulator.create_table("Empty", "id:S")
     said = "Table Empty in us-east-1 has no items: all items of table Second in us-east-1 will be deleted, "

@@ -93,6 +93,7 @@ def test_those_that_match_are_changed_and_no_others(run_update: Run, table: Tabl
     assert table.consumed("write") == counts["target_units"] + 2, "only the expression was tried"
 
 
+@pytest.mark.fuller
 def test_an_attribute_is_renamed_or_removed(run_update: Run, table: TableView, items: list[Item]) -> None:
     assert run_update("--all", "--set", "amount = n", "--remove", "n", "--yes", "-p", 1).counts["updated"] == 500
     assert contents(table.items()) == contents([{"id": item["id"], "amount": item["n"]} for item in items])
@@ -122,6 +123,7 @@ def test_an_increment_is_made_once(run_update: Run, table: TableView, items: lis
     assert {name for item in table.items() for name in item} == {"id", "n"}
 
 
+@pytest.mark.fuller
 def test_a_function_changes_what_it_returns(run_update: Run, table: TableView, items: list[Item]) -> None:
     done = run_update("--all", "--transform", "shape.py:double", "--yes", "-p", 2)
     assert done.out.startswith("250 updated, 250 left as they were by the transform, 0 rejected, 500 read\n"), (
@@ -138,6 +140,7 @@ def test_a_function_changes_what_it_returns(run_update: Run, table: TableView, i
     assert contents(table.items()) == contents(doubled)
 
 
+@pytest.mark.fuller
 def test_what_a_function_must_not_do(run_update: Run, table: TableView, items: list[Item], tmp_path: Path) -> None:
     done = run_update("--filter", "n < :most", "--values", '{"most": 3}', "--transform", "shape.py:moved", "--yes")
     assert (done.code, done.counts["rejected"]) == (1, 3), done.err
@@ -227,6 +230,7 @@ def test_an_item_that_no_longer_matches_is_left(start_update: Start, few: TableV
     assert (done.counts["updated"], done.counts["skipped"]) == (200 - len(left), len(left))
 
 
+@pytest.mark.fuller
 def test_a_function_gets_an_item_that_changed_again(start_update: Start, few: TableView, tmp_path: Path) -> None:
     (tmp_path / "shape.py").write_text("def shape(item):\n    return {'done': item['n'] * 2}\n")
     done, changed = changed_meanwhile(start_update, few, "--all", "--transform", "shape.py:shape")
@@ -264,6 +268,7 @@ def disturbed(start_update: Start, table: TableView, seed: int, *options: object
     raise AssertionError("it did not end by itself")
 
 
+@pytest.mark.fuller
 @pytest.mark.parametrize("dies", [False, True], ids=["stopped", "killed"])
 def test_all_runs_together_change_no_more_than_the_limit(
     start_update: Start, run_update: Run, table: TableView, items: list[Item], dies: bool

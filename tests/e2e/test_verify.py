@@ -128,6 +128,7 @@ def test_a_table_that_holds_exactly_the_export(
     assert done.out.splitlines()[1] == "2 differences: 1 only in the second, 1 changed"
 
 
+@pytest.mark.fuller
 def test_an_export_of_a_part_is_compared_with_that_part(
     commands: Commands, verify: Run, exported: Callable[..., Path], simulator: Simulator
 ) -> None:
@@ -154,6 +155,7 @@ def test_an_export_of_a_part_is_compared_with_that_part(
     assert (diff.code, "is an export of a part of its table (--limit)" in diff.err) == (1, True), diff.err
 
 
+@pytest.mark.fuller
 def test_an_export_on_s3(commands: Commands, verify: Run, simulator: Simulator, s3_endpoint: Endpoint) -> None:
     bucket = f"verify-{uuid.uuid4().hex[:8]}"
     s3_endpoint.client().create_bucket(Bucket=bucket)
