@@ -50,7 +50,7 @@ aio           the same for programs with an event loop
 verbs         the verbs, with their options
 job           a run from its beginning to its end: caps, counts, journal, report, progress
 report_page   the report of a job for people, in HTML
-    forecast      the figures of a plan, estimated before anything is moved
+forecast      the figures of a plan, estimated before anything is moved
 engines       one process, or a pool of them
 flow          how a lane processes one unit of work
 sources       where records and items are read, and how they are cut into units

@@ -56,6 +56,7 @@ VERBS = {
     "revert": Subcommand("ddbio.cli.revert", "undo the changes in incremental exports by DynamoDB"),
     "generate": Subcommand("ddbio.cli.ddbgenerate", "make test data", "GenerateTestData.py"),
     "jobs": Subcommand("ddbio.cli.jobs", "list unfinished and recent jobs; show, resume or forget one"),
+    "report": Subcommand("ddbio.cli.report", "write the report of a job for people, as HTML with charts"),
     "doctor": Subcommand("ddbio.cli.doctor", "check this machine, the endpoint, the keys and permissions"),
     "config": Subcommand("ddbio.cli.config", "show the options that variables and the configuration file set"),
     "iam-policy": Subcommand("ddbio.cli.iam_policy", "print the IAM policy that a command needs"),

@@ -21,6 +21,9 @@ others      other jobs that work on the same table at the moment
 standstill  reports why nothing succeeds
 rejects     the rejected records, from the first one to their destination
 report      the result of a run, for programs
+report_place  where it may be written
+page        the page on a job, for people
+journal_copy  a copy of a journal, to read it while it may be written
 progress    the display during a run
 live        a run at this moment: budgets, latencies, units at work
 meter       how far a run is, and its speed in the last seconds

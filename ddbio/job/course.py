@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,10 +12,17 @@ import msgspec
 from ddbio.aws.redaction import hide
 from ddbio.errors import DdbioError
 from ddbio.job.accounts import Result
-from ddbio.job.history import extents, noun_of, read_samples
+from ddbio.job.history import STAGE_HISTORY, extents, noun_of, read_history, read_samples
 from ddbio.job.journal import Journal
 from ddbio.report_page.history import Sample
 from ddbio.sources.plan import Plan
+
+
+def note_stage(whole: Journal, name: str, stage: Journal) -> None:
+    """Note the course of a stage so far in the journal of the job that it is a part of."""
+    with suppress(DdbioError, sqlite3.Error):
+        whole.note(**{f"{STAGE_HISTORY}{name}": msgspec.to_builtins(stage.read(read_history))})
+        whole.commit(0.0)
 
 
 class Course:

@@ -17,6 +17,7 @@ import msgspec
 from ddbio.messages import ChunkUnit, SegmentUnit, SliceUnit, Unit
 from ddbio.messages.counts import NAMES
 from ddbio.report_page.history import MOST_ROWS, File, History, Part, RunOfJob, Sample
+from ddbio.report_page.stages import joined
 
 SCHEMA = """
     DROP TABLE IF EXISTS samples;
@@ -26,6 +27,7 @@ SCHEMA = """
         number INTEGER PRIMARY KEY, began REAL NOT NULL, seconds REAL NOT NULL, exit_code INTEGER, why TEXT NOT NULL
     );
 """
+STAGE_HISTORY = "history "  # before the name of a stage: the name of a note
 _FILE = "history.json"
 
 
@@ -80,6 +82,10 @@ def _as_one(some: Sequence[Extent]) -> Extent:
 def read_history(database: sqlite3.Connection) -> History:
     """From a journal or a copy of one. Raises sqlite3.Error, or another error of a damaged one."""
     noted = {name: msgspec.json.decode(value) for name, value in database.execute("SELECT name, value FROM job")}
+    stages = {name: value for name, value in noted.items() if name.startswith(STAGE_HISTORY)}
+    if stages:
+        of_stages = {name.removeprefix(STAGE_HISTORY): value for name, value in stages.items()}
+        return joined({name: msgspec.convert(value, History) for name, value in of_stages.items()})
     sums = ", ".join(f"coalesce(sum({name}), 0)" for name in NAMES)
     counts = database.execute(f"SELECT {sums} FROM units").fetchone()
     files = "SELECT name, items, size_bytes, checksum FROM files ORDER BY name LIMIT ?"

@@ -11,6 +11,7 @@ Passwords in URLs are left out. It is a convenience: if it cannot be written, th
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -101,6 +102,18 @@ def note_command(folder: Path, report: str | None) -> None:
         with open(part, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write(msgspec.json.encode(noted))
         part.replace(folder / COMMAND)
+
+
+def typed(program: str, words: Sequence[str], verb: str) -> str:
+    """As a user can type it anywhere, a script of a checkout as its verb; without passwords."""
+    called = ["ddbio", verb] if program.endswith(".py") else program.split()
+    return without_userinfo(shlex.join([*called, *words]))
+
+
+def present_command(verb: str) -> str:
+    """The command of this process; empty if it is a program of another kind."""
+    command = _current.get()
+    return "" if command is None else typed(command.program, command.words, verb)
 
 
 def noted_command(folder: Path) -> Noted | None:

@@ -1,32 +1,29 @@
 """The jobs in the state folder as they are, for `ddbio jobs`. Reading them changes and locks nothing.
 
-The journal of an unfinished job is read from a copy: SQLite would lock the original, and complete it from its log.
-Whatever is damaged is reported as that, and never raises.
+The journal of an unfinished job is read from a copy (`ddbio.job.journal_copy`). Whatever is damaged is reported as
+that, and never raises.
 """
 
 from __future__ import annotations
 
 import re
-import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
 import msgspec
 
 from ddbio.errors import EXIT_USAGE, UsageError
-from ddbio.job.database import APPLICATION_ID, VERSION
 from ddbio.job.invocation import Noted, noted_command
+from ddbio.job.journal_copy import copied_journal, is_of_this_version
 from ddbio.job.others import holder_of
 from ddbio.job.remains import places_files
-from ddbio.system.scratch import Scratch
 
 RUNNING, UNFINISHED, DAMAGED, FINISHED, FAILED = "running", "unfinished", "damaged", "finished", "failed"
 REFUSED = "refused"  # the command could not work as given, and moved nothing
 _NAME = re.compile(r"([a-z]+)-(.+)-([0-9a-f]{12})")
-_TRIES = 3  # for a copy of a journal that is being written
 _KILLED = "it was killed, or the machine went down: there is no report of its last run"
 
 
@@ -173,7 +170,7 @@ def _add_report(job: JobState, report: _Report) -> None:
 
 
 def _read_report(folder: Path, command: Noted | None) -> _Report | None:
-    for path in (command and command.report, str(folder / "report.json")):
+    for path in (str(folder / "report.json"), command and command.report):
         if path:
             with suppress(OSError, msgspec.MsgspecError):
                 return msgspec.json.decode(Path(path).read_bytes(), type=_Report)
@@ -183,16 +180,8 @@ def _read_report(folder: Path, command: Noted | None) -> _Report | None:
 def _read_journal(folder: Path) -> Progress | str | None:
     """The progress of an unfinished job; why it cannot be read; None if there is none."""
     try:
-        if not (folder / "journal.sqlite").exists():
-            return _without_journal(folder)
-        scratch = Scratch.create()
-        try:
-            any(_copied(folder, scratch.path) for _ in range(_TRIES))
-            with closing(sqlite3.connect(scratch.path / "journal.sqlite")) as database:
-                is_empty = not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-                return _without_journal(folder) if is_empty else _progress(database)
-        finally:
-            scratch.remove()
+        with copied_journal(folder) as database:
+            return _without_journal(folder) if database is None else _progress(database)
     except OSError as error:
         return f"its journal cannot be read: {error.strerror}"
     except (sqlite3.Error, msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
@@ -203,25 +192,8 @@ def _without_journal(folder: Path) -> str | None:
     return "its journal is lost" if any(places_files(folder)) else None  # those are made after the journal
 
 
-def _copied(folder: Path, place: Path) -> bool:
-    """Whether the copy is of one moment."""
-    before = _fingerprint(folder)
-    for name in ("journal.sqlite", "journal.sqlite-wal"):
-        (place / name).unlink(missing_ok=True)
-        with suppress(FileNotFoundError):
-            shutil.copyfile(folder / name, place / name)
-    return before == _fingerprint(folder)
-
-
-def _fingerprint(folder: Path) -> list[object]:
-    """Of the database file: its log is only appended to until it is copied into that."""
-    status = (folder / "journal.sqlite").stat()
-    return [status.st_mtime_ns, status.st_size]
-
-
 def _progress(database: sqlite3.Connection) -> Progress | str | None:
-    made = [database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
-    if made != [APPLICATION_ID, VERSION]:
+    if not is_of_this_version(database):
         return "its journal is not one that this version of ddbio can read"
     noted = {name: msgspec.json.decode(value) for name, value in database.execute("SELECT name, value FROM job")}
     if noted.get("complete"):

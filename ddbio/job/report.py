@@ -14,10 +14,12 @@ one.
   for an import; "files", "manifest" for an export
 }
 
+A report to a file whose name ends in `.html` is a page for people (`ddbio.report_page`) instead.
+
 Counts are of the whole job, all its runs. There are no secrets in it: no keys, and no password of a URL.
 
 A report never changes the outcome of a run: a forbidden path is detected before anything is moved
-(`check_report_path`), and a report that still cannot be written is a warning of the result.
+(`ddbio.job.report_place`), and a report that still cannot be written is a warning of the result.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ import datetime
 import math
 import os
 import platform
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -36,64 +39,22 @@ from typing import Any, TypeVar
 import orjson
 
 from ddbio.aws.redaction import hide, without_userinfo
-from ddbio.errors import DdbioError, InternalError, Stopped, TransferError, UsageError
+from ddbio.errors import DdbioError, InternalError, Stopped, TransferError
 from ddbio.job.accounts import Result
+from ddbio.job.history import read_history
+from ddbio.job.journal import Journal
+from ddbio.job.page import page_of_run
+from ddbio.job.report_place import is_page
 from ddbio.job.run import Run
 from ddbio.job.side import Side
 from ddbio.job.state import JobFolder
 from ddbio.messages.counts import NAMES, Tally
 from ddbio.options import STDOUT, TransferOptions
-from ddbio.storage import absolute
-from ddbio.storage.names import REJECTS_SUFFIX
-from ddbio.storage.output_paths import Protected, check_output_path
 from ddbio.version import __version__
 
 SomeResult = TypeVar("SomeResult", bound=Result)
 
-_BEGINNING = b'{\n  "version": 1,\n  "tool": "ddbio '
-_ELSEWHERE = "give another place with --report"
-
-
 Taker = Callable[[bytes], object]
-
-
-def check_report_path(options: TransferOptions, protected: Protected, rejects: str | None = None) -> None:
-    """Raise UsageError if the report must not be written to the given path. rejects: the path given for those.
-
-    In addition to `check_output_path`'s refusals: an existing file that is not a report is not overwritten.
-    """
-    asked = options.report
-    if asked is None:
-        _check_own_place(options, protected)
-        return
-    if asked == STDOUT:
-        return
-    if "://" in asked or asked.endswith(REJECTS_SUFFIX) or (rejects and absolute(rejects) == absolute(asked)):
-        what = "is no path" if "://" in asked else "is where rejects go"
-        raise UsageError(f'a report cannot be written to "{asked}": it {what}', _ELSEWHERE)
-    check_output_path(Path(asked), "a report", "--report", protected)
-    if not _is_report(Path(asked)):
-        raise UsageError(f'"{asked}" exists and is not a report: it is not overwritten', _ELSEWHERE)
-
-
-def _check_own_place(options: TransferOptions, protected: Protected) -> None:
-    """The folder of a job contains its report: among sources, the next import would take it for one."""
-    if not options.journal or protected.state is None:
-        return
-    if why := dataclasses.replace(protected, state=None).why_not(protected.state / "job" / "report.json"):
-        raise UsageError(f"the report in the folder of this job's state {why}", "give another place with --state-dir")
-
-
-def _is_report(path: Path) -> bool:
-    """Whether overwriting the file loses nothing: it does not exist, is empty, or is an earlier report."""
-    try:
-        with path.open("rb") as file:
-            beginning = file.read(len(_BEGINNING))
-    except FileNotFoundError:
-        return True
-    except OSError as error:
-        raise UsageError(f'"{path}" cannot be read: {error.strerror}', _ELSEWHERE) from None
-    return beginning in (b"", _BEGINNING)
 
 
 class Report:
@@ -108,13 +69,15 @@ class Report:
         self._began = _now()
         self._take = (take or _print) if options.report == STDOUT else None
         self._path = Path(options.report) if options.report and self._take is None else None
+        self._folder: JobFolder | None = None
+        self._journal: Journal | None = None
         self._facts: dict[str, Any] = {}
         self._result: Result | None = None
 
-    def begin(self, run: Run, folder: JobFolder | None) -> None:
+    def begin(self, run: Run, journal: Journal) -> None:
         """The run has found its job's folder."""
-        if self._options.report is None and self._options.journal and folder:  # else that folder will be removed
-            self._path = folder.report
+        self._journal = journal
+        self._folder = journal.folder if self._options.journal else None  # else that folder will be removed
         self._facts["table"], self._facts["cap"] = _facts_of(run.main)
         if run.other is not None:
             self._facts["other_table"], self._facts["other_cap"] = _facts_of(run.other)
@@ -134,26 +97,24 @@ class Report:
 
     def write(self, error: DdbioError | None) -> None:
         """Raises TransferError if it cannot be written."""
-        if self._take is not None:
-            self._take(self.content(error))
-        elif self._path is not None:
-            self._write_file(self._path, self.content(error))
-
-    def _write_file(self, path: Path, content: bytes) -> None:
-        part = path.with_name(f".{path.name}.part")
+        content = self.content(error)
         try:
-            target = path.resolve()  # a link stays a link
-            part = target.with_name(f".{target.name}.part")
-            with open(part, "wb", opener=_private) as file:
-                file.write(content)
-            part.replace(target)
-        except OSError as failure:
-            with suppress(OSError):
-                part.unlink()
-            raise TransferError(
-                f'cannot write the report "{path}": {failure.strerror}',
-                "the run's result is not affected",
-            ) from None
+            if self._folder is not None:
+                write_report(self._folder.report, content)
+        finally:
+            if self._take is not None:
+                self._take(content)
+            elif self._path is not None:
+                write_report(self._path, self._page(content) if is_page(self._path) else content)
+
+    def _page(self, content: bytes) -> bytes:
+        """The page for people of this report."""
+        history = None
+        if self._journal is not None:
+            with suppress(sqlite3.Error):  # it was never begun, or is closed
+                history = self._journal.read(read_history)
+        folder = None if self._folder is None else self._folder.path.name
+        return page_of_run(content, self._command, self._options.table, folder, history)
 
     def content(self, error: DdbioError | None) -> bytes:
         """error: the reason if the run ended without a result."""
@@ -182,6 +143,24 @@ class Report:
             "versions": _versions(),
         }
         return orjson.dumps(values, None, orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+
+
+def write_report(path: Path, content: bytes) -> None:
+    """Write it at once and privately. Raises TransferError."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        target = path.resolve()  # a link stays a link
+        part = target.with_name(f".{target.name}.part")
+        with open(part, "wb", opener=_private) as file:
+            file.write(content)
+        part.replace(target)
+    except OSError as failure:
+        with suppress(OSError):
+            part.unlink()
+        raise TransferError(
+            f'cannot write the report "{path}": {failure.strerror}',
+            "the run's result is not affected",
+        ) from None
 
 
 def _facts_of(side: Side) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -25,7 +25,8 @@ from ddbio.job.accounts import Accounts, Result
 from ddbio.job.course import Course
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.opening import look_at_journal, open_journal
-from ddbio.job.report import check_report_path, reported
+from ddbio.job.report import reported
+from ddbio.job.report_place import check_report_path
 from ddbio.job.run import Caller, Run
 from ddbio.job.state import known_state_root
 from ddbio.job.work import Assignment, why_incomplete, work
@@ -136,7 +137,7 @@ def perform(verb: Verb[Any, SomeResult], caller: Caller) -> SomeResult:
     with reported(verb.name, verb.options, caller.take_report) as report:
         run = verb.make_ready(verb.check(caller))
         with _journal(verb, run) as journal:
-            report.begin(run, journal.folder if verb.options.journal else None)
+            report.begin(run, journal)
             result = tell_story(verb, run, journal)
             return report.end(result, **verb.facts(result))
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ddbio.job.course import note_stage
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.opening import open_journal
 from ddbio.job.run import Caller
@@ -25,22 +26,21 @@ _FILES = "files"  # below the job's folder
 
 class Stages:
     """folder: for files that one stage leaves for the next; removed when all stages are done. Kept between runs.
-    job: the folder of the verb itself, as its report needs it."""
+    journal: of the verb itself, as its report needs it."""
 
     def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self.job = journal.folder
+        self.journal = journal
         self.folder = journal.folder.path / _FILES
         self.folder.mkdir(mode=0o700, exist_ok=True)
 
     def finished(self, stage: str) -> Any:
         """The facts that the finished stage left, as JSON values; None if it is not finished."""
-        return self._journal.noted(f"stage {stage}")
+        return self.journal.noted(f"stage {stage}")
 
     def finish(self, stage: str, facts: Any = True) -> None:
         """The stage is done, and will not be repeated. facts: JSON values for later stages and runs, never None."""
-        self._journal.note(**{f"stage {stage}": facts})
-        self._journal.commit(0.0)
+        self.journal.note(**{f"stage {stage}": facts})
+        self.journal.commit(0.0)
 
     def perform(
         self, stage: str, verb: Verb[Any, SomeResult], caller: Caller, facts_of: Callable[[SomeResult], Any]
@@ -48,9 +48,10 @@ class Stages:
         """Do the stage, a job without a report of its own, or resume it. facts_of: see `finish`."""
         run = verb.check(caller)
         with open_journal(verb.name, run.table.name, verb.places(), verb.options) as journal:
-            self._journal.note(moved=True)
-            self._journal.commit(0.0)
+            self.journal.note(moved=True)
+            self.journal.commit(0.0)
             result = tell_story(verb, run, journal)
+            note_stage(self.journal, stage, journal)
             if journal.complete:
                 journal.complete = False  # until it is noted, however this ends
                 self.finish(stage, facts_of(result))
@@ -59,10 +60,10 @@ class Stages:
 
     def complete(self) -> None:
         """All stages are done, and reported: the same command is a new job from now on."""
-        self._journal.note(complete=True)  # first: without its files it could not be resumed
-        self._journal.commit(0.0)
+        self.journal.note(complete=True)  # first: without its files it could not be resumed
+        self.journal.commit(0.0)
         shutil.rmtree(self.folder, ignore_errors=True)
-        self._journal.complete = True
+        self.journal.complete = True
 
 
 @contextmanager

@@ -193,7 +193,7 @@ class Comparison:
 
     def _spill_folder(self, stages: Stages) -> Path:
         asked = self.options.spill_dir
-        return stages.folder / "spill" if asked is None else Path(asked).absolute() / stages.job.path.name
+        return stages.folder / "spill" if asked is None else Path(asked).absolute() / stages.journal.folder.path.name
 
 
 def _facts(result: Result, folder: Path | None = None) -> dict[str, Any]:

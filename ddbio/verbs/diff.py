@@ -15,7 +15,8 @@ from ddbio.errors import EXIT_OK, EXIT_REJECTED
 from ddbio.forecast.preview import Preview
 from ddbio.job.accounts import Result
 from ddbio.job.progress import Progress
-from ddbio.job.report import check_report_path, reported
+from ddbio.job.report import reported
+from ddbio.job.report_place import check_report_path
 from ddbio.job.run import Caller
 from ddbio.job.stages import staged
 from ddbio.job.state import known_state_root
@@ -86,7 +87,7 @@ class Diff:
             output = DifferenceOutput(self.options, comparison.run.session)
             run, facts = comparison.run, comparison.facts()
             with staged(self.name, run.table.name, comparison.identity(), facts, self.options) as stages:
-                report.begin(run, stages.job if self.options.journal else None)
+                report.begin(run, stages.journal)
                 done = comparison.perform(stages)
                 if done.error is None:
                     done.error = output.publish(done.lines)

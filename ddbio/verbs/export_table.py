@@ -18,7 +18,7 @@ from ddbio.forecast.forecast import Forecast
 from ddbio.formats.compression import get_compression
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
-from ddbio.job.report import check_report_path
+from ddbio.job.report_place import check_report_path
 from ddbio.job.run import Caller, Run
 from ddbio.job.spine import Verb
 from ddbio.job.state import known_state_root

@@ -19,7 +19,7 @@ from ddbio.formats import data_suffixes
 from ddbio.job.accounts import Accounts, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.rejects import RejectingResult, Rejects
-from ddbio.job.report import check_report_path
+from ddbio.job.report_place import check_report_path
 from ddbio.job.run import Caller, Run
 from ddbio.job.spine import Verb
 from ddbio.job.state import known_state_root

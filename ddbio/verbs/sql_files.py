@@ -18,7 +18,8 @@ from ddbio.formats import data_suffixes
 from ddbio.formats.declaration import Known
 from ddbio.job.accounts import Accounts, outcome, verdict
 from ddbio.job.progress import QuietProgress
-from ddbio.job.report import check_report_path, reported
+from ddbio.job.report import reported
+from ddbio.job.report_place import check_report_path
 from ddbio.job.run import Caller
 from ddbio.job.state import known_state_root
 from ddbio.layouts.own import ColumnTypes

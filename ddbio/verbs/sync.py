@@ -22,7 +22,8 @@ from ddbio.formats.changes import NAME as CHANGES
 from ddbio.job.accounts import Result
 from ddbio.job.journal import Journal
 from ddbio.job.rejects import RejectingResult
-from ddbio.job.report import check_report_path, reported
+from ddbio.job.report import reported
+from ddbio.job.report_place import check_report_path
 from ddbio.job.run import Caller, Run
 from ddbio.job.stages import Stages, staged
 from ddbio.job.state import known_state_root
@@ -115,7 +116,7 @@ class Sync:
             comparison = self._comparison(caller)
             cap, facts = self._write_cap(comparison), comparison.facts()
             with staged(self.name, comparison.run.table.name, comparison.identity(), facts, options) as stages:
-                report.begin(comparison.run, stages.job if options.journal else None)
+                report.begin(comparison.run, stages.journal)
                 compared = comparison.perform(stages)
                 applied = None
                 if compared.error is None:

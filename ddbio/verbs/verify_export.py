@@ -12,7 +12,8 @@ from ddbio.forecast.forecast import ZERO, Amount, Forecast
 from ddbio.forecast.preview import Preview
 from ddbio.job.accounts import Result
 from ddbio.job.progress import QuietProgress
-from ddbio.job.report import check_report_path, reported
+from ddbio.job.report import reported
+from ddbio.job.report_place import check_report_path
 from ddbio.job.run import Caller
 from ddbio.job.state import known_state_root
 from ddbio.messages import Tally

@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.endpoints.model import Unavailable
@@ -49,6 +49,14 @@ def find_program(name: str, hint: str) -> str:
     if path is None:
         raise Unavailable(f"{name} is not installed ({hint})")
     return path
+
+
+def find_first_program(names: Sequence[str], hint: str) -> str:
+    """The first of these that is installed."""
+    for name in names:
+        if path := shutil.which(name):
+            return path
+    raise Unavailable(f"none of {', '.join(names)} is installed ({hint})")
 
 
 def cached(name: str, install_command: Callable[[Path], list[str]]) -> Path:

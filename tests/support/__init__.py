@@ -3,6 +3,7 @@
 Servers of other makers are in `tests.endpoints`. The map:
 
 account           a simulated account without HTTP
+browser           a real browser, Chromium without a window
 certificates      certificate authorities and servers for TLS, made when needed
 commands          the real commands as subprocesses
 customize         code of a test inside a command

@@ -13,7 +13,8 @@ import pytest
 from ddbio.aws.settings import AwsSettings
 from ddbio.errors import DdbioError, Stopped, TransferError, UsageError
 from ddbio.job.accounts import Past, Result
-from ddbio.job.report import check_report_path, reported
+from ddbio.job.report import reported
+from ddbio.job.report_place import check_report_path
 from ddbio.job.state import state_root
 from ddbio.messages import Tally
 from ddbio.steps.reject_limit import ErrorLimit
