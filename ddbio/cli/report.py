@@ -36,6 +36,7 @@ def parser() -> Parser:
     parser = arguments.new_parser(
         "Write the report of a job for people, as one HTML file with charts.",
         EXAMPLES,
+        verb="report",
         rules=RULES,
         surplus_hint="give one id of a job",
         usage="%(prog)s ID [options]",

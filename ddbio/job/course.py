@@ -14,6 +14,7 @@ from ddbio.errors import DdbioError
 from ddbio.job.accounts import Result
 from ddbio.job.history import STAGE_HISTORY, extents, noun_of, read_history, read_samples
 from ddbio.job.journal import Journal
+from ddbio.rate.latency import BOUNDS_S
 from ddbio.report_page.history import Sample
 from ddbio.sources.plan import Plan
 
@@ -35,7 +36,7 @@ class Course:
     def begin_run(self, roles: Sequence[str], plan: Plan, now: Callable[[], float] = time.time) -> None:
         """A run begins to work. roles: of the job's tables. now: seconds since the epoch."""
         self._journal.write("INSERT OR REPLACE INTO runs VALUES (?, ?, 0, NULL, '')", [(self._run, now())])
-        self._journal.note(sides=list(roles))
+        self._journal.note(sides=list(roles), latency_bounds=list(BOUNDS_S))
         self._note_parts(plan)
 
     def end_run(self, result: Result, plan: Plan) -> None:

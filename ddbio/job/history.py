@@ -102,6 +102,7 @@ def read_history(database: sqlite3.Connection) -> History:
         all_files=database.execute("SELECT count(*) FROM files").fetchone()[0],
         units_of_work=noted.get("units"),
         units_done=database.execute("SELECT coalesce(sum(done), 0) FROM units").fetchone()[0],
+        latency_bounds=noted.get("latency_bounds", []),
         forecast=noted.get("forecast"),
     )
 

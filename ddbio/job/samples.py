@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from statistics import median
 
 from ddbio.flow.context import TARGET
@@ -23,6 +24,7 @@ class Sampler:
     samples: at most `MOST`; the last of this run ends at the last `look` that took one.
     keep: called with all samples whenever one was added, and whether they were thinned.
     limits: the present limits of a table, by its role. roles: of the job's tables, in the order of the sides.
+    latencies: the answered requests of this run so far, by class.
     clock: seconds, monotonic. now: seconds since the epoch.
     """
 
@@ -32,6 +34,7 @@ class Sampler:
         accounts: Accounts,
         roles: Sequence[str],
         limits: Callable[[str], Limits],
+        latencies: Callable[[], Sequence[int]],
         keep: Callable[[Sequence[Sample], bool], None],
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
@@ -41,12 +44,14 @@ class Sampler:
         self._run = accounts.past.runs + 1
         self._roles = roles
         self._limits = limits
+        self._latencies = latencies
         self._keep = keep
         self._clock = clock
         self._now = now
         self._every_s = EVERY_S
         self._from_s = clock()
         self._before = accounts.tally.copy()
+        self._answered: Sequence[int] = ()
 
     def look(self) -> None:
         """Take a sample if it is time. Cheap otherwise: called for every event of the run."""
@@ -79,7 +84,13 @@ class Sampler:
             since.retries,
             [self._side(role, since) for role in self._roles],
             {reason: count for reason, count in since.reasons.items() if count},
+            self._since_answered(),
         )
+
+    def _since_answered(self) -> list[int]:
+        before, self._answered = self._answered, self._latencies()
+        pairs = zip_longest(self._answered, before, fillvalue=0)
+        return [now - then for now, then in pairs]
 
     def _side(self, role: str, since: Tally) -> SideSample:
         cap, rate = self._limits(role)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, reduce
 
 from ddbio.engines.engine import Running
 from ddbio.engines.environment import Needs, TableNeeds
@@ -26,6 +26,7 @@ from ddbio.job.standstill import Standstill
 from ddbio.job.state import known_state_root
 from ddbio.messages import Event, Flushed, Tally, Tick, Trouble, UnitBegun, UnitReport
 from ddbio.rate.following import CapThread, Caretaker
+from ddbio.rate.latency import Histogram
 from ddbio.sources.plan import Plan, Remainder
 from ddbio.steps.limit import LimitNeeds
 
@@ -100,8 +101,13 @@ def _sampler(run: Run, journal: Journal, accounts: Accounts, running: Running) -
         accounts,
         [side.role for side in run.sides],
         lambda role: running.budgets(role)[0][:2],
+        lambda: _answered([running.latencies(side.role) for side in run.sides]),
         lambda samples, thinned: course.keep(samples, thinned=thinned),
     )
+
+
+def _answered(tables: Iterable[Histogram]) -> tuple[int, ...]:
+    return reduce(Histogram.plus, tables).counts
 
 
 def _name_others(run: Run, journal: Journal) -> None:

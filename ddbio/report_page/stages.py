@@ -28,6 +28,7 @@ def joined(stages: Mapping[str, History]) -> History:
         samples=thinned(whole.samples, MOST),
         parts=whole.parts[:MOST_ROWS],
         parts_are="part",
+        latency_bounds=next((bounds for name in order if (bounds := stages[name].latency_bounds)), []),
     )
 
 

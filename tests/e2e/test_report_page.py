@@ -91,7 +91,7 @@ def test_a_stopped_and_resumed_import_has_one_page_and_its_texts_are_no_markup(
     assert '<p class="state bad">unfinished</p>' in stopped and "ddbio jobs resume import-Orders-" in stopped
     done = ddbio("import", *words)
     assert done.code == 1, done.err
-    charts = {"units-0", "items", "items-by-part", "units-by-part"}
+    charts = {"units-0", "items", "items-by-part", "units-by-part", "latencies"}
     assert_shown(browser, tmp_path / "run.html", charts)
     texts = browser.value("document.body.innerText")
     assert HOSTILE.replace("/", "") in texts and "1,502" in texts and "wrong-key-type" in texts
@@ -112,7 +112,9 @@ def test_a_finished_export_shows_its_segments_files_and_checksums(
     simulator.faults = FaultPlan(latency_s=0.05)
     done = ddbio("export", "-t", "Orders", "-d", "out", "--segments", "7", "--report", "export.HTML")
     assert done.code == 0, done.err
-    assert_shown(browser, tmp_path / "export.HTML", {"units-0", "items", "items-by-part", "units-by-part"})
+    assert_shown(
+        browser, tmp_path / "export.HTML", {"units-0", "items", "items-by-part", "units-by-part", "latencies"}
+    )
     page = (tmp_path / "export.HTML").read_text()
     (manifest,) = [json.loads(path.read_text()) for path in (tmp_path / "out").glob("*manifest.json")]
     assert all(file["checksum"] in page for file in manifest["files"]), manifest

@@ -44,9 +44,17 @@ class Sampled:
         self.clock = Clock()
         self.accounts = Accounts(Past(runs=runs))
         self.kept: list[Sample] = []
+        self.answered: tuple[int, ...] = (0, 0)
         self.limits = {SOURCE: (math.inf, math.inf), TARGET: (500.0, 400.0)}
         self.sampler = Sampler(
-            before, self.accounts, roles, lambda role: self.limits[role], self._keep, self.clock, lambda: 1e9
+            before,
+            self.accounts,
+            roles,
+            lambda role: self.limits[role],
+            lambda: self.answered,
+            self._keep,
+            self.clock,
+            lambda: 1e9,
         )
 
     def _keep(self, samples: Any, was_thinned: bool) -> None:
@@ -63,15 +71,18 @@ def test_a_sample_is_taken_once_a_second_and_has_the_counts_since_the_last_one()
     run = Sampled()
     run.after(0.6, read=3, units=3.0)
     assert run.kept == []
+    run.answered = (3, 1)
     run.after(0.6, read=4, units=4.0, throttled=2, reasons={"why": 2})
+    run.answered = (3, 5)
     run.after(0.9, read=100)
     run.after(0.2, written=5)
     first, second = run.kept
     assert first == Sample(
-        1, 1e9 - first.seconds, first.seconds, 7, 0, 0, 2, 0, [SideSample(7.0, 500.0, 400.0)], {"why": 2}
+        1, 1e9 - first.seconds, first.seconds, 7, 0, 0, 2, 0, [SideSample(7.0, 500.0, 400.0)], {"why": 2}, [3, 1]
     )
     assert (first.seconds, second.seconds) == (pytest.approx(1.2), pytest.approx(1.1))
     assert (second.read, second.written, second.throttled, second.reasons) == (100, 5, 0, {})
+    assert second.latencies == [0, 4]
 
 
 def test_the_units_of_two_tables_are_told_apart_and_no_cap_is_none() -> None:

@@ -29,6 +29,7 @@ LEAST = {  # the required options of each command
     "sql": ["--query", "SELECT 1"],
     "generate": ["-c", "1", "-f", "out"],
     "jobs": [],
+    "report": [],
     "doctor": [],
     "config": [],
 }
@@ -209,10 +210,11 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
     },
     "generate": {},
     "jobs": {},
+    "report": {},
     "doctor": {},
     "config": {},
 }
-for _name in {*APPLIES} - {"generate", "jobs", "doctor", "config"}:
+for _name in {*APPLIES} - {"generate", "jobs", "report", "doctor", "config"}:
     APPLIES[_name]["--verbose"] = ([], [])  # of every verb that shows its progress
 # Options with which it does not apply, if it applies without the above; by the option, or by command and option.
 IN_VAIN: dict[object, list[str]] = {
