@@ -1,8 +1,8 @@
 """The parts of the docs that are made from the code: `python -m checks.docs` writes them anew (`make docs`).
 
-docs/cli.md from the parsers of the commands; the counts and equations in docs/reliability.md; and the drawing of the
-packages in docs/architecture.md, from the imports in the source. Tests fail if they differ from what this module
-would write.
+docs/cli.md from the parsers of the commands; the counts and equations in docs/reliability.md; the rates in
+docs/costs.md; and the drawing of the packages in docs/architecture.md, from the imports in the source. Tests fail if
+they differ from what this module would write.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from checks.packages import drawing
 from ddbio.cli.main import VERBS
 from ddbio.cli.parsing import Parser
+from ddbio.forecast.prices import RATES
 from ddbio.messages.counts import COUNTS, Side, equation
 from ddbio.messages.counts import VERBS as COUNTING
 
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CLI = ROOT / "docs" / "cli.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 RELIABILITY = ROOT / "docs" / "reliability.md"
+COSTS = ROOT / "docs" / "costs.md"
 
 # Where an option is described at length: its page, below docs.
 PAGES = {
@@ -38,6 +40,7 @@ PAGES = {
     "--s3-expected-bucket-owner": "aws.md",
     "--rejects": "rejects.md",
     "--fresh": "reliability.md",
+    "--prices": "costs.md#prices",
     "--report": "reliability.md#files-beside-the-data",
 }
 
@@ -74,6 +77,13 @@ def reliability_page(text: str) -> str:
         before, after = text.split(f"<!-- {mark} -->\n")
         text = f"{before}<!-- {mark} -->\n" + "\n".join(lines) + "\n\n" + after.split("\n\n", 1)[1]
     return text
+
+
+def costs_page(text: str) -> str:
+    """The text of docs/costs.md with the rates of `ddbio.forecast.prices`."""
+    before, after = text.split("<!-- rates -->\n")
+    rates = [f"- `{rate}`: {unit}" for rate, unit in RATES.items()]
+    return f"{before}<!-- rates -->\n" + "\n".join(rates) + "\n\n" + after.split("\n\n", 1)[1]
 
 
 def _equations() -> list[str]:
@@ -146,6 +156,7 @@ def main() -> None:
     CLI.write_text(cli_page())
     ARCHITECTURE.write_text(architecture_page(ARCHITECTURE.read_text()))
     RELIABILITY.write_text(reliability_page(RELIABILITY.read_text()))
+    COSTS.write_text(costs_page(COSTS.read_text()))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """`python -m ddbio.demo`: an import and an export in a minute, without AWS.
 
-Starts the embedded DynamoDB on a loopback port, and runs the real commands against it: generate items, import them
-under a cap, export them again, import the export into a second table. Then it compares the exported items with the
-generated ones, and checks the cap against the *server's* count. Exits with 0 only if all checks succeed.
+Starts the embedded DynamoDB on a loopback port, and runs the real commands against it: generate items, print the plan
+of their import, import them under a cap, export them again, import the export into a second table. Then it compares
+the exported items with the generated ones, and checks the cap against the *server's* count. Exits with 0 only if all
+checks succeed.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ class _Demo:
         orders, copies = self._table("Orders"), self._table("Copies")
         export = self._folder / f"exported-{os.getpid()}"
         self._command("GenerateTestData.py", "-c", self._items, "-f", "items.json")
+        self._import("Orders", "items.json", "--plan")
         self._import("Orders", "items.json")
         self._command("DDBExport.py", *self._aws("Orders"), "-d", export.name, "-p", 2, "-c", READ_CAP)
         self._import("Copies", export.name)
@@ -87,8 +89,8 @@ class _Demo:
     def _aws(self, table: str) -> tuple[str, ...]:
         return ("-r", "us-east-1", "-t", table, "--endpoint-url", self._simulator.url)
 
-    def _import(self, table: str, source: str) -> None:
-        self._command("DDBImport.py", *self._aws(table), "-s", source, "-p", 2, "-c", WRITE_CAP)
+    def _import(self, table: str, source: str, *more: str) -> None:
+        self._command("DDBImport.py", *self._aws(table), "-s", source, "-p", 2, "-c", WRITE_CAP, *more)
 
     def _command(self, program: str, *arguments: object) -> None:
         words = [str(argument) for argument in arguments]

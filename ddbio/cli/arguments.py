@@ -130,6 +130,11 @@ def add_run_options(
     parser.add_argument(
         "--plan", action="store_true", help="say what would be read, written and needed, and do nothing"
     )
+    parser.add_argument(
+        "--prices",
+        metavar="FILE",
+        help="the prices for the costs: a JSON file, or live to ask AWS (default: ddbio's own)",
+    )
     of_report = "print the report on standard output, as JSON; the summary goes to standard error. "
     parser.add_argument(
         "--json",

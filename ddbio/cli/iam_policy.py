@@ -11,6 +11,7 @@ from typing import Any
 from ddbio.cli.main import VERBS
 from ddbio.cli.run import run
 from ddbio.errors import EXIT_OK, UsageError
+from ddbio.forecast.price_list import LIVE
 from ddbio.options import TransferOptions
 from ddbio.system.terminal import tell, write_out
 from ddbio.verbs.iam_policy import Scope, policy_of
@@ -41,8 +42,9 @@ def _print(words: list[str]) -> int:
     if command is None:
         raise UsageError("iam-policy needs the verb the policy is for", "write ddbio iam-policy export ..., say")
     account, rest = _account(words[1:])
-    options = command.options_of(rest)
-    policy = policy_of(options, _scope(options, account))
+    given = command.parser().parse(rest)
+    options = command.options(given)
+    policy = policy_of(options, _scope(options, account), live_prices=given.prices == LIVE)
     if not policy["Statement"]:  # which would not be a valid policy
         tell("this command needs no permission: it sends no request to AWS")
         return EXIT_OK

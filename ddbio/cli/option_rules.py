@@ -78,12 +78,15 @@ PLACEHOLDERS = Rule(
 )
 S3_OBJECTS = ("--s3-sse", "--s3-sse-kms-key-id", "--s3-storage-class", "--s3-acl")
 S3_CALLS = ("--s3-request-payer", "--s3-expected-bucket-owner")
-EVERY_RUN: Rules = dict.fromkeys(
-    (
-        *("--table", "--region", "--processes", "--capacity", "--profile", "--endpoint-url", "--lanes"),
-        *("--give-up-after", "--fresh", "--state-dir", "--report", "--plan"),
-    )
-)
+EVERY_RUN: Rules = {
+    **dict.fromkeys(
+        (
+            *("--table", "--region", "--processes", "--capacity", "--profile", "--endpoint-url", "--lanes"),
+            *("--give-up-after", "--fresh", "--state-dir", "--report", "--plan"),
+        )
+    ),
+    "--prices": needs("--plan"),
+}
 TABLE: Rules = {
     **EVERY_RUN,
     "--over-provisioned": needs("--capacity"),

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, TypeVar
 import boto3  # noqa: F401 - loaded here because signals are held while this module is loaded
 
 from ddbio.aws.redaction import hide
+from ddbio.aws.settings import AwsSettings
 from ddbio.cli.display import Display
 from ddbio.cli.interrupts import stop_on_signals
 from ddbio.cli.run import Command, fail
 from ddbio.cli.start import ENDING
 from ddbio.errors import EXIT_OK, EXIT_REJECTED, DdbioError, TransferError
+from ddbio.forecast.bill import bill_of, chosen_prices
 from ddbio.forecast.text import lines_of
 from ddbio.job.accounts import Result
 from ddbio.job.run import Caller
@@ -86,14 +88,25 @@ def perform(
     return code
 
 
-def show_plan(story: Story[SomeResult], settings: Sequence[Setting] = (), *, as_json: bool = False) -> int:
-    """Print what the verb would do and need, and do nothing. Returns the exit code."""
+def show_plan(
+    story: Story[SomeResult],
+    aws: AwsSettings,
+    settings: Sequence[Setting] = (),
+    *,
+    prices: str | None = None,
+    as_json: bool = False,
+) -> int:
+    """Print what the verb would do, need and cost, and do nothing. prices: see `chosen_prices`. Returns the exit
+    code."""
+    prices_of = chosen_prices(prices, aws)
     plan = story.preview(Caller())
+    bill = bill_of(plan, prices_of)
     plan = replace(plan, sentences=(*_configured(settings), *plan.sentences))
     if as_json:
-        write_out(json.dumps(plan.as_json(), indent=2, ensure_ascii=False) + "\n")
+        figures = {**plan.as_json(), **(bill.as_json() if bill is not None else {})}
+        write_out(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
         return EXIT_OK
-    for line in (*plan.sentences, *lines_of(plan.forecast)):
+    for line in (*plan.sentences, *lines_of(plan.forecast), *(bill.lines() if bill is not None else ())):
         write_out(f"{line}\n")
     return EXIT_OK
 

@@ -61,7 +61,7 @@ class VerbCommand(Generic[SomeOptions, SomeResult]):
             story = self.load()(options)
         invoked(self.program, words_in_force(given))
         if given.plan:
-            return show_plan(story, command.settings, as_json=given.json)
+            return show_plan(story, options.aws, command.settings, prices=given.prices, as_json=given.json)
         self.ready(story, given)
         display = Display.of(given, options)
         return perform(command, story, self.summary, options, display, data_on_stdout=self.data_on_stdout(options))

@@ -16,4 +16,5 @@ price_list     those that AWS quotes now
 costs          of a forecast, at given prices
 alternatives   other ways to do the same, with their costs and conditions
 cost_table     both, as lines for a person
+bill           both, of a plan, at the prices that the user chose
 """

@@ -8,19 +8,20 @@ StartBulkPutItems and DescribeTable.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
-from ddbio.forecast.costs import Charge, Costs, Tariff
-from ddbio.forecast.forecast import ZERO, Amount, total
+from ddbio.forecast.costs import Charge, Costs, Tariff, dollars
+from ddbio.forecast.forecast import ZERO, Amount, Forecast, total
 from ddbio.forecast.prices import GB, Price, Prices
 
 LEAST_BULK_UNITS_PER_S = 1024  # of MaxWriteRequestUnits
+NATIVE = "native"  # as a format: an export by DynamoDB itself
 # Whether DynamoDB itself reads the files of a format. It needs an `Item` in each line, which ours may lack.
-_IMPORTABLE: Mapping[str, bool | None] = {"native": True, "dynamodb-json": None, "csv": True}
-_BULK: Mapping[str, bool | None] = {"native": True, "dynamodb-json": None}
+_IMPORTABLE: Mapping[str, bool | None] = {NATIVE: True, "dynamodb-json": None, "csv": True}
+_BULK: Mapping[str, bool | None] = {NATIVE: True, "dynamodb-json": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,20 @@ class Task:
     history: bool | None = None
     indexes: int = 0
     cap_units_per_s: float | None = None
+
+    def with_figures(self, forecast: Forecast) -> Task:
+        """With the facts that the job's forecast has."""
+        reads = next((each for each in forecast.demands if each.role == "source"), None)
+        writes = next((each for each in forecast.demands if each.kind == "WCU"), None)
+        task = self if reads is None else replace(self, table_bytes=reads.table_bytes)
+        if writes is None:
+            return task
+        return replace(
+            task,
+            is_global=bool(writes.replicas),
+            indexes=len(writes.by_index),
+            cap_units_per_s=writes.cap_units_per_s,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +295,7 @@ def _has_history(task: Task, tariff: Tariff) -> Condition:
     text = "point-in-time recovery is on"
     if task.history is False:
         month = tariff.charge("", task.region, "pitr_gb_month", task.table_bytes, GB).usd
-        text += f" (it would cost ${month.likely:,.2f} a month)" if month is not None else ""
+        text += f" (it would cost {dollars(month.likely)} a month)" if month is not None else ""
     return Condition(text, task.history)
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 
 from ddbio.forecast.alternatives import THIS, Alternatives, Way
-from ddbio.forecast.costs import ON_DEMAND, PROVISIONED, Charge, Costs, usd_of
+from ddbio.forecast.costs import ON_DEMAND, PROVISIONED, Charge, Costs, dollars, usd_of
 from ddbio.forecast.forecast import Amount
 from ddbio.forecast.prices import BUNDLED, Price
+from ddbio.forecast.text import duration
 
 WIDTH = 100
-_COST, _MONTH, _TIME = 26, 14, 10  # columns on the right
+_COST, _MONTH, _TIME = 26, 14, 14  # columns on the right
 _LABEL = WIDTH - _COST - _MONTH - _TIME
 _UNKNOWN = "unknown"
 _SAME = {
@@ -35,9 +35,9 @@ def cost_table(costs: Costs, others: Alternatives, seconds: Amount | None) -> li
 def _prices(costs: Costs, others: Alternatives) -> list[str]:
     """The dates and the origin of the prices."""
     used = (*costs.prices, *others.prices)
-    dates = _dates(used) if used else f"no price is known in {costs.region}"
+    dates = _dates(used) if used else f"no price of {costs.region}"
     ask = "; --prices live asks AWS" if costs.prices_origin == BUNDLED else ""
-    origin = f"prices: {costs.prices_origin}{ask}"
+    origin = f"from {costs.prices_origin}{ask}"
     return _wrapped(f"Cost in US dollars, without free tier, taxes and discounts; {dates} ({origin}):", "")
 
 
@@ -63,7 +63,7 @@ def _this(costs: Costs, seconds: Amount | None) -> Iterator[str]:
         if usd_of(instead) is None:
             yield from _reasons(instead)
     if PROVISIONED in costs.own_billing:
-        yield from _wrapped("provisioned capacity is a part of what the table costs anyway", "  ")
+        yield from _wrapped("provisioned capacity: a share of what the table costs anyway", "  ")
 
 
 def _other(way: Way) -> Iterator[str]:
@@ -96,16 +96,12 @@ def _reasons(charges: Sequence[Charge]) -> Iterator[str]:
 def _usd(amount: Amount | None) -> str:
     if amount is None:
         return _UNKNOWN
-    low, high = _dollars(amount.low), _dollars(amount.high)
+    low, high = dollars(amount.low), dollars(amount.high)
     return low if low == high else f"{low} to {high}"
 
 
-def _dollars(usd: float) -> str:
-    return "under $0.01" if 0 < usd < 0.01 else f"${usd:,.2f}"
-
-
 def _time(seconds: Amount | None) -> str:
-    return _UNKNOWN if seconds is None else str(timedelta(seconds=round(seconds.likely)))
+    return _UNKNOWN if seconds is None else duration(seconds.likely)
 
 
 def _label_row(label: str, cost: str, month: str, time: str) -> list[str]:

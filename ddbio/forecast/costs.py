@@ -1,9 +1,9 @@
 """What a job costs: the figures of its `Forecast`, at given prices. Pure.
 
 On demand, each consumed unit is paid. Provisioned, a table's cap is paid for the time that the job needs at that
-cap, a started hour as a whole one; if a table has this capacity anyway, that is a part of its bill, and nothing in
-addition. In a global table each region is billed for each write: replicated units for the table, ordinary ones for
-its indexes. A cost is unknown if one of its prices or figures is.
+cap. If the table is provisioned, this is a share of what it costs anyway; if it would have to be, started hours count
+as whole ones. In a global table each region is billed for each write: replicated units for the table, ordinary ones
+for its indexes. A cost is unknown if one of its prices or figures is.
 """
 
 from __future__ import annotations
@@ -110,6 +110,10 @@ def usd_of(charges: Iterable[Charge]) -> Amount | None:
     return total(charge.usd for charge in charges)
 
 
+def dollars(usd: float) -> str:
+    return "under $0.01" if 0 < usd < 0.01 else f"${usd:,.2f}"
+
+
 class Tariff:
     """Turns amounts into charges, and notes the prices that it used."""
 
@@ -154,7 +158,9 @@ def _measure(demand: Demand, billing: Billing) -> tuple[dict[str, Amount | None]
     if billing == ON_DEMAND:
         return {"table": demand.units, **demand.by_index}, 1_000_000, "the number of units"
     seconds = demand.seconds
-    hours = None if seconds is None else _each(seconds, lambda value: float(math.ceil(value / _HOUR_S)))
+    hours = None if seconds is None else seconds.times(1 / _HOUR_S)
+    if hours is not None and demand.billing == ON_DEMAND:
+        hours = _each(hours, math.ceil)
     return {name: _times(hours, cap) for name, (_, cap) in demand.budgets().items()}, 1, "the time at a cap"
 
 

@@ -18,7 +18,7 @@ import msgspec
 from ddbio.errors import UsageError, on_one_line
 
 GB = 1 << 30  # bytes: the gigabyte of AWS's bills
-BUNDLED = "ddbio's own"
+BUNDLED = "ddbio's own list"
 
 RATES = {
     "million_write_units": "a million write request units on demand",
@@ -90,7 +90,7 @@ def from_file(path: str) -> Prices:
     except OSError as exc:
         raise UsageError(f"--prices {path}: {exc.strerror or exc}", "give a file of prices, or live") from None
     except ValueError as exc:  # msgspec's errors are some
-        raise UsageError(f"--prices {path}: {on_one_line(str(exc))}", "docs/plans.md has its form") from None
+        raise UsageError(f"--prices {path}: {on_one_line(str(exc))}", "docs/costs.md has its form") from None
 
 
 def _decoded(data: bytes, origin: str) -> Prices:

@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from ddbio.dynamodb.notices import table_notices
 from ddbio.errors import DdbioError
+from ddbio.forecast.alternatives import Task
 from ddbio.forecast.forecast import UNKNOWN, Forecast
 from ddbio.forecast.preview import Preview
 from ddbio.job.accounts import Accounts, Result
@@ -104,6 +105,10 @@ class Verb(ABC, Generic[SomeOptions, SomeResult]):
         """The figures of the remaining work, from samples that cost little. Raises DdbioError."""
         return UNKNOWN
 
+    def task(self, run: Run) -> Task | None:
+        """The facts that decide which other ways there are to do the job; None if there are none."""
+        return None
+
     @abstractmethod
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         """The work for the engine."""
@@ -151,7 +156,7 @@ def preview(verb: Verb[Any, Any], caller: Caller) -> Preview:
         left = journal.left(plan) if resumes else Remainder(plan, lambda unit: unit)
         try:
             sentences = list(_announcement(verb, run, plan, left, journal))
-            return Preview.of(sentences, verb.forecast(run, plan, left, journal))
+            return Preview.of(sentences, verb.forecast(run, plan, left, journal), task=verb.task(run))
         finally:
             plan.close()
 

@@ -47,5 +47,6 @@ discover_columns  the attributes of a table's items
 generate          test data, as fast as a disk can write it
 datasets          the columns of test data
 iam_policy        the permissions that a command needs
+other_ways        what decides which other ways a job has
 diagnosis         what would keep a command from working on this machine
 """

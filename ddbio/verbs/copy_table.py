@@ -14,6 +14,7 @@ from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError
 from ddbio.flow.context import JobTable
 from ddbio.flow.copy_job import DEFAULT_COPY_LANES, CopyJob
+from ddbio.forecast.alternatives import Task
 from ddbio.forecast.forecast import Forecast
 from ddbio.job.accounts import Accounts, outcome
 from ddbio.job.journal import Facts, Journal
@@ -37,6 +38,7 @@ from ddbio.verbs import create_table
 from ddbio.verbs.copy_forecast import copy_forecast
 from ddbio.verbs.copy_plan import check_keys, copy_segments, expected_cost
 from ddbio.verbs.options import CopyOptions
+from ddbio.verbs.other_ways import copy_task
 from ddbio.verbs.scan import describe_part, mean_item_bytes, resuming, source_of
 from ddbio.verbs.two_tables import check_different, describe_other, other_session, other_side
 
@@ -113,6 +115,9 @@ class Copy(Verb[CopyOptions, CopyResult]):
 
     def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
         return copy_forecast(run, self.options, self._subset, plan, left, journal)
+
+    def task(self, run: Run) -> Task:
+        return copy_task(self.options, run, creates_table=self._target.request is not None)
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         self._rejects = rejects = Rejects(self._place, journal, keep=self.options.journal, limit=self._limit)

@@ -15,6 +15,7 @@ from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.count_job import CountJob
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
+from ddbio.forecast.alternatives import Task
 from ddbio.forecast.forecast import Forecast
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
@@ -30,6 +31,7 @@ from ddbio.values.distribution import Distribution
 from ddbio.values.sampling import Estimate, estimate_total
 from ddbio.verbs.forecasts import scan_forecast
 from ddbio.verbs.options import CountOptions
+from ddbio.verbs.other_ways import scan_task
 from ddbio.verbs.scan import describe_part, items_by_segment, mean_item_bytes, resuming, source_of, why_none
 
 NOT_COUNTED = ("attributes", "limit")  # options whose count would not be the table's
@@ -85,6 +87,9 @@ class Count(Verb[CountOptions, CountResult]):
 
     def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
         return scan_forecast(run, self.options, self._subset, plan, left, journal)
+
+    def task(self, run: Run) -> Task:
+        return scan_task(self.name, self.options, run)
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         options, table = self.options, run.table

@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 from ddbio.dynamodb.session import Session
 from ddbio.errors import UsageError
+from ddbio.forecast.alternatives import Task
 from ddbio.forecast.preview import Preview
-from ddbio.job.run import Caller
+from ddbio.job.run import Caller, Run
 from ddbio.job.spine import Story
 from ddbio.messages.files import STDIN
 from ddbio.sinks.conditional_deletes import DeleteIf
@@ -21,12 +22,16 @@ from ddbio.verbs.delete_saved import DeleteListed, DeleteSaved, as_edit
 from ddbio.verbs.edits import Edit, EditResult, EditVerb
 from ddbio.verbs.intent import Intent, described, place, way_back
 from ddbio.verbs.options import DeleteOptions
+from ddbio.verbs.other_ways import scan_task
 from ddbio.verbs.selection import check_chosen, placeholders_of, select, try_scan, user_filter
 
 
 class DeleteScanned(EditVerb[DeleteOptions]):
     name = "delete"
     doing = "Deleting"
+
+    def task(self, run: Run) -> Task:
+        return scan_task(self.name, self.options, run)
 
     def edit_of(self, session: Session, table: TableInfo) -> Edit:
         options = self.options

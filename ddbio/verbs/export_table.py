@@ -14,6 +14,7 @@ from typing import Any
 from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
+from ddbio.forecast.alternatives import Task
 from ddbio.forecast.forecast import Forecast
 from ddbio.formats.compression import get_compression
 from ddbio.job.accounts import Accounts, Result, outcome
@@ -38,6 +39,7 @@ from ddbio.verbs.export_assignment import TakePage, export_assignment
 from ddbio.verbs.export_files import ExportFiles, manifest_path
 from ddbio.verbs.export_forecast import export_forecast
 from ddbio.verbs.options import ExportOptions
+from ddbio.verbs.other_ways import export_task
 from ddbio.verbs.scan import describe_part, resuming
 
 NATIVE = ("dynamodb-json", "gzip")  # format and compression of the native layout
@@ -119,6 +121,9 @@ class Export(Verb[ExportOptions, ExportResult]):
 
     def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
         return export_forecast(run, self.options, self._subset, plan, left, journal)
+
+    def task(self, run: Run) -> Task:
+        return export_task(self.options, run)
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         if self._files is not None:

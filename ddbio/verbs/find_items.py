@@ -16,6 +16,7 @@ from ddbio.dynamodb.session import Session
 from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
+from ddbio.forecast.alternatives import Task
 from ddbio.forecast.forecast import Forecast
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
@@ -34,6 +35,7 @@ from ddbio.verbs.export_assignment import TakePage, export_assignment
 from ddbio.verbs.first_items import FirstFound, order_of
 from ddbio.verbs.forecasts import scan_forecast
 from ddbio.verbs.options import ExportOptions, FindOptions
+from ddbio.verbs.other_ways import scan_task
 from ddbio.verbs.scan import describe_part, why_none
 
 
@@ -106,6 +108,9 @@ class Find(Verb[FindOptions, FindResult]):
     def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
         asked = self.options if self.options.order_by is None else replace(self.options, limit=None)
         return scan_forecast(run, asked, self._subset, plan, left, journal)
+
+    def task(self, run: Run) -> Task:
+        return scan_task(self.name, self.options, run)
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         options = self.options

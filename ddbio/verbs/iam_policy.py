@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ddbio.forecast.price_list import PERMISSION
 from ddbio.options import ComparisonOptions, ScanOptions, TransferOptions, is_place
 from ddbio.verbs.options import (
     CopyOptions,
@@ -60,9 +61,13 @@ class Scope:
         return f"arn:{self.partition}:s3express:{self.region}:{self.account}:bucket/{name}"
 
 
-def policy_of(options: TransferOptions, scope: Scope) -> dict[str, Any]:
-    """The policy document for a run with these options."""
-    return {"Version": "2012-10-17", "Statement": list(_POLICIES[type(options)](options, scope))}
+def policy_of(options: TransferOptions, scope: Scope, *, live_prices: bool = False) -> dict[str, Any]:
+    """The policy document for a run with these options. live_prices: for its plan, with prices that AWS is asked for;
+    that action has no resources."""
+    statements = list(_POLICIES[type(options)](options, scope))
+    if live_prices:
+        statements.append(_allow("Prices", [PERMISSION], ["*"]))
+    return {"Version": "2012-10-17", "Statement": statements}
 
 
 def _allow(sid: str, actions: Iterable[str], resources: Iterable[str], **more: Any) -> dict[str, Any]:

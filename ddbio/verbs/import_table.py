@@ -14,6 +14,7 @@ from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError
 from ddbio.flow.context import JobTable
 from ddbio.flow.import_job import DEFAULT_IMPORT_LANES, ImportJob
+from ddbio.forecast.alternatives import Task
 from ddbio.forecast.forecast import Forecast
 from ddbio.formats import data_suffixes
 from ddbio.job.accounts import Accounts, outcome
@@ -37,6 +38,7 @@ from ddbio.verbs import create_table
 from ddbio.verbs.import_forecast import import_forecast
 from ddbio.verbs.import_sources import ImportSources
 from ddbio.verbs.options import ImportOptions
+from ddbio.verbs.other_ways import import_task
 
 _WORDS = {"delete": ("Deleting what is in", "from"), "insert": ("Inserting what is new of", "into")}
 
@@ -130,6 +132,11 @@ class Import(Verb[ImportOptions, ImportResult]):
 
     def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
         return import_forecast(run, self._sources, self.mode, transform_of(self.options), plan, left, journal)
+
+    def task(self, run: Run) -> Task | None:
+        if self.name != Import.name:
+            return None
+        return import_task(self.options, run, self._sources, creates_table=self._target.request is not None)
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         self._rejects = rejects = Rejects(

@@ -47,7 +47,7 @@ class Intent:
     def before(self, plan: Preview) -> Preview:
         """The plan of the job, with this before it."""
         spent = replace(plan.forecast, planning_units=plan.forecast.planning_units + self.units)
-        return Preview.of((*self.sentences, *plan.sentences), spent, self.warnings)
+        return Preview.of((*self.sentences, *plan.sentences), spent, self.warnings, plan.task)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.flow.sql_job import SqlTableJob
+from ddbio.forecast.alternatives import Task
 from ddbio.forecast.forecast import Forecast
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
@@ -33,6 +34,7 @@ from ddbio.sources.subset import Subset, expected_items, notes, segments_of, uni
 from ddbio.system.stop import StopFlag
 from ddbio.verbs.forecasts import scan_forecast
 from ddbio.verbs.options import SqlOptions
+from ddbio.verbs.other_ways import scan_task
 from ddbio.verbs.scan import describe_part, mean_item_bytes, source_of
 from ddbio.verbs.sql_query import Query, TakeRows
 
@@ -99,6 +101,9 @@ class SqlTable(Verb[SqlOptions, SqlResult]):
     def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
         found = scan_forecast(run, self.options, self._subset, plan, left, journal)
         return replace(found, disk_bytes=None)  # how large DuckDB's file becomes is known only then
+
+    def task(self, run: Run) -> Task:
+        return scan_task(self.name, self.options, run)
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         options, table = self.options, run.table

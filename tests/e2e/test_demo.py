@@ -31,9 +31,12 @@ def test_the_demo_does_the_main_job_and_says_so(environment: dict[str, str], tmp
     assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("$ ")] == [
         "GenerateTestData.py",
         "DDBImport.py",
+        "DDBImport.py",
         "DDBExport.py",
         "DDBImport.py",
     ]
+    assert "Writes of table Orders: 2,000 items, 2,000 WCU" in done.stdout, "the plan"
+    assert "\nCheapest: " in done.stdout
     assert done.stdout.count("2,000 read, 2,000 written, 0 rejected") == 2
     assert "2,000 read, 2,000 exported" in done.stdout
     verdicts, (conclusion, where) = done.stdout.splitlines()[-8:-2], done.stdout.splitlines()[-2:]

@@ -57,13 +57,19 @@ def test_units_of_table_and_indexes_on_demand() -> None:
     assert costs.own == costs.on_demand
 
 
-def test_a_provisioned_cap_is_paid_for_started_hours() -> None:
+def test_a_cap_to_be_provisioned_is_paid_for_started_hours() -> None:
     """3,000,000 units at 500 a second, those of the index among them, are 1.67 hours: 2 of 500 units."""
-    costs = of(replace(WRITES, billing="provisioned"))
-    assert lines(costs.provisioned) == {"writes of Orders": 500 * 2 * 0.01}
-    assert costs.own == costs.provisioned and lines(costs.on_demand)["writes of Orders"] == 4.0
+    assert lines(of(WRITES).provisioned) == {"writes of Orders": 500 * 2 * 0.01}
     apart = of(replace(WRITES, index_caps={"by-city": 100.0}))  # 1,000,000 / 100 / 3,600 = 2.8 hours
     assert lines(apart.provisioned) == {"writes of Orders": 500 * 3 * 0.01, "writes of index by-city": 100 * 3 * 0.01}
+
+
+def test_a_provisioned_table_gives_a_share_of_what_it_costs_anyway() -> None:
+    costs = of(replace(WRITES, billing="provisioned", units=Amount.exact(800_000)))  # and 1,000,000 of the index
+    assert costs.provisioned[0].usd == Amount.exact(pytest.approx(500 * 0.01))  # an hour
+    assert of(replace(WRITES, billing="provisioned", units=Amount.exact(0), by_index={})).usd == Amount.exact(0)
+    assert costs.own == costs.provisioned
+    assert lines(costs.on_demand)["writes of Orders"] == pytest.approx(1.6)
 
 
 def test_without_a_cap_the_cost_of_capacity_is_unknown() -> None:

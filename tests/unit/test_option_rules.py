@@ -216,6 +216,7 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
 }
 for _name in {*APPLIES} - {"generate", "jobs", "report", "doctor", "config"}:
     APPLIES[_name]["--verbose"] = ([], [])  # of every verb that shows its progress
+    APPLIES[_name]["--prices"] = (["live"], ["--plan"])
 # Options with which it does not apply, if it applies without the above; by the option, or by command and option.
 IN_VAIN: dict[object, list[str]] = {
     "--verbose": ["--quiet"],

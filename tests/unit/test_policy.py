@@ -201,3 +201,13 @@ def test_a_comparison_only_reads() -> None:
         "Action": ["s3:GetObject"],
         "Resource": ["arn:aws:s3:::b/exported/*"],
     }
+
+
+def test_the_price_list_is_asked_only_for_a_plan_with_its_prices(capsys: pytest.CaptureFixture[str]) -> None:
+    def printed(*words: str) -> str:
+        iam_policy._print(["export", "-r", "us-east-1", "-t", "Orders", "-d", "there", *words])
+        return capsys.readouterr().out
+
+    assert "pricing:" not in printed("--plan") + printed()
+    asked = json.loads(printed("--plan", "--prices", "live"))["Statement"][-1]
+    assert (asked["Action"], asked["Resource"]) == (["pricing:GetProducts"], ["*"])

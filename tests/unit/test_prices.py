@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from checks.docs import COSTS, costs_page
 from ddbio.aws.settings import AwsSettings
 from ddbio.errors import TransferError, UsageError
 from ddbio.forecast.price_list import live
@@ -135,3 +136,11 @@ def test_products_of_another_form_are_an_error(api: PriceApi) -> None:
     api.products = [{"serviceCode": DYNAMODB, "product": {"attributes": {"regionCode": "us-east-1", "usagetype": 5}}}]
     with pytest.raises(TransferError, match="in an unknown way"):
         live(AwsSettings(), ["us-east-1"])
+
+
+def test_the_page_has_all_rates_and_its_example_is_a_file_of_prices(tmp_path: Path) -> None:
+    text = COSTS.read_text()
+    assert text == costs_page(text), "run: python -m checks.docs"
+    path = tmp_path / "prices.json"
+    path.write_text(text.split("```json\n")[1].split("```")[0])
+    assert len([*from_file(str(path))]) == 1
