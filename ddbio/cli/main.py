@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ddbio.cli import candidates
 from ddbio.cli.run import run
 from ddbio.errors import EXIT_OK, UsageError
 from ddbio.system.terminal import write_out
@@ -59,6 +60,7 @@ VERBS = {
     "report": Subcommand("ddbio.cli.report", "write the report of a job for people, as HTML with charts"),
     "doctor": Subcommand("ddbio.cli.doctor", "check this machine, the endpoint, the keys and permissions"),
     "config": Subcommand("ddbio.cli.config", "show the options that variables and the configuration file set"),
+    "completion": Subcommand("ddbio.cli.completion", "print the script that completes commands in bash, zsh or fish"),
     "iam-policy": Subcommand("ddbio.cli.iam_policy", "print the IAM policy that a command needs"),
 }
 
@@ -69,6 +71,8 @@ _HELP = ("-h", "--help", "help")
 
 def main() -> int:
     words = sys.argv[1:]
+    if words[:1] == [candidates.WORD]:
+        return candidates.main(words[1:])
     if words[:1] == ["help"] and len(words) > 1:  # `ddbio help export`
         words = [words[1], "--help"]
     if words[:1] == [PLAN] and _has_plan(words[1:2]):  # `ddbio plan export`

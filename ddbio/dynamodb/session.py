@@ -123,6 +123,12 @@ class Session:
         except NoSuchTableError:
             return None
 
+    def pages_of_tables(self) -> Iterator[list[str]]:
+        """The names of all tables in the region, as ListTables answers. Raises UsageError, TransferError."""
+        with translated(f"ListTables in {self.region}"):
+            for page in self._client.get_paginator("list_tables").paginate():
+                yield [str(name) for name in page["TableNames"]]
+
     def try_scan(self, table: str, members: dict[str, Any]) -> None:
         """Read one item as an export would. members: of the Scan, values as in JSON.
 

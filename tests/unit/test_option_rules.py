@@ -32,6 +32,7 @@ LEAST = {  # the required options of each command
     "report": [],
     "doctor": [],
     "config": [],
+    "completion": [],
 }
 
 
@@ -213,8 +214,9 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
     "report": {},
     "doctor": {},
     "config": {},
+    "completion": {},
 }
-for _name in {*APPLIES} - {"generate", "jobs", "report", "doctor", "config"}:
+for _name in {*APPLIES} - {"generate", "jobs", "report", "doctor", "config", "completion"}:
     APPLIES[_name]["--verbose"] = ([], [])  # of every verb that shows its progress
     APPLIES[_name]["--prices"] = (["live"], ["--plan"])
 # Options with which it does not apply, if it applies without the above; by the option, or by command and option.
