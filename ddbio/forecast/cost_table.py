@@ -42,7 +42,7 @@ def _prices(costs: Costs, others: Alternatives) -> list[str]:
 
 
 def _dates(prices: Sequence[Price]) -> str:
-    dates = sorted({price.date for price in prices if price.date is not None})
+    dates = sorted({price.date.isoformat() for price in prices if price.date is not None})
     undated = any(price.date is None for price in prices)
     if not dates:
         return "undated prices"

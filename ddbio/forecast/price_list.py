@@ -83,21 +83,21 @@ def _client(settings: AwsSettings) -> Any:
 
 
 def _of_region(client: Any, region: str) -> list[Price]:
-    quoted: dict[str, set[tuple[float, str, str]]] = {}
+    quoted: dict[str, list[tuple[float, date | None, str]]] = {}
     for service, rates, filters in _QUESTIONS:
         for text in _products(client, service, {"regionCode": region, **filters}):
             product = _decoded(text)
             rate, units = _rate_of(rates, product.product.attributes.get("usagetype", ""))
             usd = product.usd()
             if rate and usd is not None:
-                on = product.publication_date[:10]
+                on = _day(product.publication_date)
                 # 0.000000625 * 1,000,000 is not 0.625 in binary
-                quoted.setdefault(rate, set()).add((float(f"{usd * units:.10g}"), on, service))
+                quoted.setdefault(rate, []).append((float(f"{usd * units:.10g}"), on, service))
     return [
-        Price(region, rate, usd, on or None, f"AWS price list, {service}")
+        Price(region, rate, usd, on, f"AWS price list, {service}")
         for rate, prices in quoted.items()
         if len({usd for usd, *_ in prices}) == 1
-        for usd, on, service in [max(prices)]
+        for usd, on, service in prices[:1]
     ]
 
 
@@ -121,6 +121,14 @@ def _products(client: Any, service: str, filters: Mapping[str, str]) -> Iterator
         if not reply.get("NextToken"):
             return
         token = {"NextToken": reply["NextToken"]}
+
+
+def _day(published: str) -> date | None:
+    """Of a time in ISO format, such as 2026-09-11T12:44:22Z."""
+    try:
+        return date.fromisoformat(published[:10])
+    except ValueError:
+        return None
 
 
 def _rate_of(rates: Mapping[str, tuple[str, int]], usage: str) -> tuple[str, int]:

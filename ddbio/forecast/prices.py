@@ -7,6 +7,7 @@ not in them; a user's file may have prices after a discount.
 
 from __future__ import annotations
 
+import datetime
 import difflib
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
@@ -18,6 +19,7 @@ import msgspec
 from ddbio.errors import UsageError, on_one_line
 
 GB = 1 << 30  # bytes: the gigabyte of AWS's bills
+_MOST_USD = 1_000_000  # of one unit: more is a mistake
 BUNDLED = "ddbio's own list"
 
 RATES = {
@@ -47,8 +49,8 @@ class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     region: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)+$")]
     rate: str
-    usd: Annotated[float, msgspec.Meta(ge=0)]
-    date: Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None
+    usd: Annotated[float, msgspec.Meta(ge=0, le=_MOST_USD)]
+    date: datetime.date | None
     source: Annotated[str, msgspec.Meta(min_length=1)]
 
 

@@ -32,11 +32,12 @@ def import_task(options: ImportOptions, run: Run, sources: ImportSources, *, cre
     if options.mode != "put" or run.tables:
         return None
     found = sources.all_sources()
+    is_unknown = sources.found.has_stdin or any(each.packed for each in found)
     return Task(
         "import",
         run.session.region,
         whole=_keeps_items(options) and not (options.csv.types or options.csv.infer_types),  # it makes no types
-        file_bytes=None if any(each.packed for each in found) else Amount.exact(sources.total_bytes),
+        file_bytes=None if is_unknown else Amount.exact(sources.total_bytes),
         file_format=NATIVE if sources.found.exports and not sources.found.files else _format_of(found),
         from_s3=all(source.startswith(_S3) for source in options.sources),
         creates_table=creates_table,

@@ -93,3 +93,11 @@ def test_prices_that_cannot_be_used_end_the_command_before_anything_is_read(
     run_import(*UNITS, "--prices", "bad.json").assert_error(2, "--prices bad.json: Object missing required field")
     run_import(*UNITS[1:], "--prices", "bad.json").assert_error(2, "--prices applies only with --plan")
     assert simulator.requests() == {}
+
+
+def test_the_size_of_standard_input_is_unknown_and_not_nothing(run_import: Run) -> None:
+    done = run_import("--plan", "--json", "-t", "Orders", "-s", "-")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert found["costs"]["usd"] is None
+    assert found["alternatives"]["ways"][0]["cost"]["why"] == "the uncompressed size of the files is unknown"

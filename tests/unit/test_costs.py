@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -25,7 +26,7 @@ USD = {
 }
 PRICES = Prices(
     [
-        Price(region, rate, usd * factor, "2026-01-01", "x")
+        Price(region, rate, usd * factor, date(2026, 1, 1), "x")
         for region, factor in ((EU, 1), (US, 10))
         for rate, usd in USD.items()
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def test_the_package_has_dated_prices_with_their_sources() -> None:
         )
         assert (price is None) == (rate in lacking), rate
     assert prices["us-east-1", "million_write_units"].usd == 0.625
-    assert prices["us-east-1", "million_write_units"].date == "2026-09-06"
+    assert prices["us-east-1", "million_write_units"].date == date(2026, 9, 6)
     assert all("price list" in price.source for price in prices.values() if price.rate.endswith(("hour", "units")))
     assert bundled().find("eu-west-1", "million_write_units") is None  # unknown, and never that of another region
 
@@ -53,6 +54,8 @@ def test_a_file_has_the_same_form_and_takes_the_place_of_all(tmp_path: Path) -> 
         (json.dumps({"prices": [{**ENTRY, "usd": -1}]}), "].usd"),
         (json.dumps({"prices": [{**ENTRY, "usd": "1"}]}), "].usd"),
         (json.dumps({"prices": [{**ENTRY, "date": "31.1.2026"}]}), "].date"),
+        (json.dumps({"prices": [{**ENTRY, "date": "2026-02-30"}]}), "].date"),
+        (json.dumps({"prices": [{**ENTRY, "usd": 1e300}]}), "].usd"),
         (json.dumps({"prices": [{**ENTRY, "region": "EU (Ireland)"}]}), "].region"),
         (json.dumps({"prices": [{**ENTRY, "rate": "wcu_hours"}]}), "did you mean wcu_hour?"),
         (json.dumps({"prices": [{**ENTRY, "currency": "EUR"}]}), "currency"),
@@ -115,7 +118,7 @@ def test_the_price_list_is_read_page_by_page_and_only_what_is_certain_counts(api
         ("eu-central-1", "s3_gb_month"): 0.0245,
         ("us-east-1", "million_write_units"): 0.625,
     }
-    assert found["us-east-1", "million_write_units"].date == "2026-09-11"
+    assert found["us-east-1", "million_write_units"].date == date(2026, 9, 11)
     assert any("NextToken" in request for request in api.asked)
 
 
