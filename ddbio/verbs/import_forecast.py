@@ -17,6 +17,7 @@ from ddbio.forecast.write_weights import OF_TABLE, WriteWeights
 from ddbio.job.journal import Journal
 from ddbio.job.run import Run
 from ddbio.sinks.table_writes import OpenMode
+from ddbio.sources.cutting import PLANNED_LANES, unit_bytes
 from ddbio.sources.plan import Plan, Remainder
 from ddbio.steps.records import Record
 from ddbio.steps.transform import TransformSpec, open_transform
@@ -94,7 +95,7 @@ def import_forecast(
         lane_bytes=REMOTE_SOURCE_LANE_BYTES if remote else SOURCE_LANE_BYTES,
         warned=[*warned, *(history_warning(run.session, run.table, done) if done else ())],
     )
-    return replace(found, s3_requests=_gets(plan)) if remote else found
+    return replace(found, s3_requests=_gets(run, sources, plan)) if remote else found
 
 
 def _filled(
@@ -137,7 +138,11 @@ def _hot_key_warning(weigher: _Weigher, run: Run) -> Iterator[str]:
         yield from warnings.of_hot_key(repr(key), weigher.seen[key], units / total, run.cap.units_per_s)
 
 
-def _gets(plan: Plan) -> Mapping[str, Amount]:
-    """Each slice is read at once, with the end of its last record in a request of its own."""
-    slices = len(plan.units)
+def _gets(run: Run, sources: ImportSources, plan: Plan) -> Mapping[str, Amount]:
+    """Each slice is read at once, with the end of its last record in a request of its own. Files that are cut while
+    the job runs have as many slices as their bytes make."""
+    lanes = run.workers * min(run.lanes, PLANNED_LANES)
+    slice_bytes = unit_bytes(sources.total_bytes, lanes, run.cap.units_per_s)
+    expected = sum(math.ceil(file.size_bytes / slice_bytes) for file in sources.files)
+    slices = len(plan.units) if plan.complete else max(len(plan.units), expected)
     return {"GET": Amount(2 * slices, slices, 4 * slices)}
