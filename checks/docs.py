@@ -1,8 +1,8 @@
 """The parts of the docs that are made from the code: `python -m checks.docs` writes them anew (`make docs`).
 
-docs/cli.md from the parsers of the commands; the counts and equations in docs/reliability.md; the rates in
-docs/costs.md; and the drawing of the packages in docs/architecture.md, from the imports in the source. Tests fail if
-they differ from what this module would write.
+docs/cli.md and the man page from the parsers of the commands; the counts and equations in docs/reliability.md; the
+rates in docs/costs.md; and the drawing of the packages in docs/architecture.md, from the imports in the source. Tests
+fail if they differ from what this module would write.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from checks.man import man_page
 from checks.packages import drawing
 from ddbio.cli.main import VERBS
 from ddbio.cli.parsing import Parser
@@ -21,6 +22,7 @@ from ddbio.messages.counts import VERBS as COUNTING
 
 ROOT = Path(__file__).resolve().parent.parent
 CLI = ROOT / "docs" / "cli.md"
+MAN = ROOT / "docs" / "ddbio.1"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 RELIABILITY = ROOT / "docs" / "reliability.md"
 COSTS = ROOT / "docs" / "costs.md"
@@ -154,6 +156,7 @@ def _marked(text: str) -> str:
 
 def main() -> None:
     CLI.write_text(cli_page())
+    MAN.write_text(man_page())
     ARCHITECTURE.write_text(architecture_page(ARCHITECTURE.read_text()))
     RELIABILITY.write_text(reliability_page(RELIABILITY.read_text()))
     COSTS.write_text(costs_page(COSTS.read_text()))

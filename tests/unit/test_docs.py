@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from botocore import xform_name
 
 import ddbio
 from checks.docs import PAGES, cli_page
+from checks.man import man_page
 from ddbio.cli import iam_policy
 from ddbio.cli.main import VERBS
 from ddbio.errors import EXIT_FAILED, EXIT_INTERNAL, EXIT_OK, EXIT_REJECTED, EXIT_STOPPED, EXIT_USAGE
@@ -192,6 +196,28 @@ def test_readme_names_every_format() -> None:
 
 def test_the_page_of_options_is_made_from_the_parsers() -> None:
     assert text_of("docs/cli.md") == cli_page(), "run: python -m checks.docs"
+
+
+def test_the_man_page_is_made_from_the_parsers() -> None:
+    assert text_of("docs/ddbio.1") == man_page(), "run: python -m checks.docs"
+
+
+def test_the_man_page_renders_without_warnings() -> None:
+    """And shows what the parsers say, with its quotes, backslashes and hyphens."""
+    if shutil.which("man") is None or shutil.which("groff") is None:
+        pytest.skip("no man on this machine")
+    command = ["man", "--warnings", "-E", "UTF-8", "-l", str(CHECKOUT / "docs" / "ddbio.1")]
+    shown = subprocess.run(command, env={**os.environ, "MANWIDTH": "100"}, capture_output=True, text=True, check=True)
+    assert shown.stderr == ""
+    text = re.sub(r".\x08", "", shown.stdout)
+    for words in (
+        "ddbio import -r us-east-1 -t Orders -s 'part-*.json' --endpoint-url http://127.0.0.1:8000",
+        "the escape character: '\\'",
+        'the values of --filter: {"p": 10, "s": "x"}',
+    ):
+        assert words in text
+    for verb in VERBS:
+        assert f"\nddbio {verb}\n" in text or verb == "iam-policy", verb
 
 
 def test_the_options_that_have_a_page_exist() -> None:
