@@ -164,7 +164,7 @@ class Forecast:
             },
             s3_bytes=total([self.s3_bytes, other.s3_bytes]),
             seconds=total([self.seconds, other.seconds]),
-            held_by="; then ".join(filter(None, (self.held_by, other.held_by))),
+            held_by="; then ".join(dict.fromkeys(filter(None, _held_by(self, other)))),
             processes=None
             if self.processes is None or other.processes is None
             else max(self.processes, other.processes),
@@ -183,6 +183,14 @@ class Forecast:
     def of_json(cls, values: object) -> Forecast:
         """From `as_json`. Raises msgspec.ValidationError."""
         return msgspec.convert(values, cls)
+
+
+def _held_by(first: Forecast, second: Forecast) -> tuple[str, str]:
+    """What decides about the time of each; with the times if only one is known, as their sum is not."""
+    if (first.seconds is None) == (second.seconds is None):
+        return first.held_by, second.held_by
+    times = (f" ({each.seconds.likely:,.0f} s)" if each.seconds and each.held_by else "" for each in (first, second))
+    return first.held_by + next(times), second.held_by + next(times)
 
 
 UNKNOWN = Forecast()

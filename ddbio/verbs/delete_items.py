@@ -7,15 +7,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from ddbio.dynamodb.session import Session
 from ddbio.errors import UsageError
 from ddbio.forecast.alternatives import Task
+from ddbio.forecast.demands import time_of
+from ddbio.forecast.forecast import ZERO, Forecast
 from ddbio.forecast.preview import Preview
 from ddbio.job.run import Caller, Run
 from ddbio.job.spine import Story
 from ddbio.messages.files import STDIN
+from ddbio.rate.caps import Cap
 from ddbio.sinks.conditional_deletes import DeleteIf
 from ddbio.values.table import TableInfo
 from ddbio.verbs.delete_saved import DeleteListed, DeleteSaved, as_edit
@@ -73,7 +78,19 @@ class Delete:
         return self._story.perform(caller)
 
     def preview(self, caller: Caller) -> Preview:
-        return self.intent(caller).before(self._story.preview(caller))
+        plan, options = self._story.preview(caller), self.options
+        if options.backup is not None:
+            then = f"Then deletes exactly the items that were saved in {options.backup}"
+            plan = plan.followed([then], self._deletes(caller))
+        return self.intent(caller).before(plan)
+
+    def _deletes(self, caller: Caller) -> Forecast:
+        """Of the writes alone, which are those of a delete without a backup."""
+        found = DeleteScanned(replace(self.options, backup=None)).preview(caller).forecast
+        (demand,) = [each for each in found.demands if each.kind == "WCU"]
+        cap = Cap(demand.cap_units_per_s or math.inf, demand.cap_origin, demand.kind)
+        seconds, held_by = time_of([(demand, cap)])
+        return replace(found, demands=(demand,), seconds=seconds, held_by=held_by, read_bytes=ZERO)
 
     def intent(self, caller: Caller) -> Intent:
         """What is about to happen. Raises UsageError, TransferError."""

@@ -13,7 +13,6 @@ from typing import Any
 
 from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError
-from ddbio.forecast.forecast import UNKNOWN
 from ddbio.forecast.preview import Preview
 from ddbio.job.accounts import Accounts
 from ddbio.job.journal import Journal
@@ -72,6 +71,7 @@ class DeleteListed(Import):
 
     name = "delete"
     capacity_option = "--write-capacity"
+    warns = False
 
     def __init__(self, options: DeleteOptions, finished: Callable[[Tally], None] = lambda tally: None) -> None:
         sources = options.sources or (options.backup or "",)
@@ -162,11 +162,8 @@ class DeleteSaved:
         return EditResult(tally=tally, seconds=0.0, error=None, cap=cap, rejects=None, write_units=tally.units)
 
     def preview(self, caller: Caller) -> Preview:
-        return (
-            SaveItems(self._options, lambda tally: None)
-            .preview(caller)
-            .followed([f"Then deletes exactly the items that were saved in {self._options.backup}"], UNKNOWN)
-        )
+        """Of the first stage alone."""
+        return SaveItems(self._options, lambda tally: None).preview(caller)
 
 
 def as_edit(result: ImportResult) -> EditResult:

@@ -50,20 +50,20 @@ def sample_of(
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """The part of a table that a scan has yet to read. share: of the whole table's items, as far as is known.
+    """The part of a table that a scan has yet to read.
 
-    demand: of the reads.
+    demand: of the reads. of_part: for amounts of the whole table, those of the part.
     """
 
     sample: TableSample | None
     demand: Demand
     size_bytes: Amount | None = None
-    share: float = 1.0
+    of_part: Callable[[Amount], Amount] = lambda amount: amount
 
     def total(self, name: str) -> Amount:
         """The sum of a figure over the items that match. Needs a sample."""
         assert self.sample is not None
-        return self.sample.total(name).times(self.share)
+        return self.of_part(self.sample.total(name))
 
 
 def scanned(
@@ -94,32 +94,42 @@ def scanned_side(
     if sample is None:
         return Scanned(None, demand)
     segments = [unit for unit in units if isinstance(unit, SegmentUnit)]
-    of_part = sample.share(len(segments) / segments[0].total_segments if segments else 1.0)
-    whole_items, whole_bytes = of_part(sample.items), of_part(sample.size_bytes)
-    share = _share_left(options, sample, whole_items, done_items)
-    items, size_bytes = whole_items.times(share), whole_bytes.times(share)
-    mean_bytes = whole_bytes.likely / whole_items.likely if whole_items.likely else mean_item_bytes(table)
+    of_segments = sample.share(len(segments) / segments[0].total_segments if segments else 1.0)
+    share = _share_left(options, sample, of_segments(sample.items), done_items)
+
+    def of_part(amount: Amount) -> Amount:
+        sampled = of_segments(amount)
+        return Amount(sampled.likely * share.likely, sampled.low * share.low, sampled.high * share.high)
+
+    items, size_bytes = of_part(sample.items), of_part(sample.size_bytes)
+    mean_bytes = size_bytes.likely / items.likely if items.likely else mean_item_bytes(table)
     page_bytes = _page_bytes(cap, mean_bytes, most_items, consistent=options.consistent_read)
-    units_left = max(1, math.ceil(len(segments) * share))
+    segments_left = max(1, math.ceil(len(segments) * share.likely))
     filled = replace(
         demand,
         items=items,
         item_bytes=Amount.exact(mean_bytes) if mean_bytes else None,
-        units=scan_units(size_bytes, items, units_left, page_bytes, consistent=options.consistent_read),
+        units=scan_units(size_bytes, items, segments_left, page_bytes, consistent=options.consistent_read),
         table_bytes=sample.size_bytes if not table.index else None,
     )
-    return Scanned(sample, filled, size_bytes, items.likely / sample.items.likely if sample.items.likely else 1.0)
+    return Scanned(sample, filled, size_bytes, of_part)
 
 
-def _share_left(options: ScanOptions, sample: TableSample, items: Amount, done_items: int) -> float:
-    """Of the items, the share that is read, considering a limit and what earlier runs read."""
+def _share_left(options: ScanOptions, sample: TableSample, items: Amount, done_items: int) -> Amount:
+    """Of the items, the share that is read, considering a limit and what earlier runs read.
+
+    How many items a limit with a filter reads is by chance: the negative binomial distribution, at two deviations.
+    """
     if not items.likely:
-        return 1.0
-    most = items.likely
-    if options.limit is not None:
-        matching = sample.matching_items / sample.scanned_items if sample.scanned_items else 0.0
-        most = min(most, options.limit / matching if matching else most)
-    return max(0.0, most - done_items) / items.likely
+        return Amount.exact(1.0)
+    if options.limit is None:
+        return Amount.exact(max(0.0, items.likely - done_items) / items.likely)
+    matching = sample.matching_items / sample.scanned_items if sample.scanned_items else 0.0
+    if not matching:
+        return Amount.exact(max(0.0, items.likely - done_items) / items.likely)
+    off = 2 * math.sqrt((1 - matching) / options.limit)
+    needed = (options.limit / matching * factor for factor in (1.0, max(0.0, 1 - off), 1 + off))
+    return Amount(*(max(0.0, min(most, items.likely) - done_items) / items.likely for most in needed))
 
 
 def _page_bytes(

@@ -73,8 +73,10 @@ def import_forecast(
     plan: Plan,
     left: Remainder,
     journal: Journal,
+    lost: str,
 ) -> Forecast:
-    """transform: of items. A function of the user's is not called: what it makes is unknown."""
+    """transform: of items. A function of the user's is not called: what it makes is unknown. lost: what happens to
+    items of the table that could not be restored, as a participle; empty for nothing."""
     of_function = transform is not None and transform.function is not None
     weigher = _Weigher(WriteWeights(run.table, mode), transform if not of_function else None, run.table.key[0].name)
     sample = sample_sources(sources.all_sources(), sources.storages, weigher) if not of_function else None
@@ -84,7 +86,6 @@ def import_forecast(
     if sample is not None:
         demand = part_of(_filled(demand, sample, weigher, run.table, mode), share)
         warned += [*_rejects_warning(sample, weigher), *_hot_key_warning(weigher, run)]
-    done = "deleted" if mode == "delete" else "replaced or deleted" if mode != "insert" else ""
     remote = any(is_s3(file.uri) for file in sources.files)
     found = forecast_of(
         run,
@@ -93,7 +94,7 @@ def import_forecast(
         read_bytes=Amount.exact(sources.total_bytes * share) if not sources.found.has_stdin else None,
         written_bytes=ZERO,
         lane_bytes=REMOTE_SOURCE_LANE_BYTES if remote else SOURCE_LANE_BYTES,
-        warned=[*warned, *(history_warning(run.session, run.table, done) if done else ())],
+        warned=[*warned, *(history_warning(run.session, run.table, lost) if lost else ())],
     )
     return replace(found, s3_requests=_gets(run, sources, plan)) if remote else found
 

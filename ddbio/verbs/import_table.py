@@ -40,6 +40,7 @@ from ddbio.verbs.import_sources import ImportSources
 from ddbio.verbs.options import ImportOptions
 from ddbio.verbs.other_ways import import_task
 
+_LOST = {"put": "replaced", "delete": "deleted", "changes": "replaced or deleted"}
 _WORDS = {"delete": ("Deleting what is in", "from"), "insert": ("Inserting what is new of", "into")}
 
 
@@ -49,10 +50,12 @@ class ImportResult(RejectingResult):
 
 
 class Import(Verb[ImportOptions, ImportResult]):
-    """capacity_option: of the user, for the cap."""
+    """capacity_option: of the user, for the cap. warns: whether its plan says that items cannot be restored; else the
+    question does that the command asks first."""
 
     name = "import"
     capacity_option: ClassVar[str] = "-c"
+    warns: ClassVar[bool] = True
 
     def check_report(self) -> None:
         check_report_path(self.options, self._protected(), self.options.rejects)
@@ -131,7 +134,8 @@ class Import(Verb[ImportOptions, ImportResult]):
         return _WORDS.get(self.options.mode, ("Importing", "into"))
 
     def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
-        return import_forecast(run, self._sources, self.mode, transform_of(self.options), plan, left, journal)
+        transform, lost = transform_of(self.options), _LOST.get(self.options.mode, "") if self.warns else ""
+        return import_forecast(run, self._sources, self.mode, transform, plan, left, journal, lost)
 
     def task(self, run: Run) -> Task | None:
         if self.name != Import.name:

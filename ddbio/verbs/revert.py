@@ -32,6 +32,7 @@ class _Exports(ImportSources):
 
 class Revert(Import):
     name = "revert"
+    warns = False
 
     def __init__(self, options: RevertOptions) -> None:
         common = {each.name: getattr(options, each.name) for each in fields(RejectingOptions)}
