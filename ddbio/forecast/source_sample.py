@@ -55,8 +55,8 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class SourceSample:
-    """total_bytes: of all sources. is_whole: whether all of it was read. only_heads: whether of some files only the
-    beginning was."""
+    """total_bytes: of all sources. is_whole: whether all of it was read. only_heads: whether of some files, or parts
+    of files, only the beginning was."""
 
     parts: Sequence[_Part]
     total_bytes: int
@@ -97,8 +97,7 @@ def sample_sources(sources: Sequence[Source], storages: Storages, weigh: Weigh) 
     is_whole = weighted <= WHOLE_BYTES
     units = list(_all_units(sources) if is_whole else _spread_units(sources, total_bytes, storages))
     parts = asyncio.run(_read_all(units, storages, weigh, whole=is_whole))
-    heads = any(not part.ended and _only_from_start(unit) for (unit, _), part in zip(units, parts, strict=True))
-    return SourceSample(parts, total_bytes, is_whole, heads)
+    return SourceSample(parts, total_bytes, is_whole, only_heads=not all(part.ended for part in parts))
 
 
 def _size_of(source: Source) -> int:

@@ -14,8 +14,10 @@ from typing import Any
 
 from ddbio.errors import EXIT_OK, EXIT_REJECTED, UsageError
 from ddbio.flow.context import TARGET
+from ddbio.flow.import_job import DEFAULT_IMPORT_LANES
 from ddbio.forecast.demands import demand_of, time_of
 from ddbio.forecast.forecast import ZERO, Forecast
+from ddbio.forecast.needs import SOURCE_LANE_BYTES, memory_of
 from ddbio.forecast.preview import Preview
 from ddbio.formats.changes import DELETE
 from ddbio.formats.changes import NAME as CHANGES
@@ -161,8 +163,16 @@ class Sync:
         assert isinstance(second, TableSide)
         demand = demand_of(second.table, second.session.region, TARGET, cap, second.table.index_write_units)
         seconds, held_by = time_of([(demand, cap)])
+        run = comparison.run
         return Forecast(
-            (demand,), read_bytes=ZERO, written_bytes=ZERO, seconds=seconds, held_by=held_by, disk_bytes=ZERO
+            (demand,),
+            read_bytes=ZERO,
+            written_bytes=ZERO,
+            seconds=seconds,
+            held_by=held_by,
+            processes=run.workers + 1,
+            memory_bytes=memory_of(run.workers, DEFAULT_IMPORT_LANES, SOURCE_LANE_BYTES),
+            disk_bytes=ZERO,
         )
 
     def _way_back(self, comparison: Comparison) -> list[str]:

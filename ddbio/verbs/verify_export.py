@@ -68,7 +68,13 @@ class Verify:
 
     def preview(self, caller: Caller) -> Preview:
         export = self._export()
-        files = Forecast(read_bytes=Amount.exact(2 * export.total_bytes), written_bytes=ZERO, seconds=None)
+        files = Forecast(
+            read_bytes=Amount.exact(2 * export.total_bytes),
+            written_bytes=ZERO,
+            processes=1,
+            memory_bytes=ZERO,
+            disk_bytes=ZERO,
+        )
         plan = Preview.of([f"{_verifying(export)}; every file is read twice"], files)
         asked = self._diff_options()
         if asked is None:
