@@ -79,6 +79,13 @@ def test_its_data_can_be_read_from_the_wheel(wheel: Path, tmp_path: Path) -> Non
     assert place.startswith(str(wheel)) and int(count) > 20
 
 
+def test_the_image_and_the_instructions_have_all_extras(wheel: Path) -> None:
+    extras = set(message_from_string(part(wheel, "METADATA")).get_all("Provides-Extra") or ())
+    for document in ("Dockerfile", "README.md"):
+        (named,) = re.findall(r"\[(zstd,[a-z,]*)\]'", (CHECKOUT / document).read_text())
+        assert set(named.split(",")) == extras, document
+
+
 def test_its_description_shows_on_an_index_without_broken_links(wheel: Path) -> None:
     metadata = message_from_string(part(wheel, "METADATA"))
     assert metadata["Description-Content-Type"] == "text/markdown"
