@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ddbio.aws.settings import AwsSettings
     from ddbio.cli.parsing import Parser
 
-WORD = "__complete"  # in place of a verb
 LIMIT_S = 0.9
 TABLE, TO_TABLE, INDEX, JOB, SETTINGS = KINDS = ("table", "to-table", "index", "job", "settings")
 

@@ -8,7 +8,6 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ddbio.cli import candidates
 from ddbio.cli.run import run
 from ddbio.errors import EXIT_OK, UsageError
 from ddbio.system.terminal import write_out
@@ -17,6 +16,8 @@ from ddbio.version import __version__
 if TYPE_CHECKING:
     from ddbio.cli.parsing import Parser
     from ddbio.cli.verb_command import VerbCommand
+
+COMPLETE = "__complete"  # in place of a verb: a shell asks for names
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,9 @@ _HELP = ("-h", "--help", "help")
 
 def main() -> int:
     words = sys.argv[1:]
-    if words[:1] == [candidates.WORD]:
+    if words[:1] == [COMPLETE]:
+        from ddbio.cli import candidates
+
         return candidates.main(words[1:])
     if words[:1] == ["help"] and len(words) > 1:  # `ddbio help export`
         words = [words[1], "--help"]

@@ -17,6 +17,7 @@ from readme_renderer import markdown
 from tests.support.commands import CHECKOUT
 
 SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "requirements.txt")
+MAN_PAGE = "docs/ddbio.1"
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 FROM_WHEEL = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
 RUN = FROM_WHEEL + "from {module} import {name}; sys.argv[0] = 'x'; sys.exit({name}())"
@@ -29,6 +30,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in SOURCES:
         shutil.copy(CHECKOUT / name, folder)
     shutil.copytree(CHECKOUT / "ddbio", folder / "ddbio", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "docs").mkdir()
+    shutil.copy(CHECKOUT / MAN_PAGE, folder / "docs")
     built = subprocess.run(
         [sys.executable, "-c", BUILD, str(folder)], cwd=folder, capture_output=True, text=True, check=False
     )
@@ -51,7 +54,8 @@ def test_everything_of_the_package_is_in_the_wheel(wheel: Path) -> None:
         for path in (CHECKOUT / "ddbio").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert packed == source
+    (page,) = packed - source
+    assert page.endswith(".data/data/share/man/man1/ddbio.1") and packed >= source
 
 
 def test_its_programs_run_from_the_wheel_alone(wheel: Path, tmp_path: Path) -> None:
