@@ -9,6 +9,7 @@ checks succeed.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import shlex
 import shutil
@@ -65,7 +66,7 @@ class _Demo:
         export = self._folder / f"exported-{os.getpid()}"
         self._command("GenerateTestData.py", "-c", self._items, "-f", "items.json")
         self._import("Orders", "items.json", "--plan")
-        self._import("Orders", "items.json")
+        self._import("Orders", "items.json", *_page("import.html"))
         self._command("DDBExport.py", *self._aws("Orders"), "-d", export.name, "-p", 2, "-c", READ_CAP)
         self._import("Copies", export.name)
         generated = _sorted_lines([self._folder / "items.json"])
@@ -113,6 +114,12 @@ class _Demo:
         print(f"{'yes' if holds else 'NO'}: {claim}")
         if not holds:
             self._problems.append(claim)
+
+
+def _page(name: str) -> tuple[str, ...]:
+    """The option for a report for people, if its extra is installed."""
+    installed = all(importlib.util.find_spec(each) for each in ("matplotlib", "jinja2"))
+    return ("--report", name) if installed else ()
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -9,6 +9,7 @@ accounts    the counts that a run may claim
 journal     the state from which the same command resumes
 difference  how a command differs from the one that began the job
 history     the course of a job: what its journal knows of it, and what outlives that
+retention   how long finished jobs are kept
 course      notes it in the journal
 samples     takes samples of a run
 opening     finds the journal of a job, and opens it

@@ -1,7 +1,7 @@
 """The course of a job in its journal: its runs, their samples, the parts of the work; for the report in HTML.
 
-A finished job has no journal. Its history stays in `history.json` in the job's folder, without cursors. At most
-`KEPT_JOBS` finished jobs are kept so, none for longer than `KEPT_DAYS`.
+A finished job has no journal. Its history stays in `history.json` in the job's folder, without cursors
+(`ddbio.job.retention` decides for how long).
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from ddbio.job.database import FRESH, connected
 from ddbio.job.invocation import check_expected, note_command
 from ddbio.job.journal import Journal
 from ddbio.job.remains import places_files, remove_journal
+from ddbio.job.retention import prune
 from ddbio.job.state import JOURNAL, JobFolder, job_name, state_root
 from ddbio.options import TransferOptions
 from ddbio.system.scratch import Scratch, sweep
@@ -35,6 +36,8 @@ def open_journal(verb: str, table: str, identity: Sequence[str], options: Transf
             yield journal
         finally:
             journal.close()
+        if journal.complete and options.journal:
+            prune(folder.path.parent)
 
 
 @contextmanager

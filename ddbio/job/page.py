@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from ddbio.aws.redaction import hide
 from ddbio.errors import EXIT_REJECTED, EXIT_USAGE, UsageError
 from ddbio.job.history import kept_history, read_history
 from ddbio.job.invocation import present_command, typed
@@ -27,7 +28,7 @@ def page_of_run(content: bytes, verb: str, table: str, folder: str | None, histo
     elif code == EXIT_USAGE and not report.counts.get("read"):
         state = REFUSED
     job = JobFacts(id=folder or "", verb=verb, table=table, state=state, command=present_command(verb))
-    return render(job, report, history)
+    return _without_secrets(render(job, report, history))
 
 
 def page_of_job(job: JobState) -> bytes:
@@ -43,7 +44,12 @@ def page_of_job(job: JobState) -> bytes:
         report.timing.ended = None
     command = "" if job.command is None else typed(job.command.program, job.command.words, job.verb)
     facts = JobFacts(id=job.id, verb=job.verb, table=job.table, state=job.state, command=command)
-    return render(facts, report, history)
+    return _without_secrets(render(facts, report, history))
+
+
+def _without_secrets(page: bytes) -> bytes:
+    """Its sources have none; but it may be passed on to anyone."""
+    return hide(page.decode()).encode()
 
 
 def _report(folder: Path) -> Report | None:

@@ -49,6 +49,7 @@ def test_the_demo_does_the_main_job_and_says_so(environment: dict[str, str], tmp
     assert re.fullmatch(r"2,000 items generated, imported, exported and compared in \d+\.\d s", conclusion)
     assert where == "files: files"
     assert done.stderr.startswith("GenerateTestData.py: 2,000 items")
+    assert "</html>" in (tmp_path / "files" / "import.html").read_text()
     (export,) = (tmp_path / "files").glob("exported-*")
     assert json.loads((export / "_manifest.json").read_text())["items"] == 2000
     assert (tmp_path / "files" / "items.json").read_text().count("\n") == 2000
