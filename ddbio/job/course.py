@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ import msgspec
 
 from ddbio.aws.redaction import hide
 from ddbio.errors import DdbioError
+from ddbio.forecast.forecast import Forecast
 from ddbio.job.accounts import Result
 from ddbio.job.history import STAGE_HISTORY, extents, noun_of, read_history, read_samples
 from ddbio.job.journal import Journal
@@ -38,6 +40,14 @@ class Course:
         self._journal.write("INSERT OR REPLACE INTO runs VALUES (?, ?, 0, NULL, '')", [(self._run, now())])
         self._journal.note(sides=list(roles), latency_bounds=list(BOUNDS_S))
         self._note_parts(plan)
+
+    def note_forecast(self, forecast: Callable[[], Forecast]) -> None:
+        """The plan of a new job, for its report. Nothing is noted if it cannot be made."""
+        with suppress(RuntimeError):
+            asyncio.get_running_loop()  # in which a plan cannot read its samples
+            return
+        with suppress(DdbioError):
+            self._journal.note(forecast=forecast().as_json())
 
     def end_run(self, result: Result, plan: Plan) -> None:
         """The run has its result, which does not change if this cannot be written. Commits."""

@@ -89,22 +89,34 @@ def read_history(database: sqlite3.Connection) -> History:
     sums = ", ".join(f"coalesce(sum({name}), 0)" for name in NAMES)
     counts = database.execute(f"SELECT {sums} FROM units").fetchone()
     files = "SELECT name, items, size_bytes, checksum FROM files ORDER BY name LIMIT ?"
+    samples = read_samples(database)
     return History(
         sides=noted.get("sides", []),
         counts=dict(zip(NAMES, counts, strict=True)),
         reasons=dict(database.execute("SELECT reason, count FROM reasons")),
         seconds=float(noted.get("seconds", 0.0)),
         runs=[RunOfJob(*row) for row in database.execute("SELECT * FROM runs ORDER BY number")],
-        samples=read_samples(database),
+        samples=samples,
         parts=list(_parts(database, msgspec.convert(noted.get("extents", []), list[Extent]))),
         parts_are=noted.get("parts", "part"),
         files=[File(*row) for row in database.execute(files, (MOST_ROWS,))],
         all_files=database.execute("SELECT count(*) FROM files").fetchone()[0],
         units_of_work=noted.get("units"),
         units_done=database.execute("SELECT coalesce(sum(done), 0) FROM units").fetchone()[0],
+        by_index=_by_index(samples),
         latency_bounds=noted.get("latency_bounds", []),
         forecast=noted.get("forecast"),
     )
+
+
+def _by_index(samples: Iterable[Sample]) -> dict[str, float]:
+    indexes: dict[str, float] = {}
+    table = 0.0
+    for each in samples:
+        table += each.units
+        for index, units in each.indexes.items():
+            indexes[index] = indexes.get(index, 0.0) + units
+    return {"the table": table, **indexes} if indexes else {}
 
 
 def read_samples(database: sqlite3.Connection) -> list[Sample]:

@@ -147,7 +147,7 @@ def _spoken(counts: Mapping[str, float]) -> str:
 
 
 def _as_json(budget: Budget) -> dict[str, object]:
-    cap, in_force, consumed = budget.rates
+    cap, in_force, consumed, _ = budget.rates
     rates = {"cap": _finite(cap), "in_force": _finite(in_force), "consumed": round(consumed, 1)}
     return {"role": budget.role, "table": budget.table, "index": budget.index, "kind": budget.kind, **rates}
 

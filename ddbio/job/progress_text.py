@@ -165,7 +165,7 @@ def block_of(live: LiveRun) -> Iterator[str]:
 
 
 def _rates(budget: Budget) -> str:
-    cap, in_force, consumed = budget.rates
+    cap, in_force, consumed, _ = budget.rates
     of_cap = f" of {in_force:,.0f}" if in_force < math.inf else ""
     less = f" (cap {cap:,.0f})" if in_force < cap < math.inf else ""
     return f"{consumed:,.0f}{of_cap} {budget.kind}/s{less}"

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from statistics import median
 
-from ddbio.flow.context import TARGET
 from ddbio.job.accounts import Accounts
 from ddbio.messages import Tally
+from ddbio.rate.buckets import BudgetRates
 from ddbio.report_page.history import Sample, SideSample
 from ddbio.report_page.thinning import MOST, thinned
 
 EVERY_S = 1.0
-Limits = tuple[float, float]  # units per second of a table: the cap, and the rate in force
 
 
 class Sampler:
@@ -23,7 +22,8 @@ class Sampler:
 
     samples: at most `MOST`; the last of this run ends at the last `look` that took one.
     keep: called with all samples whenever one was added, and whether they were thinned.
-    limits: the present limits of a table, by its role. roles: of the job's tables, in the order of the sides.
+    budgets: those of a table at this moment, by its role. indexes: the names of those after the first, by the roles
+    of the job's tables, in the order of the sides.
     latencies: the answered requests of this run so far, by class.
     clock: seconds, monotonic. now: seconds since the epoch.
     """
@@ -32,8 +32,8 @@ class Sampler:
         self,
         samples: Sequence[Sample],
         accounts: Accounts,
-        roles: Sequence[str],
-        limits: Callable[[str], Limits],
+        indexes: Mapping[str, Sequence[str]],
+        budgets: Callable[[str], Sequence[BudgetRates]],
         latencies: Callable[[], Sequence[int]],
         keep: Callable[[Sequence[Sample], bool], None],
         clock: Callable[[], float] = time.monotonic,
@@ -42,8 +42,9 @@ class Sampler:
         self.samples = list(samples)
         self._accounts = accounts
         self._run = accounts.past.runs + 1
-        self._roles = roles
-        self._limits = limits
+        self._indexes = indexes
+        self._budgets = budgets
+        self._consumed: dict[str, list[float]] = {}
         self._latencies = latencies
         self._keep = keep
         self._clock = clock
@@ -73,6 +74,7 @@ class Sampler:
         self._keep(self.samples, too_many)
 
     def _sample(self, seconds: float, since: Tally) -> Sample:
+        tables = {role: self._of_table(role) for role in self._indexes}
         return Sample(
             self._run,
             self._now() - seconds,
@@ -82,24 +84,26 @@ class Sampler:
             since.rejected,
             since.throttled,
             since.retries,
-            [self._side(role, since) for role in self._roles],
+            [SideSample(units[0], _finite(now[0].cap), _finite(now[0].in_force)) for now, units in tables.values()],
             {reason: count for reason, count in since.reasons.items() if count},
             self._since_answered(),
+            {
+                index: consumed
+                for role, (_, units) in tables.items()
+                for index, consumed in zip(self._indexes[role], units[1:], strict=True)
+            },
         )
+
+    def _of_table(self, role: str) -> tuple[Sequence[BudgetRates], list[float]]:
+        """The budgets of a table, and the units that each has consumed since the last sample."""
+        now, before = self._budgets(role), self._consumed.get(role)
+        totals = self._consumed[role] = [budget.total for budget in now]
+        return now, [total - then for total, then in zip(totals, before or [0.0] * len(totals), strict=True)]
 
     def _since_answered(self) -> list[int]:
         before, self._answered = self._answered, self._latencies()
         pairs = zip_longest(self._answered, before, fillvalue=0)
         return [now - then for now, then in pairs]
-
-    def _side(self, role: str, since: Tally) -> SideSample:
-        cap, rate = self._limits(role)
-        return SideSample(self._units(role, since), _finite(cap), _finite(rate))
-
-    def _units(self, role: str, since: Tally) -> float:
-        if len(self._roles) == 1:
-            return since.units
-        return since.target_units if role == TARGET else since.units - since.target_units
 
 
 def _finite(number: float) -> float | None:

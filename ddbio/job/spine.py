@@ -15,10 +15,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from ddbio.dynamodb.notices import table_notices
 from ddbio.errors import DdbioError
+from ddbio.flow.context import SOURCE
 from ddbio.forecast.alternatives import Task
 from ddbio.forecast.forecast import UNKNOWN, Forecast
 from ddbio.forecast.preview import Preview
@@ -27,7 +29,7 @@ from ddbio.job.course import Course
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.opening import look_at_journal, open_journal
 from ddbio.job.report import reported
-from ddbio.job.report_place import check_report_path
+from ddbio.job.report_place import check_report_path, is_page
 from ddbio.job.run import Caller, Run
 from ddbio.job.state import known_state_root
 from ddbio.job.work import Assignment, why_incomplete, work
@@ -178,12 +180,20 @@ def tell_story(verb: Verb[Any, SomeResult], run: Run, journal: Journal) -> SomeR
     run.progress.start(task.total, task.unit, run.cap.units_per_s, task.done)
     course = Course(journal)
     course.begin_run([side.role for side in run.sides], plan)
+    if _forecast_wanted(verb, run, journal):
+        course.note_forecast(lambda: verb.forecast(run, plan, left, journal))
     accounts, error = work(run, task, left, journal)
     plan.close()
     result = verb.settle(run, plan, journal, accounts, error or why_incomplete(run, accounts, plan))
     course.end_run(result, plan)
     journal.complete = result.error is None
     return result
+
+
+def _forecast_wanted(verb: Verb[Any, Any], run: Run, journal: Journal) -> bool:
+    """Whether a new job's report compares it with its plan. A plan of a scan would consume capacity itself."""
+    report, scans = verb.options.report, run.main.role == SOURCE
+    return report is not None and is_page(Path(report)) and not scans and not journal.resumed
 
 
 def _journal(verb: Verb[Any, Any], run: Run) -> AbstractContextManager[Journal]:

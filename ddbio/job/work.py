@@ -99,8 +99,8 @@ def _sampler(run: Run, journal: Journal, accounts: Accounts, running: Running) -
     return Sampler(
         course.samples(),
         accounts,
-        [side.role for side in run.sides],
-        lambda role: running.budgets(role)[0][:2],
+        {side.role: list(side.index_caps) for side in run.sides},
+        running.budgets,
         lambda: _answered([running.latencies(side.role) for side in run.sides]),
         lambda samples, thinned: course.keep(samples, thinned=thinned),
     )

@@ -45,11 +45,12 @@ BLAME_FOR_S = 5.0  # for this time unexplained refusals are attributed to the bu
 
 class BudgetRates(NamedTuple):
     """A budget at a moment, in units per second. cap: of the user or the table; infinite for none. in_force: the cap,
-    or less while the table throttles. consumed: lately, a decaying average."""
+    or less while the table throttles. consumed: lately, a decaying average. total: units consumed so far."""
 
     cap: float
     in_force: float
     consumed: float
+    total: float = 0.0
 
 
 @dataclass(slots=True)
@@ -71,10 +72,11 @@ class TokenBucket:
     measured: float = 0.0  # units per second, a decaying average
     measured_at_s: float = 0.0
     burst_s: float = BURST_S
+    consumed: float = 0.0  # units since the start
 
     FIELDS: ClassVar = (
         *("cap", "rate", "updated_s", "born_s", "supply", "reserved", "cut_to", "cut_at_s"),
-        *("measured", "measured_at_s", "burst_s"),
+        *("measured", "measured_at_s", "burst_s", "consumed"),
     )
     RATE_AT: ClassVar = 1
 
@@ -132,6 +134,7 @@ class TokenBucket:
         """Return unused units of a reservation (negative if more were used), and record the consumption."""
         self.refill(now_s)
         self.supply += returned
+        self.consumed += consumed
         self.measured = self._decayed(now_s) + consumed / MEASURE_OVER_S
         self.measured_at_s = max(self.measured_at_s, now_s)
 
@@ -203,7 +206,9 @@ class Budgets:
         return tuple([bucket.rate for bucket in self.buckets])
 
     def now(self, now_s: float) -> tuple[BudgetRates, ...]:
-        return tuple([BudgetRates(each.cap, each.rate, each.measured_rate(now_s)) for each in self.buckets])
+        return tuple(
+            [BudgetRates(each.cap, each.rate, each.measured_rate(now_s), each.consumed) for each in self.buckets]
+        )
 
     def reserve(self, now_s: float, costs: Units) -> Units:
         """Queue up in every budget with a cost; returns the tickets."""

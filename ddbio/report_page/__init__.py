@@ -7,6 +7,8 @@ facts      the parts of a JSON report that the page shows
 shapes     the two shapes of a chart, as plain numbers
 charts     which charts a job has, and their numbers
 figures    draws them in SVG, by matplotlib
+outcome    the plan of a job beside its outcome
+wording    numbers and times as texts
 tables     the tables of the page
 page       the page itself, from `page.html` and `page.css`
 """

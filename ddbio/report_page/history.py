@@ -13,8 +13,8 @@ VERSION = 1  # of the file
 
 
 class SideSample(msgspec.Struct, array_like=True, gc=False):
-    """One table during an interval. units: consumed in it. cap, rate: units per second allowed and in force at its
-    end; None if there is no limit."""
+    """One table during an interval. units: consumed in it, without indexes that have capacity of their own. cap,
+    rate: units per second allowed and in force at its end; None if there is no limit."""
 
     units: float
     cap: float | None
@@ -26,6 +26,7 @@ class Sample(msgspec.Struct, array_like=True):
 
     run: from 1. began: seconds since the epoch. sides: one for each table of the job, in the order of
     `History.sides`. latencies: answered requests by class of their duration (`History.latency_bounds`).
+    indexes: units by index, of those that have capacity of their own.
     """
 
     run: int
@@ -39,6 +40,7 @@ class Sample(msgspec.Struct, array_like=True):
     sides: list[SideSample]
     reasons: dict[str, int] = {}
     latencies: list[int] = []
+    indexes: dict[str, float] = {}
 
     @property
     def units(self) -> float:
@@ -86,8 +88,8 @@ class History(msgspec.Struct, kw_only=True):
     parts: at most `MOST_ROWS`, if there are more then several in one; parts_are: the noun for one of them.
     files: the first of them. all_files: their number. units_of_work, units_done: None if not known.
     latency_bounds: upper bounds of the classes in seconds; the last class has none.
-    by_index: capacity units by index, if they are known. item_sizes: number of items by their size, as upper bounds
-    in bytes and numbers. forecast: that of the job's begin.
+    by_index: capacity units of the table and of each index that has capacity of its own; empty without any.
+    item_sizes: number of items by their size, as upper bounds in bytes and numbers. forecast: of the job's begin.
     """
 
     version: int = VERSION

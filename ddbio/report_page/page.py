@@ -16,7 +16,8 @@ from ddbio.errors import UsageError
 from ddbio.report_page.charts import Chart, charts
 from ddbio.report_page.facts import Cap, JobFacts, Report
 from ddbio.report_page.history import History
-from ddbio.report_page.tables import UNKNOWN, duration, moment, number, tables
+from ddbio.report_page.tables import tables
+from ddbio.report_page.wording import UNKNOWN, duration, moment, number
 
 BEGINNING = b"<!doctype html>\n<!-- a report by ddbio -->\n"
 _NEEDED = ("matplotlib", "jinja2")

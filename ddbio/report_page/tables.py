@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
@@ -13,8 +11,9 @@ import msgspec
 from ddbio.messages.counts import COUNTS
 from ddbio.report_page.facts import Report
 from ddbio.report_page.history import History
+from ddbio.report_page.outcome import compared
+from ddbio.report_page.wording import UNKNOWN, duration, moment, number
 
-UNKNOWN = "unknown"
 Rows = Sequence[Sequence[str]]
 
 
@@ -34,7 +33,7 @@ class Table:
 def tables(report: Report, history: History) -> Iterator[Table]:
     """Those of the page that have any rows, in their order."""
     found = [
-        _forecast(report, history),
+        _outcome(report, history),
         _counts(report, history),
         _reasons(report, history),
         _rejects(report),
@@ -47,21 +46,6 @@ def tables(report: Report, history: History) -> Iterator[Table]:
         Table("Environment", (), [(name, str(value)) for name, value in report.versions.items() if value]),
     ]
     return (each for each in found if each.rows)
-
-
-def number(value: float) -> str:
-    return f"{value:,.1f}" if isinstance(value, float) and not value.is_integer() else f"{int(value):,}"
-
-
-def duration(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 60 else str(timedelta(seconds=round(seconds)))
-
-
-def moment(when: datetime | float | None) -> str:
-    if when is None:
-        return UNKNOWN
-    at = datetime.fromtimestamp(when, timezone.utc) if isinstance(when, float | int) else when
-    return at.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 # -- one by one
@@ -152,43 +136,7 @@ def _flat(prefix: str, options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"{prefix}{name}", value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-# -- plan against actual
-
-
-def _forecast(report: Report, history: History) -> Table:
-    """The figures of the plan at the begin of the job, and what became of them."""
-    forecast = history.forecast or {}
-    demands = [each for each in forecast.get("demands", ()) if isinstance(each, Mapping)]
-    counts = history.counts or report.counts
-    units = _sum_of([_units_of(demand) for demand in demands]) if demands else None
-    items = demands[0].get("items") if demands else None
-    rows = [
-        ("items", _amount(items), number(counts.get("read", 0))),
-        ("capacity units", _amount(units), number(counts.get("units", 0.0))),
-        ("time at the cap", _amount(forecast.get("seconds"), duration), duration(history.seconds)),
-        ("cost", _money(forecast.get("cost")), UNKNOWN),
-    ]
-    note = "" if demands else "This job kept no forecast of its begin."
+def _outcome(report: Report, history: History) -> Table:
+    """The plan of the job's begin, and the outcome."""
+    rows, note = compared(report, history)
     return Table("Plan and outcome", ("", "plan", "outcome"), rows, note, frozenset({1, 2}))
-
-
-def _units_of(demand: Mapping[str, Any]) -> Any:
-    return _sum_of([demand.get("units"), *dict(demand.get("by_index") or {}).values()])
-
-
-def _sum_of(amounts: Sequence[Any]) -> dict[str, float] | None:
-    """Of amounts as JSON; None if one is unknown."""
-    if any(not isinstance(each, Mapping) for each in amounts):
-        return None
-    return {name: math.fsum(each[name] for each in amounts) for name in ("likely", "low", "high")}
-
-
-def _amount(amount: Any, shown: Any = number) -> str:
-    if not isinstance(amount, Mapping):
-        return UNKNOWN
-    likely, low, high = (float(amount[name]) for name in ("likely", "low", "high"))
-    return str(shown(likely)) if low == high else f"{shown(likely)} ({shown(low)} to {shown(high)})"
-
-
-def _money(cost: Any) -> str:
-    return UNKNOWN if not isinstance(cost, Mapping) else f"{_amount(cost)} USD"

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
+from typing import TypeVar
 
 from ddbio.report_page.history import Sample, SideSample
+
+Number = TypeVar("Number", int, float)
 
 MOST = 512
 
@@ -60,6 +63,7 @@ def join(first: Sample, second: Sample) -> Sample:
         ],
         _sum_of(first.reasons, second.reasons),
         _sums(first.latencies, second.latencies),
+        _sum_of(first.indexes, second.indexes),
     )
 
 
@@ -71,7 +75,7 @@ def _join_sides(one: SideSample, other: SideSample, seconds: float, other_second
     return SideSample(one.units + other.units, mean(one.cap, other.cap), mean(one.rate, other.rate))
 
 
-def _sum_of(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+def _sum_of(one: dict[str, Number], other: dict[str, Number]) -> dict[str, Number]:
     return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
 
 

@@ -21,6 +21,7 @@ from ddbio.job.samples import Sampler
 from ddbio.messages import ImportCursor, SegmentUnit, SliceUnit, Tally, UnitReport
 from ddbio.messages.files import SourceFile
 from ddbio.options import TransferOptions
+from ddbio.rate.buckets import BudgetRates
 from ddbio.report_page.history import MOST_ROWS, RunOfJob, Sample, SideSample
 from ddbio.report_page.thinning import MOST, thinned
 from ddbio.sources.plan import Plan
@@ -45,17 +46,21 @@ class Sampled:
         self.accounts = Accounts(Past(runs=runs))
         self.kept: list[Sample] = []
         self.answered: tuple[int, ...] = (0, 0)
-        self.limits = {SOURCE: (math.inf, math.inf), TARGET: (500.0, 400.0)}
+        self.consumed = {SOURCE: [0.0], TARGET: [0.0, 0.0]}
         self.sampler = Sampler(
             before,
             self.accounts,
-            roles,
-            lambda role: self.limits[role],
+            {role: ["byDate"] * (role == TARGET) for role in roles},
+            self._budgets,
             lambda: self.answered,
             self._keep,
             self.clock,
             lambda: 1e9,
         )
+
+    def _budgets(self, role: str) -> list[BudgetRates]:
+        limits = (math.inf, math.inf) if role == SOURCE else (500.0, 400.0)
+        return [BudgetRates(*limits, 1.0, total) for total in self.consumed[role]]
 
     def _keep(self, samples: Any, was_thinned: bool) -> None:
         self.kept = [*samples] if was_thinned else [*self.kept, samples[-1]]
@@ -63,6 +68,7 @@ class Sampled:
 
     def after(self, seconds: float, **counts: Any) -> None:
         self.clock.now_s += seconds
+        self.consumed[TARGET][0] += counts.get("units", 0.0)
         self.accounts.enter(UnitReport(0, None, Tally(**counts)))
         self.sampler.look()
 
@@ -78,7 +84,18 @@ def test_a_sample_is_taken_once_a_second_and_has_the_counts_since_the_last_one()
     run.after(0.2, written=5)
     first, second = run.kept
     assert first == Sample(
-        1, 1e9 - first.seconds, first.seconds, 7, 0, 0, 2, 0, [SideSample(7.0, 500.0, 400.0)], {"why": 2}, [3, 1]
+        1,
+        1e9 - first.seconds,
+        first.seconds,
+        7,
+        0,
+        0,
+        2,
+        0,
+        [SideSample(7.0, 500.0, 400.0)],
+        {"why": 2},
+        [3, 1],
+        {"byDate": 0.0},
     )
     assert (first.seconds, second.seconds) == (pytest.approx(1.2), pytest.approx(1.1))
     assert (second.read, second.written, second.throttled, second.reasons) == (100, 5, 0, {})
@@ -87,8 +104,13 @@ def test_a_sample_is_taken_once_a_second_and_has_the_counts_since_the_last_one()
 
 def test_the_units_of_two_tables_are_told_apart_and_no_cap_is_none() -> None:
     run = Sampled(roles=(SOURCE, TARGET))
-    run.after(1, units=30.0, target_units=20.0)
+    run.consumed = {SOURCE: [10.0], TARGET: [20.0, 7.0]}
+    run.after(1)
+    run.consumed = {SOURCE: [11.0], TARGET: [20.0, 9.0]}
+    run.after(1)
     assert run.kept[0].sides == [SideSample(10.0, None, None), SideSample(20.0, 500.0, 400.0)]
+    assert run.kept[1].sides == [SideSample(1.0, None, None), SideSample(0.0, 500.0, 400.0)]
+    assert [each.indexes for each in run.kept] == [{"byDate": 7.0}, {"byDate": 2.0}]
 
 
 def test_a_run_of_days_has_a_bounded_number_of_samples_and_all_its_counts() -> None:
@@ -114,6 +136,7 @@ SAMPLES = st.builds(
     st.just([SideSample(2.0, 10.0, 5.0)]),
     st.dictionaries(st.sampled_from("ab"), st.integers(1, 9)),
     st.just([1, 2]),
+    st.just({"byDate": 0.5}),
 )
 
 
@@ -125,6 +148,7 @@ def test_thinning_keeps_every_sum_and_the_order(samples: list[Sample], most: int
     for name in ("read", "written", "rejected", "throttled", "retries"):
         assert sum(getattr(each, name) for each in left) == sum(getattr(each, name) for each in samples)
     assert sum(each.units for each in left) == pytest.approx(sum(each.units for each in samples))
+    assert sum(each.indexes["byDate"] for each in left) == pytest.approx(0.5 * len(samples))
     assert sum(each.seconds for each in left) == pytest.approx(sum(each.seconds for each in samples))
     for reason in "ab":
         counts = [sum(each.reasons.get(reason, 0) for each in some) for some in (left, samples)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from typing import Any
@@ -15,6 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.errors import UsageError
+from ddbio.forecast.forecast import Amount, Demand, Forecast
+from ddbio.forecast.prices import bundled
 from ddbio.report_page import page
 from ddbio.report_page.charts import AVERAGED_S, MOST_BARS, Chart, charts, percentile_ms
 from ddbio.report_page.facts import JobFacts, RejectsOfCode, Report, Table, Why
@@ -132,20 +135,40 @@ def rows(report: Report, history: History) -> dict[str, list[list[str]]]:
     return {table.title: [[*row] for row in table.rows] for table in tables(report, history)}
 
 
+def outcome(history: History) -> tuple[dict[str, list[str]], str]:
+    (table,) = [table for table in tables(Report(), history) if table.title == "Plan and outcome"]
+    return {row[0]: [*row[1:]] for row in table.rows}, table.note
+
+
 def test_what_was_planned_is_beside_what_happened_and_the_unknown_is_said() -> None:
-    amount = {"likely": 100.0, "low": 90.0, "high": 110.0}
-    exact = {"likely": 5.0, "low": 5.0, "high": 5.0}
-    forecast = {"demands": [{"items": exact, "units": amount, "by_index": {"x": exact}}], "seconds": exact}
-    history = History(forecast=forecast, counts={"read": 4, "units": 101.5}, seconds=6.25)
-    found = {row[0]: row[1:] for row in rows(Report(), history)["Plan and outcome"]}
+    demand = Demand(
+        *("Orders", "us-east-1", "target", "WCU"),
+        items=Amount.exact(5),
+        units=Amount(1e6, 9e5, 2e6),
+        by_index={"x": Amount.exact(5)},
+        cap_units_per_s=100_000,
+    )
+    plan = Forecast((demand,), seconds=Amount.exact(12.0), held_by="the cap")
+    history = History(forecast=plan.as_json(), counts={"read": 4, "units": 2e6}, seconds=16.25)
+    found, note = outcome(history)
     assert found["items"] == ["5", "4"]
-    assert found["capacity units"] == ["105 (95 to 115)", "101.5"]
-    assert found["time at the cap"] == ["5.0 s", "6.2 s"]
-    assert found["cost"][0] == "unknown"
-    none = {row[0]: row[1:] for row in rows(Report(), History())["Plan and outcome"]}
-    assert none["items"] == ["unknown", "0"]
-    history.forecast = {"demands": [{"items": None, "units": None}]}
-    assert [row[1] for row in rows(Report(), history)["Plan and outcome"]] == ["unknown"] * 4
+    assert found["capacity units"] == ["1,000,005 (900,005 to 2,000,005)", "2,000,000"]
+    assert found["working time"] == ["12.0 s", "16.2 s"]
+    price = bundled().find("us-east-1", "million_write_units")
+    assert price is not None and price.date in note and "the cap" in note
+    assert found["cost"][1] == f"${2 * price.usd:,.2f}"
+    assert found["cost"][0].endswith(f" to ${2 * price.usd:,.2f})")
+    provisioned = replace(plan, demands=(replace(demand, billing="provisioned", units=None),))
+    unknown, _ = outcome(replace_plan(history, provisioned.as_json()))
+    assert (unknown["capacity units"], unknown["cost"]) == (["unknown", "2,000,000"], ["unknown", "unknown"])
+    for none in (None, {"demands": 7}):
+        found, note = outcome(replace_plan(history, none))
+        assert [row[0] for row in found.values()] == ["unknown"] * 4
+        assert "kept no plan" in note
+
+
+def replace_plan(history: History, forecast: dict[str, Any] | None) -> History:
+    return msgspec.structs.replace(history, forecast=forecast)
 
 
 def test_runs_rejects_files_and_options_are_rows() -> None:
