@@ -34,7 +34,7 @@ def compared(report: Report, history: History) -> tuple[Rows, str]:
     actual = _outcome(plan, counts)
     rows.append(("cost", _shown(costs.usd, dollars), _shown(actual, dollars)))
     held = f"Time: {plan.held_by}. " if plan.held_by else ""
-    dates = sorted({price.date for price in costs.prices if price.date})
+    dates = sorted({str(price.date) for price in costs.prices if price.date})
     return rows, f"{held}Prices of {', '.join(dates)}." if dates else held
 
 

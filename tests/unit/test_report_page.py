@@ -155,7 +155,7 @@ def test_what_was_planned_is_beside_what_happened_and_the_unknown_is_said() -> N
     assert found["capacity units"] == ["1,000,005 (900,005 to 2,000,005)", "2,000,000"]
     assert found["working time"] == ["12.0 s", "16.2 s"]
     price = bundled().find("us-east-1", "million_write_units")
-    assert price is not None and price.date in note and "the cap" in note
+    assert price is not None and str(price.date) in note and "the cap" in note
     assert found["cost"][1] == f"${2 * price.usd:,.2f}"
     assert found["cost"][0].endswith(f" to ${2 * price.usd:,.2f})")
     provisioned = replace(plan, demands=(replace(demand, billing="provisioned", units=None),))
