@@ -20,6 +20,7 @@ from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ddbio.library.loading import load
 from ddbio.system.stop import StopFlag
 
 if TYPE_CHECKING:
@@ -203,6 +204,7 @@ async def _in_thread(work: Callable[[], T], stop: StopFlag) -> T:
 
     def run() -> None:
         try:
+            load()
             result = work()
         except BaseException as error:
             loop.call_soon_threadsafe(settle, None, error)

@@ -7,5 +7,6 @@ arrow_types  the types of that data, found or given
 frames       DataFrames and Arrow data as items
 streams      what a job hands over while it runs
 calling      how a job is run for a caller: errors, Ctrl-C, progress
+loading      the modules of the library, loaded without holding an event loop
 wording      the messages of commands in terms of parameters
 """

@@ -14,6 +14,7 @@ from ddbio.library.calling import call
 from ddbio.library.frames import as_items
 from ddbio.library.streams import Take, pulled
 from ddbio.options import STDOUT
+from ddbio.sinks.item_pages import lists_of
 from ddbio.sinks.rows import known_types
 from ddbio.system.stop import StopFlag
 from ddbio.values.items import AttributeValue
@@ -131,9 +132,10 @@ def pages(
 
     def job(take: Take[list[Item]], flag: StopFlag) -> None:
         def take_page(page: bytes) -> None:
-            with known_types(f"table {table}"):
-                items = rows.items(page)
-            take(items)
+            for each in lists_of(page):
+                with known_types(f"table {table}"):
+                    items = rows.items(each)
+                take(items)
 
         verb.take_page = take_page
         call(verb, progress=progress, stop=flag)

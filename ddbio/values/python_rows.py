@@ -44,7 +44,7 @@ class PythonRows:
         self._decode: Callable[[bytes], list[Item]] | None = None
 
     def items(self, page: bytes) -> list[Item]:
-        """page: a JSON list of items as the service sends them."""
+        """page: a JSON list of items as the service sends them. Raises UnknownTypeError."""
         if self._decode is not None:
             try:
                 return self._decode(page)

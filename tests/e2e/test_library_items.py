@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
@@ -14,10 +16,10 @@ import pytest
 
 import ddbio
 import ddbio.aio
-from ddbio import CountOptions, RejectedError, Stopped, TransferError, UsageError
+from ddbio import RejectedError, Stopped, TransferError, UsageError
 from ddbio.simulator import FaultPlan, Simulator
 from ddbio.system.stop import StopFlag
-from tests.support.commands import make_old
+from tests.support.commands import make_old, with_slack
 from tests.support.environment import AWS_ENVIRONMENT
 from tests.support.items import contents
 
@@ -144,37 +146,49 @@ def test_a_scan_that_fails_raises(table: Simulator) -> None:
         list(scan)
 
 
-async def counted(items: AsyncIterator[Any]) -> int:
-    return len([item async for item in items])
+# The CPU time that the process spends between two turns of the loop: an upper bound of how long a call can have kept
+# the loop waiting, on however busy a machine. The call is the first one of its process, which loads the modules.
+WATCHED = """
+import asyncio, gc, time
+import ddbio.aio
+
+async def watch(spent):
+    while True:
+        before = time.process_time()
+        await asyncio.sleep(0.001)
+        spent.append(time.process_time() - before)
+
+async def items():
+    for number in range(3000):
+        yield {"id": f"item-{number}", "n": number}
+
+async def main():
+    spent, full = [], []
+    gc.callbacks.append(lambda phase, info: full.append(phase) if info["generation"] == 2 else None)
+    watching = asyncio.create_task(watch(spent))
+    await asyncio.sleep(0.01)
+    spent.clear()
+    put = await ddbio.aio.put_items("Orders", items(), processes=1)
+    found = [item async for item in ddbio.aio.scan("Orders", processes=1)]
+    watching.cancel()
+    assert len(spent) > 100 and not full, full
+    print(put.tally.written, len(found), max(spent))
+asyncio.run(main())
+"""
 
 
 def test_a_loop_stays_free(table: Simulator) -> None:
-    """Longer than 10 ms only where this machine, too, keeps a sleeping loop that long."""
-
-    async def pauses(until: asyncio.Task[Any] | None, seconds: float = 0.0) -> list[float]:
-        found, last_s = [], time.monotonic()
-        ends_s = last_s + seconds
-        while not (until.done() if until is not None else last_s > ends_s):
-            await asyncio.sleep(0.001)
-            now_s = time.monotonic()
-            found.append(now_s - last_s)
-            last_s = now_s
-        return sorted(found)
-
-    async def items() -> AsyncIterator[dict[str, Any]]:
-        for item in plain(5000):
-            yield item
-
-    async def main() -> None:
-        await ddbio.aio.put_items("Orders", [{"id": "first"}])  # loads the modules
-        work = asyncio.create_task(ddbio.aio.put_items("Orders", items(), processes=1))
-        during = await pauses(work)
-        assert (await work).tally.written == 5000
-        assert during[len(during) // 2] < 0.01, "in the middle"
-        assert await counted(ddbio.aio.scan("Orders", processes=1)) == 5001
-        assert (await ddbio.aio.count_items(CountOptions(table="Orders", processes=1))).tally.counted == 5001
-
-    asyncio.run(main())
+    """A full garbage collection of the modules alone takes longer. The best of three, as other programs are busy."""
+    longest_s = []
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", WATCHED], capture_output=True, text=True, timeout=with_slack(60))
+        assert done.returncode == 0, done.stderr
+        written, found, longest = done.stdout.split()
+        assert (written, found) == ("3000", "3000")
+        longest_s.append(float(longest))
+        if longest_s[-1] < 0.01:
+            return
+    pytest.fail(f"the loop waited {longest_s} s")
 
 
 def test_a_cancelled_call_settles_first(table: Simulator) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -126,3 +128,25 @@ def test_accounts_that_do_not_add_up_are_no_success() -> None:
     with pytest.raises(TransferError, match="1 item") as raised:
         call(Told(result))
     assert raised.value.result is result
+
+
+LOADED = """
+import gc
+from ddbio.library.loading import load
+full = []
+gc.callbacks.append(lambda phase, info: full.append(info) if info["generation"] == 2 else None)
+{before}
+load()
+print(len(full), gc.isenabled(), len(gc.get_objects(2)) > 20_000, gc.get_freeze_count() > 0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [("", "0 True True False"), ("gc.disable()", "0 False True False"), ("gc.freeze()", "0 True False True")],
+)
+def test_modules_are_loaded_without_a_full_collection(before: str, said: str) -> None:
+    """And the collector is left as the program had it."""
+    program = LOADED.format(before=before)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == said

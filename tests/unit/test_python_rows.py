@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ddbio.messages import Tally
+from ddbio.sinks.item_pages import LIST_ITEMS, ItemPages, lists_of
+from ddbio.sources.scan import Page
 from ddbio.values.items import UnknownTypeError
 from ddbio.values.python_rows import PythonRows
 from ddbio.values.python_values import to_python
@@ -67,3 +71,13 @@ def test_a_value_of_an_unknown_type_is_an_error(odd: dict[str, str]) -> None:
     rows.items(msgspec.json.encode([{"a": {"S": "x"}}, {"a": {"L": []}}]))
     with pytest.raises(UnknownTypeError):
         rows.items(msgspec.json.encode([{"a": odd}]))
+
+
+def test_a_page_is_passed_on_in_short_lists() -> None:
+    items = [msgspec.Raw(b'{ "a":\n{"S":"%d"}}' % number) for number in range(2 * LIST_ITEMS + 1)]
+    sink = ItemPages(tally := Tally())
+    asyncio.run(sink.take(Page(items)))
+    lists = [PythonRows().items(each) for each in lists_of(sink.take_parts()["page"])]
+    assert list(map(len, lists)) == [LIST_ITEMS, LIST_ITEMS, 1]
+    assert [item["a"] for each in lists for item in each] == list(map(str, range(tally.written)))
+    assert sink.take_parts() == {}
