@@ -96,7 +96,15 @@ def names_of_parameters() -> set[str]:
 def test_each_option_has_a_parameter(verb: str) -> None:
     parser: Any = VERBS[verb].parser()
     known, commands_only = names_of_parameters(), {"--help", "--version", "--plan", "--json", "--yes", "--output"}
-    commands_only |= {"--quiet", "--no-progress", "--log-file", "--log-format", "--max-duration"}
+    commands_only |= {
+        "--quiet",
+        "--no-progress",
+        "--log-file",
+        "--log-format",
+        "--max-duration",
+        "--prices",
+        "--metrics",
+    }
     commands_only |= {"--verbose", "--config", "--settings"}
     for action in parser._actions:
         for option in action.option_strings:
