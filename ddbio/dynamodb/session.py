@@ -36,6 +36,7 @@ from ddbio.version import __version__
 _CONTROL_PLANE_TIMEOUT_S = 10
 CREATION_PATIENCE_S = 600.0  # for a new table to become ACTIVE; usually seconds, with indexes a minute
 _NO_TOKEN = re.compile(r"[^A-Za-z0-9!$%&'*+.^_`|~,-]")  # botocore cleans the application's name like this
+_SAMPLE_PATIENCE_S = 5.0
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
 
 
@@ -147,24 +148,28 @@ class Session:
         self, table: str, members: dict[str, Any], limit: int, segment: tuple[int, int], start_key: Any = None
     ) -> ReadPage:
         """Read one page of a Scan. members: of the Scan, values as in JSON. segment: and the number of segments.
-        start_key: `next_key` of the page before. Raises UsageError, TransferError."""
+        start_key: `next_key` of the page before. Raises UsageError, TransferError: soon, if the table throttles."""
         given = {**_for_request(members), "Segment": segment[0], "TotalSegments": segment[1]}
         given |= {"ExclusiveStartKey": start_key} if start_key is not None else {}
-        reply = self._scan(table, Limit=limit, ReturnConsumedCapacity="TOTAL", **given)
+        given |= {"Limit": limit, "ReturnConsumedCapacity": "TOTAL"}
+        reply = self._scan(table, patience_s=_SAMPLE_PATIENCE_S, **given)
         items = [{name: from_boto3(value) for name, value in item.items()} for item in reply["Items"]]
         units = reply.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
         return ReadPage(items, reply["ScannedCount"], units, reply.get("LastEvaluatedKey"))
 
-    def _scan(self, table: str, **members: Any) -> dict[str, Any]:
+    def _scan(self, table: str, patience_s: float | None = None, **members: Any) -> dict[str, Any]:
         what = f'Scan of table "{table}"'
-        return self._while_throttled(what, lambda: self._client.scan(TableName=table, **members))
+        return self._while_throttled(what, lambda: self._client.scan(TableName=table, **members), patience_s)
 
-    def _while_throttled(self, what: str, request: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _while_throttled(
+        self, what: str, request: Callable[[], dict[str, Any]], patience_s: float | None = None
+    ) -> dict[str, Any]:
         """The answer to a request for data, sent again while the table throttles; what: for messages.
 
-        Raises TransferError if that takes longer than the user's patience.
+        Raises TransferError if that takes longer than `patience_s`, by default the user's patience.
         """
-        ends_s, wait_s = time.monotonic() + self._settings.longest_wait_s, _SHORTEST_WAIT_S
+        patient_s = self._settings.longest_wait_s if patience_s is None else patience_s
+        ends_s, wait_s = time.monotonic() + patient_s, _SHORTEST_WAIT_S
         while True:
             try:
                 with translated(what):

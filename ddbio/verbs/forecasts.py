@@ -198,6 +198,8 @@ def side_warnings(sides: Sequence[Side], demands: Sequence[Demand]) -> Iterator[
         quota = quotas[id(side.session)]
         of_kind = None if quota is None else quota[side.cap.kind != RCU]
         yield from warnings.of_table(side.table, side.cap, demand, of_kind)
+        if side.cap.kind == RCU and demand.units is None:
+            yield f"Table {side.table.name} could not be sampled within its capacity and the cap: it is unknown"
     yield from warnings.of_regions(machine_region(), [side.session.region for side in sides])
 
 
