@@ -343,7 +343,7 @@ PACKAGE_OF = {
 
 
 def _amount(shape: str, pages: int) -> tuple[int, int]:
-    """Items and bytes of so many pages."""
+    """The number of items and of bytes in pages of this shape, of 1 MiB each."""
     return pages * shapes.PAGE_ITEMS[shape], pages << 20
 
 

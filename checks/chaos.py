@@ -1,16 +1,16 @@
-"""What survives when everything dies: `python -m checks.chaos [--seeds N] [--first N]`.
+"""Kill jobs at random, and check that nothing is lost: `python -m checks.chaos [--seeds N] [--first N]`.
 
 Every seed is an import, a copy, an export, an update and a delete of the same items against the embedded DynamoDB,
-which fails now and then as seeded dice say: 500 before and after the write, cut connections, wrong checksums, expired
-tokens, throttling. A third of the seeds has no faults: those also count what is written in vain. While a command
-runs, workers are killed, the parent is killed or stopped, at moments the dice choose; then the same command runs
-again, until it has done its job.
+which fails at random, repeatably for a seed: 500 before and after the write, cut connections, wrong checksums, expired
+tokens, throttling. A third of the seeds has no faults: those also count the items that are written again. While a
+command runs, workers are killed, and the parent is killed or stopped, at random moments; then the same command runs
+again, until its job is done.
 
 Then the table must hold exactly the items, the rejects file exactly the bad records with their line numbers, the copy
 exactly the items that it can have and its rejects file the others, the exported folder exactly the table and what its
 manifest says; the update must have changed each item once, and the delete removed exactly the items that match its
 filter; the accounts of every run must add up; no worker may live two seconds after its parent. Prints a line
-for a seed and one for all. Exits with 1 where anything was not so.
+for each seed and one for all. Exits with 1 if any of this did not hold.
 """
 
 from __future__ import annotations
