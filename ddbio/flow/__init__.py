@@ -8,6 +8,7 @@ settlement   counts, settles, records and reports the progress of a unit
 import_job   slices of files into a table
 put_job      items of a Python program into a table
 export_job   segments of a table into files
+scan_job     a scan whose items go to the parent or to disk: the jobs below
 spill_job    a side of a comparison to disk
 compare_job  spilled sides into their differences
 count_job    segments of a table, counted

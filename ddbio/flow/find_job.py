@@ -5,39 +5,28 @@ Any other search is an export to standard output (`ddbio.flow.export_job`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from ddbio.flow.context import REPORT_INTERVAL_S, SOURCE, JobTable, WorkerContext
-from ddbio.flow.export_job import DEFAULT_EXPORT_LANES, scan_source
-from ddbio.flow.lane import Task
+from ddbio.flow.context import REPORT_INTERVAL_S
+from ddbio.flow.scan_job import ScanJob
 from ddbio.sinks.first_items import UNDECODED_ITEMS, FirstItems
-from ddbio.sources.scan import TableScan
+from ddbio.sinks.sink import Desk
 from ddbio.values.ordering import Order, Top
 
 
-@dataclass(frozen=True, slots=True)
-class FindJob:
-    """Describes the search to the workers; picklable. order: None for the order in which items are found.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindJob(ScanJob):
+    """order: None for the order in which items are found. limit: of the items that a worker keeps."""
 
-    limit: of the items that a worker keeps.
-    """
-
-    source: JobTable
-    scan: TableScan
     order: Order | None
     limit: int
-    lanes: int = DEFAULT_EXPORT_LANES
-    opens_together: bool = False
+    report_every_s: ClassVar[float] = REPORT_INTERVAL_S
 
-    @property
-    def tables(self) -> dict[str, JobTable]:
-        return {SOURCE: self.source}
+    def rows(self) -> Any:
+        return UNDECODED_ITEMS
 
-    def open(self, context: WorkerContext) -> Task:
+    def sinks(self) -> Callable[[Desk], FirstItems]:
         top = None if self.order is None else Top(self.order, self.limit)
-        return Task(
-            context,
-            source=scan_source(context, self.scan, UNDECODED_ITEMS),
-            sink=lambda desk: FirstItems(desk.tally, top),
-            report_every_s=REPORT_INTERVAL_S,
-        )
+        return lambda desk: FirstItems(desk.tally, top)

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from ddbio.flow.context import REPORT_INTERVAL_S, SOURCE, JobTable, WorkerContext
-from ddbio.flow.export_job import DEFAULT_EXPORT_LANES, scan_source
-from ddbio.flow.lane import Task
+from ddbio.flow.context import REPORT_INTERVAL_S
+from ddbio.flow.scan_job import ScanJob
 from ddbio.sinks.profile_items import ProfileItems
-from ddbio.sources.scan import TableScan
+from ddbio.sinks.sink import Desk
+from ddbio.sources.scan import ATTRIBUTE_MAPS
 from ddbio.values.profile import Subject
 
 
-@dataclass(frozen=True, slots=True)
-class InspectJob:
-    """Describes an inspection to the workers; picklable."""
-
-    source: JobTable
-    scan: TableScan
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectJob(ScanJob):
     subject: Subject
-    lanes: int = DEFAULT_EXPORT_LANES
-    opens_together: bool = False
+    report_every_s: ClassVar[float] = REPORT_INTERVAL_S  # a profile is merged for each report
 
-    @property
-    def tables(self) -> dict[str, JobTable]:
-        return {SOURCE: self.source}
+    def rows(self) -> Any:
+        return ATTRIBUTE_MAPS
 
-    def open(self, context: WorkerContext) -> Task:
-        return Task(
-            context,
-            source=scan_source(context, self.scan),
-            sink=lambda desk: ProfileItems(desk.tally, self.subject),
-            report_every_s=REPORT_INTERVAL_S,  # a profile is merged for each report
-        )
+    def sinks(self) -> Callable[[Desk], ProfileItems]:
+        return lambda desk: ProfileItems(desk.tally, self.subject)

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from ddbio.flow.context import SOURCE, JobTable, WorkerContext
-from ddbio.flow.export_job import DEFAULT_EXPORT_LANES, PAGE_INTERVAL_S, scan_source
-from ddbio.flow.lane import Task
+from ddbio.flow.scan_job import ScanJob
 from ddbio.sinks.first_items import UNDECODED_ITEMS
 from ddbio.sinks.item_pages import ItemPages
-from ddbio.sources.scan import TableScan
+from ddbio.sinks.sink import Desk
 
 
-@dataclass(frozen=True, slots=True)
-class ItemsJob:
-    """Describes the scan to the workers; picklable."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemsJob(ScanJob):
+    """The pages of items."""
 
-    source: JobTable
-    scan: TableScan
-    lanes: int = DEFAULT_EXPORT_LANES
-    opens_together: bool = False
+    def rows(self) -> Any:
+        return UNDECODED_ITEMS
 
-    @property
-    def tables(self) -> dict[str, JobTable]:
-        return {SOURCE: self.source}
-
-    def open(self, context: WorkerContext) -> Task:
-        return Task(
-            context,
-            source=scan_source(context, self.scan, UNDECODED_ITEMS),
-            sink=lambda desk: ItemPages(desk.tally),
-            report_every_s=PAGE_INTERVAL_S,
-        )
+    def sinks(self) -> Callable[[Desk], ItemPages]:
+        return lambda desk: ItemPages(desk.tally)

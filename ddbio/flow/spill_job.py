@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any, ClassVar
 
 from ddbio.aws.settings import AwsSettings
 from ddbio.flow.context import SOURCE, JobTable, WorkerContext
-from ddbio.flow.export_job import scan_source
 from ddbio.flow.lane import Task
+from ddbio.flow.scan_job import ScanJob
 from ddbio.formats import get_format
 from ddbio.sinks.sink import Desk
 from ddbio.sinks.spill import RAW_ITEMS, Spill, Spilling, SpillSpec
 from ddbio.sources.reader import RecordReader
-from ddbio.sources.scan import TableScan
 from ddbio.sources.slices import SliceSource
 from ddbio.storage import Storages
 
@@ -22,32 +22,27 @@ DEFAULT_SPILL_LANES = 2  # the small items of a page of 1 MB keep a CPU busy for
 REPORT_EVERY_S = 1.0  # before each report the buffers are flushed
 
 
-@dataclass(frozen=True, slots=True)
-class SpillTableJob:
-    """Describes the spill of a table to the workers; picklable."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpillTableJob(ScanJob):
+    """The spill of a table."""
 
-    source: JobTable
-    scan: TableScan
     spill: SpillSpec
     lanes: int = DEFAULT_SPILL_LANES
-    opens_together: bool = False
+    report_every_s: ClassVar[float] = REPORT_EVERY_S
 
-    @property
-    def tables(self) -> dict[str, JobTable]:
-        return {SOURCE: self.source}
+    def rows(self) -> Any:
+        return RAW_ITEMS
 
-    def open(self, context: WorkerContext) -> Task:
-        return Task(
-            context,
-            source=scan_source(context, self.scan, RAW_ITEMS),
-            sink=_spills(self.spill, self.source),
-            report_every_s=REPORT_EVERY_S,
-        )
+    def sinks(self) -> Callable[[Desk], Spill]:
+        return _spills(self.spill, self.source)
 
 
 @dataclass(frozen=True, slots=True)
 class SpillFilesJob:
-    """The same of files. table: whose keys they have; nothing is read from it. aws: for S3."""
+    """Describes the spill of files to the workers; picklable.
+
+    table: whose keys they have; nothing is read from it. aws: for S3.
+    """
 
     table: JobTable
     aws: AwsSettings

@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from ddbio.aws.settings import AwsSettings
-from ddbio.flow.context import SOURCE, JobTable, WorkerContext
-from ddbio.flow.export_job import DEFAULT_EXPORT_LANES, PAGE_INTERVAL_S, scan_source
+from ddbio.flow.context import JobTable, WorkerContext
+from ddbio.flow.export_job import DEFAULT_EXPORT_LANES, PAGE_INTERVAL_S
 from ddbio.flow.lane import Task
+from ddbio.flow.scan_job import ScanJob
 from ddbio.formats import get_format
+from ddbio.sinks.sink import Desk, Sink
 from ddbio.sources.reader import RecordReader
-from ddbio.sources.scan import TableScan
 from ddbio.sources.slices import SliceSource
 from ddbio.storage import Storages
 
 
-@dataclass(frozen=True, slots=True)
-class SqlTableJob:
-    """Describes the scan to the workers; picklable."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlTableJob(ScanJob):
+    """The loading of a table."""
 
-    source: JobTable
-    scan: TableScan
-    lanes: int = DEFAULT_EXPORT_LANES
-    opens_together: bool = False
+    def rows(self) -> Any:
+        from ddbio.sinks.arrow_pages import TYPED_ITEMS  # pyarrow is an extra
 
-    @property
-    def tables(self) -> dict[str, JobTable]:
-        return {SOURCE: self.source}
+        return TYPED_ITEMS
 
-    def open(self, context: WorkerContext) -> Task:
-        from ddbio.sinks.arrow_pages import TYPED_ITEMS, ArrowPages  # pyarrow is an extra
+    def sinks(self) -> Callable[[Desk], Sink]:
+        from ddbio.sinks.arrow_pages import ArrowPages
 
-        return Task(
-            context,
-            source=scan_source(context, self.scan, TYPED_ITEMS),
-            sink=lambda desk: ArrowPages(desk.tally, f"table {self.source.info.name}"),
-            report_every_s=PAGE_INTERVAL_S,
-        )
+        return lambda desk: ArrowPages(desk.tally, f"table {self.source.info.name}")
 
 
 @dataclass(frozen=True, slots=True)
 class SqlFilesJob:
-    """The same of files. aws: for S3."""
+    """Describes the loading of files to the workers; picklable. aws: for S3."""
 
     aws: AwsSettings
     lanes: int = DEFAULT_EXPORT_LANES

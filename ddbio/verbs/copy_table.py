@@ -39,7 +39,7 @@ from ddbio.verbs.copy_forecast import copy_forecast
 from ddbio.verbs.copy_plan import check_keys, copy_segments, expected_cost
 from ddbio.verbs.options import CopyOptions
 from ddbio.verbs.other_ways import copy_task
-from ddbio.verbs.scan import describe_part, mean_item_bytes, resuming, source_of
+from ddbio.verbs.scan import describe_part, division, mean_item_bytes, place_of, resuming, source_of
 from ddbio.verbs.two_tables import check_different, describe_other, other_session, other_side
 
 _DOING = {"put": "Copying", "insert": "Copying what is new of"}
@@ -97,15 +97,12 @@ class Copy(Verb[CopyOptions, CopyResult]):
         return Plan(units_of(self.options, cut["segments"]))
 
     def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
-        segments, processes, other = len(plan.units), run.workers_for(left), run.other
+        other = run.other
         assert other is not None
         if self._target.request is not None:
             yield self._target.describe()
-        yield (
-            f"{_DOING[self.options.mode]} table {run.table.name} in {run.session.region} to table {other.table.name} "
-            f"in {other.session.region} in {segments:,} segment{'s' * (segments != 1)} with {processes} "
-            f"process{'es' * (processes != 1)}"
-        )
+        to = f"table {other.table.name} in {other.session.region}"
+        yield f"{_DOING[self.options.mode]} {place_of(run)} to {to} {division(run, plan, left)}"
         if journal.resumed:
             yield resuming(self.options, run, left, journal)
         else:

@@ -24,7 +24,6 @@ from ddbio.job.spine import Verb
 from ddbio.job.work import Assignment
 from ddbio.rate.caps import Cap
 from ddbio.sources.plan import Plan, Remainder
-from ddbio.sources.scan import TableScan
 from ddbio.sources.segments import segment_count
 from ddbio.sources.subset import expected_items, notes, segments_of, units_of
 from ddbio.values.distribution import Distribution
@@ -32,7 +31,16 @@ from ddbio.values.sampling import Estimate, estimate_total
 from ddbio.verbs.forecasts import scan_forecast
 from ddbio.verbs.options import CountOptions
 from ddbio.verbs.other_ways import scan_task
-from ddbio.verbs.scan import describe_part, items_by_segment, mean_item_bytes, resuming, source_of, why_none
+from ddbio.verbs.scan import (
+    describe_part,
+    division,
+    items_by_segment,
+    place_of,
+    resuming,
+    scan_of,
+    source_of,
+    why_none,
+)
 
 NOT_COUNTED = ("attributes", "limit")  # options whose count would not be the table's
 
@@ -75,12 +83,7 @@ class Count(Verb[CountOptions, CountResult]):
         return Plan(units_of(self.options, cut["segments"]))
 
     def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
-        segments, processes = len(plan.units), run.workers_for(left)
-        index = f"index {run.table.index} of " if run.table.index else ""
-        yield (
-            f"Counting the items of {index}table {run.table.name} in {run.session.region} in {segments:,} "
-            f"segment{'s' * (segments != 1)} with {processes} process{'es' * (processes != 1)}"
-        )
+        yield f"Counting the items of {place_of(run)} {division(run, plan, left)}"
         if journal.resumed:
             yield resuming(self.options, run, left, journal)
         yield from notes(self.options, run.table, plan.units)
@@ -93,8 +96,8 @@ class Count(Verb[CountOptions, CountResult]):
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         options, table = self.options, run.table
-        scan = TableScan(table.address, mean_item_bytes(table), options.consistent_read, self._subset)
-        job = CountJob(source_of(run, options), scan, run.lanes)
+        scan = scan_of(table, options, self._subset)
+        job = CountJob(source=source_of(run, options), scan=scan, lanes=run.lanes)
         return Assignment(job, expected_items(options, table), "items", journal.past.tally.read)
 
     def settle(

@@ -40,7 +40,7 @@ from ddbio.steps.reject_limit import ErrorLimit
 from ddbio.storage.output_paths import Protected
 from ddbio.values.table import TableInfo
 from ddbio.verbs.edit_forecast import edit_forecast
-from ddbio.verbs.scan import mean_item_bytes, resuming, source_of
+from ddbio.verbs.scan import division, mean_item_bytes, place_of, resuming, source_of
 from ddbio.verbs.selection import Selection
 
 SomeEdit = TypeVar("SomeEdit", bound=EditOptions)
@@ -114,12 +114,8 @@ class EditVerb(Verb[SomeEdit, EditResult]):
         return Plan(units_of(self.options, cut["segments"]))
 
     def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
-        segments, processes = len(plan.units), run.workers_for(left)
         which = "matching items" if self.options.filter is not None else "items"
-        yield (
-            f"{self.doing} the {which} of table {run.table.name} in {run.session.region} in {segments:,} "
-            f"segment{'s' * (segments != 1)} with {processes} process{'es' * (processes != 1)}"
-        )
+        yield f"{self.doing} the {which} of {place_of(run)} {division(run, plan, left)}"
         if journal.resumed:
             yield resuming(self.options, run, left, journal)
         yield from notes(self.options, run.table, plan.units)

@@ -40,7 +40,7 @@ from ddbio.verbs.export_files import ExportFiles, manifest_path
 from ddbio.verbs.export_forecast import export_forecast
 from ddbio.verbs.options import ExportOptions
 from ddbio.verbs.other_ways import export_task
-from ddbio.verbs.scan import describe_part, resuming
+from ddbio.verbs.scan import describe_part, division, place_of, resuming
 
 NATIVE = ("dynamodb-json", "gzip")  # format and compression of the native layout
 
@@ -108,12 +108,8 @@ class Export(Verb[ExportOptions, ExportResult]):
             self._files.make_ready(journal)
 
     def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
-        segments, processes = len(plan.units), run.workers_for(left)
         where = "standard output" if self._to_stdout else self.options.destination
-        yield (
-            f"Exporting table {run.table.name} in {run.session.region} to {where} in {segments:,} "
-            f"segment{'s' * (segments != 1)} with {processes} process{'es' * (processes != 1)}"
-        )
+        yield f"Exporting {place_of(run)} to {where} {division(run, plan, left)}"
         if journal.resumed:
             files = len(journal.files())
             yield f"{resuming(self.options, run, left, journal)}, {files:,} file{'s' * (files != 1)} written"

@@ -36,7 +36,7 @@ from ddbio.verbs.first_items import FirstFound, order_of
 from ddbio.verbs.forecasts import scan_forecast
 from ddbio.verbs.options import ExportOptions, FindOptions
 from ddbio.verbs.other_ways import scan_task
-from ddbio.verbs.scan import describe_part, why_none
+from ddbio.verbs.scan import describe_part, division, place_of, why_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +94,8 @@ class Find(Verb[FindOptions, FindResult]):
         return Plan(units_of(self.options, cut["segments"]))
 
     def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
-        options, segments, processes = self.options, len(plan.units), run.workers_for(left)
-        index = f"index {run.table.index} of " if run.table.index else ""
-        yield (
-            f"Searching {index}table {run.table.name} in {run.session.region} in {segments:,} "
-            f"segment{'s' * (segments != 1)} with {processes} process{'es' * (processes != 1)}"
-        )
+        options = self.options
+        yield f"Searching {place_of(run)} {division(run, plan, left)}"
         yield from notes(options, run.table, plan.units)
         if options.order_by is not None:
             end = "largest" if options.descending else "smallest"

@@ -19,7 +19,6 @@ from ddbio.sinks.attributes_seen import NAMES_AND_TYPES
 from ddbio.sinks.stdout import StandardOutput
 from ddbio.sources.expressions import parse_names, top_names
 from ddbio.sources.plan import Remainder
-from ddbio.sources.scan import TableScan
 from ddbio.sources.subset import Subset, expected_items, limit_of
 from ddbio.values.ordering import Order, Top, items_of
 from ddbio.values.table import TableInfo
@@ -27,7 +26,7 @@ from ddbio.verbs.columns import choose_format, columns_of, in_order
 from ddbio.verbs.discover_columns import Discovered
 from ddbio.verbs.export_assignment import TakePage
 from ddbio.verbs.options import ExportOptions, FindOptions
-from ddbio.verbs.scan import mean_item_bytes, source_of
+from ddbio.verbs.scan import scan_of, source_of
 
 
 class FirstFound:
@@ -46,8 +45,9 @@ class FirstFound:
 
     def assignment(self, subset: Subset, left: Remainder, journal: Journal) -> Assignment:
         run, options = self._run, self._options
-        scan = TableScan(run.table.address, mean_item_bytes(run.table), options.consistent_read, subset)
-        job = FindJob(source_of(run, options), scan, self._order, self._limit, run.lanes)
+        scan = scan_of(run.table, options, subset)
+        source = source_of(run, options)
+        job = FindJob(source=source, scan=scan, order=self._order, limit=self._limit, lanes=run.lanes)
         limit = self._limit if self._order is None else None
         return Assignment(
             job,

@@ -27,7 +27,6 @@ from ddbio.job.work import Assignment
 from ddbio.messages import UnitReport
 from ddbio.rate.caps import Cap
 from ddbio.sources.plan import Plan, Remainder
-from ddbio.sources.scan import TableScan
 from ddbio.sources.segments import segment_count
 from ddbio.sources.subset import expected_items, notes, segments_of, units_of
 from ddbio.system.stop import StopFlag
@@ -37,7 +36,7 @@ from ddbio.values.profile import Profile, Subject, decode_profile
 from ddbio.values.sampling import Estimate, estimate_total
 from ddbio.verbs.forecasts import scan_forecast
 from ddbio.verbs.options import InspectOptions
-from ddbio.verbs.scan import describe_part, items_by_segment, mean_item_bytes, resuming, source_of
+from ddbio.verbs.scan import describe_part, division, items_by_segment, place_of, resuming, scan_of, source_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +90,7 @@ class Inspect(Verb[InspectOptions, InspectResult]):
         return Plan(units_of(self.options, cut["segments"]))
 
     def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
-        segments, processes = len(plan.units), run.workers_for(left)
-        yield (
-            f"Inspecting table {run.table.name} in {run.session.region} in {segments:,} "
-            f"segment{'s' * (segments != 1)} with {processes} process{'es' * (processes != 1)}"
-        )
+        yield f"Inspecting {place_of(run)} {division(run, plan, left)}"
         if journal.resumed:
             yield resuming(self.options, run, left, journal)
         yield from notes(self.options, run.table, plan.units)
@@ -115,8 +110,8 @@ class Inspect(Verb[InspectOptions, InspectResult]):
             return report.tally.read
 
         subject = Subject(tuple(part.name for part in table.key), table.indexes, cut["ttl"] or None, cut["now_s"])
-        scan = TableScan(table.address, mean_item_bytes(table), options.consistent_read, self._subset)
-        job = InspectJob(source_of(run, options), scan, subject, run.lanes)
+        scan = scan_of(table, options, self._subset)
+        job = InspectJob(source=source_of(run, options), scan=scan, subject=subject, lanes=run.lanes)
         return Assignment(job, expected_items(options, table), "items", journal.past.tally.read, take)
 
     def settle(

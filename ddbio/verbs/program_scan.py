@@ -7,14 +7,14 @@ It keeps no journal: nobody else has the pages.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError
-from ddbio.flow.context import Job, JobTable
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
+from ddbio.flow.scan_job import ScanJob
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.run import Caller, Run
@@ -24,14 +24,11 @@ from ddbio.messages import UnitReport
 from ddbio.options import ScanOptions
 from ddbio.rate.caps import Cap
 from ddbio.sources.plan import Plan, Remainder
-from ddbio.sources.scan import TableScan
 from ddbio.sources.segments import segment_count
 from ddbio.sources.subset import Subset, expected_items, limit_of, notes, segments_of, units_of
 from ddbio.verbs.export_assignment import TakePage
-from ddbio.verbs.scan import describe_part, mean_item_bytes, source_of
+from ddbio.verbs.scan import describe_part, scan_of, source_of
 from ddbio.verbs.sql import projected
-
-NewJob = Callable[[JobTable, TableScan, int], Job]  # of the number of lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +39,16 @@ class ProgramScanResult(Result):
 
 
 class ProgramScan(Verb[ScanOptions, ProgramScanResult]):
-    """job: makes the pages, such as `ItemsJob` or `SqlTableJob`. names: the attributes to read, if the options name
+    """job: makes the pages: `ItemsJob` or `SqlTableJob`. names: the attributes to read, if the options name
     none. take_page: gets the pages, one by one. keys: of the index and the table, before the first page."""
 
     name = "find"
     keys: tuple[str, ...] = ()
     take_page: TakePage
 
-    def __init__(self, options: ScanOptions, job: NewJob, names: Sequence[str] | None = None) -> None:
+    def __init__(self, options: ScanOptions, job: type[ScanJob], names: Sequence[str] | None = None) -> None:
         super().__init__(replace(options, journal=False))
-        self._new_job = job
+        self._job = job
         self._names, self._subset = names, Subset()
 
     def check(self, caller: Caller) -> Run:
@@ -74,7 +71,7 @@ class ProgramScan(Verb[ScanOptions, ProgramScanResult]):
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         options, table = self.options, run.table
-        scan = TableScan(table.address, mean_item_bytes(table), options.consistent_read, self._subset)
+        scan = scan_of(table, options, self._subset)
 
         def take(report: UnitReport) -> float:
             if report.page:
@@ -82,7 +79,7 @@ class ProgramScan(Verb[ScanOptions, ProgramScanResult]):
             return report.tally.read
 
         return Assignment(
-            self._new_job(source_of(run, options), scan, run.lanes),
+            self._job(source=source_of(run, options), scan=scan, lanes=run.lanes),
             expected_items(options, table),
             "items",
             0,

@@ -13,6 +13,7 @@ from ddbio.options import ScanOptions
 from ddbio.sources.expressions import compared_attributes
 from ddbio.sources.page_size import most_page_units
 from ddbio.sources.plan import Plan, Remainder
+from ddbio.sources.scan import TableScan
 from ddbio.sources.subset import Subset, choose_subset, expected_items
 from ddbio.values.table import TableInfo
 
@@ -33,12 +34,27 @@ def describe_part(session: Session, options: ScanOptions) -> tuple[TableInfo, Su
     return table.through(options.index) if options.index is not None else table, subset
 
 
+def place_of(run: Run) -> str:
+    """The table or index that is scanned, as in `index by-day of table Orders in us-east-1`."""
+    index = f"index {run.table.index} of " if run.table.index else ""
+    return f"{index}table {run.table.name} in {run.session.region}"
+
+
+def division(run: Run, plan: Plan, left: Remainder) -> str:
+    """The division of the work, as in `in 8 segments with 2 processes`."""
+    segments, processes = len(plan.units), run.workers_for(left)
+    return f"in {segments:,} segment{'s' * (segments != 1)} with {processes} process{'es' * (processes != 1)}"
+
+
+def scan_of(table: TableInfo, options: ScanOptions, subset: Subset) -> TableScan:
+    return TableScan(table.address, mean_item_bytes(table), options.consistent_read, subset)
+
+
 def resuming(options: ScanOptions, run: Run, left: Remainder, journal: Journal) -> str:
     """The progress of an unfinished job, as a sentence."""
     done, expected, segments_left = journal.past.tally.read, expected_items(options, run.table), len(left.known())
-    share = (
-        f"about {done / max(done, expected):.0%} done, " if expected else ""
-    )  # the service updates its count only now and then
+    # expected may be too small: the service updates its count every few hours
+    share = f"about {done / max(done, expected):.0%} done, " if expected else ""
     return f"Resuming: {share}{done:,} items read; {segments_left:,} segment{'s' * (segments_left != 1)} left"
 
 

@@ -20,11 +20,10 @@ from ddbio.rate.buckets import UNCAPPED
 from ddbio.sinks.spill import SpillSpec
 from ddbio.sources.cutting import PLANNED_LANES, unit_bytes
 from ddbio.sources.plan import Plan, Remainder
-from ddbio.sources.scan import TableScan
 from ddbio.sources.segments import segment_count
 from ddbio.sources.subset import expected_items, segments_of, units_of
 from ddbio.verbs.compared_sides import ExportSide, TableSide
-from ddbio.verbs.scan import mean_item_bytes, resuming, source_of
+from ddbio.verbs.scan import resuming, scan_of, source_of
 
 SPILL = "spill"
 
@@ -62,8 +61,8 @@ class SpillTable(Verb[ComparisonOptions, Result]):
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         options, table = self.options, run.table
-        scan = TableScan(table.address, mean_item_bytes(table), options.consistent_read, self._side.subset)
-        job = SpillTableJob(source_of(run, options), scan, self._spec, run.lanes)
+        scan = scan_of(table, options, self._side.subset)
+        job = SpillTableJob(source=source_of(run, options), scan=scan, spill=self._spec, lanes=run.lanes)
         return Assignment(job, expected_items(options, table), "items", journal.past.tally.read)
 
     def settle(self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None) -> Result:

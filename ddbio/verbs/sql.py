@@ -28,14 +28,13 @@ from ddbio.messages import UnitReport
 from ddbio.options import STDOUT
 from ddbio.rate.caps import Cap
 from ddbio.sources.plan import Plan, Remainder
-from ddbio.sources.scan import TableScan
 from ddbio.sources.segments import segment_count
 from ddbio.sources.subset import Subset, expected_items, notes, segments_of, units_of
 from ddbio.system.stop import StopFlag
 from ddbio.verbs.forecasts import scan_forecast
 from ddbio.verbs.options import SqlOptions
 from ddbio.verbs.other_ways import scan_task
-from ddbio.verbs.scan import describe_part, mean_item_bytes, source_of
+from ddbio.verbs.scan import describe_part, division, place_of, scan_of, source_of
 from ddbio.verbs.sql_query import Query, TakeRows
 
 
@@ -86,12 +85,7 @@ class SqlTable(Verb[SqlOptions, SqlResult]):
         return Plan(units_of(self.options, cut["segments"]))
 
     def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
-        segments, processes = len(plan.units), run.workers_for(left)
-        index = f"index {run.table.index} of " if run.table.index else ""
-        yield (
-            f"Reading {index}table {run.table.name} in {run.session.region} in {segments:,} "
-            f"segment{'s' * (segments != 1)} with {processes} process{'es' * (processes != 1)}, then the query"
-        )
+        yield f"Reading {place_of(run)} {division(run, plan, left)}, then the query"
         names = self._query.attributes
         if names is not None:
             listed = ", ".join(names) or "none"
@@ -108,15 +102,14 @@ class SqlTable(Verb[SqlOptions, SqlResult]):
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:
         options, table = self.options, run.table
         self._query.open()
-        scan = TableScan(table.address, mean_item_bytes(table), options.consistent_read, self._subset)
+        scan = scan_of(table, options, self._subset)
 
         def take(report: UnitReport) -> float:
             self._query.load(report.page)
             return report.tally.read
 
-        return Assignment(
-            SqlTableJob(source_of(run, options), scan, run.lanes), expected_items(options, table), "items", 0, take
-        )
+        job = SqlTableJob(source=source_of(run, options), scan=scan, lanes=run.lanes)
+        return Assignment(job, expected_items(options, table), "items", 0, take)
 
     def settle(
         self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None

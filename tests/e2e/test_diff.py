@@ -210,7 +210,7 @@ def test_the_caps_of_both_tables_hold(run_two: Run, simulator: Simulator) -> Non
     assert simulator.table("First").consumed("read") > 200, "its pages, and the items that are read again"
 
 
-@pytest.mark.parametrize("blocks", [60, 330])
+@pytest.mark.parametrize("blocks", [120, 330])
 def test_a_full_disk_is_no_finished_comparison(
     environment: dict[str, str], run_two: Run, simulator: Simulator, tmp_path: Path, blocks: int
 ) -> None:
