@@ -1,8 +1,9 @@
 """Kill jobs at random, and check that nothing is lost: `python -m checks.chaos [--seeds N] [--first N]`.
 
 Every seed is an import, a copy, an export, an update and a delete of the same items against the embedded DynamoDB,
-which fails at random, repeatably for a seed: 500 before and after the write, cut connections, wrong checksums, expired
-tokens, throttling. A third of the seeds has no faults: those also count the items that are written again. While a
+which fails at random, repeatably for a seed: 500 before and after the write, cut connections, wrong checksums,
+expired tokens, throttling. A third of the seeds has no faults: those also count the items that are written again.
+While a
 command runs, workers are killed, and the parent is killed or stopped, at random moments; then the same command runs
 again, until its job is done.
 
