@@ -1,4 +1,4 @@
-"""`ddbio jobs`: lists the jobs in the state folder; shows, resumes or forgets one."""
+"""`ddbio jobs`: lists the jobs in the state folder; shows, resumes or forgets one, or changes its cap."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ddbio.cli.confirm import at_terminal
 from ddbio.cli.option_rules import Rules
 from ddbio.cli.parsing import Parser
 from ddbio.cli.run import run
+from ddbio.cli.set_cap import capacity_of, set_cap
 from ddbio.cli.start import obey_at_once
 from ddbio.errors import EXIT_OK, DdbioError, UsageError
 from ddbio.system.terminal import stderr, tell, write_out
@@ -30,9 +31,15 @@ if TYPE_CHECKING:
     from ddbio.job.listing import JobState
 
 PROGRAM = "ddbio jobs"
-ACTIONS = ("list", "show", "forget", "resume")
+ACTIONS = ("list", "show", "forget", "resume", "set-cap")
+_ACTIONS_OF = {
+    "yes": ("forget",),
+    "all": ("list",),
+    "json": ("list", "show"),
+    **dict.fromkeys(("side", "over_provisioned"), ("set-cap",)),
+}
 RECENT = 10  # finished and failed jobs that are listed
-RULES: Rules = dict.fromkeys(("--state-dir", "--all", "--json", "--yes"))
+RULES: Rules = dict.fromkeys(("--state-dir", "--all", "--json", "--yes", "--side", "--over-provisioned"))
 
 EXAMPLES = """\
 examples:
@@ -44,22 +51,26 @@ examples:
        {command} resume 3f2a
   4. remove the state of an unfinished job; items and files that it wrote stay
        {command} forget 3f2a --yes
+  5. let a job at work consume up to 2,000 units per second from now on; of a copy, in its target
+       {command} set-cap 3f2a 2000
+       {command} set-cap 77c0 2000 --side target
 
 A job's id is the name of its folder, import-Orders-3f2a9c0b1d4e; the beginning of that, or of its last part, is
-enough. Only resume and forget change anything.
+enough. The capacity is written as for -c, and applies to the present run of the job. Only resume, forget and set-cap
+change anything.
 
-exit codes: 0 done; 2 it cannot be done; resume: those of the command that it repeats
+exit codes: 0 done; 2 it cannot be done; 3 the job does not answer; resume: those of the command that it repeats
 """
 
 
 def parser() -> Parser:
     parser = arguments.new_parser(
-        "List the jobs whose state is kept on this machine; show, resume or forget one.",
+        "List the jobs whose state is kept on this machine; show, resume or forget one, or change its cap.",
         EXAMPLES,
         verb="jobs",
         rules=RULES,
-        surplus_hint="use one of show, forget and resume, with one id",
-        usage="%(prog)s [list | show ID | forget ID | resume ID] [options]",
+        surplus_hint="use one of show, forget, resume and set-cap, with one id",
+        usage="%(prog)s [list | show ID | forget ID | resume ID | set-cap ID UNITS] [options]",
     )
     parser.add_argument("--all", action="store_true", help=f"list all jobs, not only the last {RECENT} finished ones")
     parser.add_argument(
@@ -69,6 +80,14 @@ def parser() -> Parser:
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--yes", action="store_true", help="forget: do not ask; needed where there is no terminal")
+    parser.add_argument(
+        "--side", choices=("source", "target"), help="set-cap: the table whose cap it is, of a job with two"
+    )
+    parser.add_argument(
+        "--over-provisioned",
+        action="store_true",
+        help="set-cap: allow more than a provisioned table has",
+    )
     return parser
 
 
@@ -85,6 +104,7 @@ def main() -> int:
 def _perform(words: Sequence[str], resumed: list[str]) -> int:
     """resumed: receives the module of the command that is to follow."""
     action, asked, rest = _split(words)
+    capacity, rest = capacity_of(rest) if action == "set-cap" else ("", rest)
     given = parser().parse(rest)
     from ddbio.job.listing import find_job
     from ddbio.job.state import state_root
@@ -99,6 +119,11 @@ def _perform(words: Sequence[str], resumed: list[str]) -> int:
         write_out(_as_json(job) if given.json else _shown(job))
     elif action == "forget":
         _forget(root, job, yes=given.yes)
+    elif action == "set-cap":
+        from ddbio.job.cap_requests import CapRequest
+
+        request = CapRequest(capacity, given.side, given.over_provisioned)
+        write_out(set_cap(root, job, request) + "\n")
     else:
         resumed.append(_prepare(root, job))
     return EXIT_OK
@@ -121,9 +146,10 @@ def _split(words: Sequence[str]) -> tuple[str, str, list[str]]:
 
 
 def _check_options(action: str, given: argparse.Namespace) -> None:
-    for option, actions in {"yes": ("forget",), "all": ("list",), "json": ("list", "show")}.items():
+    for option, actions in _ACTIONS_OF.items():
         if getattr(given, option) and action not in actions:
-            raise UsageError(f"--{option} applies only to {' and '.join(actions)}", "leave it out")
+            name = option.replace("_", "-")
+            raise UsageError(f"--{name} applies only to {' and '.join(actions)}", "leave it out")
 
 
 # -- list and show

@@ -57,7 +57,9 @@ VERBS = {
     "update": Subcommand("ddbio.cli.update", "change the items that match a filter"),
     "revert": Subcommand("ddbio.cli.revert", "undo the changes in incremental exports by DynamoDB"),
     "generate": Subcommand("ddbio.cli.ddbgenerate", "make test data", "GenerateTestData.py"),
-    "jobs": Subcommand("ddbio.cli.jobs", "list unfinished and recent jobs; show, resume or forget one"),
+    "jobs": Subcommand(
+        "ddbio.cli.jobs", "list unfinished and recent jobs; show, resume or forget one, or change its cap"
+    ),
     "report": Subcommand("ddbio.cli.report", "write the report of a job for people, as HTML with charts"),
     "doctor": Subcommand("ddbio.cli.doctor", "check this machine, the endpoint, the keys and permissions"),
     "config": Subcommand("ddbio.cli.config", "show the options that variables and the configuration file set"),

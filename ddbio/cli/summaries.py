@@ -46,6 +46,7 @@ def _line(result: Result, units: str) -> str:
 def _units(result: Result, units: float, cap: Cap, estimated: float, *, mention: bool = True) -> str:
     """The units of one table. estimated: those that the service did not report; mention: whether to say how many."""
     of_cap = "no cap" if math.isinf(cap.units_per_s) else f"cap {cap.units_per_s:,.10g}"
+    of_cap = "cap changed during the run" if cap.kind in result.caps_changed else of_cap
     of_cap = "cap by the time of day" if cap.changes else of_cap
     about = "about " if estimated else ""
     of_them = f" ({estimated:,.1f} of them estimated, not reported by the service)" if estimated and mention else ""

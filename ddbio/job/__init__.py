@@ -29,6 +29,8 @@ progress    the display during a run
 live        a run at this moment: budgets, latencies, units at work
 meter       how far a run is, and its speed in the last seconds
 progress_text  both as text
+kept_caps   the caps of a run while it works
+cap_requests  requests for another cap, as files in the job's folder
 log         the log of a run in a file
 metrics     the metrics of a run for Prometheus
 """

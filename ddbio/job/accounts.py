@@ -80,6 +80,7 @@ class Result:
     tally: its counts. seconds: from the first unit to the last. error: the reason if it is not complete.
     past: the share of earlier runs. failures: errors of single units of work, a sentence each.
     warnings: problems outside the transfer that do not change its outcome, a sentence each.
+    caps_changed: kinds of the caps, RCU and WCU, that changed during the run.
     """
 
     tally: Tally
@@ -88,6 +89,7 @@ class Result:
     past: Past = field(default_factory=Past, kw_only=True)
     failures: tuple[str, ...] = field(default=(), kw_only=True)
     warnings: tuple[str, ...] = field(default=(), kw_only=True)
+    caps_changed: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def exit_code(self) -> int:

@@ -8,6 +8,7 @@ one.
   "counts": {<each count of `ddbio.messages.counts`>: number},
   "reasons": {"<cause of throttling or of a retry>": count}, "this_run": {counts and reasons of this run alone},
   "timing": {"began", "ended", "seconds": this run's, "seconds_of_all_runs", "runs"},
+  "cap_changes": [{"at", "role": "source" | "target", "table", "kind", "units_per_s", "origin"}, ...]: of this run,
   "other_table", "other_cap": the same of the second table, in a job that has two,
   "options": {...}, "versions": {"ddbio", "python", "boto3", "botocore", "platform"}, and per command:
   "rejects": path | null, "rejects_by_code": {code: {"count", "first": {"source", "offset", "line", "message"}}}
@@ -79,6 +80,7 @@ class Report:
         self._journal = journal
         self._folder = journal.folder if self._options.journal else None  # else that folder will be removed
         self._facts["table"], self._facts["cap"] = _facts_of(run.main)
+        self._facts["cap_changes"] = run.cap_changes  # it grows
         if run.other is not None:
             self._facts["other_table"], self._facts["other_cap"] = _facts_of(run.other)
 

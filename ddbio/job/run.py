@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ddbio.dynamodb.session import Session
@@ -36,11 +37,24 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedCap:
+    """A cap of a table that changed while a run worked. at: UTC. role, table: of the table and its name. kind: RCU or
+    WCU. units_per_s: None for no cap. origin: of the new cap, in words."""
+
+    at: datetime.datetime
+    role: str
+    table: str
+    kind: str
+    units_per_s: float | None
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """The state with which a run of a verb begins.
 
     workers: their maximum; lanes: the maximum per worker. tables: if it imports into several; `table` then has the
-    capacity of all of them. other: the second table of a job that has two.
+    capacity of all of them. other: the second table of a job that has two. cap_changes: grows while the run works.
     """
 
     options: TransferOptions
@@ -54,6 +68,7 @@ class Run:
     engine: Engine | None
     tables: tuple[TableInfo, ...] = ()
     other: Side | None = None
+    cap_changes: list[ChangedCap] = field(default_factory=list)
 
     @classmethod
     def begin(

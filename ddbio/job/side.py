@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ddbio.dynamodb.session import Session
@@ -67,9 +67,7 @@ class Side:
 
     def look_at_caps(self) -> Caps:
         """The caps as they would be chosen now. Raises DdbioError."""
-        table = self.session.describe(self.asked)
-        if self.table.index:
-            table = table.through(self.table.index)
+        table = self._table_now()
         chosen = choose_cap(
             self.capacity,
             table,
@@ -79,6 +77,19 @@ class Side:
             option=self.option,
         )
         return Caps(chosen, table.index_write_units)
+
+    def with_capacity(self, capacity: str, *, over_provisioned: bool, option: str) -> Side:
+        """The same with another capacity, of the table as it is now. option: by which it was given.
+
+        Raises UsageError for an impossible one, TransferError if the table cannot be described now.
+        """
+        table = self._table_now() if self.follows else self.table  # that of several tables has the units of all
+        cap = choose_cap(capacity, table, self.cap.kind, over_provisioned=over_provisioned, option=option)
+        return replace(self, table=table, cap=cap, capacity=capacity, option=option)
+
+    def _table_now(self) -> TableInfo:
+        table = self.session.describe(self.asked)
+        return table.through(self.table.index) if self.table.index else table
 
     def identity(self) -> list[str]:
         """The table's address."""

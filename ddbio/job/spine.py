@@ -15,6 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -185,6 +186,8 @@ def tell_story(verb: Verb[Any, SomeResult], run: Run, journal: Journal) -> SomeR
     accounts, error = work(run, task, left, journal)
     plan.close()
     result = verb.settle(run, plan, journal, accounts, error or why_incomplete(run, accounts, plan))
+    if run.cap_changes:
+        result = replace(result, caps_changed=tuple(sorted({each.kind for each in run.cap_changes})))
     course.end_run(result, plan)
     journal.complete = result.error is None
     return result

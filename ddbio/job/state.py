@@ -4,6 +4,7 @@
         lock             the process that works on the job; locked while it lives
         journal.sqlite   the state of an unfinished job (`ddbio.job.journal`); removed when it is finished
         places-9f3a01c2  the work its lanes have settled (`ddbio.flow.checkpoint`), until the job is finished
+        caps             requests for another cap, while a process works (`ddbio.job.cap_requests`)
         command.json     the command that works on it (`ddbio.job.invocation`)
         report.json      the result of the last run (`ddbio.job.report`)
         rejects.jsonl    rejects on their way to S3 (`ddbio.sinks.reject_place`)

@@ -6,17 +6,19 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial, reduce
+from functools import reduce
+from pathlib import Path
 
 from ddbio.engines.engine import Running
 from ddbio.engines.environment import Needs, TableNeeds
 from ddbio.engines.pool import ProcessEngine
-from ddbio.errors import AbortError, DdbioError, InternalError
+from ddbio.errors import AbortError, DdbioError
 from ddbio.flow.checkpoint import LaneState
 from ddbio.flow.context import Job
 from ddbio.job.accounts import Accounts, verdict
 from ddbio.job.course import Course
 from ddbio.job.journal import Journal
+from ddbio.job.kept_caps import KeptCaps
 from ddbio.job.live import LiveRun
 from ddbio.job.others import others_at_work
 from ddbio.job.run import Run
@@ -25,7 +27,6 @@ from ddbio.job.side import Side
 from ddbio.job.standstill import Standstill
 from ddbio.job.state import known_state_root
 from ddbio.messages import Event, Flushed, Tally, Tick, Trouble, UnitBegun, UnitReport
-from ddbio.rate.following import CapThread, Caretaker
 from ddbio.rate.latency import Histogram
 from ddbio.sources.plan import Plan, Remainder
 from ddbio.steps.limit import LimitNeeds
@@ -79,7 +80,7 @@ def work(run: Run, task: Assignment, left: Remainder, journal: Journal) -> tuple
         live = entries.live = LiveRun(run.sides, running, run.workers_for(left))
         run.progress.watch(live)
         try:
-            _take_events(run, left, running, entries)
+            _take_events(run, left, running, entries, journal.folder.path)
             error = entries.over
         except DdbioError as raised:
             error = raised
@@ -122,8 +123,8 @@ def _name_others(run: Run, journal: Journal) -> None:
         )
 
 
-def _take_events(run: Run, left: Remainder, running: Running, entries: _Entries) -> None:
-    caps = _KeptCaps(run, running)
+def _take_events(run: Run, left: Remainder, running: Running, entries: _Entries, folder: Path) -> None:
+    caps = KeptCaps(run, running, folder)
     run.stop.heeded, run.stop.finishing = True, False  # a story may have several jobs
     events = running.work(left, run.stop)
     try:
@@ -226,25 +227,3 @@ class _Entries:
 
     def check_limit(self) -> None:
         self.over = self.over or self._task.limit(self._accounts.total)
-
-
-class _KeptCaps:
-    """The caps of a run, updated by a background thread a table. failure: the error that ended one of them."""
-
-    def __init__(self, run: Run, running: Running) -> None:
-        self.failure: InternalError | None = None
-        self._stop = run.stop
-        self._threads = [CapThread(_caretaker(side, run, running), self._failed) for side in run.sides]
-
-    def _failed(self, error: Exception) -> None:
-        self.failure = InternalError.of(error)
-        self._stop.ask()
-
-    def end(self) -> None:
-        for thread in self._threads:
-            thread.end()
-
-
-def _caretaker(side: Side, run: Run, running: Running) -> Caretaker:
-    look = side.look_at_caps if side.follows_table else None
-    return Caretaker(side.caps, partial(running.set_cap, side.role), run.progress.say, look, run.of_which(side))

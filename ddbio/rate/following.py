@@ -1,4 +1,5 @@
-"""Changes the caps of a run while it works: at the times of day that `-c` names, and as the table changes.
+"""Changes the caps of a run while it works: at the times of day that `-c` names, as the table changes, and if the
+user gives others (`Caretaker.replace`).
 
 Auto scaling changes a table's units. A cap that came from the table, or that is a percentage of it, follows within
 `LOOK_EVERY_S`, up and down, and so do the budgets of its indexes. A number given with `-c` stays.
@@ -36,11 +37,12 @@ class SetCap(Protocol):
 
 
 class Caretaker:
-    """Knows the caps in force and changes them. Not thread-safe.
+    """Knows the caps in force and changes them. Thread-safe: `replace` may come from another thread.
 
     caps: the initial ones; the indexes in the order of their budgets. set_cap: sets that of a budget.
     look: returns the caps that would be chosen now; None if none depends on the table. Raises DdbioError.
     of_which: the table's name, for messages, if the job has two.
+    note: called with each new cap of the table, infinite for none, and its origin.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Caretaker:
         say: Callable[[str], None],
         look: Callable[[], Caps] | None,
         of_which: str = "",
+        note: Callable[[float, str], None] = lambda units_per_s, origin: None,
     ) -> None:
         self._caps = caps
         self._names = tuple(caps.indexes)
@@ -57,8 +60,10 @@ class Caretaker:
         self._say = say
         self._of = f" of {of_which}" if of_which else ""
         self._look = look
+        self._note = note
         self._since = caps.table.chosen_at  # changes up to then have been made
         self._change: CapChange | None = None  # the last of them
+        self._lock = threading.RLock()
 
     @property
     def is_needed(self) -> bool:
@@ -67,30 +72,52 @@ class Caretaker:
     def due_at(self) -> datetime.datetime | None:
         """Local time of the next change by `-c`, counted from the last one: if the clock is set, or the machine
         sleeps, a change may be late but is not lost."""
-        change = self._caps.table.next_change(self._since)
-        return change.next_after(self._since) if change else None
+        with self._lock:
+            change = self._caps.table.next_change(self._since)
+            return change.next_after(self._since) if change else None
 
     def make_due_changes(self, now: datetime.datetime) -> None:
-        while (due_at := self.due_at()) is not None and due_at <= now:
-            change = self._caps.table.next_change(self._since)
-            assert change is not None
-            self._since, self._change = due_at, change
-            self._set_cap(change.units_per_s)
-            self._say(f"Cap{self._of}: {change.units_per_s:,.10g} {self._caps.table.kind} from now on (-c)")
+        with self._lock:
+            while (due_at := self.due_at()) is not None and due_at <= now:
+                change = self._caps.table.next_change(self._since)
+                assert change is not None
+                self._since, self._change = due_at, change
+                self._set_table(change.units_per_s, self._caps.table.origin)
+                self._say(f"Cap{self._of}: {change.units_per_s:,.10g} {self._caps.table.kind} from now on (-c)")
 
     def follow(self) -> None:
         """Describe the table, and apply its changes. If that fails now, the next call tries again."""
-        if self._look is None:
+        look = self._look
+        if look is None:
             return
         with suppress(DdbioError):
-            self._take_over(self._look())
+            newest = look()  # may take long
+            with self._lock:
+                if look is self._look:  # no other caps were given meanwhile
+                    self._take_over(newest)
+
+    def replace(self, caps: Caps, look: Callable[[], Caps] | None) -> str:
+        """Other caps were given: they and their changes apply from now on. Says the new cap, and returns the
+        sentence."""
+        with self._lock:
+            self._look = look
+            self._since, self._change = caps.table.chosen_at, None
+            self._caps = Caps(caps.table, self._caps.indexes)
+            self._set_table(caps.table.units_per_s, caps.table.origin)
+            sentence = f"Cap{self._of} from now on: {caps.table}"
+            self._say(sentence)
+            return sentence
+
+    def _set_table(self, units_per_s: float, origin: str) -> None:
+        self._set_cap(units_per_s)
+        self._note(units_per_s, origin)
 
     def _take_over(self, newest: Caps) -> None:
         before_units, before = self._units_in_force(), self._caps
         self._caps = Caps(newest.table, {name: newest.indexes.get(name, UNCAPPED) for name in self._names})
         units_per_s = self._units_in_force()
         if units_per_s != before_units:
-            self._set_cap(units_per_s)
+            self._set_table(units_per_s, newest.table.origin)
             self._say(f"Cap{self._of} changed: {replace(newest.table, units_per_s=units_per_s, changes=())}")
         for budget, name in enumerate(self._names, 1):
             units_per_s = self._caps.indexes[name]
@@ -106,7 +133,7 @@ class Caretaker:
 
 
 class CapThread:
-    """Runs a caretaker in a background thread until `end`.
+    """Runs a caretaker in a background thread until `end`, once it is needed.
 
     on_failure: called with the exception; otherwise the cap would silently stay as it is.
     """
@@ -114,15 +141,26 @@ class CapThread:
     def __init__(self, caretaker: Caretaker, on_failure: Callable[[Exception], None]) -> None:
         self._caretaker = caretaker
         self._on_failure = on_failure
-        self._ended = threading.Event()
+        self._ended = False
+        self._woken = threading.Event()
         self._look_at_s = time.monotonic() + LOOK_EVERY_S
-        self._thread = threading.Thread(target=self._run, name="caps", daemon=True)
-        if caretaker.is_needed:
+        self._thread: threading.Thread | None = None
+        self.wake()
+
+    def wake(self) -> None:
+        """The caretaker has other caps."""
+        if self._thread is None and self._caretaker.is_needed:
+            self._thread = threading.Thread(target=self._run, name="caps", daemon=True)
             self._thread.start()
+        self._woken.set()
 
     def _run(self) -> None:
         try:
-            while not self._ended.wait(self._seconds_left()):
+            while True:
+                self._woken.wait(self._seconds_left())
+                self._woken.clear()
+                if self._ended:
+                    return
                 self._caretaker.make_due_changes(_now())
                 if time.monotonic() >= self._look_at_s:
                     self._look_at_s = time.monotonic() + LOOK_EVERY_S
@@ -136,8 +174,9 @@ class CapThread:
         return max(0.0, min(until_change_s, self._look_at_s - time.monotonic(), _LONGEST_SLEEP_S))
 
     def end(self) -> None:
-        self._ended.set()
-        if self._thread.is_alive():
+        self._ended = True
+        self._woken.set()
+        if self._thread is not None:
             self._thread.join()
 
 

@@ -106,6 +106,55 @@ def test_a_clock_that_was_set_loses_no_change() -> None:
     assert recorded.caps == [(20.0, 0), (30.0, 0)]
 
 
+def test_a_cap_that_is_given_replaces_the_one_of_the_table_and_its_changes() -> None:
+    recorded = Recorded()
+    noted: list[tuple[float, str]] = []
+    caretaker = Caretaker(
+        caps_of("10,20:00=20", 100.0, byDate=30.0),
+        recorded.set_cap,
+        recorded.said.append,
+        recorded.look,
+        "Copy",
+        lambda units_per_s, origin: noted.append((units_per_s, origin)),
+    )
+    said = caretaker.replace(caps_of("70,13:00=80", 100.0), None)
+    assert said == "Cap of Copy from now on: 70 WCU, 80 from 13:00 (-c, by local time)" and recorded.said == [said]
+    caretaker.follow()  # a number follows no table
+    caretaker.make_due_changes(NOON.replace(hour=21))
+    assert recorded.caps == [(70.0, 0), (80.0, 0)]
+    assert noted == [(70.0, "-c, by local time"), (80.0, "-c, by local time")]
+
+
+def test_a_look_at_the_table_that_was_overtaken_changes_nothing() -> None:
+    """The table is described while another cap is given."""
+    recorded = Recorded()
+
+    def look() -> Caps:
+        caretaker.replace(caps_of("70", 100.0), None)
+        return caps_of("50%", 400.0)
+
+    caretaker = Caretaker(caps_of("50%", 100.0), recorded.set_cap, recorded.said.append, look)
+    caretaker.follow()
+    assert recorded.caps == [(70.0, 0)]
+
+
+def test_a_thread_that_nothing_needed_begins_with_a_cap_that_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = threading.Event()
+
+    def look() -> Caps:
+        looked.set()
+        raise TransferError("unreachable")
+
+    caretaker = Caretaker(caps_of("80", 100.0), Recorded().set_cap, print, None)
+    monkeypatch.setattr(following, "LOOK_EVERY_S", 0.0)
+    thread = CapThread(caretaker, print)
+    caretaker.replace(caps_of("50%", 100.0), look)
+    assert not looked.is_set()
+    thread.wake()
+    assert looked.wait(10)
+    thread.end()
+
+
 def test_a_fault_of_the_thread_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "LOOK_EVERY_S", 0.0)
     told, failures = threading.Event(), []
