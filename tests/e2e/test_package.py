@@ -16,8 +16,8 @@ from readme_renderer import markdown
 
 from tests.support.commands import CHECKOUT
 
-SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "requirements.txt")
-MAN_PAGE = "docs/ddbio.1"
+# What an image is built of; a wheel needs no more.
+SOURCES = re.findall(r"^!(.+)", (CHECKOUT / ".dockerignore").read_text(), re.MULTILINE)
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 FROM_WHEEL = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
 RUN = FROM_WHEEL + "from {module} import {name}; sys.argv[0] = 'x'; sys.exit({name}())"
@@ -28,10 +28,12 @@ LOOK = FROM_WHEEL + "from ddbio.forecast import prices; print(prices.__file__, l
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("package")
     for name in SOURCES:
-        shutil.copy(CHECKOUT / name, folder)
-    shutil.copytree(CHECKOUT / "ddbio", folder / "ddbio", ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "docs").mkdir()
-    shutil.copy(CHECKOUT / MAN_PAGE, folder / "docs")
+        source, target = CHECKOUT / name, folder / name
+        target.parent.mkdir(exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
     built = subprocess.run(
         [sys.executable, "-c", BUILD, str(folder)], cwd=folder, capture_output=True, text=True, check=False
     )
@@ -49,13 +51,14 @@ def part(wheel: Path, name: str) -> str:
 def test_everything_of_the_package_is_in_the_wheel(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
+    pages = {name for name in packed if ".data/" in name}
+    assert [name.partition(".data/")[2] for name in pages] == ["data/share/man/man1/ddbio.1"]
     source = {
         str(path.relative_to(CHECKOUT))
         for path in (CHECKOUT / "ddbio").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    (page,) = packed - source
-    assert page.endswith(".data/data/share/man/man1/ddbio.1") and packed >= source
+    assert packed - pages == source
 
 
 def test_its_programs_run_from_the_wheel_alone(wheel: Path, tmp_path: Path) -> None:
