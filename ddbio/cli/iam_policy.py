@@ -44,7 +44,7 @@ def _print(words: list[str]) -> int:
     account, rest = _account(words[1:])
     given = command.parser().parse(rest)
     options = command.options(given)
-    policy = policy_of(options, _scope(options, account), live_prices=given.prices == LIVE)
+    policy = policy_of(options, _scope(options, account), plan=given.plan, live_prices=given.prices == LIVE)
     if not policy["Statement"]:  # which would not be a valid policy
         tell("this command needs no permission: it sends no request to AWS")
         return EXIT_OK

@@ -15,7 +15,7 @@ def lines_of(forecast: Forecast) -> Iterator[str]:
     for demand in forecast.demands:
         yield f"{_of_demand(demand)}"
     if forecast.demands:
-        yield f"Time: {_time(forecast)}"
+        yield _time(forecast)
     if forecast.read_bytes is not None or forecast.written_bytes is not None:
         yield f"Bytes: {amount(forecast.read_bytes, size)} read, {amount(forecast.written_bytes, size)} written"
     if forecast.s3_requests:
@@ -71,8 +71,8 @@ def _of_demand(demand: Demand) -> str:
 
 def _time(forecast: Forecast) -> str:
     if forecast.seconds is None:
-        return forecast.held_by or _UNKNOWN
-    return f"{amount(forecast.seconds, duration)}, by {forecast.held_by}"
+        return f"Time: {forecast.held_by or _UNKNOWN}"
+    return f"Time at the cap: {amount(forecast.seconds, duration)}, by {forecast.held_by}"
 
 
 def _machine(forecast: Forecast, processes: int) -> str:

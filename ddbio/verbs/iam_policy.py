@@ -61,13 +61,25 @@ class Scope:
         return f"arn:{self.partition}:s3express:{self.region}:{self.account}:bucket/{name}"
 
 
-def policy_of(options: TransferOptions, scope: Scope, *, live_prices: bool = False) -> dict[str, Any]:
-    """The policy document for a run with these options. live_prices: for its plan, with prices that AWS is asked for;
-    that action has no resources."""
+def policy_of(
+    options: TransferOptions, scope: Scope, *, plan: bool = False, live_prices: bool = False
+) -> dict[str, Any]:
+    """The policy document for a run with these options. plan: also for all that its plan may say. live_prices: with
+    prices that AWS is asked for. The actions without a table have no resources."""
     statements = list(_POLICIES[type(options)](options, scope))
+    if plan:
+        statements += _of_plan(options, scope)
     if live_prices:
         statements.append(_allow("Prices", [PERMISSION], ["*"]))
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _of_plan(options: TransferOptions, scope: Scope) -> Iterator[dict[str, Any]]:
+    """A plan without these says that they are unknown."""
+    names = [name for name in (options.table, getattr(options, "to", "")) if name and not is_place(name)]
+    if names:
+        yield _allow("PlanHistory", ["dynamodb:DescribeContinuousBackups"], [scope.table(name) for name in names])
+        yield _allow("PlanQuota", ["dynamodb:DescribeLimits"], ["*"])
 
 
 def _allow(sid: str, actions: Iterable[str], resources: Iterable[str], **more: Any) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from ddbio.forecast.forecast import UNKNOWN, Amount, Demand, Forecast, largest, total
+from ddbio.forecast.forecast import UNKNOWN, ZERO, Amount, Demand, Forecast, largest, total
+from ddbio.forecast.text import lines_of
 
 LOAD = Demand("Orders", "eu-west-1", "target", "WCU", units=Amount(1000, 900, 1200), cap_units_per_s=100.0)
 BY_CITY = {"by-city": Amount(1000, 500, 1000)}
@@ -52,3 +53,37 @@ def test_two_jobs_in_a_row_add_up_but_share_the_machine() -> None:
 @pytest.mark.parametrize("forecast", [UNKNOWN, Forecast((LOAD,), seconds=Amount(1, 0, 2), warnings=("w",))])
 def test_a_forecast_survives_json(forecast: Forecast) -> None:
     assert Forecast.of_json(msgspec.json.decode(msgspec.json.encode(forecast.as_json()))) == forecast
+
+
+def test_what_a_person_reads() -> None:
+    demand = replace(LOAD, items=Amount.exact(1), by_index=BY_CITY, replicas=("us-east-1",))
+    forecast = Forecast(
+        (demand,),
+        read_bytes=Amount(2_500_000, 2_400_000, 2_600_000),
+        seconds=Amount(3725, 59, 200_000),
+        held_by="the cap",
+        processes=1,
+        memory_bytes=Amount.exact(80_000_000),
+        disk_bytes=ZERO,
+        planning_units=2.5,
+        warnings=("beware",),
+    )
+    assert [*lines_of(forecast)] == [
+        "Writes of table Orders: 1 item, about 1,000 (900 to 1,200) WCU, and about 1,000 (500 to 1,000) of index "
+        "by-city, and as many in us-east-1",
+        "Time at the cap: about 1 h 2 min (59 s to 2 d 7 h), by the cap",
+        "Bytes: about 2.5 MB (2.4 MB to 2.6 MB) read, unknown written",
+        "Machine: 1 process, at most 80.0 MB of memory",
+        "This plan itself consumed 2.5 RCU, to read a sample of the items",
+        "Warning: beware",
+    ]
+    assert [*lines_of(UNKNOWN)] == []
+    assert (
+        next(lines_of(Forecast((replace(LOAD, units=None),)))) == "Writes of table Orders: unknown items, unknown WCU"
+    )
+
+
+def test_of_two_jobs_in_a_row_with_one_known_time_both_are_named() -> None:
+    first, second = Forecast(seconds=Amount(5, 4, 6), held_by="the cap of A"), Forecast(held_by="no cap holds B")
+    assert first.then(second).held_by == "the cap of A (5 s); then no cap holds B"
+    assert first.then(first).held_by == "the cap of A"

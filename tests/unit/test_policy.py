@@ -211,3 +211,14 @@ def test_the_price_list_is_asked_only_for_a_plan_with_its_prices(capsys: pytest.
     assert "pricing:" not in printed("--plan") + printed()
     asked = json.loads(printed("--plan", "--prices", "live"))["Statement"][-1]
     assert (asked["Action"], asked["Resource"]) == (["pricing:GetProducts"], ["*"])
+
+
+def test_a_plan_may_ask_for_the_quota_and_the_history(capsys: pytest.CaptureFixture[str]) -> None:
+    def printed(*words: str) -> dict[str, list[str]]:
+        iam_policy._print(["copy", "-r", "us-east-1", "-t", "Orders", "--to", "Copy", *words])
+        return {each["Sid"]: each["Resource"] for each in json.loads(capsys.readouterr().out)["Statement"]}
+
+    assert not [sid for sid in printed() if sid.startswith("Plan")]
+    planned = printed("--plan")
+    assert planned["PlanQuota"] == ["*"]
+    assert [each.rpartition("/")[2] for each in planned["PlanHistory"]] == ["Orders", "Copy"]
