@@ -20,7 +20,7 @@ from ddbio.job.accounts import Result
 from ddbio.job.progress import Progress, new_progress
 from ddbio.job.run import Caller
 from ddbio.job.spine import Story
-from ddbio.library.wording import in_parameters
+from ddbio.library.wording import NameOf, in_parameters, parameter
 from ddbio.system.stop import StopFlag
 
 if sys.version_info >= (3, 11):
@@ -49,12 +49,14 @@ def call(
     on_rejects: str = "keep",
     stop: StopFlag | None = None,
     engine: Engine | None = None,
+    name_of: NameOf = parameter,
 ) -> SomeResult:
     """The result of a finished job.
 
     progress: True for a bar or lines on standard error, or an object that shows it.
     on_rejects: `raise` raises RejectedError if records were rejected; the others are written in any case.
     stop: asks for an orderly stop, from any thread, when its `ask` is called.
+    name_of: an option of the commands, in messages.
     Raises UsageError if nothing was moved, and TransferError, Stopped or InternalError if the job is not complete.
     """
     if on_rejects not in REJECTS:
@@ -65,12 +67,12 @@ def call(
         with _stopped_by_ctrl_c(flag):
             result = story.perform(Caller(shown, engine, flag, in_event_loop=_in_event_loop()))
     except DdbioError as error:
-        raise in_parameters(error) from None
-    _raise_for(result, on_rejects)
+        raise in_parameters(error, name_of) from None
+    _raise_for(result, on_rejects, name_of)
     return result
 
 
-def _raise_for(result: Result, on_rejects: str) -> None:
+def _raise_for(result: Result, on_rejects: str, name_of: NameOf) -> None:
     error = result.error
     if error is None and (missing := result.tally.unsettled()):
         error = TransferError(
@@ -83,7 +85,7 @@ def _raise_for(result: Result, on_rejects: str) -> None:
             f"{count:,} record{' was' if count == 1 else 's were'} rejected", "the result has the reasons"
         )
     if error is not None:
-        error = in_parameters(error)
+        error = in_parameters(error, name_of)
         error.result = result
         raise error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from ddbio.errors import DdbioError
 
@@ -40,19 +41,23 @@ _COMMAND = re.compile(r"\b(?:aws|chmod|gunzip|iconv|pip|tar|ulimit|unzip|uv|xz)\
 _AGAIN = "run the same command again"
 
 
-def in_parameters(error: DdbioError) -> DdbioError:
+NameOf = Callable[[str], str]  # of an option
+
+
+def parameter(option: str) -> str:
+    """The parameter of the options for an option of the commands."""
+    plain = option.lstrip("-").replace("-", "_")
+    return PARAMETERS.get(option, plain if option.startswith("--") else option)
+
+
+def in_parameters(error: DdbioError, name_of: NameOf = parameter) -> DdbioError:
     """The same error in terms of parameters."""
-    return error.reworded(parameters(error.message), parameters(error.hint))
+    return error.reworded(parameters(error.message, name_of), parameters(error.hint, name_of))
 
 
-def parameters(text: str) -> str:
+def parameters(text: str, name_of: NameOf = parameter) -> str:
     """The text with parameters for options, except in commands of other programs."""
     command = _COMMAND.search(text)
     end = command.start() if command else len(text)
     said = text[:end].replace(_AGAIN, "make the same call again")
-    return _OPTION.sub(lambda found: _parameter(found.group()), said) + text[end:]
-
-
-def _parameter(option: str) -> str:
-    plain = option.lstrip("-").replace("-", "_")
-    return PARAMETERS.get(option, plain if option.startswith("--") else option)
+    return _OPTION.sub(lambda found: name_of(found.group()), said) + text[end:]

@@ -12,6 +12,7 @@ config     the arguments of a loader, checked, and the result of a load
 loader     the two classes
 csv_file   the file of a load: whether it can be read, and its number of rows
 load       one load: the import that it is, and its outcome as a result
+wording    the loaders' own names in messages
 child      a load in another process, so that an event loop never waits for it
 command    `python -m ddbio.loaders`
 """

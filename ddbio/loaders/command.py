@@ -90,9 +90,10 @@ def _loaded(command: Command, config: LoaderConfig, path: str) -> Outcome:
         from ddbio.cli.interrupts import stop_on_signals
         from ddbio.job.progress import new_progress
         from ddbio.loaders.load import load
+        from ddbio.loaders.wording import of_command
         from ddbio.system.machine import allow_open_files
     allow_open_files()
-    return load(config, path, stop_on_signals(command), new_progress())
+    return load(config, path, stop_on_signals(command), new_progress(), of_command)
 
 
 def _fail(command: Command, why: str) -> int:

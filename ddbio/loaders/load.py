@@ -19,9 +19,10 @@ from ddbio.formats.rejected import read_rejected
 from ddbio.job.database import FRESH
 from ddbio.job.progress import Progress
 from ddbio.library.calling import call
-from ddbio.library.wording import parameters
+from ddbio.library.wording import NameOf, parameters
 from ddbio.loaders.config import LoaderConfig, LoadResult
 from ddbio.loaders.csv_file import records
+from ddbio.loaders.wording import of_loader
 from ddbio.options import CsvOptions
 from ddbio.system.machine import usable_cpus
 from ddbio.system.stop import StopFlag
@@ -42,13 +43,19 @@ class Outcome:
     stopped: bool = False
 
 
-def load(config: LoaderConfig, path: str, stop: StopFlag, progress: Progress | None = None) -> Outcome:
-    """Load a file, or resume a load of it that did not finish. path: see `csv_file.readable`.
+def load(
+    config: LoaderConfig,
+    path: str,
+    stop: StopFlag,
+    progress: Progress | None = None,
+    name_of: NameOf = of_loader,
+) -> Outcome:
+    """Load a file, or resume a load of it that did not finish. path: see `csv_file.readable`. name_of: in messages.
 
     In the main thread Ctrl-C stops it in order, too, unless the program has a handler of its own.
     """
     began_s = time.monotonic()
-    done, error = _performed(options_of(config, path), stop, progress)
+    done, error = _performed(options_of(config, path), stop, progress, name_of)
     if done is None:
         total = max(1, records(path))  # a load that failed is seen by programs that look at `failed_writes` alone
         result = LoadResult(total, 0, total, time.monotonic() - began_s, [str(error)])
@@ -77,16 +84,16 @@ def options_of(config: LoaderConfig, path: str) -> ImportOptions:
 
 
 def _performed(
-    options: ImportOptions, stop: StopFlag, progress: Progress | None
+    options: ImportOptions, stop: StopFlag, progress: Progress | None, name_of: NameOf
 ) -> tuple[ImportResult | None, DdbioError | None]:
     """The result, None if nothing was moved; and the error if the load is not complete."""
     try:
-        return call(Import(options), stop=stop, progress=progress or False), None
+        return call(Import(options), stop=stop, progress=progress or False, name_of=name_of), None
     except DdbioError as error:
-        if not options.fresh and parameters(FRESH) in error.hint:
+        if not options.fresh and parameters(FRESH, name_of) in error.hint:
             # The file is not the one of the load that did not finish, or its journal is damaged. Every record is
             # put, so it is safe to load all of it once more.
-            return _performed(replace(options, fresh=True), stop, progress)
+            return _performed(replace(options, fresh=True), stop, progress, name_of)
         return (error.result if isinstance(error.result, ImportResult) else None), error
 
 

@@ -12,11 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ddbio.library.wording import parameters
 from ddbio.loaders import AsyncDynamoDBLoader, LoadResult, ThreadedDynamoDBLoader
 from ddbio.loaders.command import block
 from ddbio.loaders.config import LoaderConfig
 from ddbio.loaders.csv_file import readable, records
 from ddbio.loaders.load import options_of
+from ddbio.loaders.wording import of_command, of_loader
 
 
 @pytest.mark.parametrize("loader", [ThreadedDynamoDBLoader, AsyncDynamoDBLoader])
@@ -109,3 +111,12 @@ def test_the_block_names_ten_errors_and_counts_the_rest() -> None:
     assert "Success Rate:      98.81%\nDuration:          1.23 seconds\n" in lines
     assert "Errors encountered (12):" in lines and "  - error 9\n  ... and 2 more errors" in lines
     assert "error 10" not in lines and "a.rejects.jsonl" in lines
+
+
+def test_messages_name_the_loaders_own_parameters_and_options() -> None:
+    text = "set -r; the table of -t, -s a.csv, -p 4; with --give-up-after 5, --state-dir x or --fresh"
+    loader = "set region; the table of table_name, csv_file a.csv, max_workers 4; with max_retries 5, "
+    command = "set --region; the table of --table, --csv a.csv, --workers 4; with --max-retries 5, "
+    rest = "DDBIO_STATE_DIR x or fresh=True of ddbio.import_table"
+    assert parameters(text, of_loader) == loader + rest
+    assert parameters(text, of_command) == command + rest
