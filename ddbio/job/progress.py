@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
-from typing import Protocol
+from typing import Any, Protocol
 
 from ddbio.job.live import LiveRun
 from ddbio.job.meter import Meter
@@ -106,12 +107,10 @@ class BarProgress(LogProgress):
     _every_s = 0.5
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, *, verbose: bool = False) -> None:
-        from tqdm import tqdm
-
         super().__init__(clock, verbose=verbose)
-        self._tqdm = tqdm
-        self._lines: list[tqdm] = []  # type: ignore[type-arg]
-        self._colours = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._tqdm = bar_class()
+        self._lines: list[Any] = []
+        self._colours = not in_notebook() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self._started = False
 
     def say(self, text: str) -> None:
@@ -151,6 +150,22 @@ class BarProgress(LogProgress):
             self._lines.pop().close()
 
 
+def in_notebook() -> bool:
+    """Whether the program is a kernel of Jupyter: its output is no terminal, but shows bars."""
+    return "ipykernel" in sys.modules
+
+
+def bar_class() -> Any:
+    """tqdm, or its widget in a notebook that has them."""
+    if in_notebook():
+        with warnings.catch_warnings():  # without ipywidgets it warns, and shows a bar of text
+            warnings.simplefilter("ignore")
+            from tqdm.auto import tqdm
+    else:
+        from tqdm import tqdm  # type: ignore[assignment]
+    return tqdm
+
+
 class Several:
     """Shows a run in several ways."""
 
@@ -186,8 +201,8 @@ def columns() -> int:
 
 
 def new_progress(*, data_on_stdout: bool = False, verbose: bool = False) -> Progress:
-    """A bar on a terminal; timestamped lines if stderr is a file or a pipe, or if the data go to a terminal too,
-    where their lines would run into the bar."""
+    """A bar on a terminal and in a notebook; timestamped lines if stderr is a file or a pipe, or if the data go to a
+    terminal too, where their lines would run into the bar."""
     shared = data_on_stdout and sys.stdout is not None and sys.stdout.isatty()
-    kind = BarProgress if stderr.isatty() and not shared else LogProgress
+    kind = BarProgress if in_notebook() or (stderr.isatty() and not shared) else LogProgress
     return kind(verbose=verbose)

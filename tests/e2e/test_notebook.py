@@ -27,6 +27,8 @@ nbclient.NotebookClient(notebook, timeout=90).execute()
 print(json.dumps([output.get("text", "") for cell in cells for output in cell.outputs]))
 """
 
+SHOWN = "import ddbio; ddbio.count_items(ddbio.CountOptions(table='Orders'), progress=True); None"
+
 
 def kernel() -> Path:
     """The folder that the packages of a kernel were installed into."""
@@ -42,7 +44,7 @@ def test_a_notebook(simulator: Simulator, environment: dict[str, str], orders: l
     except Unavailable as reason:
         missing("a notebook", reason)
     simulator.create_table("Orders", "id:S")
-    (tmp_path / "cells.json").write_text(json.dumps([RECIPES[0], "print(result.tally.written)", "import os"]))
+    (tmp_path / "cells.json").write_text(json.dumps([RECIPES[0], "print(result.tally.written)", SHOWN]))
     done = subprocess.run(
         [sys.executable, "-c", EXECUTE],
         cwd=tmp_path,
@@ -52,6 +54,7 @@ def test_a_notebook(simulator: Simulator, environment: dict[str, str], orders: l
         timeout=with_slack(120),
     )
     assert done.returncode == 0, done.stderr
-    first, second = json.loads(done.stdout.splitlines()[-1])
+    first, second, *shown = json.loads(done.stdout.splitlines()[-1])
     assert first.startswith("1000 items in") and second == "1000\n"
+    assert any("Counting" in each for each in shown), shown
     assert len(simulator.table("Orders").items()) == 1000

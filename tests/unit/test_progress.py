@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from types import ModuleType
 from typing import cast
 
 import pytest
@@ -16,7 +18,7 @@ from ddbio.flow.context import SOURCE, TARGET
 from ddbio.job.accounts import Result
 from ddbio.job.live import Budget, LiveRun, UnitAtWork
 from ddbio.job.meter import WINDOW_S
-from ddbio.job.progress import LINE_EVERY_S, LogProgress
+from ddbio.job.progress import LINE_EVERY_S, BarProgress, LogProgress, new_progress
 from ddbio.job.progress_text import Consumption, Snapshot, block_of, line_of, parts_of
 from ddbio.messages import Tally
 from ddbio.rate.buckets import BudgetRates
@@ -253,3 +255,17 @@ def test_the_details_of_a_run() -> None:
         "index byDate: 12 WCU/s",
         "slowest: segment 3 of 8, 120 items/s for 0:00:10",
     ]
+
+
+def test_a_notebook_has_a_bar_without_colours(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Though its output is no terminal."""
+    assert not isinstance(new_progress(), BarProgress)
+    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    shown = new_progress()
+    assert isinstance(shown, BarProgress)
+    shown.start(10, "items", 5.0)
+    shown.update(10, Tally(read=10))
+    shown.finish()
+    assert "\x1b[3" not in capfd.readouterr().err
