@@ -8,6 +8,7 @@ from itertools import accumulate
 
 from ddbio.report_page.history import History, Part, Sample
 from ddbio.report_page.shapes import Bars, Curves, Line
+from ddbio.report_page.stages import ALL_TABLES
 
 MOST_BARS = 120
 MOST_REASONS = 5  # with a colour of their own
@@ -43,7 +44,7 @@ def charts(history: History, kinds: Sequence[str]) -> Iterator[Chart]:
 def _over_time(history: History, kinds: Sequence[str]) -> Iterator[Chart]:
     time = _Time(history.samples)
     for at, role in enumerate(history.sides):
-        kind = kinds[at] if at < len(kinds) else "units"
+        kind = kinds[at] if at < len(kinds) and role != ALL_TABLES else "units"
         lines = [
             Line(f"{kind}/s", time.rate(lambda each, at=at: each.sides[at].units)),  # type: ignore[misc]
             Line("rate in force", [each.sides[at].rate for each in time.samples]),
@@ -51,7 +52,7 @@ def _over_time(history: History, kinds: Sequence[str]) -> Iterator[Chart]:
         ]
         of_side = f" of the {role}" if len(history.sides) > 1 else ""
         shown = [line for line in lines if any(value is not None for value in line.values)]
-        missing = "" if len(shown) == len(lines) else "There was no cap."
+        missing = "" if len(shown) == len(lines) or role == ALL_TABLES else "There was no cap."
         yield Chart(f"units-{at}", f"Capacity units per second{of_side}", time.curves(shown), missing)
     items = [Line("read", time.rate(lambda each: each.read)), Line("written", time.rate(lambda each: each.written))]
     yield Chart("items", "Items per second", time.curves([line for line in items if any(line.values)] or items[:1]))

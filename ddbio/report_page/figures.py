@@ -80,12 +80,12 @@ def _curves(curves: Curves, number: int) -> str:
         for mark in curves.marks_s:
             axes.axvline(mark, color=_FAINT, linestyle=":", linewidth=1.2)
         axes.set_xlim(0, edges[-1] or 1)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, (axes.dataLim.ymax if axes.dataLim.ymax > 0 else 1) * 1.06)
         unit_s, unit = _time_unit(edges[-1])
         axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / unit_s:.4g}"))
         axes.set_xlabel(f"working time, {unit}")
-        return _drawn(figure, axes, len(curves.lines), number)
+        return _drawn(figure, axes, number, legend=curves.stacked or len(curves.lines) > 1)
 
 
 def _bars(bars: Bars, number: int) -> str:
@@ -102,7 +102,7 @@ def _bars(bars: Bars, number: int) -> str:
             for label in axes.get_xticklabels():
                 label.set_horizontalalignment("right")
         axes.grid(visible=False, axis="x")
-        return _drawn(figure, axes, len(bars.series), number)
+        return _drawn(figure, axes, number, legend=len(bars.series) > 1)
 
 
 def _new() -> tuple[Figure, Axes]:
@@ -132,9 +132,9 @@ def compact(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _drawn(figure: Figure, axes: Axes, series: int, number: int) -> str:
+def _drawn(figure: Figure, axes: Axes, number: int, *, legend: bool) -> str:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
-    if series > 1:
+    if legend:
         handles, names = axes.get_legend_handles_labels()
         short = [name if len(name) <= _LEGEND else f"{name[:_LEGEND]}…" for name in names]
         axes.legend(handles, short, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)

@@ -24,8 +24,8 @@ def compared(report: Report, history: History) -> tuple[Rows, str]:
     plan = _plan(history)
     demands = plan.demands if plan is not None else ()
     rows = [
-        ("items", _shown(demands[0].items if demands else None), number(counts.get("read", 0))),
-        ("capacity units", _shown(_units(demands)), number(counts.get("units", 0.0))),
+        ("items", _shown(demands[0].items if demands else None, _about), number(counts.get("read", 0))),
+        ("capacity units", _shown(_units(demands), _about), number(counts.get("units", 0.0))),
         ("working time", _shown(plan.seconds if plan is not None else None, duration), duration(history.seconds)),
     ]
     if plan is None:
@@ -58,9 +58,12 @@ def _outcome(plan: Forecast, counts: dict[str, float]) -> Amount | None:
     return costs_of(replace(plan, demands=(consumed,)), bundled(), demand.region).usd
 
 
-def _shown(amount: Amount | None, text: Callable[[float], str] = number) -> str:
+def _shown(amount: Amount | None, text: Callable[[float], str]) -> str:
     if amount is None:
         return UNKNOWN
-    if amount.is_exact:
-        return text(amount.likely)
-    return f"{text(amount.likely)} ({text(amount.low)} to {text(amount.high)})"
+    likely, low, high = (text(each) for each in (amount.likely, amount.low, amount.high))
+    return likely if low == high else f"{likely} ({low} to {high})"
+
+
+def _about(value: float) -> str:
+    return number(round(value) if value >= 100 else value)

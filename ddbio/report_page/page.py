@@ -52,6 +52,7 @@ def render(job: JobFacts, report: Report, history: History | None) -> bytes:
         title=f"{job.verb} {job.table}",
         job=job,
         report=report,
+        times=_times(report, known),
         tiles=list(_tiles(report, known)),
         steps=list(_steps(job, report)),
         charts=drawn,
@@ -85,9 +86,12 @@ def _tiles(report: Report, history: History) -> Iterator[tuple[str, str]]:
     yield "working time", duration(seconds)
     if seconds:
         yield "items per second", number(round(counts.get("read", 0) / seconds))
-    began = history.runs[0].began if history.runs else report.timing.began
-    yield "began", moment(began)
-    yield "ended", moment(report.timing.ended)
+
+
+def _times(report: Report, history: History) -> str:
+    began = moment(history.runs[0].began if history.runs else report.timing.began)
+    runs = f", {len(history.runs)} runs" if len(history.runs) > 1 else ""
+    return f"{began} to {moment(report.timing.ended)}{runs}"
 
 
 def _steps(job: JobFacts, report: Report) -> Iterator[tuple[str, str]]:

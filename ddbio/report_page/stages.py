@@ -53,4 +53,6 @@ class _Joined:
             one_side = [SideSample(sample.units, None, None)]
             self.samples.append(msgspec.structs.replace(sample, run=before + sample.run, sides=one_side))
         for part in stage.parts:
+            if not part.read and not part.units:  # as those of a comparison of digests
+                continue
             self.parts.append(msgspec.structs.replace(part, name=f"{name} {part.name}"))

@@ -102,6 +102,7 @@ def test_a_stopped_and_resumed_import_has_one_page_and_its_texts_are_no_markup(
     again, first = ((tmp_path / name).read_text() for name in ("again.html", "run.html"))
     assert [each.count("<figure") for each in (again, first)] == [len(charts)] * 2
     assert "stopped after" in again  # the first run's end
+    assert environment["AWS_SECRET_ACCESS_KEY"] not in again and environment["AWS_ACCESS_KEY_ID"] not in again
 
 
 def test_a_finished_export_shows_its_segments_files_and_checksums(

@@ -23,6 +23,7 @@ from ddbio.report_page.charts import AVERAGED_S, MOST_BARS, Chart, charts, perce
 from ddbio.report_page.facts import JobFacts, RejectsOfCode, Report, Table, Why
 from ddbio.report_page.history import MOST_ROWS, File, History, Part, RunOfJob, Sample, SideSample
 from ddbio.report_page.shapes import Bars, Curves
+from ddbio.report_page.stages import joined
 from ddbio.report_page.tables import tables
 from ddbio.report_page.thinning import MOST
 
@@ -92,6 +93,27 @@ def test_reasons_are_stacked_the_most_frequent_first_and_the_rest_together() -> 
     assert [line.name for line in lines] == ["g", "f", "e", "d", "c", "others"]
     assert sum(value or 0 for line in lines for value in line.values) * AVERAGED_S == 28
     assert curves(chart).stacked
+
+
+def test_a_job_in_stages_is_one_course_and_empty_parts_are_left_out() -> None:
+    part = Part("0", None, True, 5, 0, 0, 2.0)
+    samples = [sample(1, 4, 8, sides=[SideSample(3.0, 1.0, 1.0), SideSample(1.0, 9.0, 9.0)])]
+    first = History(runs=[RunOfJob(1, 10.0, 4.0, 0)], samples=samples, parts=[part], counts={"read": 8}, seconds=4.0)
+    none = msgspec.structs.replace(part, read=0, units=0.0)
+    second = msgspec.structs.replace(first, runs=[RunOfJob(1, 5.0, 4.0, 130, "stopped")], parts=[none, part])
+    whole = joined({"second": first, "first": second})
+    assert [(run.number, run.why) for run in whole.runs] == [
+        (1, "stage first: stopped"),
+        (2, "stage second: finished"),
+    ]
+    assert [(each.run, each.units, len(each.sides)) for each in whole.samples] == [(1, 4.0, 1), (2, 4.0, 1)]
+    assert ([each.name for each in whole.parts], whole.counts, whole.seconds) == (
+        ["first 0", "second 0"],
+        {"read": 16},
+        8.0,
+    )
+    chart = by_id(whole, "RCU")["units-0"]
+    assert (chart.note, [line.name for line in curves(chart).lines]) == ("", ["units/s"])
 
 
 @given(st.lists(st.integers(0, 50), min_size=4, max_size=4), st.floats(0.01, 1))
