@@ -1,6 +1,6 @@
 """The latencies of requests, as a histogram: from the first byte sent to the whole answer, connecting included.
 
-Every answered request counts, refused ones too; a request without an answer does not. Counting costs well under a
+Every answered request counts, refused ones too; a request without an answer does not. Counting costs about a
 microsecond a request: each worker adds to cells of its own, without a lock, and the parent sums up those of all
 workers when it shows them.
 

@@ -125,6 +125,17 @@ def test_a_cap_that_is_given_replaces_the_one_of_the_table_and_its_changes() -> 
     assert noted == [(70.0, "-c, by local time"), (80.0, "-c, by local time")]
 
 
+def test_the_schedule_that_is_given_begins_when_it_is_given() -> None:
+    recorded = Recorded()
+    caretaker = Caretaker(caps_of("10,20:00=20", 100.0), recorded.set_cap, recorded.said.append, recorded.look)
+    caretaker.make_due_changes(NOON.replace(hour=21))
+    recorded.newest = caps_of("70,20:00=90", 100.0)  # chosen at noon
+    caretaker.replace(recorded.newest, recorded.look)
+    caretaker.follow()  # the table did not change, and the 90 have not begun
+    assert recorded.caps == [(20.0, 0), (70.0, 0)]
+    assert caretaker.due_at() == NOON.replace(hour=20)
+
+
 def test_a_look_at_the_table_that_was_overtaken_changes_nothing() -> None:
     """The table is described while another cap is given."""
     recorded = Recorded()

@@ -16,10 +16,11 @@ import pytest
 from ddbio.errors import DdbioError, TransferError, UsageError
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
+from ddbio.job.progress import QuietProgress
 from ddbio.job.run import Caller, Run
 from ddbio.job.spine import Verb, perform, preview
 from ddbio.job.work import Assignment
-from ddbio.messages import ExportCursor, Flushed, SegmentUnit, Tally, UnitReport
+from ddbio.messages import ExportCursor, Flushed, SegmentUnit, Tally, Tick, UnitReport
 from ddbio.options import TransferOptions
 from ddbio.rate.buckets import BudgetRates
 from ddbio.rate.latency import Histogram
@@ -110,6 +111,7 @@ class ToyEngine:
 
     def _events(self, left: Any, stop: Any) -> Iterator[Any]:
         self.verb._step("work")
+        yield Tick()
         self.verb.stop = replace(stop)
         for number, unit in enumerate(left):
             if number == self.verb._works:
@@ -176,6 +178,15 @@ def test_the_same_call_resumes_as_the_job_was_cut(options: TransferOptions) -> N
     result = perform(again, Caller())
     assert again.steps == [each for each in STEPS if each != "cut"]
     assert (result.error, result.tally.counted, result.past.tally.counted) == (None, 20, 10)
+
+
+def test_a_progress_hears_of_a_run_without_reports_too(options: TransferOptions) -> None:
+    """Else it would show the speed of a run that has come to a standstill."""
+    progress = QuietProgress()
+    updates: list[float] = []
+    progress.update = lambda amount, tally: updates.append(amount)  # type: ignore[method-assign]
+    perform(Toy(options, []), Caller(progress))
+    assert updates == [0.0, 10, 10]
 
 
 def test_each_job_of_a_story_can_be_stopped(options: TransferOptions) -> None:
