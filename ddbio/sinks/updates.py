@@ -7,6 +7,7 @@
 If the condition does not hold, the service returns the item as it is, at no cost:
 
 - it is as the update leaves it, and an earlier attempt got no answer, or it has the marker of `--once`: written;
+- the attribute of `--once` has content of the user: rejected;
 - it is gone, or the filter does not hold any more: skipped;
 - it has other values than the function has seen: the update is computed again, from these, once. If they change
   again, the record is rejected.
@@ -113,6 +114,8 @@ class ExpressionUpdates(_Updates):
         by, item = self._by, error.item
         if item is None:
             return Outcome.SKIPPED
+        if by.marker is not None:
+            by.marker.check(item)
         marked = by.marker is not None and by.marker.is_on(item)
         own = marked or (by.marker is None and error.applied_before and is_updated(item, by.update))
         return Outcome.WRITTEN if own else Outcome.SKIPPED

@@ -24,16 +24,26 @@ from ddbio.values.equality import same_value
 from ddbio.values.items import AttributeMap
 from ddbio.values.python_values import to_python
 
+MARK = "ddbio "  # how the value of every marker begins
+
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """The attribute of `--once`, set in the same update. value: names the update, as an attribute value."""
+    """The attribute of `--once`, set in the same update. value: names the update; begins with `MARK`."""
 
     name: str
     value: dict[str, Any]
 
     def is_on(self, item: AttributeMap) -> bool:
         return item.get(self.name) == self.value
+
+    def check(self, item: AttributeMap) -> None:
+        """Raises RecordError if the attribute has content of the user, which the mark would replace."""
+        if self.name in item and not str(item[self.name].get("S", "")).startswith(MARK):
+            raise RecordError(
+                "marker-taken",
+                f"the attribute {self.name!r} has content that is no mark of an update; choose another",
+            )
 
 
 class PlannedUpdate(AttributeMap):
@@ -75,6 +85,7 @@ class UpdatePlanner:
         if not (sets or removes):
             return []
         if self.marker is not None:
+            self.marker.check(item)
             return [PlannedUpdate(item, {**sets, self.marker.name: self.marker.value}, removes)]
         new = {name: value for name, value in {**item, **sets}.items() if name not in removes}
         again, also = self._changes(new)

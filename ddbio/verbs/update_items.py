@@ -25,15 +25,15 @@ from ddbio.sinks.update_expression import Update as ItemUpdate
 from ddbio.sinks.update_expression import parse_update
 from ddbio.sinks.updates import UpdateBy, UpdateByFunction
 from ddbio.sources.expressions import Placeholders
-from ddbio.steps.planned_update import Marker
+from ddbio.steps.planned_update import MARK, Marker
 from ddbio.system.user_function import absolute, checked_function
 from ddbio.values.table import TableInfo
 from ddbio.verbs.edits import Edit, EditVerb
 from ddbio.verbs.intent import Intent, described, place, way_back
 from ddbio.verbs.options import UpdateOptions
-from ddbio.verbs.selection import check_chosen, condition, placeholders_of, select, try_scan, user_filter
+from ddbio.verbs.selection import Selection, check_chosen, condition, placeholders_of, select, try_scan, user_filter
 
-_MARKER = "once0"  # its value's name in expressions
+_MARKER, _ANY_MARKER = "once0", "once1"  # names in expressions: of its value, and of how every value begins
 _SET = re.compile(r"\s*SET\s", re.IGNORECASE)
 
 
@@ -102,11 +102,20 @@ class Update(EditVerb[UpdateOptions]):
         expression = update.expression
         if marker is not None:
             expression = _with_marker(expression, f"{placeholders.mark_of(marker.name)} = :{_MARKER}")
-        holds = condition(placeholders, selection.condition.expression, expression)
+        holds = condition(placeholders, self._conditions(selection, placeholders, marker), expression)
         if not self._tried:
             _try_update(session, self.options.table, table, expression, asdict(holds), placeholders)
             self._tried = True
         return Edit(selection, UpdateBy(expression, update, holds, marker))
+
+    def _conditions(self, selection: Selection, placeholders: Placeholders, marker: Marker | None) -> str:
+        """Of a write: also that the marker replaces nothing but another marker."""
+        if marker is None:
+            return selection.condition.expression
+        placeholders.values[_ANY_MARKER] = {"S": MARK}
+        mark = placeholders.mark_of(marker.name)
+        free = f"(attribute_not_exists({mark}) OR begins_with({mark}, :{_ANY_MARKER}))"
+        return f"{selection.condition.expression} AND {free}"
 
     def _check_names(self, table: TableInfo, update: ItemUpdate, option: str) -> None:
         """Raise UsageError for a change of a key, or one that cannot be repeated."""
@@ -134,7 +143,7 @@ class Update(EditVerb[UpdateOptions]):
         described = table.description
         parts = [described.get("TableArn"), described.get("TableId"), described.get("CreationDateTime")]
         digest = hashlib.sha256("\0".join(map(str, [*parts, *self._asked()])).encode()).hexdigest()
-        return Marker(options.once, {"S": digest[:16]})
+        return Marker(options.once, {"S": MARK + digest[:16]})
 
     def changed(self) -> Changed:
         """The attributes that the update names; unknown ones if a function changes the items."""

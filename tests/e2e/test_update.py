@@ -123,6 +123,21 @@ def test_an_increment_is_made_once(run_update: Run, table: TableView, items: lis
     assert {name for item in table.items() for name in item} == {"id", "n"}
 
 
+@pytest.mark.parametrize("change", [("--set", "n = n + :one", *ONE), ("--transform", "shape.py:increment")])
+def test_a_mark_replaces_no_content_of_the_user(
+    run_update: Run, simulator: Simulator, change: tuple[str, ...]
+) -> None:
+    table = simulator.create_table("Orders", "id:S")
+    taken: list[Item] = [{"id": {"S": "a"}, "n": {"N": "1"}, "mark": {"N": "7"}}]
+    taken.append({"id": {"S": "b"}, "n": {"N": "1"}, "mark": {"S": "mine"}})
+    table.put_items([*taken, {"id": {"S": "c"}, "n": {"N": "1"}, "mark": {"S": "ddbio of another command"}}])
+    done = run_update("--all", *change, "--once", "mark", "--yes", "-p", 1)
+    assert (done.code, done.counts["updated"], done.counts["rejected"]) == (1, 1, 2), done.err
+    assert "marker-taken 2" in done.out
+    items = sorted(table.items(), key=lambda item: str(item["id"]))
+    assert items[:2] == taken and items[2]["n"] == {"N": "2"}
+
+
 @pytest.mark.fuller
 def test_a_function_changes_what_it_returns(run_update: Run, table: TableView, items: list[Item]) -> None:
     done = run_update("--all", "--transform", "shape.py:double", "--yes", "-p", 2)

@@ -65,8 +65,8 @@ def test_a_delete_of_what_was_saved_compares_all_of_it() -> None:
         (None, {**ITEM, "n": {"N": "2"}}, True, Outcome.WRITTEN),
         (None, {**ITEM, "n": {"N": "3"}}, True, Outcome.SKIPPED),
         ("job", {**ITEM, "n": {"N": "2"}}, True, Outcome.SKIPPED),
-        ("job", {**ITEM, "mark": {"S": "job"}}, False, Outcome.WRITTEN),
-        ("job", {**ITEM, "mark": {"S": "other"}}, True, Outcome.SKIPPED),
+        ("ddbio 1", {**ITEM, "mark": {"S": "ddbio 1"}}, False, Outcome.WRITTEN),
+        ("ddbio 1", {**ITEM, "mark": {"S": "ddbio 2"}}, True, Outcome.SKIPPED),
     ],
 )
 def test_an_update(marker: str | None, item: dict[str, Any] | None, applied_before: bool, outcome: Outcome) -> None:
