@@ -6,7 +6,7 @@ table --Scan--> lanes --BatchWriteItem--> other table
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from ddbio.flow.context import JobTable
 from ddbio.flow.copy_job import DEFAULT_COPY_LANES, CopyJob
 from ddbio.forecast.alternatives import Task
 from ddbio.forecast.forecast import Forecast
+from ddbio.forecast.preview import Preview
 from ddbio.job.accounts import Accounts, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.rejects import RejectingResult, Rejects
@@ -55,6 +56,7 @@ class CopyResult(RejectingResult):
 
 class Copy(Verb[CopyOptions, CopyResult]):
     name = "copy"
+    _costs: Sequence[str] = ()  # sentences of the announcement
 
     def check_report(self) -> None:
         check_report_path(self.options, self._protected(), self.options.rejects)
@@ -106,9 +108,15 @@ class Copy(Verb[CopyOptions, CopyResult]):
         if journal.resumed:
             yield resuming(self.options, run, left, journal)
         else:
-            yield from expected_cost(self.options, run.table, other.table)
+            self._costs = [*expected_cost(self.options, run.table, other.table)]
+            yield from self._costs
         yield from notes(self.options, run.table, plan.units)
         yield from self._remarks
+
+    def preview(self, caller: Caller) -> Preview:
+        """Without the figures by the service's count, as it has better ones."""
+        plan = super().preview(caller)
+        return replace(plan, sentences=tuple(each for each in plan.sentences if each not in self._costs))
 
     def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
         return copy_forecast(run, self.options, self._subset, plan, left, journal)

@@ -82,7 +82,7 @@ class Delete:
         if options.backup is not None:
             then = f"Then deletes exactly the items that were saved in {options.backup}"
             plan = plan.followed([then], self._deletes(caller))
-        return self.intent(caller).before(plan)
+        return self._intent(caller, plan).before(plan)
 
     def _deletes(self, caller: Caller) -> Forecast:
         """Of the writes alone, which are those of a delete without a backup."""
@@ -94,17 +94,20 @@ class Delete:
 
     def intent(self, caller: Caller) -> Intent:
         """What is about to happen. Raises UsageError, TransferError."""
+        return self._intent(caller)
+
+    def _intent(self, caller: Caller, plan: Preview | None = None) -> Intent:
         options = self.options
         session = Session(options.aws, (options.table,))
         table = session.describe(options.table)
         sentences, warnings, units = [place(session, table)], list[str](), 0.0
         if options.sources:
-            if STDIN not in options.sources:  # which can be looked at only once
+            if STDIN not in options.sources and plan is None:  # which can be looked at only once
                 DeleteListed(options).check(caller)
             sentences.append(f"The items listed in {', '.join(options.sources)} will be deleted")
         else:
             selected = DeleteScanned(options).edit_of(session, table).selection.counted
-            counted, units = described(options, session, table, selected, "deleted", caller)
+            counted, units = described(options, session, table, selected, "deleted", caller, plan)
             sentences += counted
         if options.backup is None:
             warnings = way_back(session, table, "deleted", "" if options.sources else "--backup")

@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from ddbio.dynamodb.session import Session
 from ddbio.engines.inline import InlineEngine
 from ddbio.errors import UsageError
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
+from ddbio.forecast.forecast import Forecast
 from ddbio.forecast.preview import Preview
+from ddbio.forecast.text import amount
 from ddbio.job.run import Caller, Run
 from ddbio.job.spine import perform
 from ddbio.options import EditOptions
@@ -145,10 +147,18 @@ def counted(options: EditOptions, subset: Subset, caller: Caller) -> Sample:
 
 
 def described(
-    options: EditOptions, session: Session, table: TableInfo, subset: Subset, done: str, caller: Caller
+    options: EditOptions,
+    session: Session,
+    table: TableInfo,
+    subset: Subset,
+    done: str,
+    caller: Caller,
+    plan: Preview | None = None,
 ) -> tuple[list[str], float]:
-    """How many items will be written, as sentences, and the units consumed to find out. done: `deleted` or
-    `updated`."""
+    """How many items will be written, as sentences, and the units consumed to find out. done: `deleted` or `updated`.
+    plan: has sampled them already."""
+    if plan is not None and not options.count_first:
+        return list(_planned(options, plan.forecast, done)), 0.0
     cap = choose_cap(options.capacity, table, "RCU", over_provisioned=options.over_provisioned)
     if options.count_first:
         found = counted(options, subset, caller)
@@ -160,6 +170,19 @@ def described(
     if found.everything and options.filter is not None:
         sentences.append(f"The filter matches every item{' of the sample' if not found.whole else ''}")
     return sentences, found.units
+
+
+def _planned(options: EditOptions, forecast: Forecast, done: str) -> Iterator[str]:
+    """The same by the figures of a plan."""
+    by_kind = {demand.kind: demand.items for demand in forecast.demands}
+    read, written = by_kind.get("RCU"), by_kind.get("WCU")
+    if options.limit is not None:
+        yield f"At most {options.limit:,} of the items that belong to this job will be {done}"
+    elif read is not None and written is not None:
+        how_many = f"{amount(written)} of {amount(read)} items will be {done}"
+        yield how_many[0].upper() + how_many[1:]
+        if options.filter is not None and written.likely == read.likely > 0:
+            yield f"The filter matches every item{' of the sample' if not read.is_exact else ''}"
 
 
 def place(session: Session, table: TableInfo) -> str:

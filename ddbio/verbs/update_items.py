@@ -155,16 +155,20 @@ class Update(EditVerb[UpdateOptions]):
     # -- before it begins
 
     def preview(self, caller: Caller) -> Preview:
-        return self.intent(caller).before(super().preview(caller))
+        plan = super().preview(caller)
+        return self._intent(caller, plan).before(plan)
 
     def intent(self, caller: Caller) -> Intent:
         """What is about to happen. Raises UsageError, TransferError."""
+        return self._intent(caller)
+
+    def _intent(self, caller: Caller, plan: Preview | None = None) -> Intent:
         session = Session(self.options.aws, (self.options.table,))
         table = session.describe(self.options.table)
         selected = self.edit_of(session, table).selection.counted
         transforms = self.options.transform is not None
         done = "given to the function, and updated if it changes them" if transforms else "updated"
-        counted, units = described(self.options, session, table, selected, done, caller)
+        counted, units = described(self.options, session, table, selected, done, caller, plan)
         warnings = way_back(session, table, "changed", "")
         return Intent(table.name, (place(session, table), *counted), tuple(warnings), units)
 

@@ -190,7 +190,7 @@ def test_the_plan_deletes_nothing(run_delete: Run, table: TableView, items: list
 def test_count_first_counts_all(run_delete: Run, simulator: Simulator) -> None:
     table = simulator.create_table("Orders", "id:S")
     table.put_items(numbered(6000))
-    assert "About " in run_delete(*OLD, "--plan").out
+    assert "About " in run_delete(*OLD).err, "which asks, without a terminal"
     done = run_delete(*OLD, "--yes", "-p", 1, "--count-first")
     assert "600 of 6,000 items will be deleted" in done.log
     assert (done.code, table.item_count()) == (0, 5400)
