@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +83,7 @@ def query_table(
     return made[0]
 
 
-def _reader(pages: Iterator[bytes], schema: Any, verb: ProgramScan) -> Any:
+def _reader(pages: Generator[bytes, None, None], schema: Any, verb: ProgramScan) -> Any:
     import pyarrow
 
     from ddbio.library.arrow_types import Columns, Found, table_of
@@ -101,7 +101,17 @@ def _reader(pages: Iterator[bytes], schema: Any, verb: ProgramScan) -> Any:
                 break
         columns = Columns(found.schema(verb.keys), found.items)
         tables = chain(first, tables)
-    return pyarrow.RecordBatchReader.from_batches(columns.schema, map(columns.batch, tables))
+    return pyarrow.RecordBatchReader.from_batches(columns.schema, _batches(columns.batch, tables, pages))
+
+
+def _batches(
+    batch_of: Callable[[Any], Any], tables: Iterator[Any], pages: Generator[bytes, None, None]
+) -> Iterator[Any]:
+    """An error ends them, so that no batch is skipped by a program that goes on."""
+    try:
+        yield from map(batch_of, tables)
+    finally:
+        pages.close()
 
 
 def _check_installed(what: str, extra: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from ddbio.system.stop import StopFlag
@@ -15,7 +15,7 @@ Take = Callable[[T], None]
 AHEAD = 4  # handed over, while the program uses one
 
 
-def pulled(job: Callable[[Take[T], StopFlag], object], stop: StopFlag | None = None) -> Iterator[T]:
+def pulled(job: Callable[[Take[T], StopFlag], object], stop: StopFlag | None = None) -> Generator[T, None, None]:
     """What a job passes to its first argument, from a thread in which the job runs.
 
     The job proceeds only as fast as this is used, `AHEAD` objects ahead. Closing the iterator stops the job in order

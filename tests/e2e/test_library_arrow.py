@@ -63,8 +63,11 @@ def test_a_surprise_after_the_sample_raises_in_the_consumer(table: Simulator) ->
     fill(100)
     ddbio.put_items("Orders", [{"id": "odd", "price": "much"}], processes=1)
     schema = pyarrow.schema([("price", pyarrow.int64())])
+    reader = ddbio.scan_arrow("Orders", schema=schema, processes=1)
     with pytest.raises(TransferError, match="'price' has a value of type"):
-        ddbio.scan_arrow("Orders", schema=schema, processes=1).read_all()
+        reader.read_all()
+    with pytest.raises(StopIteration):  # no batch after the one that is missing
+        reader.read_next_batch()
 
 
 @pytest.mark.fuller

@@ -234,20 +234,34 @@ def test_the_event_loop_never_waits_for_more_than_10_ms(
 
 CANCELLED = """
 import asyncio
-from ddbio.loaders import AsyncDynamoDBLoader, LoadResult
+from pathlib import Path
+from ddbio.loaders import AsyncDynamoDBLoader
 async def main():
+    load = asyncio.create_task(AsyncDynamoDBLoader("Orders", max_workers=1).load_csv("orders.csv"))
+    while not Path("cancel").exists():
+        await asyncio.sleep(0.02)
+    load.cancel()
     try:
-        await asyncio.wait_for(AsyncDynamoDBLoader("Orders", max_workers=1).load_csv("orders.csv"), {timeout_s})
-    except asyncio.TimeoutError:
-        return LoadResult(0, 0, 0, 1.0)
-result = asyncio.run(main())
+        await load
+    except asyncio.CancelledError:
+        print("cancelled")
+asyncio.run(main())
 """
+
+
+def cancel_a_load(commands: Commands, folder: Path, simulator: Simulator) -> None:
+    """As soon as something is written."""
+    (folder / "job.py").write_text(CANCELLED)
+    with commands.start(folder / "job.py") as command:
+        command.until(lambda: found(simulator))
+        (folder / "cancel").touch()
+        assert command.wait().out == "cancelled\n"
 
 
 def test_a_cancelled_load_settles_and_is_resumed(commands: Commands, slow: Simulator, tmp_path: Path) -> None:
     slow.faults = FaultPlan(latency_s=0.2)
     rows = write_rows(tmp_path / "orders.csv", rows_of(3000))
-    run_script(commands, tmp_path, CANCELLED.format(timeout_s=4.0))
+    cancel_a_load(commands, tmp_path, slow)
     done_before, consumed = len(found(slow)), slow.table("Orders").consumed("write")
     assert 0 < done_before < 3000
     slow.faults = FaultPlan()
@@ -274,7 +288,10 @@ def test_ctrl_c_in_a_script_settles_first(commands: Commands, slow: Simulator, t
 
 def test_a_load_that_is_cancelled_at_once(commands: Commands, slow: Simulator, tmp_path: Path) -> None:
     write_rows(tmp_path / "orders.csv", rows_of(30))
-    run_script(commands, tmp_path, CANCELLED.format(timeout_s=0.0))
+    (tmp_path / "cancel").touch()
+    (tmp_path / "job.py").write_text(CANCELLED.replace("while not", "await asyncio.sleep(0)\n    while not"))
+    done = commands.run(tmp_path / "job.py")
+    assert (done.code, done.out, done.err) == (0, "cancelled\n", "")
     assert found(slow) == []
     assert run_script(commands, tmp_path, ASYNC)["successful_writes"] == 30
 
@@ -284,7 +301,7 @@ def test_another_file_of_the_same_name_is_loaded_from_its_beginning(
 ) -> None:
     slow.faults = FaultPlan(latency_s=0.2)
     write_rows(tmp_path / "orders.csv", rows_of(3000))
-    run_script(commands, tmp_path, CANCELLED.format(timeout_s=4.0))
+    cancel_a_load(commands, tmp_path, slow)
     assert found(slow)
     slow.faults = FaultPlan()
     rows = write_rows(tmp_path / "orders.csv", rows_of(3000, more="yes"))
