@@ -63,8 +63,8 @@ def path_of_file(asked: str | None) -> Path | None:
             place = (base if base.is_absolute() else Path("~/.config").expanduser()) / "ddbio" / "config.toml"
         except RuntimeError:  # no home folder
             return None
-        return place if place.exists() else None
-    if not Path(named).exists():
+        return place if os.path.exists(place) else None  # noqa: PTH110 - Path.exists raises in a folder of another user
+    if not os.path.exists(named):  # noqa: PTH110 - the same
         origin = "--config" if asked else "DDBIO_CONFIG"
         raise UsageError(f'there is no configuration file "{named}" ({origin})', "check its path")
     return Path(named)
