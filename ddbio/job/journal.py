@@ -302,12 +302,16 @@ class Journal:
         were = {uri: (size, version) for uri, size, version in self._database.execute("SELECT * FROM sources")}
         return difference(self.noted("facts"), facts, were, sources)
 
+    def mark_complete(self) -> None:
+        """The job is complete and reported: the same command is a new job from now on, however this run ends."""
+        with suppress(DdbioError):
+            self.note(complete=True)
+            self.commit(0.0)
+
     def close(self) -> None:
         """Close it. The journal of a job that is complete, or was never begun, is removed."""
         if self.complete:
-            with suppress(DdbioError):
-                self.note(complete=True)  # even if removing the file fails, the same command is now a new job
-                self.commit(0.0)
+            self.mark_complete()  # even if removing the file fails, the same command is now a new job
             with suppress(OSError, sqlite3.Error):
                 keep_history(self.folder.path, self.read(read_history))
         self.let_go()

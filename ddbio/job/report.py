@@ -110,13 +110,20 @@ class Report:
                 write_report(self._path, self._page(content) if is_page(self._path) else content)
 
     def _page(self, content: bytes) -> bytes:
-        """The page for people of this report."""
+        """The page for people of this report. Raises TransferError for whatever prevents it, even a broken library,
+        as the run's result must not depend on it."""
         history = None
         if self._journal is not None:
+            if self._journal.complete:
+                self._journal.mark_complete()  # drawing charts takes a while
             with suppress(sqlite3.Error):  # it was never begun, or is closed
                 history = self._journal.read(read_history)
         folder = None if self._folder is None else self._folder.path.name
-        return page_of_run(content, self._command, self._options.table, folder, history)
+        try:
+            return page_of_run(content, self._command, self._options.table, folder, history)
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            raise TransferError(f'cannot make the report "{self._path}": {why}', "try ddbio report") from None
 
     def content(self, error: DdbioError | None) -> bytes:
         """error: the reason if the run ended without a result."""

@@ -92,6 +92,20 @@ def test_a_report_that_cannot_be_written_changes_nothing_of_the_result(tmp_path:
     assert "cannot write the report" in warning
 
 
+def test_a_page_that_cannot_be_drawn_changes_nothing_of_the_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*given: object) -> bytes:
+        raise ImportError("matplotlib is broken")
+
+    monkeypatch.setattr("ddbio.job.report.page_of_run", broken)
+    with reported("import", options(tmp_path / "run.html")) as report:
+        told = report.end(Result(Tally(read=1, written=1), 0.0, None))
+    assert (told.exit_code, told.error, list(tmp_path.iterdir())) == (0, None, [])
+    (warning,) = told.warnings
+    assert "run.html" in warning and "matplotlib is broken" in warning
+
+
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "link.json").symlink_to("report.json")
     with reported("import", options(tmp_path / "link.json")) as report:
