@@ -40,15 +40,17 @@ def scan_arrow(
         reader = scan_arrow("Orders", capacity=500)
         duckdb.sql("SELECT status, sum(price) FROM reader GROUP BY status")
 
-    schema: a pyarrow.Schema; only its attributes are read. Without it, the types are found from the first 10,000
-        items, or 16 MB of them, which are read at once (`ddbio.library.arrow_types` has the types). A later item that
-        does not fit ends the stream with TransferError, which names the attribute: nothing is changed to fit.
+    schema: a pyarrow.Schema, or what makes one, as {"id": pyarrow.string()}; only its attributes are read. Without
+        it, the types are found from the first 10,000 items, or 16 MB of them, which are read at once
+        (`ddbio.library.arrow_types` has the types). A later item that does not fit ends the stream with
+        TransferError, which names the attribute: nothing is changed to fit.
     options: further fields of `ScanOptions`, as for `scan`.
 
     The scan proceeds only as fast as the batches are used, a few ahead. It ends in order when the reader is deleted;
     to close the reader does not end it. The errors of `call` are raised here, and by the reader.
     """
     _check_installed("scan_arrow", "parquet")
+    schema = _checked(schema) if schema is not None else None
     asked = ScanOptions(table=table, filter=filter, attributes=attributes, **with_place(options))
     names = schema.names if schema is not None else None
     verb = ProgramScan(asked, SqlTableJob, names)
@@ -73,6 +75,8 @@ def query_table(
     Only the attributes that the query names are read. options: further fields of `SqlOptions`, such as `capacity`,
     `memory="2GB"` or `index`, and `region`, `profile`, `endpoint_url`. Raises the errors of `call`.
     """
+    if "output" in options:
+        raise UsageError("query_table returns the rows, and writes no output", "leave output out")
     made: list[Any] = []
 
     def take(reader: Any) -> int:
@@ -112,6 +116,20 @@ def _batches(
         yield from map(batch_of, tables)
     finally:
         pages.close()
+
+
+def _checked(schema: Any) -> Any:
+    import pyarrow
+
+    try:
+        made = schema if isinstance(schema, pyarrow.Schema) else pyarrow.schema(schema)
+    except (TypeError, ValueError, pyarrow.ArrowException) as error:
+        raise UsageError(
+            f"schema makes no pyarrow.Schema: {error}", 'give one, or {"id": pyarrow.string()}'
+        ) from None
+    if not len(made) or len(set(made.names)) < len(made):
+        raise UsageError("schema has no columns, or two of one name", "name each attribute to read once")
+    return made
 
 
 def _check_installed(what: str, extra: str) -> None:

@@ -98,6 +98,11 @@ def test_mistakes_are_raised_at_once(table: Simulator) -> None:
     with pytest.raises(UsageError, match='table "Nothing"'):
         ddbio.scan_arrow("Nothing")
     assert ddbio.scan_arrow("Orders", processes=1).read_all().schema.names == ["id"]
+    for schema in (["id"], {"id": "no type"}, pyarrow.schema([]), [("id", "string")] * 2):
+        with pytest.raises(UsageError, match="schema "):
+            ddbio.scan_arrow("Orders", schema=schema)
+    with pytest.raises(UsageError, match="leave output out"):
+        ddbio.query_table("Orders", "SELECT 1", output="rows.csv")
 
 
 def test_items_are_found_in_order_and_by_a_filter(table: Simulator) -> None:
