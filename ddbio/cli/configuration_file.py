@@ -87,9 +87,11 @@ def content_of(path: Path) -> dict[str, object]:
             content: dict[str, object] = tomllib.load(file)
     except OSError as error:
         raise UsageError(f'cannot read the configuration file "{path}": {error.strerror}', "check it") from None
+    except UnicodeDecodeError:
+        raise UsageError(f'"{path}" is not TOML: it is not a text in UTF-8', "is it another file?") from None
     except (ValueError, RecursionError) as error:
         raise UsageError(
-            f'"{path}" is not TOML: {error}', f"a table or key must not come twice; --profile is {AWS_PROFILE} there"
+            f'"{path}" is not TOML: {error}', f"a key must not come twice; --profile is {AWS_PROFILE} there"
         ) from None
     return content
 

@@ -58,7 +58,7 @@ def perform(
     lost: Exception | None = None
     try:
         with display.shown(command.name, stop, data_on_stdout=data_on_stdout) as (progress, log):
-            for sentence in _configured(command.settings):
+            for sentence in sentences_on(command.settings):
                 progress.say(sentence)
             result = story.perform(Caller(progress, None, stop, reports.append))
             if log is not None:
@@ -101,7 +101,7 @@ def show_plan(
     prices_of = chosen_prices(prices, aws)
     plan = story.preview(Caller())
     bill = bill_of(plan, prices_of)
-    plan = replace(plan, sentences=(*_configured(settings), *plan.sentences))
+    plan = replace(plan, sentences=(*sentences_on(settings), *plan.sentences))
     if as_json:
         figures = {**plan.as_json(), **(bill.as_json() if bill is not None else {})}
         write_out(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
@@ -111,7 +111,7 @@ def show_plan(
     return EXIT_OK
 
 
-def _configured(settings: Sequence[Setting]) -> list[str]:
+def sentences_on(settings: Sequence[Setting]) -> list[str]:
     """A sentence about the settings that have a bearing on what is read and written, if there are any."""
     words: dict[str, list[str]] = {}
     for each in settings:

@@ -11,6 +11,7 @@ from ddbio.cli.display import Display
 from ddbio.cli.parsing import Parser, settings_in_force, words_in_force
 from ddbio.cli.run import Command, run, signals_held
 from ddbio.options import TransferOptions
+from ddbio.system.terminal import tell
 
 if TYPE_CHECKING:
     from ddbio.job.accounts import Result
@@ -55,13 +56,16 @@ class VerbCommand(Generic[SomeOptions, SomeResult]):
         options = self.options(given)
         command.state_dir = options.state_dir
         with signals_held():
-            from ddbio.cli.running import perform, show_plan
+            from ddbio.cli.running import perform, sentences_on, show_plan
             from ddbio.job.invocation import invoked
 
             story = self.load()(options)
         invoked(self.program, words_in_force(given))
         if given.plan:
             return show_plan(story, options.aws, command.settings, prices=given.prices, as_json=given.json)
+        if "yes" in given:  # the verb asks first: who answers must know the filter, say, that a variable set
+            for sentence in sentences_on(command.settings):
+                tell(sentence)
         self.ready(story, given)
         display = Display.of(given, options)
         return perform(command, story, self.summary, options, display, data_on_stdout=self.data_on_stdout(options))

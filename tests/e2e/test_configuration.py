@@ -49,6 +49,14 @@ def test_a_late_refusal_names_the_origin(run: Run, simulator: Simulator, environ
     done.assert_one_line_error(2, "-c plenty is not a capacity; ", "; --capacity is from DDBIO_CAPACITY")
 
 
+def test_who_is_asked_sees_the_settings_before(run: Run, simulator: Simulator, environment: dict[str, str]) -> None:
+    simulator.create_table("Orders", "id:S").put_items([{"id": {"S": "a"}, "n": {"N": "1"}}])
+    environment.update(DDBIO_TABLE="Orders", DDBIO_FILTER="n > :n")
+    done = run("delete", "--values", '{"n": 0}')
+    assert done.code == 2 and simulator.table("Orders").item_count() == 1
+    assert done.err.splitlines()[0] == "Settings: '--filter=n > :n' (DDBIO_FILTER), --table=Orders (DDBIO_TABLE)"
+
+
 def test_a_job_is_resumed_with_the_settings_that_it_began_with(
     run: Run, commands: Commands, environment: dict[str, str], slow: Simulator, many: list[Item]
 ) -> None:
