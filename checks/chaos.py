@@ -1,17 +1,16 @@
 """Kill jobs at random, and check that nothing is lost: `python -m checks.chaos [--seeds N] [--first N]`.
 
-Every seed is an import, a copy, an export, an update and a delete of the same items against the embedded DynamoDB,
-which fails at random, repeatably for a seed: 500 before and after the write, cut connections, wrong checksums,
-expired tokens, throttling. A third of the seeds has no faults: those also count the items that are written again.
-While a
-command runs, workers are killed, and the parent is killed or stopped, at random moments; then the same command runs
-again, until its job is done.
+Every seed is an import, a copy, an export, an update, a delete and a sync of the same items against the embedded
+DynamoDB, which fails at random, repeatably for a seed: 500 before and after the write, cut connections, wrong
+checksums, expired tokens, throttling. A third of the seeds has no faults: those also count the items that are written
+again. While a command runs, workers are killed, and the parent is killed or stopped, at random moments; then the same
+command runs again, until its job is done.
 
 Then the table must hold exactly the items, the rejects file exactly the bad records with their line numbers, the copy
 exactly the items that it can have and its rejects file the others, the exported folder exactly the table and what its
-manifest says; the update must have changed each item once, and the delete removed exactly the items that match its
-filter; the accounts of every run must add up; no worker may live two seconds after its parent. Prints a line
-for each seed and one for all. Exits with 1 if any of this did not hold.
+manifest says; the update must have changed each item once, the delete removed exactly the items that match its
+filter, and the sync made a second table equal; the accounts of every run must add up; no worker may live two seconds
+after its parent. Prints a line for each seed and one for all. Exits with 1 if any of this did not hold.
 """
 
 from __future__ import annotations
@@ -114,6 +113,15 @@ class Chaos:
         self._until_done("delete", simulator, "--filter", "n < :n", "--values", '{"n": 500}', *how, *common)
         left = {item["id"]["S"] for item in table.items()}
         self.outcome.expect(left == {key for key, n in items.items() if n >= 499}, "other items were deleted")
+        self._mirror(simulator, table)
+
+    def _mirror(self, simulator: Simulator, table: TableView) -> None:
+        """Make a table equal that lacks a third of the items, has another third in another state, and strays."""
+        mirror, items = simulator.create_table("Mirror", "id:S"), table.items()
+        changed = [{**item, "n": {"N": "-1"}} for item in items[1::3]]
+        mirror.put_items([*items[::3], *changed, *({"id": {"S": f"stray {number}"}} for number in range(50))])
+        self._until_done("sync", simulator, "--to", "Mirror", "--yes")
+        self.outcome.expect(_by_key(mirror.items()) == _by_key(items), "the tables are not equal after a sync")
 
     # -- what is moved
 
@@ -308,6 +316,10 @@ class Chaos:
         names = {path.name for path in out.iterdir()}
         listed = {each["name"] for each in json.loads((out / "_manifest.json").read_text())["files"]}
         self.outcome.expect(names == {*listed, "_manifest.json"}, f"the manifest lists {listed}, there is {names}")
+
+
+def _by_key(items: list[Any]) -> dict[str, Any]:
+    return {item["id"]["S"]: item for item in items}
 
 
 def _lines(path: Path) -> list[str]:
