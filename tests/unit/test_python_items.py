@@ -188,3 +188,10 @@ def test_one_dict_that_is_changed_again_and_again_is_every_item() -> None:
 
     data = b"".join(unit.block.data for unit in MemoryItems(items(), encode_all).units())
     assert [PythonItems().parse(line)["id"]["N"] for line in data.splitlines()] == list(map(str, range(1000)))
+
+
+@pytest.mark.parametrize("name", ["$item", "$refused", "$SS", "$M", "$"])
+def test_names_that_begin_with_a_mark_are_names(name: str) -> None:
+    for item in ({name: ["a", "b"]}, {name: "a"}, {name: 5, "id": "x"}):
+        (line,) = encode_all([item]).splitlines()
+        assert PythonItems().parse(line) == typed_map(item, 0)

@@ -81,3 +81,19 @@ def test_a_page_is_passed_on_in_short_lists() -> None:
     assert list(map(len, lists)) == [LIST_ITEMS, LIST_ITEMS, 1]
     assert [item["a"] for each in lists for item in each] == list(map(str, range(tally.written)))
     assert sink.take_parts() == {}
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"a": {"S": "y"}, "new": {"S": "z"}},
+        {"a": {"N": "1"}},
+        {},
+        {"a": {"L": [{"S": "y"}]}},
+    ],
+)
+def test_an_item_unlike_those_before_it_is_whole(later: dict[str, Any]) -> None:
+    rows = PythonRows()
+    for item in ({"a": {"S": "x"}}, {"a": {"S": "x"}}, later, later):
+        expected = {name: to_python(value) for name, value in item.items()}
+        assert rows.items(msgspec.json.encode([item])) == [expected]
