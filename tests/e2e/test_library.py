@@ -136,7 +136,7 @@ STOPPED = f"""{IMPORT}
 import os, signal, threading, time, ddbio
 class Shown:
     def update(self, amount, tally):
-        if not self.asked:
+        if tally.written and not self.asked:
             self.asked = True
             os.kill(os.getpid(), signal.SIGINT)
     asked = False
