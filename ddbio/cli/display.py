@@ -106,17 +106,18 @@ class Display:
         command: its name. Raises UsageError if the log cannot be written or the metrics not served.
         """
         from ddbio.job.log import RunLog
-        from ddbio.job.progress import LogProgress, Several
+        from ddbio.job.progress import LogProgress, OnRequest, Several
 
         screen = self._screen(data_on_stdout=data_on_stdout)
-        show_now = screen.show_now if isinstance(screen, LogProgress) else lambda: None
+        asked = screen if isinstance(screen, LogProgress) else OnRequest()
         with contextlib.ExitStack() as stack:
             log = RunLog(self.log_file, self.log_format) if self.log_file is not None else None
             if log is not None:
                 stack.enter_context(_ended(log))
-            shown = Several([each for each in (screen, log, self._metrics(command, screen, stack)) if each])
+            several = (screen, *[asked] * (asked is not screen), log, self._metrics(command, screen, stack))
+            shown = Several([each for each in several if each])
             timer = self._timer(stop, shown)
-            signal.signal(signal.SIGUSR1, lambda _signal, _frame: show_now())
+            signal.signal(signal.SIGUSR1, lambda _signal, _frame: asked.show_now())
             try:
                 yield shown, log
             finally:

@@ -48,10 +48,14 @@ def _units(result: Result, units: float, cap: Cap, estimated: float, *, mention:
     of_cap = "no cap" if math.isinf(cap.units_per_s) else f"cap {cap.units_per_s:,.10g}"
     of_cap = "cap changed during the run" if cap.kind in result.caps_changed else of_cap
     of_cap = "cap by the time of day" if cap.changes else of_cap
+    apart = bool(result.indexes_apart) and cap.kind == "WCU" and of_cap.startswith("cap ")
+    of_cap, with_indexes = (f"{of_cap}, of the table alone", " with indexes") if apart else (of_cap, "")
     about = "about " if estimated else ""
     of_them = f" ({estimated:,.1f} of them estimated, not reported by the service)" if estimated and mention else ""
     per_s = units / result.seconds if result.seconds else 0.0
-    return f"{about}{units:,.1f} {cap.kind} consumed{of_them}, {about}{per_s:,.1f} {cap.kind}/s ({of_cap})"
+    return (
+        f"{about}{units:,.1f} {cap.kind} consumed{with_indexes}{of_them}, {about}{per_s:,.1f} {cap.kind}/s ({of_cap})"
+    )
 
 
 def this_run(result: Result) -> list[str]:

@@ -80,7 +80,8 @@ class Result:
     tally: its counts. seconds: from the first unit to the last. error: the reason if it is not complete.
     past: the share of earlier runs. failures: errors of single units of work, a sentence each.
     warnings: problems outside the transfer that do not change its outcome, a sentence each.
-    caps_changed: kinds of the caps, RCU and WCU, that changed during the run.
+    caps_changed: kinds of the caps, RCU and WCU, that changed during the run. indexes_apart: those with budgets of
+    their own: the tally has their units, too, and the cap of their table does not hold them.
     """
 
     tally: Tally
@@ -90,6 +91,7 @@ class Result:
     failures: tuple[str, ...] = field(default=(), kw_only=True)
     warnings: tuple[str, ...] = field(default=(), kw_only=True)
     caps_changed: tuple[str, ...] = field(default=(), kw_only=True)
+    indexes_apart: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def exit_code(self) -> int:

@@ -74,9 +74,21 @@ class Meter:
         )
 
     def _totals(self) -> tuple[float, float, float, float]:
-        """The amount, items, and units: of the source or the only table, and of the target of a job with two."""
+        """The amount, items, and units: of the source or the only table, and of the target of a job with two.
+
+        The cap that is shown is that of the table alone, if its indexes have budgets of their own; so are the units.
+        """
         tally = self._tally
-        return self._done, tally.read, tally.units - tally.target_units, tally.target_units
+        of_first, of_target = tally.units - tally.target_units, tally.target_units
+        budgets = self.live.budgets() if self.live else ()
+        tables = [each for each in budgets if not each.index]
+        for role in {each.role for each in budgets if each.index}:
+            alone = next(each.rates.total for each in tables if each.role == role)
+            if len(tables) > 1 and role == TARGET:
+                of_target = alone
+            else:
+                of_first = alone
+        return self._done, tally.read, of_first, of_target
 
     def _consumption(self, of_first: float, of_target: float) -> list[Consumption]:
         tables = [each for each in self.live.budgets() if not each.index] if self.live else []

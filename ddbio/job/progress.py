@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -95,10 +96,24 @@ class LogProgress(Sentences):
         self._say_all(details=self._verbose)
 
     def _say_all(self, *, details: bool) -> None:
-        self.say(log_line(self._meter.snapshot()))
+        self._write(log_line(self._meter.snapshot()))
         if details and self._meter.live is not None:
             for line in block_of(self._meter.live):
-                self.say(f"  {line}")
+                self._write(f"  {line}")
+
+    def _write(self, line: str) -> None:
+        self.say(line)
+
+
+class OnRequest(LogProgress):
+    """Shows nothing but what `show_now` asks for: beside a display without progress."""
+
+    _every_s = math.inf
+
+    def say(self, text: str) -> None: ...
+
+    def _write(self, line: str) -> None:
+        super().say(line)
 
 
 class BarProgress(LogProgress):

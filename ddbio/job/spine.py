@@ -188,6 +188,8 @@ def tell_story(verb: Verb[Any, SomeResult], run: Run, journal: Journal) -> SomeR
     result = verb.settle(run, plan, journal, accounts, error or why_incomplete(run, accounts, plan))
     if run.cap_changes:
         result = replace(result, caps_changed=tuple(sorted({each.kind for each in run.cap_changes})))
+    if indexes := tuple(index for side in run.sides for index in side.index_caps):
+        result = replace(result, indexes_apart=indexes)
     course.end_run(result, plan)
     journal.complete = result.error is None
     return result

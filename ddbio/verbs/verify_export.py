@@ -9,6 +9,7 @@ from typing import Any
 from ddbio.dynamodb.session import Session
 from ddbio.errors import EXIT_OK, EXIT_REJECTED, UsageError
 from ddbio.forecast.forecast import ZERO, Amount, Forecast
+from ddbio.forecast.needs import memory_of
 from ddbio.forecast.preview import Preview
 from ddbio.job.accounts import Result
 from ddbio.job.progress import QuietProgress
@@ -72,7 +73,7 @@ class Verify:
             read_bytes=Amount.exact(2 * export.total_bytes),
             written_bytes=ZERO,
             processes=1,
-            memory_bytes=ZERO,
+            memory_bytes=memory_of(workers=0, lanes=0, lane_bytes=0),
             disk_bytes=ZERO,
         )
         plan = Preview.of([f"{_verifying(export)}; every file is read twice"], files)

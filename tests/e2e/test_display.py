@@ -101,13 +101,17 @@ def test_a_port_that_cannot_be_had(run_import: Run, table: Simulator, port: str,
     run_import(*IMPORT, "--metrics", given, "--log-file", "run.log").assert_one_line_error(2, words)
 
 
-def test_a_signal_shows_where_it_is(start_import: Start, slow: Simulator, many: list[Item]) -> None:
-    with start_import(*IMPORT) as command:
+@pytest.mark.parametrize("option", [[], ["-q"], ["--no-progress"]], ids=["usual", "quiet", "no progress"])
+def test_a_signal_shows_where_it_is(
+    start_import: Start, slow: Simulator, many: list[Item], option: list[str]
+) -> None:
+    with start_import(*IMPORT, *option) as command:
         command.until(lambda: slow.requests().get("BatchWriteItem", 0) > 5)
         command.signal(signal.SIGUSR1)
         done = command.wait()
     assert done.code == 0
     assert any(" items, " in line and "units/s" in line for line in done.err.splitlines())
+    assert (" Importing " in done.err) is (option != ["-q"]) and " at work" in done.err
 
 
 def test_a_signal_before_there_is_anything_to_show_is_ignored(start_import: Start, table: Simulator) -> None:

@@ -177,3 +177,10 @@ def test_what_cannot_work_is_one_line(verify: Run, tmp_path: Path, words: tuple[
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.json").write_text("{}")
     verify(*words).assert_one_line_error(2)
+
+
+def test_a_plan_says_how_much_memory_it_needs(verify: Run, exported: Callable[..., Path]) -> None:
+    exported()
+    done = verify("out", "--plan")
+    assert done.code == 0, done.err
+    assert "Machine: 1 process, at most 75.0 MB of memory" in done.out

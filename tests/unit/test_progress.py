@@ -120,6 +120,13 @@ def test_units_that_the_service_did_not_report_are_called_estimated() -> None:
     assert "about" not in consumption(Result(Tally(units=40.0), 20.0, None), cap)
 
 
+def test_units_with_those_of_indexes_are_not_held_by_the_cap_of_the_table() -> None:
+    result = Result(Tally(units=40.0), 20.0, None, indexes_apart=("byDate",))
+    said = consumption(result, Cap(1.5, "-c", "WCU"))
+    assert said == "20.0 s, 40.0 WCU consumed with indexes, 2.0 WCU/s (cap 1.5, of the table alone)"
+    assert "alone" not in consumption(result, Cap(1.5, "-c", "RCU"))
+
+
 def test_the_rates_are_those_of_the_last_seconds() -> None:
     """A run that was fast for an hour and is slow now is slow; so is the time that it says is left."""
     log = Log()
@@ -147,10 +154,24 @@ def test_a_job_with_two_tables_shows_the_units_of_both() -> None:
     log = Log()
     log.start(0, "items", 50.0)
     source, target = BudgetRates(50.0, 50.0, 0.0), BudgetRates(500.0, 250.0, 0.0)
-    index = budget("Copy", BudgetRates(9.0, 9.0, 9.0), TARGET, "WCU", "byDate")
-    log.watch(shown(budget("Orders", source, SOURCE, "RCU"), budget("Copy", target, TARGET, "WCU"), index))
+    log.watch(shown(budget("Orders", source, SOURCE, "RCU"), budget("Copy", target, TARGET, "WCU")))
     log.after(20.0, 100, Tally(read=100, units=5200.0, target_units=5000.0))
     assert log.lines == ["100 items, 5 items/s, 10 of 50 RCU/s, 250 of 250 WCU/s"]
+
+
+@pytest.mark.parametrize("two", [False, True])
+def test_the_units_beside_the_cap_of_a_table_are_without_those_of_its_indexes(two: bool) -> None:
+    log = Log()
+    log.start(0, "items", 500.0)
+    source = [budget("Orders", BudgetRates(50.0, 50.0, 0.0, 200.0))] * two
+    target = budget("Copy", BudgetRates(500.0, 250.0, 0.0, 4800.0), TARGET, "WCU")
+    index = budget("Copy", BudgetRates(900.0, 900.0, 9.0, 9600.0), TARGET, "WCU", "byDate")
+    log.watch(shown(*source, target, index))
+    written = 4800.0 + 9600.0
+    log.after(20.0, 100, Tally(read=100, units=written + 200.0 * two, target_units=written * two))
+    assert log.lines == [
+        f"100 items, 5 items/s, {'10 of 50 RCU/s, 240 of 250 WCU/s' if two else '240 of 250 units/s'}"
+    ]
 
 
 def test_a_run_that_hears_nothing_for_a_while_gets_slow_and_says_so() -> None:
