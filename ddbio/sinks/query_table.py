@@ -173,6 +173,15 @@ def quoted(name: str) -> str:
     return f'"{escaped}"'
 
 
+def tables_of(query: str) -> set[str]:
+    """The tables that a query names, without DuckDB's own; none if DuckDB says so only where they exist."""
+    with duckdb.connect(":memory:", config={"enable_external_access": "false"}) as database:
+        try:
+            return database.get_table_names(query)
+        except duckdb.Error:
+            return set()
+
+
 def syntax_tree(query: str) -> tuple[list[Any], Callable[[], str]]:
     """The types of the statements of a query, and its tree as JSON. Raises UsageError for what is no SQL."""
     database = duckdb.connect(":memory:", config={"enable_external_access": "false"})

@@ -25,12 +25,12 @@ _MEMORY = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?B)", re.IGNORECASE)
 class Query:
     """name: of the table. attributes: to read, because the query or the table that is kept needs them; None for all.
 
-    Raises UsageError for a query that is not a single SELECT, and for outputs that cannot be.
+    Raises UsageError for a query that is not a single SELECT or names another table, and for outputs that cannot be.
     """
 
     def __init__(self, options: SqlOptions, name: str) -> None:
         check_installed()
-        from ddbio.sinks.query_table import syntax_tree
+        from ddbio.sinks.query_table import SHORT_NAME, syntax_tree, tables_of
 
         check_outputs(options)
         self._options, self._name = options, name
@@ -40,6 +40,11 @@ class Query:
                 f"{len(statements)} statements" if len(statements) != 1 else f"a statement of type {statements[0]}"
             )
             raise UsageError(f"only a single SELECT can be run, and not {given}", "write one SELECT")
+        others = [each for each in tables_of(options.query) if each.lower() not in (SHORT_NAME, name.lower())]
+        if others:
+            also = f", or {name}" * (name != SHORT_NAME)
+            listed = ", ".join(sorted(others))
+            raise UsageError(f"the query names another table, {listed}", f"the items are the table t{also}")
         self.attributes = attributes_of(tree(), name) if options.keep is None else None
         self._scratch: Scratch | None = None
         self._table: Any = None

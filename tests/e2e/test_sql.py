@@ -118,6 +118,14 @@ def test_what_cannot_be_asked(sql: Run, simulator: Simulator, tmp_path: Path, qu
     assert done.out == "" and not (tmp_path / "kept.duckdb").exists()
 
 
+@pytest.mark.parametrize("query", ["SELECT count(*) FROM items", 'SELECT 1 FROM t, "it ems"'])
+def test_a_query_of_another_table_reads_nothing(sql: Run, simulator: Simulator, query: str) -> None:
+    fill(simulator)
+    sql(query, "-t", "Orders").assert_one_line_error(2, "; the items are the table t, or Orders")
+    sql(query, "-t", "Orders", "--plan").assert_one_line_error(2, "the query names another table, it")
+    assert "Scan" not in simulator.requests()
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
