@@ -62,6 +62,7 @@ def _strings(name: str, value: Any) -> tuple[str, ...]:
     for each in given:
         if not isinstance(each, str):
             raise UsageError(f"{name} has {each!r}, which is not a string", "give strings or paths")
+        check_encodable(name, each)
     return given
 
 
@@ -78,4 +79,14 @@ def _checked(name: str, kind: str, value: Any) -> Any:
     expected, meant = _KINDS[kind]
     if not isinstance(value, expected) or (isinstance(value, bool) and expected is int):
         raise UsageError(f"{name} must be {meant}, not {value!r}", f"give {meant}")
+    if isinstance(value, str):
+        check_encodable(name, value)
     return value
+
+
+def check_encodable(name: str, text: str) -> None:
+    """Raise UsageError for a text that is not UTF-8, which neither the service nor a report could have."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{name} is not UTF-8: {text!a}", "write it in UTF-8; rename such a file") from None

@@ -24,6 +24,7 @@ from ddbio.cli.configuration_file import (
     refuse_unknown,
 )
 from ddbio.errors import UsageError
+from ddbio.natural import check_encodable
 from ddbio.options import check_not_blank
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _from_variables(parser: Parser) -> Iterator[Raw]:
         if name in NO_OPTIONS or name in WHERE:
             continue
         option = "--" + name.removeprefix(PREFIX).lower().replace("_", "-")
-        if option not in parser.options and option not in all_options():
+        if variable_of(option) != name or (option not in parser.options and option not in all_options()):
             known = [variable_of(each) for each in all_options()]
             refuse_unknown(f"{name} is the variable of no option", name, [*known, *WHERE], "unset it")
         if option in TYPED_ONLY:
@@ -151,7 +152,11 @@ def _text(value: object, raw: Raw) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         shown = str(value).lower() if isinstance(value, bool) else str(value)
         raise UsageError(f"{raw.origin}: {raw.option} cannot be {shown:.40}", "write a string or a number")
-    return str(value)
+    text = str(value)
+    check_encodable(raw.origin, text)
+    if "\0" in text:  # nobody can type it, and no path can have it
+        raise UsageError(f"{raw.origin}: {raw.option} has a NUL character", "remove it")
+    return text
 
 
 def _check_text(action: argparse.Action, text: str, raw: Raw, parser: Parser) -> None:

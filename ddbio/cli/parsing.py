@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ddbio.cli.option_rules import Rules
 from ddbio.errors import UsageError
+from ddbio.natural import check_encodable
 from ddbio.options import check_not_blank
 from ddbio.system.terminal import write_out
 from ddbio.version import __version__
@@ -68,6 +69,8 @@ class Parser(argparse.ArgumentParser):
     def parse(self, argv: Sequence[str] | None = None) -> argparse.Namespace:
         """The parsed options. Raises UsageError; SystemExit(0) after --help and --version."""
         words = sys.argv[1:] if argv is None else list(argv)
+        for number, word in enumerate(words, 1):
+            check_encodable(f"word {number} of the command line", word)
         self._refuse_misspelt(words)
         settings = self._settings(words)
         given, surplus = self.parse_known_args(_with(settings, words))

@@ -136,7 +136,7 @@ def _is_at_work(folder: Path) -> bool:
     """Whether the noted process lives; without a look at the lock, which would disturb a job that begins."""
     try:
         os.kill(int((folder / LOCK).read_text("ascii")), 0)
-    except (OSError, ValueError):
+    except (OSError, ValueError, OverflowError):
         return False
     return True
 

@@ -98,9 +98,14 @@ def note_command(folder: Path, report: str | None) -> None:
         complete=words == [*command.words],
     )
     with suppress(OSError):
+        try:
+            content = msgspec.json.encode(noted)
+        except UnicodeEncodeError:  # the name of the current folder is not UTF-8
+            (folder / COMMAND).unlink(missing_ok=True)
+            return
         part = folder / f".{COMMAND}.part"
         with open(part, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            file.write(msgspec.json.encode(noted))
+            file.write(content)
         part.replace(folder / COMMAND)
 
 

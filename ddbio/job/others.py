@@ -31,7 +31,7 @@ def _pids(root: Path, name: str) -> Iterator[int]:
 
 def holder_of(folder: Path) -> int | None:
     """The process that works on the job in this folder, if there is one."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, OverflowError):  # of a damaged lock file
         pid = int((folder / LOCK).read_text("ascii"))
         if pid > 0 and _is_alive(pid) and _is_locked(folder / LOCK):
             return pid

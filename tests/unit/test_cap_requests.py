@@ -80,7 +80,8 @@ def test_a_job_that_does_not_answer_was_not_changed(folder: Path) -> None:
     assert list((folder / PLACE).iterdir()) == []
 
 
-def test_a_job_that_ends_meanwhile_is_not_waited_for(folder: Path) -> None:
+@pytest.mark.parametrize("holder", [str(2**22 + 1), "9" * 20])  # no process has this id
+def test_a_job_that_ends_meanwhile_is_not_waited_for(folder: Path, holder: str) -> None:
     began, go_on = threading.Event(), threading.Event()
 
     def set_cap(request: CapRequest) -> str:
@@ -100,7 +101,7 @@ def test_a_job_that_ends_meanwhile_is_not_waited_for(folder: Path) -> None:
     asker = threading.Thread(target=asking)
     asker.start()
     assert began.wait(10)
-    (folder / "lock").write_text(str(2**22 + 1))  # no process has this id
+    (folder / "lock").write_text(holder)
     asker.join(10)
     assert "the job ended before it answered" in str(errors[0])
     go_on.set()

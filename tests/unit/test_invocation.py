@@ -47,6 +47,18 @@ def test_a_folder_that_cannot_be_written_does_not_end_the_job(tmp_path: Path) ->
     apart(lambda: (invoked("ddbio count", []), note_command(tmp_path / "missing", "run.json")))
 
 
+def test_a_command_in_a_folder_whose_name_is_not_utf_8_is_not_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart(lambda: (invoked("ddbio count", ["old"]), note_command(tmp_path, None)))
+    odd = tmp_path / "\udcff"
+    odd.mkdir()
+    monkeypatch.chdir(odd)
+    apart(lambda: (invoked("ddbio count", ["new"]), note_command(tmp_path, None)))
+    assert noted_command(tmp_path) is None
+    assert not (tmp_path / "command.json").exists()
+
+
 def test_a_command_that_is_resumed_begins_with_that_job() -> None:
     def resume(*jobs: str) -> None:
         expect("import-Orders-1")

@@ -51,6 +51,8 @@ def test_an_expression_has_its_values_as_a_dict() -> None:
         ({"sources": Path("a.json")}, "sources is .*, and several are meant"),
         ({"sources": []}, "sources is empty"),
         ({"sources": ["a.json", ""]}, "sources is empty; is a shell variable unset"),
+        ({"sources": ["a", "b\udcff"]}, "sources is not UTF-8: 'b\\udcff'"),
+        ({"report": Path("\udcff")}, "report is not UTF-8: '\\udcff'"),
         ({"report": " "}, "report is empty; is a shell variable unset"),
         ({"sources": [1]}, "sources has 1, which is not a string"),
         ({"processes": "2"}, "processes must be a whole number, not '2'"),

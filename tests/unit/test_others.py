@@ -30,7 +30,7 @@ def test_only_running_jobs_on_that_table_count(tmp_path: Path) -> None:
 
 
 def test_a_lock_of_a_process_that_is_gone_or_that_says_nothing_is_none(tmp_path: Path) -> None:
-    for number, text in enumerate(["", "x", "99999999\n", "-1\n"]):
+    for number, text in enumerate(["", "x", "99999999\n", "-1\n", "9" * 20]):
         folder = tmp_path / job_name("import", "Orders", [str(number)])
         folder.mkdir()
         (folder / "lock").write_text(text)
