@@ -5,6 +5,7 @@ They are estimated from samples of what the job would read. Nothing here moves o
 forecast       the figures, as plain data
 preview        the figures with the sentences that announce the job
 text           the same as lines for a person
+durations      as text
 table_sample   some segments of a table, and what they say about all of it
 source_sample  some records of an import's files, and what they say about all of them
 write_weights  the write units of an item, by table and index

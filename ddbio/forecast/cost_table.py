@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from ddbio.forecast.alternatives import THIS, Alternatives, Way
 from ddbio.forecast.costs import ON_DEMAND, PROVISIONED, Charge, Costs, dollars, usd_of
+from ddbio.forecast.durations import duration
 from ddbio.forecast.forecast import Amount
 from ddbio.forecast.prices import BUNDLED, Price
-from ddbio.forecast.text import duration
 
 WIDTH = 100
 _COST, _MONTH, _TIME = 26, 14, 14  # columns on the right

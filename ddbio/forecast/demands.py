@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from ddbio.forecast.durations import duration
 from ddbio.forecast.forecast import RCU, Amount, Demand, largest
 from ddbio.rate.caps import Cap
 from ddbio.values.capacity import MAX_PAGE_BYTES, page_read_units
@@ -46,7 +47,7 @@ def scan_units(size_bytes: Amount, items: Amount, segments: int, page_bytes: flo
     def units(these_bytes: float, these_items: float) -> float:
         empty = segments * math.exp(-these_items / segments)
         pages = max(segments - empty, these_bytes / min(page_bytes, MAX_PAGE_BYTES) + (segments - empty) / 2)
-        return these_bytes / unit_bytes + least * (empty + pages / 2)
+        return max(least * segments, these_bytes / unit_bytes + least * (empty + pages / 2))
 
     found = [
         units(*pair)
@@ -94,7 +95,7 @@ def time_of(held: Sequence[tuple[Demand, Cap]]) -> tuple[Amount | None, str]:
     slowest, demand = max(known, key=lambda each: each[0].likely)
     free = [each for each, spent in times if spent is None]
     if free:
-        least = f"{_described(demand)}, needs {slowest.likely:,.0f} s at least"
+        least = f"{_described(demand)}, needs {duration(slowest.likely)} at least"
         return None, f"no cap holds the {_units_of(free[0])}; {least}"
     return largest([spent for spent, _ in known]), _described(demand)
 

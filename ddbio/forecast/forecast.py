@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from ddbio.forecast.durations import duration
+
 RCU: Literal["RCU"] = "RCU"
 WCU: Literal["WCU"] = "WCU"
 
@@ -189,7 +191,9 @@ def _held_by(first: Forecast, second: Forecast) -> tuple[str, str]:
     """What decides about the time of each; with the times if only one is known, as their sum is not."""
     if (first.seconds is None) == (second.seconds is None):
         return first.held_by, second.held_by
-    times = (f" ({each.seconds.likely:,.0f} s)" if each.seconds and each.held_by else "" for each in (first, second))
+    times = (
+        f" ({duration(each.seconds.likely)})" if each.seconds and each.held_by else "" for each in (first, second)
+    )
     return first.held_by + next(times), second.held_by + next(times)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ddbio.forecast.durations import duration
 from ddbio.forecast.forecast import RCU, Amount, Demand, Forecast
 
 _UNKNOWN = "unknown"
@@ -45,28 +46,23 @@ def size(size_bytes: float) -> str:
     return f"{size_bytes:,.0f} B"
 
 
-def duration(seconds: float) -> str:
-    """`12 s`, `3 min 20 s`, `5 h 10 min` or `2 d 3 h`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:,.1f} s" if seconds < 10 else f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    if whole < 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 86400:,} d {whole % 86400 // 3600} h"
-
-
 def _of_demand(demand: Demand) -> str:
     """`Writes of table Orders: 10,000 items, 12,000 WCU, and 10,000 of index by-city`."""
     what = "Reads" if demand.kind == RCU else "Writes"
-    indexes = ", and " + ", ".join(f"{amount(units)} of index {name}" for name, units in demand.by_index.items())
+    indexes = ", and " + ", ".join(
+        f"{amount(units, _units)} of index {name}" for name, units in demand.by_index.items()
+    )
     of_replicas = f", and as many in {', '.join(demand.replicas)}"
     return (
         f"{what} of table {demand.table}: {amount(demand.items)} item{'s' * (demand.items != Amount.exact(1))}, "
-        f"{amount(demand.units)} {demand.kind}{indexes if demand.by_index else ''}"
+        f"{amount(demand.units, _units)} {demand.kind}{indexes if demand.by_index else ''}"
         f"{of_replicas if demand.replicas and demand.kind != RCU else ''}"
     )
+
+
+def _units(value: float) -> str:
+    """`12,000`, and `0.5`."""
+    return f"{value:,.0f}" if value >= 10 or value == round(value) else f"{value:,.1f}"
 
 
 def _time(forecast: Forecast) -> str:

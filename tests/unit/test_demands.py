@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from ddbio.forecast.demands import demand_of, scan_units, seconds_at, time_of
-from ddbio.forecast.forecast import Amount
+from ddbio.forecast.forecast import Amount, Forecast
+from ddbio.forecast.text import lines_of
 from ddbio.rate.caps import Cap, CapChange
 from tests.support.tables import table
 
@@ -38,8 +39,17 @@ def test_the_slower_of_two_sides_decides_and_a_free_side_leaves_only_a_minimum()
     free = replace(writes, cap_units_per_s=None)
     spent, why = time_of([(reads, caps[0]), (free, Cap(math.inf, "", "WCU"))])
     assert spent is None and "no cap holds the writes of Orders" in why and "needs 10 s at least" in why
+    few = replace(reads, units=Amount.exact(3))
+    assert "needs 0.3 s at least" in time_of([(few, caps[0]), (free, Cap(math.inf, "", "WCU"))])[1]
     spent, why = time_of([(replace(reads, units=None), caps[0])])
     assert (spent, why) == (None, "unknown, as the reads of Orders are")
+
+
+def test_a_scan_of_a_few_items_costs_no_less_than_an_empty_one() -> None:
+    few = scan_units(Amount(665.0, 637.0, 671.0), Amount.exact(5), 1, 1e6, consistent=False)
+    assert few == Amount.exact(0.5)
+    demand = replace(demand_of(ORDERS, "us-east-1", "source", Cap(10, "-c", "RCU")), items=Amount.exact(5), units=few)
+    assert "Reads of table Orders: 5 items, 0.5 RCU" in lines_of(Forecast(demands=(demand,)))
 
 
 def test_the_demand_on_a_table() -> None:

@@ -85,5 +85,5 @@ def test_what_a_person_reads() -> None:
 
 def test_of_two_jobs_in_a_row_with_one_known_time_both_are_named() -> None:
     first, second = Forecast(seconds=Amount(5, 4, 6), held_by="the cap of A"), Forecast(held_by="no cap holds B")
-    assert first.then(second).held_by == "the cap of A (5 s); then no cap holds B"
+    assert first.then(second).held_by == "the cap of A (5.0 s); then no cap holds B"
     assert first.then(first).held_by == "the cap of A"
