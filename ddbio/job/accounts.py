@@ -123,8 +123,17 @@ def _resumable(error: DdbioError) -> DdbioError:
     """The same error with a hint to repeat the command, but only if that may help."""
     if isinstance(error, UsageError) or "run the same command again" in error.hint:
         return error
-    advice = GO_ON if error.repeatable else KEPT
+    return advised(error, GO_ON if error.repeatable else KEPT)
+
+
+def advised(error: DdbioError, advice: str) -> DdbioError:
+    """The same error with advice after its own hint."""
     return error.reworded(error.message, f"{error.hint}; {advice}" if error.hint else advice)
+
+
+def not_kept(error: DdbioError, advice: str) -> DdbioError:
+    """The error of a job that keeps nothing, and so cannot be resumed. advice: says to run the same command again."""
+    return error.reworded(error.message, advice) if isinstance(error, Stopped) else advised(error, advice)
 
 
 def verdict(

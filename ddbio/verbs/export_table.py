@@ -17,7 +17,7 @@ from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.forecast.alternatives import Task
 from ddbio.forecast.forecast import Forecast
 from ddbio.formats.compression import get_compression
-from ddbio.job.accounts import Accounts, Result, outcome
+from ddbio.job.accounts import Accounts, Result, not_kept, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.report_place import check_report_path
 from ddbio.job.run import Caller, Run
@@ -136,7 +136,7 @@ class Export(Verb[ExportOptions, ExportResult]):
             manifest = None if error else manifest_path(self.options, journal.plan)
         elif error is not None:
             again = "what was written is not kept: run the same command again for all of it"
-            error = error.reworded(error.message, again)
+            error = not_kept(error, again)
         return ExportResult(
             **outcome(accounts, error, plan.units),
             cap=run.cap,

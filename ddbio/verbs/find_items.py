@@ -18,7 +18,7 @@ from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.forecast.alternatives import Task
 from ddbio.forecast.forecast import Forecast
-from ddbio.job.accounts import Accounts, Result, outcome
+from ddbio.job.accounts import Accounts, Result, not_kept, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.progress import Progress
 from ddbio.job.run import Caller, Run
@@ -121,7 +121,7 @@ class Find(Verb[FindOptions, FindResult]):
         warnings: tuple[str, ...] = ()
         if error is not None:
             again = "what was found is not kept: run the same command again"
-            error = error.reworded(error.message, again)
+            error = not_kept(error, again)
         elif self._first is not None:
             self._first.write(accounts, journal, self._take_page)
             if self._first.lacks_order:

@@ -15,7 +15,7 @@ from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.flow.scan_job import ScanJob
-from ddbio.job.accounts import Accounts, Result, outcome
+from ddbio.job.accounts import Accounts, Result, not_kept, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.run import Caller, Run
 from ddbio.job.spine import Verb
@@ -91,5 +91,5 @@ class ProgramScan(Verb[ScanOptions, ProgramScanResult]):
         self, run: Run, plan: Plan, journal: Journal, accounts: Accounts, error: DdbioError | None
     ) -> ProgramScanResult:
         if error is not None:
-            error = error.reworded(error.message, "make the same call again: it reads all of the items")
+            error = not_kept(error, "run the same command again: it reads all of the items")
         return ProgramScanResult(**outcome(accounts, error, plan.units), cap=run.cap)

@@ -18,7 +18,7 @@ from ddbio.flow.context import JobTable
 from ddbio.flow.import_job import DEFAULT_IMPORT_LANES
 from ddbio.flow.put_job import PutJob
 from ddbio.formats.python_items import decode, encode
-from ddbio.job.accounts import Accounts, Result, outcome
+from ddbio.job.accounts import Accounts, Result, not_kept, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.run import Caller, Run
 from ddbio.job.spine import Verb
@@ -105,5 +105,5 @@ class PutItems(Verb[PutOptions, PutResult]):
     ) -> PutResult:
         rejected = tuple(sorted(self._rejected, key=lambda each: each.position))
         if error is not None:
-            error = error.reworded(error.message, _NOT_KEPT)
+            error = not_kept(error, _NOT_KEPT)
         return PutResult(**outcome(accounts, error, plan.units), cap=run.cap, rejected=rejected)

@@ -245,6 +245,16 @@ def test_a_stopped_put_does_not_promise_to_resume(table: Simulator) -> None:
     assert raised.value.result.tally.written == len(table.table("Orders").items())
 
 
+def test_a_stopped_scan_does_not_promise_to_resume(table: Simulator) -> None:
+    put(plain(2000))
+    stop = StopFlag()
+    with pytest.raises(Stopped) as raised:
+        for _ in ddbio.scan("Orders", processes=1, segments=20, lanes=1, capacity=2, stop=stop):
+            stop.ask()
+    assert "to resume" not in str(raised.value)
+    assert str(raised.value).endswith("complete; make the same call again: it reads all of the items")
+
+
 def test_a_cancelled_call_does_not_wait_for_an_iterable_that_gives_nothing(table: Simulator) -> None:
     async def items() -> AsyncIterator[dict[str, Any]]:
         for item in plain(5000):

@@ -14,7 +14,7 @@ from ddbio.errors import (
     TransferError,
     UsageError,
 )
-from ddbio.job.accounts import Accounts, Past, Result, outcome, verdict
+from ddbio.job.accounts import Accounts, Past, Result, not_kept, outcome, verdict
 from ddbio.messages import ExportCursor, ImportCursor, SegmentUnit, SliceUnit, Tally, Unit, UnitReport
 from ddbio.messages.files import SourceFile
 from ddbio.system.clock import ManualClock
@@ -191,6 +191,13 @@ def test_only_a_failure_that_repeating_may_cure_advises_to_repeat(error: DdbioEr
     told = Result(**outcome(Accounts(), error, ())).error
     assert told is not None
     assert (type(told), told.message, told.hint) == (type(error), error.message, hint)
+
+
+def test_a_job_that_keeps_nothing_does_not_promise_to_resume_and_keeps_the_hint() -> None:
+    again = "run the same command again"
+    for error, hint in ((TransferError("m", "allow it"), f"allow it; {again}"), (Stopped("m", "settled"), again)):
+        shown = outcome(books(), not_kept(error, again), [])["error"]
+        assert (type(shown), shown.message, shown.hint) == (type(error), "m", hint)
 
 
 @pytest.mark.parametrize("kind", [PermanentError, PermanentAbortError])
