@@ -12,6 +12,7 @@ from ddbio.job.progress import Progress
 from ddbio.library.calling import call
 from ddbio.library.items import with_place
 from ddbio.library.streams import Take, pulled
+from ddbio.library.wording import keyword
 from ddbio.options import ScanOptions
 from ddbio.system.stop import StopFlag
 from ddbio.verbs.options import SqlOptions
@@ -57,7 +58,7 @@ def scan_arrow(
 
     def job(take: Take[bytes], flag: StopFlag) -> None:
         verb.take_page = take
-        call(verb, progress=progress, stop=flag)
+        call(verb, progress=progress, stop=flag, name_of=keyword)
 
     return _reader(pulled(job, stop), schema, verb)
 
@@ -83,7 +84,12 @@ def query_table(
         made.append(reader.read_all())
         return int(made[0].num_rows)
 
-    call(SqlTable(SqlOptions(table=table, query=query, **with_place(options)), take), progress=progress, stop=stop)
+    call(
+        SqlTable(SqlOptions(table=table, query=query, **with_place(options)), take),
+        progress=progress,
+        stop=stop,
+        name_of=keyword,
+    )
     return made[0]
 
 

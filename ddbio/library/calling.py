@@ -20,7 +20,7 @@ from ddbio.job.accounts import Result
 from ddbio.job.progress import Progress, new_progress
 from ddbio.job.run import Caller
 from ddbio.job.spine import Story
-from ddbio.library.wording import NameOf, in_parameters, parameter
+from ddbio.library.wording import InParameters, NameOf, in_parameters, parameter
 from ddbio.system.stop import StopFlag
 
 if sys.version_info >= (3, 11):
@@ -62,10 +62,11 @@ def call(
     if on_rejects not in REJECTS:
         raise UsageError(f"on_rejects is {on_rejects!r}", f"give one of {', '.join(REJECTS)}")
     shown = new_progress() if progress is True else progress or None
+    told = InParameters(shown, name_of) if shown is not None else None
     flag = stop or StopFlag()
     try:
         with _stopped_by_ctrl_c(flag):
-            result = story.perform(Caller(shown, engine, flag, in_event_loop=_in_event_loop()))
+            result = story.perform(Caller(told, engine, flag, in_event_loop=_in_event_loop()))
     except DdbioError as error:
         raise in_parameters(error, name_of) from None
     _raise_for(result, on_rejects, name_of)

@@ -13,6 +13,7 @@ from ddbio.job.progress import Progress
 from ddbio.library.calling import call
 from ddbio.library.frames import as_items
 from ddbio.library.streams import Take, pulled
+from ddbio.library.wording import keyword
 from ddbio.options import STDOUT
 from ddbio.sinks.item_pages import lists_of
 from ddbio.sinks.rows import known_types
@@ -53,7 +54,7 @@ def put_items(
     the iterable is raised after the items before it are written. Raises the errors of `call`.
     """
     verb = PutItems(PutOptions(table=table, mode=mode, **with_place(options)), as_items(items))
-    result = call(verb, progress=progress, on_rejects=on_rejects, stop=stop)
+    result = call(verb, progress=progress, on_rejects=on_rejects, stop=stop, name_of=keyword)
     if verb.source.error is not None:
         raise verb.source.error
     return result
@@ -115,7 +116,7 @@ def find_items(
         limit=limit,
         **with_place(options),
     )
-    call(Find(asked, lambda page: found.extend(items_of(page))), progress=progress, stop=stop)
+    call(Find(asked, lambda page: found.extend(items_of(page))), progress=progress, stop=stop, name_of=keyword)
     return found
 
 
@@ -138,14 +139,19 @@ def pages(
                 take(items)
 
         verb.take_page = take_page
-        call(verb, progress=progress, stop=flag)
+        call(verb, progress=progress, stop=flag, name_of=keyword)
 
     return pulled(job, stop)
 
 
 def _export(options: ExportOptions, take: Take[list[Item]], progress: Progress | bool, stop: StopFlag) -> None:
     """The same with transforms, which workers apply."""
-    call(Export(options, lambda page: take(items_of(page)) if page else None), progress=progress, stop=stop)
+    call(
+        Export(options, lambda page: take(items_of(page)) if page else None),
+        progress=progress,
+        stop=stop,
+        name_of=keyword,
+    )
 
 
 class _Line(msgspec.Struct, gc=False):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from ddbio.errors import DdbioError
+from ddbio.job.progress import Progress
 
 # Options whose parameter has another name; the others are the same word with underscores.
 PARAMETERS = {
@@ -50,6 +51,11 @@ def parameter(option: str) -> str:
     return PARAMETERS.get(option, plain if option.startswith("--") else option)
 
 
+def keyword(option: str) -> str:
+    """The same of a function that takes region, profile and endpoint_url beside the options."""
+    return parameter(option).removeprefix("aws.")
+
+
 def in_parameters(error: DdbioError, name_of: NameOf = parameter) -> DdbioError:
     """The same error in terms of parameters."""
     return error.reworded(parameters(error.message, name_of), parameters(error.hint, name_of))
@@ -61,3 +67,15 @@ def parameters(text: str, name_of: NameOf = parameter) -> str:
     end = command.start() if command else len(text)
     said = text[:end].replace(_AGAIN, "make the same call again")
     return _OPTION.sub(lambda found: name_of(found.group()), said) + text[end:]
+
+
+class InParameters:
+    """A display of a run whose sentences are in terms of parameters."""
+
+    def __init__(self, shown: Progress, name_of: NameOf) -> None:
+        self._shown, self._name_of = shown, name_of
+        self.start, self.watch = shown.start, shown.watch
+        self.update, self.finish = shown.update, shown.finish
+
+    def say(self, text: str) -> None:
+        self._shown.say(parameters(text, self._name_of))

@@ -14,9 +14,10 @@ from ddbio import RejectedError, Stopped, TransferError, UsageError
 from ddbio.aws.settings import AwsSettings
 from ddbio.cli.main import VERBS
 from ddbio.job.accounts import Result
+from ddbio.job.progress import QuietProgress
 from ddbio.job.run import Caller
 from ddbio.library.calling import call
-from ddbio.library.wording import parameters
+from ddbio.library.wording import keyword, parameters
 from ddbio.messages import Tally
 from ddbio.options import CsvOptions
 from ddbio.verbs import options as all_options
@@ -30,6 +31,8 @@ class Told:
         self.interrupted = False
 
     def perform(self, caller: Caller) -> Result:
+        if caller.progress is not None:
+            caller.progress.say("Cap: 500 WCU (-c)")
         if self._error is not None:
             raise self._error
         if self.interrupted:
@@ -74,6 +77,21 @@ def test_an_error_before_the_job_has_no_result() -> None:
     with pytest.raises(UsageError, match="set state_dir") as raised:
         call(Told(error=UsageError("no place", "set --state-dir")))
     assert raised.value.result is None
+
+
+def test_sentences_speak_of_parameters_too() -> None:
+    class Said(QuietProgress):
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    said = list[str]()
+    call(Told(Result(Tally(), 1.0, None)), progress=Said())
+    assert said == ["Cap: 500 WCU (capacity)"]
+
+
+def test_where_a_function_has_keywords_for_the_place_messages_name_those() -> None:
+    with pytest.raises(UsageError, match="check table, region and endpoint_url"):
+        call(Told(error=UsageError("no", "check --table, --region and --endpoint-url")), name_of=keyword)
 
 
 def test_ctrl_c_asks_for_an_orderly_stop() -> None:
