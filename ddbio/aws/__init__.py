@@ -1,5 +1,6 @@
 """Access to AWS: the parts that DynamoDB and S3 share.
 
+core         botocore's session
 settings     region, profile and endpoints, as plain data
 credentials  AWS keys as plain data, and their renewal
 location     the region in which this machine is

@@ -8,7 +8,7 @@ import importlib.util
 import sys
 
 OLDEST = (3, 10)  # as `requires-python` in pyproject.toml
-REQUIRED = ("boto3", "botocore", "httptools", "msgspec", "orjson", "setproctitle", "tqdm")
+REQUIRED = ("botocore", "httptools", "msgspec", "orjson", "setproctitle", "tqdm")
 BEFORE_3_11 = ("tomli",)  # later Pythons have tomllib
 
 

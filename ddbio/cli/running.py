@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-import boto3  # noqa: F401 - loaded here because signals are held while this module is loaded
+import botocore.session  # noqa: F401 - loaded here because signals are held while this module is loaded
 
 from ddbio.aws.redaction import hide
 from ddbio.aws.settings import AwsSettings

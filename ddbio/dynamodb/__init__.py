@@ -1,7 +1,7 @@
-"""The service: the data plane by itself, everything around it by boto3.
+"""The service: the data plane by itself, everything around it by botocore.
 
 session     the parent's: region, endpoint, credentials, descriptions of tables
-boto_values  attribute values between JSON and boto3
+boto_values  attribute values between JSON and botocore
 translation  botocore exceptions as those of ddbio
 provider    AWS keys as botocore's providers give them
 endpoints   the address of requests, by botocore's rules

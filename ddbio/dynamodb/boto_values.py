@@ -1,4 +1,4 @@
-"""Attribute values between JSON and boto3, which has bytes for base64 text."""
+"""Attribute values between JSON and botocore, which has bytes for base64 text."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import base64
 from typing import Any
 
 
-def for_boto3(value: dict[str, Any]) -> dict[str, Any]:
-    """A value as in JSON, as boto3 wants it: it encodes bytes itself."""
+def for_botocore(value: dict[str, Any]) -> dict[str, Any]:
+    """A value as in JSON, as botocore wants it: it encodes bytes itself."""
     return _converted(value, base64.b64decode)
 
 
-def from_boto3(value: dict[str, Any]) -> dict[str, Any]:
+def from_botocore(value: dict[str, Any]) -> dict[str, Any]:
     """The inverse."""
     return _converted(value, lambda binary: base64.b64encode(binary).decode())
 

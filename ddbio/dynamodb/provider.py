@@ -17,7 +17,7 @@ from ddbio.aws.redaction import remember
 from ddbio.errors import UsageError, on_one_line
 
 if TYPE_CHECKING:
-    import boto3
+    from botocore.session import Session
 
 _NONE_FOUND = (
     "set AWS_PROFILE or --profile, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run on an instance with a role"
@@ -33,14 +33,13 @@ class KeySource:
     are_renewed: whether it returns newer keys before the present ones expire.
     """
 
-    def __init__(self, session: boto3.Session, *, is_local: bool = False) -> None:
+    def __init__(self, session: Session, *, is_local: bool = False) -> None:
         """is_local: whether the keys are for an endpoint on this machine."""
         from botocore.credentials import RefreshableCredentials
 
-        self._profile = session.profile_name
+        self._profile = session.profile or "default"
         with _explained(self._profile):
-            core = session._session  # boto3 does not expose its botocore session
-            core.get_component("credential_provider").get_provider("assume-role")._prompter = _ask_for_code
+            session.get_component("credential_provider").get_provider("assume-role")._prompter = _ask_for_code
             self._credentials = session.get_credentials()
         if self._credentials is None:
             raise UsageError("no AWS credentials were found", _ANY_KEYS if is_local else _NONE_FOUND)

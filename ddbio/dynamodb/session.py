@@ -1,7 +1,7 @@
-"""The connection to DynamoDB: everything except the data plane is boto3's.
+"""The connection to DynamoDB: everything except the data plane is botocore's.
 
 The parent opens a `Session`: region, profile, endpoint, credentials, CA bundle and proxies by botocore's own rules,
-DescribeTable by its client. Workers get plain data from it, a `DataPlane`; they never load boto3.
+DescribeTable by its client. Workers get plain data from it, a `DataPlane`; they never load botocore.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
+from ddbio.aws.core import new_session
 from ddbio.aws.credentials import Keys
 from ddbio.aws.settings import AwsSettings, patience
 from ddbio.aws.tls import configured_bundle, verify_argument
-from ddbio.dynamodb.boto_values import for_boto3, from_boto3
+from ddbio.dynamodb.boto_values import for_botocore, from_botocore
 from ddbio.dynamodb.client import DEFAULT_GIVE_UP_AFTER_S, RetryPolicy
 from ddbio.dynamodb.data_plane import DataPlane
 from ddbio.dynamodb.endpoints import Reached, RequestWatch, check_endpoint_url, is_local, proxy_of
@@ -48,7 +49,6 @@ class Session:
     """
 
     def __init__(self, settings: AwsSettings, tables: Sequence[str] = ()) -> None:
-        import boto3
         from botocore.config import Config
 
         arns = [TableArn.parse(each) for each in tables if each.startswith("arn:")]
@@ -56,12 +56,11 @@ class Session:
         with translated("the AWS settings"):
             # Every other SDK and the AWS CLI read AWS_REGION; botocore reads only AWS_DEFAULT_REGION.
             region = region_of_arns(arns, settings.region) or os.environ.get("AWS_REGION")
-            session = boto3.Session(profile_name=settings.profile, region_name=region)
-            self._core = session._session  # boto3 does not expose its botocore session
+            self._core = core = new_session(settings.profile, region)
             self._ca_bundle = configured_bundle(self._core)
             self._check_partitions(arns)
-            self._key_source = KeySource(session, is_local=is_local(settings.endpoint_url))
-            self._client = session.client(
+            self._key_source = KeySource(core, is_local=is_local(settings.endpoint_url))
+            self._client = core.create_client(
                 "dynamodb",
                 endpoint_url=settings.endpoint_url,
                 verify=verify_argument(self._ca_bundle),
@@ -153,7 +152,7 @@ class Session:
         given |= {"ExclusiveStartKey": start_key} if start_key is not None else {}
         given |= {"Limit": limit, "ReturnConsumedCapacity": "TOTAL"}
         reply = self._scan(table, patience_s=_SAMPLE_PATIENCE_S, **given)
-        items = [{name: from_boto3(value) for name, value in item.items()} for item in reply["Items"]]
+        items = [{name: from_botocore(value) for name, value in item.items()} for item in reply["Items"]]
         units = reply.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
         return ReadPage(items, reply["ScannedCount"], units, reply.get("LastEvaluatedKey"))
 
@@ -187,7 +186,7 @@ class Session:
         """
         from botocore.exceptions import ClientError
 
-        names = {name: for_boto3(value) for name, value in key.items()}
+        names = {name: for_botocore(value) for name, value in key.items()}
 
         def update() -> dict[str, Any]:
             try:
@@ -323,8 +322,8 @@ class ReadPage:
 
 
 def _for_request(members: dict[str, Any]) -> dict[str, Any]:
-    """Members of a request with their values as boto3 wants them."""
-    values = {name: for_boto3(value) for name, value in members.get("ExpressionAttributeValues", {}).items()}
+    """Members of a request with their values as botocore wants them."""
+    values = {name: for_botocore(value) for name, value in members.get("ExpressionAttributeValues", {}).items()}
     return {**members, **({"ExpressionAttributeValues": values} if values else {})}
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from ddbio.aws.core import new_session
 from ddbio.aws.settings import AwsSettings, patience
 from ddbio.aws.tls import configured_bundle, verify_argument
 from ddbio.dynamodb.translation import translated
@@ -72,14 +73,15 @@ def live(settings: AwsSettings, regions: Iterable[str]) -> Prices:
 
 
 def _client(settings: AwsSettings) -> Any:
-    import boto3
     from botocore.config import Config
 
     with translated("the AWS settings"):
-        session = boto3.Session(profile_name=settings.profile)
-        bundle = configured_bundle(session._session)
+        session = new_session(settings.profile)
+        bundle = configured_bundle(session)
         config = Config(**patience(settings.longest_wait_s, 4, _TIMEOUT_S, _TIMEOUT_S))
-        return session.client("pricing", region_name=_API_REGION, verify=verify_argument(bundle), config=config)
+        return session.create_client(
+            "pricing", region_name=_API_REGION, verify=verify_argument(bundle), config=config
+        )
 
 
 def _of_region(client: Any, region: str) -> list[Price]:

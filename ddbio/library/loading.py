@@ -11,7 +11,13 @@ import gc
 import threading
 from importlib import import_module
 
-MODULES = ("boto3", "botocore.httpsession", "ddbio.engines.pool", "ddbio.library.calls", "ddbio.library.items")
+MODULES = (
+    "botocore.session",
+    "botocore.httpsession",
+    "ddbio.engines.pool",
+    "ddbio.library.calls",
+    "ddbio.library.items",
+)
 _lock = threading.Lock()
 _loaded = False
 

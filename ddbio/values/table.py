@@ -1,4 +1,4 @@
-"""A table according to DescribeTable: keys, indexes, capacity. The parent process asks once, through boto3."""
+"""A table according to DescribeTable: keys, indexes, capacity. The parent process asks once, through botocore."""
 
 from __future__ import annotations
 

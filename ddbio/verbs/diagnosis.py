@@ -23,13 +23,14 @@ from typing import Any
 
 import msgspec
 
+from ddbio.aws.core import new_session
 from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.endpoints import is_local, proxy_of
 from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError, on_one_line
 
 FINE, MEND, UNKNOWN = "ok", "mend", "unknown"
-_NEEDED = ("boto3", "botocore", "httptools", "msgspec", "orjson")
+_NEEDED = ("botocore", "httptools", "msgspec", "orjson")
 _SPEEDUPS = {"uvloop": "a third less CPU per request", "isal": "gzip ten times as fast"}
 _LEAST_FILES = 1024
 _LEAST_FREE_BYTES = 100_000_000
@@ -163,12 +164,10 @@ def _expiry(ends: datetime | None) -> str:
 
 
 def _identity(settings: AwsSettings, region: str) -> str:
-    import boto3
     from botocore.config import Config
 
     config = Config(connect_timeout=_TIMEOUT_S, read_timeout=_TIMEOUT_S, retries={"total_max_attempts": 1})
-    session = boto3.Session(profile_name=settings.profile, region_name=region)
-    return str(session.client("sts", config=config).get_caller_identity()["Arn"])
+    return str(new_session(settings.profile, region).create_client("sts", config=config).get_caller_identity()["Arn"])
 
 
 def permissions(session: Session, policy: dict[str, Any], tables: list[str]) -> Iterator[Finding]:

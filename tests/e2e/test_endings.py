@@ -108,7 +108,7 @@ MODULES = {
         "ddbio.cli",
         "ddbio.cli.start",
         "ddbio.cli.ddbimport",
-        "boto3",
+        "botocore.session",
         "ddbio.verbs.import_table",
     ],
     "DDBExport.py": ["ddbio", "argparse", "ddbio.cli.ddbexport", "botocore.session", "ddbio.verbs.export_table"],

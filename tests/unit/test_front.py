@@ -37,7 +37,7 @@ def test_without_the_packages_one_line_says_to_run_setup(script: str) -> None:
     assert (done.returncode, done.stdout) == (EXIT_USAGE, "")
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith(f"{script}: error: {sys.executable} is Python 3.")
-    assert "without the packages boto3, " in done.stderr
+    assert "without the packages botocore, " in done.stderr
     assert f"; run scripts/setup, then .venv/bin/python {CHECKOUT / script} ..." in done.stderr
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-import boto3
+import botocore.session
 import pytest
 
 from ddbio.aws.settings import AwsSettings
@@ -141,7 +141,7 @@ class Renewals:
         self._home = home
         (home / "config").write_text(f"[profile p]\nregion = eu-west-1\n{process(home, self.keys())}\n")
         monkeypatch.setenv("AWS_PROFILE", "p")
-        self.source = KeySource(boto3.Session())
+        self.source = KeySource(botocore.session.Session())
 
     def keys(self) -> str:
         ends = datetime.now(timezone.utc) + timedelta(minutes=12)  # botocore renews 15 minutes before, must at 10
@@ -163,7 +163,7 @@ def test_a_renewal_that_botocore_swallows_is_noted(home: Path, monkeypatch: pyte
 
 
 def test_keys_of_the_environment_are_not_renewed(aws_environment: dict[str, str]) -> None:
-    source = KeySource(boto3.Session())
+    source = KeySource(botocore.session.Session())
     assert not source.are_renewed
     assert source.keys().access_key == os.environ["AWS_ACCESS_KEY_ID"]
     assert source.keys().ends is None
