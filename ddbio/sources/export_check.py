@@ -64,19 +64,19 @@ class ExportToCheck:
     part: Mapping[str, Any] = field(default_factory=dict)
 
     def results(self) -> Iterator[Checked]:
-        """In the order of the manifest."""
+        """In the order of the manifest. Raises UsageError, TransferError for a file that may not be read."""
         with ThreadPoolExecutor(_FILES_AT_ONCE, thread_name_prefix="verify") as threads:
             yield from threads.map(lambda check: check(), self.checks)
 
 
 def export_at(place: str, storages: Storages) -> ExportToCheck:
-    """Raises UsageError if there is no export with a manifest."""
+    """Raises UsageError if there is no export with a manifest, or it may not be read."""
     if not place.lower().startswith("s3://") and not Path(place).exists():
         raise UsageError(f'"{place}" does not exist', "name the folder of an export")
     try:
         native = read_export(place, storages)
     except UsageError as error:
-        return ExportToCheck(place, (error.message,), (), 0)
+        return ExportToCheck(place, (_problem(error),), (), 0)
     if native is not None:
         return _native(native, storages)
     folder, _, name = absolute(place).rpartition("/")
@@ -128,7 +128,7 @@ def _checked_own(file: SourceFile, listed: ListedFile, known: Known, storages: S
             return Checked(size, 0, f'"{file.uri}" has the checksum {found}, and the manifest says {listed.checksum}')
         items = _count(file, known, storages)
     except DdbioError as error:
-        return Checked(size, 0, error.message)
+        return Checked(size, 0, _problem(error))
     if items != listed.items:
         return Checked(size, items, f'"{file.uri}" has {items:,} items, and the manifest says {listed.items:,}')
     return Checked(size, items)
@@ -178,4 +178,13 @@ def _checked_native(source: Source, storages: Storages) -> Checked:
     try:
         return Checked(source.file.size_bytes, asyncio.run(_records(source, storages)))
     except DdbioError as error:
-        return Checked(source.file.size_bytes, 0, error.message)
+        return Checked(source.file.size_bytes, 0, _problem(error))
+
+
+def _problem(error: DdbioError) -> str:
+    """The difference that an error shows. Raises the error if it shows none: S3 or the disk did not let us look."""
+    from ddbio.storage.s3_errors import is_of_service
+
+    if is_of_service(error) or isinstance(error.__cause__, PermissionError):
+        raise error
+    return error.message

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
 
-from ddbio.errors import PermanentError, TransferError, UsageError
+from ddbio.errors import NotFoundError, PermanentError, TransferError, UsageError
 from ddbio.layouts.own import ANY_OWN_FILE, MANIFEST_NAMES, ListedFile, Manifest, find_file, read_manifest
 from ddbio.messages.files import SourceFile
 from ddbio.storage import Storages, absolute, join
@@ -72,7 +72,7 @@ def own_export_in(folder: str, suffixes: tuple[str, ...], storages: Storages) ->
 
 
 def listing(folder: str, suffixes: tuple[str, ...], storages: Storages) -> dict[str, SourceFile]:
-    with suppress(UsageError):  # there is none
+    with suppress(NotFoundError):  # there is none
         return {file.uri: file for file in storages.list_files(folder, suffixes)}
     return {}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ddbio.errors import DdbioError, PermanentError, TransferError
 from ddbio.storage.s3_uris import parse_uri
@@ -160,6 +160,11 @@ def fault_code(error: BaseException) -> str:
         return ""
     code = str(cause.response.get("Error", {}).get("Code", ""))
     return _STATUS_CODES.get(code, code)
+
+
+def is_of_service(error: DdbioError) -> bool:
+    """Whether S3 refused a request or could not be reached, which says nothing about its objects."""
+    return isinstance(error.__cause__, BotoCoreError) or fault_code(error) not in ("", "NoSuchKey")
 
 
 def translate(error: Exception, kind: type[DdbioError], operation: str, uri: str) -> DdbioError:

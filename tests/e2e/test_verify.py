@@ -6,7 +6,9 @@ import gzip
 import json
 import uuid
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -177,6 +179,36 @@ def test_what_cannot_work_is_one_line(verify: Run, tmp_path: Path, words: tuple[
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.json").write_text("{}")
     verify(*words).assert_one_line_error(2)
+
+
+@pytest.mark.parametrize("plan", [(), ("--plan",)])
+def test_an_export_that_may_not_be_read_is_not_called_different(
+    verify: Run, environment: dict[str, str], plan: tuple[str, ...]
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        environment["AWS_ENDPOINT_URL_S3"] = f"http://127.0.0.1:{server.server_port}"
+        done = verify("s3://my-bucket/orders/", *plan)
+        server.shutdown()
+    assert (done.code, done.out) == (2, "")
+    assert "no permission to list" in done.err and "allow these credentials s3:ListBucket" in done.err
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """An S3 that refuses everything."""
+
+    def do_GET(self) -> None:
+        self.send_response(403)
+        body = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_HEAD = do_GET
+
+    def log_message(self, *arguments: object) -> None:
+        pass
 
 
 def test_a_plan_says_how_much_memory_it_needs(verify: Run, exported: Callable[..., Path]) -> None:
