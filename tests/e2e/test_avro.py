@@ -15,6 +15,8 @@ from tests.e2e.test_parquet import ITEMS
 from tests.support.commands import Run, assert_holds
 from tests.support.items import plain_items, rich_items
 
+pytestmark = pytest.mark.fuller
+
 
 @pytest.fixture
 def files(tmp_path: Path) -> Any:
@@ -45,7 +47,6 @@ def test_a_table_comes_back_with_its_types(
     assert_holds(simulator, "Copy", named)
 
 
-@pytest.mark.fuller
 def test_any_items_come_back(run_export: Run, run_import: Run, simulator: Simulator) -> None:
     items = [{name: value for name, value in item.items() if "NULL" not in value} for item in rich_items(200)]
     simulator.create_table("Orders", "id:S").put_items(items)
@@ -56,7 +57,6 @@ def test_any_items_come_back(run_export: Run, run_import: Run, simulator: Simula
     assert_holds(simulator, "Copy", items)
 
 
-@pytest.mark.fuller
 def test_files_are_closed_by_their_size(run_export: Run, simulator: Simulator, files: Any) -> None:
     photo = {"B": __import__("base64").b64encode(__import__("random").Random(1).randbytes(90_000)).decode()}
     simulator.create_table("Orders", "id:S").put_items([{"id": {"S": f"{n}"}, "x": photo} for n in range(60)])
@@ -90,7 +90,6 @@ def test_what_other_tools_write(run_import: Run, simulator: Simulator, tmp_path:
     assert items == {"0": {"id": {"N": "0"}, "price": {"N": "0.1"}, **sent}, "1": {"id": {"N": "1"}, **sent}}
 
 
-@pytest.mark.fuller
 def test_a_large_file_is_cut_and_a_damaged_one_fails_with_what_comes_before(
     run_import: Run, simulator: Simulator, tmp_path: Path
 ) -> None:
@@ -110,7 +109,6 @@ def test_a_large_file_is_cut_and_a_damaged_one_fails_with_what_comes_before(
     assert 19_000 < len(simulator.table("Copy").items()) < 20_000
 
 
-@pytest.mark.fuller
 def test_what_cannot_be(run_import: Run, run_export: Run, simulator: Simulator, tmp_path: Path) -> None:
     simulator.create_table("Orders", "id:S").put_items(plain_items(3))
     (tmp_path / "in.avro").write_bytes(b"Obj\x01 and nothing else")

@@ -25,6 +25,8 @@ from ddbio.simulator.values import check_item
 from tests.support.commands import Run, assert_holds
 from tests.support.items import Item, as_json, plain_items, write_items
 
+pytestmark = pytest.mark.fuller
+
 MARK = b"\xef\xbb\xbf"
 
 
@@ -270,7 +272,6 @@ def test_a_crlf_line_is_rejected_with_its_own_offset(run_import: Run, simulator:
     assert (reject["line"], reject["offset"], reject["record"].rstrip("\r")) == (3, 18, "bad")
 
 
-@pytest.mark.fuller
 def test_a_line_of_100_mb(run_import: Run, simulator: Simulator, tmp_path: Path) -> None:
     """It is rejected with its beginning and where the rest is; what stands around it is written, in little memory."""
     simulator.create_table("Orders", "id:S")
@@ -369,7 +370,6 @@ def test_rejects_are_told_by_code_in_the_summary_and_in_the_report(
     assert len(rejects_in(tmp_path / "in.rejects.jsonl")) == 2033
 
 
-@pytest.mark.fuller
 @pytest.mark.parametrize("refused_by", ["the import", "the service"])
 def test_an_import_stops_within_a_batch_a_lane_of_the_limit(
     run_import: Run, simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused_by: str
@@ -401,7 +401,6 @@ def test_an_import_stops_within_a_batch_a_lane_of_the_limit(
     assert f" {total:,}, first: in.json line 1: " in again.out or bad is None
 
 
-@pytest.mark.fuller
 def test_files_of_other_programs_are_named_and_nothing_is_moved(
     run_import: Run, simulator: Simulator, tmp_path: Path
 ) -> None:

@@ -18,6 +18,8 @@ from tests.support.commands import IMPORT as IMPORT_SCRIPT
 from tests.support.commands import Commands, Completed, Run, Start, assert_holds, with_slack
 from tests.support.items import Item, contents, plain_items, read_items, write_items
 
+pytestmark = pytest.mark.fuller
+
 NO_BURST = ThroughputSettings(burst_s=0, initial_burst_s=0)
 BATCH = 25  # units of a batch of small items
 
@@ -73,7 +75,6 @@ IMPORT = ("-t", "Orders", "-s", "orders.json")
 # --------------------------------------------------------------------------- where it comes from
 
 
-@pytest.mark.fuller
 def test_without_c_a_provisioned_table_is_capped_at_what_it_has(
     run_import: Run, provisioned: Simulator, orders: list[Item]
 ) -> None:
@@ -110,7 +111,6 @@ def test_c_of_an_export(run_export: Run, simulator: Simulator, tmp_path: Path) -
     assert_held(simulator.table("Orders"), 60, "read", step=60 / 4 + 2)
 
 
-@pytest.mark.fuller
 def test_a_share_says_of_what(run_import: Run, provisioned: Simulator, some: list[Item]) -> None:
     done = run_import(*IMPORT, "-c", "80%")
     assert (done.code, cap_line(done)) == (0, "Cap: 160 WCU (80% of the table's provisioned units of 200)")
@@ -162,7 +162,6 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.fuller
 def test_a_time_table_changes_the_cap_of_a_run(commands: Commands, simulator: Simulator, tmp_path: Path) -> None:
     """A cap of 50 until eight, of 400 from then on."""
     items = plain_items(500, padding=800)
@@ -197,7 +196,6 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.fuller
 def test_the_cap_follows_a_table_that_is_scaled(commands: Commands, simulator: Simulator, tmp_path: Path) -> None:
     """It begins at 5 units, at which 500 items would take 100 seconds."""
     items = plain_items(500, padding=800)
@@ -218,7 +216,6 @@ def test_the_cap_follows_a_table_that_is_scaled(commands: Commands, simulator: S
     assert busiest_second(simulator.table("Orders").consumption("write")) <= 400 * 1.02 + BATCH
 
 
-@pytest.mark.fuller
 def test_a_job_says_that_another_one_works_on_the_table(
     start_import: Start, simulator: Simulator, some: list[Item], tmp_path: Path
 ) -> None:
@@ -234,7 +231,6 @@ def test_a_job_says_that_another_one_works_on_the_table(
 # --------------------------------------------------------------------------- tables that give less
 
 
-@pytest.mark.fuller
 def test_a_table_that_throttles_harder_than_the_cap(
     run_import: Run, run_export: Run, simulator: Simulator, tmp_path: Path
 ) -> None:
@@ -258,7 +254,6 @@ def test_a_table_that_throttles_harder_than_the_cap(
     assert contents(read_items(tmp_path / "out")) == contents(items)
 
 
-@pytest.mark.fuller
 def test_an_index_with_little_capacity_of_its_own(run_import: Run, simulator: Simulator, tmp_path: Path) -> None:
     """Its budget is held beside the table's, so the table's writes are not throttled for it."""
     items = dated(plain_items(100))
@@ -279,7 +274,6 @@ def test_an_index_with_little_capacity_of_its_own(run_import: Run, simulator: Si
     assert_held(table, 50, index="byDate")
 
 
-@pytest.mark.fuller
 def test_an_index_that_is_throttled_is_named_once(start_import: Start, simulator: Simulator, tmp_path: Path) -> None:
     """Other tenants use all of its capacity for a while."""
     items = dated(plain_items(300, padding=800))

@@ -18,6 +18,8 @@ import pytest
 from ddbio.simulator import Simulator
 from tests.support.commands import CHECKOUT, Commands, Run, wait_until
 
+pytestmark = pytest.mark.fuller
+
 SHELLS = {
     "bash": ["bash", "--norc", "--noprofile", "-i"],
     "zsh": ["zsh", "-f", "-i"],

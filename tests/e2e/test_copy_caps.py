@@ -11,6 +11,8 @@ from tests.e2e.test_caps import NO_BURST, assert_held, mean
 from tests.support.commands import CHECKOUT, Commands, Completed, Run, assert_holds
 from tests.support.items import Item, plain_items
 
+pytestmark = pytest.mark.fuller
+
 COPY = (Path("-m"), "ddbio", "copy", "-t", "Orders", "--to", "Copies")
 
 
@@ -47,7 +49,6 @@ def test_both_caps_hold(run_copy: Run, simulator: Simulator, read: int, write: i
     assert max(used) >= 0.7, "one of the caps is what holds it back"
 
 
-@pytest.mark.fuller
 def test_the_cap_holds_for_items_that_are_not_read(run_copy: Run, simulator: Simulator) -> None:
     """Their units are estimated by what their page cost: 4 for each of these, in text of 7 KB."""
     items: list[Item] = [

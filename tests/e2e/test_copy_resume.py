@@ -26,6 +26,8 @@ from tests.support.commands import (
 )
 from tests.support.items import Item, contents, plain_items
 
+pytestmark = pytest.mark.fuller
+
 COPY = (Path("-m"), "ddbio", "copy", "-t", "Orders", "--to", "Copies")
 WORKERS, LANES = 2, 2
 ITEM_UNITS, PAGE_ITEMS = 49, 21  # of items of 49 KB: a page of 1 MB has no more of them
@@ -90,7 +92,6 @@ def test_at_most_a_page_a_lane_is_copied_twice(
         assert "of them in this run (run 2 of the job)" in done.out
 
 
-@pytest.mark.fuller
 def test_pages_suit_a_small_cap_of_the_target(commands: Commands, run_copy: Run, simulator: Simulator) -> None:
     """All 2,000 items fit in a page, which would take 20 s."""
     simulator.create_table("Orders", "id:S").put_items(plain_items(2000, padding=200))
@@ -123,7 +124,6 @@ def test_a_copy_that_is_stopped_settles_what_it_has_begun(
     assert_holds(simulator, "Copies", large)
 
 
-@pytest.mark.fuller
 def test_another_command_does_not_resume_it(
     commands: Commands, run_copy: Run, simulator: Simulator, large: list[Item]
 ) -> None:

@@ -13,6 +13,8 @@ from ddbio.simulator import Simulator
 from tests.support.commands import CHECKOUT, Commands, Completed, Run, assert_holds
 from tests.support.items import Item, contents, plain_items, rich_items
 
+pytestmark = pytest.mark.fuller
+
 COPY = (Path("-m"), "ddbio", "copy", "-t", "Orders")
 
 

@@ -13,6 +13,8 @@ from ddbio.simulator import Simulator
 from tests.support.commands import Run
 from tests.support.items import Item
 
+pytestmark = pytest.mark.fuller
+
 
 def items_of(simulator: Simulator, table: str = "Orders") -> dict[str, Item]:
     return {item["id"]["S"]: item for item in simulator.table(table).items()}
@@ -200,7 +202,6 @@ ODD: dict[str, tuple[bytes, tuple[str, ...], list[Item], str]] = {
 }
 
 
-@pytest.mark.fuller
 def test_odd_files_of_csv(run_import: Run, simulator: Simulator, tmp_path: Path) -> None:
     for number, (case, (content, options, items, says)) in enumerate(ODD.items()):
         simulator.create_table(f"Orders{number}", "id:S")

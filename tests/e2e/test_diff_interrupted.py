@@ -24,6 +24,8 @@ from tests.e2e.test_diff_meanwhile import At, Said
 from tests.endpoints import REGION
 from tests.support.items import plain_items
 
+pytestmark = pytest.mark.fuller
+
 ITEMS, DIFFERENT = 600, 350
 
 Compare = Callable[..., DiffResult]

@@ -22,6 +22,8 @@ from ddbio.verbs.options import DiffOptions
 from tests.endpoints import REGION
 from tests.support.items import Item, plain_items
 
+pytestmark = pytest.mark.fuller
+
 ITEMS = 600
 DIFFERENT = range(0, 50, 10)  # of the items; nothing else ever differs
 

@@ -16,6 +16,8 @@ from ddbio.simulator import Simulator
 from tests.support.commands import Run, Start
 from tests.support.items import Item
 
+pytestmark = pytest.mark.fuller
+
 IMPORT = ("-t", "Orders", "-s", "orders.json", "-p", "1", "--lanes", "1")
 
 
@@ -43,7 +45,6 @@ def test_a_log_for_programs(run_import: Run, table: Simulator, tmp_path: Path) -
     assert (end["counts"]["read"], end["counts"]["written"], end["counts"]["units"]) == (1000, 1000, 1000)
 
 
-@pytest.mark.fuller
 def test_a_log_is_appended_to_and_nothing_else_is(run_import: Run, table: Simulator, tmp_path: Path) -> None:
     for _ in range(2):
         assert run_import(*IMPORT, "--log-file", "run.log").code == 0
@@ -136,7 +137,6 @@ def test_signals_do_not_end_a_worker(start_import: Start, slow: Simulator, many:
     assert done.code == 0 and "worker" not in done.err
 
 
-@pytest.mark.fuller
 def test_the_longest_duration(run_import: Run, slow: Simulator, many: list[Item], tmp_path: Path) -> None:
     done = run_import(*IMPORT, "--max-duration", "2s", "--log-file", "run.log")
     said = "Stopping: 2 s are over (--max-duration)"

@@ -11,6 +11,8 @@ import pytest
 from ddbio.simulator import Simulator
 from tests.support.commands import CHECKOUT, Commands, Completed, Run
 
+pytestmark = pytest.mark.fuller
+
 
 @pytest.fixture
 def doctor(commands: Commands, environment: dict[str, str]) -> Run:

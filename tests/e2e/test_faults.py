@@ -36,6 +36,8 @@ from tests.support.front import forwarding
 from tests.support.items import Item, contents, plain_items, read_items
 from tests.support.transfers import import_table
 
+pytestmark = pytest.mark.fuller
+
 TRANSIENT = {
     "500": INTERNAL_ERROR,
     "500 after the write": INTERNAL_ERROR_AFTER_WRITE,

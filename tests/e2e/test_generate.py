@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.fuller
+
 SCRIPT = Path(__file__).parents[2] / "GenerateTestData.py"
 LAST_LINE = r"GenerateTestData\.py: ([\d,]+) items?, ([\d,]+) bytes in \d+\.\d\d s to (.+)\n"
 

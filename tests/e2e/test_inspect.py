@@ -14,6 +14,8 @@ import pytest
 from ddbio.simulator import FaultPlan, Simulator
 from tests.support.commands import CHECKOUT, Commands, Run, descendants, is_alive, wait_until
 
+pytestmark = pytest.mark.fuller
+
 INSPECT = (Path("-m"), "ddbio", "inspect", "-t", "Orders")
 
 
@@ -68,7 +70,6 @@ def test_the_figures_as_text(inspect: Run, simulator: Simulator) -> None:
     assert any(line.startswith("by segment: 6 segments, ") for line in lines)
 
 
-@pytest.mark.fuller
 def test_one_that_is_killed_is_finished_by_the_same_command(
     commands: Commands, inspect: Run, simulator: Simulator
 ) -> None:

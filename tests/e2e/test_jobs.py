@@ -16,6 +16,8 @@ from tests.e2e.test_resume import IMPORT, jobs, kill, puts
 from tests.support.commands import CHECKOUT, Commands, Completed, Run, Start, assert_holds
 from tests.support.items import Item
 
+pytestmark = pytest.mark.fuller
+
 DDBIO = (Path("-m"), "ddbio")
 
 

@@ -23,6 +23,8 @@ from tests.support.commands import make_old, with_slack
 from tests.support.environment import AWS_ENVIRONMENT
 from tests.support.items import contents
 
+pytestmark = pytest.mark.fuller
+
 Call = Any
 
 
@@ -133,7 +135,6 @@ def test_a_scan_that_is_left_ends(table: Simulator) -> None:
     assert table.requests()["Scan"] == before < 50
 
 
-@pytest.mark.fuller
 def test_a_scan_that_fails_raises(table: Simulator) -> None:
     with pytest.raises(UsageError, match='table "Nothing"'):
         list(ddbio.scan("Nothing"))

@@ -13,6 +13,8 @@ from ddbio.simulator import Simulator
 from tests.support.commands import with_slack
 from tests.support.items import write_items
 
+pytestmark = pytest.mark.fuller
+
 PAGE = Path(__file__).parents[2] / "docs" / "library.md"
 RECIPES = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
 SAID = {0: "200 items in", 2: "Orders-", 5: "19900", 6: "[(200, 199)]", 7: "10 deleted", 9: "a"}  # by recipe

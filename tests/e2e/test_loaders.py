@@ -15,6 +15,8 @@ from tests.endpoints import Registry
 from tests.support.commands import CHECKOUT, Commands, Completed, descendants, is_alive, wait_until
 from tests.support.environment import running
 
+pytestmark = pytest.mark.fuller
+
 COLUMNS = ["id", "timestamp", "category", "user_name", "email", "amount", "status", "description"]
 THREADED = """
 from ddbio.loaders import ThreadedDynamoDBLoader

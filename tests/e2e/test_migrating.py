@@ -16,6 +16,8 @@ from tests.support.commands import CHECKOUT, Commands, Completed
 from tests.support.items import Item, plain_items, write_items
 from tests.support.native_exports import change, write_export
 
+pytestmark = pytest.mark.fuller
+
 PAGE = (CHECKOUT / "docs" / "migrating.md").read_text()
 README = (CHECKOUT / "README.md").read_text()
 SHAPING = (CHECKOUT / "docs" / "shaping.md").read_text()

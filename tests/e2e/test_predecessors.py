@@ -18,6 +18,8 @@ from ddbio.simulator.faults import stall
 from tests.support.commands import CHECKOUT, Run, assert_holds
 from tests.support.items import Item, plain_items, write_items
 
+pytestmark = pytest.mark.fuller
+
 HELD = {
     # The export and import scripts on boto3 and multiprocessing.
     "1 a malformed or blank line kills the worker, the rest of the file is lost, exit code 0": [

@@ -15,6 +15,8 @@ from ddbio.simulator import Fault, FaultPlan, Simulator
 from tests.support.commands import Completed, Run, Running, Start, assert_holds, descendants, is_alive, wait_until
 from tests.support.items import MANIFEST, Item, as_json, contents, plain_items, read_items, write_items
 
+pytestmark = pytest.mark.fuller
+
 Signals = signal.Signals
 IMPORT = ("-t", "Orders", "-s", "orders.json", "-p", 2, "--lanes", 2)
 LANES, BATCH = 4, 25
@@ -203,7 +205,6 @@ def test_a_journal_that_is_no_journal(
 DENIED = [Fault(error="AccessDeniedException", message="not authorized")] * 10_000
 
 
-@pytest.mark.fuller
 def test_a_command_that_moved_nothing_may_be_corrected(
     run_import: Run,
     run_export: Run,
@@ -233,7 +234,6 @@ def test_a_command_that_moved_nothing_may_be_corrected(
     assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
 
 
-@pytest.mark.fuller
 def test_two_runs_of_one_job_at_once(start_import: Start, slow: Simulator, many: list[Item]) -> None:
     with start_import(*IMPORT) as command:
         command.until(lambda: puts(slow) > 100)
@@ -287,7 +287,6 @@ def test_an_export_whose_parent_is_killed_is_finished_by_the_same_command(
     assert sum(each["items"] for each in manifest["files"]) == len(large)
 
 
-@pytest.mark.fuller
 def test_what_an_export_may_find_in_its_place(
     run_export: Run, begun: Simulator, large: list[Item], tmp_path: Path
 ) -> None:

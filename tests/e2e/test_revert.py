@@ -17,6 +17,8 @@ from ddbio.simulator.faults import FaultPlan
 from tests.support.commands import CHECKOUT, Commands, Completed
 from tests.support.native_exports import change, write_export
 
+pytestmark = pytest.mark.fuller
+
 Item = dict[str, dict[str, Any]]
 Revert = Callable[..., Completed]
 REVERT = (Path("-m"), "ddbio", "revert")
@@ -182,7 +184,6 @@ def test_lines_that_cannot_be_undone_are_rejected(revert: Revert, orders: TableV
     assert plain(orders.items()) == plain([item("wide", n={"N": "1"})])
 
 
-@pytest.mark.fuller
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_killed_and_run_again_and_with_faults_it_ends_in_the_same_state(
     commands: Commands, revert: Revert, orders: TableView, simulator: Simulator, tmp_path: Path, seed: int

@@ -14,6 +14,8 @@ from tests.e2e.test_resume import kill
 from tests.support.commands import CHECKOUT, Commands, Completed, Run, Running, Start, assert_holds
 from tests.support.items import Item, plain_items
 
+pytestmark = pytest.mark.fuller
+
 DDBIO = (Path("-m"), "ddbio")
 
 

@@ -15,6 +15,8 @@ import pytest
 from ddbio.simulator import Simulator
 from tests.support.commands import CHECKOUT, Commands, Run
 
+pytestmark = pytest.mark.fuller
+
 ODD = "12345678901234567890123456789.123456789"
 
 
@@ -68,7 +70,6 @@ def test_a_query_over_a_table_as_text_csv_and_json(sql: Run, simulator: Simulato
     assert json.loads(done.out.splitlines()[0], parse_float=Decimal)["odd"] == Decimal(ODD)
 
 
-@pytest.mark.fuller
 def test_into_files_and_a_database_that_is_kept(sql: Run, simulator: Simulator, tmp_path: Path) -> None:
     fill(simulator)
     query = 'SELECT id, odd, tags FROM "Orders" WHERE n < 3 ORDER BY id'
@@ -89,7 +90,6 @@ def test_into_files_and_a_database_that_is_kept(sql: Run, simulator: Simulator, 
     assert json.loads(done.out)["rows"] == 3 and len((tmp_path / "out.json").read_text().splitlines()) == 3
 
 
-@pytest.mark.fuller
 def test_files_of_several_formats(commands: Commands, sql: Run, simulator: Simulator, tmp_path: Path) -> None:
     fill(simulator)
     assert commands.run(Path("-m"), "ddbio", "export", "-t", "Orders", "-d", "exported").code == 0

@@ -13,6 +13,8 @@ from tests.support.commands import IMPORT
 from tests.support.items import plain_items, write_items
 from tests.support.screens import Terminal
 
+pytestmark = pytest.mark.fuller
+
 WORDS = ["-t", "Orders", "-s", "orders.json", "-p", "1", "--lanes", "2", "-c", "400"]
 LONG = (
     *(r"\d+%", r"[\d.]+ of [\d.]+ MB", r"[\d,]+ items/s", r"[\d,]+ of [\d,]+ units/s", r"10 rejected"),

@@ -17,6 +17,8 @@ from tests.endpoints import Endpoint
 from tests.support.commands import CHECKOUT, EXPORT, Commands, Run
 from tests.support.items import data_files, plain_items, rich_items
 
+pytestmark = pytest.mark.fuller
+
 
 @pytest.fixture(autouse=True)
 def this_checkout(environment: dict[str, str]) -> None:
@@ -130,7 +132,6 @@ def test_a_table_that_holds_exactly_the_export(
     assert done.out.splitlines()[1] == "2 differences: 1 only in the second, 1 changed"
 
 
-@pytest.mark.fuller
 def test_an_export_of_a_part_is_compared_with_that_part(
     commands: Commands, verify: Run, exported: Callable[..., Path], simulator: Simulator
 ) -> None:
@@ -157,7 +158,6 @@ def test_an_export_of_a_part_is_compared_with_that_part(
     assert (diff.code, "is an export of a part of its table (--limit)" in diff.err) == (1, True), diff.err
 
 
-@pytest.mark.fuller
 def test_an_export_on_s3(commands: Commands, verify: Run, simulator: Simulator, s3_endpoint: Endpoint) -> None:
     bucket = f"verify-{uuid.uuid4().hex[:8]}"
     s3_endpoint.client().create_bucket(Bucket=bucket)
