@@ -6,7 +6,7 @@ check: lint test
 
 # All that CI does, and the mutation run: docs/testing.md.
 check-full:
-	@.ci/run
+	@DDBIO_TESTS=thorough .ci/run
 	@scripts/mutate
 
 setup:
