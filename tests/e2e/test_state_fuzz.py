@@ -13,11 +13,12 @@ import pytest
 from ddbio.simulator import Simulator
 from tests.e2e.test_resume import IMPORT, jobs, kill, puts
 from tests.support.commands import Completed, Run, Start, assert_holds
+from tests.support.effort import examples
 from tests.support.items import Item, contents, read_items
 
 pytestmark = pytest.mark.fuller
 
-SEEDS = range(10)
+SEEDS = range(examples(16))
 EXPORT = ("-t", "Orders", "-d", "out", "-p", 2, "--segments", 8, "--lanes", 2)
 
 

@@ -27,6 +27,7 @@ from ddbio.verbs.sync import Sync, SyncResult
 from tests.e2e.test_diff import none_lives
 from tests.endpoints import REGION
 from tests.support.commands import CHECKOUT, EXPORT, Commands, Run, descendants, wait_until
+from tests.support.effort import examples
 from tests.support.items import Item, contents, plain_items, rich_items
 
 SYNC = (Path("-m"), "ddbio", "sync", "-p", 2, "--to", "Second")
@@ -272,7 +273,7 @@ def test_killed_at_any_instant_and_run_again(commands: Commands, run_sync: Run, 
         simulator.create_table(name, "id:S").put_items(items)
     simulator.faults = FaultPlan(latency_s=0.02)
     asked = ("-t", "First", "--yes", "--segments", 20, "--lanes", 2, "--write-capacity", 300)
-    for _ in range(12):
+    for _ in range(examples(24)):
         with commands.start(*SYNC, *asked) as command:
             time.sleep(dice.uniform(1.0, 6.0))
             pids = descendants(command.pid)
