@@ -91,7 +91,7 @@ def from_file(path: str) -> Prices:
         return _decoded(Path(path).read_bytes(), path)
     except OSError as exc:
         raise UsageError(f"--prices {path}: {exc.strerror or exc}", "give a file of prices, or live") from None
-    except ValueError as exc:  # msgspec's errors are some
+    except (msgspec.MsgspecError, ValueError) as exc:  # the first is none of the second in older versions
         raise UsageError(f"--prices {path}: {on_one_line(str(exc))}", "docs/costs.md has its form") from None
 
 

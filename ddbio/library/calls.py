@@ -5,7 +5,9 @@ how: the parameters that all of them share, and the errors: `ddbio.library.calli
 
 from __future__ import annotations
 
-from ddbio.library.calling import How, Unpack, call
+from typing import TYPE_CHECKING
+
+from ddbio.library.calling import How, call
 from ddbio.verbs.copy_table import Copy, CopyResult
 from ddbio.verbs.count_items import Count, CountResult
 from ddbio.verbs.delete_items import Delete
@@ -31,6 +33,9 @@ from ddbio.verbs.revert import Revert
 from ddbio.verbs.sync import Sync, SyncResult
 from ddbio.verbs.update_items import Update
 from ddbio.verbs.verify_export import Verify, VerifyResult
+
+if TYPE_CHECKING:  # Python 3.10 has no Unpack
+    from ddbio.library.calling import Unpack
 
 
 def import_table(options: ImportOptions, **how: Unpack[How]) -> ImportResult:
