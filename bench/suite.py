@@ -214,7 +214,7 @@ class Suite:
         return path
 
     def dicts(self, count: int) -> Path:
-        """A file of so many items that a program loads in no time, as a list of dicts."""
+        """A file with this number of items, as a list of dicts that a program loads quickly."""
         path = self.folder / f"dicts-{count}.marshal"
         if not path.exists():
             with self.lines("small", count).open() as lines:

@@ -17,21 +17,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from checks.disturbed import LANES, DisturbedRuns, Outcome
 from ddbio.messages.counts import Tally
 from ddbio.simulator import FaultPlan, Simulator, TableView
 from ddbio.simulator.faults import (
@@ -45,27 +40,13 @@ from ddbio.simulator.faults import (
     Fault,
 )
 
-CHECKOUT = Path(__file__).parents[1]
 FAULTS = [
     *(INTERNAL_ERROR, INTERNAL_ERROR_AFTER_WRITE, CUT_BEFORE, CUT_AFTER, BAD_CRC, TRUNCATED, EXPIRED_TOKEN),
     Fault(error="ProvisionedThroughputExceededException"),
 ]
-WORKERS, LANES, BATCH = 2, 3, 25
+BATCH = 25
 SEGMENTS, SEGMENT_ITEMS = 60, 140  # of a copy; no segment has more
 DISTURBED_RUNS, MOST_RUNS = 5, 25  # of a command; the later ones only the service may end
-ORPHANS_S, RUN_S = 2.0, 60.0
-
-
-@dataclass
-class Outcome:
-    """What happened in a seed. problems: what must not have."""
-
-    problems: list[str] = field(default_factory=list)
-    happened: Counter[str] = field(default_factory=Counter)
-
-    def expect(self, truth: object, otherwise: str) -> None:
-        if not truth:
-            self.problems.append(otherwise)
 
 
 class Chaos:
@@ -78,6 +59,7 @@ class Chaos:
         self._bad_lines = 0
         self._not_copied: set[str] = set()  # keys of items that the copy rejects
         self.outcome = Outcome()
+        self._runs = DisturbedRuns(folder, self._dice, self.outcome)
 
     def run(self) -> Outcome:
         calm = self._seed % 3 == 0
@@ -148,7 +130,7 @@ class Chaos:
     def _until_done(self, verb: str, simulator: Simulator, *options: object) -> dict[str, Any]:
         """Run a command until it has ended by itself; its last report."""
         for attempt in range(MOST_RUNS):
-            code = self._run_once(verb, simulator, attempt < DISTURBED_RUNS, *options)
+            code = self._runs.run(verb, simulator, attempt < DISTURBED_RUNS, *options)
             report = self._last_report(verb)
             if report is not None and code >= 0:
                 self._check_accounts(verb, report, code)
@@ -175,78 +157,6 @@ class Chaos:
             return False
         folders = list((self._folder / "state").glob(f"{verb}-*"))
         return bool(folders) and not (folders[0] / "journal.sqlite").exists()
-
-    def _run_once(self, verb: str, simulator: Simulator, disturb: bool, *options: object) -> int:
-        words = [sys.executable, "-m", "ddbio", verb, "-t", "Orders", "-p", WORKERS, "--lanes", LANES, *options]
-        with (self._folder / "log").open("ab") as log:
-            process = subprocess.Popen(
-                list(map(str, words)), cwd=self._folder, env=self._environment(simulator), stdout=log, stderr=log
-            )
-            try:
-                for act in self._acts() if disturb else ():
-                    if process.poll() is not None:
-                        break
-                    act(process, verb)
-                return process.wait(RUN_S)
-            finally:
-                self._expect_no_orphans(process)
-
-    def _acts(self) -> Iterator[Callable[[subprocess.Popen[bytes], str], None]]:
-        """What is done to a run, one after the other, until it has ended."""
-        while True:
-            time.sleep(self._dice.uniform(0.2, 1.1))
-            yield self._dice.choice([self._kill_worker, self._kill_worker, self._kill_parent, self._stop])
-
-    def _kill_worker(self, process: subprocess.Popen[bytes], verb: str) -> None:
-        workers = _workers_of(process.pid)
-        if workers:
-            with suppress(ProcessLookupError):
-                os.kill(self._dice.choice(workers), signal.SIGKILL)
-            self.outcome.happened[f"deaths of {verb} workers"] += 1
-
-    def _kill_parent(self, process: subprocess.Popen[bytes], verb: str) -> None:
-        process.kill()
-        process.wait(5)
-        self.outcome.happened["killed parents"] += 1
-        self.outcome.happened[f"deaths of {verb} workers"] += WORKERS
-
-    def _stop(self, process: subprocess.Popen[bytes], verb: str) -> None:
-        process.send_signal(self._dice.choice([signal.SIGINT, signal.SIGTERM]))
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(10)
-        self.outcome.happened["stops"] += 1
-
-    def _expect_no_orphans(self, process: subprocess.Popen[bytes]) -> None:
-        if process.poll() is None:
-            process.kill()
-            process.wait(5)
-        deadline_s = time.monotonic() + ORPHANS_S
-        while (left := self._own_workers()) and time.monotonic() < deadline_s:
-            time.sleep(0.02)
-        self.outcome.expect(not left, "a worker outlived its parent")
-
-    def _own_workers(self) -> list[int]:
-        """Workers that run in this seed's folder, whoever their parent is by now."""
-        found = []
-        for proc in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                is_worker = (proc / "cmdline").read_bytes().startswith(b"ddbio worker")
-                if is_worker and (proc / "cwd").readlink() == self._folder:
-                    found.append(int(proc.name))
-        return found
-
-    def _environment(self, simulator: Simulator) -> dict[str, str]:
-        return {
-            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-            "AWS_ACCESS_KEY_ID": "chaos",
-            "AWS_SECRET_ACCESS_KEY": "chaos",
-            "AWS_REGION": "us-east-1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_ENDPOINT_URL_DYNAMODB": simulator.url,
-            "DDBIO_STATE_DIR": str(self._folder / "state"),
-            "TMPDIR": str(self._folder),
-            "PYTHONPATH": str(CHECKOUT),
-        }
 
     # -- what must be so
 
@@ -324,16 +234,6 @@ def _by_key(items: list[Any]) -> dict[str, Any]:
 
 def _lines(path: Path) -> list[str]:
     return path.read_text().splitlines()
-
-
-def _workers_of(parent: int) -> list[int]:
-    found = []
-    for proc in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            fields = (proc / "stat").read_text().rpartition(")")[2].split()
-            if fields[1] == str(parent) and (proc / "cmdline").read_bytes().startswith(b"ddbio worker"):
-                found.append(int(proc.name))
-    return found
 
 
 def run_seed(seed: int) -> Outcome:

@@ -1,7 +1,7 @@
-"""The session in docs/first-session.md: its commands are run, and what they print is written after each.
+"""Records docs/first-session.md: runs its commands, and writes the output of each below it.
 
 `python -m checks.session` runs them from the first one on, which installs the package: it needs an index. A test runs
-the others against the checkout and compares what they print.
+the others against the checkout and compares their output with the page.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ def commands_of(page: str) -> list[str]:
 
 
 def recorded(page: str) -> dict[str, str]:
-    """Command -> what it printed, as the page has it."""
+    """The output in the page, by command."""
     parts = [part for block in _BLOCK.findall(page) for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
     return {command: output for command, _, output in (part.partition("\n") for part in parts)}
 
 
 def run(commands: list[str], folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Command -> what it prints, on both streams, in one shell. Ends the simulator that they start."""
+    """Run the commands in one shell. Returns the output of each, of both streams, by command. Ends the simulator that
+    they start."""
     mark = "-- next command --"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])

@@ -72,8 +72,7 @@ def perform(
             _print_report(reports)
         raise
     try:
-        for line in summary(result).splitlines():
-            tell(line) if data_on_stdout or report_on_stdout else write_out(f"{line}\n")
+        _print_summary(summary(result), on_stdout=not (data_on_stdout or report_on_stdout))
         for warning in result.warnings:
             tell(f"{command.name}: warning: {warning}")
         _print_report(reports)
@@ -86,6 +85,12 @@ def perform(
     if lost is not None and code <= EXIT_REJECTED:
         raise lost
     return code
+
+
+def _print_summary(text: str, *, on_stdout: bool) -> None:
+    """Raises TransferError, BrokenPipeError."""
+    for line in text.splitlines():
+        write_out(f"{line}\n") if on_stdout else tell(line)
 
 
 def show_plan(
