@@ -111,3 +111,13 @@ def test_every_record_that_is_taken_is_counted() -> None:
     lines.add(Block(70, b'{"id": 3}\n{"id": 4}\n'))
     lines.take(lines.run(2))
     assert (tally.read, lines.mark(), lines.left) == (6, (90, 9), 0)
+
+
+def test_only_records_that_are_known_to_cost_one_unit_are_called_small() -> None:
+    for spec, short, long in (
+        (FormatSpec("json"), b'{"id": 1}', b'{"id": "%s"}' % (b"x" * 2000)),
+        (CSV, b"1,2", b"1,%s" % (b"x" * 2000)),
+    ):
+        lines = lines_of(SliceUnit(0, FILE, 0, 9000, format=spec))
+        lines.add(Block(0, short + b"\n" + long + b"\n"))
+        assert [record.small for record in lines.each()] == [True, False]
