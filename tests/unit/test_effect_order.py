@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ddbio.engines.engine import Events
-from ddbio.errors import DdbioError, TransferError, UsageError
+from ddbio.errors import AbortError, DdbioError, PermanentError, TransferError, UsageError
 from ddbio.flow.checkpoint import LaneState
 from ddbio.job.accounts import Accounts, Past
 from ddbio.job.journal import Journal
@@ -314,3 +314,34 @@ def test_what_killed_workers_had_settled_is_entered_at_the_end(tmp_path: Path) -
         found.sampler = sampler = Hearing()  # type: ignore[assignment]
         assert found.close([LaneState(0, False, ImportCursor(7, 7), Tally(read=7, written=7))])
         assert (found._accounts.tally.read, journal.past.tally.read, sampler.heard) == (7, 0, ["take"])
+
+
+def test_a_run_that_is_to_end_is_stopped_once(tmp_path: Path) -> None:
+    options = TransferOptions(table="Orders", state_dir=str(tmp_path))
+    with open_journal("import", "Orders", ["here"], options) as journal:
+        journal.begin({}, (), {})
+        found = entries(Ledger(tmp_path), journal)
+        stop = found._run.stop
+        found.take(UnitReport(0, None, Tally(requests=1), error=PermanentError("of this unit only")))
+        assert stop.requests == 0
+        for _ in range(2):
+            found.take(UnitReport(0, None, Tally(requests=1), error=AbortError("of all units")))
+            assert stop.requests == 1
+
+
+def test_units_that_the_preparation_consumed_are_those_of_the_first_unit_that_is_left(tmp_path: Path) -> None:
+    options = TransferOptions(table="Orders", state_dir=str(tmp_path))
+    with open_journal("import", "Orders", ["here"], options) as journal:
+        journal.begin({}, (), {})
+        left = journal.left(Plan([SegmentUnit(3, 0, 2), SegmentUnit(4, 1, 2)]))
+        watched = Failing(journal, ["enter"], None)
+        found = entries(Ledger(tmp_path), watched)
+        found.enter_spent(left)
+        assert found._accounts.tally.requests == 0  # nothing was spent
+        found._task = Assignment(None, 0, "items", 0, spent=Tally(requests=2, units=1.5))  # type: ignore[arg-type]
+        found.enter_spent(left)
+        assert found._accounts.tally == Tally(requests=2, units=1.5)
+        journal.commit(1.0)
+        assert journal.read(
+            lambda database: database.execute("SELECT number FROM units WHERE requests > 0").fetchall()
+        ) == [(3,)]

@@ -119,3 +119,6 @@ def test_one_strange_answer_does_not_move_them_far() -> None:
     estimates = WriteEstimates(described())
     estimates.learn((10.0, 10.0), (1000.0, 10.0))
     assert estimates.of_batch([(10, 10)])[0] <= 40
+    for _ in range(200):
+        estimates.learn((10.0, 10.0), (0.0, 0.0))
+    assert estimates.of_batch([(10, 10)]) == (pytest.approx(0.2), pytest.approx(0.2))  # never nothing
