@@ -147,8 +147,8 @@ def test_a_scan_that_fails_raises(table: Simulator) -> None:
         list(scan)
 
 
-# CPU times between two turns of the loop, which a busy machine does not lengthen: that of the loop's own thread, which is
-# how long calls kept the loop from its other tasks; and that of the process, which is large if the loop waited for
+# CPU times between two turns of the loop, which a busy machine does not lengthen: that of the own thread of the loop,
+# which is how long calls kept it from other tasks; and that of the process, which is large if the loop waited for
 # another thread. The call is the first one of its process, which loads the modules.
 WATCHED = """
 import asyncio, gc, time
@@ -180,7 +180,7 @@ asyncio.run(main())
 
 
 def test_a_loop_stays_free(table: Simulator) -> None:
-    """A full garbage collection of the modules alone takes longer. The best of three: a page fault is CPU time, too."""
+    """A full garbage collection of the modules alone takes longer. The best of three."""
     tries = []
     for _ in range(3):
         done = subprocess.run([sys.executable, "-c", WATCHED], capture_output=True, text=True, timeout=with_slack(60))
