@@ -10,7 +10,7 @@ one.
   "timing": {"began", "ended", "seconds": this run's, "seconds_of_all_runs", "runs"},
   "cap_changes": [{"at", "role": "source" | "target", "table", "kind", "units_per_s", "origin"}, ...]: of this run,
   "other_table", "other_cap": the same of the second table, in a job that has two,
-  "options": {...}, "versions": {"ddbio", "python", "botocore", "platform"}, and per command:
+  "options": {...}, "versions": {"ddbio", "native_core", "python", "botocore", "platform"}, and per command:
   "rejects": path | null, "rejects_by_code": {code: {"count", "first": {"source", "offset", "line", "message"}}}
   for an import; "files", "manifest" for an export
 }
@@ -39,6 +39,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from ddbio import native
 from ddbio.aws.redaction import hide, without_userinfo
 from ddbio.errors import DdbioError, InternalError, Stopped, TransferError
 from ddbio.job.accounts import Result
@@ -218,7 +219,14 @@ def _without_passwords(value: Any) -> Any:
 def _versions() -> dict[str, str | None]:
     botocore = getattr(sys.modules.get("botocore"), "__version__", None)
     python, machine = platform.python_version(), platform.platform()
-    return {"ddbio": __version__, "python": python, "botocore": botocore, "platform": machine}
+    core = native.state()
+    return {
+        "ddbio": __version__,
+        "native_core": core,
+        "python": python,
+        "botocore": botocore,
+        "platform": machine,
+    }
 
 
 def _now() -> datetime.datetime:
