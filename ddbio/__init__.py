@@ -51,6 +51,7 @@ verbs         the verbs, with their options
 job           a run from its beginning to its end: caps, counts, journal, report, progress
 report_page   the report of a job for people, in HTML
 forecast      the figures of a plan, estimated before anything is moved
+cluster       workers on many machines, which join a hub of the driver
 engines       one process, or a pool of them
 flow          how a lane processes one unit of work
 sources       where records and items are read, and how they are cut into units
@@ -67,7 +68,6 @@ messages      the messages between processes
 values        items, keys, tables, capacity units
 system        the machine and the process
 aws           settings and credentials of AWS
-native        the native core, if it was built: some functions that are faster than those in Python
 errors        every error, and its exit code
 version       the version
 

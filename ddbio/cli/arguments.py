@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ddbio.aws.settings import AwsSettings
 from ddbio.cli.display import add_display_options
+from ddbio.cli.engine_option import add_engine_options
 from ddbio.cli.parsing import Parser
 from ddbio.cli.run import positive_int
 from ddbio.cli.s3_options import given_of, s3_put_args
@@ -143,6 +144,7 @@ def add_run_options(
         + 'With --plan: print that, as {"plan": [sentences], "forecast": {figures}}',
     )
     add_display_options(parser)
+    add_engine_options(parser)
 
 
 def add_scan_options(parser: argparse.ArgumentParser) -> None:
@@ -259,7 +261,7 @@ def table_options(given: argparse.Namespace) -> dict[str, Any]:
             s3_call_args=given_of(given, ("RequestPayer", "ExpectedBucketOwner")),
             longest_wait_s=given.give_up_after,
         ),
-        "processes": given.processes,
+        "processes": given.processes or getattr(given, "workers_expected", None),
         "capacity": given.capacity,
         "over_provisioned": given.over_provisioned,
         "lanes": given.lanes,

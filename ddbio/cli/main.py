@@ -57,6 +57,7 @@ VERBS = {
     "update": Subcommand("ddbio.cli.update", "change the items that match a filter"),
     "revert": Subcommand("ddbio.cli.revert", "undo the changes in incremental exports by DynamoDB"),
     "generate": Subcommand("ddbio.cli.ddbgenerate", "make test data", "GenerateTestData.py"),
+    "worker": Subcommand("ddbio.cli.worker", "work on the jobs of a driver on another machine (--engine hub)"),
     "jobs": Subcommand(
         "ddbio.cli.jobs", "list unfinished and recent jobs; show, resume or forget one, or change its cap"
     ),

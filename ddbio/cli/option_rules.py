@@ -78,10 +78,34 @@ PLACEHOLDERS = Rule(
 )
 S3_OBJECTS = ("--s3-sse", "--s3-sse-kms-key-id", "--s3-storage-class", "--s3-acl")
 S3_CALLS = ("--s3-request-payer", "--s3-expected-bucket-owner")
-EVERY_RUN: Rules = {
+PROCESSES, HUB = "processes", "hub"  # values of --engine
+
+
+def _is_hub(given: Namespace) -> bool:
+    return getattr(given, "engine", PROCESSES) == HUB
+
+
+_OF_HUB = Rule(_is_hub, "with --engine hub", "add --engine hub, or leave it out")
+ENGINE: Rules = {
+    "--engine": None,
+    "--processes": Rule(
+        lambda given: not _is_hub(given),
+        "to workers on this machine",
+        "use --workers-expected, and -p of ddbio worker",
+    ),
     **dict.fromkeys(
         (
-            *("--table", "--region", "--processes", "--capacity", "--profile", "--endpoint-url", "--lanes"),
+            *("--workers-expected", "--hub-address", "--hub-port", "--token-file", "--shared-filesystem"),
+            *("--worker-timeout", "--send-keys"),
+        ),
+        _OF_HUB,
+    ),
+}
+EVERY_RUN: Rules = {
+    **ENGINE,
+    **dict.fromkeys(
+        (
+            *("--table", "--region", "--capacity", "--profile", "--endpoint-url", "--lanes"),
             *("--give-up-after", "--fresh", "--state-dir", "--report", "--plan"),
         )
     ),

@@ -11,9 +11,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+import botocore.session  # noqa: F401 - loaded here because signals are held while this module is loaded
+
 from ddbio.aws.redaction import hide
 from ddbio.aws.settings import AwsSettings
 from ddbio.cli.display import Display
+from ddbio.cli.engine_option import Chosen
 from ddbio.cli.interrupts import stop_on_signals
 from ddbio.cli.run import Command, fail
 from ddbio.cli.start import ENDING
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from ddbio.cli.configuration import Setting
 
 SomeResult = TypeVar("SomeResult", bound=Result)
+USUAL = Chosen()
 
 
 def perform(
@@ -41,6 +45,7 @@ def perform(
     display: Display,
     *,
     data_on_stdout: bool = False,
+    chosen: Chosen = USUAL,
 ) -> int:
     """Run a verb and print its summary: on stdout, unless the data or the report go there. If the job is not
     complete, print the reason on stderr.
@@ -56,9 +61,9 @@ def perform(
     lost: Exception | None = None
     try:
         with display.shown(command.name, stop, data_on_stdout=data_on_stdout) as (progress, log):
-            for sentence in sentences_on(command.settings):
+            for sentence in (*sentences_on(command.settings), *chosen.sentences):
                 progress.say(sentence)
-            result = story.perform(Caller(progress, None, stop, reports.append))
+            result = story.perform(Caller(progress, chosen.engine, stop, reports.append))
             if log is not None:
                 log.end(result)
         if log is not None and log.failure is not None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ddbio.cli.display import Display
+from ddbio.cli.engine_option import chosen_engine
 from ddbio.cli.parsing import Parser, settings_in_force, words_in_force
-from ddbio.cli.run import Command, run
+from ddbio.cli.run import Command, run, signals_held
 from ddbio.options import TransferOptions
-from ddbio.system.signals import signals_held
 from ddbio.system.terminal import tell
 
 if TYPE_CHECKING:
@@ -68,5 +68,6 @@ class VerbCommand(Generic[SomeOptions, SomeResult]):
             for sentence in sentences_on(command.settings):
                 tell(sentence)
         self.ready(story, given)
-        display = Display.of(given, options)
-        return perform(command, story, self.summary, options, display, data_on_stdout=self.data_on_stdout(options))
+        display, on_stdout = Display.of(given, options), self.data_on_stdout(options)
+        with chosen_engine(given) as chosen:
+            return perform(command, story, self.summary, options, display, data_on_stdout=on_stdout, chosen=chosen)

@@ -30,9 +30,13 @@ class DataPlane:
 
     def connections(self) -> Callable[[], Exchange]:
         """A function that makes one connection a lane; they share the TLS context and the addresses."""
-        ssl_context, addresses = self.endpoint.ssl_context(), Addresses()
-        timeout_s = min(self.request_timeout_s, self.policy.give_up_after_s)
+        ssl_context, addresses, timeout_s = self.endpoint.ssl_context(), Addresses(), self.timeout_s
         return lambda: Connection(self.endpoint, ssl_context, timeout_s=timeout_s, addresses=addresses)
+
+    @property
+    def timeout_s(self) -> float:
+        """For the answer to a request."""
+        return min(self.request_timeout_s, self.policy.give_up_after_s)
 
     def clients(
         self,

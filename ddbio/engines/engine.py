@@ -14,8 +14,8 @@
 - `settled` has the progress that lanes had settled but not reported when their worker died, if the engine has a
   checkpoint.
 
-`InlineEngine` (`ddbio.engines.inline`) is a loop in this process, for jobs that are small; `ProcessEngine`
-(`ddbio.engines.pool`) starts workers. `ddbio.job.run` chooses.
+`InlineEngine` (`ddbio.engines.inline`) is a loop in this process, `ProcessEngine` (`ddbio.engines.pool`) the one that
+the commands use.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ddbio.engines.environment import Environment, Needs
+from ddbio.errors import UsageError
 from ddbio.flow.checkpoint import LaneState
 from ddbio.flow.context import Job
 from ddbio.messages import Event, Unit
@@ -36,9 +37,6 @@ from ddbio.system.stop import StopFlag
 Events = Generator[Event, None, None]  # once it is closed, no lane works any more
 
 HUNGRY_S = 0.01  # how soon to look again if there was no unit at the moment
-TICK_S = 0.25  # how often to say so when nothing happens
-STOP_PATIENCE_S = 5.0  # for lanes to settle requests in flight after a stop
-ABANDONED = "Requests that were not answered in time were abandoned: any later writes by them are not counted"
 
 
 class Running(Protocol):
@@ -64,8 +62,30 @@ class Running(Protocol):
 
 
 class Engine(Protocol):
+    """shares_disk: whether the workers see the files of this machine."""
+
+    @property
+    def shares_disk(self) -> bool: ...
+
     def open(self, job: Job, needs: Needs) -> AbstractContextManager[Running]:
-        """Raises TransferError if there is no room for the environment of the job."""
+        """Raises TransferError if there is no room for the environment of the job, UsageError for a job that the
+        workers of this engine cannot work."""
+
+
+def check_reachable(engine: Engine | None, places: Iterable[str]) -> None:
+    """Raises UsageError if workers are on other machines, and one of these places is a path."""
+    if engine is not None and not engine.shares_disk:
+        for place in places:
+            check_place(place)
+
+
+def check_place(place: str) -> None:
+    """Raises UsageError for a path."""
+    if "://" not in place:
+        raise UsageError(
+            f'"{place}" is a place on this machine, and the workers are on others',
+            "name a place in S3, or add --shared-filesystem if all machines have the same files there",
+        )
 
 
 @dataclass(frozen=True, slots=True)

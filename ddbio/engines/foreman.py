@@ -137,6 +137,12 @@ class Foreman:
         """It has ended and is not replaced."""
         del self._workers[worker]
 
+    def left(self, worker: int) -> None:
+        """It has reported everything, and ended: hand its units out again."""
+        for held in self._workers[worker].in_hand.values():
+            self._returned.append(_from_cursor(held))
+        self.forget(worker)
+
     def died(self, worker: int, death: Death, states: Iterable[LaneState]) -> Iterator[UnitReport]:
         """Hand its units out again. Yields the reports that it did not send.
 
@@ -154,7 +160,7 @@ class Foreman:
                 yield self._given_up(held, death)
                 continue
             queue = self._suspects if self._is_suspect(held.unit.number) else self._returned
-            queue.append(replace(held.unit, cursor=held.cursor, before=held.tally))  # type: ignore[arg-type]
+            queue.append(_from_cursor(held))
         self.forget(worker)
         self._deaths_in_vain += 1
         self._deaths_by[death.killed] += 1
@@ -187,6 +193,11 @@ class Foreman:
         """Whether any worker has a unit in hand."""
         return any(hands.in_hand for hands in self._workers.values())
 
+    @property
+    def is_done(self) -> bool:
+        """Whether no unit is left, in hand or not."""
+        return self._planned and not (self.waits or self._returned or self._suspects)
+
     def hand_out(self) -> Iterator[tuple[int, Unit]]:
         """Workers and their next units: to the one that has the fewest, until all have enough; suspects to idle
         workers, each alone."""
@@ -204,7 +215,7 @@ class Foreman:
 
     def finish(self) -> list[int]:
         """The workers to end: all, once no unit is left to hand out, and no worker can still return one."""
-        if not self._planned or self.waits or self._returned or self._suspects:
+        if not self.is_done:
             return []
         idle = [worker for worker, hands in self._workers.items() if not hands.finishing]
         for worker in idle:
@@ -212,7 +223,7 @@ class Foreman:
         return idle
 
     def _all_open(self) -> bool:
-        if self._opens_together and all(hands.opened for hands in self._workers.values()):
+        if self._opens_together and self._workers and all(hands.opened for hands in self._workers.values()):
             self._opens_together = False
         return not self._opens_together
 
@@ -246,3 +257,8 @@ class Foreman:
         before = unit.before.copy() if unit.before else Tally()
         self._workers[worker].in_hand[unit.number] = _InHand(unit, unit.cursor, before)
         return worker, unit
+
+
+def _from_cursor(held: _InHand) -> Unit:
+    """The unit, to be continued by another worker."""
+    return replace(held.unit, cursor=held.cursor, before=held.tally)  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ from typing import Any
 
 from ddbio.aws.credentials import Keys
 from ddbio.engines.environment import Environment, worker_context
-from ddbio.engines.lanes import blocking_threads, run_lanes
+from ddbio.engines.lanes import run_lanes
 from ddbio.errors import EXIT_OK, DdbioError, InternalError
 from ddbio.flow.context import Job, new_event_loop
 from ddbio.messages import Event, Unit
@@ -93,12 +93,7 @@ class Crashed:
 
 def worker_main(pipe: Connection, arguments: WorkerArguments) -> None:
     """The whole life of a worker process."""
-    for each in PARENT_DECIDES:
-        signal.signal(each, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENT_DECIDES)
-    _name_process(f"ddbio worker {arguments.number}")
-    _relax_collector()
-    _keep_freed_memory()
+    settle_in(f"ddbio worker {arguments.number}")
     try:
         _PipeWorker(pipe, arguments).run()
     except DdbioError as error:  # those of single units are reported by their lanes: this one is about the job
@@ -115,6 +110,16 @@ def _crash(pipe: Connection, error: BaseException) -> None:
         traceback.print_exception(error)
     _send(pipe, Crashed(InternalError.of(error)))
     os._exit(EXIT_CRASHED)
+
+
+def settle_in(title: str) -> None:
+    """Make this process a worker's: its parent decides on signals, and memory is managed for lanes."""
+    for each in PARENT_DECIDES:
+        signal.signal(each, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENT_DECIDES)
+    _name_process(title)
+    _relax_collector()
+    _keep_freed_memory()
 
 
 def _name_process(title: str) -> None:
@@ -170,7 +175,6 @@ class _PipeWorker:
     def run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.set_exception_handler(self._callback_failed)
-        self._loop.set_default_executor(blocking_threads(self._job))
         threading.Thread(target=self._read_pipe, name="pipe", daemon=True).start()
         self._loop.run_until_complete(run_lanes(self._job, self._context, self._next_unit))
 

@@ -147,6 +147,27 @@ class Checkpoint:
             self.path.unlink()
 
 
+class OwnSlots:
+    """The memory of the lanes of one process, without a file: for a process whose parent is on another machine, and
+    gets copies of it."""
+
+    def __init__(self, lanes: int) -> None:
+        self._memory = mmap.mmap(-1, lanes * _SLOT_BYTES)
+        self._lanes = lanes
+
+    def slots(self) -> Iterator[LaneSlot]:
+        return (LaneSlot(self._memory, lane * _SLOT_BYTES) for lane in range(self._lanes))
+
+    def copy(self) -> bytes:
+        """May be called from another thread: a state that is only half copied does not count."""
+        return self._memory[:]
+
+
+def states_in(copy: bytes) -> list[LaneState]:
+    """The states in a copy of `OwnSlots`, in the order of their offsets."""
+    return _states_in(copy, range(0, len(copy) - _STATE_BYTES + 1, _STATE_BYTES))
+
+
 def states_left(path: Path, patience_s: float = ORPHANS_PATIENCE_S) -> list[LaneState]:
     """The states in the checkpoint of a killed run, in the order of offsets, once the workers of that run have ended.
 
@@ -163,7 +184,7 @@ def states_left(path: Path, patience_s: float = ORPHANS_PATIENCE_S) -> list[Lane
             content = opened.read() or b""  # None for an empty pipe
         except OSError:
             return []
-    return _states_in(content, range(0, len(content) - _STATE_BYTES + 1, _STATE_BYTES))
+    return states_in(content)
 
 
 def _states_in(memory: mmap.mmap | bytes | bytearray, starts: Iterable[int]) -> list[LaneState]:

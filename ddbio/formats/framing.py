@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ddbio.native import Notation
 from ddbio.values.capacity import WRITE_UNIT_BYTES
 from ddbio.values.row_schema import PageSchema
 
@@ -48,12 +47,7 @@ class Lines:
 
 
 class JsonText:
-    """A record is a text of JSON.
-
-    notation: of the records, if the native core can read them, see `ddbio.native`.
-    """
-
-    notation: Notation | None = None
+    """A record is a text of JSON."""
 
     def is_one_unit(self, record: bytes) -> bool:
         """Whether the item of a record that is longer than `one_unit_bytes` is still one write unit."""

@@ -92,6 +92,10 @@ class LocalLatencies:
     def histogram(self) -> Histogram:
         return _histogram([self._cells])
 
+    def cells(self) -> list[float]:
+        """For `sum_of_cells`, in another process. May be called from another thread."""
+        return self._cells[:]
+
 
 class SharedLatencies:
     """For all processes of a job: a small file that each maps. Sent to a worker by pickle: only its path is."""
@@ -128,6 +132,11 @@ class SharedLatencies:
     def close(self) -> None:
         self._cells.release()
         self._memory.close()
+
+
+def sum_of_cells(rows: Sequence[Sequence[float]]) -> Histogram:
+    """rows: of `LocalLatencies.cells`, one a process."""
+    return _histogram([row for row in rows if len(row) == _CELLS]) if rows else Histogram()
 
 
 def _histogram(rows: Sequence[Sequence[float]]) -> Histogram:

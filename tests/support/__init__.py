@@ -22,6 +22,7 @@ places            places to run the storage contract against
 price_api         the Price List API on a loopback port
 provider          a provider of AWS credentials
 screens           a terminal in memory, for what a user sees of a command
+seats             seats that join a hub on this machine
 service           a table behind the data plane's seam
 simulated         an event loop in simulated time
 strategies        hypothesis strategies for values and items

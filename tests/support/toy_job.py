@@ -25,6 +25,7 @@ class ToyJob:
     folder: str
     lanes: int = 3
     step_s: float = 0.0
+    die_after_s: float = 0.0  # a lane has recorded something
     transform: str | None = None  # one that the third worker to open the job cannot load
 
     @property
@@ -100,6 +101,7 @@ class ToyLane:
             self._slot.next_unit()
             tally = Tally(read=settled, written=settled, units=float(settled))
             self._slot.write(unit.number, 0, settled, 0, *(getattr(tally, name) for name in RECORDED))
+            time.sleep(self._job.die_after_s)
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _act(self, behaviour: int, number: int, step: int) -> None:

@@ -330,9 +330,18 @@ def test_the_verbs_and_options_that_replace_those_of_bulk_executor_exist() -> No
         assert verb in VERBS
         options = {word for word in words if word.startswith("-") and word != "-"}
         assert options <= known.get(verb, set()), command
-    assert {*VERBS} - {"export", "inspect", "sync", "verify", "jobs", "report", "doctor", "config", "completion"} <= {
-        command.split()[0] for command in re.findall(r"`ddbio ([^`]+)`", section)
-    }
+    assert {*VERBS} - {
+        "export",
+        "inspect",
+        "sync",
+        "verify",
+        "jobs",
+        "report",
+        "doctor",
+        "config",
+        "completion",
+        "worker",
+    } <= {command.split()[0] for command in re.findall(r"`ddbio ([^`]+)`", section)}
 
 
 # --------------------------------------------------------------------------- helpers of the tests

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from ddbio.cli.main import VERBS
-from ddbio.cli.option_rules import FormatRule, Rules
+from ddbio.cli.option_rules import ENGINE, FormatRule, Rules
 from ddbio.cli.parsing import Parser
 from ddbio.errors import UsageError
 from ddbio.formats import all_declarations
@@ -28,6 +28,7 @@ LEAST = {  # the required options of each command
     "update": ["-t", "Orders"],
     "sql": ["--query", "SELECT 1"],
     "generate": ["-c", "1", "-f", "out"],
+    "worker": ["--join", "driver:7070", "--token-file", "token"],
     "jobs": [],
     "report": [],
     "doctor": [],
@@ -253,7 +254,8 @@ IN_VAIN: dict[object, list[str]] = {
 @every_command
 def test_each_rule_has_an_example_here(name: str) -> None:
     _, rules, _ = command(name)
-    assert {option for option, rule in rules.items() if rule is not None} == {*APPLIES[name]}
+    own = {option for option, rule in rules.items() if rule is not None and rule is not ENGINE.get(option)}
+    assert own == {*APPLIES.get(name, ())}
 
 
 @pytest.mark.parametrize(("name", "option"), [(name, option) for name in APPLIES for option in APPLIES[name]])
@@ -289,6 +291,20 @@ def test_a_value_that_is_empty(name: str, blank: str) -> None:
             parser.parse([*given, option, blank])
 
 
+def test_the_options_of_an_engine_need_that_engine() -> None:
+    """Those of all verbs that work on a job."""
+    parser, _, least = command("count")
+    values = {"--worker-timeout": ["5"], "--workers-expected": ["2"], "--hub-port": ["7070"]}
+    flags = {"--shared-filesystem", "--send-keys"}
+    of_hub = [option for option, rule in ENGINE.items() if rule is not None and option != "--processes"]
+    assert len(of_hub) == 7
+    for option in of_hub:
+        words = [option, *([] if option in flags else values.get(option, ["x"]))]
+        assert parser.parse([*least, "--engine", "hub", *words])
+        assert "applies only with --engine hub; add --engine hub, or leave it out" in refusal("count", *words)
+    assert "--processes applies only to workers on this machine" in refusal("count", "--engine", "hub", "-p", "2")
+
+
 @every_command
 def test_an_option_of_one_value_that_is_given_twice(name: str) -> None:
     parser, _, _ = command(name)
@@ -308,6 +324,7 @@ def test_an_option_of_one_value_that_is_given_twice(name: str) -> None:
         "percent": "5%",
         "duration_s": "5s",
         "port": "5",
+        "seconds": "5",
         "delimiter": ";",
         "account_id": "123456789012",
         "escape": "|",

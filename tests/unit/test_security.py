@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ddbio.aws.credentials import Keys
 from ddbio.aws.settings import AwsSettings
 from ddbio.aws.tls import CaBundle
-from ddbio.dynamodb import botocore_access
+from ddbio.dynamodb import session as session_module
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.wire import Endpoint
 from ddbio.errors import DdbioError, UsageError, on_one_line
@@ -60,7 +60,7 @@ def test_nothing_unpickles_but_the_pipes_between_parent_and_workers() -> None:
     assert {each for each in imported() if each[1].partition(".")[0] in unpicklers} == set()
     in_processes = {file for file, module in imported() if module.startswith("multiprocessing")}
     at_work = {"engines/pool.py", "engines/pool_worker.py", "engines/process.py"}
-    assert in_processes == at_work | {"loaders/child.py"}
+    assert in_processes == at_work | {"loaders/child.py", "cluster/crew.py"}
     # A listener or a manager would take pickles from whoever connects.
     assert {
         module for _, module in imported() if module.startswith("multiprocessing") and "manager" in module.lower()
@@ -87,7 +87,9 @@ def test_nothing_is_evaluated_or_run_by_a_shell() -> None:
 def test_no_line_turns_verification_off() -> None:
     words = ("CERT_NONE", "CERT_OPTIONAL", "_create_unverified", "check_hostname", "verify_mode", "verify=False")
     found = {(path.name, word) for path in PACKAGE.rglob("*.py") for word in words if word in path.read_text()}
-    assert found == set()
+    # A hub's certificate is its own: both ends prove the token together with the certificate that they see.
+    assert found == {("tls.py", word) for word in ("CERT_NONE", "check_hostname", "verify_mode")}
+    assert not any(word in (PACKAGE / "aws" / "tls.py").read_text() for word in words)
 
 
 NOT_OFF = [
@@ -128,7 +130,7 @@ def test_a_blank_ca_bundle_is_refused_before_anybody_is_asked(
     """Also if the endpoint is reached by http and needs none: the providers of keys ask STS and SSO by https. Some
     versions of botocore take a blank setting for an order not to verify."""
     monkeypatch.setenv(name, value)
-    monkeypatch.setattr(botocore_access, "KeySource", None)  # to ask for keys would be a TypeError
+    monkeypatch.setattr(session_module, "KeySource", None)  # to ask for keys would be a TypeError
     here = "http://127.0.0.1:9"
     with pytest.raises(UsageError, match=f'the CA bundle "{value}" cannot be used: .*{name}'):
         Session(AwsSettings(region="eu-west-1", endpoint_url=here))
@@ -141,9 +143,9 @@ def test_every_client_is_told_to_verify(
     bundle: CaBundle | None, monkeypatch: pytest.MonkeyPatch, aws_environment: dict[str, str]
 ) -> None:
     """So that nothing that botocore reads elsewhere can turn it off."""
-    for module in (botocore_access, s3_client):
+    for module in (session_module, s3_client):
         monkeypatch.setattr(module, "configured_bundle", lambda core: bundle)
-    monkeypatch.setattr(botocore_access.BotocoreAccess, "_check_endpoint", lambda self: None)
+    monkeypatch.setattr(Session, "_check_endpoint", lambda self: None)
     monkeypatch.setattr(s3_client, "_trust_tls", lambda client, bundle: None)
     monkeypatch.setattr("botocore.endpoint.EndpointCreator._get_verify_value", lambda self, verify: verify)
     aws = AwsSettings(region="eu-west-1")

@@ -1,0 +1,23 @@
+"""The engine of many machines: seats on any machine join the hub of the driver and work its units.
+
+engine          the engine: assigns units to seats, and those of a lost one again
+hub             the driver's end of all connections
+attendant       what the hub's thread does for the present job
+seat            joins a hub and works on its jobs
+job_here        a job at a seat
+link            a seat's end of its connection
+mailbox         the messages that a seat has received
+fencing         who may work while nobody can see whether the other end still lives
+fenced          the connections of a seat to DynamoDB
+pacing          the cap at the seats
+questions       `--limit` and `--max-errors` at a seat
+meeting         how a connection begins
+handshake       the proofs that both ends have the same token
+token, tls      the token's file; certificates
+frames          messages on a stream
+messages        the messages
+declared        values of declared types as bytes
+declared_types  those types
+travel          changes a job so that another machine can work it
+machine         what a seat takes from its own machine
+"""
