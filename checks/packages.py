@@ -31,7 +31,7 @@ LAYERS = (
     ("job",),
     ("verbs",),
     ("cli", "library", "aio"),
-    ("loaders",),
+    ("loaders", "spark"),
 )
 APART = ("demo", "simulator")  # outside of the layers, each with a rule of its own
 

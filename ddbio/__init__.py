@@ -47,6 +47,7 @@ loaders       the interface of the local bulk loaders of CSV
 cli           argv to options, results to text, errors to one line and an exit code
 library       the verbs as functions that return a result or raise
 aio           the same for programs with an event loop
+spark         tables as DataFrames of Spark
 verbs         the verbs, with their options
 job           a run from its beginning to its end: caps, counts, journal, report, progress
 report_page   the report of a job for people, in HTML

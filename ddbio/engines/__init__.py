@@ -3,6 +3,7 @@
 engine       the interface between a job and the engine that runs it
 environment  shared by the workers of a run: governors, limits, the checkpoint
 inline       the engine of one process, this one
+share        the same at an equal part of the caps, which calls elsewhere share
 foreman      assigns units to workers, and reassigns those of a dead worker
 pool         the engine of many processes: starts, feeds, watches and ends them
 process      a fresh Python process, with a pipe to it

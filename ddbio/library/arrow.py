@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +50,7 @@ def scan_arrow(
     The scan proceeds only as fast as the batches are used, a few ahead. It ends in order when the reader is deleted;
     to close the reader does not end it. The errors of `call` are raised here, and by the reader.
     """
-    _check_installed("scan_arrow", "parquet")
+    check_installed("scan_arrow", "parquet")
     schema = _checked(schema) if schema is not None else None
     asked = ScanOptions(table=table, filter=filter, attributes=attributes, **with_place(options))
     names = schema.names if schema is not None else None
@@ -96,30 +96,35 @@ def query_table(
 def _reader(pages: Generator[bytes, None, None], schema: Any, verb: ProgramScan) -> Any:
     import pyarrow
 
-    from ddbio.library.arrow_types import Columns, Found, table_of
+    from ddbio.library.arrow_types import Columns, table_of
 
     tables: Iterator[Any] = map(table_of, pages)
     if schema is not None:
         columns = Columns(schema)
     else:
-        first, found, size = [], Found(), 0
-        for table in tables:
-            found.add(table)
-            first.append(table)
-            size += table.nbytes
-            if found.items >= SAMPLE_ITEMS or size >= SAMPLE_BYTES:
-                break
-        columns = Columns(found.schema(verb.keys), found.items)
+        first, columns = sample(tables, verb)
         tables = chain(first, tables)
-    return pyarrow.RecordBatchReader.from_batches(columns.schema, _batches(columns.batch, tables, pages))
+    return pyarrow.RecordBatchReader.from_batches(columns.schema, batches(columns, tables, pages))
 
 
-def _batches(
-    batch_of: Callable[[Any], Any], tables: Iterator[Any], pages: Generator[bytes, None, None]
-) -> Iterator[Any]:
+def sample(tables: Iterator[Any], verb: ProgramScan) -> tuple[list[Any], Any]:
+    """The first of the tables, and the `ddbio.library.arrow_types.Columns` that were found in them."""
+    from ddbio.library.arrow_types import Columns, Found
+
+    first, found, size = [], Found(), 0
+    for table in tables:
+        found.add(table)
+        first.append(table)
+        size += table.nbytes
+        if found.items >= SAMPLE_ITEMS or size >= SAMPLE_BYTES:
+            break
+    return first, Columns(found.schema(verb.keys), found.items)
+
+
+def batches(columns: Any, tables: Iterator[Any], pages: Generator[bytes, None, None]) -> Iterator[Any]:
     """An error ends them, so that no batch is skipped by a program that goes on."""
     try:
-        yield from map(batch_of, tables)
+        yield from map(columns.batch, tables)
     finally:
         pages.close()
 
@@ -138,7 +143,8 @@ def _checked(schema: Any) -> Any:
     return made
 
 
-def _check_installed(what: str, extra: str) -> None:
+def check_installed(what: str, extra: str) -> None:
+    """Raise UsageError if pyarrow is missing."""
     try:
         import pyarrow  # noqa: F401
     except ImportError:

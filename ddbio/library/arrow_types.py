@@ -94,7 +94,7 @@ class Columns:
 
     def __init__(self, schema: Any, found: int | None = None) -> None:
         self.schema = schema
-        self._found = found
+        self.found = found
         self._names = set(schema.names)
 
     def batch(self, table: Any) -> Any:
@@ -104,9 +104,9 @@ class Columns:
             if field.name != ROW:
                 letter, _, name = field.name.partition(":")
                 given.setdefault(name, {})[letter] = column.combine_chunks()
-        if self._found is not None and (more := sorted(given.keys() - self._names)):
+        if self.found is not None and (more := sorted(given.keys() - self._names)):
             raise TransferError(
-                f"the attribute {more[0]!r} is not among those of the first {self._found:,} items, from which the "
+                f"the attribute {more[0]!r} is not among those of the first {self.found:,} items, from which the "
                 "types were found",
                 _GIVE,
             )
@@ -128,9 +128,7 @@ class Columns:
             return made(letter, column, field.type)
         except (pyarrow.ArrowException, ValueError, TypeError, OverflowError) as error:
             why = (
-                f"the types were found from the first {self._found:,} items"
-                if self._found is not None
-                else str(error)
+                f"the types were found from the first {self.found:,} items" if self.found is not None else str(error)
             )
             raise TransferError(
                 f"the attribute {field.name!r} has a value of type {letter} that does not fit {field.type}: {why}",

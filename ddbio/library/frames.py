@@ -4,7 +4,7 @@ Anything with the Arrow stream interface is read batch by batch (pyarrow is need
 of pandas is read row by row. The rules:
 
 - A missing value (null, None, NaN in a column of pandas, NaT) is no attribute of the item.
-- Integers, floats and decimals are numbers; strings, booleans, binary, lists and structs keep their types.
+- Integers, floats and decimals are numbers; strings, booleans, binary, lists, structs and maps keep their types.
 - Dates, times and timestamps are their ISO 8601 text, with the zone if they have one.
 """
 
@@ -72,6 +72,29 @@ def _of_arrow(data: Any) -> Iterator[dict[str, Any]]:
     reader = pyarrow.RecordBatchReader.from_stream(data)
     _check_names(reader.schema.names)
     for batch in reader:
-        for start in range(0, batch.num_rows, BATCH_ROWS):
-            for row in batch.slice(start, BATCH_ROWS).to_pylist():
-                yield {name: value for name, value in row.items() if value is not None}
+        yield from rows_of(batch)
+
+
+def rows_of(batch: Any) -> Iterator[dict[str, Any]]:
+    """The items of a record batch of pyarrow."""
+    with_maps = [field for field in batch.schema if "map<" in str(field.type)]
+    for start in range(0, batch.num_rows, BATCH_ROWS):
+        for row in batch.slice(start, BATCH_ROWS).to_pylist():
+            for field in with_maps:
+                row[field.name] = _with_maps(row[field.name], field.type)
+            yield {name: value for name, value in row.items() if value is not None}
+
+
+def _with_maps(value: Any, kind: Any) -> Any:
+    """A value of an Arrow type in which maps are dicts: pyarrow makes lists of pairs of them."""
+    from pyarrow import types
+
+    if value is None:
+        return None
+    if types.is_map(kind):
+        return {name: _with_maps(each, kind.item_type) for name, each in value}
+    if types.is_struct(kind):
+        return {field.name: _with_maps(value[field.name], field.type) for field in kind}
+    if types.is_list(kind) or types.is_large_list(kind):
+        return [_with_maps(each, kind.value_type) for each in value]
+    return value

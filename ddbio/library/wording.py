@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from ddbio.errors import DdbioError
 from ddbio.job.progress import Progress
@@ -59,6 +60,15 @@ def keyword(option: str) -> str:
 def in_parameters(error: DdbioError, name_of: NameOf = parameter) -> DdbioError:
     """The same error in terms of parameters."""
     return error.reworded(parameters(error.message, name_of), parameters(error.hint, name_of))
+
+
+@contextmanager
+def in_keywords() -> Iterator[None]:
+    """Errors of ddbio are raised in terms of keywords."""
+    try:
+        yield
+    except DdbioError as error:
+        raise in_parameters(error, keyword) from None
 
 
 def parameters(text: str, name_of: NameOf = parameter) -> str:

@@ -20,7 +20,7 @@ from ddbio.job.journal import Facts, Journal
 from ddbio.job.run import Caller, Run
 from ddbio.job.spine import Verb
 from ddbio.job.work import Assignment
-from ddbio.messages import UnitReport
+from ddbio.messages import SegmentUnit, UnitReport
 from ddbio.options import ScanOptions
 from ddbio.rate.caps import Cap
 from ddbio.sources.plan import Plan, Remainder
@@ -40,15 +40,22 @@ class ProgramScanResult(Result):
 
 class ProgramScan(Verb[ScanOptions, ProgramScanResult]):
     """job: makes the pages: `ItemsJob` or `SqlTableJob`. names: the attributes to read, if the options name
-    none. take_page: gets the pages, one by one. keys: of the index and the table, before the first page."""
+    none. units: the segments to read, of a scan that several calls divide; None for all of them. take_page: gets the
+    pages, one by one. keys: of the index and the table, before the first page."""
 
     name = "find"
     keys: tuple[str, ...] = ()
     take_page: TakePage
 
-    def __init__(self, options: ScanOptions, job: type[ScanJob], names: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        options: ScanOptions,
+        job: type[ScanJob],
+        names: Sequence[str] | None = None,
+        units: Sequence[SegmentUnit] | None = None,
+    ) -> None:
         super().__init__(replace(options, journal=False))
-        self._job = job
+        self._job, self._units = job, units
         self._names, self._subset = names, Subset()
 
     def check(self, caller: Caller) -> Run:
@@ -63,7 +70,7 @@ class ProgramScan(Verb[ScanOptions, ProgramScanResult]):
         return {"segments": segments_of(self.options, segment_count(run.table, run.workers, run.lanes))}
 
     def plan(self, run: Run, cut: Facts) -> Plan:
-        return Plan(units_of(self.options, cut["segments"]))
+        return Plan(self._units if self._units is not None else units_of(self.options, cut["segments"]))
 
     def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
         yield f"Reading table {run.table.name} in {run.session.region} into the program"
