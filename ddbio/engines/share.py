@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from ddbio.engines.engine import Events, Running
 from ddbio.engines.environment import Needs
@@ -27,6 +28,7 @@ class ShareEngine:
     """parts: the calls that are at work at once, at most."""
 
     parts: int
+    shares_disk: ClassVar[bool] = True
 
     @contextmanager
     def open(self, job: Job, needs: Needs) -> Iterator[Running]:
