@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent / "ddbio"
 
 # From the bottom up. Packages of one row may import each other only to the left.
 LAYERS = (
-    ("errors", "version"),
+    ("errors", "version", "native"),
     ("system",),
     ("aws",),
     ("values",),
@@ -33,6 +33,7 @@ LAYERS = (
     ("cli", "library", "aio"),
     ("loaders", "spark"),
 )
+COMPILED = "ddbio._native"  # the native core, which has no source here; a part of `ddbio.native`
 APART = ("demo", "simulator")  # outside of the layers, each with a rule of its own
 
 
@@ -57,7 +58,7 @@ def imports() -> set[tuple[str, str]]:
         (module, imported)
         for module, path in known.items()
         for imported in _imports(path, known)
-        if imported.split(".")[0] == "ddbio"
+        if imported.split(".")[0] == "ddbio" and imported != COMPILED
     }
 
 

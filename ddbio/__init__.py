@@ -69,6 +69,7 @@ messages      the messages between processes
 values        items, keys, tables, capacity units
 system        the machine and the process
 aws           settings and credentials of AWS
+native        the native core, if it was built: some functions that are faster than those in Python
 errors        every error, and its exit code
 version       the version
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ddbio.system.signals import signals_held
+
 if TYPE_CHECKING:
     from botocore.session import Session
 
 
 def new_session(profile: str | None = None, region: str | None = None) -> Session:
     """None: as botocore's rules choose. A profile that does not exist is found at the first use: ProfileNotFound."""
-    from botocore.session import Session
+    with signals_held():
+        from botocore.session import Session
 
     session = Session(profile=profile)
     if region is not None:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from ddbio.cli.parsing import Parser
 
 PREFIX = "DDBIO_"
-NO_OPTIONS = {"DDBIO_DEBUG", "DDBIO_TESTS", "DDBIO_REQUIRE_ENDPOINTS"}  # other variables of this project
+# Other variables of this project.
+NO_OPTIONS = {"DDBIO_DEBUG", "DDBIO_NATIVE", "DDBIO_TESTS", "DDBIO_REQUIRE_ENDPOINTS"}
 WHERE = {"DDBIO_CONFIG", "DDBIO_SETTINGS"}
 _ON, _OFF = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 

@@ -17,8 +17,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ddbio.cli.option_rules import Rules
 from ddbio.cli.parsing import Parser
-from ddbio.cli.run import Command, invocation, positive_int, run, signals_held
+from ddbio.cli.run import Command, invocation, positive_int, run
 from ddbio.errors import EXIT_OK, Stopped, TransferError, UsageError
+from ddbio.system.signals import signals_held
 from ddbio.system.terminal import stderr, tell
 
 if TYPE_CHECKING:

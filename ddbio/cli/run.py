@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -128,17 +128,6 @@ def fail(command: Command, error: DdbioError) -> int:
             error = name_origins(error, command.settings)
         tell(f"{command.name}: error: {error}")
     return error.exit_code
-
-
-@contextlib.contextmanager
-def signals_held() -> Iterator[None]:
-    """Delay Ctrl-C and SIGTERM to the end of this block: for imports of extension modules, some of which crash if
-    they are interrupted."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def positive_int(text: str) -> int:

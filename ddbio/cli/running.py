@@ -11,8 +11,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-import botocore.session  # noqa: F401 - loaded here because signals are held while this module is loaded
-
 from ddbio.aws.redaction import hide
 from ddbio.aws.settings import AwsSettings
 from ddbio.cli.display import Display

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from ddbio.cli.display import Display
 from ddbio.cli.engine_option import chosen_engine
 from ddbio.cli.parsing import Parser, settings_in_force, words_in_force
-from ddbio.cli.run import Command, run, signals_held
+from ddbio.cli.run import Command, run
 from ddbio.options import TransferOptions
+from ddbio.system.signals import signals_held
 from ddbio.system.terminal import tell
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from ddbio.cli import arguments
 from ddbio.cli.option_rules import Rules
 from ddbio.cli.parsing import Parser
-from ddbio.cli.run import Command, positive_int, run, signals_held
+from ddbio.cli.run import Command, positive_int, run
 from ddbio.errors import EXIT_OK, EXIT_STOPPED, UsageError
+from ddbio.system.signals import signals_held
 from ddbio.system.terminal import tell
 
 if TYPE_CHECKING:

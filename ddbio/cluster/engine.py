@@ -18,7 +18,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from queue import Empty
 from typing import Any
@@ -27,8 +27,8 @@ from ddbio.aws.redaction import hide
 from ddbio.cluster import messages
 from ddbio.cluster.attendant import JobAtHub
 from ddbio.cluster.hub import Hub, Joined, Lost, Received, Turned
-from ddbio.engines.engine import HUNGRY_S, Events, Running
-from ddbio.engines.environment import Environment, Needs, kept_limit, local_environment
+from ddbio.engines.engine import ABANDONED, HUNGRY_S, STOP_PATIENCE_S, TICK_S, Events, Running
+from ddbio.engines.environment import Environment, Needs, local_environment
 from ddbio.engines.foreman import Death, Foreman
 from ddbio.engines.keyring import KeyRing
 from ddbio.errors import DdbioError, InternalError, TransferError
@@ -37,11 +37,7 @@ from ddbio.flow.context import Job
 from ddbio.messages import Event, Flushed, Notice, Tick, Trouble, Unit, UnitReport
 from ddbio.rate.buckets import BudgetRates
 from ddbio.rate.latency import Histogram, sum_of_cells
-from ddbio.system.scratch import no_room
 from ddbio.system.stop import StopFlag
-
-TICK_S = 0.25  # how often the driver looks at signals when nothing happens
-STOP_PATIENCE_S = 5.0  # for seats to settle requests in flight after a stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +100,10 @@ class HubEngine:
             with self, self.open(job, needs) as running:
                 yield running
             return
-        with ExitStack() as stack:
-            try:
-                limit = kept_limit(needs.limit, stack) if needs.limit is not None else None
-            except OSError as error:
-                raise no_room(error) from None
+        # What seats settle is in the hub's memory, and no file: another machine could not map it.
+        with local_environment(replace(needs, checkpoint=None), job.lanes) as environment:
             self._jobs += 1
-            yield _JobOnHub(self, self._hub, self._jobs, job, needs, local_environment(needs, limit))
+            yield _JobOnHub(self, self._hub, self._jobs, job, needs, environment)
 
 
 class _JobOnHub:
@@ -274,7 +267,7 @@ class _Crew:
     def _take_report(self, seat: int, event: Event) -> Iterator[Event]:
         if isinstance(event, UnitReport):
             self._foreman.reported(seat, event)
-            yield self._with_key_failure(event)
+            yield self._keys.explained(event)
         elif isinstance(event, Notice | Trouble):
             yield event
 
@@ -346,15 +339,6 @@ class _Crew:
             for seat in self._seats:
                 self._hub.send(seat, messages.NewKeys(self._job, role, keys))
 
-    def _with_key_failure(self, report: UnitReport) -> UnitReport:
-        """As in `ddbio.engines.pool`."""
-        error, failure = report.error, self._keys.failure
-        if error is None or not failure:
-            return report
-        return replace(
-            report, error=type(error)(f"{error.message}; the AWS keys could not be renewed: {failure}", error.hint)
-        )
-
     def _obey_stop(self) -> Iterator[Event]:
         if not self._stop.requests:
             return
@@ -364,9 +348,7 @@ class _Crew:
                 self._hub.send(seat, messages.Stop(self._job))
         elif self._stop.requests > 1 or time.monotonic() - self._stop_sent_s > STOP_PATIENCE_S:
             if self._seats:
-                yield Notice(
-                    "Requests that were not answered in time were abandoned: any later writes by them are not counted"
-                )
+                yield Notice(ABANDONED)
             raise _AbandonedError
 
 

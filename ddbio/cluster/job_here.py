@@ -22,7 +22,7 @@ from ddbio.cluster.mailbox import Mailbox
 from ddbio.cluster.pacing import SeatPacing
 from ddbio.cluster.questions import LimitAtHub, RejectCountAtHub
 from ddbio.cluster.travel import unpacking
-from ddbio.engines.lanes import run_lanes
+from ddbio.engines.lanes import blocking_threads, run_lanes
 from ddbio.errors import DdbioError
 from ddbio.flow.checkpoint import OwnSlots
 from ddbio.flow.context import Job, OpenTable, WorkerContext, new_event_loop
@@ -97,6 +97,7 @@ class JobHere:
             self._send(messages.RefusedJob(self.job, error))
             return
         self._link.progress = self
+        self._loop.set_default_executor(blocking_threads(job))
         self._lanes = self._loop.create_task(run_lanes(job, context, self._next_unit))
         try:
             await asyncio.wait([self._lanes])

@@ -1,6 +1,8 @@
 """The service: the data plane by itself, everything around it by botocore.
 
 session     the parent's: region, endpoint, credentials, descriptions of tables
+direct      access that the options and the environment name completely, without botocore
+botocore_access  any other access
 boto_values  attribute values between JSON and botocore
 translation  botocore exceptions as those of ddbio
 provider    AWS keys as botocore's providers give them

@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 from ddbio.errors import UsageError
 
 _SCOPE = re.compile(r"Credential=[^,]+/\d{8}/([^/]+)/[^/]+/aws4_request")
+ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL")
 _HINT = "check --endpoint-url (or AWS_ENDPOINT_URL, or endpoint_url of the profile): http(s)://host[:port]"
 
 
@@ -68,8 +69,7 @@ def _excess(parts: SplitResult) -> str:
 
 def is_local(url: str | None) -> bool:
     """Whether the endpoint that is asked for, or that of the environment, is on this machine."""
-    variables = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL")
-    chosen = url or next(filter(None, map(os.environ.get, variables)), "")
+    chosen = url or next(filter(None, map(os.environ.get, ENDPOINT_VARIABLES)), "")
     try:
         host = urlsplit(chosen).hostname or ""
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

@@ -1,44 +1,62 @@
-"""The connection to DynamoDB: everything except the data plane is botocore's.
+"""The connection to DynamoDB: everything except the data plane is botocore's, or could be (`ddbio.dynamodb.direct`).
 
 The parent opens a `Session`: region, profile, endpoint, credentials, CA bundle and proxies by botocore's own rules,
-DescribeTable by its client. Workers get plain data from it, a `DataPlane`; they never load botocore.
+requests by its client. Workers get plain data from it, a `DataPlane`; they never load botocore.
 """
 
 from __future__ import annotations
 
-import difflib
-import os
 import platform
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ddbio.aws.core import new_session
 from ddbio.aws.credentials import Keys
-from ddbio.aws.settings import AwsSettings, patience
-from ddbio.aws.tls import configured_bundle, verify_argument
+from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.boto_values import for_botocore, from_botocore
 from ddbio.dynamodb.client import DEFAULT_GIVE_UP_AFTER_S, RetryPolicy
 from ddbio.dynamodb.data_plane import DataPlane
-from ddbio.dynamodb.endpoints import Reached, RequestWatch, check_endpoint_url, is_local, proxy_of
+from ddbio.dynamodb.direct import direct_access
 from ddbio.dynamodb.errors import Kind, botocore_error
-from ddbio.dynamodb.provider import KeySource
-from ddbio.dynamodb.translation import NoSuchTableError, ThrottledError, UnreachableError, translated
+from ddbio.dynamodb.translation import NoSuchTableError, ThrottledError, translated
 from ddbio.dynamodb.wire import Endpoint
-from ddbio.errors import DdbioError, TransferError, UsageError
+from ddbio.errors import DdbioError, TransferError
 from ddbio.values.items import AttributeMap
-from ddbio.values.table import TableArn, TableInfo, check_table_name, region_of_arns
+from ddbio.values.table import TableInfo, check_table_name
 from ddbio.version import __version__
 
-_CONTROL_PLANE_TIMEOUT_S = 10
+if TYPE_CHECKING:
+    from ddbio.dynamodb.botocore_access import BotocoreAccess
+    from ddbio.dynamodb.endpoints import Reached
+
 CREATION_PATIENCE_S = 600.0  # for a new table to become ACTIVE; usually seconds, with indexes a minute
 _NO_TOKEN = re.compile(r"[^A-Za-z0-9!$%&'*+.^_`|~,-]")  # botocore cleans the application's name like this
 _SAMPLE_PATIENCE_S = 5.0
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
+
+
+class Access(Protocol):
+    """The settings in force. are_renewed: whether newer keys come before the present ones expire."""
+
+    @property
+    def region(self) -> str: ...
+
+    @property
+    def endpoint_url(self) -> str: ...
+
+    @property
+    def are_renewed(self) -> bool: ...
+
+    @property
+    def application(self) -> str | None:
+        """The name of the user's application, for requests."""
+
+    def keys(self) -> Keys: ...
 
 
 class Session:
@@ -49,38 +67,32 @@ class Session:
     """
 
     def __init__(self, settings: AwsSettings, tables: Sequence[str] = ()) -> None:
-        from botocore.config import Config
-
-        arns = [TableArn.parse(each) for each in tables if each.startswith("arn:")]
         self._settings = settings
-        with translated("the AWS settings"):
-            # Every other SDK and the AWS CLI read AWS_REGION; botocore reads only AWS_DEFAULT_REGION.
-            region = region_of_arns(arns, settings.region) or os.environ.get("AWS_REGION")
-            self._core = core = new_session(settings.profile, region)
-            self._ca_bundle = configured_bundle(self._core)
-            self._check_partitions(arns)
-            self._key_source = KeySource(core, is_local=is_local(settings.endpoint_url))
-            self._client = core.create_client(
-                "dynamodb",
-                endpoint_url=settings.endpoint_url,
-                verify=verify_argument(self._ca_bundle),
-                config=Config(
-                    **patience(settings.longest_wait_s, 4, _CONTROL_PLANE_TIMEOUT_S, _CONTROL_PLANE_TIMEOUT_S),
-                    user_agent_extra=f"ddbio/{__version__}",
-                ),
-            )
-        self._watch = RequestWatch(self._client)
-        self._reached: dict[str, Reached] = {}  # by table
-        self._check_endpoint()
+        self._tables = tuple(tables)
+        self._direct = direct_access(settings, tables)
+        self._access: Access = self._direct or self._botocore
+        self._endpoints: dict[str, Endpoint] = {}  # by table
+        self._reached: dict[str, Reached] = {}  # by table, by botocore
+
+    @cached_property
+    def _botocore(self) -> BotocoreAccess:
+        """Made at once, or when it is first needed."""
+        from ddbio.dynamodb.botocore_access import BotocoreAccess
+
+        return BotocoreAccess(self._settings, self._tables)
+
+    @property
+    def _client(self) -> Any:
+        return self._botocore.client
 
     @property
     def region(self) -> str:
-        return str(self._client.meta.region_name)
+        return self._access.region
 
     @property
     def endpoint_url(self) -> str:
         """The endpoint by region and configuration: the same for every table and all credentials."""
-        return str(self._client.meta.endpoint_url)
+        return self._access.endpoint_url
 
     @property
     def aws(self) -> AwsSettings:
@@ -90,24 +102,17 @@ class Session:
 
     def keys(self) -> Keys:
         """The newest keys. See `KeySource.keys`."""
-        return self._key_source.keys()
+        return self._access.keys()
 
     def data_plane(self, table: TableInfo, give_up_after_s: float = DEFAULT_GIVE_UP_AFTER_S) -> DataPlane:
-        """How workers reach a described table: the address to which botocore's rules sent that request, with
-        botocore's CA bundle and proxy."""
-        from botocore.httpsession import get_cert_path
-
-        reached, bundle = self._reached[table.address], self._ca_bundle
-        endpoint = Endpoint(
-            url=reached.url,
-            region=reached.region,
-            ca_bundle=bundle.path if bundle else get_cert_path(True),
-            proxy_url=proxy_of(reached.url),
-        )
+        """How workers reach a described table: the address to which botocore's rules sent that request."""
+        address = table.address
+        if address not in self._endpoints:
+            self._endpoints[address] = self._botocore.endpoint(self._reached[address])
         return DataPlane(
-            endpoint,
-            RetryPolicy(self._key_source.are_renewed, table.is_new(datetime.now(timezone.utc)), give_up_after_s),
-            _user_agent(self._core.get_config_variable("user_agent_appid")),
+            self._endpoints[address],
+            RetryPolicy(self._access.are_renewed, table.is_new(datetime.now(timezone.utc)), give_up_after_s),
+            _user_agent(self._access.application),
         )
 
     def describe(self, table: str) -> TableInfo:
@@ -248,56 +253,15 @@ class Session:
 
     def _describe(self, table: str) -> TableInfo:
         check_table_name(table)
-        with self._region_checked(), translated(f'table "{table}" in {self.region}'):
-            info = TableInfo.of(self._client.describe_table(TableName=table)["Table"], table)
-        if self._watch.last is not None:
-            self._reached[table] = self._watch.last
+        if self._direct is not None:
+            described = self._direct.describe(table, _user_agent(None))
+            if described is not None:
+                self._endpoints[table] = self._direct.endpoint
+                return TableInfo.of(described, table)
+        info = TableInfo.of(self._botocore.describe(table), table)
+        if (reached := self._botocore.watch.last) is not None:
+            self._reached[table] = reached
         return info
-
-    @contextmanager
-    def _region_checked(self) -> Iterator[None]:
-        """If nothing answers, a region unknown to botocore is the likely reason: raise UsageError then.
-
-        An unknown region may also be a new one, so it is checked only after the failure.
-        """
-        try:
-            yield
-        except UnreachableError:
-            regions = {
-                region
-                for partition in self._core.get_available_partitions()
-                for region in self._core.get_available_regions("dynamodb", partition_name=partition)
-            }
-            if self._settings.endpoint_url or self.region in regions:
-                raise
-            near = difflib.get_close_matches(self.region, sorted(regions), n=1)
-            hint = f"did you mean {near[0]}?" if near else "check --region"
-            raise UsageError(
-                f'there is no region "{self.region}": {self.endpoint_url} cannot be reached', hint
-            ) from None
-
-    def _check_endpoint(self) -> None:
-        """Raises UsageError for an endpoint, a proxy or a CA bundle that the data plane cannot use."""
-        check_endpoint_url(self.endpoint_url)
-        proxy_of(self.endpoint_url)
-        bundle = self._ca_bundle
-        if bundle is not None and self.endpoint_url.lower().startswith("https:"):
-            bundle.check()
-
-    def _check_partitions(self, arns: Sequence[TableArn]) -> None:
-        from botocore.exceptions import UnknownRegionError
-
-        for arn in arns:
-            try:
-                partition = self._core.get_partition_for_region(arn.region)
-            except UnknownRegionError:  # local servers have regions of their own
-                continue
-            if partition != arn.partition:
-                raise UsageError(
-                    f'the ARN of table "{arn.name}" names the partition {arn.partition}, but {arn.region} is in '
-                    f"{partition}",
-                    "copy the ARN from DescribeTable or the console",
-                )
 
 
 @dataclass(frozen=True, slots=True)

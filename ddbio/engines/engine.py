@@ -14,8 +14,8 @@
 - `settled` has the progress that lanes had settled but not reported when their worker died, if the engine has a
   checkpoint.
 
-`InlineEngine` (`ddbio.engines.inline`) is a loop in this process, `ProcessEngine` (`ddbio.engines.pool`) the one that
-the commands use.
+`InlineEngine` (`ddbio.engines.inline`) is a loop in this process, for jobs that are small; `ProcessEngine`
+(`ddbio.engines.pool`) starts workers. `ddbio.job.run` chooses.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ from ddbio.system.stop import StopFlag
 Events = Generator[Event, None, None]  # once it is closed, no lane works any more
 
 HUNGRY_S = 0.01  # how soon to look again if there was no unit at the moment
+TICK_S = 0.25  # how often to say so when nothing happens
+STOP_PATIENCE_S = 5.0  # for lanes to settle requests in flight after a stop
+ABANDONED = "Requests that were not answered in time were abandoned: any later writes by them are not counted"
 
 
 class Running(Protocol):

@@ -2,7 +2,7 @@
 
 The parent declares `Needs`. `local_environment` is for an engine that works in its own process,
 `shared_environment` for one whose workers are processes of this machine: it is files that each of them maps, in a
-temporary folder that is removed however the run ends, and the checkpoint in the folder of the job's state.
+temporary folder that is removed however the run ends. Both have the checkpoint in the folder of the job's state.
 `worker_context` makes the context of one worker's lanes of it.
 """
 
@@ -70,19 +70,21 @@ class Environment:
         return (checkpoint.slot(worker, lane) for lane in range(checkpoint.lanes))
 
 
-def local_environment(needs: Needs, limit: Limit | None = None) -> Environment:
-    """For an engine that works in its own process. It has no checkpoint: unreported progress is lost with it.
-
-    limit: that of an edit, which outlives the run.
-    """
-    if limit is None and needs.limit is not None:
-        limit = Limit.of(needs.limit)
-    return Environment(
-        governors={role: LocalGovernor(*table.caps) for role, table in needs.tables.items()},
-        latencies={role: LocalLatencies() for role in needs.tables},
-        limit=limit,
-        reject_count=LocalRejectCount(needs.most_rejects) if needs.most_rejects is not None else None,
-    )
+@contextmanager
+def local_environment(needs: Needs, lanes: int) -> Iterator[Environment]:
+    """For `lanes` lanes in this process. Raises TransferError if there is no room for it."""
+    with ExitStack() as stack:
+        try:
+            limit = _limit_here(needs.limit, stack) if needs.limit is not None else None
+        except OSError as error:
+            raise no_room(error) from None
+        yield Environment(
+            governors={role: LocalGovernor(*table.caps) for role, table in needs.tables.items()},
+            latencies={role: LocalLatencies() for role in needs.tables},
+            limit=limit,
+            reject_count=LocalRejectCount(needs.most_rejects) if needs.most_rejects is not None else None,
+            checkpoint=_checkpoint(needs, 1, lanes, stack),
+        )
 
 
 @contextmanager
@@ -95,15 +97,22 @@ def shared_environment(needs: Needs, workers: int, lanes: int) -> Iterator[Envir
             environment = _in_scratch(scratch.path, needs, workers, stack)
         except OSError as error:
             raise no_room(error) from None
-        if needs.checkpoint is None:
-            yield environment
-            return
-        checkpoint = Checkpoint.create(needs.checkpoint, workers, lanes)
-        stack.callback(checkpoint.close)
-        yield replace(environment, checkpoint=checkpoint)
+        yield replace(environment, checkpoint=_checkpoint(needs, workers, lanes, stack))
 
 
-def kept_limit(needs: LimitNeeds, stack: ExitStack) -> SharedLimit | None:
+def _checkpoint(needs: Needs, workers: int, lanes: int, stack: ExitStack) -> Checkpoint | None:
+    if needs.checkpoint is None:
+        return None
+    checkpoint = Checkpoint.create(needs.checkpoint, workers, lanes)
+    stack.callback(checkpoint.close)
+    return checkpoint
+
+
+def _limit_here(needs: LimitNeeds, stack: ExitStack) -> Limit:
+    return _kept_limit(needs, stack) or Limit.of(needs)
+
+
+def _kept_limit(needs: LimitNeeds, stack: ExitStack) -> SharedLimit | None:
     """The limit of an edit, which outlives the run; None for any other. Raises OSError."""
     if needs.kept is None:
         return None
@@ -120,7 +129,7 @@ def _in_scratch(folder: Path, needs: Needs, workers: int, stack: ExitStack) -> E
         latencies[role] = SharedLatencies.create(folder / f"latencies-{role}", workers)
         stack.callback(latencies[role].close)
     if needs.limit is not None:
-        limit = kept_limit(needs.limit, stack)
+        limit = _kept_limit(needs.limit, stack)
         if limit is None:
             limit = SharedLimit.create(folder / "limit", needs.limit)
             stack.callback(limit.close)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from ddbio.aws.credentials import Keys, KeysProvider, NewestKeys
+from ddbio.messages import UnitReport
 
 
 class KeyRing:
@@ -40,6 +42,15 @@ class KeyRing:
     def failure(self) -> str:
         """Why keys could not be renewed the last time, a sentence; empty if they could."""
         return next((newest.failure for newest in self._newest.values() if newest.failure), "")
+
+    def explained(self, report: UnitReport) -> UnitReport:
+        """A unit that failed while keys could not be renewed failed, most likely, because of that: its error says
+        so."""
+        error, failure = report.error, self.failure
+        if error is None or not failure:
+            return report
+        message = f"{error.message}; the AWS keys could not be renewed: {failure}"
+        return replace(report, error=type(error)(message, error.hint))
 
     def end(self) -> None:
         """Ask no more."""

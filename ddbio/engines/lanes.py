@@ -25,10 +25,13 @@ _TURNS = 2  # of the event loop, in which it sees the answers that have come; it
 _GROWTH = 2  # lanes for each of which one more is started at once
 
 
+def blocking_threads(job: Job) -> ThreadPoolExecutor:
+    """For calls that block (S3, fsync): a thread for each lane that may be in one, started when first needed."""
+    return ThreadPoolExecutor(job.lanes, thread_name_prefix="blocking")
+
+
 async def run_lanes(job: Job, context: WorkerContext, next_unit: NextUnit) -> None:
     """Run the job's lanes until `next_unit` gives None to each, or the context's sleeper is stopped."""
-    # For calls that block (S3, fsync): a thread for each lane that may be in one, started when first needed.
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(job.lanes, thread_name_prefix="blocking"))
     await _Lanes(job, context, next_unit).run()
 
 

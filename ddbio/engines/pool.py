@@ -19,12 +19,12 @@ import signal
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import connection as mp_connection
 from typing import Any, ClassVar
 
 from ddbio.aws.redaction import hide
-from ddbio.engines.engine import HUNGRY_S, Events, Running, RunningHere
+from ddbio.engines.engine import ABANDONED, HUNGRY_S, STOP_PATIENCE_S, TICK_S, Events, Running, RunningHere
 from ddbio.engines.environment import Environment, Needs, shared_environment
 from ddbio.engines.foreman import PATIENCE, Death, Foreman, Patience
 from ddbio.engines.keyring import KeyRing
@@ -46,8 +46,6 @@ from ddbio.flow.context import Job
 from ddbio.messages import Event, Flushed, Notice, Tick, Trouble, Unit, UnitReport
 from ddbio.system.stop import StopFlag
 
-TICK_S = 0.25  # how often the parent looks at signals when nothing happens
-STOP_PATIENCE_S = 5.0  # for workers to settle requests in flight after a stop
 _EXIT_PATIENCE_S = 5.0
 
 
@@ -161,7 +159,7 @@ class _Pool:
     def _take(self, worker: _Worker, message: Any) -> Iterator[Event]:
         if isinstance(message, UnitReport):
             self._foreman.reported(worker.number, message)
-            yield self._with_key_failure(message)
+            yield self._keys.explained(message)
         elif isinstance(message, Begun):
             yield self._foreman.begun(worker.number, message.unit)
         elif isinstance(message, Opened):
@@ -217,14 +215,6 @@ class _Pool:
         for role, keys in self._keys.renewed():
             self._send_all(NewKeys(role, keys))
 
-    def _with_key_failure(self, report: UnitReport) -> UnitReport:
-        """A unit that failed while the keys could not be renewed failed, most likely, because of that."""
-        error, failure = report.error, self._keys.failure
-        if error is None or not failure:
-            return report
-        message = f"{error.message}; the AWS keys could not be renewed: {failure}"
-        return replace(report, error=type(error)(message, error.hint))
-
     def _obey_stop(self) -> Iterator[Event]:
         if not self._stop.requests:
             return
@@ -233,9 +223,7 @@ class _Pool:
             self._send_all(Stop())
         elif self._stop.requests > 1 or time.monotonic() - self._stop_sent_s > STOP_PATIENCE_S:
             if self._workers:
-                yield Notice(
-                    "Requests that were not answered in time were abandoned: any later writes by them are not counted"
-                )
+                yield Notice(ABANDONED)
             for worker in self._workers.values():
                 worker.process.kill()
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from ddbio.aws.credentials import Keys
 from ddbio.engines.environment import Environment, worker_context
-from ddbio.engines.lanes import run_lanes
+from ddbio.engines.lanes import blocking_threads, run_lanes
 from ddbio.errors import EXIT_OK, DdbioError, InternalError
 from ddbio.flow.context import Job, new_event_loop
 from ddbio.messages import Event, Unit
@@ -175,6 +175,7 @@ class _PipeWorker:
     def run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.set_exception_handler(self._callback_failed)
+        self._loop.set_default_executor(blocking_threads(self._job))
         threading.Thread(target=self._read_pipe, name="pipe", daemon=True).start()
         self._loop.run_until_complete(run_lanes(self._job, self._context, self._next_unit))
 

@@ -17,9 +17,10 @@ PART_BYTES = 8 * 1024 * 1024  # of an upload to S3, for each lane
 
 
 def memory_of(workers: int, lanes: int, lane_bytes: int) -> Amount:
-    """lanes: the most of a worker; it has as many as the service and the cap keep busy."""
-    processes = PARENT_BYTES + workers * WORKER_BYTES
-    return Amount(processes + workers * lane_bytes, processes, processes + workers * lanes * lane_bytes)
+    """workers: 0 if the parent has the lanes itself. lanes: the most of a process; it has as many as the service and
+    the cap keep busy."""
+    processes, busy = PARENT_BYTES + workers * WORKER_BYTES, max(workers, 1)
+    return Amount(processes + busy * lane_bytes, processes, processes + busy * lanes * lane_bytes)
 
 
 def disk_warnings(folder: Path, needed: Amount | None) -> Iterator[str]:

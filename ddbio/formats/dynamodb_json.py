@@ -14,6 +14,7 @@ import msgspec
 from ddbio.errors import RecordError
 from ddbio.formats.framing import JsonText, Lines
 from ddbio.formats.json_lines import ONE_UNIT_BYTES, decode_object
+from ddbio.native import Notation
 from ddbio.values.items import AttributeMap, check_base64, check_names, check_number, check_set, deeper, normal_number
 
 
@@ -113,6 +114,7 @@ class DynamoDBJson(JsonText, Lines):
     suffix = ".json"
     page_items: Any = list[msgspec.Raw]
     one_unit_bytes = ONE_UNIT_BYTES
+    notation: Notation | None = "dynamodb-json"
 
     def parse(self, record: bytes) -> AttributeMap:
         value = decode_object(record)

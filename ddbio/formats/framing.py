@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ddbio.native import Notation
 from ddbio.values.capacity import WRITE_UNIT_BYTES
 from ddbio.values.row_schema import PageSchema
 
@@ -47,7 +48,12 @@ class Lines:
 
 
 class JsonText:
-    """A record is a text of JSON."""
+    """A record is a text of JSON.
+
+    notation: of the records, if the native core can read them, see `ddbio.native`.
+    """
+
+    notation: Notation | None = None
 
     def is_one_unit(self, record: bytes) -> bool:
         """Whether the item of a record that is longer than `one_unit_bytes` is still one write unit."""

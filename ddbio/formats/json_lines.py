@@ -16,6 +16,7 @@ from ddbio.formats.encoding import BYTE_ORDER_MARK
 from ddbio.formats.framing import FIRST_BLANKS, JsonText, Lines
 from ddbio.formats.json_pages import Item, JsonPages
 from ddbio.formats.json_rows import JsonRows
+from ddbio.native import Notation
 from ddbio.values.items import MAX_DEPTH, AttributeMap, NumberText, not_finite, to_attributes
 from ddbio.values.row_schema import PageSchema, RowBatch
 
@@ -100,6 +101,7 @@ class JsonObjects(JsonText):
     page_items: Any = list[Item]
     one_unit_bytes = ONE_UNIT_BYTES
     alike: PageSchema | None = None
+    notation: Notation | None = "json"
 
     def __init__(self) -> None:
         self._rows = JsonRows(decode_object)

@@ -77,6 +77,8 @@ def _typed(item: Any) -> AttributeMap:
 class PythonItems(JsonLines):
     """Reads the lines of `encode`."""
 
+    notation = None  # its marks are no attributes
+
     def values(self, records: Sequence[bytes]) -> RowBatch | None:
         if any(record.startswith(_MARK) for record in records):
             return None

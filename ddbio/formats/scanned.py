@@ -15,6 +15,8 @@ class ScannedItems(DynamoDBJson):
     that pages cost; at most 1, because every value has its type and quotes in the text.
     """
 
+    notation = None  # they are not checked again
+
     def __init__(self) -> None:
         self.stored_share = 1.0
 

@@ -4,6 +4,7 @@ spine       the story of every verb: check, plan, announce, run, settle, report
 stages      a verb that is several jobs in a row
 run         the beginning of a run: caller, tables, workers
 side        one table of a run, with its account and its cap
+small_work  whether it is done before a worker could have started
 work        lets the engine work, and enters its reports
 accounts    the counts that a run may claim
 journal     the state from which the same command resumes

@@ -12,11 +12,13 @@ from ddbio.engines.engine import Engine
 from ddbio.flow.context import SOURCE, TARGET
 from ddbio.job.progress import Progress, QuietProgress
 from ddbio.job.side import Side
+from ddbio.job.small_work import is_small
 from ddbio.options import TransferOptions, TransformOptions, material
 from ddbio.rate.caps import Cap, choose_cap
 from ddbio.sources.plan import Remainder
 from ddbio.steps.transform import fingerprint
 from ddbio.system.machine import usable_cpus
+from ddbio.system.signals import signals_held
 from ddbio.system.stop import StopFlag
 from ddbio.values.table import TableInfo
 
@@ -55,6 +57,7 @@ class Run:
 
     workers: their maximum; lanes: the maximum per worker. tables: if it imports into several; `table` then has the
     capacity of all of them. other: the second table of a job that has two. cap_changes: grows while the run works.
+    may_work_here: whether this process may do without workers if the work is small.
     """
 
     options: TransferOptions
@@ -69,6 +72,7 @@ class Run:
     tables: tuple[TableInfo, ...] = ()
     other: Side | None = None
     cap_changes: list[ChangedCap] = field(default_factory=list)
+    may_work_here: bool = False
 
     @classmethod
     def begin(
@@ -97,6 +101,7 @@ class Run:
             stop=caller.stop or StopFlag(),
             engine=caller.engine,
             other=other,
+            may_work_here=_may_work_here(options, caller),
         )
 
     @property
@@ -131,9 +136,34 @@ class Run:
         is_one_table = self.other is None or self.other.session is self.session
         return side.table.name if is_one_table else self.of_which(side)
 
+    def works_here(self, left: Remainder) -> bool:
+        """Whether this process does the work itself, because it is small."""
+        return self.may_work_here and is_small(left, self.table.size_bytes)
+
     def workers_for(self, left: Remainder) -> int:
-        """The maximum, or fewer if there is less work."""
+        """The maximum, or fewer if there is less work; none if this process does it itself."""
+        if self.works_here(left):
+            return 0
         return max(1, min(self.workers, len(left.known()))) if left.is_known else self.workers
+
+    def staffing(self, left: Remainder) -> str:
+        """By whom the work is done, as in `with 2 processes`."""
+        workers = self.workers_for(left)
+        return f"with {workers} process{'es' * (workers != 1)}" if workers else "in this process"
+
+    def engine_for(self, left: Remainder) -> Engine:
+        """The caller's engine, or the one that suits the work."""
+        if self.engine is not None:
+            return self.engine
+        workers = self.workers_for(left)
+        with signals_held():  # the other engine, and what it needs, would load for nothing
+            if workers:
+                from ddbio.engines.pool import ProcessEngine
+
+                return ProcessEngine(workers)
+            from ddbio.engines.inline import InlineEngine
+
+            return InlineEngine()
 
     def identity(self) -> list[str]:
         """The addresses of the tables: with the verb, its name, and sources or destination, they identify a job."""
@@ -145,3 +175,10 @@ class Run:
         if isinstance(self.options, TransformOptions) and self.options.transform:
             facts["the transform's file"] = fingerprint(self.options)
         return facts
+
+
+def _may_work_here(options: TransferOptions, caller: Caller) -> bool:
+    """Not if processes were asked for, nor beside an event loop of the caller, nor with a function of the user, which
+    may end or damage its process."""
+    function = isinstance(options, TransformOptions) and options.transform is not None
+    return options.processes is None and caller.engine is None and not caller.in_event_loop and not function

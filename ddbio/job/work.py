@@ -11,7 +11,6 @@ from pathlib import Path
 
 from ddbio.engines.engine import Running
 from ddbio.engines.environment import Needs, TableNeeds
-from ddbio.engines.pool import ProcessEngine
 from ddbio.errors import AbortError, DdbioError
 from ddbio.flow.checkpoint import LaneState
 from ddbio.flow.context import Job
@@ -74,8 +73,7 @@ def work(run: Run, task: Assignment, left: Remainder, journal: Journal) -> tuple
         most_rejects=task.most_rejects,
         checkpoint=journal.new_checkpoint(),
     )
-    engine = run.engine or ProcessEngine(run.workers_for(left))
-    with engine.open(task.job, needs) as running:
+    with run.engine_for(left).open(task.job, needs) as running:
         entries.sampler = _sampler(run, journal, accounts, running)
         live = entries.live = LiveRun(run.sides, running, run.workers_for(left))
         run.progress.watch(live)

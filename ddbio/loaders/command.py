@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from ddbio.cli.option_rules import Rules
 from ddbio.cli.parsing import Parser
-from ddbio.cli.run import Command, run, signals_held
+from ddbio.cli.run import Command, run
 from ddbio.errors import EXIT_OK, EXIT_STOPPED
 from ddbio.loaders.config import LoaderConfig, LoadResult
 from ddbio.loaders.csv_file import readable
+from ddbio.system.signals import signals_held
 from ddbio.system.terminal import tell, write_out
 
 if TYPE_CHECKING:

@@ -87,7 +87,7 @@ class WriteEstimates:
         )
 
     def of_puts(self, table_units: int, entries: Sequence[int]) -> tuple[int, ...]:
-        """Units by budget, uncorrected. entries: number of index entries, of one unit each, by index."""
+        """Units by budget, uncorrected. entries: units of index entries, by index."""
         units = [table_units, *self._nothing[1:]]
         for each, number in zip(self._indexes, entries, strict=True):
             units[each.budget] += number

@@ -2,18 +2,21 @@
 
 A batch with anything unusual (a blank line, an invalid record, a repeated key, a large item) takes the slow path,
 record by record (`ddbio.sinks.table`). The fast path only decodes each record, checks its key and encodes it; if all
-records have the same schema, it does even that for the whole batch at once (`ddbio.values.row_schema`).
+records have the same schema, it does even that for the whole batch at once (`ddbio.values.row_schema`). The native
+core, if it is there, does it without making objects (`ddbio.native`); it measures items, so that large ones are fast,
+too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET
 
+from ddbio import native
 from ddbio.dynamodb.operations import encode_item, put_requests
 from ddbio.errors import RecordError
 from ddbio.formats import Format, Tabular
@@ -23,6 +26,9 @@ from ddbio.values.items import AttributeMap, normal_number
 from ddbio.values.keys import ItemKey
 from ddbio.values.row_schema import ANY, INTEGER, RowBatch, RowSchema
 from ddbio.values.table import TableInfo
+
+if TYPE_CHECKING:
+    from ddbio._native import PutEncoder
 
 _encode_lines = msgspec.json.Encoder().encode_lines
 _SCHEMAS = 64  # schemas in the cache
@@ -38,7 +44,7 @@ _TYPED: dict[str, Callable[[Any], Any]] = {
 class PreparedPuts(NamedTuple):
     """requests: as `batch_body` takes them.
 
-    entries: number of index entries that the items have, by index, in the order of `TableInfo.indexes`.
+    entries: units of the index entries that the items have, by index, in the order of `TableInfo.indexes`.
     units: of the table, that the puts consume, probably.
     """
 
@@ -50,10 +56,16 @@ class PreparedPuts(NamedTuple):
 class FastBatches:
     """For records of one format into one table. Shared by the lanes of a worker.
 
-    key_of: see `WriteMode`.
+    key_of: see `WriteMode`. core: of `put_encoder`.
     """
 
-    def __init__(self, table: TableInfo, format: Format, key_of: Callable[[AttributeMap], ItemKey]) -> None:
+    def __init__(
+        self,
+        table: TableInfo,
+        format: Format,
+        key_of: Callable[[AttributeMap], ItemKey],
+        core: PutEncoder | None = None,
+    ) -> None:
         self._table = table
         self._format = format
         self._key_of = key_of
@@ -61,10 +73,14 @@ class FastBatches:
         # A binary key has several encodings. And sizes are not checked: no key of a record this small is too long.
         plain = all(part.type != "B" for part in keys) and format.one_unit_bytes <= MAX_SORT_KEY_BYTES
         self._tabular = format if plain and isinstance(format, Tabular) else None
+        self._core = core
         self._plan_of = lru_cache(_SCHEMAS)(lambda schema: _Plan(schema, table))
 
-    def prepare(self, records: Sequence[bytes]) -> PreparedPuts | None:
+    def prepare(self, records: list[bytes]) -> PreparedPuts | None:
         """The puts of a batch of records; None if it must take the slow path."""
+        made = self._core.encode(records) if self._core is not None else None
+        if made is not None:
+            return PreparedPuts(*made)
         if not self._are_one_unit(records):
             return None
         puts = self._alike(records) if self._tabular is not None else None
@@ -96,6 +112,17 @@ class FastBatches:
             return None
         entries = [sum([index.entry(item) is not None for item in parsed]) for index in self._table.indexes]
         return PreparedPuts(put_requests(map(encode_item, parsed)), tuple(entries), len(parsed))
+
+
+def put_encoder(table: TableInfo, format: Format) -> PutEncoder | None:
+    """The native core's encoder, if there is one for this format."""
+    if not isinstance(format, JsonText) or format.notation is None:
+        return None
+    keys, index_keys = (
+        [(part.name, part.type, part.max_bytes) for part in parts] for parts in (table.key, table.index_keys)
+    )
+    indexes = [(index.key_names, index.projected_names) for index in table.indexes]
+    return native.put_encoder(format.notation, keys, index_keys, indexes)
 
 
 class _Plan:

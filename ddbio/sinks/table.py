@@ -18,7 +18,7 @@ from ddbio.errors import RecordError
 from ddbio.formats import Format
 from ddbio.formats.scanned import ScannedItems
 from ddbio.sinks.batch import Batch, Write
-from ddbio.sinks.fast_batch import FastBatches
+from ddbio.sinks.fast_batch import FastBatches, put_encoder
 from ddbio.sinks.item_batches import ItemBatches
 from ddbio.sinks.multi_table import MultiTablePuts, unknown_table
 from ddbio.sinks.sender import Sender
@@ -59,7 +59,7 @@ class TableWriter:
             if isinstance(format, ScannedItems):
                 found = ItemBatches(table, format)
             else:
-                found = FastBatches(table, format, self.mode.key_of)
+                found = FastBatches(table, format, self.mode.key_of, put_encoder(table, format))
             self._fast_batches[format] = found
         return found
 

@@ -90,13 +90,20 @@ class SecondaryIndex:
     projection: Literal["ALL", "KEYS_ONLY", "INCLUDE"] = "ALL"
     included_names: tuple[str, ...] = ()
 
+    @property
+    def projected_names(self) -> list[str] | None:
+        """The names of the attributes that entries have; None for all."""
+        if self.projection == "ALL":
+            return None
+        return list(dict.fromkeys((*self.key_names, *self.table_key_names, *self.included_names)))
+
     def entry(self, item: Attributes | None) -> Attributes | None:
         """The index entry of an item: its projected attributes; None if the item is not in the (sparse) index."""
         if item is None or any(name not in item for name in self.key_names):
             return None
-        if self.projection == "ALL":
+        wanted = self.projected_names
+        if wanted is None:
             return item
-        wanted = {*self.key_names, *self.table_key_names, *self.included_names}
         return {name: value for name, value in item.items() if name in wanted}
 
 

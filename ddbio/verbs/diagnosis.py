@@ -23,6 +23,7 @@ from typing import Any
 
 import msgspec
 
+from ddbio import native
 from ddbio.aws.core import new_session
 from ddbio.aws.settings import AwsSettings
 from ddbio.dynamodb.endpoints import is_local, proxy_of
@@ -57,6 +58,9 @@ def machine(state_root: Path) -> Iterator[Finding]:
         version = _version(name)
         missing = Finding(name, MEND, "not installed", f"pip install {name}: {use}")
         yield Finding(name, FINE, f"{version}, in use") if version else missing
+    core = native.state()
+    hint = "" if core == native.IN_USE else "imports and exports take more CPU: docs/performance.md, The native core"
+    yield Finding("native core", FINE, core, hint)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     few = 0 <= hard < _LEAST_FILES
     hint = f"allow {_LEAST_FILES} or more: ulimit -Hn, or LimitNOFILE of the service" if few else ""

@@ -112,13 +112,12 @@ class Import(Verb[ImportOptions, ImportResult]):
         return self._sources.plan(cut["unit_bytes"])
 
     def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
-        processes, (doing, way) = run.workers_for(left), self.words()
+        doing, way = self.words()
         if self._target.request is not None:
             yield self._target.describe()
         tables = spoken(run.tables or (run.table,))
         yield (
-            f"{doing} {self._sources.found.describe()} {way} {tables} in {run.session.region} with {processes} "
-            f"process{'es' * (processes != 1)}"
+            f"{doing} {self._sources.found.describe()} {way} {tables} in {run.session.region} {run.staffing(left)}"
         )
         if journal.resumed:
             yield self._sources.resuming(left, journal)

@@ -42,8 +42,8 @@ def place_of(run: Run) -> str:
 
 def division(run: Run, plan: Plan, left: Remainder) -> str:
     """The division of the work, as in `in 8 segments with 2 processes`."""
-    segments, processes = len(plan.units), run.workers_for(left)
-    return f"in {segments:,} segment{'s' * (segments != 1)} with {processes} process{'es' * (processes != 1)}"
+    segments = len(plan.units)
+    return f"in {segments:,} segment{'s' * (segments != 1)} {run.staffing(left)}"
 
 
 def scan_of(table: TableInfo, options: ScanOptions, subset: Subset) -> TableScan:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,14 +16,16 @@ from pathlib import Path
 import pytest
 
 from ddbio.aws.credentials import Keys
-from ddbio.engines.engine import Engine
+from ddbio.engines.engine import ABANDONED, Engine
 from ddbio.engines.environment import Needs, TableNeeds
 from ddbio.engines.foreman import Patience
 from ddbio.engines.inline import InlineEngine
 from ddbio.engines.pool import ProcessEngine
 from ddbio.errors import AbortError, InternalError, TransferError, UsageError
+from ddbio.flow.checkpoint import states_left
+from ddbio.flow.context import WorkerContext
 from ddbio.job.accounts import Accounts
-from ddbio.messages import Event, ImportCursor, Notice, SliceUnit, UnitReport
+from ddbio.messages import Event, ImportCursor, Notice, SliceUnit, Tick, Unit, UnitReport
 from ddbio.rate.buckets import UNCAPPED
 from ddbio.system.stop import StopFlag
 from tests.support.seats import SeatedEngine
@@ -37,6 +41,8 @@ from tests.support.toy_job import (
     STUMBLE,
     WORK,
     ToyJob,
+    ToyLane,
+    ToyWork,
     units,
 )
 
@@ -233,6 +239,86 @@ def test_newer_keys_reach_the_workers(tmp_path: Path, monkeypatch: pytest.Monkey
     job, needs = ToyJob(str(tmp_path), step_s=0.01), Needs({"target": TableNeeds((UNCAPPED,), rotating)})
     list(run(ProcessEngine(2), job, units(*[WORK] * 6), needs))
     assert len(asked) > 2
+
+
+# --------------------------------------------------------------------------- this process
+
+
+def test_the_engine_of_one_process_starts_none_and_leaves_no_thread(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    running = events(InlineEngine(), tmp_path, *[WORK] * 3, step_s=0.001)
+    next(running)
+    assert workers_of_this_test() == set()
+    running.close()  # type: ignore[attr-defined]
+    assert {each for each in threading.enumerate() if not each.daemon} <= before
+
+
+def test_a_fault_of_ours_ends_the_engine_of_one_process_and_keeps_what_was_settled(tmp_path: Path) -> None:
+    seen: list[Event] = []
+    with pytest.raises(InternalError, match="RuntimeError: a fault of ours") as raised:
+        seen.extend(events(InlineEngine(), tmp_path, CRASH_LATE))
+    assert "_act" in raised.value.trace
+
+
+def test_lanes_that_do_not_stop_are_abandoned_and_the_user_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a second request at once, else after some seconds: they await an answer that does not come."""
+    monkeypatch.setattr("ddbio.engines.inline.STOP_PATIENCE_S", 0.2)
+    for requests in (1, 2):
+        stop, happened = StopFlag(), list[Event]()
+        with InlineEngine().open(Deaf(str(tmp_path)), NO_NEEDS) as running:
+            for event in running.work(units(WORK), stop):
+                happened.append(event)
+                stop.requests = requests
+        assert [event.text for event in happened if isinstance(event, Notice)] == [ABANDONED]
+
+
+def test_a_silence_is_reported_while_a_unit_is_in_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parent looks then whether the job stands still (--give-up-after)."""
+    monkeypatch.setattr("ddbio.engines.inline.TICK_S", 0.01)
+    stop = StopFlag()
+    with InlineEngine().open(Deaf(str(tmp_path)), NO_NEEDS) as running:
+        for event in running.work(units(WORK), stop):
+            if isinstance(event, Tick):
+                stop.requests = 2
+
+
+def test_lanes_of_one_process_settle_where_the_next_run_looks(tmp_path: Path) -> None:
+    """It was killed: the file is all that is left, and no process has locked it any more."""
+    program = KILLED.format(folder=str(tmp_path), behaviour=RECORD)
+    done = subprocess.run([sys.executable, "-c", program], timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL
+    (state,) = states_left(tmp_path / "places", patience_s=1.0)
+    assert (state.unit, state.cursor.offset, state.tally.written) == (0, 3, 3)
+
+
+KILLED = """
+from pathlib import Path
+from ddbio.engines.environment import Needs
+from ddbio.engines.inline import InlineEngine
+from ddbio.system.stop import StopFlag
+from tests.support.toy_job import ToyJob, units
+with InlineEngine().open(ToyJob({folder!r}), Needs(checkpoint=Path({folder!r}) / "places")) as running:
+    list(running.work(units({behaviour}), StopFlag()))
+"""
+
+
+class Deaf(ToyJob):
+    """Its lanes await an answer that does not come, and do not hear of a stop."""
+
+    def open(self, context: WorkerContext) -> DeafWork:
+        return DeafWork(self, context)
+
+
+class DeafWork(ToyWork):
+    def lane(self) -> DeafLane:
+        return DeafLane(self)
+
+
+class DeafLane(ToyLane):
+    async def work(self, unit: Unit) -> None:
+        await asyncio.sleep(60)
 
 
 ORPHANS = """

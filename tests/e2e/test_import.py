@@ -23,7 +23,7 @@ def test_a_file(run_import: Run, simulator: Simulator, orders: list[Item], tmp_p
     assert (done.code, done.log) == (
         0,
         [
-            f"Importing 1 file ({size:,} bytes) into table Orders in us-east-1 with 1 process",
+            f"Importing 1 file ({size:,} bytes) into table Orders in us-east-1 in this process",
             "Format: json, as names end in .json",
             "Cap: no cap (the table is on-demand and no -c was given)",
         ],

@@ -101,7 +101,8 @@ class ScriptedEngine:
 
     @contextmanager
     def open(self, job: Any, needs: Needs) -> Iterator[RunningHere]:
-        yield RunningHere(local_environment(needs), lambda units, stop: self._events(units))
+        with local_environment(needs, lanes=1) as environment:
+            yield RunningHere(environment, lambda units, stop: self._events(units))
 
 
 def reply(**members: Any) -> Response:

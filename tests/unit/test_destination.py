@@ -13,7 +13,6 @@ from ddbio.messages import ExportCursor, ExportedFile
 from ddbio.messages.files import WrittenFile
 from ddbio.sinks.destination import Destination
 from ddbio.storage.local import LocalStorage
-from tests.support.failing import Failing
 
 MINE = "Orders-0000-00000.json"
 
@@ -48,22 +47,6 @@ def test_an_empty_place_has_room_and_hidden_names_do_not_fill_it(destination: De
         destination.make_room("resume")
 
 
-def test_a_place_that_is_not_there_has_room_and_is_not_made(tmp_path: Path) -> None:
-    place = tmp_path / "a" / "b"
-    LocalStorage().check_destination(str(place))
-    assert Destination(LocalStorage(), str(place), "Orders").check_room("fail") == ([], [])
-    assert names(tmp_path) == set()
-
-
-@pytest.mark.parametrize("below", ["file", "file/a", "link/a", "a/" + "x" * 300, "x" * 300])
-def test_a_place_that_cannot_be_made_is_refused_before_it_is_made(tmp_path: Path, below: str) -> None:
-    write(tmp_path, "file")
-    (tmp_path / "link").symlink_to("nowhere")
-    for check in (LocalStorage().check_destination, LocalStorage().prepare_destination):
-        with pytest.raises(UsageError, match=r"is not a folder|cannot write to"):
-            check(str(tmp_path / below))
-
-
 def test_a_place_that_is_not_empty_is_refused(destination: Destination, tmp_path: Path) -> None:
     write(tmp_path, MINE)
     with pytest.raises(UsageError, match=r"is not empty: it contains Orders-0000-00000\.json") as raised:
@@ -82,8 +65,6 @@ def test_overwrite_removes_what_a_manifest_lists_and_the_manifest(
 ) -> None:
     write(tmp_path, "a.json", "b.json", ".hidden")
     (tmp_path / name).write_text(listing("a.json", "b.json"))
-    assert destination.check_room("overwrite") == (["a.json", "b.json"], [name])
-    assert names(tmp_path) == {".hidden", "a.json", "b.json", name}
     destination.make_room("overwrite")
     assert names(tmp_path) == {".hidden"}
 
@@ -185,30 +166,13 @@ def test_what_nobody_goes_on_with_is_cleared(destination: Destination, tmp_path:
 def test_all_that_an_unfinished_export_left_is_dropped(destination: Destination, tmp_path: Path) -> None:
     other = "other-name.json"  # a finished file is dropped by what the journal says, whatever it is called
     write(tmp_path, MINE, other, ".Orders-0001-00000.json.part", "Orders-0009-00000.json", "notes.txt", ".hidden")
-    (tmp_path / "_manifest.json").write_text(listing(MINE, other))
     destination.drop(exported(MINE, other, "Orders-0005-00000.json"), [continued(tmp_path, "Orders-0001-00000.json")])
     assert names(tmp_path) == {"notes.txt", ".hidden"}
-
-
-def test_a_manifest_goes_before_the_files_that_it_lists(tmp_path: Path) -> None:
-    write(tmp_path, MINE)
-    (tmp_path / "_manifest.json").write_text(listing(MINE))
-    storage = Failing(LocalStorage(), ["remove"], fails_at=1)
-    with pytest.raises(TransferError, match="step 1, remove, failed"):
-        Destination(storage, str(tmp_path), "Orders").drop(exported(MINE), [])
-    assert names(tmp_path) == {MINE}
-
-
-def test_the_folder_that_the_user_named_stays(destination: Destination, tmp_path: Path) -> None:
-    write(tmp_path, MINE)
-    destination.drop(exported(MINE), [])
-    assert tmp_path.is_dir() and names(tmp_path) == set()
 
 
 def test_the_folders_an_export_made_go_when_they_are_empty(destination: Destination, tmp_path: Path) -> None:
     data = tmp_path / "AWSDynamoDB" / "0123" / "data"
     below = destination.below(str(data))
-    data.mkdir(parents=True)
     write(data, MINE)
     below.drop(exported(MINE), [])
     assert names(tmp_path) == set()

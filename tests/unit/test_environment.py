@@ -58,15 +58,16 @@ def test_every_process_finds_the_same(temporary: Path, tmp_path: Path) -> None:
     assert (tmp_path / "places").exists(), "who reads it removes it"
 
 
-def test_an_engine_in_one_process_needs_no_files(temporary: Path, tmp_path: Path) -> None:
-    made = local_environment(needs(tmp_path / "places"))
-    assert [used(made)[1:] for _ in range(3)] == [(5, False), (4, False), (3, True)]
-    assert (list(made.slots(0)), list(temporary.iterdir()), (tmp_path / "places").exists()) == ([], [], False)
+def test_an_engine_in_one_process_needs_no_file_but_the_checkpoint(temporary: Path, tmp_path: Path) -> None:
+    with local_environment(needs(tmp_path / "places"), lanes=3) as made:
+        assert [used(made)[1:] for _ in range(3)] == [(5, False), (4, False), (3, True)]
+        assert (len(list(made.slots(0))), list(temporary.iterdir())) == (3, [])
+    assert (tmp_path / "places").exists(), "the next run reads it if this process is killed"
 
 
 def test_a_job_that_needs_nothing(temporary: Path) -> None:
-    with shared_environment(Needs(), workers=1, lanes=1) as made:
-        assert made == local_environment(Needs()) == Environment({}, {})
+    with shared_environment(Needs(), workers=1, lanes=1) as made, local_environment(Needs(), lanes=1) as alone:
+        assert made == alone == Environment({}, {})
 
 
 @pytest.mark.parametrize("module", ["ddbio.rate.governor.open", "ddbio.steps.limit.Path.write_bytes"])

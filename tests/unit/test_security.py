@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ddbio.aws.credentials import Keys
 from ddbio.aws.settings import AwsSettings
 from ddbio.aws.tls import CaBundle
-from ddbio.dynamodb import session as session_module
+from ddbio.dynamodb import botocore_access
 from ddbio.dynamodb.session import Session
 from ddbio.dynamodb.wire import Endpoint
 from ddbio.errors import DdbioError, UsageError, on_one_line
@@ -130,7 +130,7 @@ def test_a_blank_ca_bundle_is_refused_before_anybody_is_asked(
     """Also if the endpoint is reached by http and needs none: the providers of keys ask STS and SSO by https. Some
     versions of botocore take a blank setting for an order not to verify."""
     monkeypatch.setenv(name, value)
-    monkeypatch.setattr(session_module, "KeySource", None)  # to ask for keys would be a TypeError
+    monkeypatch.setattr(botocore_access, "KeySource", None)  # to ask for keys would be a TypeError
     here = "http://127.0.0.1:9"
     with pytest.raises(UsageError, match=f'the CA bundle "{value}" cannot be used: .*{name}'):
         Session(AwsSettings(region="eu-west-1", endpoint_url=here))
@@ -143,9 +143,9 @@ def test_every_client_is_told_to_verify(
     bundle: CaBundle | None, monkeypatch: pytest.MonkeyPatch, aws_environment: dict[str, str]
 ) -> None:
     """So that nothing that botocore reads elsewhere can turn it off."""
-    for module in (session_module, s3_client):
+    for module in (botocore_access, s3_client):
         monkeypatch.setattr(module, "configured_bundle", lambda core: bundle)
-    monkeypatch.setattr(Session, "_check_endpoint", lambda self: None)
+    monkeypatch.setattr(botocore_access.BotocoreAccess, "_check_endpoint", lambda self: None)
     monkeypatch.setattr(s3_client, "_trust_tls", lambda client, bundle: None)
     monkeypatch.setattr("botocore.endpoint.EndpointCreator._get_verify_value", lambda self, verify: verify)
     aws = AwsSettings(region="eu-west-1")

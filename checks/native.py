@@ -1,0 +1,150 @@
+"""The native core against the Python code that it speeds up, on damaged and hostile input: `python -m checks.native`.
+
+Real records are mutated byte by byte and token by token. For each batch the core must return exactly the result of
+the Python code, or None. The exit code is 1 at the first difference, which is printed with its seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from bench import shapes
+from ddbio import native
+from ddbio.dynamodb.operations import encode_item, put_requests
+from ddbio.errors import RecordError
+from ddbio.formats import Format, get_format
+from ddbio.sinks.estimates import WriteEstimates
+from ddbio.sinks.fast_batch import PreparedPuts, put_encoder
+from ddbio.values.capacity import Attributes, item_size_bytes, write_units
+from ddbio.values.keys import key_checker
+from ddbio.values.table import TableInfo
+
+_TOKENS = [
+    *rb"""  "  \  {  }  [  ]  ,  :  \u00e9  \ud83d\ude00  \ud800  \/  \u0000  \u0022  \u0024  \x  -  -0  0  1e5
+    1E-130  1e999  .5  1.0  true  false  null  NaN  []  {}  ""  {"$B":"AA=="}  {"$SS":["a","b"]}  {"$NS":[1,1.0]}
+    "$x":
+    {"$BS":["AQ=="]}  {"$M":{"$B":1}}  {"S":"x"}  {"N":"1"}  {"N":"+1"}  {"NULL":false}  {"M":{}}
+    {"L":[{"NULL":true}]}  "Item":  "hash":"a",  "hash":{"S":"a"},  "range":""".split(),
+    *(b" ", b"\t", b"\r", b"\x00", b"\x1f", b"\x7f", b"\xff", b"\xc3\xa9", b"\xf0\x9f\x98\x80", b"\xed\xa0\x80"),
+    *(b"\xef\xbb\xbf", b"9" * 38, b"9" * 39, b"0." + b"1" * 38, b"[" * 33, b'{"m":' * 33, b"x" * 1100),
+]
+
+
+def reference(into: TableInfo, format: Format, records: Sequence[bytes]) -> PreparedPuts | None:
+    """The puts that the Python code makes of records one by one; None if one is refused, or two have the same key."""
+    estimates, key_of = WriteEstimates(into), key_checker(into)
+    try:
+        items = [format.parse(record) for record in records]
+        keys = {key_of(item) for item in items}
+        for item in items:
+            estimates.of_put(item, False)  # which refuses large items
+    except RecordError:
+        return None
+    if len(keys) < len(items):
+        return None
+    entries = tuple(_units([index.entry(item) for item in items]) for index in into.indexes)
+    return PreparedPuts(put_requests(map(encode_item, items)), entries, _units(items))
+
+
+def _units(items: Sequence[Attributes | None]) -> int:
+    return sum([write_units(item_size_bytes(item)) for item in items if item is not None])
+
+
+def tables() -> list[TableInfo]:
+    """Of several keys, with indexes of each projection."""
+    letters = {"hash": "S", "range": "S", "val_1": "N", "total": "N", "val_2": "S"}
+    some = [("hash", "range"), ("val_1",), ("val_2", "total")]
+    indexes = [
+        _index("all", ("val_2",), {"ProjectionType": "ALL"}),
+        _index("keys", ("total", "hash"), {"ProjectionType": "KEYS_ONLY"}),
+        _index("some", ("val_1",), {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["lines", "hash"]}),
+    ]
+    return [_table(letters, key, chosen) for key in some for chosen in ([], indexes)]
+
+
+def _index(name: str, key: Sequence[str], projection: dict[str, Any]) -> dict[str, Any]:
+    return {"IndexName": name, "KeySchema": _schema(key), "Projection": projection}
+
+
+def _schema(key: Sequence[str]) -> list[dict[str, str]]:
+    return [{"AttributeName": name, "KeyType": role} for name, role in zip(key, ("HASH", "RANGE"), strict=False)]
+
+
+def _table(letters: dict[str, str], key: Sequence[str], indexes: list[dict[str, Any]]) -> TableInfo:
+    definitions = [{"AttributeName": name, "AttributeType": letter} for name, letter in letters.items()]
+    return TableInfo.of(
+        {
+            "TableName": "Orders",
+            "AttributeDefinitions": definitions,
+            "KeySchema": _schema(key),
+            "GlobalSecondaryIndexes": indexes,
+        }
+    )
+
+
+def mutated(draw: random.Random, record: bytes, other: bytes) -> bytes:
+    """The record with some of its bytes removed, replaced, repeated, or mixed with those of another one."""
+    for _ in range(draw.choice((0, 0, 0, 1, 1, 2))):
+        at, length = draw.randrange(len(record) + 1), draw.choice((0, 0, 1, 1, 2, 8, 40))
+        piece = draw.choice(
+            (
+                b"",
+                draw.choice(_TOKENS),
+                draw.choice(_TOKENS),
+                draw.randbytes(1),
+                record[at : at + draw.randrange(60)],
+                other[at : at + draw.randrange(60)],
+            )
+        )
+        record = record[:at] + piece + record[at + length :]
+    return record
+
+
+def cases(draw: random.Random) -> Iterator[tuple[TableInfo, str, list[bytes]]]:
+    """Tables, formats and batches, without end."""
+    plain = [item for shape in ("small", "nested") for item in shapes.items(shape, 50)]
+    dumps: Sequence[Callable[[Any], str]] = (json.dumps, lambda item: json.dumps(item, separators=(",", ":")))
+    typed = [shapes.typed_map(item) for item in plain]
+    corpus = {
+        "json": [dump(item).encode() for item in plain for dump in dumps],
+        "dynamodb-json": [dump(each).encode() for item in typed for each in (item, {"Item": item}) for dump in dumps],
+    }
+    into = tables()
+    while True:
+        name = draw.choice((*corpus,))
+        chosen = draw.sample(corpus[name], draw.choice((1, 1, 2, 3)))
+        yield draw.choice(into), name, [mutated(draw, record, draw.choice(corpus[name])) for record in chosen]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seed", type=int, default=time.time_ns())
+    given = parser.parse_args()
+    if native.state() != native.IN_USE:
+        print(f"the native core is {native.state()}")
+        return 2
+    ends_s = time.monotonic() + given.seconds
+    tried = alike = 0
+    for into, name, records in cases(random.Random(given.seed)):
+        format = get_format(name)
+        encoder = put_encoder(into, format)
+        assert encoder is not None
+        made, wanted = encoder.encode(records), reference(into, format, records)
+        if made is not None and made != wanted:
+            print(f"seed {given.seed}: {name}: {records}\nthe core:   {made}\nin Python: {wanted}")
+            return 1
+        tried, alike = tried + 1, alike + (made is not None)
+        if time.monotonic() > ends_s:
+            break
+    print(f"{tried:,} batches, seed {given.seed}: no difference; the core made {alike:,} of them")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,47 @@
+"""The native core: a few functions compiled from `native/` that do the same as Python code here, faster.
+
+It is optional, and this module alone knows whether it is there. Its functions return None for input that is unusual
+in any way; the Python code beside each call takes that input, and all input where there is no core. It is the
+reference: the core returns exactly its result, or None.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from ddbio._native import PutEncoder
+
+_SWITCH = "DDBIO_NATIVE"  # 0: do not use the core
+_INTERFACE = 1  # of the core that this version calls: `INTERFACE` in native/src/lib.rs
+IN_USE, NOT_BUILT = "in use", "not built; Python does the same"
+
+Notation = Literal["json", "dynamodb-json"]
+KeyPart = tuple[str, str, int]  # name, type and most bytes, as in `ddbio.values.table.KeyAttribute`
+Projection = tuple[Sequence[str], "Sequence[str] | None"]  # of an index: its keys; all names of entries, None for all
+
+
+@cache
+def state() -> str:
+    """Whether the core is used: `IN_USE`, or why not."""
+    if os.environ.get(_SWITCH) == "0":
+        return f"switched off by {_SWITCH}=0"
+    try:
+        from ddbio._native import INTERFACE
+    except ImportError:
+        return NOT_BUILT
+    return IN_USE if INTERFACE == _INTERFACE else "built for another version of ddbio"
+
+
+def put_encoder(
+    notation: Notation, keys: Sequence[KeyPart], index_keys: Sequence[KeyPart], indexes: Sequence[Projection]
+) -> PutEncoder | None:
+    """What makes puts of records in a notation, for a table with these keys and indexes; None without the core."""
+    if state() != IN_USE:
+        return None
+    from ddbio._native import PutEncoder
+
+    return PutEncoder(notation, keys, index_keys, indexes)
