@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ddbio.aws.settings import AwsSettings
+from ddbio.dynamodb.scan import COUNT_ONLY
 from ddbio.flow.context import SOURCE, JobTable, WorkerContext
 from ddbio.flow.lane import Task
 from ddbio.formats import Format, RowFormat, as_lines, get_format
@@ -102,7 +103,13 @@ def scan_source(
 ) -> Callable[[Desk], ScanSource]:
     """Reads the source. rows, alike, raw, most_items: see `Scanning`."""
     scanning = Scanning(scan, context.request_units(SOURCE), rows, alike, raw, most_items)
-    return lambda desk: ScanSource(scanning, context.client(SOURCE, desk.spent), context.limit, desk.tally)
+    whole_items = rows is not COUNT_ONLY and "ProjectionExpression" not in scan.subset.members
+
+    def source(desk: Desk) -> ScanSource:
+        sizes = desk.sizes if whole_items else None
+        return ScanSource(scanning, context.client(SOURCE, desk.spent), context.limit, desk.tally, sizes)
+
+    return source
 
 
 def _sinks(job: ExportJob, format: Format, storage: Storage | None) -> Callable[[Desk], Sink]:

@@ -59,7 +59,7 @@ def import_task(
     format_of = cache(get_format)
     return Task(
         context,
-        source=lambda desk: SliceSource(reader, format_of, desk.tally),
+        source=lambda desk: SliceSource(reader, format_of, desk.tally, desk.sizes),
         sink=table_sink(context, (job.target.info, *job.more_tables), job.mode),
         transform=open_transform(job.transform),
     )

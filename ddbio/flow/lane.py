@@ -18,6 +18,7 @@ from ddbio.flow.settlement import Settlement
 from ddbio.messages import Tally, Unit
 from ddbio.sinks.sink import Desk, Sink
 from ddbio.sources.source import Source
+from ddbio.steps.item_sizes import ItemSizes, Strides
 from ddbio.steps.records import Mark, Place, Records
 from ddbio.steps.reject_limit import RejectWatch
 from ddbio.steps.transform import Transform, Transformed
@@ -45,6 +46,7 @@ class Task:
 
     def __post_init__(self) -> None:
         self.rejects = RejectWatch(self.context.reject_count)
+        self.strides = Strides()
 
     def lane(self) -> FlowLane:
         return FlowLane(self)
@@ -54,14 +56,14 @@ class FlowLane:
     """One connection to the source and to the sink, one unit at a time."""
 
     def __init__(self, task: Task) -> None:
-        self.tally, self.spent = Tally(), Tally()
+        self.tally, self.spent, self.sizes = Tally(), Tally(), ItemSizes(task.strides)
         self._context = context = task.context
         self._transform = task.transform
         self._rejects = task.rejects
         self._source = task.source(self)
         self._sink = task.sink(self)
         slot = context.next_slot() if self._source.marks_are_numbers else None
-        self._settlement = Settlement(self._source, self._sink, self.tally, self.spent, slot)
+        self._settlement = Settlement(self._source, self._sink, self.tally, self.spent, slot, self.sizes)
         usual_s = REPORT_INTERVAL_S if slot is None else RECORDED_INTERVAL_S
         self._interval_s = usual_s if task.report_every_s is None else task.report_every_s
         self._report_due_s = 0.0

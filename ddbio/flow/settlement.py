@@ -19,6 +19,7 @@ from ddbio.messages import Reject, Tally, Unit, UnitReport
 from ddbio.messages.counts import NAMES, RECORDED, SPENT
 from ddbio.sinks.sink import Sink
 from ddbio.sources.source import Source
+from ddbio.steps.item_sizes import ItemSizes
 from ddbio.steps.records import Mark
 
 # Requests count when they are made, everything else only when it is settled.
@@ -33,15 +34,18 @@ class Settlement:
     """For one lane, one unit after the other.
 
     tally: counts of its source and sink. spent: counts of its clients.
-    slot: in the checkpoint; None without one.
+    slot: in the checkpoint; None without one. sizes: of the items that its source reads.
     """
 
-    def __init__(self, source: Source, sink: Sink, tally: Tally, spent: Tally, slot: LaneSlot | None) -> None:
+    def __init__(
+        self, source: Source, sink: Sink, tally: Tally, spent: Tally, slot: LaneSlot | None, sizes: ItemSizes
+    ) -> None:
         self._source = source
         self._sink = sink
         self._tally = tally
         self._spent = spent
         self._slot = slot
+        self._sizes = sizes
         self._unit: Unit
         self._mark: Mark = ()
         self._state: Any = None  # the sink's
@@ -95,7 +99,8 @@ class Settlement:
         rejects = tuple(self.rejects[: tally.rejected])
         del self.rejects[: tally.rejected]
         cursor = self._source.cursor(self._mark, self._state)
-        return UnitReport(self._unit.number, cursor, tally, rejects, done=done, **self._sink.take_parts())
+        parts = {"item_sizes": self._sizes.take(), **self._sink.take_parts()}
+        return UnitReport(self._unit.number, cursor, tally, rejects, done=done, **parts)
 
     def _keep(self, mark: Mark) -> None:
         self._mark, self._state = mark, self._sink.state()

@@ -138,7 +138,7 @@ class Forecast:
     seconds: at the caps in force; None if no cap holds the job, or if it is unknown. held_by: what decides about the
     time, as text.
     processes: with the parent. memory_bytes: of all processes, at most. disk_bytes: needed on this machine.
-    planning_units: read units that the plan itself has consumed. warnings: sentences.
+    planning_units: read units that the plan itself has consumed, by planning_requests. warnings: sentences.
     """
 
     demands: tuple[Demand, ...] = ()
@@ -152,6 +152,7 @@ class Forecast:
     memory_bytes: Amount | None = None
     disk_bytes: Amount | None = None
     planning_units: float = 0.0
+    planning_requests: int = 0
     warnings: tuple[str, ...] = ()
 
     def then(self, other: Forecast) -> Forecast:
@@ -173,6 +174,7 @@ class Forecast:
             memory_bytes=largest([self.memory_bytes, other.memory_bytes]),
             disk_bytes=total([self.disk_bytes, other.disk_bytes]),
             planning_units=math.fsum([self.planning_units, other.planning_units]),
+            planning_requests=self.planning_requests + other.planning_requests,
             warnings=tuple(dict.fromkeys((*self.warnings, *other.warnings))),
         )
 

@@ -59,9 +59,11 @@ ReadPage = Callable[[int, int, object | None, int], SampledPage]
 @dataclass(slots=True)
 class _Segment:
     """A segment. size_bytes: of all its items. sums: over the items that match. ended: whether it was read to its
-    end: if not, the figures are those of its first pages."""
+    end: if not, the figures are those of its first pages. pages: that were read; units: that they cost."""
 
     ended: bool = False
+    pages: int = 0
+    units: float = 0.0
     scanned: int = 0
     matching: int = 0
     size_bytes: float = 0.0
@@ -69,6 +71,7 @@ class _Segment:
 
     def add(self, page: SampledPage, sums_of: SumsOf) -> None:
         self.ended = page.next_key is None
+        self.pages, self.units = self.pages + 1, self.units + page.units
         self.scanned += page.scanned
         self.matching += len(page.items)
         if len(page.items) == page.scanned:
@@ -82,7 +85,7 @@ class _Segment:
 
 @dataclass(frozen=True, slots=True)
 class TableSample:
-    """segments: that the table was divided into. read: those that were read. units: consumed.
+    """segments: that the table was divided into. read: those that were read. units, requests: consumed, and made.
 
     counted_items, counted_bytes: of the table or index, by the service's count.
     """
@@ -92,6 +95,7 @@ class TableSample:
     units: float
     counted_items: int
     counted_bytes: int
+    requests: int = 0
 
     @property
     def is_complete(self) -> bool:
@@ -188,19 +192,21 @@ def sample_table(
 
     counted_items, counted_bytes: by the service's count. units_per_s: the cap; infinite for none.
     """
-    segments, until_s, spent = _suitable_segments(counted_items, counted_bytes, units_per_s), clock() + SAMPLE_S, 0.0
+    segments, until_s = _suitable_segments(counted_items, counted_bytes, units_per_s), clock() + SAMPLE_S
+    spent, requests = 0.0, 0
     while True:
         read, chosen = list[_Segment](), random.Random(segments).sample(range(segments), min(SEGMENTS, segments))
         for segment in chosen:
-            found, units = _read_segment(read_page, segment, segments, _page_items(counted_items, segments), sums_of)
+            found = _read_segment(read_page, segment, segments, _page_items(counted_items, segments), sums_of)
+            units = found.units
             read.append(found)
-            spent += units
+            spent, requests = spent + units, requests + found.pages
             sleep(units / units_per_s)
             if clock() >= until_s or _are_too_large(read, len(chosen)):
                 break
         if clock() >= until_s or not _are_too_large(read, len(chosen)) or segments == MAX_SEGMENTS:
             enough = len(read) >= min(segments, _LEAST_SEGMENTS)
-            return TableSample(segments, read, spent, counted_items, counted_bytes) if enough else None
+            return TableSample(segments, read, spent, counted_items, counted_bytes, requests) if enough else None
         segments = min(segments * FINER, MAX_SEGMENTS)
 
 
@@ -220,15 +226,13 @@ def _are_too_large(read: Sequence[_Segment], chosen: int) -> bool:
     return sum(not each.ended for each in read) > chosen // 4
 
 
-def _read_segment(
-    read_page: ReadPage, segment: int, segments: int, most_items: int, sums_of: SumsOf
-) -> tuple[_Segment, float]:
-    """The segment, or its first pages, and the units consumed."""
-    found, units, key = _Segment(), 0.0, None
+def _read_segment(read_page: ReadPage, segment: int, segments: int, most_items: int, sums_of: SumsOf) -> _Segment:
+    """The segment, or its first pages."""
+    found, key = _Segment(), None
     for _ in range(PAGES_A_SEGMENT):
         page = read_page(segment, segments, key, most_items)
-        units, key = units + page.units, page.next_key
+        key = page.next_key
         found.add(page, sums_of)
         if key is None:
             break
-    return found, units
+    return found

@@ -12,7 +12,7 @@ import msgspec
 
 from ddbio.aws.redaction import hide
 from ddbio.errors import DdbioError
-from ddbio.forecast.forecast import Forecast
+from ddbio.forecast.forecast import UNKNOWN, Forecast
 from ddbio.job.accounts import Result
 from ddbio.job.history import STAGE_HISTORY, extents, noun_of, read_history, read_samples
 from ddbio.job.journal import Journal
@@ -41,13 +41,16 @@ class Course:
         self._journal.note(sides=list(roles), latency_bounds=list(BOUNDS_S))
         self._note_parts(plan)
 
-    def note_forecast(self, forecast: Callable[[], Forecast]) -> None:
-        """The plan of a new job, for its report. Nothing is noted if it cannot be made."""
+    def note_forecast(self, make: Callable[[], Forecast]) -> Forecast:
+        """The plan of a new job, for its report. Nothing is noted if it cannot be made; the plan is then empty."""
         with suppress(RuntimeError):
             asyncio.get_running_loop()  # in which a plan cannot read its samples
-            return
+            return UNKNOWN
         with suppress(DdbioError):
-            self._journal.note(forecast=forecast().as_json())
+            forecast = make()
+            self._journal.note(forecast=forecast.as_json())
+            return forecast
+        return UNKNOWN
 
     def end_run(self, result: Result, plan: Plan) -> None:
         """The run has its result, which does not change if this cannot be written. Commits."""

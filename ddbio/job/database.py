@@ -19,7 +19,7 @@ from ddbio.messages.counts import NAMES
 
 APPLICATION_ID = 0x64646269  # "ddbi": marks the file as ours
 FRESH = "with --fresh it is started over"
-VERSION = 7  # of the schema, and of the way units are cut from a plan
+VERSION = 8  # of the schema, and of the way units are cut from a plan
 
 SCHEMA = f"""
     DROP TABLE IF EXISTS job;
@@ -27,6 +27,7 @@ SCHEMA = f"""
     DROP TABLE IF EXISTS units;
     DROP TABLE IF EXISTS files;
     DROP TABLE IF EXISTS reasons;
+    DROP TABLE IF EXISTS item_sizes;
     CREATE TABLE job (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE sources (uri TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, version TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE units (
@@ -38,6 +39,7 @@ SCHEMA = f"""
         checksum TEXT NOT NULL, part_bytes TEXT NOT NULL
     ) WITHOUT ROWID;
     CREATE TABLE reasons (reason TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE item_sizes (exponent INTEGER PRIMARY KEY, items INTEGER NOT NULL);
     {history.SCHEMA}
     PRAGMA application_id = {APPLICATION_ID};
     PRAGMA user_version = {VERSION};
@@ -50,6 +52,7 @@ ENTER = f"""
         {", ".join(f"{name} = {name} + excluded.{name}" for name in NAMES)}
 """
 BLAME = "INSERT INTO reasons VALUES (?, ?) ON CONFLICT (reason) DO UPDATE SET count = count + excluded.count"
+ADD_SIZES = "INSERT INTO item_sizes VALUES (?, ?) ON CONFLICT (exponent) DO UPDATE SET items = items + excluded.items"
 _CURSORS: dict[str, type] = {each.__name__: each for each in get_args(Cursor)}
 
 

@@ -85,7 +85,9 @@ def read_history(database: sqlite3.Connection) -> History:
     stages = {name: value for name, value in noted.items() if name.startswith(STAGE_HISTORY)}
     if stages:
         of_stages = {name.removeprefix(STAGE_HISTORY): value for name, value in stages.items()}
-        return joined({name: msgspec.convert(value, History) for name, value in of_stages.items()})
+        whole = joined({name: msgspec.convert(value, History) for name, value in of_stages.items()})
+        whole.forecast = noted.get("forecast")
+        return whole
     sums = ", ".join(f"coalesce(sum({name}), 0)" for name in NAMES)
     counts = database.execute(f"SELECT {sums} FROM units").fetchone()
     files = "SELECT name, items, size_bytes, checksum FROM files ORDER BY name LIMIT ?"
@@ -104,6 +106,7 @@ def read_history(database: sqlite3.Connection) -> History:
         units_of_work=noted.get("units"),
         units_done=database.execute("SELECT coalesce(sum(done), 0) FROM units").fetchone()[0],
         by_index=_by_index(samples),
+        item_sizes=read_item_sizes(database),
         latency_bounds=noted.get("latency_bounds", []),
         forecast=noted.get("forecast"),
     )
@@ -117,6 +120,12 @@ def _by_index(samples: Iterable[Sample]) -> dict[str, float]:
         for index, units in each.indexes.items():
             indexes[index] = indexes.get(index, 0.0) + units
     return {"the table": table, **indexes} if indexes else {}
+
+
+def read_item_sizes(database: sqlite3.Connection) -> list[tuple[int, int]]:
+    """Upper bounds in bytes, each twice the one before, and estimated numbers of items."""
+    items = dict(database.execute("SELECT exponent, items FROM item_sizes"))
+    return [(2**each, items.get(each, 0)) for each in range(min(items), max(items) + 1)] if items else []
 
 
 def read_samples(database: sqlite3.Connection) -> list[Sample]:

@@ -33,6 +33,7 @@ from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.checkpoint import LaneState, states_left
 from ddbio.job.accounts import Past
 from ddbio.job.database import (
+    ADD_SIZES,
     APPLICATION_ID,
     BLAME,
     ENTER,
@@ -196,6 +197,8 @@ class Journal:
             self.write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", files)
         if report.tally.reasons:
             self.write(BLAME, report.tally.reasons.items())
+        if report.item_sizes:
+            self.write(ADD_SIZES, report.item_sizes.items())
 
     def files(self) -> list[ExportedFile]:
         """The finished files, by name."""

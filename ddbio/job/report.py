@@ -8,6 +8,7 @@ one.
   "counts": {<each count of `ddbio.messages.counts`>: number},
   "reasons": {"<cause of throttling or of a retry>": count}, "this_run": {counts and reasons of this run alone},
   "timing": {"began", "ended", "seconds": this run's, "seconds_of_all_runs", "runs"},
+  "item_sizes": [{"up_to_bytes": 256, "items": estimated number}, ...]: of the items read (`ddbio.steps.item_sizes`),
   "cap_changes": [{"at", "role": "source" | "target", "table", "kind", "units_per_s", "origin"}, ...]: of this run,
   "other_table", "other_cap": the same of the second table, in a job that has two,
   "options": {...}, "versions": {"ddbio", "native_core", "python", "botocore", "platform"}, and per command:
@@ -43,7 +44,7 @@ from ddbio import native
 from ddbio.aws.redaction import hide, without_userinfo
 from ddbio.errors import DdbioError, InternalError, Stopped, TransferError
 from ddbio.job.accounts import Result
-from ddbio.job.history import read_history
+from ddbio.job.history import read_history, read_item_sizes
 from ddbio.job.journal import Journal
 from ddbio.job.page import page_of_run
 from ddbio.job.report_place import is_page
@@ -55,6 +56,7 @@ from ddbio.options import STDOUT, TransferOptions
 from ddbio.version import __version__
 
 SomeResult = TypeVar("SomeResult", bound=Result)
+Read = TypeVar("Read")
 
 Taker = Callable[[bytes], object]
 
@@ -113,18 +115,21 @@ class Report:
     def _page(self, content: bytes) -> bytes:
         """The page for people of this report. Raises TransferError for whatever prevents it, even a broken library,
         as the run's result must not depend on it."""
-        history = None
-        if self._journal is not None:
-            if self._journal.complete:
-                self._journal.mark_complete()  # drawing charts takes a while
-            with suppress(sqlite3.Error):  # it was never begun, or is closed
-                history = self._journal.read(read_history)
+        if self._journal is not None and self._journal.complete:
+            self._journal.mark_complete()  # drawing charts takes a while
+        history = self._read(read_history)
         folder = None if self._folder is None else self._folder.path.name
         try:
             return page_of_run(content, self._command, self._options.table, folder, history)
         except Exception as error:
             why = f"{type(error).__name__}: {error}"
             raise TransferError(f'cannot make the report "{self._path}": {why}', "try ddbio report") from None
+
+    def _read(self, reader: Callable[[sqlite3.Connection], Read]) -> Read | None:
+        """From the journal; None without one."""
+        with suppress(sqlite3.Error):  # it was never begun, or is closed
+            return None if self._journal is None else self._journal.read(reader)
+        return None
 
     def content(self, error: DdbioError | None) -> bytes:
         """error: the reason if the run ended without a result."""
@@ -142,6 +147,9 @@ class Report:
             "counts": _counts(result.tally),
             "reasons": result.tally.reasons,
             "this_run": {**_counts(run_tally), "reasons": run_tally.reasons},
+            "item_sizes": [
+                {"up_to_bytes": bound, "items": items} for bound, items in self._read(read_item_sizes) or ()
+            ],
             "timing": {
                 "began": self._began,
                 "ended": _now(),

@@ -22,7 +22,6 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from ddbio.dynamodb.notices import table_notices
 from ddbio.engines.engine import check_reachable
 from ddbio.errors import DdbioError
-from ddbio.flow.context import SOURCE
 from ddbio.forecast.alternatives import Task
 from ddbio.forecast.forecast import UNKNOWN, Forecast
 from ddbio.forecast.preview import Preview
@@ -35,6 +34,7 @@ from ddbio.job.report_place import check_report_path, is_page
 from ddbio.job.run import Caller, Run
 from ddbio.job.state import known_state_root
 from ddbio.job.work import Assignment, why_incomplete, work
+from ddbio.messages import Tally
 from ddbio.messages.files import SourceFile
 from ddbio.options import TransferOptions
 from ddbio.sources.plan import Plan, Remainder
@@ -105,6 +105,12 @@ class Verb(ABC, Generic[SomeOptions, SomeResult]):
     def begin(self, run: Run, journal: Journal) -> None:
         """Prepare the destination, for a new job or a resumed one."""
 
+    def check_destination(self, run: Run, journal: Journal, *, resumes: bool) -> None:
+        """For a plan: refuse what `begin` would refuse, and make nothing. resumes: the unfinished job of the journal.
+
+        Raises UsageError.
+        """
+
     @abstractmethod
     def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
         """The planned reading and writing, and the work already done, in sentences."""
@@ -159,10 +165,12 @@ def perform(verb: Verb[Any, SomeResult], caller: Caller) -> SomeResult:
 
 def preview(verb: Verb[Any, Any], caller: Caller) -> Preview:
     """What `perform` would announce, and the figures. Moves and makes nothing. Raises UsageError, TransferError."""
+    verb.check_report()
     run = verb.check(caller)
     with look_at_journal(verb.name, run.table.name, _identity(verb, run), verb.options) as journal:
         resumes = _resumes(verb, run, journal)
         plan = verb.plan(run, journal.plan if resumes else verb.cut(run))
+        verb.check_destination(run, journal, resumes=resumes)
         left = journal.left(plan) if resumes else Remainder(plan, lambda unit: unit)
         try:
             sentences = list(_announcement(verb, run, plan, left, journal))
@@ -184,12 +192,12 @@ def tell_story(verb: Verb[Any, SomeResult], run: Run, journal: Journal) -> SomeR
     left = journal.left(plan)
     for sentence in _announcement(verb, run, plan, left, journal):
         run.progress.say(sentence)
-    task = verb.assignment(run, plan, left, journal)
-    run.progress.start(task.total, task.unit, run.cap.units_per_s, task.done)
     course = Course(journal)
+    planned = _planned(verb, run, plan, left, journal, course)
+    task = verb.assignment(run, plan, left, journal)
+    task.spent.add(planned)
+    run.progress.start(task.total, task.unit, run.cap.units_per_s, task.done)
     course.begin_run([side.role for side in run.sides], plan)
-    if _forecast_wanted(verb, run, journal):
-        course.note_forecast(lambda: verb.forecast(run, plan, left, journal))
     accounts, error = work(run, task, left, journal)
     plan.close()
     result = verb.settle(run, plan, journal, accounts, error or why_incomplete(run, accounts, plan))
@@ -202,10 +210,16 @@ def tell_story(verb: Verb[Any, SomeResult], run: Run, journal: Journal) -> SomeR
     return result
 
 
-def _forecast_wanted(verb: Verb[Any, Any], run: Run, journal: Journal) -> bool:
-    """Whether a new job's report compares it with its plan. A plan of a scan would consume capacity itself."""
-    report, scans = verb.options.report, run.main.role == SOURCE
-    return report is not None and is_page(Path(report)) and not scans and not journal.resumed
+def _planned(verb: Verb[Any, Any], run: Run, plan: Plan, left: Remainder, journal: Journal, course: Course) -> Tally:
+    """Make the plan of a new job, if its report will compare the job with it. Returns the requests that this took, of
+    a sample of the table: they count as the job's own."""
+    report = verb.options.report
+    if report is None or not is_page(Path(report)) or journal.resumed:
+        return Tally()
+    forecast = course.note_forecast(lambda: verb.forecast(run, plan, left, journal))
+    if forecast.planning_units:
+        run.progress.say(f"A sample of the table was read for {report}: {forecast.planning_units:,.10g} RCU")
+    return Tally(units=forecast.planning_units, requests=forecast.planning_requests)
 
 
 def _journal(verb: Verb[Any, Any], run: Run) -> AbstractContextManager[Journal]:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ddbio.forecast.forecast import Forecast
 from ddbio.job.course import note_stage
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.opening import open_journal
@@ -57,6 +58,12 @@ class Stages:
                 self.finish(stage, facts_of(result))
                 journal.complete = True
         return result
+
+    def note_forecast(self, forecast: Forecast) -> None:
+        """The plan of a new job, for its report."""
+        if not self.journal.resumed:
+            self.journal.note(forecast=forecast.as_json())
+            self.journal.commit(0.0)
 
     def complete(self) -> None:
         """All stages are done, and reported: the same command is a new job from now on."""

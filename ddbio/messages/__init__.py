@@ -14,7 +14,8 @@ block        whole records
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ddbio.errors import DdbioError
@@ -217,6 +218,7 @@ class UnitReport:
         standard output or a comparison. Of a verb whose parent collects items: those that it needs.
     error: why the unit cannot continue. The cursor is still valid.
     attributes: names and types seen for the first time, if the scan discovers attributes.
+    item_sizes: items read since the last report, by size; see `ddbio.steps.item_sizes`.
     """
 
     unit: int
@@ -228,6 +230,7 @@ class UnitReport:
     done: bool = False
     error: DdbioError | None = None
     attributes: tuple[tuple[str, str], ...] = ()
+    item_sizes: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,10 @@ MOST_REASONS = 5  # with a colour of their own
 PERCENTILES = (50, 90, 99)
 AVERAGED_S = 4.0
 _LABEL = 14  # characters of a bar's name
+ESTIMATED = (
+    "Estimated: each worker measures its first items, and then ever fewer. The items are those that were read, "
+    "before any transform."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ def charts(history: History, kinds: Sequence[str]) -> Iterator[Chart]:
     if history.item_sizes:
         names = [f"≤ {_bytes(bound)}" for bound, _ in history.item_sizes]
         counts = [float(number) for _, number in history.item_sizes]
-        yield Chart("item-sizes", "Items by size", Bars(names, [Line("items", counts)]))
+        yield Chart("item-sizes", "Items by size", Bars(names, [Line("items", counts)]), ESTIMATED)
 
 
 def _over_time(history: History, kinds: Sequence[str]) -> Iterator[Chart]:

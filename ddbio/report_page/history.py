@@ -89,7 +89,7 @@ class History(msgspec.Struct, kw_only=True):
     files: the first of them. all_files: their number. units_of_work, units_done: None if not known.
     latency_bounds: upper bounds of the classes in seconds; the last class has none.
     by_index: capacity units of the table and of each index that has capacity of its own; empty without any.
-    item_sizes: number of items by their size, as upper bounds in bytes and numbers. forecast: of the job's begin.
+    item_sizes: items by their size, as upper bounds in bytes and estimated numbers. forecast: of the job's begin.
     """
 
     version: int = VERSION
@@ -107,7 +107,7 @@ class History(msgspec.Struct, kw_only=True):
     units_done: int = 0
     latency_bounds: list[float] = []
     by_index: dict[str, float] = {}
-    item_sizes: list[tuple[float, int]] = []
+    item_sizes: list[tuple[int, int]] = []
     forecast: dict[str, Any] | None = None
 
 

@@ -16,6 +16,7 @@ from ddbio.report_page.wording import UNKNOWN, duration, number
 
 NO_PLAN = "This job kept no plan of its begin."
 Rows = list[tuple[str, str, str]]
+SOURCE, TARGET = "source", "target"  # roles of demands
 
 
 def compared(report: Report, history: History) -> tuple[Rows, str]:
@@ -24,8 +25,8 @@ def compared(report: Report, history: History) -> tuple[Rows, str]:
     plan = _plan(history)
     demands = plan.demands if plan is not None else ()
     rows = [
-        ("items", _shown(demands[0].items if demands else None, _about), number(counts.get("read", 0))),
-        ("capacity units", _shown(_units(demands), _about), number(counts.get("units", 0.0))),
+        ("items", _shown(_items(demands), _about), number(counts.get("read", 0))),
+        *_units(demands, counts),
         ("working time", _shown(plan.seconds if plan is not None else None, duration), duration(history.seconds)),
     ]
     if plan is None:
@@ -33,29 +34,65 @@ def compared(report: Report, history: History) -> tuple[Rows, str]:
     costs = costs_of(plan, bundled(), demands[0].region if demands else "")
     actual = _outcome(plan, counts)
     rows.append(("cost", _shown(costs.usd, dollars), _shown(actual, dollars)))
-    held = f"Time: {plan.held_by}. " if plan.held_by else ""
     dates = sorted({str(price.date) for price in costs.prices if price.date})
-    return rows, f"{held}Prices of {', '.join(dates)}." if dates else held
+    notes = [f"Time: {plan.held_by}."] if plan.held_by else []
+    if plan.planning_units:
+        notes.append(f"Both have the {number(plan.planning_units)} units of the sample that the plan is made of.")
+    if dates:
+        notes.append(f"Prices of {', '.join(dates)}.")
+    return rows, " ".join(notes)
 
 
 def _plan(history: History) -> Forecast | None:
+    """With the units of its own sample among those that are read: they count as units of the job."""
     try:
-        return None if history.forecast is None else Forecast.of_json(history.forecast)
+        plan = None if history.forecast is None else Forecast.of_json(history.forecast)
     except msgspec.ValidationError:  # of another version of ddbio
         return None
+    if plan is None or not plan.planning_units:
+        return plan
+    first, *others = plan.demands
+    sampled = replace(first, units=first.units and first.units + Amount.exact(plan.planning_units))
+    return replace(plan, demands=(sampled, *others))
 
 
-def _units(demands: Sequence[Demand]) -> Amount | None:
-    return total([demand.all_units for demand in demands]) if demands else None
+def _items(demands: Sequence[Demand]) -> Amount | None:
+    """Those that are read; of a comparison, from both tables."""
+    read = [demand.items for demand in demands if demand.role == demands[0].role]
+    return total(read) if read else None
+
+
+def _units(demands: Sequence[Demand], counts: dict[str, float]) -> Rows:
+    """Those of each table and kind, if the counts of the outcome are separate."""
+    consumed = _consumed(demands, counts)
+    if consumed is None or len(demands) == 1:
+        planned = total([demand.all_units for demand in demands]) if demands else None
+        return [("capacity units", _shown(planned, _about), number(counts.get("units", 0.0)))]
+    return [
+        (f"{demand.kind} of {demand.table}", _shown(demand.all_units, _about), number(units))
+        for demand, units in zip(demands, consumed, strict=True)
+    ]
+
+
+def _consumed(demands: Sequence[Demand], counts: dict[str, float]) -> list[float] | None:
+    """The units of each demand; None if they are known together only, as those of a comparison."""
+    units, of_target = counts.get("units", 0.0), counts.get("target_units", 0.0)
+    if len(demands) == 1:
+        return [units]
+    roles = [demand.role for demand in demands]
+    return [units - of_target, of_target] if roles == [SOURCE, TARGET] else None
 
 
 def _outcome(plan: Forecast, counts: dict[str, float]) -> Amount | None:
     """The cost of the consumed units; None if it is unknown, as for provisioned capacity (paid by the hour)."""
-    if len(plan.demands) != 1 or plan.demands[0].billing != "on-demand":
+    units = _consumed(plan.demands, counts)
+    if units is None or any(demand.billing != "on-demand" for demand in plan.demands):
         return None
-    (demand,) = plan.demands
-    consumed = replace(demand, units=Amount.exact(counts.get("units", 0.0)), by_index={})
-    return costs_of(replace(plan, demands=(consumed,)), bundled(), demand.region).usd
+    consumed = tuple(
+        replace(demand, units=Amount.exact(each), by_index={})
+        for demand, each in zip(plan.demands, units, strict=True)
+    )
+    return costs_of(replace(plan, demands=consumed), bundled(), plan.demands[0].region).usd
 
 
 def _shown(amount: Amount | None, text: Callable[[float], str]) -> str:

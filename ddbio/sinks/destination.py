@@ -39,12 +39,19 @@ class Destination:
 
     def below(self, uri: str) -> Destination:
         """The destination of the data, if that is a folder below this one."""
-        self.storage.prepare_destination(uri)
         own_folders = uri.removeprefix(self.uri).strip("/").count("/") + 1
         return Destination(self.storage, uri, self._table, own_folders)
 
     def make_room(self, if_exists: str) -> int:
-        """Prepare for a new export; returns the number of files that were removed.
+        """Prepare for a new export; returns the number of files that were removed. Raises UsageError as `check_room`
+        does."""
+        files, manifests = self.check_room(if_exists)
+        for name in (*files, *manifests):  # the manifests last: until then, the same command can resume from them
+            self.storage.remove(self.uri, name)
+        return len(files)
+
+    def check_room(self, if_exists: str) -> tuple[list[str], list[str]]:
+        """The files and the manifests that must be removed before a new export.
 
         Raises UsageError if the destination is not empty and may not be emptied.
         """
@@ -53,15 +60,15 @@ class Destination:
                 f'there is no unfinished export to "{self.uri}" to resume', "omit --if-exists to start a new one"
             )
         if self.storage.first_entry(self.uri) is None:
-            return 0
+            return [], []
         if if_exists == "overwrite":
-            return self._empty()
+            return self._replaceable()
         raise UsageError(
             f'"{self.uri}" is not empty: it contains {self.storage.first_entry(self.uri)}',
             "name an empty folder or prefix with -d, or replace the export that is there with --if-exists overwrite",
         )
 
-    def _empty(self) -> int:
+    def _replaceable(self) -> tuple[list[str], list[str]]:
         there, manifests = self.storage.contents(self.uri), self._listed()
         listed = {name for names in manifests.values() for name in names}
         unexpected = next((name for name in sorted(there) if name not in {*listed, *manifests}), None)
@@ -70,11 +77,7 @@ class Destination:
                 f'"{self.uri}" contains {unexpected}, which no manifest there lists: it is not replaced',
                 "move it away, or name an empty folder or prefix with -d",
             )
-        for name in sorted(listed & there.keys()):
-            self.storage.remove(self.uri, name)
-        for name in manifests:  # last: until then, the same command can resume from them
-            self.storage.remove(self.uri, name)
-        return len(listed & there.keys())
+        return sorted(listed & there.keys()), list(manifests)
 
     def has_manifest(self) -> bool:
         """Whether the destination contains a complete export."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from ddbio.messages import Tally
+from ddbio.steps.item_sizes import ItemSizes
 from ddbio.steps.records import Place, Records
 
 
@@ -56,11 +57,12 @@ class Desk(Protocol):
     """The lane's side of a sink.
 
     tally: the unit's counts since its beginning, including records not settled yet. spent: number and cost of the
-    lane's requests.
+    lane's requests. sizes: of the items that its source reads.
     """
 
     tally: Tally
     spent: Tally
+    sizes: ItemSizes
 
     async def between_requests(self, sent: int = 1) -> None:
         """Call between two requests, at a point where records may be settled: the lane reports if a report is due.

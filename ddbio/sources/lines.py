@@ -38,8 +38,9 @@ class Lines:
         self._inside = False  # whether the next line may be part of a value that begins before it
         self._places = PlaceIndex()
 
-    def add(self, block: Block) -> None:
-        """Append the records of a block to those that are left. The block of an overlong one comes alone."""
+    def add(self, block: Block) -> list[bytes]:
+        """Append the records of a block to those that are left, and return them. The block of an overlong one comes
+        alone."""
         if block.places is not None:
             self._places.add(block.places, self._offset)
         rest = self._records[self._at :]
@@ -51,6 +52,7 @@ class Lines:
         records = [block.data] if block.left_out else self.format.split(block.data)
         self._spanning = block.data.count(line_end) > len(records) or any(line_end in record for record in rest)
         self._records, self._at = [*rest, *records] if rest else records, 0
+        return records
 
     def mark(self) -> tuple[int, int]:
         self._tally.bytes = self._unit.source_bytes(self._offset)

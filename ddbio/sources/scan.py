@@ -23,6 +23,7 @@ from ddbio.messages import ExportCursor, Reject, SegmentUnit, Tally
 from ddbio.sources.page_size import KeyCircle, MostItems, PageSize
 from ddbio.sources.raw_page import RawPage
 from ddbio.sources.subset import WHOLE, Subset
+from ddbio.steps.item_sizes import ItemSizes, row_as_map
 from ddbio.steps.limit import Limit
 from ddbio.steps.records import Record
 from ddbio.values.items import AttributeMap
@@ -126,17 +127,26 @@ class EditPage(Page):
 
 
 class ScanSource:
-    """See `ddbio.sources.source.Source`. limit: on the items that all lanes of the job may pass on."""
+    """See `ddbio.sources.source.Source`. limit: on the items that all lanes of the job may pass on. sizes: counts the
+    items; None for a scan of parts of them."""
 
     marks_are_numbers = False
 
-    def __init__(self, scanning: Scanning, client: DataClient, limit: Limit | None, tally: Tally) -> None:
+    def __init__(
+        self,
+        scanning: Scanning,
+        client: DataClient,
+        limit: Limit | None,
+        tally: Tally,
+        sizes: ItemSizes | None = None,
+    ) -> None:
         self._scanning = scanning
         self._scan = scanning.scan
         self.deleted_are_gone = scanning.scan.edits
         self._client = client
         self._tally = tally
         self._limit = limit
+        self._sizes = sizes
         self._unit: SegmentUnit
         self._keys = KeyCircle()
         self._key: str | None = None  # after the page
@@ -241,6 +251,8 @@ class ScanSource:
         # Without a filter no item is omitted, but there is a server that also counts the item after the page.
         scanned = max(reply.ScannedCount, len(items)) if scan.subset.filters else len(items)
         page_size.learn(scanned, sum(self._client.consumed))
+        if self._sizes is not None:
+            self._sizes.count(items, row_as_map)
         if self._scan.edits:
             self._ended, self._key = next_key is None, next_key
             # Counted with the whole page only: if the scan is resumed within it, the rest of them is read again.

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from ddbio.errors import TransferError
-from ddbio.formats import Format, RowFormat, as_lines
+from ddbio.formats import Format, LineFormat, RowFormat, as_lines
 from ddbio.messages import ImportCursor, ImportUnit, Reject, SliceUnit, Tally
 from ddbio.messages.format_spec import FormatSpec
 from ddbio.sources.lines import LinePlace, Lines
 from ddbio.sources.reader import RecordReader
 from ddbio.sources.row_run import RowRun
+from ddbio.steps.item_sizes import ItemSizes
 from ddbio.steps.records import Records
 
 
 class SliceSource:
-    """See `ddbio.sources.source.Source`. format_of: shared by the lanes of a worker."""
+    """See `ddbio.sources.source.Source`. format_of: shared by the lanes of a worker. sizes: counts the items."""
 
     marks_are_numbers = True
     deleted_are_gone = False
 
-    def __init__(self, reader: RecordReader, format_of: Callable[[FormatSpec], Format], tally: Tally) -> None:
+    def __init__(
+        self,
+        reader: RecordReader,
+        format_of: Callable[[FormatSpec], Format],
+        tally: Tally,
+        sizes: ItemSizes | None = None,
+    ) -> None:
         self._reader = reader
         self._format_of = format_of
         self._tally = tally
+        self._sizes = sizes
         self._unit: ImportUnit
         self._run: Lines | RowRun
         self._batches: AsyncGenerator[Lines | RowRun, None]
@@ -60,6 +68,7 @@ class SliceSource:
         async with aclosing(self._reader.rows(unit, run.format)) as batches:
             async for rows in batches:
                 run.add(rows)
+                self._count_sizes(rows.texts, run.format)
                 yield run
 
     async def _batches_of_lines(self, unit: ImportUnit, lines: Lines) -> AsyncGenerator[Lines, None]:
@@ -68,8 +77,13 @@ class SliceSource:
                 lines.more = not block.left_out  # the block of an overlong record comes alone
                 if lines.left and not lines.more:
                     yield lines
-                lines.add(block)
+                records = lines.add(block)
+                self._count_sizes(records, lines.format)
                 yield lines
+
+    def _count_sizes(self, records: Sequence[bytes], format: LineFormat | RowFormat) -> None:
+        if self._sizes is not None:
+            self._sizes.count(records, format.parse)
 
     def mark(self) -> tuple[int, int]:
         return self._run.mark()

@@ -98,6 +98,9 @@ class Storage(Protocol):
         Raises TransferError if the file can no longer be read or is not the one that was listed.
         """
 
+    def check_destination(self, uri: str) -> None:
+        """Check that files can probably be written below `uri`, and make nothing. Raises as `prepare_destination`."""
+
     def prepare_destination(self, uri: str) -> None:
         """Make sure that files can be written below `uri` (creates a folder; a bucket must exist).
 
@@ -105,13 +108,14 @@ class Storage(Protocol):
         """
 
     def first_entry(self, uri: str) -> str | None:
-        """The name of one entry below the destination `uri`; None if it is empty.
+        """The name of one entry below the destination `uri`; None if it is empty, or not there.
 
-        Ignores hidden names. Call it after `prepare_destination`; raises the same errors.
+        Ignores hidden names. Raises the errors of `prepare_destination`.
         """
 
     def contents(self, uri: str) -> dict[str, int]:
-        """The size of each entry below the destination `uri`, by name; ignores hidden names."""
+        """The size of each entry below the destination `uri`, by name; none if it is not there. Ignores hidden
+        names."""
 
     def remove(self, uri: str, name: str) -> None:
         """Remove a finished file of a destination, if it exists. Raises TransferError."""

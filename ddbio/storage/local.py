@@ -53,21 +53,36 @@ class LocalStorage:
             raise _changed(file)
         return data
 
+    def check_destination(self, uri: str) -> None:
+        folder = local_path(uri)
+        there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+        if not there.is_dir():
+            raise _no_folder(folder)
+        for name in folder.relative_to(there).parts:
+            try:
+                (there / name).lstat()
+            except FileNotFoundError:
+                continue
+            except OSError as error:  # the name is too long
+                raise _unwritable(folder, error.strerror or str(error)) from error
+        _check_access(there, folder)
+
     def prepare_destination(self, uri: str) -> None:
         folder = local_path(uri)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
-            raise UsageError(f'"{folder}" is not a folder', "name a folder to write the files to") from error
+            raise _no_folder(folder) from error
         except OSError as error:
             raise _unwritable(folder, error.strerror or str(error)) from error
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise _unwritable(folder, os.strerror(errno.EACCES))
+        _check_access(folder, folder)
 
     def first_entry(self, uri: str) -> str | None:
         folder = local_path(uri)
         try:
             return min((each.name for each in folder.iterdir() if not is_hidden(each.name)), default=None)
+        except FileNotFoundError:
+            return None
         except OSError as error:
             raise UsageError(f'cannot look into "{folder}": {error.strerror}', "check its permissions") from error
 
@@ -75,6 +90,8 @@ class LocalStorage:
         folder = local_path(uri)
         try:
             return {each.name: each.stat().st_size for each in folder.iterdir() if not is_hidden(each.name)}
+        except FileNotFoundError:
+            return {}
         except OSError as error:
             raise UsageError(f'cannot look into "{folder}": {error.strerror}', "check its permissions") from error
 
@@ -182,6 +199,16 @@ def _changed(file: SourceFile) -> TransferError:
         f'"{file.uri}" changed after it was listed',
         "leave the files alone while they are read, and start over with --fresh",
     )
+
+
+def _no_folder(path: Path) -> UsageError:
+    return UsageError(f'"{path}" is not a folder', "name a folder to write the files to")
+
+
+def _check_access(there: Path, folder: Path) -> None:
+    """there: the folder, or the one above in which it will be made."""
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise _unwritable(folder, os.strerror(errno.EACCES))
 
 
 def _unwritable(folder: os.PathLike[str], reason: str) -> UsageError:

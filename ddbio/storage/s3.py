@@ -67,6 +67,9 @@ class S3Storage:
         stop = min(stop, file.size_bytes)
         return self._read(file, start, stop, _BODY_TRIES) if start < stop else b""
 
+    def check_destination(self, uri: str) -> None:
+        self.prepare_destination(uri)  # makes nothing
+
     def prepare_destination(self, uri: str) -> None:
         # Not HeadBucket: a policy may permit listing this prefix only.
         self.first_entry(uri)

@@ -78,8 +78,8 @@ class UnknownTypeError(ValueError):
     """The service sent a value of an unknown type."""
 
 
-class AttributeValue(msgspec.Struct, gc=False):
-    """One typed value as DynamoDB sends it: exactly one field is set."""
+class AttributeValue(msgspec.Struct, gc=False, omit_defaults=True):
+    """One typed value as DynamoDB sends it, and as it is encoded: exactly one field is set."""
 
     S: str | None = None
     N: str | None = None

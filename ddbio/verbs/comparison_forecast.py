@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import reduce
 
-from ddbio.forecast.demands import time_of
+from ddbio.flow.context import SOURCE
+from ddbio.forecast.demands import demand_of, time_of
 from ddbio.forecast.forecast import ZERO, Amount, Forecast
 from ddbio.forecast.needs import PAGE_LANE_BYTES, memory_of
 from ddbio.forecast.preview import Preview
@@ -33,6 +35,24 @@ def preview_of(comparison: Comparison) -> Preview:
         warnings=tuple(dict.fromkeys((*side_warnings(run.sides, both.demands), *_rereads(both)))),
     )
     return Preview.of([*comparison.announcement(), *caps], forecast)
+
+
+def announced(comparison: Comparison) -> Forecast:
+    """The figures that a comparison announces, by the service's counts: they cost nothing, and may be hours old."""
+    return reduce(Forecast.then, (_announced_of(comparison, side) for side in comparison.sides))
+
+
+def _announced_of(comparison: Comparison, side: TableSide | ExportSide) -> Forecast:
+    if isinstance(side, ExportSide):
+        return Forecast(seconds=ZERO)
+    of_run = next(each for each in comparison.run.sides if each.table is side.table)
+    demand = replace(
+        demand_of(side.table, side.session.region, SOURCE, of_run.cap),
+        items=Amount.exact(side.items * (comparison.options.sample or 100) / 100),
+        units=Amount.exact(side.read_units(comparison.options)),
+    )
+    seconds, held_by = time_of([(demand, of_run.cap)])
+    return Forecast((demand,), seconds=seconds, held_by=f"{held_by}, by the table's counts of items and bytes")
 
 
 def _rereads(forecast: Forecast) -> Iterable[str]:
@@ -62,6 +82,7 @@ def _of_side(comparison: Comparison, side: TableSide | ExportSide) -> Forecast:
         held_by=held_by,
         disk_bytes=ZERO,
         planning_units=sample.units if sample is not None else 0.0,
+        planning_requests=sample.requests if sample is not None else 0,
     )
 
 

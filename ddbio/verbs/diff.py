@@ -25,7 +25,7 @@ from ddbio.storage.output_paths import Protected
 from ddbio.system.stop import StopFlag
 from ddbio.verbs.compared_sides import FIRST, SECOND
 from ddbio.verbs.comparison import COMPARE, Compared, Comparison
-from ddbio.verbs.comparison_forecast import preview_of
+from ddbio.verbs.comparison_forecast import announced, preview_of
 from ddbio.verbs.difference_output import DifferenceOutput
 from ddbio.verbs.options import DiffOptions
 
@@ -80,14 +80,18 @@ class Diff:
     def __init__(self, options: DiffOptions) -> None:
         self.options = options
 
-    def perform(self, caller: Caller) -> DiffResult:
+    def _check_report(self) -> None:
         check_report_path(self.options, Protected(state=known_state_root(self.options.state_dir)))
+
+    def perform(self, caller: Caller) -> DiffResult:
+        self._check_report()
         with reported(self.name, self.options, caller.take_report) as report:
             comparison = Comparison(self.options, caller)
             output = DifferenceOutput(self.options, comparison.run.session)
             run, facts = comparison.run, comparison.facts()
             with staged(self.name, run.table.name, comparison.identity(), facts, self.options) as stages:
                 report.begin(run, stages.journal)
+                stages.note_forecast(announced(comparison))
                 done = comparison.perform(stages)
                 if done.error is None:
                     done.error = output.publish(done.lines)
@@ -111,7 +115,10 @@ class Diff:
         )
 
     def preview(self, caller: Caller) -> Preview:
-        return preview_of(Comparison(self.options, caller))
+        self._check_report()
+        comparison = Comparison(self.options, caller)
+        DifferenceOutput(self.options, comparison.run.session)  # refuses a place that cannot be written to
+        return preview_of(comparison)
 
 
 def facts_of(result: DiffResult) -> dict[str, Any]:

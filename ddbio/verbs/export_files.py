@@ -26,30 +26,48 @@ from ddbio.verbs.options import ExportOptions
 
 class ExportFiles:
     """All that an export does at its destination, except writing the data files. Raises UsageError if the destination
-    is unusable."""
+    is unusable. Call `check`, or `make_ready`, first."""
 
     def __init__(self, run: Run, options: ExportOptions) -> None:
         self._run = run
         self._options = options
         self._storage = open_storage(options.destination, run.session.aws, run.session.keys)
         self._all = Destination(self._storage, options.destination, short_name(options.table))
-        self._storage.prepare_destination(options.destination)
 
     def close(self) -> None:
         self._storage.close()
 
     def _data(self, cut: Facts) -> Destination:
-        """The folder of the data files."""
+        """The folder of the data files, which is made."""
+        place = self._data_place(cut)
+        if place is not self._all:
+            self._storage.prepare_destination(place.uri)
+        return place
+
+    def _data_place(self, cut: Facts) -> Destination:
         return self._all.below(data_folder(self._options, cut)) if self._options.native_layout else self._all
+
+    def check(self, journal: Journal, *, resumes: bool) -> None:
+        """For a plan, all that `make_ready` would refuse; makes nothing. resumes: the unfinished job of the journal.
+
+        The files of another unfinished job, or of one that is started over, are no obstacle: the run removes them.
+        """
+        self._storage.check_destination(self._options.destination)
+        if resumes:
+            self._data_place(journal.plan).check(journal.files(), journal.cursors())
+        elif not journal.resumed and not journal.folder.journal.exists():
+            self._all.check_room(self._options.if_exists)
 
     def drop(self, journal: Journal) -> None:
         """Remove the files of an unfinished export, by its journal or else by the names of files."""
+        self._storage.prepare_destination(self._options.destination)
         begun = self._data(journal.plan) if journal.resumed else self._all
         if journal.resumed or (journal.damaged and not begun.has_manifest()):
             begun.drop(journal.files() if journal.resumed else (), journal.cursors())
 
     def make_ready(self, journal: Journal) -> None:
         """Raises UsageError if the export may not begin, or cannot be resumed here."""
+        self._storage.prepare_destination(self._options.destination)
         if not journal.resumed:
             removed = self._all.make_room(self._options.if_exists)
             if removed:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -109,6 +110,11 @@ class Export(Verb[ExportOptions, ExportResult]):
         if not self._to_stdout:
             self._files = self._files or ExportFiles(run, self.options)
             self._files.make_ready(journal)
+
+    def check_destination(self, run: Run, journal: Journal, *, resumes: bool) -> None:
+        if not self._to_stdout:
+            with closing(ExportFiles(run, self.options)) as files:
+                files.check(journal, resumes=resumes)
 
     def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
         where = "standard output" if self._to_stdout else self.options.destination

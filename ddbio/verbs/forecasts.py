@@ -171,6 +171,7 @@ def forecast_of(
         memory_bytes=memory_of(workers, run.lanes, lane_bytes),
         disk_bytes=Amount.exact(0),
         planning_units=sample.units if sample is not None else 0.0,
+        planning_requests=sample.requests if sample is not None else 0,
         warnings=tuple(dict.fromkeys((*side_warnings(run.sides, demands), *warned))),
     )
 

@@ -38,7 +38,7 @@ from ddbio.sources.plan import Plan, Remainder
 from ddbio.storage.output_paths import Protected
 from ddbio.verbs.compared_sides import FIRST, SECOND, TableSide
 from ddbio.verbs.comparison import COMPARE, JOBS, Compared, Comparison
-from ddbio.verbs.comparison_forecast import preview_of
+from ddbio.verbs.comparison_forecast import announced, preview_of
 from ddbio.verbs.import_table import Import, ImportResult
 from ddbio.verbs.intent import Intent, place, way_back
 from ddbio.verbs.options import ImportOptions, SyncOptions
@@ -111,14 +111,19 @@ class Sync:
             )
         self._omitted = frozenset({DELETE} if options.no_delete else ())
 
-    def perform(self, caller: Caller) -> SyncResult:
+    def _check_report(self) -> None:
         options = self.options
         check_report_path(options, Protected(state=known_state_root(options.state_dir)), options.rejects)
+
+    def perform(self, caller: Caller) -> SyncResult:
+        options = self.options
+        self._check_report()
         with reported(self.name, options, caller.take_report) as report:
             comparison = self._comparison(caller)
             cap, facts = self._write_cap(comparison), comparison.facts()
             with staged(self.name, comparison.run.table.name, comparison.identity(), facts, options) as stages:
                 report.begin(comparison.run, stages.journal)
+                stages.note_forecast(announced(comparison).then(self._write_forecast(comparison, cap)))
                 compared = comparison.perform(stages)
                 applied = None
                 if compared.error is None:
@@ -149,6 +154,7 @@ class Sync:
         return choose_cap(options.write_capacity, second.table, "WCU", over_provisioned=over, option=option)
 
     def preview(self, caller: Caller) -> Preview:
+        self._check_report()
         comparison = self._comparison(caller)
         cap = self._write_cap(comparison)
         compared = preview_of(comparison)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,7 +92,7 @@ def test_a_stopped_and_resumed_import_has_one_page_and_its_texts_are_no_markup(
     assert '<p class="state bad">unfinished</p>' in stopped and "ddbio jobs resume import-Orders-" in stopped
     done = ddbio("import", *words)
     assert done.code == 1, done.err
-    charts = {"units-0", "items", "items-by-part", "units-by-part", "latencies"}
+    charts = {"units-0", "items", "items-by-part", "units-by-part", "item-sizes", "latencies"}
     assert_shown(browser, tmp_path / "run.html", charts)
     texts = browser.value("document.body.innerText")
     assert HOSTILE.replace("/", "") in texts and "1,502" in texts and "wrong-key-type" in texts
@@ -102,6 +103,9 @@ def test_a_stopped_and_resumed_import_has_one_page_and_its_texts_are_no_markup(
     again, first = ((tmp_path / name).read_text() for name in ("again.html", "run.html"))
     assert [each.count("<figure") for each in (again, first)] == [len(charts)] * 2
     assert "stopped after" in again  # the first run's end
+    counted = json.loads((folder / "report.json").read_text())["item_sizes"]
+    assert [each["up_to_bytes"] for each in counted] == [128]
+    assert 0.9 * 1501 < counted[0]["items"] < 1.3 * 1501  # those that were read twice count twice
     assert environment["AWS_SECRET_ACCESS_KEY"] not in again and environment["AWS_ACCESS_KEY_ID"] not in again
 
 
@@ -114,12 +118,21 @@ def test_a_finished_export_shows_its_segments_files_and_checksums(
     done = ddbio("export", "-t", "Orders", "-d", "out", "--segments", "7", "--report", "export.HTML")
     assert done.code == 0, done.err
     assert_shown(
-        browser, tmp_path / "export.HTML", {"units-0", "items", "items-by-part", "units-by-part", "latencies"}
+        browser,
+        tmp_path / "export.HTML",
+        {"units-0", "items", "items-by-part", "units-by-part", "item-sizes", "latencies"},
     )
     page = (tmp_path / "export.HTML").read_text()
     (manifest,) = [json.loads(path.read_text()) for path in (tmp_path / "out").glob("*manifest.json")]
     assert all(file["checksum"] in page for file in manifest["files"]), manifest
     assert "ddbio verify out" in page
+    # What the sample consumed is in the counts of the job, and the plan is one of the whole job.
+    (sampled,) = re.findall(r"A sample of the table was read for export\.HTML: ([0-9.]+) RCU", done.err)
+    outcome = r'<td>{}</td><td class="number">([0-9.,]+)</td><td class="number">([0-9.,]+)</td>'
+    assert re.findall(outcome.format("items"), page) == [(f"{len(orders):,}",) * 2]
+    ((planned, consumed),) = re.findall(outcome.format("capacity units"), page)
+    assert float(consumed) == simulator.table("Orders").consumed("read") > float(sampled) > 0
+    assert abs(float(consumed) - float(planned)) <= 0.5
 
 
 def test_a_report_that_cannot_be_made_is_refused_in_a_line(

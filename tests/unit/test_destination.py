@@ -47,6 +47,22 @@ def test_an_empty_place_has_room_and_hidden_names_do_not_fill_it(destination: De
         destination.make_room("resume")
 
 
+def test_a_place_that_is_not_there_has_room_and_is_not_made(tmp_path: Path) -> None:
+    place = tmp_path / "a" / "b"
+    LocalStorage().check_destination(str(place))
+    assert Destination(LocalStorage(), str(place), "Orders").check_room("fail") == ([], [])
+    assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize("below", ["file", "file/a", "link/a", "a/" + "x" * 300, "x" * 300])
+def test_a_place_that_cannot_be_made_is_refused_before_it_is_made(tmp_path: Path, below: str) -> None:
+    write(tmp_path, "file")
+    (tmp_path / "link").symlink_to("nowhere")
+    for check in (LocalStorage().check_destination, LocalStorage().prepare_destination):
+        with pytest.raises(UsageError, match=r"is not a folder|cannot write to"):
+            check(str(tmp_path / below))
+
+
 def test_a_place_that_is_not_empty_is_refused(destination: Destination, tmp_path: Path) -> None:
     write(tmp_path, MINE)
     with pytest.raises(UsageError, match=r"is not empty: it contains Orders-0000-00000\.json") as raised:
@@ -65,6 +81,8 @@ def test_overwrite_removes_what_a_manifest_lists_and_the_manifest(
 ) -> None:
     write(tmp_path, "a.json", "b.json", ".hidden")
     (tmp_path / name).write_text(listing("a.json", "b.json"))
+    assert destination.check_room("overwrite") == (["a.json", "b.json"], [name])
+    assert names(tmp_path) == {".hidden", "a.json", "b.json", name}
     destination.make_room("overwrite")
     assert names(tmp_path) == {".hidden"}
 
@@ -173,6 +191,7 @@ def test_all_that_an_unfinished_export_left_is_dropped(destination: Destination,
 def test_the_folders_an_export_made_go_when_they_are_empty(destination: Destination, tmp_path: Path) -> None:
     data = tmp_path / "AWSDynamoDB" / "0123" / "data"
     below = destination.below(str(data))
+    data.mkdir(parents=True)
     write(data, MINE)
     below.drop(exported(MINE), [])
     assert names(tmp_path) == set()

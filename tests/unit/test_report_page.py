@@ -143,10 +143,10 @@ def test_parts_are_bars_and_the_largest_of_too_many() -> None:
 
 
 def test_indexes_and_sizes_are_shown_if_they_are_known() -> None:
-    shown = by_id(History(by_index={"byDate": 7.0}, item_sizes=[(512.0, 3), (2048.0, 9)]))
+    shown = by_id(History(by_index={"byDate": 7.0}, item_sizes=[(512, 3), (1024, 0), (2048, 9)]))
     assert (bars(shown["units-by-index"]).names, bars(shown["item-sizes"]).names) == (
         ["byDate"],
-        ["≤ 512 B", "≤ 2 KiB"],
+        ["≤ 512 B", "≤ 1 KiB", "≤ 2 KiB"],
     )
 
 
@@ -180,6 +180,21 @@ def test_what_was_planned_is_beside_what_happened_and_the_unknown_is_said() -> N
     assert price is not None and str(price.date) in note and "the cap" in note
     assert found["cost"][1] == f"${2 * price.usd:,.2f}"
     assert found["cost"][0].endswith(f" to ${2 * price.usd:,.2f})")
+    reads = Demand("Orders", "us-east-1", "source", "RCU", items=Amount.exact(9), units=Amount.exact(70.0))
+    both = replace_plan(history, replace(plan, demands=(reads, demand)).as_json())
+    found, _ = outcome(msgspec.structs.replace(both, counts={"read": 9, "units": 2e6 + 60, "target_units": 2e6}))
+    assert found["RCU of Orders"] == ["70", "60"]
+    assert found["WCU of Orders"][1] == "2,000,000" and found["items"] == ["9", "9"]
+    assert found["cost"][1] == f"${2 * price.usd:,.2f}"  # the reads cost less than a cent
+    compared = replace_plan(history, replace(plan, demands=(reads, reads)).as_json())
+    found, _ = outcome(compared)
+    assert (found["capacity units"], found["items"], found["cost"][1]) == (
+        ["140", "2,000,000"],
+        ["18", "4"],
+        "unknown",
+    )
+    found, note = outcome(replace_plan(both, replace(plan, demands=(reads, demand), planning_units=2.5).as_json()))
+    assert found["RCU of Orders"][0] == "72.5" and "2.5 units of the sample" in note
     provisioned = replace(plan, demands=(replace(demand, billing="provisioned", units=None),))
     unknown, _ = outcome(replace_plan(history, provisioned.as_json()))
     assert (unknown["capacity units"], unknown["cost"]) == (["unknown", "2,000,000"], ["unknown", "unknown"])
@@ -261,7 +276,7 @@ def full(text: str) -> tuple[JobFacts, Report, History]:
         all_files=MOST_ROWS,
         latency_bounds=[0.01],
         by_index={text: 1.0, "b": 2.0},
-        item_sizes=[(100.0, 1), (1000.0, 4)],
+        item_sizes=[(128, 1), (1024, 4)],
     )
     return job, report, history
 

@@ -75,6 +75,9 @@ class Toy(Verb[TransferOptions, Result]):
     def begin(self, run: Run, journal: Journal) -> None:
         self._step("begin")
 
+    def check_destination(self, run: Run, journal: Journal, *, resumes: bool) -> None:
+        self._step("check_destination")
+
     def announcement(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Iterator[str]:
         self._step("announcement")
         yield f"{len(left.known())} of {len(plan.units)} segments"
@@ -210,7 +213,7 @@ def test_fresh_starts_over(options: TransferOptions) -> None:
 def test_a_preview_stops_after_the_plan_and_leaves_nothing(options: TransferOptions) -> None:
     verb = Toy(options, [])
     assert preview(verb, Caller()).sentences[0] == "2 of 2 segments"
-    assert verb.steps == ["check", "cut", "plan", "announcement"]
+    assert verb.steps == ["check_report", "check", "cut", "plan", "check_destination", "announcement"]
     assert not Path(options.state_dir or "").exists(), "no folder either"
     assert not Path(options.report or "").exists()
 
@@ -220,5 +223,5 @@ def test_a_preview_of_an_unfinished_job_says_what_is_left_and_leaves_it_so(optio
     for _ in range(2):
         verb = Toy(options, [])
         assert preview(verb, Caller()).sentences[0] == "1 of 2 segments"
-        assert verb.steps == ["check", "plan", "announcement"]
+        assert verb.steps == ["check_report", "check", "plan", "check_destination", "announcement"]
     assert perform(Toy(options, []), Caller()).tally.counted == 20
