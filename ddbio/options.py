@@ -93,6 +93,7 @@ class TransferOptions:
             if declared is not given:
                 object.__setattr__(self, each.name, declared)
             if declared != each.default:
+                check_no_nul(each.name, declared)
                 check_not_blank(each.name, declared, edits="all_items" in self.__dataclass_fields__)
 
 
@@ -214,6 +215,13 @@ IMMATERIAL = {
     "allow_partial",  # only a permission
     "by_segment",  # only another view of the same counts
 }
+
+
+def check_no_nul(option: str, value: object) -> None:
+    """Raise UsageError for a text with a NUL character, which no file, table or attribute has in its name."""
+    texts = value if isinstance(value, tuple | list) else (value,)
+    if any(isinstance(text, str) and "\0" in text for text in texts):
+        raise UsageError(f"{option} has a NUL character", "remove it")
 
 
 def check_not_blank(option: str, value: object, *, edits: bool = False) -> None:

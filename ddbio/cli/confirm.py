@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Destructive(Protocol):
     """A story that is confirmed first."""
 
-    def intent(self, caller: Caller) -> Intent: ...
+    def intent(self, caller: Caller, *, asks: bool) -> Intent:
+        """asks: whether the user decides by it; if not, no sample is read to find out how many items there are."""
 
 
 def add_confirm_options(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +42,7 @@ def confirm(story: Destructive, verb: str, done: str, *, yes: bool) -> None:
     from ddbio.job.progress import new_progress
     from ddbio.job.run import Caller
 
-    intent = story.intent(Caller(new_progress()))
+    intent = story.intent(Caller(new_progress()), asks=not yes)
     for sentence in (*intent.sentences, *intent.warnings):
         tell(sentence)
     if not yes and not at_terminal():

@@ -56,8 +56,8 @@ examples:
        {command} set-cap 77c0 2000 --side target
 
 A job's id is the name of its folder, import-Orders-3f2a9c0b1d4e; the beginning of that, or of its last part, is
-enough. The capacity is written as for -c, and applies to the present run of the job. Only resume, forget and set-cap
-change anything.
+enough. The capacity is written as for -c, and holds until the present run of the job ends. Only resume, forget and
+set-cap change anything.
 
 exit codes: 0 done; 2 it cannot be done; 3 the job does not answer; resume: those of the command that it repeats
 """

@@ -40,8 +40,10 @@ def set_cap(root: Path, job: JobState, request: CapRequest) -> str:
     if folder is None:
         raise UsageError(f"process {job.pid} moves nothing at the moment: there is no cap to change", "try again")
     sentence = ask(folder, request)
+    if folder.name == job.id:
+        return sentence
     return (
-        sentence if folder.name == job.id else f"{sentence}; this is for the present stage of the job, {folder.name}"
+        f"{sentence}; it holds for this stage of the job, {folder.name}, and later ones of the same table and units"
     )
 
 

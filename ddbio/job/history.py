@@ -92,6 +92,7 @@ def read_history(database: sqlite3.Connection) -> History:
     counts = database.execute(f"SELECT {sums} FROM units").fetchone()
     files = "SELECT name, items, size_bytes, checksum FROM files ORDER BY name LIMIT ?"
     samples = read_samples(database)
+    rejects, _, rejects_bytes, *_ = noted.get("rejects") or ("", 0, 0)
     return History(
         sides=noted.get("sides", []),
         counts=dict(zip(NAMES, counts, strict=True)),
@@ -109,6 +110,8 @@ def read_history(database: sqlite3.Connection) -> History:
         item_sizes=read_item_sizes(database),
         latency_bounds=noted.get("latency_bounds", []),
         forecast=noted.get("forecast"),
+        rejects=rejects,
+        rejects_bytes=rejects_bytes,
     )
 
 

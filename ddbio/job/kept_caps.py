@@ -24,7 +24,8 @@ class _Kept:
 
 
 class KeptCaps:
-    """Each table's cap is kept by a thread of its own, one more answers requests in the job's folder.
+    """Each table's cap is kept by a thread of its own, one more answers requests in the job's folder. Caps that were
+    given to an earlier stage of the job hold from the beginning.
 
     failure: the error that ended one of these threads, which stops the run.
     """
@@ -33,6 +34,9 @@ class KeptCaps:
         self.failure: InternalError | None = None
         self._run = run
         self._kept = [self._keep(side, running) for side in run.sides]
+        for kept in self._kept:
+            if (given := run.given_caps.get(kept.side.budget)) is not None:
+                self._give(kept, given)
         self._desk = CapDesk(folder, self._set, self._failed) if run.options.journal else None
 
     def _keep(self, side: Side, running: Running) -> _Kept:
@@ -54,6 +58,11 @@ class KeptCaps:
     def _set(self, asked: CapRequest) -> str:
         """Set another cap; returns it as a sentence. Raises UsageError, TransferError: then nothing changed."""
         kept = self._asked_for(asked)
+        sentence = self._give(kept, asked)
+        self._run.given_caps[kept.side.budget] = asked
+        return sentence
+
+    def _give(self, kept: _Kept, asked: CapRequest) -> str:
         over_provisioned = asked.over_provisioned or self._run.options.over_provisioned
         side = kept.side.with_capacity(asked.capacity, over_provisioned=over_provisioned, option=OPTION)
         sentence = kept.caretaker.replace(side.caps, side.look_at_caps if side.follows_table else None)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+import orjson
 
 from ddbio.aws.redaction import hide
 from ddbio.errors import EXIT_REJECTED, EXIT_USAGE, UsageError
@@ -13,9 +15,10 @@ from ddbio.job.history import kept_history, read_history
 from ddbio.job.invocation import present_command, typed
 from ddbio.job.journal_copy import copied_journal, is_of_this_version
 from ddbio.job.listing import FINISHED, REFUSED, UNFINISHED, JobState
-from ddbio.report_page.facts import JobFacts, Report, Table, Why
+from ddbio.report_page.facts import JobFacts, RejectsOfCode, Report, Table, Why
 from ddbio.report_page.history import History
 from ddbio.report_page.page import render
+from ddbio.sinks.reject_kinds import kinds_in
 
 
 def page_of_run(content: bytes, verb: str, table: str, folder: str | None, history: History | None) -> bytes:
@@ -32,7 +35,7 @@ def page_of_run(content: bytes, verb: str, table: str, folder: str | None, histo
 
 
 def page_of_job(job: JobState) -> bytes:
-    """Raises UsageError if nothing is known about its course."""
+    """Raises UsageError if nothing is known about its course, or what is known makes no sense."""
     folder = Path(job.path)
     history = _history(folder)
     report = _report(folder)
@@ -42,14 +45,31 @@ def page_of_job(job: JobState) -> bytes:
     if job.exit_code is None:  # there is no report of its last run
         report.exit_code, report.error = None, Why(job.why, job.hint) if job.why else None
         report.timing.ended = None
+        _add_rejects(report, history)
     command = "" if job.command is None else typed(job.command.program, job.command.words, job.verb)
     facts = JobFacts(id=job.id, verb=job.verb, table=job.table, state=job.state, command=command)
-    return _without_secrets(render(facts, report, history))
+    try:
+        return _without_secrets(render(facts, report, history))
+    except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise UsageError(
+            f"what is kept of the course of {job.id} is damaged: {why}", f"look into {job.path}"
+        ) from None
 
 
 def _without_secrets(page: bytes) -> bytes:
     """Its sources have none; but it may be passed on to anyone."""
     return hide(page.decode()).encode()
+
+
+def _add_rejects(report: Report, history: History | None) -> None:
+    """Those so far, of a job whose last run was killed or is at work, from their file."""
+    if history is None or not history.rejects:
+        return
+    with suppress(OSError, orjson.JSONDecodeError, KeyError, TypeError, ValueError):  # the file is gone or changed
+        kinds = kinds_in(Path(history.rejects), history.rejects_bytes)
+        report.rejects = history.rejects
+        report.rejects_by_code = {each.code: msgspec.convert(each.as_json(), RejectsOfCode) for each in kinds}
 
 
 def _report(folder: Path) -> Report | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ddbio.dynamodb.session import Session
 from ddbio.engines.engine import Engine
 from ddbio.flow.context import SOURCE, TARGET
+from ddbio.job.cap_requests import CapRequest
 from ddbio.job.progress import Progress, QuietProgress
 from ddbio.job.side import Side
 from ddbio.job.small_work import is_small
@@ -29,6 +31,7 @@ class Caller:
 
     take_report: gets the report if `options.report` is `-`; None prints it.
     in_event_loop: whether an event loop is running in the caller's thread, so that no other can.
+    given_caps: the caps that were asked for while a job worked, by `Side.budget`: they hold for its later stages.
     """
 
     progress: Progress | None = None
@@ -36,6 +39,7 @@ class Caller:
     stop: StopFlag | None = None
     take_report: Callable[[bytes], object] | None = None
     in_event_loop: bool = False
+    given_caps: dict[tuple[str, ...], CapRequest] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Run:
     workers: their maximum; lanes: the maximum per worker. tables: if it imports into several; `table` then has the
     capacity of all of them. other: the second table of a job that has two. cap_changes: grows while the run works.
     may_work_here: whether this process may do without workers if the work is small.
+    given_caps: of the caller; grows, too. desk: the folder for requests for caps; None for that of the job.
     """
 
     options: TransferOptions
@@ -73,6 +78,8 @@ class Run:
     other: Side | None = None
     cap_changes: list[ChangedCap] = field(default_factory=list)
     may_work_here: bool = False
+    given_caps: dict[tuple[str, ...], CapRequest] = field(default_factory=dict)
+    desk: Path | None = None
 
     @classmethod
     def begin(
@@ -102,6 +109,7 @@ class Run:
             engine=caller.engine,
             other=other,
             may_work_here=_may_work_here(options, caller),
+            given_caps=caller.given_caps,
         )
 
     @property

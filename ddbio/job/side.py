@@ -91,6 +91,11 @@ class Side:
         table = self.session.describe(self.asked)
         return table.through(self.table.index) if self.table.index else table
 
+    @property
+    def budget(self) -> tuple[str, ...]:
+        """Whose capacity the cap is of: the table's address and the kind of units."""
+        return (*self.identity(), self.cap.kind)
+
     def identity(self) -> list[str]:
         """The table's address."""
         return [self.session.region, self.session.endpoint_url, self.table.description.get("TableArn", "")]

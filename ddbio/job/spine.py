@@ -181,6 +181,7 @@ def preview(verb: Verb[Any, Any], caller: Caller) -> Preview:
 
 def tell_story(verb: Verb[Any, SomeResult], run: Run, journal: Journal) -> SomeResult:
     """From the plan to the result."""
+    run = replace(run, desk=run.desk or journal.folder.path)  # a first scan within the job uses it, too
     resumes = _resumes(verb, run, journal)
     cut = journal.plan if resumes else verb.cut(run)
     plan = verb.plan(run, cut)

@@ -122,7 +122,7 @@ def _name_others(run: Run, journal: Journal) -> None:
 
 
 def _take_events(run: Run, left: Remainder, running: Running, entries: _Entries, folder: Path) -> None:
-    caps = KeptCaps(run, running, folder)
+    caps = KeptCaps(run, running, run.desk or folder)
     run.stop.heeded, run.stop.finishing = True, False  # a story may have several jobs
     events = running.work(left, run.stop)
     try:

@@ -90,6 +90,7 @@ class History(msgspec.Struct, kw_only=True):
     latency_bounds: upper bounds of the classes in seconds; the last class has none.
     by_index: capacity units of the table and of each index that has capacity of its own; empty without any.
     item_sizes: items by their size, as upper bounds in bytes and estimated numbers. forecast: of the job's begin.
+    rejects, rejects_bytes: of an unfinished job, the file and how much of it counts.
     """
 
     version: int = VERSION
@@ -109,6 +110,8 @@ class History(msgspec.Struct, kw_only=True):
     by_index: dict[str, float] = {}
     item_sizes: list[tuple[int, int]] = []
     forecast: dict[str, Any] | None = None
+    rejects: str = ""
+    rejects_bytes: int = 0
 
 
 MOST_ROWS = 1000  # of parts, and of files

@@ -13,7 +13,7 @@ Once it is loaded, DuckDB can reach neither files nor the network, and that cann
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ import pyarrow
 from ddbio.errors import DdbioError, Stopped, TransferError, UsageError
 from ddbio.sinks.arrow_pages import DIGITS, ROW
 from ddbio.system.stop import StopFlag
+from ddbio.values.table import KeyAttribute
 
 STAGE = "ddbio_stage.items"
 SHORT_NAME = "t"
@@ -50,6 +51,8 @@ class QueryTable:
             "preserve_insertion_order": "false",
             "allow_persistent_secrets": "false",  # a query must not list the user's
         }
+        for place in (path, scratch):
+            _check_encodable(place)
         with translated():
             self._database = duckdb.connect(str(path), config=config)
             self._database.execute(f"CREATE SCHEMA ddbio_stage; CREATE TABLE {STAGE} ({ROW} BOOLEAN)")
@@ -86,9 +89,15 @@ class QueryTable:
             self._database.execute(f"ALTER TABLE {STAGE} ADD COLUMN {known} {sql}")
         return known
 
-    def make(self, name: str, first: tuple[str, ...], *, keep: bool) -> list[str]:
-        """Make the table, of that name and `t`. first: the attributes whose columns come first. keep: as a table of
-        its own. Returns remarks on renamed columns."""
+    def make(self, name: str, keys: Sequence[KeyAttribute], *, keep: bool) -> list[str]:
+        """Make the table, of that name and `t`. keys: the attributes whose columns come first; a table without items
+        has these. keep: as a table of its own. Returns remarks on renamed columns."""
+        first = tuple(key.name for key in keys)
+        if not self.rows:
+            with translated():
+                for key in keys:
+                    self._column(key.name, key.type, "binary" if key.type == "B" else "string")
+                    self._digits[key.name, key.type] = 0, 0
         attributes = sorted({attribute for attribute, _ in self._stage}, key=lambda each: (_place(each, first), each))
         taken: set[str] = set()
         columns, remarks = [], []
@@ -152,6 +161,18 @@ class QueryTable:
         finally:
             ended.set()
             watcher.join()
+
+
+def _check_encodable(place: Path) -> None:
+    """Raises UsageError for a name that DuckDB cannot be given."""
+    try:
+        str(place).encode()
+    except UnicodeEncodeError:
+        shown = str(place).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        raise UsageError(
+            f'the name "{shown}" is not UTF-8, as DuckDB needs',
+            "set TMPDIR to another folder, or name another --keep",
+        ) from None
 
 
 def _place(attribute: str, first: tuple[str, ...]) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -81,6 +82,19 @@ class RejectKinds:
             message = f"{message[:MESSAGE_CHARACTERS]}..."
         where = {"segment": first.get("segment"), "key": first.get("key")}
         return RejectKind(code, count, first["source"], first.get("offset"), line, message, **where)
+
+
+def kinds_in(path: Path, size_bytes: int) -> tuple[RejectKind, ...]:
+    """The rejects by code in the first bytes of an unfinished file. Raises OSError; KeyError, TypeError or ValueError
+    for a file of something else."""
+    kinds, left = RejectKinds(), size_bytes
+    with path.open("rb") as file:
+        for line in file:
+            left -= len(line)
+            if left < 0:
+                break
+            kinds.add(orjson.loads(line))
+    return kinds.named({})
 
 
 _CONTENT = {"record", "record_base64", "csv"}

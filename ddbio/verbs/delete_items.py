@@ -92,11 +92,11 @@ class Delete:
         seconds, held_by = time_of([(demand, cap)])
         return replace(found, demands=(demand,), seconds=seconds, held_by=held_by, read_bytes=ZERO)
 
-    def intent(self, caller: Caller) -> Intent:
+    def intent(self, caller: Caller, *, asks: bool = True) -> Intent:
         """What is about to happen. Raises UsageError, TransferError."""
-        return self._intent(caller)
+        return self._intent(caller, asks=asks)
 
-    def _intent(self, caller: Caller, plan: Preview | None = None) -> Intent:
+    def _intent(self, caller: Caller, plan: Preview | None = None, *, asks: bool = True) -> Intent:
         options = self.options
         session = Session(options.aws, (options.table,))
         table = session.describe(options.table)
@@ -107,7 +107,7 @@ class Delete:
             sentences.append(f"The items listed in {', '.join(options.sources)} will be deleted")
         else:
             selected = DeleteScanned(options).edit_of(session, table).selection.counted
-            counted, units = described(options, session, table, selected, "deleted", caller, plan)
+            counted, units = described(options, session, table, selected, "deleted", caller, plan, asks=asks)
             sentences += counted
         if options.backup is None:
             warnings = way_back(session, table, "deleted", "" if options.sources else "--backup")

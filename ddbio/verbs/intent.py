@@ -154,11 +154,17 @@ def described(
     done: str,
     caller: Caller,
     plan: Preview | None = None,
+    *,
+    asks: bool = True,
 ) -> tuple[list[str], float]:
     """How many items will be written, as sentences, and the units consumed to find out. done: `deleted` or `updated`.
-    plan: has sampled them already."""
+    plan: has sampled them already. asks: whether that is worth a sample."""
     if plan is not None and not options.count_first:
         return list(_planned(options, plan.forecast, done)), 0.0
+    if not asks and not options.count_first:
+        which = "All items" if options.filter is None else "The items that the filter matches"
+        most = f", at most {options.limit:,} of them," if options.limit is not None else ""
+        return [f"{which}{most} will be {done}"], 0.0
     cap = choose_cap(options.capacity, table, "RCU", over_provisioned=options.over_provisioned)
     if options.count_first:
         found = counted(options, subset, caller)

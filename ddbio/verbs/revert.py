@@ -56,7 +56,7 @@ class Revert(Import):
     def preview(self, caller: Caller) -> Preview:
         return self.intent(caller).before(super().preview(caller))
 
-    def intent(self, caller: Caller) -> Intent:
+    def intent(self, caller: Caller, *, asks: bool = True) -> Intent:
         """What is about to happen. Raises UsageError, TransferError."""
         session = Session(self.options.aws, (self.options.table,))
         table = session.describe(self.options.table)

@@ -117,7 +117,7 @@ class SqlTable(Verb[SqlOptions, SqlResult]):
         rows = 0
         try:
             if error is None:
-                keys = tuple(part.name for part in (*run.table.key, *run.table.index_keys))
+                keys = (*run.table.key, *run.table.index_keys)
                 rows, _ = self._query.run(keys, self._caller, run.stop, self._take_rows)
         except DdbioError as failure:
             error = failure

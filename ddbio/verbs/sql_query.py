@@ -8,13 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ddbio.errors import TransferError, UsageError
+from ddbio.errors import DdbioError, TransferError, UsageError
 from ddbio.job.run import Caller
 from ddbio.options import STDOUT
 from ddbio.sinks.stdout import StandardOutput
 from ddbio.system.scratch import Scratch
 from ddbio.system.stop import StopFlag
 from ddbio.values.query import attributes_of
+from ddbio.values.table import KeyAttribute
 from ddbio.verbs.options import SQL_OUTPUTS, SqlOptions
 
 _SELECT = "SELECT"
@@ -56,17 +57,25 @@ class Query:
         folder = self._scratch.path
         keep = self._options.keep
         path = Path(keep) if keep is not None else folder / "items.duckdb"
-        self._table = QueryTable(path, self._options.memory, folder / "spill")
+        try:
+            self._table = QueryTable(path, self._options.memory, folder / "spill")
+        except DdbioError:
+            self.close(failed=False)
+            raise
 
     def load(self, page: bytes) -> None:
         if page:
             self._table.add(page)
 
     def run(
-        self, keys: tuple[str, ...], caller: Caller, stop: StopFlag, take_rows: TakeRows | None = None
+        self, keys: tuple[KeyAttribute, ...], caller: Caller, stop: StopFlag, take_rows: TakeRows | None = None
     ) -> tuple[int, list[str]]:
-        """Returns the number of rows, and remarks. Raises DdbioError, BrokenPipeError."""
-        remarks: list[str] = self._table.make(self._name, keys, keep=self._options.keep is not None)
+        """Returns the number of rows, and remarks. keys: of the table and its indexes, whose columns come first.
+
+        Raises DdbioError, BrokenPipeError.
+        """
+        read = [key for key in keys if self.attributes is None or key.name in self.attributes]
+        remarks: list[str] = self._table.make(self._name, read, keep=self._options.keep is not None)
         for remark in remarks:
             if caller.progress is not None:
                 caller.progress.say(remark)

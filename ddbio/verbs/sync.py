@@ -186,7 +186,7 @@ class Sync:
         assert isinstance(second, TableSide)
         return way_back(second.session, second.table, "changed", "")
 
-    def intent(self, caller: Caller) -> Intent:
+    def intent(self, caller: Caller, *, asks: bool = True) -> Intent:
         """What is about to happen. Raises UsageError, TransferError."""
         comparison = self._comparison(caller)
         empty = is_empty(comparison.sides[0])

@@ -158,17 +158,17 @@ class Update(EditVerb[UpdateOptions]):
         plan = super().preview(caller)
         return self._intent(caller, plan).before(plan)
 
-    def intent(self, caller: Caller) -> Intent:
+    def intent(self, caller: Caller, *, asks: bool = True) -> Intent:
         """What is about to happen. Raises UsageError, TransferError."""
-        return self._intent(caller)
+        return self._intent(caller, asks=asks)
 
-    def _intent(self, caller: Caller, plan: Preview | None = None) -> Intent:
+    def _intent(self, caller: Caller, plan: Preview | None = None, *, asks: bool = True) -> Intent:
         session = Session(self.options.aws, (self.options.table,))
         table = session.describe(self.options.table)
         selected = self.edit_of(session, table).selection.counted
         transforms = self.options.transform is not None
         done = "given to the function, and updated if it changes them" if transforms else "updated"
-        counted, units = described(self.options, session, table, selected, done, caller, plan)
+        counted, units = described(self.options, session, table, selected, done, caller, plan, asks=asks)
         warnings = way_back(session, table, "changed", "")
         return Intent(table.name, (place(session, table), *counted), tuple(warnings), units)
 

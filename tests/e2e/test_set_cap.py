@@ -96,17 +96,34 @@ def test_of_two_tables_one_is_named(commands: Commands, set_cap: Run, simulator:
     assert_holds(simulator, "Copy", items)
 
 
-def test_the_stage_at_work_of_a_job_takes_it(commands: Commands, set_cap: Run, simulator: Simulator) -> None:
-    simulator.create_table("Orders", "id:S").put_items(plain_items(3000, padding=400))
+def test_the_stage_at_work_of_a_job_and_later_ones_take_it(
+    commands: Commands, set_cap: Run, simulator: Simulator
+) -> None:
+    items = plain_items(1500, padding=400)
+    simulator.create_table("Orders", "id:S").put_items(items)
     simulator.create_table("Copy", "id:S")
     with commands.start(*DDBIO, "sync", "-t", "Orders", "--to", "Copy", "-c", "5", "--yes") as command:
         capped(command, simulator, "Scan")
         done = set_cap("sync", "5000")
-        said = r"Cap from now on: 5,000 RCU \(set-cap\); this is for the present stage of the job, spill-Orders-\w+\n"
+        said = r"Cap .*5,000 RCU \(set-cap\); it holds for this stage of the job, spill-Orders-\w+, and later .*\n"
         assert re.fullmatch(said, done.out), done.err
-        errors = command.streams / "err"  # at 5 RCU the first side would take half a minute
-        command.until(lambda: "Reading the second side" in errors.read_text(), timeout_s=15.0)
-        kill(command)
+        ended = command.wait()  # at 5 RCU, to read each item again would take minutes
+    assert ended.code == 0, ended.err
+    assert (
+        ended.err.count("from now on: 5,000 RCU") == 2
+    )  # of both stages that read the first table, not of the second
+    assert_holds(simulator, "Copy", items)
+
+
+def test_the_first_scan_of_an_export_and_the_export_take_it(
+    commands: Commands, set_cap: Run, simulator: Simulator
+) -> None:
+    simulator.create_table("Orders", "id:S").put_items(plain_items(1500, padding=400))
+    with commands.start(*DDBIO, "export", "-t", "Orders", "-d", "out", "--format", "csv", "-c", "5") as command:
+        capped(command, simulator, "Scan")
+        assert set_cap("export", "5000").code == 0
+        ended = command.wait()  # at 5 RCU either scan would take 15 s
+    assert ended.code == 0 and ended.err.count("Cap from now on: 5,000 RCU") == 2, ended.err
 
 
 @pytest.mark.parametrize(

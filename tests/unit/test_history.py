@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,17 @@ from ddbio.job.accounts import Accounts, Past, Result
 from ddbio.job.course import Course
 from ddbio.job.history import extents, kept_history, read_history
 from ddbio.job.journal import Journal
+from ddbio.job.listing import list_jobs
 from ddbio.job.opening import open_journal
+from ddbio.job.page import page_of_job
 from ddbio.job.samples import Sampler
-from ddbio.messages import ImportCursor, SegmentUnit, SliceUnit, Tally, UnitReport
+from ddbio.messages import ImportCursor, Reject, SegmentUnit, SliceUnit, Tally, UnitReport
 from ddbio.messages.files import SourceFile
 from ddbio.options import TransferOptions
 from ddbio.rate.buckets import BudgetRates
 from ddbio.report_page.history import MOST_ROWS, RunOfJob, Sample, SideSample
 from ddbio.report_page.thinning import MOST, thinned
+from ddbio.sinks.rejects import RejectsFile
 from ddbio.sources.plan import Plan
 
 A, B = SourceFile("/a.json", 10, "1"), SourceFile("/b.json", 20, "2")
@@ -186,7 +190,9 @@ def test_all_runs_of_a_job_are_in_its_history_and_that_outlives_the_journal(tmp_
     sample = Sample(1, 5.0, 1.0, 7, 0, 0, 0, 0, [SideSample(7.0, None, None)])
     with opened(tmp_path) as journal:
         course = begin(journal, 5.0)
-        journal.enter(UnitReport(0, ImportCursor(10, 7), Tally(read=7, written=7, units=7.0), done=True))
+        sizes = {7: 4, 9: 3}
+        tally = Tally(read=7, written=7, units=7.0)
+        journal.enter(UnitReport(0, ImportCursor(10, 7), tally, done=True, item_sizes=sizes))
         course.keep([sample], thinned=False)
         journal.commit(2.5)  # and killed
     assert kept_history(journal.folder.path) is None
@@ -195,7 +201,8 @@ def test_all_runs_of_a_job_are_in_its_history_and_that_outlives_the_journal(tmp_
         assert course.samples() == [sample]
         other = Sample(2, 60.0, 1.0, 3, 0, 0, 0, 0, [SideSample(3.0, None, None)])
         course.keep([sample, other], thinned=False)
-        journal.enter(UnitReport(2, ImportCursor(20, 3), Tally(read=3, reasons={"slow": 1}), done=True))
+        tally = Tally(read=3, reasons={"slow": 1})
+        journal.enter(UnitReport(2, ImportCursor(20, 3), tally, done=True, item_sizes={7: 10}))
         journal.commit(1.0)
         course.end_run(Result(Tally(), 3.5, None, past=journal.past), Plan(SLICES))
         journal.complete = True
@@ -208,10 +215,33 @@ def test_all_runs_of_a_job_are_in_its_history_and_that_outlives_the_journal(tmp_
         ("/b.json", 20, False, 3, 0.0),
     ]
     assert (kept.counts["read"], kept.reasons, kept.sides, kept.parts_are) == (10, {"slow": 1}, [TARGET], "file")
+    assert kept.item_sizes == [(128, 14), (256, 0), (512, 3)]
     assert not journal.folder.journal.exists()
     with opened(tmp_path) as journal:
         begin(journal, 70.0)
         assert kept_history(journal.folder.path) is None  # of another job
+
+
+def test_the_page_of_a_killed_job_has_the_rejects_so_far(tmp_path: Path) -> None:
+    file = RejectsFile(tmp_path / "bad.jsonl")
+    with opened(tmp_path / "state") as journal:
+        begin(journal, 5.0)
+        rejects = [
+            Reject("/a.json", at, 0, at + 1, code, "why", b"{") for at, code in enumerate(("bad", "worse", "bad"))
+        ]
+        file.add(rejects)
+        journal.note(rejects=file.state())
+        file.add(rejects)  # they are not in the journal yet: the next run writes them anew
+        journal.enter(UnitReport(0, ImportCursor(3, 3), Tally(read=3, rejected=3)))
+        journal.commit(1.0)
+    file.close()
+    (job,) = list_jobs(tmp_path / "state")
+    page = page_of_job(job).decode()
+    counted = r"<td>{}</td>\s*<td[^>]*>(\d+)</td>"
+    assert [re.findall(counted.format(code), page) for code in ("bad", "worse")] == [["2"], ["1"]]
+    assert str(tmp_path / "bad.jsonl") in page
+    file.path.write_text("{}\n" * 20)
+    assert "Rejects, by code" not in page_of_job(job).decode()
 
 
 def test_samples_that_were_thinned_replace_those_before(tmp_path: Path) -> None:

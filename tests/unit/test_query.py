@@ -19,13 +19,16 @@ from ddbio.sinks.query_output import write_json
 from ddbio.sinks.query_table import QueryTable, syntax_tree
 from ddbio.system.stop import StopFlag
 from ddbio.values.query import attributes_of
+from ddbio.values.table import KeyAttribute
+
+KEYS = (KeyAttribute("id", "S", 2048),)
 
 
-def loaded(path: Path, *pages: list[Any], first: tuple[str, ...] = ("id",)) -> QueryTable:
+def loaded(path: Path, *pages: list[Any], keys: tuple[KeyAttribute, ...] = KEYS) -> QueryTable:
     table = QueryTable(path / "items.duckdb", "200MB", path / "spill")
     for page in pages:
         table.add(as_batch(msgspec.json.decode(msgspec.json.encode(page), type=TYPED_ITEMS)))
-    table.make("Orders", first, keep=False)
+    table.make("Orders", keys, keep=False)
     table.lock()
     return table
 
@@ -93,6 +96,20 @@ def test_every_digit_of_a_number_is_kept(tmp_path_factory: pytest.TempPathFactor
     assert "DOUBLE" not in columns[0][1]
     assert sorted(Decimal(value) for (value,) in found) == sorted(map(Decimal, numbers))
     table.close()
+
+
+def test_a_table_without_items_has_the_columns_of_its_keys(tmp_path: Path) -> None:
+    keys = (*KEYS, KeyAttribute("n", "N", 1024), KeyAttribute("b", "B", 1024))
+    table = loaded(tmp_path, keys=keys)
+    columns, found = rows(table, "SELECT * FROM t WHERE id = 'a' OR n > 5")
+    assert (columns, found) == ([("id", "VARCHAR"), ("n", "BIGINT"), ("b", "BLOB")], [])
+    table.close()
+
+
+def test_a_place_whose_name_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    for path, spill in ((Path("a\udcff.duckdb"), tmp_path), (tmp_path / "a.duckdb", Path("a\udcff"))):
+        with pytest.raises(UsageError, match=r'"a\\xff.*is not UTF-8'):
+            QueryTable(path, "200MB", spill)
 
 
 def test_names_that_differ_only_in_case(tmp_path: Path) -> None:
@@ -188,7 +205,7 @@ def test_the_attributes_that_a_query_needs(query: str, needs: list[str] | None) 
 def test_the_copy_of_it_that_is_kept_needs_no_ddbio(tmp_path: Path) -> None:
     table = QueryTable(tmp_path / "x.duckdb", "200MB", tmp_path / "spill")
     table.add(as_batch(msgspec.json.decode(b'[{"id":{"S":"a"},"n":{"N":"1.5"}}]', type=TYPED_ITEMS)))
-    table.make("Orders", ("id",), keep=True)
+    table.make("Orders", KEYS, keep=True)
     table.close()
     with duckdb.connect(str(tmp_path / "x.duckdb")) as database:
         assert database.execute('SELECT * FROM "Orders"').fetchall() == [("a", Decimal("1.5"))]
