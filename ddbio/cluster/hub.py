@@ -20,6 +20,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol
 
+from ddbio.cluster import meeting
 from ddbio.cluster.declared import DecodingError
 from ddbio.cluster.declared_types import codec
 from ddbio.cluster.fencing import BEATS, Watch
@@ -261,7 +262,8 @@ class Hub:
         """The life of one connection."""
         self._strangers += 1
         try:
-            stream = await asyncio.wait_for(meet(sock, self._token, self._context, self._certificate), HANDSHAKE_S)
+            context, certificate = (None, b"") if meeting.is_loopback(host) else (self._context, self._certificate)
+            stream = await asyncio.wait_for(meet(sock, self._token, context, certificate), HANDSHAKE_S)
         except (DdbioError, OSError, asyncio.TimeoutError) as error:
             sock.close()
             reason = str(error) or "it did not prove that it has the token"

@@ -76,14 +76,12 @@ def listening(address: str, port: int) -> socket.socket:
 
 
 async def meet(sock: socket.socket, token: bytes, context: ssl.SSLContext | None, certificate: bytes) -> Stream:
-    """The seat at the other end of an accepted connection. context: with the certificate; None without TLS.
+    """The seat at the other end of an accepted connection. context: with the certificate; None for no TLS.
 
     Raises RefusedError, TransferError, OSError, if nobody with the token is there.
     """
     loop, reader = asyncio.get_running_loop(), asyncio.StreamReader(_STREAM_BYTES)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-    if _is_loopback(sock.getpeername()[0]):
-        context, certificate = None, b""
     transport, _ = await loop.connect_accepted_socket(lambda: protocol, sock, ssl=context)
     writer = asyncio.StreamWriter(transport, protocol, reader, loop)
     side = HubSide(token, certificate)
@@ -117,7 +115,7 @@ async def _dial(host: str, port: int, token: bytes, name: str, *, plainly: bool)
     try:
         reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port, limit=_STREAM_BYTES), CONNECT_S)
         peer = writer.get_extra_info("peername")[0]
-        if not (plainly and _is_loopback(peer)):
+        if not (plainly and is_loopback(peer)):
             writer.transport.abort()
             encrypted = asyncio.open_connection(host, port, limit=_STREAM_BYTES, ssl=seat_context())
             reader, writer = await asyncio.wait_for(encrypted, CONNECT_S)
@@ -156,5 +154,5 @@ def _packed(message: msgspec.Struct) -> bytes:
     return framed(msgspec.msgpack.encode(message))
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
     return ipaddress.ip_address(address.partition("%")[0]).is_loopback

@@ -95,6 +95,29 @@ def test_the_units_of_a_dead_worker_are_handed_out_from_their_cursors() -> None:
     assert (again[0].cursor, again[1].cursor, again[1].before) == (None, ImportCursor(3, 0), Tally(read=3, written=3))
 
 
+def test_who_leaves_in_order_is_not_to_blame_for_its_units() -> None:
+    """However often: machines that are reclaimed are no fault of a unit."""
+    made = foreman(units(1))
+    for number in range(5):
+        assert numbers(made.hand_out()) == [(number, 0)]
+        made.begun(number, 0)
+        made.left(number)
+        assert not made.is_done
+        made.started(number + 1)
+    ((worker, unit),) = made.hand_out()
+    made.reported(worker, settled(unit.number, SIZE, done=True))
+    assert numbers(made.hand_out()) == [] and made.is_done
+
+
+def test_a_job_that_opens_together_waits_for_the_first_worker() -> None:
+    made = Foreman(units(2), workers=1, lanes=LANES, opens_together=True)
+    assert numbers(made.hand_out()) == []
+    made.started(7)
+    assert numbers(made.hand_out()) == []
+    made.opened(7)
+    assert numbers(made.hand_out()) == [(7, 0), (7, 1)]
+
+
 def test_what_a_dead_worker_had_done_is_not_handed_out_again() -> None:
     made = foreman(units(1))
     list(made.hand_out())
