@@ -1,6 +1,6 @@
 # Everything works from a fresh clone: each target makes .venv first (scripts/setup).
 
-.PHONY: check check-full docs lint test mutate lock format bench bench-full checks check-governor demo setup
+.PHONY: check check-full docs lint test mutate lock format bench bench-full checks check-governor demo setup wheels
 
 check: lint test
 
@@ -33,6 +33,11 @@ format: setup
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
+# Into dist/: the pure wheel, and the one with the native core for this platform.
+wheels: setup
+	@DDBIO_NATIVE=0 .venv/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@.venv/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
 # This project and its peers side by side: about ten minutes. All of it at length: half an hour and more.
 bench: setup
 	@.venv/bin/python -m bench
@@ -40,9 +45,11 @@ bench: setup
 bench-full: setup
 	@.venv/bin/python -m bench --full --picture docs/performance.svg
 
-# The cap as the server sees it, 8 minutes; processes killed at random, 50 seeds; large jobs in simulated time.
+# The cap as the server sees it, 8 minutes; processes killed at random, 50 seeds; the native core against the Python
+# code, an hour; large jobs in simulated time.
 checks: setup check-governor
 	@.venv/bin/python -m checks.chaos
+	@.venv/bin/python -m checks.native --seconds 3600
 	@.venv/bin/python -m checks.scale
 
 check-governor: setup

@@ -110,6 +110,18 @@ def import_nested(suite: Suite) -> Iterable[Bar]:
 
 
 @case
+def native_core(suite: Suite) -> Iterable[Bar]:
+    """The native core against the Python code that does the same."""
+    sink = suite.sink(*AWAKE)
+    for shape, many, must, aim in (("small", 400_000, 1.2, 1.5), ("nested", 40_000, 3, 5)):
+        count = suite.amount(many)
+        ours = suite.importer(f"import, {shape} items", sink, suite.lines(shape, count), count, "-p", "1")
+        alone = suite.without_core(ours)
+        suite.take_turns(ours, alone)
+        yield Bar(f"import of {shape} items, with the native core against without", ratio(ours, alone), must, aim)
+
+
+@case
 def import_csv(suite: Suite) -> Iterable[Bar]:
     """The loaders' dataset, against a CSV loader of threads."""
     job, sink, count = "import, csv", suite.sink("--keys", "id", *AWAKE), suite.amount(1_000_000)

@@ -14,7 +14,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -251,6 +251,14 @@ class Suite:
         command = [*our("DDBImport.py"), "-t", "Orders", "-s", str(source), *options]
         size = sum(each.stat().st_size for each in (source.iterdir() if source.is_dir() else [source]))
         return self._enter(Contender(job, "ddbio", Task(lambda: command, sink), items, size))
+
+    def without_core(self, contender: Contender) -> Contender:
+        """The same by the Python code alone."""
+        command = contender.task.command
+        task = replace(contender.task, command=lambda: ["env", "DDBIO_NATIVE=0", *command()])
+        return self._enter(
+            Contender(contender.job, "ddbio, Python alone", task, contender.items, contender.size_bytes)
+        )
 
     def exporter(self, job: str, sink: Sink, pages: int, shape: str, *options: str) -> Contender:
         task = Task(lambda: [*our("DDBExport.py"), "-t", "Orders", "-d", self.output(), *options], sink)

@@ -1,7 +1,7 @@
 """The native core against the Python code that it speeds up, on damaged and hostile input: `python -m checks.native`.
 
-Real records are mutated byte by byte and token by token. For each batch the core must return exactly the result of
-the Python code, or None. The exit code is 1 at the first difference, which is printed with its seed.
+Real records and answers are mutated byte by byte and token by token. The core must return exactly the result of the
+Python code, or None. The exit code is 1 at the first difference, which is printed with its seed.
 """
 
 from __future__ import annotations
@@ -13,11 +13,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from bench import shapes
 from ddbio import native
 from ddbio.dynamodb.operations import encode_item, put_requests
+from ddbio.dynamodb.scan import scan_operation
 from ddbio.errors import RecordError
 from ddbio.formats import Format, get_format
+from ddbio.formats.json_lines import JsonLines
+from ddbio.formats.json_pages import JsonPages
 from ddbio.sinks.estimates import WriteEstimates
 from ddbio.sinks.fast_batch import PreparedPuts, put_encoder
 from ddbio.values.capacity import Attributes, item_size_bytes, write_units
@@ -33,6 +38,9 @@ _TOKENS = [
     *(b" ", b"\t", b"\r", b"\x00", b"\x1f", b"\x7f", b"\xff", b"\xc3\xa9", b"\xf0\x9f\x98\x80", b"\xed\xa0\x80"),
     *(b"\xef\xbb\xbf", b"9" * 38, b"9" * 39, b"0." + b"1" * 38, b"[" * 33, b'{"m":' * 33, b"x" * 1100),
 ]
+
+
+_DUMPS: Sequence[Callable[[Any], str]] = (json.dumps, lambda item: json.dumps(item, separators=(",", ":")))
 
 
 def reference(into: TableInfo, format: Format, records: Sequence[bytes]) -> PreparedPuts | None:
@@ -105,20 +113,75 @@ def mutated(draw: random.Random, record: bytes, other: bytes) -> bytes:
     return record
 
 
-def cases(draw: random.Random) -> Iterator[tuple[TableInfo, str, list[bytes]]]:
+def reference_page(answer: bytes) -> tuple[bytes, int] | None:
+    """The lines of json that the Python code makes of an answer to a Scan, and the number; None if it refuses it."""
+    pages, general = JsonPages(), scan_operation(JsonLines.page_items)
+    try:
+        items = general.decode(answer).Items
+        return pages.render(items), len(items)
+    except (msgspec.MsgspecError, ValueError, RecursionError, ArithmeticError):
+        return None
+
+
+def page_difference(answer: bytes) -> str:
+    """Of the core's lines from those of the Python code; empty if there is none, or the core leaves it to Python."""
+    render = native.page_renderer()
+    assert render is not None
+    made = render(answer)
+    if made is None:
+        return ""
+    rest, lines, count = made
+    wanted = reference_page(answer)
+    try:
+        reply = scan_operation(Any).decode(rest.replace(b"[]", b"[%b]" % b",".join([b"0"] * count), 1))
+    except (msgspec.MsgspecError, ValueError):
+        return "" if wanted is None else f"the rest: {rest!r}"
+    whole = scan_operation(list[Any]).decode(answer)
+    same = (reply.Count, reply.ScannedCount, reply.next_key(), reply.ConsumedCapacity)
+    if same != (whole.Count, whole.ScannedCount, whole.next_key(), whole.ConsumedCapacity):
+        return f"the rest: {rest!r}"
+    return "" if wanted == (lines, count) else f"the core:  {lines!r}\nin Python: {wanted}"
+
+
+def puts_difference(into: TableInfo, name: str, records: list[bytes]) -> str:
+    """The same of the puts of records of a format."""
+    format = get_format(name)
+    encoder = put_encoder(into, format)
+    assert encoder is not None
+    made, wanted = encoder.encode(records), reference(into, format, records)
+    return "" if made is None or made == wanted else f"the core:  {made}\nin Python: {wanted}"
+
+
+def batches(draw: random.Random) -> Iterator[tuple[TableInfo, str, list[bytes]]]:
     """Tables, formats and batches, without end."""
     plain = [item for shape in ("small", "nested") for item in shapes.items(shape, 50)]
-    dumps: Sequence[Callable[[Any], str]] = (json.dumps, lambda item: json.dumps(item, separators=(",", ":")))
     typed = [shapes.typed_map(item) for item in plain]
     corpus = {
-        "json": [dump(item).encode() for item in plain for dump in dumps],
-        "dynamodb-json": [dump(each).encode() for item in typed for each in (item, {"Item": item}) for dump in dumps],
+        "json": [dump(item).encode() for item in plain for dump in _DUMPS],
+        "dynamodb-json": [
+            dump(each).encode() for item in typed for each in (item, {"Item": item}) for dump in _DUMPS
+        ],
     }
     into = tables()
     while True:
         name = draw.choice((*corpus,))
         chosen = draw.sample(corpus[name], draw.choice((1, 1, 2, 3)))
         yield draw.choice(into), name, [mutated(draw, record, draw.choice(corpus[name])) for record in chosen]
+
+
+def answers(draw: random.Random) -> Iterator[bytes]:
+    """Answers to a Scan, without end."""
+    items = [shapes.typed_map(item) for shape in ("small", "nested") for item in shapes.items(shape, 50)]
+    items += [{"z": {"B": "AA=="}, "b": {"NS": ["1", "2.5"]}, "a": {"BS": ["AQ=="]}, "é": {"M": {"$x": {"S": "y"}}}}]
+    while True:
+        page = draw.sample(items, draw.randrange(3))
+        members: list[tuple[str, Any]] = [("Count", len(page)), ("Items", page), ("ScannedCount", 9)]
+        members += draw.sample(
+            [("ConsumedCapacity", {"CapacityUnits": 1.5}), ("LastEvaluatedKey", {"a": {"S": "x"}})], 1
+        )
+        draw.shuffle(members)
+        answer = draw.choice(_DUMPS)(dict(members)).encode()
+        yield mutated(draw, answer, draw.choice(_DUMPS)(draw.choice(items)).encode())
 
 
 def main() -> int:
@@ -129,20 +192,19 @@ def main() -> int:
     if native.state() != native.IN_USE:
         print(f"the native core is {native.state()}")
         return 2
-    ends_s = time.monotonic() + given.seconds
-    tried = alike = 0
-    for into, name, records in cases(random.Random(given.seed)):
-        format = get_format(name)
-        encoder = put_encoder(into, format)
-        assert encoder is not None
-        made, wanted = encoder.encode(records), reference(into, format, records)
-        if made is not None and made != wanted:
-            print(f"seed {given.seed}: {name}: {records}\nthe core:   {made}\nin Python: {wanted}")
-            return 1
-        tried, alike = tried + 1, alike + (made is not None)
+    draw, ends_s, tried = random.Random(given.seed), time.monotonic() + given.seconds, 0
+    for (into, name, records), answer in zip(batches(draw), answers(draw), strict=False):
+        for what, difference in (
+            (f"{name}: {records}", puts_difference(into, name, records)),
+            (f"an answer: {answer!r}", page_difference(answer)),
+        ):
+            if difference:
+                print(f"seed {given.seed}: {what}\n{difference}")
+                return 1
+        tried += 1
         if time.monotonic() > ends_s:
             break
-    print(f"{tried:,} batches, seed {given.seed}: no difference; the core made {alike:,} of them")
+    print(f"{tried:,} batches and as many answers to a Scan, seed {given.seed}: no difference")
     return 0
 
 

@@ -6,6 +6,10 @@ from ddbio.native import KeyPart, Notation, Projection
 
 INTERFACE: int
 
+def page_lines(body: bytes) -> tuple[bytes, bytes, int] | None:
+    """The answer to a Scan without its items, the items as lines of json, and their number; None if anything is
+    unusual."""
+
 class PutEncoder:
     def __init__(
         self,

@@ -8,7 +8,7 @@ reference: the core returns exactly its result, or None.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +21,8 @@ IN_USE, NOT_BUILT = "in use", "not built; Python does the same"
 
 Notation = Literal["json", "dynamodb-json"]
 KeyPart = tuple[str, str, int]  # name, type and most bytes, as in `ddbio.values.table.KeyAttribute`
+# The answer to a Scan to the answer without its items, the lines of the items, and their number; None if unusual.
+PageRenderer = Callable[[bytes], "tuple[bytes, bytes, int] | None"]
 Projection = tuple[Sequence[str], "Sequence[str] | None"]  # of an index: its keys; all names of entries, None for all
 
 
@@ -45,3 +47,12 @@ def put_encoder(
     from ddbio._native import PutEncoder
 
     return PutEncoder(notation, keys, index_keys, indexes)
+
+
+def page_renderer() -> PageRenderer | None:
+    """What makes lines of json of the answer to a Scan; None without the core."""
+    if state() != IN_USE:
+        return None
+    from ddbio._native import page_lines
+
+    return page_lines

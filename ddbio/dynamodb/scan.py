@@ -90,7 +90,8 @@ def _scan_decoder(page_items: Any) -> Callable[[bytes | memoryview], ScanReply]:
 
 
 class _NarrowingDecoder:
-    """Decodes an answer to the narrower type, or to the general one if it does not fit."""
+    """Decodes an answer to the narrower type, or to the general one if it does not fit. Items that can be rendered
+    without decoding are not decoded."""
 
     def __init__(self, decode_any: Callable[[bytes | memoryview], ScanReply], alike: PageSchema) -> None:
         self._decode_any = decode_any
@@ -98,6 +99,12 @@ class _NarrowingDecoder:
         self._decode: Callable[[bytes | memoryview], ScanReply] | None = None
 
     def decode(self, body: bytes | memoryview) -> ScanReply:
+        rendered = self._alike.rendered(body)
+        if rendered is not None:
+            rest, items = rendered
+            reply = self._decode_any(rest)
+            reply.Items = items
+            return reply
         if self._decode is not None:
             try:
                 return self._decode(body)

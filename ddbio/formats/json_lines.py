@@ -16,7 +16,7 @@ from ddbio.formats.encoding import BYTE_ORDER_MARK
 from ddbio.formats.framing import FIRST_BLANKS, JsonText, Lines
 from ddbio.formats.json_pages import Item, JsonPages
 from ddbio.formats.json_rows import JsonRows
-from ddbio.native import Notation
+from ddbio.native import Notation, page_renderer
 from ddbio.values.items import MAX_DEPTH, AttributeMap, NumberText, not_finite, to_attributes
 from ddbio.values.row_schema import PageSchema, RowBatch
 
@@ -122,7 +122,7 @@ class JsonLines(JsonObjects, Lines):
 
     def __init__(self) -> None:
         super().__init__()
-        self._pages = JsonPages()
+        self._pages = JsonPages(page_renderer())
         self.alike = self._pages
 
     def render(self, items: list[Any]) -> bytes:

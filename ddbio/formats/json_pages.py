@@ -4,18 +4,21 @@ A page is first tried as rows, structs made for the schema. If it does not fit, 
 the schema learns from it.
 
 The attributes of a line are in the order of their names, so that it does not depend on earlier pages.
+
+The native core, if it is there, makes lines of a whole answer without decoding it (`ddbio.native`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, overload
 
 import msgspec
 import orjson
 from msgspec import UNSET
 
+from ddbio.native import PageRenderer
 from ddbio.values.items import AttributeValue, json_number, plain_value, to_plain
 from ddbio.values.row_schema import ANY, LearnedSchema, field_name, line_type, row_type
 
@@ -59,17 +62,48 @@ def _fragment(value: Any) -> orjson.Fragment:
     return orjson.Fragment(bytes(value))  # a msgspec.Raw: the digits of a number
 
 
+class RenderedPage(Sequence[bytes]):
+    """The lines of a page, in place of its items. count: of the lines."""
+
+    def __init__(self, lines: bytes, count: int) -> None:
+        self.lines = lines
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, place: int) -> bytes: ...
+    @overload
+    def __getitem__(self, place: slice) -> RenderedPage: ...
+    def __getitem__(self, place: int | slice) -> bytes | RenderedPage:
+        if isinstance(place, slice) and place.indices(self._count) == (0, self._count, 1):
+            return self
+        chosen = self.lines.splitlines(keepends=True)[place]
+        return chosen if isinstance(chosen, bytes) else RenderedPage(b"".join(chosen), len(chosen))
+
+
 class JsonPages:
     """The schema of a table's items, as learned by the lanes of a worker.
 
     page_items: the type to which msgspec should decode the `Items` of a page; None while there is none for them.
+    lines_of: `native.page_renderer`, if there is one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lines_of: PageRenderer | None = None) -> None:
         self._schema = LearnedSchema()
         self._long_texts = False
         self._rows: dict[type[Row], _Rows] = {}  # a lane may still hold rows of a schema that has grown since
         self.page_items: Any = None
+        self._lines_of = lines_of
+
+    def rendered(self, answer: bytes | memoryview) -> tuple[bytes, RenderedPage] | None:
+        """See `PageSchema`."""
+        made = self._lines_of(bytes(answer)) if self._lines_of is not None else None
+        if made is None:
+            return None
+        rest, lines, count = made
+        return rest, RenderedPage(lines, count)
 
     def learn(self, items: list[Item]) -> bool:
         """Learn from items that did not fit. Returns whether `page_items` changed."""
@@ -86,8 +120,10 @@ class JsonPages:
             self.page_items = list[rows.type]  # type: ignore[name-defined]
         return True
 
-    def render(self, items: list[Any]) -> bytes:
-        """Items, or rows of the present or an earlier `page_items`."""
+    def render(self, items: list[Any] | RenderedPage) -> bytes:
+        """Items, rows of the present or an earlier `page_items`, or lines that are rendered already."""
+        if isinstance(items, RenderedPage):
+            return items.lines
         rows = self._rows.get(type(items[0])) if items else None
         if rows is not None:
             return _encode_long(rows.items(items)) if self._long_texts else _encode_lines(list(rows.lines(items)))

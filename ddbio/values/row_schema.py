@@ -32,6 +32,9 @@ class PageSchema(Protocol):
 
     page_items: Any
 
+    def rendered(self, answer: bytes | memoryview) -> tuple[bytes, Sequence[Any]] | None:
+        """The answer to a Scan with no items, and its items in place of those; None if they must be decoded."""
+
     def learn(self, items: list[Any]) -> bool:
         """Learn from items that did not fit. Returns whether `page_items` has changed."""
 

@@ -11,10 +11,12 @@
 //! plain      the notation of the format `json`
 //! typed      that of `dynamodb-json`
 //! puts       records to the requests of a BatchWriteItem
+//! page       the answer to a Scan to lines of json
 
 mod distinct;
 mod encoder;
 mod number;
+mod page;
 mod plain;
 mod puts;
 mod text;
@@ -32,6 +34,7 @@ const INTERFACE: u32 = 1;
 
 type KeyArguments = (String, String, usize);
 type Made<'py> = (Bound<'py, PyBytes>, Bound<'py, PyTuple>, usize);
+type PageLines<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, usize);
 type IndexArguments = (Vec<String>, Option<Vec<String>>);
 
 /// Makes puts of records. See `_native.pyi`.
@@ -68,6 +71,13 @@ impl PutEncoder {
     }
 }
 
+/// The items of an answer to a Scan as lines of json. See `_native.pyi`.
+#[pyfunction]
+fn page_lines<'py>(py: Python<'py>, body: PyBackedBytes) -> Option<PageLines<'py>> {
+    let page = py.detach(|| page::page(&body)).ok()?;
+    Some((PyBytes::new(py, &page.rest), PyBytes::new(py, &page.lines), page.count))
+}
+
 fn key_of((name, letter, most_bytes): KeyArguments) -> PyResult<Key> {
     match *letter.as_bytes() {
         [letter] => Ok(Key { name, letter, most_bytes }),
@@ -78,5 +88,6 @@ fn key_of((name, letter, most_bytes): KeyArguments) -> PyResult<Key> {
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("INTERFACE", INTERFACE)?;
+    module.add_function(wrap_pyfunction!(page_lines, module)?)?;
     module.add_class::<PutEncoder>()
 }

@@ -95,6 +95,31 @@ impl<'a> Number<'a> {
     }
 }
 
+/// Whether a text is a number in JSON's notation, of whatever size.
+#[inline]
+pub fn is_json(text: &[u8]) -> bool {
+    let unsigned = text.strip_prefix(b"-").unwrap_or(text);
+    let whole = digits_in(unsigned);
+    if whole == 0 || (whole > 1 && unsigned[0] == b'0') {
+        return false;
+    }
+    let mut rest = &unsigned[whole..];
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        let digits = digits_in(fraction);
+        if digits == 0 {
+            return false;
+        }
+        rest = &fraction[digits..];
+    }
+    match rest {
+        [] => true,
+        [b'e' | b'E', b'-' | b'+', digits @ ..] | [b'e' | b'E', digits @ ..] => {
+            !digits.is_empty() && digits_in(digits) == digits.len()
+        }
+        _ => false,
+    }
+}
+
 fn digits_in(text: &[u8]) -> usize {
     text.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }

@@ -170,6 +170,60 @@ impl<'a> Text<'a> {
         digits.iter().try_fold(0, |code, &digit| Ok(code << 4 | char::from(digit).to_digit(16).ok_or(NotMine)?))
     }
 
+    /// The number of bytes that were read.
+    pub fn place(&self) -> usize {
+        self.at
+    }
+
+    /// Reads a string, without looking at its escapes.
+    pub fn skip_string(&mut self) -> Mine<()> {
+        self.expect(b'"')?;
+        loop {
+            self.at = plain_until(self.bytes, self.at);
+            match self.bytes.get(self.at) {
+                Some(b'"') => break,
+                Some(b'\\') if self.at + 2 <= self.bytes.len() => self.at += 2,
+                _ => return Err(NotMine),
+            }
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Reads a value up to its end, without looking at what is inside: it is for others to read.
+    pub fn skip_value(&mut self) -> Mine<()> {
+        let mut depth = 0_usize;
+        loop {
+            match self.next() {
+                b'"' => self.skip_string()?,
+                b'{' | b'[' => {
+                    depth += 1;
+                    self.at += 1;
+                    continue;
+                }
+                b'}' | b']' => {
+                    depth = depth.checked_sub(1).ok_or(NotMine)?;
+                    self.at += 1;
+                }
+                b',' | b':' if depth > 0 => {
+                    self.at += 1;
+                    continue;
+                }
+                byte if byte.is_ascii_alphanumeric() || byte == b'-' => self.skip_word(),
+                _ => return Err(NotMine),
+            }
+            if depth == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn skip_word(&mut self) {
+        while matches!(self.bytes.get(self.at), Some(byte) if byte.is_ascii_alphanumeric() || b"-+.".contains(byte)) {
+            self.at += 1;
+        }
+    }
+
     /// Reads a number: the longest run of bytes that numbers have. Whether it is one is for `Number::of` to say.
     #[inline]
     pub fn number(&mut self) -> &'a [u8] {

@@ -13,11 +13,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from checks.native import cases, main, reference, tables
+from checks.native import answers, batches, main, page_difference, reference, tables
 from ddbio import native
+from ddbio.dynamodb.scan import scan_operation
 from ddbio.formats import Format, get_format
 from ddbio.formats.csv import Csv
 from ddbio.formats.json_lines import JsonLines
+from ddbio.formats.json_pages import JsonPages, RenderedPage
 from ddbio.formats.python_items import PythonItems
 from ddbio.formats.scanned import ScannedItems
 from ddbio.sinks.fast_batch import FastBatches, PreparedPuts, put_encoder
@@ -290,9 +292,113 @@ def test_arbitrary_bytes(name: str, record: bytes, value: bytes) -> None:
 @needs_core
 @settings(max_examples=examples(400))
 @given(st.randoms(use_true_random=False))
-def test_damaged_records(draw: Any) -> None:
-    into, name, records = next(cases(draw))
+def test_damaged_records_and_answers(draw: Any) -> None:
+    into, name, records = next(batches(draw))
     made(into, name, *records)
+    assert page_difference(next(answers(draw))) == ""
+
+
+# --------------------------------------------------------------------------- pages
+
+
+def answer(*items: Any, **members: Any) -> bytes:
+    return orjson.dumps({"Count": len(items), "Items": items, "ScannedCount": len(items), **members})
+
+
+def lines(body: bytes) -> bytes | None:
+    """The lines of the core; None if it leaves the answer to Python. They are those of the Python code."""
+    render = native.page_renderer()
+    assert render is not None
+    assert page_difference(body) == ""
+    found = render(body)
+    return None if found is None else found[1]
+
+
+@needs_core
+def test_a_page_is_rendered_by_the_core() -> None:
+    nested_map = {"M": {"z": {"NULL": True}, "a": {"L": [{"BOOL": True}, {"BOOL": False}, {"L": []}, {"M": {}}]}}}
+    tags = {"M": {"$B": {"S": "x"}}}
+    sets = [{"B": "AA=="}, {"SS": ["a", "a"]}, {"NS": ["1E+100", "-0.5"]}, {"BS": []}, {"SS": []}]
+    item = {"z": {"S": 'é"\n'}, "n": {"N": "1E-130"}, "m": nested_map, "a": {"L": [tags, *sets]}, "": {"S": ""}}
+    assert lines(answer(item, {"b": {"N": "-0"}, "a": {"S": "x"}}, {})) == (
+        b'{"":"","a":[{"$M":{"$B":"x"}},{"$B":"AA=="},{"$SS":["a","a"]},{"$NS":[1E+100,-0.5]},{"$BS":[]},{"$SS":[]}],'
+        b'"m":{"z":null,"a":[true,false,[],{}]},"n":1E-130,"z":"\xc3\xa9\\"\\n"}\n{"a":"x","b":-0}\n{}\n'
+    )
+    assert lines(answer()) == b""
+    assert lines(answer({"a": {"L": [{"M": {"$x": {"S": "1"}, "y": {"S": "2"}}}]}})) is not None
+    assert lines(b' { "Count" : 1 , "Items" : [ { "b" : { "BOOL" : true } , "a" : { "S" : "]}" } } ] } ') is not None
+
+
+@needs_core
+def test_answers_that_are_wrong_or_rare_are_left_to_python() -> None:
+    values = [
+        *(
+            b'{"N":"+1"}',
+            b'{"N":".5"}',
+            b'{"N":"1."}',
+            b'{"N":"007"}',
+            b'{"N":""}',
+            b'{"N":"1e"}',
+            b'{"N":1}',
+            b'{"S":1}',
+        ),
+        *(
+            b'{"S":"x","N":"1"}',
+            b"{}",
+            b'{"X":"y"}',
+            b'{"NULL":false}',
+            b'{"BOOL":1}',
+            b'{"L":{}}',
+            b'{"M":[]}',
+            b'"x"',
+        ),
+        *(b'{"M":{"x":{"S":"1"},"x":{"S":"2"}}}', b'{"S":"\\ud800"}', b'{"S":"\xff"}', b'{"S":"\n"}', b'{"SS":[1]}'),
+        b'{"L":[%b]}' % (b'{"L":[' * 33 + b"]}" * 33),
+    ]
+    bodies = [b'{"Count":1,"Items":[{"a":%b}]}' % value for value in values]
+    bodies += [b'{"Count":1,"Items":[{"a":{"S":"x"},"a":{"S":"y"}}]}', b'{"Count":1,"Items":[{"\\u0022":{"S":"x"}}]}']
+    bodies += [
+        b"{}",
+        b"[]",
+        b'{"Count":0}',
+        b'{"Count":0,"Items":[]',
+        b'{"Count":0,"Items":[]}}',
+        b'{"Count":0,"Items":{}}',
+    ]
+    bodies += [
+        b'{"Count":0,"Items":[],"Items":[]}',
+        b'{"Count":1,"Items":[{}',
+        b'{"Count":"\\',
+        b'{"x":]}',
+        b'{"x":,"Items":[]}',
+    ]
+    assert [body for body in bodies if lines(body) is not None] == []
+
+
+@needs_core
+def test_what_is_around_the_items_is_left_as_it_is() -> None:
+    key = {"Items": {"S": "[]"}, "a": {"S": '"Items":[]\\'}}
+    body = answer({"a": {"S": "x"}}, LastEvaluatedKey=key, ConsumedCapacity={"CapacityUnits": 0.5})
+    decoded = scan_operation(JsonLines.page_items, JsonLines().alike).decode(memoryview(bytearray(body)))
+    assert isinstance(decoded.Items, RenderedPage)
+    assert (decoded.Count, orjson.loads(decoded.next_key() or "")) == (1, key)
+    assert decoded.ConsumedCapacity is not None and decoded.ConsumedCapacity.CapacityUnits == 0.5
+    with pytest.raises(ValueError, match="Count is 2"):
+        scan_operation(JsonLines.page_items, JsonLines().alike).decode(b'{"Count":2,"Items":[{}]}')
+
+
+def test_a_rendered_page_can_be_cut() -> None:
+    page = RenderedPage(b"a\nb\nc\n", 3)
+    assert (len(page), page[1], page[:2].lines, len(page[:2]), page[:0].lines) == (3, b"b\n", b"a\nb\n", 2, b"")
+    assert page[:3] is page
+    assert JsonPages().render(page) == page.lines
+
+
+@needs_core
+@settings(max_examples=examples(400))
+@given(st.lists(ITEMS, max_size=4))
+def test_pages_of_all_types(items: list[AttributeMap]) -> None:
+    lines(answer(*items))
 
 
 # --------------------------------------------------------------------------- where it is used
@@ -301,12 +407,12 @@ def test_damaged_records(draw: Any) -> None:
 @needs_core
 def test_batches_are_made_by_the_core_and_others_by_python() -> None:
     format = get_format("json")
-    batches = FastBatches(BY_ID, format, key_checker(BY_ID), put_encoder(BY_ID, format))
+    fast = FastBatches(BY_ID, format, key_checker(BY_ID), put_encoder(BY_ID, format))
     large = [b'{"id":"%d","x":"%b"}' % (number, b"x" * 2000) for number in range(2)]
-    assert batches.prepare(large) == made(BY_ID, "json", *large)
+    assert fast.prepare(large) == made(BY_ID, "json", *large)
     rare = [b'{"id":"a","n":-0}', b'{"id":"b","n":1}']
     assert made(BY_ID, "json", *rare) is None
-    puts = batches.prepare(rare)
+    puts = fast.prepare(rare)
     assert puts is not None and b'"n":{"N":"0"}' in puts.requests
 
 

@@ -19,6 +19,7 @@ from ddbio.formats import Format, get_format
 from ddbio.formats.csv import Csv, CsvLayout
 from ddbio.formats.csv.cells import INFER, READERS
 from ddbio.formats.json_lines import JsonLines
+from ddbio.formats.json_pages import JsonPages
 from ddbio.messages.format_spec import FormatSpec
 from ddbio.values.items import AttributeMap
 from ddbio.values.row_schema import ANY, INTEGER, MOST_NAMES, LearnedSchema, RowBatch
@@ -218,27 +219,29 @@ def page(items: Sequence[AttributeMap]) -> bytes:
 @example([[{"a": {"NULL": True}}], [{"a": {"NULL": True}}], [{}], [{"a": {"SS": ["x"]}}]])
 def test_pages_are_rendered_alike_whatever_was_learned_before(pages: list[list[AttributeMap]]) -> None:
     """So an export that is taken up by another process writes the same bytes."""
-    learned = JsonLines()
-    scan = scan_operation(learned.page_items, learned.alike)
+    learned = JsonPages()
+    scan = scan_operation(JsonLines.page_items, learned)
     for items in pages:
         reply: ScanReply = scan.decode(page(items))
-        fresh = JsonLines()
-        lines = fresh.render(scan_operation(fresh.page_items).decode(page(items)).Items)
+        fresh = JsonPages()
+        lines = fresh.render(scan_operation(JsonLines.page_items).decode(page(items)).Items)
         assert learned.render(reply.Items) == lines
-        assert [same_item(learned.parse(line)) for line in lines.splitlines()] == [same_item(item) for item in items]
+        assert [same_item(JsonLines().parse(line)) for line in lines.splitlines()] == [
+            same_item(item) for item in items
+        ]
 
 
 def test_attributes_are_in_the_order_of_their_names() -> None:
-    format = JsonLines()
-    scan = scan_operation(format.page_items, format.alike)
+    format = JsonPages()
+    scan = scan_operation(JsonLines.page_items, format)
     items: list[AttributeMap] = [{"b": {"S": "x"}, "a": {"M": {"d": {"N": "1"}, "c": {"N": "2"}}}}]
     for _ in range(2):  # as any items, and as rows
         assert format.render(scan.decode(page(items)).Items) == b'{"a":{"d":1,"c":2},"b":"x"}\n'
 
 
 def test_a_lane_renders_rows_of_a_schema_that_has_grown_since() -> None:
-    format = JsonLines()
-    scan = scan_operation(format.page_items, format.alike)
+    format = JsonPages()
+    scan = scan_operation(JsonLines.page_items, format)
     items: list[list[AttributeMap]] = [
         [{"id": {"S": "a"}}],
         [{"id": {"S": "b"}}],
@@ -251,8 +254,8 @@ def test_a_lane_renders_rows_of_a_schema_that_has_grown_since() -> None:
 
 
 def test_what_is_no_page_is_refused_as_before() -> None:
-    format = JsonLines()
-    scan = scan_operation(format.page_items, format.alike)
+    format = JsonPages()
+    scan = scan_operation(JsonLines.page_items, format)
     scan.decode(page([{"id": {"S": "a"}}]))
     for broken in (b'{"Items":[{"id":{"S":1}}]}', b'{"Items":[{"id":7}]}', b"[", b'{"Items":[{"id":{"S":"a"}}'):
         with pytest.raises(msgspec.MsgspecError):
