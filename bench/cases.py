@@ -122,6 +122,25 @@ def native_core(suite: Suite) -> Iterable[Bar]:
 
 
 @case
+def import_compiled(suite: Suite) -> Iterable[Bar]:
+    """Beside a plain Rust program with the AWS SDK, and a careful Go program that signs by itself."""
+    for shape, many, few, what in (
+        ("small", 1_000_000, 400_000, "167-byte items"),
+        ("nested", 150_000, 60_000, "nested 1 KB items"),
+    ):
+        job, sink = f"import beside compiled programs, {what}", suite.sink(*AWAKE)
+        count, fewer = suite.amount(many), suite.amount(few)
+        ours = suite.importer(job, sink, suite.lines(shape, count), count, "-p", "1")
+        theirs = [
+            suite.compiled_peer(job, name, program, sink, suite.lines(shape, fewer), fewer)
+            for name, program in (("Rust, AWS SDK", "rust_sdk"), ("Go, fasthttp", "go_fasthttp"))
+        ]
+        suite.take_turns(ours, *theirs)
+        for each, must, aim in zip(theirs, (1.5, 0.8), (2.0, 1.0), strict=True):
+            yield Bar(f"import of {what}, against {each.name}", ratio(ours, each), must, aim)
+
+
+@case
 def import_csv(suite: Suite) -> Iterable[Bar]:
     """The loaders' dataset, against a CSV loader of threads."""
     job, sink, count = "import, csv", suite.sink("--keys", "id", *AWAKE), suite.amount(1_000_000)
@@ -216,6 +235,19 @@ def start(suite: Suite) -> Iterable[Bar]:
     yield Bar("--help", statistics.median(helped), 0.15, 0.08, "s", at_most=True)
     ours = suite.importer("import of 1,000 items", suite.sink(), suite.lines("small", 1000), 1000, "-p", "2")
     suite.take_turns(ours, rounds=rounds)
+    thousand = suite.lines("small", 1000)
+    writer = suite.import_peer(
+        "import of 1,000 items", "boto3 batch_writer", "batch_writer", suite.sink(), thousand, 1000
+    )
+    writer.idle = None  # its start counts
+    default = suite.importer("import of 1,000 items, no -p", suite.sink(), thousand, 1000)
+    suite.take_turns(default, writer, rounds=rounds)
+    if writer.runs:
+        pairs = zip(default.runs, writer.runs, strict=True)
+        ratios = [mine.cpu_s / theirs.cpu_s for mine, theirs in pairs]
+        yield Bar(
+            "1,000 items, whole process, CPU, against batch_writer", statistics.median(ratios), 1, 0.7, at_most=True
+        )
     firsts = [counted["first_write_at_s"] - run.began_s for counted, run in zip(ours.sinks, ours.runs, strict=True)]
     yield Bar("first request on the wire", statistics.median(firsts), 1, 0.5, "s", at_most=True)
 

@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from bench import environment, shapes
+from bench import compiled, environment, shapes
 from bench.certificates import CA_FILE
 from bench.measure import ROOT, CommandError, Run, measure
 
@@ -179,6 +179,7 @@ class Suite:
         self._sinks: dict[tuple[str, ...], Sink] = {}
         self._stack = ExitStack()
         self._outputs = 0
+        self._builds: dict[str, str] = {}  # by program: why it could not be built
         self.contenders: list[Contender] = []
 
     @cached_property
@@ -298,6 +299,19 @@ class Suite:
         places = (source, self._nothing(source))
         task, idle = (Task(lambda path=path: peer(script, str(path)), sink) for path in places)
         return self._peer(script, Contender(job, name, task, items, source.stat().st_size, idle))
+
+    def compiled_peer(self, job: str, name: str, program: str, sink: Sink, source: Path, items: int) -> Contender:
+        """A program in another language, of `bench/peers/PROGRAM`."""
+        places = (source, self._nothing(source))
+        task, idle = (Task(lambda path=path: [str(compiled.binary(program)), str(path)], sink) for path in places)
+        size = source.stat().st_size
+        return self._enter(Contender(job, name, task, items, size, idle, missing=self._not_built(program)))
+
+    def _not_built(self, program: str) -> str:
+        if program not in self._builds:
+            print(f"building {program} ...", flush=True)
+            self._builds[program] = compiled.build(program)
+        return self._builds[program]
 
     def _nothing(self, source: Path) -> Path:
         """A file like the source, without items."""

@@ -147,17 +147,18 @@ def test_a_scan_that_fails_raises(table: Simulator) -> None:
         list(scan)
 
 
-# The CPU time that the process spends between two turns of the loop: an upper bound of how long a call can have kept
-# the loop waiting, on however busy a machine. The call is the first one of its process, which loads the modules.
+# CPU times between two turns of the loop, which a busy machine does not lengthen: that of the own thread of the loop,
+# which is how long calls kept it from other tasks; and that of the process, which is large if the loop waited for
+# another thread. The call is the first one of its process, which loads the modules.
 WATCHED = """
 import asyncio, gc, time
 import ddbio.aio
 
 async def watch(spent):
     while True:
-        before = time.process_time()
+        own, process = time.thread_time(), time.process_time()
         await asyncio.sleep(0.001)
-        spent.append(time.process_time() - before)
+        spent.append((time.thread_time() - own, time.process_time() - process))
 
 async def items():
     for number in range(3000):
@@ -173,23 +174,23 @@ async def main():
     found = [item async for item in ddbio.aio.scan("Orders", processes=1)]
     watching.cancel()
     assert len(spent) > 100 and not full, full
-    print(put.tally.written, len(found), max(spent))
+    print(put.tally.written, len(found), *map(max, zip(*spent)))
 asyncio.run(main())
 """
 
 
 def test_a_loop_stays_free(table: Simulator) -> None:
-    """A full garbage collection of the modules alone takes longer. The best of three, as other programs are busy."""
-    longest_s = []
+    """A full garbage collection of the modules alone takes longer. The best of three."""
+    tries = []
     for _ in range(3):
         done = subprocess.run([sys.executable, "-c", WATCHED], capture_output=True, text=True, timeout=with_slack(60))
         assert done.returncode == 0, done.stderr
-        written, found, longest = done.stdout.split()
+        written, found, own_s, process_s = done.stdout.split()
         assert (written, found) == ("3000", "3000")
-        longest_s.append(float(longest))
-        if longest_s[-1] < 0.01:
+        tries.append((float(own_s), float(process_s)))
+        if float(own_s) < 0.01 and float(process_s) < 0.05:
             return
-    pytest.fail(f"the loop waited {longest_s} s")
+    pytest.fail(f"the loop waited, in seconds of its thread and of the process: {tries}")
 
 
 def test_a_cancelled_call_settles_first(table: Simulator) -> None:

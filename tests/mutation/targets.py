@@ -25,7 +25,11 @@ TARGETS = (
     Target("ddbio/job/accounts.py", ("test_accounts.py",)),
     Target("ddbio/flow/checkpoint.py", ("test_checkpoint.py", "test_counters.py")),
     Target("ddbio/sinks/estimates.py", ("test_estimates.py",)),
-    Target("ddbio/messages/counts.py", ("test_accounts.py", "test_checkpoint.py", "test_counters.py"), only="Tally"),
+    Target(
+        "ddbio/messages/counts.py",
+        ("test_counts.py", "test_accounts.py", "test_checkpoint.py", "test_counters.py"),
+        only="Tally",
+    ),
     Target("ddbio/job/work.py", ("test_effect_order.py",), only="_Entries"),
     Target(
         "ddbio/sinks/destination.py",

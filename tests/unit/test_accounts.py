@@ -123,6 +123,11 @@ def test_a_run_that_was_stopped_says_how_far_it_came() -> None:
     segments = [SegmentUnit(number, number, 3) for number in range(3)]
     error = verdict(books(done(0)), segments, stopped=True)
     assert error is not None and error.message == "stopped after 1 of 3 segments"
+    for items, words in ((1, "1 item"), (2, "2 items")):
+        accounts = books(done(0))
+        accounts.total.read = items
+        error = verdict(accounts, segments, stopped=True)
+        assert error is not None and error.message == f"stopped after {words}, with 1 of 3 segments complete"
     accounts = books(done(0))
     accounts.total.bytes, accounts.total.read = 150, 1234
     error = verdict(accounts, slices(3), stopped=True)

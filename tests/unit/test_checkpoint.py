@@ -3,7 +3,6 @@ twice."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pickle
 import resource
@@ -169,11 +168,11 @@ def test_whatever_is_looked_at_and_however_often_it_adds_up(steps: list[int], da
 
 
 def test_a_run_waits_for_the_workers_of_a_killed_parent(checkpoint: Checkpoint) -> None:
-    worker = os.open(checkpoint.path, os.O_RDWR)  # another description: another process to the kernel
-    fcntl.flock(worker, fcntl.LOCK_SH)
+    worker = pickle.loads(pickle.dumps(checkpoint))  # with an open file of its own: to the kernel another process
+    worker.attend()
     with pytest.raises(UsageError, match="workers of an earlier run"):
         states_left(checkpoint.path, patience_s=0.0)
-    threading.Timer(0.1, os.close, [worker]).start()
+    threading.Timer(0.1, worker.close).start()
     assert states_left(checkpoint.path, patience_s=10.0) == []
 
 

@@ -13,6 +13,7 @@ from ddbio.messages import ExportCursor, ExportedFile
 from ddbio.messages.files import WrittenFile
 from ddbio.sinks.destination import Destination
 from ddbio.storage.local import LocalStorage
+from tests.support.failing import Failing
 
 MINE = "Orders-0000-00000.json"
 
@@ -184,8 +185,24 @@ def test_what_nobody_goes_on_with_is_cleared(destination: Destination, tmp_path:
 def test_all_that_an_unfinished_export_left_is_dropped(destination: Destination, tmp_path: Path) -> None:
     other = "other-name.json"  # a finished file is dropped by what the journal says, whatever it is called
     write(tmp_path, MINE, other, ".Orders-0001-00000.json.part", "Orders-0009-00000.json", "notes.txt", ".hidden")
+    (tmp_path / "_manifest.json").write_text(listing(MINE, other))
     destination.drop(exported(MINE, other, "Orders-0005-00000.json"), [continued(tmp_path, "Orders-0001-00000.json")])
     assert names(tmp_path) == {"notes.txt", ".hidden"}
+
+
+def test_a_manifest_goes_before_the_files_that_it_lists(tmp_path: Path) -> None:
+    write(tmp_path, MINE)
+    (tmp_path / "_manifest.json").write_text(listing(MINE))
+    storage = Failing(LocalStorage(), ["remove"], fails_at=1)
+    with pytest.raises(TransferError, match="step 1, remove, failed"):
+        Destination(storage, str(tmp_path), "Orders").drop(exported(MINE), [])
+    assert names(tmp_path) == {MINE}
+
+
+def test_the_folder_that_the_user_named_stays(destination: Destination, tmp_path: Path) -> None:
+    write(tmp_path, MINE)
+    destination.drop(exported(MINE), [])
+    assert tmp_path.is_dir() and names(tmp_path) == set()
 
 
 def test_the_folders_an_export_made_go_when_they_are_empty(destination: Destination, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from ddbio.engines.engine import Events
-from ddbio.errors import DdbioError, TransferError, UsageError
+from ddbio.errors import AbortError, DdbioError, PermanentError, TransferError, UsageError
+from ddbio.flow.checkpoint import LaneState
 from ddbio.job.accounts import Accounts, Past
 from ddbio.job.journal import Journal
 from ddbio.job.opening import open_journal
@@ -23,7 +24,18 @@ from ddbio.job.progress import QuietProgress
 from ddbio.job.run import Run
 from ddbio.job.work import Assignment, _Entries, work
 from ddbio.layouts.own import MANIFEST_NAME
-from ddbio.messages import Flushed, ImportCursor, Notice, Reject, SegmentUnit, Tally, UnitReport
+from ddbio.messages import (
+    Flushed,
+    ImportCursor,
+    Notice,
+    Reject,
+    SegmentUnit,
+    Tally,
+    Tick,
+    Trouble,
+    UnitBegun,
+    UnitReport,
+)
 from ddbio.options import TransferOptions
 from ddbio.rate.caps import choose_cap
 from ddbio.sinks.destination import Destination
@@ -258,3 +270,78 @@ def test_settled_work_is_forgotten_only_if_it_is_in_the_journal(tmp_path: Path) 
         journal.begin({}, (), {})
         assert entries(Ledger(tmp_path), journal).close([])
         assert not entries(Ledger(tmp_path), Watched(journal, TransferError("no room"))).close([])
+
+
+class Hearing:
+    """Notes the calls of its methods."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: self.heard.append(name)
+
+
+def test_all_that_show_a_run_hear_of_its_events(tmp_path: Path) -> None:
+    options = TransferOptions(table="Orders", state_dir=str(tmp_path))
+    with open_journal("import", "Orders", ["here"], options) as journal:
+        journal.begin({}, (), {})
+        ledger = Ledger(tmp_path)
+        found = entries(ledger, journal)
+        found.take(UnitBegun(0, "a.json"))  # nobody has asked to hear of it
+        found.live, found.sampler, found._standstill = live, sampler, standstill = Hearing(), Hearing(), Hearing()  # type: ignore[assignment]
+        for event, of_live, of_standstill in (
+            (UnitBegun(0, "a.json"), ["begun"], []),
+            (Tick(), [], ["look"]),
+            (Trouble("slow down"), [], ["trouble", "look"]),
+            (UnitReport(0, ImportCursor(1, 1), Tally(requests=1)), ["reported"], []),
+            (UnitReport(0, ImportCursor(1, 1), Tally(read=1, written=1)), ["reported"], ["success"]),
+            (UnitReport(0, ImportCursor(1, 1), Tally(), done=True), ["reported"], ["success"]),
+        ):
+            for each in (live, sampler, standstill):
+                each.heard.clear()
+            found.take(event)
+            assert (live.heard, standstill.heard, sampler.heard) == (of_live, of_standstill, ["look"]), event
+        assert len(ledger.shown) == 4  # of a tick and of each report
+
+
+def test_what_killed_workers_had_settled_is_entered_at_the_end(tmp_path: Path) -> None:
+    options = TransferOptions(table="Orders", state_dir=str(tmp_path))
+    with open_journal("import", "Orders", ["here"], options) as journal:
+        journal.begin({}, (), {})
+        journal.left(Plan([SegmentUnit(0, 0, 1)]))
+        found = entries(Ledger(tmp_path), journal)
+        found.sampler = sampler = Hearing()  # type: ignore[assignment]
+        assert found.close([LaneState(0, False, ImportCursor(7, 7), Tally(read=7, written=7))])
+        assert (found._accounts.tally.read, journal.past.tally.read, sampler.heard) == (7, 0, ["take"])
+
+
+def test_a_run_that_is_to_end_is_stopped_once(tmp_path: Path) -> None:
+    options = TransferOptions(table="Orders", state_dir=str(tmp_path))
+    with open_journal("import", "Orders", ["here"], options) as journal:
+        journal.begin({}, (), {})
+        found = entries(Ledger(tmp_path), journal)
+        stop = found._run.stop
+        found.take(UnitReport(0, None, Tally(requests=1), error=PermanentError("of this unit only")))
+        assert stop.requests == 0
+        for _ in range(2):
+            found.take(UnitReport(0, None, Tally(requests=1), error=AbortError("of all units")))
+            assert stop.requests == 1
+
+
+def test_units_that_the_preparation_consumed_are_those_of_the_first_unit_that_is_left(tmp_path: Path) -> None:
+    options = TransferOptions(table="Orders", state_dir=str(tmp_path))
+    with open_journal("import", "Orders", ["here"], options) as journal:
+        journal.begin({}, (), {})
+        left = journal.left(Plan([SegmentUnit(3, 0, 2), SegmentUnit(4, 1, 2)]))
+        watched = Failing(journal, ["enter"], None)
+        found = entries(Ledger(tmp_path), watched)
+        found.enter_spent(left)
+        assert found._accounts.tally.requests == 0  # nothing was spent
+        found._task = Assignment(None, 0, "items", 0, spent=Tally(requests=2, units=1.5))  # type: ignore[arg-type]
+        found.enter_spent(left)
+        assert found._accounts.tally == Tally(requests=2, units=1.5)
+        journal.commit(1.0)
+        assert journal.read(
+            lambda database: database.execute("SELECT number FROM units WHERE requests > 0").fetchall()
+        ) == [(3,)]

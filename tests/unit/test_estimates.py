@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ddbio.errors import RecordError
 from ddbio.sinks.estimates import WriteEstimates
 from ddbio.values.table import TableInfo
+from tests.support.tables import table
 
 
 def described(*, provisioned: bool = True, local: bool = False, projection: str = "KEYS_ONLY") -> TableInfo:
@@ -37,7 +39,7 @@ SPARSE = {"id": {"S": "a"}, "text": {"S": "x" * 3000}}
 
 
 @pytest.mark.parametrize(
-    ("table", "item", "expected"),
+    ("info", "item", "expected"),
     [
         (described(), ITEM, (3, 1)),  # the index holds the keys alone
         (described(), SPARSE, (3, 0)),  # and nothing of an item without its key
@@ -48,8 +50,8 @@ SPARSE = {"id": {"S": "a"}, "text": {"S": "x" * 3000}}
         (described(provisioned=False, projection="ALL"), ITEM, (6,)),
     ],
 )
-def test_what_a_put_consumes(table: TableInfo, item: Any, expected: tuple[int, ...]) -> None:
-    assert WriteEstimates(table).of_put(item, False) == expected
+def test_what_a_put_consumes(info: TableInfo, item: Any, expected: tuple[int, ...]) -> None:
+    assert WriteEstimates(info).of_put(item, False) == expected
 
 
 @given(st.integers(0, 6000))
@@ -71,8 +73,8 @@ def test_what_a_delete_consumes_is_told_by_the_record_or_learned() -> None:
     assert estimates.of_delete({"id": {"S": "a"}}, small=True) == (1, 1)
     for _ in range(300):
         estimates.learn(estimates.of_batch([(25, 25)]), (1000.0, 0.0))  # 40 KB each, in no index
-    table, index = estimates.of_batch([(1, 1)])
-    assert table == pytest.approx(40, rel=0.01)
+    units, index = estimates.of_batch([(1, 1)])
+    assert units == pytest.approx(40, rel=0.01)
     assert index < 0.1
 
 
@@ -85,15 +87,38 @@ def test_answers_correct_the_estimates_of_the_budget_they_are_about() -> None:
     for _ in range(100):
         estimate = estimates.of_batch([(10, 10)])
         estimates.learn(estimate, (10.0, 0.0))  # a load over existing items: the index entries do not change
-    table, index = estimates.of_batch([(10, 10)])
-    assert table == pytest.approx(10)
+    units, index = estimates.of_batch([(10, 10)])
+    assert units == pytest.approx(10)
     assert 0 < index < 1
     for _ in range(200):
         estimates.learn(estimates.of_batch([(10, 10)]), (10.0, 20.0))  # index keys change: two writes an entry
     assert estimates.of_batch([(10, 10)])[1] == pytest.approx(20, rel=0.05)
 
 
+def test_a_table_without_indexes_has_one_budget_which_is_corrected() -> None:
+    estimates = WriteEstimates(table({"id": "S"}))
+    assert estimates.of_put(ITEM, False) == (3,)
+    assert estimates.of_put(ITEM, True) == (1,)
+    estimates.learn((10.0,), (20.0,))
+    assert estimates.of_batch([(3,), (1,)]) == (pytest.approx(4 * 1.1),)
+
+
+def test_items_and_names_that_are_too_large_are_rejected() -> None:
+    estimates = WriteEstimates(table({"id": "S"}))
+    assert estimates.of_put({"id": {"S": "x" * 70_000}}, False) == (69,)
+    for item, code in (
+        ({"id": {"S": "x" * 410_000}}, "item-too-large"),
+        ({"id": {"S": "a"}, "n" * 65_537: {"S": "b"}}, "name-too-long"),
+    ):
+        with pytest.raises(RecordError) as raised:
+            estimates.of_put(item, False)
+        assert raised.value.code == code
+
+
 def test_one_strange_answer_does_not_move_them_far() -> None:
     estimates = WriteEstimates(described())
     estimates.learn((10.0, 10.0), (1000.0, 10.0))
     assert estimates.of_batch([(10, 10)])[0] <= 40
+    for _ in range(200):
+        estimates.learn((10.0, 10.0), (0.0, 0.0))
+    assert estimates.of_batch([(10, 10)]) == (pytest.approx(0.2), pytest.approx(0.2))  # never nothing

@@ -21,7 +21,8 @@ def lines_of(unit: SliceUnit) -> Lines:
 
 
 def test_they_begin_at_the_start_of_the_unit() -> None:
-    assert lines_of(SliceUnit(0, FILE, 300, 600)).mark() == (300, 0)
+    lines = lines_of(SliceUnit(0, FILE, 300, 600))
+    assert (lines.mark(), lines.more, lines.left) == ((300, 0), True, 0)
 
 
 def test_they_begin_at_the_cursor_of_a_unit_that_was_begun() -> None:
@@ -111,3 +112,27 @@ def test_every_record_that_is_taken_is_counted() -> None:
     lines.add(Block(70, b'{"id": 3}\n{"id": 4}\n'))
     lines.take(lines.run(2))
     assert (tally.read, lines.mark(), lines.left) == (6, (90, 9), 0)
+
+
+def test_only_records_that_are_known_to_cost_one_unit_are_called_small() -> None:
+    for spec, short, long in (
+        (FormatSpec("json"), b'{"id": 1}', b'{"id": "%s"}' % (b"x" * 2000)),
+        (CSV, b"1,2", b"1,%s" % (b"x" * 2000)),
+    ):
+        lines = lines_of(SliceUnit(0, FILE, 0, 9000, format=spec))
+        lines.add(Block(0, short + b"\n" + long + b"\n"))
+        assert [record.small for record in lines.each()] == [True, False]
+
+
+def test_only_records_of_one_line_each_are_usual() -> None:
+    csv, json = (lines_of(SliceUnit(0, FILE, 0, 600, format=spec)) for spec in (CSV, FormatSpec("json")))
+    csv.add(Block(0, b"1,2\n"))
+    json.add(Block(0, b'{"id": 1}\n'))
+    assert csv.usual and json.usual
+    assert (len(list(csv.each())), len(list(json.each()))) == (1, 1)
+    csv.add(Block(4, b'1,"2\n3"\n'))  # a record of two lines
+    json.add(Block(10, b'{"id": 2}\n', before=b","))  # which may be part of an array
+    assert not csv.usual and not json.usual
+    json = lines_of(SliceUnit(0, FILE, 0, 600))
+    json.add(Block(0, b"x" * 10, 30, 3))  # the beginning of one
+    assert not json.usual
