@@ -159,7 +159,7 @@ class Ledger:
     def _run(self, options: TransferOptions) -> Run:
         return Run(
             options=options,
-            session=SimpleNamespace(keys=lambda: None),  # type: ignore[arg-type]
+            session=SimpleNamespace(keys=lambda: None, region="us-east-1", endpoint_url=""),  # type: ignore[arg-type]
             table=table({"id": "S"}),
             cap=choose_cap("100", table({"id": "S"}), "WCU", over_provisioned=False),
             workers=1,
