@@ -15,7 +15,6 @@ The later of the four has precedence. Every key of the file is checked, also in 
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -195,6 +194,8 @@ def refuse_typed_only(origin: str, option: str) -> NoReturn:
 
 
 def refuse_unknown(problem: str, name: str, known: list[str], otherwise: str) -> NoReturn:
+    import difflib
+
     nearest = difflib.get_close_matches(name, known, n=1)
     raise UsageError(problem, f"did you mean {nearest[0]}?" if nearest else otherwise)
 

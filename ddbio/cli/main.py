@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 from dataclasses import dataclass
@@ -109,6 +108,8 @@ def _without_verb(words: list[str]) -> int:
         having = ", ".join(name for name in VERBS if _has_plan([name]))
         wrong = f"{words[1]!r} has no plan" if len(words) > 1 else "a verb is missing"
         raise UsageError(wrong, f"use one of {having}")
+    import difflib
+
     nearest = difflib.get_close_matches(words[0], VERBS, n=1)
     hint = f"did you mean {nearest[0]}?" if nearest else f"use one of {', '.join(VERBS)}"
     raise UsageError(f"there is no verb {words[0]!r}", hint)

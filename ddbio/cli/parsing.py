@@ -8,7 +8,6 @@ to those that were given, unless they would be ignored.
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -136,6 +135,8 @@ class Parser(argparse.ArgumentParser):
         if action.choices is None or value in action.choices:
             return
         choices = [str(choice) for choice in action.choices]
+        import difflib
+
         nearest = difflib.get_close_matches(str(value), choices, n=1)
         hint = f"did you mean {nearest[0]}?" if nearest else f"choose one of {', '.join(choices)}"
         raise UsageError(f"{action.option_strings[-1]} has no choice {str(value)!r}", hint)
@@ -171,6 +172,8 @@ class Parser(argparse.ArgumentParser):
         if not word.startswith("-") or word == "-":
             raise UsageError(f"{word!r} belongs to no option", self.surplus_hint)
         name = word.partition("=")[0]
+        import difflib
+
         nearest = difflib.get_close_matches(name, self._option_string_actions, n=1)
         raise UsageError(f"there is no option {name}", f"did you mean {nearest[0]}?" if nearest else _SEE_HELP)
 

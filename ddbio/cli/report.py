@@ -69,7 +69,7 @@ def _perform(words: Sequence[str]) -> int:
     from ddbio.job.report import write_report
     from ddbio.job.report_place import check_replaceable
     from ddbio.job.state import state_root
-    from ddbio.report_page.page import check_installed
+    from ddbio.report_page.kind import check_installed
 
     check_installed()
     job = find_job(state_root(given.state_dir), asked)

@@ -9,9 +9,7 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import gc
 import os
 import signal
 import sys
@@ -34,9 +32,6 @@ from ddbio.system.terminal import (
 
 if TYPE_CHECKING:
     from ddbio.cli.configuration import Setting
-
-# Imports make 100,000 objects that stay; a collection every few hundred objects takes a tenth of the startup time.
-COLLECTOR_THRESHOLDS = (100_000, 20, 50)
 
 
 @dataclass(slots=True)
@@ -69,7 +64,6 @@ def run(default_name: str, action: Callable[[Command], int]) -> int:
     """
     called = program_name()
     command = Command(default_name if called in ("", "-c", "-m") else called)
-    gc.set_threshold(*COLLECTOR_THRESHOLDS)
     open_closed_streams()
     hook, threading.excepthook = threading.excepthook, command.note_thread_error
     try:
@@ -135,6 +129,8 @@ def positive_int(text: str) -> int:
     with contextlib.suppress(ValueError):
         if int(text) > 0:
             return int(text)
+    import argparse
+
     raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
 
 

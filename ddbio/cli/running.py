@@ -19,8 +19,6 @@ from ddbio.cli.interrupts import stop_on_signals
 from ddbio.cli.run import Command, fail
 from ddbio.cli.start import ENDING
 from ddbio.errors import EXIT_OK, EXIT_REJECTED, DdbioError, TransferError
-from ddbio.forecast.bill import bill_of, chosen_prices
-from ddbio.forecast.text import lines_of
 from ddbio.job.accounts import Result
 from ddbio.job.run import Caller
 from ddbio.job.spine import Story
@@ -104,6 +102,9 @@ def show_plan(
 ) -> int:
     """Print what the verb would do, need and cost, and do nothing. prices: see `chosen_prices`. Returns the exit
     code."""
+    from ddbio.forecast.bill import bill_of, chosen_prices
+    from ddbio.forecast.text import lines_of
+
     prices_of = chosen_prices(prices, aws)
     plan = story.preview(Caller())
     bill = bill_of(plan, prices_of)

@@ -35,7 +35,9 @@ _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _FILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
 _OF_OTHERS = ("AWS_ENDPOINT_URL_S3", "AWS_EC2_METADATA_DISABLED", "AWS_PAGER")  # they change nothing here
-_UNDERSTOOD = frozenset((*_KEYS, *_REGIONS, *_FILES, *ENDPOINT_VARIABLES, *_OF_OTHERS))
+_CA_BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")  # for https; but a blank one is refused in any case
+_PROXIES = ("http_proxy", "all_proxy")
+_UNDERSTOOD = frozenset((*_KEYS, *_REGIONS, *_FILES, *ENDPOINT_VARIABLES, *_OF_OTHERS, *_CA_BUNDLES))
 _REGION = re.compile(r"(?!fips-)[a-z]{2,4}(-[a-z]+)+-\d{1,2}")  # not one of botocore's pseudo-regions
 
 
@@ -108,7 +110,7 @@ def _others_have_a_say(environment: Mapping[str, str]) -> bool:
     for name in environment:
         if name.startswith("AWS_") and name not in _UNDERSTOOD:
             return True
-        if name == "REQUESTS_CA_BUNDLE" or (name.lower().endswith("_proxy") and name.lower() != "no_proxy"):
+        if name.lower() in _PROXIES or (name in _CA_BUNDLES and not environment[name].strip()):
             return True
     files = (Path(environment.get(name, usual)).expanduser() for name, usual in _FILES.items())
     return any(file.exists() for file in files)

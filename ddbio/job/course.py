@@ -7,18 +7,21 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from ddbio.aws.redaction import hide
 from ddbio.errors import DdbioError
-from ddbio.forecast.forecast import UNKNOWN, Forecast
 from ddbio.job.accounts import Result
 from ddbio.job.history import STAGE_HISTORY, extents, noun_of, read_history, read_samples
 from ddbio.job.journal import Journal
 from ddbio.rate.latency import BOUNDS_S
 from ddbio.report_page.history import Sample
 from ddbio.sources.plan import Plan
+
+if TYPE_CHECKING:  # for a plan only
+    from ddbio.forecast.forecast import Forecast
 
 
 def note_stage(whole: Journal, name: str, stage: Journal) -> None:
@@ -43,6 +46,8 @@ class Course:
 
     def note_forecast(self, make: Callable[[], Forecast]) -> Forecast:
         """The plan of a new job, for its report. Nothing is noted if it cannot be made; the plan is then empty."""
+        from ddbio.forecast.forecast import UNKNOWN
+
         with suppress(RuntimeError):
             asyncio.get_running_loop()  # in which a plan cannot read its samples
             return UNKNOWN

@@ -46,7 +46,6 @@ from ddbio.errors import DdbioError, InternalError, Stopped, TransferError
 from ddbio.job.accounts import Result
 from ddbio.job.history import read_history, read_item_sizes
 from ddbio.job.journal import Journal
-from ddbio.job.page import page_of_run
 from ddbio.job.report_place import is_page
 from ddbio.job.run import Run
 from ddbio.job.side import Side
@@ -120,6 +119,8 @@ class Report:
         history = self._read(read_history)
         folder = None if self._folder is None else self._folder.path.name
         try:
+            from ddbio.job.page import page_of_run
+
             return page_of_run(content, self._command, self._options.table, folder, history)
         except Exception as error:
             why = f"{type(error).__name__}: {error}"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from ddbio.errors import UsageError
 from ddbio.options import STDOUT, TransferOptions
-from ddbio.report_page import page
+from ddbio.report_page import kind
 from ddbio.storage import absolute
 from ddbio.storage.names import REJECTS_SUFFIX
 from ddbio.storage.output_paths import Protected, check_output_path
 
-_BEGINNINGS = (b'{\n  "version": 1,\n  "tool": "ddbio ', page.BEGINNING)
+_BEGINNINGS = (b'{\n  "version": 1,\n  "tool": "ddbio ', kind.BEGINNING)
 _LONGEST = max(map(len, _BEGINNINGS))
 _ELSEWHERE = "give another place with --report"
 
@@ -30,7 +30,7 @@ def check_report_path(options: TransferOptions, protected: Protected, rejects: s
         what = "is no path" if "://" in asked else "is where rejects go"
         raise UsageError(f'a report cannot be written to "{asked}": it {what}', _ELSEWHERE)
     if is_page(Path(asked)):
-        page.check_installed()
+        kind.check_installed()
     check_output_path(Path(asked), "a report", "--report", protected)
     check_replaceable(Path(asked), _ELSEWHERE)
 

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
-from statistics import median
 
 from ddbio.job.accounts import Accounts
 from ddbio.messages import Tally
@@ -69,6 +68,8 @@ class Sampler:
         too_many = len(self.samples) > MOST
         if too_many:
             self.samples = thinned(self.samples)
+            from statistics import median  # which loads fractions and decimals, and only long runs need it
+
             of_run = (each.seconds for each in self.samples if each.run == self._run)
             self._every_s = max(EVERY_S, median(of_run))
         self._keep(self.samples, too_many)

@@ -17,14 +17,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from ddbio.dynamodb.notices import table_notices
 from ddbio.engines.engine import check_reachable
 from ddbio.errors import DdbioError
-from ddbio.forecast.alternatives import Task
-from ddbio.forecast.forecast import UNKNOWN, Forecast
-from ddbio.forecast.preview import Preview
 from ddbio.job.accounts import Accounts, Result
 from ddbio.job.course import Course
 from ddbio.job.journal import Facts, Journal
@@ -39,6 +36,11 @@ from ddbio.messages.files import SourceFile
 from ddbio.options import TransferOptions
 from ddbio.sources.plan import Plan, Remainder
 from ddbio.storage.output_paths import Protected
+
+if TYPE_CHECKING:  # for a plan only
+    from ddbio.forecast.alternatives import Task
+    from ddbio.forecast.forecast import Forecast
+    from ddbio.forecast.preview import Preview
 
 SomeOptions = TypeVar("SomeOptions", bound=TransferOptions)
 SomeResult = TypeVar("SomeResult", bound=Result)
@@ -117,6 +119,8 @@ class Verb(ABC, Generic[SomeOptions, SomeResult]):
 
     def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
         """The figures of the remaining work, from samples that cost little. Raises DdbioError."""
+        from ddbio.forecast.forecast import UNKNOWN
+
         return UNKNOWN
 
     def task(self, run: Run) -> Task | None:
@@ -165,6 +169,8 @@ def perform(verb: Verb[Any, SomeResult], caller: Caller) -> SomeResult:
 
 def preview(verb: Verb[Any, Any], caller: Caller) -> Preview:
     """What `perform` would announce, and the figures. Moves and makes nothing. Raises UsageError, TransferError."""
+    from ddbio.forecast.preview import Preview
+
     verb.check_report()
     run = verb.check(caller)
     with look_at_journal(verb.name, run.table.name, _identity(verb, run), verb.options) as journal:

@@ -10,5 +10,6 @@ figures    draws them in SVG, by matplotlib
 outcome    the plan of a job beside its outcome
 wording    numbers and times as texts
 tables     the tables of the page
+kind       how a page is recognised
 page       the page itself, from `page.html` and `page.css`
 """

@@ -6,33 +6,23 @@ texts. A policy in the page forbids scripts and requests besides.
 
 from __future__ import annotations
 
-import importlib.util
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 
-from ddbio.errors import UsageError
 from ddbio.report_page.charts import Chart, charts
 from ddbio.report_page.facts import Cap, JobFacts, Report
 from ddbio.report_page.history import History
+from ddbio.report_page.kind import BEGINNING
 from ddbio.report_page.tables import tables
 from ddbio.report_page.wording import UNKNOWN, duration, moment, number
-
-BEGINNING = b"<!doctype html>\n<!-- a report by ddbio -->\n"
-_NEEDED = ("matplotlib", "jinja2")
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
     chart: Chart
     svg: str
-
-
-def check_installed() -> None:
-    """Raises UsageError if the extra is missing. Imports nothing."""
-    if any(importlib.util.find_spec(name) is None for name in _NEEDED):
-        raise UsageError("a report in HTML needs matplotlib and jinja2", "pip install 'ddbio[report]'")
 
 
 def render(job: JobFacts, report: Report, history: History | None) -> bytes:

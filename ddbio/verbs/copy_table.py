@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError
 from ddbio.flow.context import JobTable
 from ddbio.flow.copy_job import DEFAULT_COPY_LANES, CopyJob
-from ddbio.forecast.alternatives import Task
-from ddbio.forecast.forecast import Forecast
-from ddbio.forecast.preview import Preview
 from ddbio.job.accounts import Accounts, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.rejects import RejectingResult, Rejects
@@ -36,12 +33,15 @@ from ddbio.steps.transform import transform_of
 from ddbio.storage.output_paths import Protected
 from ddbio.values.table import TableInfo
 from ddbio.verbs import create_table
-from ddbio.verbs.copy_forecast import copy_forecast
 from ddbio.verbs.copy_plan import check_keys, copy_segments, expected_cost
 from ddbio.verbs.options import CopyOptions
-from ddbio.verbs.other_ways import copy_task
 from ddbio.verbs.scan import describe_part, division, mean_item_bytes, place_of, resuming, source_of
 from ddbio.verbs.two_tables import check_different, describe_other, other_session, other_side
+
+if TYPE_CHECKING:  # for a plan only
+    from ddbio.forecast.alternatives import Task
+    from ddbio.forecast.forecast import Forecast
+    from ddbio.forecast.preview import Preview
 
 _DOING = {"put": "Copying", "insert": "Copying what is new of"}
 
@@ -119,9 +119,13 @@ class Copy(Verb[CopyOptions, CopyResult]):
         return replace(plan, sentences=tuple(each for each in plan.sentences if each not in self._costs))
 
     def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
+        from ddbio.verbs.copy_forecast import copy_forecast
+
         return copy_forecast(run, self.options, self._subset, plan, left, journal)
 
     def task(self, run: Run) -> Task:
+        from ddbio.verbs.other_ways import copy_task
+
         return copy_task(self.options, run, creates_table=self._target.request is not None)
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.count_job import CountJob
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
-from ddbio.forecast.alternatives import Task
-from ddbio.forecast.forecast import Forecast
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.run import Caller, Run
@@ -28,9 +26,7 @@ from ddbio.sources.segments import segment_count
 from ddbio.sources.subset import expected_items, notes, segments_of, units_of
 from ddbio.values.distribution import Distribution
 from ddbio.values.sampling import Estimate, estimate_total
-from ddbio.verbs.forecasts import scan_forecast
 from ddbio.verbs.options import CountOptions
-from ddbio.verbs.other_ways import scan_task
 from ddbio.verbs.scan import (
     describe_part,
     division,
@@ -41,6 +37,10 @@ from ddbio.verbs.scan import (
     source_of,
     why_none,
 )
+
+if TYPE_CHECKING:  # for a plan only
+    from ddbio.forecast.alternatives import Task
+    from ddbio.forecast.forecast import Forecast
 
 NOT_COUNTED = ("attributes", "limit")  # options whose count would not be the table's
 
@@ -89,9 +89,13 @@ class Count(Verb[CountOptions, CountResult]):
         yield from notes(self.options, run.table, plan.units)
 
     def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
+        from ddbio.verbs.forecasts import scan_forecast
+
         return scan_forecast(run, self.options, self._subset, plan, left, journal)
 
     def task(self, run: Run) -> Task:
+        from ddbio.verbs.other_ways import scan_task
+
         return scan_task(self.name, self.options, run)
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:

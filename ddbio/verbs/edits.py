@@ -11,14 +11,12 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError
 from ddbio.flow.context import JobTable
 from ddbio.flow.edit_job import DEFAULT_EDIT_LANES, EditJob
-from ddbio.forecast.forecast import Forecast
-from ddbio.forecast.write_weights import Changed
 from ddbio.job.accounts import Accounts, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.rejects import RejectingResult, Rejects
@@ -39,9 +37,12 @@ from ddbio.sources.subset import expected_items, limit_of, notes, segments_of, u
 from ddbio.steps.reject_limit import ErrorLimit
 from ddbio.storage.output_paths import Protected
 from ddbio.values.table import TableInfo
-from ddbio.verbs.edit_forecast import edit_forecast
 from ddbio.verbs.scan import division, mean_item_bytes, place_of, resuming, source_of
 from ddbio.verbs.selection import Selection
+
+if TYPE_CHECKING:  # for a plan only
+    from ddbio.forecast.forecast import Forecast
+    from ddbio.forecast.write_weights import Changed
 
 SomeEdit = TypeVar("SomeEdit", bound=EditOptions)
 
@@ -121,6 +122,8 @@ class EditVerb(Verb[SomeEdit, EditResult]):
         yield from notes(self.options, run.table, plan.units)
 
     def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
+        from ddbio.verbs.edit_forecast import edit_forecast
+
         edit, of_page = self._edit, None if isinstance(self._edit.mode, str) else ITEMS_A_PAGE
         return edit_forecast(run, self.options, edit.selection.subset, self.changed(), of_page, plan, left, journal)
 

@@ -10,13 +10,11 @@ import datetime
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
-from ddbio.forecast.alternatives import Task
-from ddbio.forecast.forecast import Forecast
 from ddbio.formats.compression import get_compression
 from ddbio.job.accounts import Accounts, Result, not_kept, outcome
 from ddbio.job.journal import Facts, Journal
@@ -38,10 +36,12 @@ from ddbio.storage.output_paths import Protected
 from ddbio.verbs.columns import check_columns
 from ddbio.verbs.export_assignment import TakePage, export_assignment
 from ddbio.verbs.export_files import ExportFiles, manifest_path
-from ddbio.verbs.export_forecast import export_forecast
 from ddbio.verbs.options import ExportOptions
-from ddbio.verbs.other_ways import export_task
 from ddbio.verbs.scan import describe_part, division, place_of, resuming
+
+if TYPE_CHECKING:  # for a plan only
+    from ddbio.forecast.alternatives import Task
+    from ddbio.forecast.forecast import Forecast
 
 NATIVE = ("dynamodb-json", "gzip")  # format and compression of the native layout
 
@@ -125,9 +125,13 @@ class Export(Verb[ExportOptions, ExportResult]):
         yield from notes(self.options, run.table, plan.units)
 
     def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
+        from ddbio.verbs.export_forecast import export_forecast
+
         return export_forecast(run, self.options, self._subset, plan, left, journal)
 
     def task(self, run: Run) -> Task:
+        from ddbio.verbs.other_ways import export_task
+
         return export_task(self.options, run)
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:

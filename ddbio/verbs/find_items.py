@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ddbio.dynamodb.session import Session
 from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
-from ddbio.forecast.alternatives import Task
-from ddbio.forecast.forecast import Forecast
 from ddbio.job.accounts import Accounts, Result, not_kept, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.progress import Progress
@@ -33,10 +31,12 @@ from ddbio.system.stop import StopFlag
 from ddbio.verbs.columns import columns_of
 from ddbio.verbs.export_assignment import TakePage, export_assignment
 from ddbio.verbs.first_items import FirstFound, order_of
-from ddbio.verbs.forecasts import scan_forecast
 from ddbio.verbs.options import ExportOptions, FindOptions
-from ddbio.verbs.other_ways import scan_task
 from ddbio.verbs.scan import describe_part, division, place_of, why_none
+
+if TYPE_CHECKING:  # for a plan only
+    from ddbio.forecast.alternatives import Task
+    from ddbio.forecast.forecast import Forecast
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +102,14 @@ class Find(Verb[FindOptions, FindResult]):
             yield f"All items are read to find the {options.limit:,} with the {end} {options.order_by}"
 
     def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
+        from ddbio.verbs.forecasts import scan_forecast
+
         asked = self.options if self.options.order_by is None else replace(self.options, limit=None)
         return scan_forecast(run, asked, self._subset, plan, left, journal)
 
     def task(self, run: Run) -> Task:
+        from ddbio.verbs.other_ways import scan_task
+
         return scan_task(self.name, self.options, run)
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError
 from ddbio.flow.context import JobTable
 from ddbio.flow.import_job import DEFAULT_IMPORT_LANES, ImportJob
-from ddbio.forecast.alternatives import Task
-from ddbio.forecast.forecast import Forecast
 from ddbio.formats import data_suffixes
 from ddbio.job.accounts import Accounts, outcome
 from ddbio.job.journal import Facts, Journal
@@ -35,10 +33,12 @@ from ddbio.steps.transform import transform_of
 from ddbio.storage import absolute
 from ddbio.storage.output_paths import Protected
 from ddbio.verbs import create_table
-from ddbio.verbs.import_forecast import import_forecast
 from ddbio.verbs.import_sources import ImportSources
 from ddbio.verbs.options import ImportOptions
-from ddbio.verbs.other_ways import import_task
+
+if TYPE_CHECKING:  # for a plan only
+    from ddbio.forecast.alternatives import Task
+    from ddbio.forecast.forecast import Forecast
 
 _LOST = {"put": "replaced", "delete": "deleted", "changes": "replaced or deleted"}
 _WORDS = {"delete": ("Deleting what is in", "from"), "insert": ("Inserting what is new of", "into")}
@@ -133,10 +133,14 @@ class Import(Verb[ImportOptions, ImportResult]):
         return _WORDS.get(self.options.mode, ("Importing", "into"))
 
     def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
+        from ddbio.verbs.import_forecast import import_forecast
+
         transform, lost = transform_of(self.options), _LOST.get(self.options.mode, "") if self.warns else ""
         return import_forecast(run, self._sources, self.mode, transform, plan, left, journal, lost)
 
     def task(self, run: Run) -> Task | None:
+        from ddbio.verbs.other_ways import import_task
+
         if self.name != Import.name:
             return None
         return import_task(self.options, run, self._sources, creates_table=self._target.request is not None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,7 +17,6 @@ from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.flow.inspect_job import InspectJob
-from ddbio.forecast.forecast import Forecast
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.progress import Progress
@@ -34,9 +33,11 @@ from ddbio.values.capacity import SecondaryIndex
 from ddbio.values.distribution import Distribution
 from ddbio.values.profile import Profile, Subject, decode_profile
 from ddbio.values.sampling import Estimate, estimate_total
-from ddbio.verbs.forecasts import scan_forecast
 from ddbio.verbs.options import InspectOptions
 from ddbio.verbs.scan import describe_part, division, items_by_segment, place_of, resuming, scan_of, source_of
+
+if TYPE_CHECKING:  # for a plan only
+    from ddbio.forecast.forecast import Forecast
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ class Inspect(Verb[InspectOptions, InspectResult]):
         yield from notes(self.options, run.table, plan.units)
 
     def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
+        from ddbio.verbs.forecasts import scan_forecast
+
         return scan_forecast(run, self.options, self._subset, plan, left, journal)
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ddbio.dynamodb.session import Session
 from ddbio.engines.engine import Engine
 from ddbio.errors import DdbioError, UsageError
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.flow.sql_job import SqlTableJob
-from ddbio.forecast.alternatives import Task
-from ddbio.forecast.forecast import Forecast
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
 from ddbio.job.progress import Progress
@@ -31,11 +29,13 @@ from ddbio.sources.plan import Plan, Remainder
 from ddbio.sources.segments import segment_count
 from ddbio.sources.subset import Subset, expected_items, notes, segments_of, units_of
 from ddbio.system.stop import StopFlag
-from ddbio.verbs.forecasts import scan_forecast
 from ddbio.verbs.options import SqlOptions
-from ddbio.verbs.other_ways import scan_task
 from ddbio.verbs.scan import describe_part, division, place_of, scan_of, source_of
 from ddbio.verbs.sql_query import Query, TakeRows
+
+if TYPE_CHECKING:  # for a plan only
+    from ddbio.forecast.alternatives import Task
+    from ddbio.forecast.forecast import Forecast
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +93,14 @@ class SqlTable(Verb[SqlOptions, SqlResult]):
         yield from notes(self.options, run.table, plan.units)
 
     def forecast(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Forecast:
+        from ddbio.verbs.forecasts import scan_forecast
+
         found = scan_forecast(run, self.options, self._subset, plan, left, journal)
         return replace(found, disk_bytes=None)  # how large DuckDB's file becomes is known only then
 
     def task(self, run: Run) -> Task:
+        from ddbio.verbs.other_ways import scan_task
+
         return scan_task(self.name, self.options, run)
 
     def assignment(self, run: Run, plan: Plan, left: Remainder, journal: Journal) -> Assignment:

@@ -6,7 +6,6 @@ import argparse
 import json
 import re
 import shlex
-import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterable
@@ -83,20 +82,6 @@ def test_options_are_not_guessed_from_their_beginning(commands: Commands, script
     """A script that relies on `--cap` breaks when an option is added."""
     done = commands.run(CHECKOUT / script, "--vers")
     assert (done.code, done.out) == (2, "")
-
-
-@pytest.mark.parametrize("module", ["ddbimport", "ddbexport"])
-def test_help_does_not_wait_for_what_only_the_work_needs(module: str) -> None:
-    program = f"""
-import sys
-from ddbio.cli.{module} import main
-assert main(["--help"]) == 0
-print(*sys.modules, file=sys.stderr, sep="\\n")
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
-    loaded = set(done.stderr.split())
-    assert "argparse" in loaded
-    assert not loaded & {"boto3", "botocore", "msgspec", "orjson", "asyncio", "multiprocessing", "tqdm", "uvloop"}
 
 
 # --------------------------------------------------------------------------- README

@@ -14,6 +14,7 @@ failing           a collaborator that fails at one step
 fake_s3           a botocore S3 client in memory, failing on demand
 front             a TLS front and a proxy between a command and the service
 items             items for whole transfers, written and compared without ddbio
+loaded            the modules that a command loads
 loops             event loops of a test's own
 memory            files in memory
 native_exports    exports by DynamoDB itself

@@ -36,8 +36,8 @@ LEFT_TO_BOTOCORE: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
     "keys that expire": ({"AWS_CREDENTIAL_EXPIRATION": "2030-01-01T00:00:00Z"}, {}),
     "the old name of the token": ({"AWS_SECURITY_TOKEN": "token"}, {}),
     "the name of an application": ({"AWS_SDK_UA_APP_ID": "app"}, {}),
-    "a CA bundle": ({"AWS_CA_BUNDLE": ""}, {}),
-    "a CA bundle of other programs": ({"REQUESTS_CA_BUNDLE": ""}, {}),
+    "a blank CA bundle": ({"AWS_CA_BUNDLE": ""}, {}),
+    "a blank CA bundle of other programs": ({"REQUESTS_CA_BUNDLE": " "}, {}),
     "a proxy": ({"http_proxy": "http://proxy:3128"}, {}),
     "a proxy for all": ({"ALL_PROXY": "http://proxy:3128"}, {}),
     "no secret key": ({"AWS_SECRET_ACCESS_KEY": ""}, {}),
@@ -74,7 +74,8 @@ def test_an_arn_is_for_botocore() -> None:
         ({"AWS_REGION": "us-gov-west-1"}, {"region": "ap-southeast-2"}),
         ({"AWS_ENDPOINT_URL_DYNAMODB": "http://localhost:1/"}, {}),
         ({"AWS_ENDPOINT_URL_DYNAMODB": "http://localhost:1"}, {"endpoint_url": "http://[::1]:2"}),
-        ({"AWS_SESSION_TOKEN": "a-token", "NO_PROXY": "*"}, {}),
+        ({"AWS_SESSION_TOKEN": "a-token", "NO_PROXY": "*", "HTTPS_PROXY": "http://proxy:3128"}, {}),
+        ({"AWS_CA_BUNDLE": "/bundle.pem", "REQUESTS_CA_BUNDLE": "/bundle.pem"}, {}),
     ],
 )
 def test_the_answer_is_that_of_botocore(

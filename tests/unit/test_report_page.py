@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ddbio.errors import UsageError
 from ddbio.forecast.forecast import Amount, Demand, Forecast
 from ddbio.forecast.prices import bundled
-from ddbio.report_page import page
+from ddbio.report_page import kind, page
 from ddbio.report_page.charts import AVERAGED_S, MOST_BARS, Chart, charts, percentile_ms
 from ddbio.report_page.facts import JobFacts, RejectsOfCode, Report, Table, Why
 from ddbio.report_page.history import MOST_ROWS, File, History, Part, RunOfJob, Sample, SideSample
@@ -289,7 +289,7 @@ def harmless_page() -> bytes:
 def test_hostile_texts_make_no_markup_and_the_page_is_never_large() -> None:
     hostile = page.render(*full(HOSTILE))
     harmless = harmless_page()
-    assert hostile.startswith(page.BEGINNING)
+    assert hostile.startswith(kind.BEGINNING)
     assert len(hostile) < 2_000_000
     ours, theirs = (Elements(each.decode()) for each in (hostile, harmless))
     assert ours.tags == theirs.tags
@@ -331,7 +331,7 @@ def test_the_next_step_fits_the_job() -> None:
 
 
 def test_without_the_extra_the_reason_is_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    page.check_installed()
+    kind.check_installed()
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(UsageError, match=r"pip install 'ddbio\[report\]'"):
-        page.check_installed()
+        kind.check_installed()

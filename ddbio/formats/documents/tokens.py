@@ -22,31 +22,36 @@ def _nested(levels: int) -> bytes:
     return rb"(?:\{%b\}|\[%b\])" % (inside, inside)
 
 
-def _compiled(pattern: bytes) -> re.Pattern[bytes]:
-    return re.compile(pattern, re.DOTALL)
+_PATTERNS = {
+    "OBJECT": _nested(PATTERN_LEVELS),
+    "SEPARATORS": rb"(?:[\s,]|\xef\xbb\xbf)*",
+    "PART_OF_MARK": rb"\xef\xbb?\Z",
+    "MEMBER": rb"(%b)%b*:%b*" % (_STRING, _BLANK, _BLANK),  # a name, up to its value
+    "UNFINISHED_MEMBER": rb'"[^"\\]*(?:\\.[^"\\]*){0,200}\\?(?:"%b*(?::%b*)?)?\Z' % (_BLANK, _BLANK),
+    # Between two values at the top level: no value inside another one can begin here.
+    "BOUNDARY": rb"[}\]](?:[ \t\r]|\xef\xbb\xbf)*\n%b*(?=[{\[])" % _BLANK,
+    # The same once the open brackets are unknown: a line that begins with a bracket, and no value inside another.
+    "NEW_BEGINNING": rb"[^\s,:\[\xbf]%b*\n%b*(?=[{\[])" % (_BLANK, _BLANK),
+    # A string, word or closing bracket, and the end of its line if a value begins the next one.
+    "LOOSE_TOKEN": (
+        rb'(?:(?P<other>"[^"\\]*(?:\\.[^"\\]*)*"|[}\]])|(?P<word>[A-Za-z0-9_.+-]+))'
+        rb'(?P<gap>[ \t\r]*\n\s*(?=["{\[A-Za-z0-9_.+-]))?'
+    ),
+    # From the end of an element to the first name of the next: this is seldom inside an element.
+    "NEXT_ELEMENT": rb'\}(%b*,%b*)\{\s*"[^"\\]{0,100}"' % (_BLANK, _BLANK),
+    "TO_BRACKET": rb'[^"{}\[\]]*(?:%b[^"{}\[\]]*){0,500}' % _STRING,
+    "TO_BRACKET_OR_END": rb'[^"{}\[\],\n]*(?:%b[^"{}\[\],\n]*){0,500}' % _STRING,
+    "IN_STRING": rb'[^"\\]*(?:\\.[^"\\]*){0,500}',
+}
 
 
-OBJECT = _compiled(_nested(PATTERN_LEVELS))
-SEPARATORS = _compiled(rb"(?:[\s,]|\xef\xbb\xbf)*")
-PART_OF_MARK = re.compile(rb"\xef\xbb?\Z")
-MEMBER = _compiled(rb"(%b)%b*:%b*" % (_STRING, _BLANK, _BLANK))  # a name, up to its value
-UNFINISHED_MEMBER = _compiled(rb'"[^"\\]*(?:\\.[^"\\]*){0,200}\\?(?:"%b*(?::%b*)?)?\Z' % (_BLANK, _BLANK))
-
-# Between two values at the top level: no value inside another one can begin here.
-BOUNDARY = _compiled(rb"[}\]](?:[ \t\r]|\xef\xbb\xbf)*\n%b*(?=[{\[])" % _BLANK)
-# The same once the open brackets are unknown: a line that begins with a bracket, and no value inside another.
-NEW_BEGINNING = _compiled(rb"[^\s,:\[\xbf]%b*\n%b*(?=[{\[])" % (_BLANK, _BLANK))
-# A string, word or closing bracket, and the end of its line if a value begins the next one.
-LOOSE_TOKEN = _compiled(
-    rb'(?:(?P<other>"[^"\\]*(?:\\.[^"\\]*)*"|[}\]])|(?P<word>[A-Za-z0-9_.+-]+))'
-    rb'(?P<gap>[ \t\r]*\n\s*(?=["{\[A-Za-z0-9_.+-]))?'
-)
-# From the end of an element to the first name of the next: this is seldom inside an element.
-NEXT_ELEMENT = _compiled(rb'\}(%b*,%b*)\{\s*"[^"\\]{0,100}"' % (_BLANK, _BLANK))
-
-TO_BRACKET = _compiled(rb'[^"{}\[\]]*(?:%b[^"{}\[\]]*){0,500}' % _STRING)
-TO_BRACKET_OR_END = _compiled(rb'[^"{}\[\],\n]*(?:%b[^"{}\[\],\n]*){0,500}' % _STRING)
-IN_STRING = _compiled(rb'[^"\\]*(?:\\.[^"\\]*){0,500}')
+def __getattr__(name: str) -> re.Pattern[bytes]:
+    """A pattern, compiled when it is first used: all of them take as long as importing ten modules, and most files
+    need none."""
+    if name not in _PATTERNS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    compiled = globals()[name] = re.compile(_PATTERNS[name], re.DOTALL)
+    return compiled
 
 
 _MARK = b"\xef\xbb\xbf"
