@@ -157,7 +157,7 @@ def hold(
     async def run() -> None:
         tasks = []
         for _ in range(workers):
-            pacer = Pacer(governor, asyncio.sleep, loop.time, share=1 / workers)
+            pacer = Pacer.of(governor, asyncio.sleep, loop.time, share=1 / workers)
             cpu = Cpu(loop, costs.cpu_s)
             units = BATCH_UNITS if access == "write" else PAGE_UNITS
             tasks += [lane(pacer, cpu, units, request(places()), running) for _ in range(lanes)]

@@ -175,5 +175,5 @@ def worker_context(
 
 def _pacer(table: JobTable, governor: Governor, sleep: Sleep, clock: Callable[[], float], share: float) -> Pacing:
     if table.most_page_units is None:
-        return Pacer(governor, sleep, clock, share=share)
+        return Pacer.of(governor, sleep, clock, share=share)
     return PagePacer(governor, table.most_page_units, sleep, clock)

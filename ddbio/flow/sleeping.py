@@ -21,6 +21,9 @@ class Sleep(Protocol):
     async def __call__(self, seconds: float) -> None:
         """Sleep. Raises StopRequested if the run is stopped before or during the sleep."""
 
+    async def until(self, future: asyncio.Future[None]) -> None:
+        """Wait for the future, which a stop sets, too. Raises StopRequested as a sleep does."""
+
     def check(self) -> None:
         """Raise StopRequested if the run is being stopped."""
 
@@ -39,11 +42,17 @@ class Sleeper:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         timer = loop.call_later(seconds, _wake, future)
+        try:
+            await self.until(future)
+        finally:
+            timer.cancel()
+
+    async def until(self, future: asyncio.Future[None]) -> None:
+        self.check()
         self._sleeping.add(future)
         try:
             await future
         finally:
-            timer.cancel()
             self._sleeping.discard(future)
         self.check()
 
@@ -79,6 +88,10 @@ class ManualSleeper:
         self.check()
         self._clock.now_s += seconds
         await asyncio.sleep(0)
+
+    async def until(self, future: asyncio.Future[None]) -> None:
+        self.check()
+        await future
 
     def check(self) -> None:
         if self._left is not None:

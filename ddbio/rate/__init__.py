@@ -5,8 +5,10 @@ following   changes it while a run works: by the clock, and as the table changes
 governor    one token bucket for all processes, in shared memory
 buckets     its arithmetic
 window      the cost of the last second's pages, for requests whose cost is known from their answer alone
+grants      the source of a pacer's units: reservations with a governor of this machine, or leases
 pacer       a worker's side of the governor: asks, sleeps, asks again
 page_pacer  the same for pages
+leases      one cap over many machines: units that the driver's governor leases to seats, in several modules
 latency     a histogram of the latencies of requests, by all processes
 awaited     counts the requests without an answer yet: shows whether more connections would help
 """

@@ -73,10 +73,11 @@ class TokenBucket:
     measured_at_s: float = 0.0
     burst_s: float = BURST_S
     consumed: float = 0.0  # units since the start
+    started: float = 0.0  # the highest ticket that has started
 
     FIELDS: ClassVar = (
         *("cap", "rate", "updated_s", "born_s", "supply", "reserved", "cut_to", "cut_at_s"),
-        *("measured", "measured_at_s", "burst_s", "consumed"),
+        *("measured", "measured_at_s", "burst_s", "consumed", "started"),
     )
     RATE_AT: ClassVar = 1
 
@@ -127,8 +128,12 @@ class TokenBucket:
         return (ticket - self.supply) / self.rate
 
     def start(self, ticket: float) -> None:
-        """The holder of `ticket` starts: it loses any allowance beyond the burst that accrued while it was late."""
-        self.supply = min(self.supply, ticket + self.burst)
+        """The holder of `ticket` starts: it loses any allowance beyond the burst that accrued while it was late.
+
+        If it waited for another budget, requests after it have started, and the allowance is theirs.
+        """
+        self.started = max(self.started, ticket)
+        self.supply = min(self.supply, self.started + self.burst)
 
     def settle(self, now_s: float, returned: float, consumed: float) -> None:
         """Return unused units of a reservation (negative if more were used), and record the consumption."""

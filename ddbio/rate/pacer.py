@@ -2,9 +2,8 @@
 
 - Lanes are served in the order of their arrival. The first one that waits *leads*: only it asks the governor and
   sleeps. After it, all lanes that can be served from the allowance start at once, and the next one leads.
-- At high rates (`GRANT_FROM`) a lock for every request would cost too much: the leader reserves units for several
-  requests at once (`GRANT_S` of the rate), and the lanes take from this *allowance*. Unused allowance is soon
-  returned, so that it cannot accumulate.
+- The leader may be granted units for several requests at once (`ddbio.rate.grants`); then the lanes take from this
+  *allowance*. Unused allowance is soon returned, so that it cannot accumulate.
 - The units of unanswered requests are limited, too (`UNDER_WAY_S`). A service that stalls answers nothing for a while
   and then everything at once: without the limit it would then receive all that the cap allowed meanwhile.
 """
@@ -20,13 +19,9 @@ from dataclasses import dataclass
 
 from ddbio.rate.buckets import Units
 from ddbio.rate.governor import Governor
+from ddbio.rate.grants import KEEP_GRANT_S, Grants, Reservations
 
-# Units per second: from here on locks cost more than many workers that are a little late together.
-GRANT_FROM = 50_000
-GRANT_S = 0.005  # of the rate: the units that a worker then reserves at once for its next requests
-KEEP_GRANT_S = 0.05  # it may keep them for this time
 RATES_FOR_S = 0.005  # the rates are read again after this time
-LOOK_AGAIN_S = 0.5  # the longest sleep: a rate that was cut may have recovered
 REPORT_EVERY_S = 0.1  # how often it reports the units consumed to the governor
 REQUEST_S = 0.2  # of the rate: the most that one request should cost, so that small caps are spent in small steps
 UNDER_WAY_S = 0.01  # of the rate: the most that may be under way, or
@@ -83,28 +78,15 @@ class _Waiting:
 
 
 class Pacer:
-    """Starts the requests of one worker's lanes under the cap.
+    """Starts the requests of one worker's lanes under the cap. clock: injected, so that tests control the time."""
 
-    sleep: awaited with seconds; injected, like the clock, so that tests control the time.
-    share: the part of the job's rate that this worker is expected to spend: 1 / workers.
-    """
-
-    def __init__(
-        self,
-        governor: Governor,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        clock: Callable[[], float] = time.monotonic,
-        *,
-        share: float = 1.0,
-    ) -> None:
-        self._governor = governor
-        self._sleep = sleep
+    def __init__(self, grants: Grants, clock: Callable[[], float] = time.monotonic) -> None:
+        self._grants = grants
         self._clock = clock
-        self._share = share
         self._queue: deque[_Waiting] = deque()
         self._led = False  # a lane leads
         self._room: asyncio.Future[None] | None = None  # the leader waits for an answer to a request under way
-        self._budgets = range(len(governor.rates()))
+        self._budgets = range(len(grants.rates()))
         self._nothing = (0.0,) * len(self._budgets)
         self._allowance = list(self._nothing)
         self._granted_s = 0.0
@@ -118,6 +100,18 @@ class Pacer:
         self._capped: bool
         self._look(clock())
 
+    @classmethod
+    def of(
+        cls,
+        governor: Governor,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        share: float = 1.0,
+    ) -> Pacer:
+        """Of a governor on this machine. sleep: awaited with seconds. share: 1 / workers."""
+        return cls(Reservations(governor, sleep, share), clock)
+
     def rates(self) -> Units:
         """Units per second in force, at most a few milliseconds old: read several times a request."""
         now_s = self._clock()
@@ -126,9 +120,9 @@ class Pacer:
         return self._rates
 
     def _look(self, now_s: float) -> None:
-        self._rates, self._rates_at_s = self._governor.rates(), now_s
+        self._rates, self._rates_at_s = self._grants.rates(), now_s
         self._capped = min(self._rates) < math.inf
-        seconds = self._share * max(UNDER_WAY_S, UNDER_WAY_LATENCIES * self._under_way.latency_s)
+        seconds = self._grants.share * max(UNDER_WAY_S, UNDER_WAY_LATENCIES * self._under_way.latency_s)
         self._most_under_way = [rate * seconds for rate in self._rates]
 
     def request_units(self) -> Units:
@@ -137,7 +131,7 @@ class Pacer:
 
     def progress_s(self) -> float:
         """Time of the job's last consumption."""
-        return self._governor.progress_s()
+        return self._grants.progress_s()
 
     async def acquire(self, costs: Units) -> Units:
         """Return when `costs` may be consumed. One `settle` follows each return, with the returned value."""
@@ -187,7 +181,7 @@ class Pacer:
         """The table refused a request for lack of capacity."""
         self._unexplained_s = self._clock()
         self._report(self._nothing)
-        self._governor.throttled(budget, hot=hot)
+        self._grants.throttled(budget, hot=hot)
 
     def left_unprocessed(self, *, partly: bool) -> None:
         """The table left items unprocessed, and the service does not say why: it lacks capacity, or failed inside.
@@ -267,23 +261,16 @@ class Pacer:
     # -- the governor
 
     async def _ask(self, costs: Units) -> None:
-        rates = self.rates()
-        asked = tuple([self._amount(budget, costs[budget], rates[budget]) for budget in self._budgets])
-        tickets = self._governor.reserve(asked)
-        while (wait_s := self._governor.wait_s(tickets)) > 0:
-            await self._sleep(min(wait_s, LOOK_AGAIN_S))
+        lacking = tuple([max(0.0, costs[budget] - self._allowance[budget]) for budget in self._budgets])
+        granted = await self._grants.take(lacking, self._queued)
         for budget in self._budgets:
-            self._allowance[budget] += asked[budget]
+            self._allowance[budget] += granted[budget]
         self._granted_s = self._clock()
 
-    def _amount(self, budget: int, cost: float, rate: float) -> float:
-        lacking = cost - self._allowance[budget]
-        if lacking <= 0:
-            return 0.0
-        if not GRANT_FROM <= rate < math.inf:
-            return lacking
-        # Not more than the worker spends in that time: hundreds of workers would together hold a second of the cap.
-        return max(lacking, rate * min(GRANT_S, KEEP_GRANT_S * self._share))
+    def _queued(self) -> Units:
+        """The units of the requests that wait after the leader's."""
+        waiting = [each.costs for each in self._queue if not each.turn.done()]
+        return tuple(map(sum, zip(*waiting, strict=True))) if waiting else self._nothing
 
     def _give_back(self) -> None:
         unused = tuple([max(0.0, amount) for amount in self._allowance])
@@ -293,7 +280,7 @@ class Pacer:
                 self._allowance[budget] -= unused[budget]
 
     def _report(self, returned: Units) -> None:
-        self._governor.settle(returned, tuple(self._consumed), progress=self._progressed)
+        self._grants.settle(returned, tuple(self._consumed), progress=self._progressed)
         self._progressed = False
         self._consumed = list(self._nothing)
         self._reported_s = self._clock()

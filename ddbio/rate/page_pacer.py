@@ -15,12 +15,9 @@ from typing import NamedTuple
 from ddbio.rate.buckets import Units
 from ddbio.rate.governor import Governor
 from ddbio.rate.pacer import REQUEST_S
-from ddbio.rate.window import PageCost
+from ddbio.rate.window import Distance, PageCost
 
 LOOK_AGAIN_S = 0.02  # the longest sleep: a page of another worker may turn out to cost less than was reserved
-NEAR_S = 0.01  # if the service usually answers within this time, pages count from their answer
-KNOWN_AFTER = 5  # answers: the first ones are late, over new connections
-SLOWER_BY, SLOWER_BY_S = 0.05, 0.0001  # the usual latency grows by this with each slower answer
 
 
 class Page(NamedTuple):
@@ -49,8 +46,7 @@ class PagePacer:
         self._sleep = sleep
         self._clock = clock
         self._turn = asyncio.Lock()  # served in the order they came; the first asks the governor
-        self._usual_s = math.inf  # how long answers take at least, lately
-        self._answers = 0
+        self._distance = Distance()
 
     def request_units(self) -> Units:
         """The most that a page should cost; one may turn out to cost more."""
@@ -72,12 +68,11 @@ class PagePacer:
 
     def settle(self, page: Page, consumed: Units, *, in_vain: bool = False, answered: bool = True) -> None:
         """As in `Pacer.settle`."""
-        latency_s = self._clock() - page.started_s
-        far_s = max(0.0, self._usual_s - NEAR_S) if self._answers > KNOWN_AFTER else 0.0
-        cost = PageCost(page.started_s, page.most, page.reserved, far_s, sum(consumed), in_vain, answered)
+        cost = PageCost(
+            page.started_s, page.most, page.reserved, self._distance.far_s, sum(consumed), in_vain, answered
+        )
         self._governor.settle_page(cost)
-        self._answers += 1
-        self._usual_s = min(latency_s, self._usual_s * (1 + SLOWER_BY) + SLOWER_BY_S)
+        self._distance.answered(self._clock() - page.started_s)
 
     def throttled(self, budget: int | None, *, hot: bool = False) -> None:
         self._governor.throttled(budget, hot=hot)

@@ -30,6 +30,9 @@ WINDOW_SHARE = 1.01  # of the cap
 CELL_S = 0.005  # costs within this time share a cell: the window is up to this much longer, never shorter
 _CELLS = round(WINDOW_S / CELL_S) + 1
 CATCH_UP_S = 0.2  # of the rate: pages that start late may catch up this much, if the window allows
+NEAR_S = 0.01  # if the service usually answers within this time, pages count from their answer
+_KNOWN_AFTER = 5  # answers: the first ones are late, over new connections
+_SLOWER_BY, _SLOWER_BY_S = 0.05, 0.0001  # the usual latency grows by this with each slower answer
 LOOK_AGAIN_S = 0.002  # while a page waits for the answers of others, which may arrive at any time
 
 
@@ -66,6 +69,23 @@ class Window:
 
 def _at(cell: float) -> int:
     return 1 + int(cell) % _CELLS
+
+
+class Distance:
+    """How far away the service is: how long answers take at least, lately."""
+
+    def __init__(self) -> None:
+        self._usual_s = math.inf
+        self._answers = 0
+
+    @property
+    def far_s(self) -> float:
+        """How long before its answer a page counts."""
+        return max(0.0, self._usual_s - NEAR_S) if self._answers > _KNOWN_AFTER else 0.0
+
+    def answered(self, latency_s: float) -> None:
+        self._answers += 1
+        self._usual_s = min(latency_s, self._usual_s * (1 + _SLOWER_BY) + _SLOWER_BY_S)
 
 
 class PageStart(NamedTuple):

@@ -33,14 +33,14 @@ def acquire_all(pacer: Pacer, asks: list[float]) -> list[int]:
 
 def test_lanes_are_served_in_the_order_they_came() -> None:
     clock = ManualClock()
-    pacer = Pacer(LocalGovernor(100, clock=clock), ManualSleeper(clock), clock)
+    pacer = Pacer.of(LocalGovernor(100, clock=clock), ManualSleeper(clock), clock)
     assert acquire_all(pacer, [25, 1, 25, 3]) == [0, 1, 2, 3]
     assert clock.now_s == pytest.approx(1000 + 0.54, abs=0.02)
 
 
 def test_without_a_cap_nobody_waits() -> None:
     clock = ManualClock()
-    pacer = Pacer(LocalGovernor(UNCAPPED, clock=clock), ManualSleeper(clock), clock)
+    pacer = Pacer.of(LocalGovernor(UNCAPPED, clock=clock), ManualSleeper(clock), clock)
     acquire_all(pacer, [1e6] * 10)
     assert clock.now_s == 1000.0
 
@@ -50,14 +50,14 @@ def test_at_high_rates_a_grant_serves_several_requests() -> None:
     governor = LocalGovernor(100_000, clock=clock)
     reserve = governor.reserve
     governor.reserve = lambda units: asked.append(units) or reserve(units)  # type: ignore[method-assign, func-returns-value]
-    acquire_all(Pacer(governor, ManualSleeper(clock), clock), [25] * 100)
+    acquire_all(Pacer.of(governor, ManualSleeper(clock), clock), [25] * 100)
     assert len(asked) < 20
     assert clock.now_s == pytest.approx(1000 + 2500 / 100_000, rel=0.01)
 
 
 def test_unprocessed_items_are_not_charged() -> None:
     clock = ManualClock()
-    pacer = Pacer(LocalGovernor(100, clock=clock), ManualSleeper(clock), clock)
+    pacer = Pacer.of(LocalGovernor(100, clock=clock), ManualSleeper(clock), clock)
     asyncio.run(pacer.acquire((25.0,)))
     pacer.settle((25.0,), (0.0,))
     before_s = clock.now_s
@@ -97,7 +97,7 @@ async def steady(clock: ManualClock, seconds: float) -> None:
 def pacer_at(rate: float, share: float = 1.0) -> tuple[Pacer, ManualClock]:
     clock = ManualClock()
     sleep = lambda seconds: steady(clock, seconds)  # noqa: E731
-    return Pacer(LocalGovernor(rate, clock=clock), sleep, clock, share=share), clock
+    return Pacer.of(LocalGovernor(rate, clock=clock), sleep, clock, share=share), clock
 
 
 def test_a_service_that_is_held_up_has_no_more_than_the_bound_to_answer() -> None:
@@ -124,7 +124,7 @@ def test_a_worker_of_many_keeps_to_its_share_and_one_request_always_may_go() -> 
 @settings(deadline=None, max_examples=examples(60))
 def test_lanes_that_are_cancelled_leave_no_place_taken(asks: list[tuple[float, bool]], rate: float) -> None:
     clock = ManualClock()
-    pacer = Pacer(LocalGovernor(rate, clock=clock), ManualSleeper(clock), clock)
+    pacer = Pacer.of(LocalGovernor(rate, clock=clock), ManualSleeper(clock), clock)
     served: list[int] = []
 
     async def lane(number: int, units: float) -> None:
@@ -152,7 +152,7 @@ def test_lanes_that_are_cancelled_leave_no_place_taken(asks: list[tuple[float, b
 
 def test_a_stop_reaches_every_lane_that_waits() -> None:
     clock, stopping = ManualClock(), Sleeper()
-    pacer = Pacer(LocalGovernor(1, clock=clock), stopping, clock)
+    pacer = Pacer.of(LocalGovernor(1, clock=clock), stopping, clock)
 
     async def run() -> list[BaseException | None]:
         lanes = [asyncio.ensure_future(pacer.acquire((100.0,))) for _ in range(5)]
@@ -166,7 +166,7 @@ def test_a_stop_reaches_every_lane_that_waits() -> None:
 def test_throttling_slows_the_job_and_not_below_a_crawl() -> None:
     clock = ManualClock()
     governor = LocalGovernor(100, clock=clock)
-    pacer = Pacer(governor, ManualSleeper(clock), clock)
+    pacer = Pacer.of(governor, ManualSleeper(clock), clock)
     for _ in range(50):
         pacer.throttled(0)
         clock.now_s += 1.0
@@ -180,7 +180,7 @@ def test_unprocessed_items_that_come_alone_cut_no_rate() -> None:
     """The service returns them for a failure of its own, too."""
     clock = ManualClock()
     governor = LocalGovernor(1000, clock=clock)
-    pacer = Pacer(governor, ManualSleeper(clock), clock)
+    pacer = Pacer.of(governor, ManualSleeper(clock), clock)
     for _ in range(5):
         pacer.left_unprocessed(partly=True)
         clock.now_s += UNEXPLAINED_WITHIN_S
@@ -191,7 +191,7 @@ def test_unprocessed_items_that_come_alone_cut_no_rate() -> None:
 def test_unprocessed_items_soon_after_others_or_after_throttling_cut_the_rate(before: str) -> None:
     clock = ManualClock()
     governor = LocalGovernor(1000, clock=clock)
-    pacer = Pacer(governor, ManualSleeper(clock), clock)
+    pacer = Pacer.of(governor, ManualSleeper(clock), clock)
     pacer.left_unprocessed(partly=True) if before == "left_unprocessed" else pacer.throttled(0)
     clock.now_s += UNEXPLAINED_WITHIN_S / 2
     (rate,) = governor.rates()
@@ -203,7 +203,7 @@ def test_consumption_that_is_reported_with_a_timeout_is_no_progress_at_that_time
     """Else a service that hangs would be waited for twice as long as was asked for."""
     clock = ManualClock()
     governor = LocalGovernor(UNCAPPED, clock=clock)
-    pacer = Pacer(governor, ManualSleeper(clock), clock)
+    pacer = Pacer.of(governor, ManualSleeper(clock), clock)
 
     async def story() -> None:
         claim = await pacer.acquire((5.0,))
@@ -222,7 +222,7 @@ def test_consumption_that_is_reported_with_a_timeout_is_no_progress_at_that_time
 def test_a_request_that_comes_back_whole_is_no_progress_whatever_it_consumed(partly: bool) -> None:
     clock = ManualClock()
     governor = LocalGovernor(1000, clock=clock)
-    pacer = Pacer(governor, ManualSleeper(clock), clock)
+    pacer = Pacer.of(governor, ManualSleeper(clock), clock)
     acquire_all(pacer, [1])
     clock.now_s += 5
     pacer.throttled(0)
