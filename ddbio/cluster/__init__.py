@@ -1,6 +1,8 @@
 """The engine of many machines: seats on any machine join the hub of the driver and work its units.
 
 engine          the engine: assigns units to seats, and those of a lost one again
+roster          the seats of a job: they join, get units, report, leave, are lost
+crew            the seats of one machine, each in a process of its own
 hub             the driver's end of all connections
 attendant       what the hub's thread does for the present job
 seat            joins a hub and works on its jobs
@@ -9,7 +11,6 @@ link            a seat's end of its connection
 mailbox         the messages that a seat has received
 fencing         who may work while nobody can see whether the other end still lives
 fenced          the connections of a seat to DynamoDB
-pacing          the cap at the seats
 questions       `--limit` and `--max-errors` at a seat
 meeting         how a connection begins
 handshake       the proofs that both ends have the same token

@@ -12,7 +12,9 @@ from ddbio.cluster.messages import MESSAGES
 
 @cache
 def codec() -> Declared:
-    return Declared([*MESSAGES, *_of_reports(), *_of_tables(), *_of_formats(), *_of_writes(), *jobs()], _modes())
+    return Declared(
+        [*MESSAGES, *_of_leases(), *_of_reports(), *_of_tables(), *_of_formats(), *_of_writes(), *jobs()], _modes()
+    )
 
 
 def jobs() -> Iterator[type]:
@@ -31,6 +33,13 @@ def jobs() -> Iterator[type]:
 
     yield from (ImportJob, PutJob, ExportJob, CopyJob, CountJob, EditJob, FindJob, InspectJob, ItemsJob)
     yield from (SqlTableJob, SqlFilesJob, SpillTableJob, SpillFilesJob, CompareJob)
+
+
+def _of_leases() -> Iterator[type]:
+    from ddbio.messages import leases
+
+    yield from (leases.LeaseTerms, leases.LeaseAsk, leases.LeaseGrant, leases.Refusal)
+    yield from (leases.WantedPage, leases.SettledPage, leases.PageAsk, leases.PageGrant)
 
 
 def _of_reports() -> Iterator[type]:

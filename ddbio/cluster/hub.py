@@ -28,13 +28,13 @@ from ddbio.cluster.frames import framed, read_frame
 from ddbio.cluster.meeting import Stream, listening, meet
 from ddbio.cluster.messages import (
     Answer,
+    Asked,
     Beat,
     Drop,
     Goodbye,
     Heard,
     Leaving,
     OpenJob,
-    Paced,
     Question,
     Settled,
     Welcome,
@@ -42,6 +42,7 @@ from ddbio.cluster.messages import (
 from ddbio.cluster.tls import hub_context, is_loopback
 from ddbio.errors import DdbioError, InternalError
 from ddbio.flow.context import new_event_loop
+from ddbio.messages.leases import SeatMessage
 
 HANDSHAKE_S = 10.0  # for a connection to prove that it has the token
 MOST_STRANGERS = 200  # connections at once that have not proved it yet
@@ -56,7 +57,8 @@ class Attendant(Protocol):
 
     def joined(self, seat: int) -> None: ...
     def left(self, seat: int) -> None: ...
-    def paced(self, seat: int, message: object) -> None: ...
+    def paced(self, seat: int, message: SeatMessage) -> None: ...
+    def ended(self) -> None: ...
 
     def answer(self, subject: str, values: tuple[Any, ...]) -> Any:
         """Raises ValueError for a question that no seat asks."""
@@ -114,7 +116,10 @@ class _Seat:
 
 
 class Hub:
-    """address, port: to listen on; 0 for any free port. silence_s: see `ddbio.cluster.fencing`."""
+    """address, port: to listen on; 0 for any free port. silence_s: see `ddbio.cluster.fencing`.
+
+    loop: the event loop of its thread.
+    """
 
     def __init__(
         self,
@@ -143,10 +148,10 @@ class Hub:
         self._listener = listening(address, port)
         self.port = int(self._listener.getsockname()[1])
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loop = new_event_loop()
-        self._loop.set_exception_handler(self._failed)
-        self._loop.call_soon(self._begin)
-        self._thread = threading.Thread(target=self._loop.run_forever, name="hub", daemon=True)
+        self.loop = new_event_loop()
+        self.loop.set_exception_handler(self._failed)
+        self.loop.call_soon(self._begin)
+        self._thread = threading.Thread(target=self.loop.run_forever, name="hub", daemon=True)
         self._thread.start()
 
     @property
@@ -170,7 +175,7 @@ class Hub:
         if threading.current_thread() is self._thread:
             self._write(seat, data)
         else:
-            self._loop.call_soon_threadsafe(self._write, seat, data)
+            self.loop.call_soon_threadsafe(self._write, seat, data)
 
     def latencies(self, role: str) -> list[list[float]]:
         """The cells of all seats of the job so far, lost ones too."""
@@ -178,10 +183,10 @@ class Hub:
 
     def close(self, reason: str) -> None:
         """Send all seats home."""
-        asyncio.run_coroutine_threadsafe(self._close(reason), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        asyncio.run_coroutine_threadsafe(self._close(reason), self.loop).result()
+        self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
-        self._loop.close()
+        self.loop.close()
 
     def _there(self, action: Callable[[], None]) -> None:
         """Do it in the hub's thread, and wait until it is done."""
@@ -189,7 +194,7 @@ class Hub:
         async def act() -> None:
             action()
 
-        asyncio.run_coroutine_threadsafe(act(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(act(), self.loop).result()
 
     # -- in the hub's thread
 
@@ -198,7 +203,7 @@ class Hub:
         self._start(self._watch_over())
 
     def _start(self, work: Any) -> None:
-        task = self._loop.create_task(work)
+        task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
@@ -224,6 +229,7 @@ class Hub:
             for seat in self._seats:
                 self._job.left(seat)
                 self.send(seat, Drop(self._job_number))  # to those that have just joined
+            self._job.ended()
         self._job = None
 
     def _offer(self, seat: _Seat) -> None:
@@ -252,7 +258,7 @@ class Hub:
 
     async def _accept(self) -> None:
         while True:
-            sock, peer = await self._loop.sock_accept(self._listener)
+            sock, peer = await self.loop.sock_accept(self._listener)
             if self._strangers >= MOST_STRANGERS:
                 sock.close()
             else:
@@ -313,7 +319,7 @@ class Hub:
     def _take_of_job(self, job: Attendant, seat: _Seat, message: Any) -> None:
         if isinstance(message, Settled):
             seat.memory = message.memory
-        elif isinstance(message, Paced):
+        elif isinstance(message, Asked):
             job.paced(seat.number, message.message)
         elif isinstance(message, Question):
             try:

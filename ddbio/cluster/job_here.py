@@ -19,7 +19,6 @@ from ddbio.cluster.fenced import fenced
 from ddbio.cluster.link import Gone, Link
 from ddbio.cluster.machine import Machine
 from ddbio.cluster.mailbox import Mailbox
-from ddbio.cluster.pacing import SeatPacing
 from ddbio.cluster.questions import LimitAtHub, RejectCountAtHub
 from ddbio.cluster.travel import unpacking
 from ddbio.engines.lanes import blocking_threads, run_lanes
@@ -28,7 +27,9 @@ from ddbio.flow.checkpoint import OwnSlots
 from ddbio.flow.context import Job, OpenTable, WorkerContext, new_event_loop
 from ddbio.flow.sleeping import Sleeper
 from ddbio.messages import Event, Unit
+from ddbio.messages.leases import SeatMessage
 from ddbio.rate.latency import LocalLatencies
+from ddbio.rate.leases import SeatLeases
 from ddbio.system.scratch import Scratch
 
 
@@ -54,7 +55,7 @@ class JobHere:
         self._keys: dict[str, Keys] = dict(opening.keys or {})
         self._latencies: dict[str, LocalLatencies] = {}
         self._slots: OwnSlots | None = None
-        self._pacing: SeatPacing | None = None
+        self._leases: SeatLeases | None = None
         self._broken: BaseException | None = None
         self._later: list[Any] = []  # messages after the end of this job
 
@@ -110,8 +111,8 @@ class JobHere:
             self._broken = self._broken or failure
         if self._broken is not None:
             return
-        if self._pacing is not None:
-            self._pacing.flush()
+        if self._leases is not None:
+            self._leases.flush()
         self._send(messages.Ended(self.job))
 
     def _unpack(self, scratch: Scratch, stack: ExitStack) -> tuple[Job, WorkerContext]:
@@ -121,11 +122,12 @@ class JobHere:
         ask = partial(self._link.ask, self.job)
         keys = self._keys_of(job, stack)
         self._slots = OwnSlots(job.lanes)
-        self._pacing = SeatPacing(job.tables, opening.terms, self._sleep, self._send_paced)
+        scanned = {role: table.most_page_units is not None for role, table in job.tables.items()}
+        self._leases = SeatLeases(opening.terms, scanned, self._send_paced, self._sleep.until)
         tables: dict[str, OpenTable] = {}
         for role, table in job.tables.items():
             latencies = self._latencies[role] = LocalLatencies()
-            pacer = self._pacing.pacing[role]
+            pacer = self._leases.pacing[role]
             connections = fenced(table.data_plane, self._link.check)
             clients = table.data_plane.clients(keys[role], pacer, latencies.of_worker(0), connections)
             tables[role] = OpenTable(table.info.name, pacer, keys[role], clients)
@@ -165,8 +167,8 @@ class JobHere:
     def _report(self, event: Event) -> None:
         self._send(messages.Report(self.job, event))
 
-    def _send_paced(self, message: object) -> None:
-        self._send(messages.Paced(self.job, message))
+    def _send_paced(self, message: SeatMessage) -> None:
+        self._link.send(messages.Asked(self.job, message), waits=False)
 
     def _send(self, message: object) -> None:
         self._link.send(message)
@@ -197,8 +199,8 @@ class JobHere:
             self._units.append(message.unit)
         elif isinstance(message, messages.NewKeys):
             self._keys[message.role] = message.keys
-        elif isinstance(message, messages.Paced) and self._pacing is not None:
-            self._pacing.received(message.message)
+        elif isinstance(message, messages.Granted) and self._leases is not None:
+            self._leases.received(message.message)
         elif isinstance(message, messages.Finish):
             self._no_more = True
         elif isinstance(message, messages.Stop):
@@ -216,8 +218,8 @@ class JobHere:
         """End at once: requests without an answer are abandoned."""
         self._no_more = True
         self._units.clear()
-        if self._pacing is not None:
-            self._pacing.lost()
+        if self._leases is not None:
+            self._leases.lost()
         if self._lanes is not None:
             self._lanes.cancel()
         self._wake()

@@ -77,11 +77,12 @@ class Link:
         if self.gone or time.monotonic() > self.lease.valid_until_s:
             raise StopRequested
 
-    def send(self, message: object) -> None:
-        """A message to a hub that is gone is dropped."""
+    def send(self, message: object, *, waits: bool = True) -> None:
+        """A message to a hub that is gone is dropped. waits: while too much is on its way."""
         data = framed(codec().encode(message))
         with self._changed:
-            self._changed.wait_for(lambda: self.gone or self._bytes < MOST_BYTES_UNDER_WAY)
+            if waits:
+                self._changed.wait_for(lambda: self.gone or self._bytes < MOST_BYTES_UNDER_WAY)
             if not self.gone and self._queue(data):
                 self._loop.call_soon_threadsafe(self._wake.set)
 
@@ -201,16 +202,9 @@ class Link:
             if now_s >= due_s:
                 due_s = now_s + silence_s / BEATS
                 of_job = (progress.job, progress.latencies()) if progress is not None else (-1, {})
-                self._post(Beat(self.lease.beat(now_s), *of_job))
+                self.send(Beat(self.lease.beat(now_s), *of_job), waits=False)
             if progress is not None and (memory := progress.memory()) != sent:
-                self._post(Settled(progress.job, memory))
+                self.send(Settled(progress.job, memory), waits=False)
                 sent = memory
             await asyncio.sleep(min(SETTLED_EVERY_S, silence_s / BEATS))
         self._end()
-
-    def _post(self, message: object) -> None:
-        """As `send`, but it never waits."""
-        data = framed(codec().encode(message))
-        with self._changed:
-            self._queue(data)
-        self._wake.set()

@@ -12,6 +12,7 @@ from typing import Any
 from ddbio.aws.credentials import Keys
 from ddbio.errors import DdbioError
 from ddbio.messages import Event, Unit
+from ddbio.messages.leases import DriverMessage, LeaseTerms, SeatMessage
 
 # -- hub to seat
 
@@ -52,7 +53,7 @@ class OpenJob:
     job: int
     content: bytes
     files: dict[str, bytes]
-    terms: dict[str, Any]
+    terms: dict[str, LeaseTerms]
     keys: dict[str, Keys] | None = None
     limit: LimitFacts | None = None
     counts_rejects: bool = False
@@ -102,6 +103,14 @@ class Goodbye:
     """There will be no more jobs. reason: for the user."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """About the leases of a table."""
+
+    job: int
+    message: DriverMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +189,11 @@ class Leaving:
 
 
 @dataclass(frozen=True, slots=True)
-class Paced:
-    """About the leases of a table, in both directions: one of `ddbio.messages.leases`."""
+class Asked:
+    """About the leases of a table."""
 
     job: int
-    message: Any
+    message: SeatMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +207,6 @@ class Question:
 
 
 MESSAGES = (
-    *(Welcome, Heard, LimitFacts, OpenJob, Give, NewKeys, Finish, Stop, Drop, Goodbye, Answer),
-    *(Beat, Settled, Opened, RefusedJob, Begun, Report, Ended, Leaving, Question, Paced),
+    *(Welcome, Heard, LimitFacts, OpenJob, Give, NewKeys, Finish, Stop, Drop, Goodbye, Granted, Answer),
+    *(Beat, Settled, Opened, RefusedJob, Begun, Report, Ended, Leaving, Question, Asked),
 )
