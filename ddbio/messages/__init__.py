@@ -9,6 +9,7 @@ workers did the unit and however often it changed hands. `ddbio.messages.counts`
 counts       the counts, each declared once
 files        files to read, and files that were written
 format_spec  the format of a file
+leases       the cap, leased by workers on other machines
 block        whole records
 """
 
