@@ -1,6 +1,7 @@
 """Engines run jobs: the interface between a job and its engine, and all engines.
 
 engine       the interface between a job and the engine that runs it
+choice       the engine for a number of workers
 environment  shared by the workers of a run: governors, limits, the checkpoint
 inline       the engine of one process, this one
 share        the same at an equal part of the caps, which calls elsewhere share

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ddbio.dynamodb.session import Session
+from ddbio.engines.choice import engine_of
 from ddbio.engines.engine import Engine
 from ddbio.flow.context import SOURCE, TARGET
 from ddbio.job.cap_requests import CapRequest
@@ -20,7 +21,6 @@ from ddbio.rate.caps import Cap, choose_cap
 from ddbio.sources.plan import Remainder
 from ddbio.steps.transform import fingerprint
 from ddbio.system.machine import usable_cpus
-from ddbio.system.signals import signals_held
 from ddbio.system.stop import StopFlag
 from ddbio.values.table import TableInfo
 
@@ -108,7 +108,7 @@ class Run:
             stop=caller.stop or StopFlag(),
             engine=caller.engine,
             other=other,
-            may_work_here=_may_work_here(options, caller),
+            may_work_here=may_work_here(options, caller),
             given_caps=caller.given_caps,
         )
 
@@ -161,17 +161,7 @@ class Run:
 
     def engine_for(self, left: Remainder) -> Engine:
         """The caller's engine, or the one that suits the work."""
-        if self.engine is not None:
-            return self.engine
-        workers = self.workers_for(left)
-        with signals_held():  # the other engine, and what it needs, would load for nothing
-            if workers:
-                from ddbio.engines.pool import ProcessEngine
-
-                return ProcessEngine(workers)
-            from ddbio.engines.inline import InlineEngine
-
-            return InlineEngine()
+        return self.engine or engine_of(self.workers_for(left))
 
     def identity(self) -> list[str]:
         """The addresses of the tables: with the verb, its name, and sources or destination, they identify a job."""
@@ -185,8 +175,11 @@ class Run:
         return facts
 
 
-def _may_work_here(options: TransferOptions, caller: Caller) -> bool:
-    """Not if processes were asked for, nor beside an event loop of the caller, nor with a function of the user, which
-    may end or damage its process."""
+def may_work_here(options: TransferOptions, caller: Caller) -> bool:
+    """Whether small work needs no workers.
+
+    Not if processes were asked for, nor beside an event loop of the caller, nor with a function of the user, which
+    may end or damage its process.
+    """
     function = isinstance(options, TransformOptions) and options.transform is not None
     return options.processes is None and caller.engine is None and not caller.in_event_loop and not function

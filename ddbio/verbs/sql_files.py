@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from ddbio.engines.choice import engine_of
 from ddbio.engines.environment import Needs
-from ddbio.engines.pool import ProcessEngine
 from ddbio.errors import DdbioError
 from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.flow.sql_job import SqlFilesJob
@@ -20,7 +20,8 @@ from ddbio.job.accounts import Accounts, outcome, verdict
 from ddbio.job.progress import QuietProgress
 from ddbio.job.report import reported
 from ddbio.job.report_place import check_report_path
-from ddbio.job.run import Caller
+from ddbio.job.run import Caller, may_work_here
+from ddbio.job.small_work import is_small
 from ddbio.job.state import known_state_root
 from ddbio.layouts.own import ColumnTypes
 from ddbio.messages import Notice, UnitReport
@@ -106,8 +107,9 @@ class SqlFiles:
 
     def _load(self, query: Query, plan: Plan, accounts: Accounts, caller: Caller, stop: StopFlag) -> None:
         options, progress = self.options, caller.progress or QuietProgress()
-        engine = caller.engine or ProcessEngine(options.processes or usable_cpus())
         left = Remainder(plan, lambda unit: unit)
+        here = may_work_here(options, caller) and is_small(left, 0)
+        engine = caller.engine or engine_of(0 if here else options.processes or usable_cpus())
         left.watch(accounts.settled, accounts.failed)
         job = SqlFilesJob(options.aws, options.lanes or DEFAULT_EXPORT_LANES)
         stop.heeded = True
