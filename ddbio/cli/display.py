@@ -181,7 +181,7 @@ def stop_late(stop: StopFlag, shown: Progress, after_s: int) -> None:
 
 def _check_log(path: str, options: TransferOptions) -> None:
     from ddbio.formats import data_suffixes
-    from ddbio.storage.output_paths import Protected
+    from ddbio.storage.output_paths import Protected, resolved
 
     if "://" in path:
         raise UsageError(f'a log cannot be written to "{path}"', "give a path on this machine with --log-file")
@@ -190,7 +190,7 @@ def _check_log(path: str, options: TransferOptions) -> None:
     sources = tuple(getattr(options, "sources", ()) or ())
     for name in ("report", "rejects", "output"):
         other = getattr(options, name, None)
-        if other and Path(other).resolve() == Path(path).resolve():
+        if other and resolved(Path(other)) == resolved(Path(path)):
             raise UsageError(f'the log "{path}" is also the file of --{name}', "give another path with --log-file")
     protected = Protected(sources, data_suffixes(getattr(options, "format", "auto")), folder)
     if why := protected.why_not(Path(path)):

@@ -224,6 +224,8 @@ class _Noted(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         given, name = given_options(namespace), self.option_strings[-1]
+        if values == [] and self.nargs is None:  # before Python 3.13, argparse takes the value of --option=-- away
+            raise argparse.ArgumentError(self, "-- is no value")
         if self.once and name in given:
             raise argparse.ArgumentError(self, "given twice, and it takes one value")
         given[name] = option_string or name

@@ -40,7 +40,7 @@ class Protected:
 
     def why_not(self, path: Path) -> str:
         """Why `path` must not be written to; empty if it may."""
-        names = {str(path.absolute()), str(path.resolve())}
+        names = {str(path.absolute()), str(resolved(path))}
         if any(_same_file(path, source) for source in self.sources):
             return _A_SOURCE
         for source in self.sources:
@@ -48,7 +48,7 @@ class Protected:
                 return f'would be taken for a source by the next import from "{source}"'
         if self.destination and any(map(self._in_destination, names)):
             return "is inside the destination: it would be taken for a file of the export"
-        if self.state is not None and self.state.resolve() in path.resolve().parent.parents:
+        if self.state is not None and resolved(self.state) in resolved(path).parent.parents:
             return "is inside the folder of a job's state"
         return ""
 
@@ -84,11 +84,16 @@ def check_output_path(
         raise UsageError(f'"{path}" {why}', f"give another place with {option}")
 
 
+def resolved(path: Path) -> Path:
+    """The path without links, but those of a loop, for which `Path.resolve` raises before Python 3.13."""
+    return Path(os.path.realpath(path))
+
+
 def _unwritable(path: Path, content: str) -> str:
     if path.exists() and not path.is_file():
         return f"is not a file that {content} can be written to"
-    folder = path.resolve().parent
-    if path.resolve().is_symlink():  # Python 3.13 no longer raises RuntimeError for a loop
+    folder = resolved(path).parent
+    if resolved(path).is_symlink():
         return f"cannot be written: {os.strerror(errno.ELOOP)}"
     if not folder.is_dir():
         return f'cannot be written: there is no folder "{folder}"'
@@ -108,7 +113,7 @@ def _same_file(path: Path, source: str) -> bool:
     try:
         return path.samefile(other) and other.is_file()
     except OSError:
-        return path.resolve() == other.resolve()
+        return resolved(path) == resolved(other)
 
 
 def _takes(source: str, name: str, suffixes: tuple[str, ...]) -> bool:
@@ -130,4 +135,4 @@ def _spellings(uri: str) -> Iterator[str]:
     path = local_path(uri) if _is_local(uri) else None
     yield (absolute(uri) if path is None else str(path)).rstrip("/")
     if path is not None and not has_magic(str(path)):
-        yield str(path.resolve())
+        yield str(resolved(path))

@@ -409,3 +409,14 @@ def test_options_of_formats_are_classified_as_such() -> None:
         assert {
             option for option, rule in command("export")[1].items() if isinstance(rule, FormatRule)
         } >= each.export_options
+
+
+def test_two_dashes_are_a_text_or_refused_but_no_list() -> None:
+    parser, _, least = command("import")
+    for option in ("--log-file", "--state-dir"):
+        try:
+            given = parser.parse([*least, f"{option}=--"])
+        except UsageError as error:
+            assert "-- is no value" in error.message
+        else:  # since Python 3.13
+            assert vars(given)[option[2:].replace("-", "_")] == "--"

@@ -114,6 +114,11 @@ def test_what_cannot_be_written_is_refused_in_one_line(path: str) -> None:
     assert refused(path)
 
 
+def test_a_loop_of_links_among_the_places_is_another_matter() -> None:
+    """It is refused where it is read or made."""
+    assert refused("report.json", "loop", state="loop", destination="loop") == ""
+
+
 def test_a_nul_is_refused_in_one_line() -> None:
     assert "cannot be written" in refused("a\0b")
 
