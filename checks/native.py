@@ -72,7 +72,7 @@ def tables() -> list[TableInfo]:
         _index("keys", ("total", "hash"), {"ProjectionType": "KEYS_ONLY"}),
         _index("some", ("val_1",), {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["lines", "hash"]}),
     ]
-    return [_table(letters, key, chosen) for key in some for chosen in ([], indexes)]
+    return [table_of(letters, key, chosen) for key in some for chosen in ([], indexes)]
 
 
 def _index(name: str, key: Sequence[str], projection: dict[str, Any]) -> dict[str, Any]:
@@ -83,14 +83,15 @@ def _schema(key: Sequence[str]) -> list[dict[str, str]]:
     return [{"AttributeName": name, "KeyType": role} for name, role in zip(key, ("HASH", "RANGE"), strict=False)]
 
 
-def _table(letters: dict[str, str], key: Sequence[str], indexes: list[dict[str, Any]]) -> TableInfo:
+def table_of(letters: dict[str, str], key: Sequence[str], indexes: Sequence[dict[str, Any]] = ()) -> TableInfo:
+    """letters: types of the attributes in `key` and in `indexes`."""
     definitions = [{"AttributeName": name, "AttributeType": letter} for name, letter in letters.items()]
     return TableInfo.of(
         {
             "TableName": "Orders",
             "AttributeDefinitions": definitions,
             "KeySchema": _schema(key),
-            "GlobalSecondaryIndexes": indexes,
+            "GlobalSecondaryIndexes": [*indexes],
         }
     )
 
@@ -167,6 +168,14 @@ def batches(draw: random.Random) -> Iterator[tuple[TableInfo, str, list[bytes]]]
         name = draw.choice((*corpus,))
         chosen = draw.sample(corpus[name], draw.choice((1, 1, 2, 3)))
         yield draw.choice(into), name, [mutated(draw, record, draw.choice(corpus[name])) for record in chosen]
+
+
+def answer_of(items: bytes, count: int) -> bytes:
+    """A usual answer to a Scan. items: a JSON array of them."""
+    return (
+        b'{"ConsumedCapacity":{"CapacityUnits":128.5,"TableName":"Orders"},"Count":%d,"Items":%b,'
+        b'"LastEvaluatedKey":{"hash":{"S":"x"}},"ScannedCount":%d}' % (count, items, count)
+    )
 
 
 def answers(draw: random.Random) -> Iterator[bytes]:

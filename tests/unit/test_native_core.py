@@ -422,7 +422,10 @@ def test_other_records_are_not_for_the_core(format: Format) -> None:
 
 
 @needs_core
-def test_the_check_finds_no_difference(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("sys.argv", ["native", "--seconds", "1", "--seed", "5"])
+@pytest.mark.parametrize("seconds", ["1", pytest.param("30", marks=pytest.mark.fuller)])
+def test_the_check_finds_no_difference(
+    seconds: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["native", "--seconds", seconds])
     assert main() == 0
     assert "no difference" in capsys.readouterr().out
