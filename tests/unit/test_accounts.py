@@ -15,7 +15,8 @@ from ddbio.errors import (
     UsageError,
 )
 from ddbio.job.accounts import Accounts, Past, Result, not_kept, outcome, verdict
-from ddbio.messages import ExportCursor, ImportCursor, SegmentUnit, SliceUnit, Tally, Unit, UnitReport
+from ddbio.messages import ChunkUnit, ExportCursor, ImportCursor, SegmentUnit, SliceUnit, Tally, Unit, UnitReport
+from ddbio.messages.block import Block
 from ddbio.messages.files import SourceFile
 from ddbio.system.clock import ManualClock
 
@@ -132,6 +133,12 @@ def test_a_run_that_was_stopped_says_how_far_it_came() -> None:
     accounts.total.bytes, accounts.total.read = 150, 1234
     error = verdict(accounts, slices(3), stopped=True)
     assert error is not None and error.message == "stopped after 50% of the source"
+    chunks = [ChunkUnit(n, SourceFile("orders.gz", 300, ""), Block(0, b""), 100) for n in range(3)]
+    error = verdict(accounts, chunks, stopped=True)
+    assert error is not None and error.message == "stopped after 50% of the source"
+    accounts.total.bytes = 400  # the source was read again after a kill
+    error = verdict(accounts, slices(3), stopped=True)
+    assert error is not None and error.message == "stopped after 100% of the source"
     error = verdict(accounts, slices(1), stopped=True, partly_planned=True)
     assert isinstance(error, Stopped) and error.message == "stopped after 1,234 records"
     assert error.exit_code == 130

@@ -199,6 +199,15 @@ def test_a_manifest_goes_before_the_files_that_it_lists(tmp_path: Path) -> None:
     assert names(tmp_path) == {MINE}
 
 
+def test_open_outputs_are_discarded_and_the_first_missing_file_is_named(tmp_path: Path) -> None:
+    storage = Failing(LocalStorage(), ["discard"], None)
+    destination = Destination(storage, str(tmp_path), "Orders")
+    with pytest.raises(UsageError, match=r"Orders-0000-00000\.json.* is missing or changed"):
+        destination.check(exported(MINE, "Orders-0000-00001.json"), [])
+    destination.drop([], [continued(tmp_path, "Orders-0001-00000.json")])
+    assert storage.calls == ["discard"]
+
+
 def test_the_folder_that_the_user_named_stays(destination: Destination, tmp_path: Path) -> None:
     write(tmp_path, MINE)
     destination.drop(exported(MINE), [])

@@ -137,6 +137,7 @@ class Ledger:
     root: Path
     rejects: list[Reject] = field(default_factory=list)
     shown: list[int] = field(default_factory=list)
+    amounts: list[float] = field(default_factory=list)
 
     def run(self, step: str = "") -> tuple[Tally, DdbioError | None]:
         """What the run says it did, and how it ended. step: which collaborator fails, and at which report."""
@@ -171,8 +172,12 @@ class Ledger:
 
     def _progress(self) -> QuietProgress:
         progress = QuietProgress()
-        progress.update = lambda amount, tally: self.shown.append(tally.rejected)  # type: ignore[method-assign]
+        progress.update = self._show  # type: ignore[method-assign]
         return progress
+
+    def _show(self, amount: float, tally: Tally) -> None:
+        self.amounts.append(amount)
+        self.shown.append(tally.rejected)
 
     def booked(self) -> Tally:
         """What the next run would read in the journal."""
@@ -303,6 +308,7 @@ def test_all_that_show_a_run_hear_of_its_events(tmp_path: Path) -> None:
             found.take(event)
             assert (live.heard, standstill.heard, sampler.heard) == (of_live, of_standstill, ["look"]), event
         assert len(ledger.shown) == 4  # of a tick and of each report
+        assert ledger.amounts[0] == 0.0  # a tick is no progress
 
 
 def test_what_killed_workers_had_settled_is_entered_at_the_end(tmp_path: Path) -> None:
@@ -327,6 +333,18 @@ def test_a_run_that_is_to_end_is_stopped_once(tmp_path: Path) -> None:
         for _ in range(2):
             found.take(UnitReport(0, None, Tally(requests=1), error=AbortError("of all units")))
             assert stop.requests == 1
+
+
+def test_the_limit_of_a_task_ends_the_run_at_the_report_that_reaches_it(tmp_path: Path) -> None:
+    options = TransferOptions(table="Orders", state_dir=str(tmp_path))
+    with open_journal("import", "Orders", ["here"], options) as journal:
+        journal.begin({}, (), {})
+        enough = AbortError("enough")
+        found = entries(Ledger(tmp_path), journal)
+        found._task = Assignment(None, 0, "items", 0, limit=lambda total: enough if total.read >= 2 else None)  # type: ignore[arg-type]
+        for stops in (0, 1):
+            found.take(UnitReport(0, ImportCursor(1, 1), Tally(read=1, written=1)))
+            assert (found._run.stop.requests, found.over) == (stops, enough if stops else None)
 
 
 def test_units_that_the_preparation_consumed_are_those_of_the_first_unit_that_is_left(tmp_path: Path) -> None:

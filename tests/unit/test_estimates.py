@@ -98,6 +98,7 @@ def test_answers_correct_the_estimates_of_the_budget_they_are_about() -> None:
 def test_a_table_without_indexes_has_one_budget_which_is_corrected() -> None:
     estimates = WriteEstimates(table({"id": "S"}))
     assert estimates.of_put(ITEM, False) == (3,)
+    assert estimates.of_put({"id": {"S": "x" * 1500}}, False) == (2,)
     assert estimates.of_put(ITEM, True) == (1,)
     estimates.learn((10.0,), (20.0,))
     assert estimates.of_batch([(3,), (1,)]) == (pytest.approx(4 * 1.1),)
@@ -106,6 +107,8 @@ def test_a_table_without_indexes_has_one_budget_which_is_corrected() -> None:
 def test_items_and_names_that_are_too_large_are_rejected() -> None:
     estimates = WriteEstimates(table({"id": "S"}))
     assert estimates.of_put({"id": {"S": "x" * 70_000}}, False) == (69,)
+    assert estimates.of_put({"id": {"S": "x" * (400 * 1024 - 2)}}, False) == (400,)
+    assert estimates.of_put({"id": {"S": "a"}, "n" * 65_536: {"S": "b"}}, False) == (65,)
     for item, code in (
         ({"id": {"S": "x" * 410_000}}, "item-too-large"),
         ({"id": {"S": "a"}, "n" * 65_537: {"S": "b"}}, "name-too-long"),
@@ -115,10 +118,25 @@ def test_items_and_names_that_are_too_large_are_rejected() -> None:
         assert raised.value.code == code
 
 
+def test_a_local_index_is_charged_to_the_table_though_a_global_one_has_a_budget() -> None:
+    both = described().description | {
+        "LocalSecondaryIndexes": described(local=True).description["LocalSecondaryIndexes"]
+    }
+    both["LocalSecondaryIndexes"][0]["IndexName"] = "local"
+    assert WriteEstimates(TableInfo.of(both)).of_put(ITEM, False) == (4, 1)
+
+
+def test_an_item_of_unknown_size_is_expected_to_have_the_mean_size() -> None:
+    info = table({"id": "S"}, TableSizeBytes=100 * 3000, ItemCount=100)
+    assert WriteEstimates(info).of_unknown() == (3,)
+    assert WriteEstimates(table({"id": "S"}, TableSizeBytes=0, ItemCount=0)).of_unknown() == (1,)
+
+
 def test_one_strange_answer_does_not_move_them_far() -> None:
     estimates = WriteEstimates(described())
     estimates.learn((10.0, 10.0), (1000.0, 10.0))
     assert estimates.of_batch([(10, 10)])[0] <= 40
     for _ in range(200):
         estimates.learn((10.0, 10.0), (0.0, 0.0))
+    estimates.learn((0.0, 10.0), (1.0, 0.0))  # nothing was expected of the table: that says nothing of what will be
     assert estimates.of_batch([(10, 10)]) == (pytest.approx(0.2), pytest.approx(0.2))  # never nothing

@@ -136,3 +136,8 @@ def test_only_records_of_one_line_each_are_usual() -> None:
     json = lines_of(SliceUnit(0, FILE, 0, 600))
     json.add(Block(0, b"x" * 10, 30, 3))  # the beginning of one
     assert not json.usual
+    document = Lines(
+        SliceUnit(0, FILE, 0, 600, format=FormatSpec("json", layout=object())), get_format("json"), Tally()
+    )
+    document.add(Block(10, b'{"id": 2}\n', before=b","))  # the scanner of documents knows that it is a record
+    assert document.usual
