@@ -4,6 +4,7 @@ engine          the engine: assigns units to seats, and those of a lost one agai
 roster          the seats of a job: they join, get units, report, leave, are lost
 crew            the seats of one machine, each in a process of its own
 hub             the driver's end of all connections
+events          what seats do, for the thread that runs the job
 attendant       what the hub's thread does for the present job
 seat            joins a hub and works on its jobs
 job_here        a job at a seat

@@ -23,6 +23,7 @@ from typing import Any, Protocol
 from ddbio.cluster import meeting
 from ddbio.cluster.declared import DecodingError
 from ddbio.cluster.declared_types import codec
+from ddbio.cluster.events import Joined, Lost, Received, Turned
 from ddbio.cluster.fencing import BEATS, Watch
 from ddbio.cluster.frames import framed, read_frame
 from ddbio.cluster.meeting import Stream, listening, meet
@@ -62,47 +63,6 @@ class Attendant(Protocol):
 
     def answer(self, subject: str, values: tuple[Any, ...]) -> Any:
         """Raises ValueError for a question that no seat asks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """The seat was given the job."""
-
-    seat: int
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A message of a seat about the job."""
-
-    seat: int
-    message: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The seat works no more. how: in words. said_so: itself. error: the fault by which it left.
-    memory: its slots of the checkpoint."""
-
-    seat: int
-    name: str
-    how: str
-    said_so: bool
-    error: DdbioError | None
-    memory: bytes
-
-    @property
-    def in_order(self) -> bool:
-        """Whether it reported everything before."""
-        return self.said_so and self.error is None
-
-
-@dataclass(frozen=True, slots=True)
-class Turned:
-    """Somebody was turned away. reason: a sentence."""
-
-    reason: str
 
 
 @dataclass(slots=True)
@@ -151,6 +111,7 @@ class Hub:
         self.loop = new_event_loop()
         self.loop.set_exception_handler(self._failed)
         self.loop.call_soon(self._begin)
+        codec()  # two threads that load its modules at once might each find some half loaded
         self._thread = threading.Thread(target=self.loop.run_forever, name="hub", daemon=True)
         self._thread.start()
 
@@ -217,7 +178,10 @@ class Hub:
             self.events.put(InternalError.of(error))
 
     def _begin_job(self, number: int, job: Attendant) -> None:
-        self.events = SimpleQueue()
+        left, self.events = self.events, SimpleQueue()
+        while not left.empty():
+            if isinstance(each := left.get(), InternalError | Turned):
+                self.events.put(each)
         self._latencies = {}
         self._job, self._job_number = job, number
         for seat in self._seats.values():
@@ -281,8 +245,10 @@ class Hub:
         try:
             while (frame := await read_frame(stream.reader)) is not None:
                 self._take(seat, codec().decode(frame))
-        except (OSError, DecodingError):
+        except OSError:
             pass  # its silence says the rest
+        except DecodingError as error:
+            self.events.put(Turned(f"{seat.name} sent something unexpected: {error}"))
         finally:
             seat.writer = None
             stream.writer.transport.abort()

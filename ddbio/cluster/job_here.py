@@ -50,7 +50,6 @@ class JobHere:
         self._units: deque[Unit] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._no_more = False
-        self._gone = False
         self._lanes: asyncio.Task[None] | None = None
         self._keys: dict[str, Keys] = dict(opening.keys or {})
         self._latencies: dict[str, LocalLatencies] = {}
@@ -59,11 +58,8 @@ class JobHere:
         self._broken: BaseException | None = None
         self._later: list[Any] = []  # messages after the end of this job
 
-    def run(self, mailbox: Mailbox) -> bool:
-        """Work until the hub ends the job. Returns whether the hub is still there.
-
-        Raises any fault of ours, once no lane works any more.
-        """
+    def run(self, mailbox: Mailbox) -> None:
+        """Work until the hub ends the job, or is gone. Raises any fault of ours, once no lane works any more."""
         with ExitStack() as stack:
             stack.callback(self._loop.close)
             asyncio.set_event_loop(self._loop)
@@ -79,7 +75,6 @@ class JobHere:
             mailbox.put(message)
         if self._broken is not None:
             raise self._broken
-        return not self._gone
 
     # -- for the link's thread
 
@@ -183,7 +178,7 @@ class JobHere:
 
     def _take(self, message: Any) -> None:
         if isinstance(message, Gone):
-            self._gone = True
+            self._later.append(message)
             self._drop()
         elif self._later or isinstance(message, messages.OpenJob | messages.Goodbye):
             self._later.append(message)

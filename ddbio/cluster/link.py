@@ -43,7 +43,13 @@ class Progress(Protocol):
 
 
 class Gone:
-    """Taken like a message, the last one: the connection has ended, or the hub has not answered for too long."""
+    """Taken like a message, the last one: the connection has ended, or the hub has not answered for too long.
+
+    why: to follow "ended"; empty if it is not known.
+    """
+
+    def __init__(self, why: str = "") -> None:
+        self.why = why
 
 
 class Link:
@@ -60,6 +66,7 @@ class Link:
         self._began: DdbioError | bool = False
         self.gone = False
         self.progress: Progress | None = None
+        self._why = ""
         self.lease = Lease(math.inf, 0.0)
         self._loop = new_event_loop()
         self._wake = asyncio.Event()
@@ -129,7 +136,7 @@ class Link:
                 self.gone = True
                 self._began = self._began or TransferError("the driver ended the connection", "is it still running?")
                 self._changed.notify_all()
-            self._take(Gone())
+            self._take(Gone(self._why))
             self._loop.close()
 
     def _end(self) -> None:
@@ -161,7 +168,7 @@ class Link:
     async def _read(self, stream: Stream, began_s: float) -> None:
         beating: asyncio.Future[None] | None = None
         try:
-            with suppress(OSError, DecodingError):
+            try:
                 while (frame := await read_frame(stream.reader)) is not None:
                     message = codec().decode(frame)
                     if isinstance(message, Heard):
@@ -176,6 +183,8 @@ class Link:
                         self._begin(True)
                     else:
                         self._take(message)
+            except (OSError, DecodingError) as error:
+                self._why = f": {error}"
         finally:
             if beating is not None:
                 beating.cancel()
@@ -207,4 +216,5 @@ class Link:
                 self.send(Settled(progress.job, memory), waits=False)
                 sent = memory
             await asyncio.sleep(min(SETTLED_EVERY_S, silence_s / BEATS))
+        self._why = f": it did not answer for {silence_s:g} s"
         self._end()

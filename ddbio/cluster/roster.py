@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 from ddbio.aws.redaction import hide
 from ddbio.cluster import messages
-from ddbio.cluster.hub import Hub, Joined, Lost, Received, Turned
+from ddbio.cluster.events import Joined, Lost, Received, Turned
+from ddbio.cluster.hub import Hub
 from ddbio.engines.engine import ABANDONED, HUNGRY_S, STOP_PATIENCE_S, TICK_S
 from ddbio.engines.foreman import Death, Foreman
 from ddbio.engines.keyring import KeyRing

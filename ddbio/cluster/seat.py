@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ddbio.cluster.declared_types import codec
 from ddbio.cluster.job_here import Depart, JobHere
 from ddbio.cluster.link import Gone, Link
 from ddbio.cluster.machine import Machine
@@ -22,7 +23,7 @@ from ddbio.cluster.messages import Goodbye, OpenJob
 from ddbio.errors import InternalError, TransferError
 
 LEFT = "left on request"
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0  # between two attempts to reach a driver
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 2.0  # between two attempts to reach a driver
 
 
 def _usual_name() -> str:
@@ -96,6 +97,7 @@ class _Member:
         self._settings = settings
         self._departure = departure
         self._machine = Machine(settings.profile)
+        codec()  # before there is a second thread: see `ddbio.cluster.hub`
         self._jobs = 0
 
     def run(self) -> SeatEnd:
@@ -142,15 +144,17 @@ class _Member:
                 link.leave(LEFT)
                 return SeatEnd(self._jobs, LEFT)
             if isinstance(message, Gone):
+                self._settings.say(f"The connection to the driver ended{message.why}")
                 return None
             if isinstance(message, OpenJob) and not self._work(link, mailbox, message):
                 return None
 
     def _work(self, link: Link, mailbox: Mailbox, opening: OpenJob) -> bool:
-        """Returns whether the connection is still there."""
+        """Returns whether the seat may go on."""
         self._jobs += 1
         try:
-            return JobHere(link, self._machine, opening).run(mailbox)
+            JobHere(link, self._machine, opening).run(mailbox)
+            return True
         except Exception as error:  # the driver names the fault and hands the units to others
             crash = InternalError.of(error)
             self._settings.say(f"An error in ddbio: {crash.message}")
