@@ -11,6 +11,7 @@ source_sample  some records of an import's files, and what they say about all of
 write_weights  the write units of an item, by table and index
 demands        what a job consumes of a table, and the time at the caps in force
 needs          processes, memory, disk
+hot_keys       the partition key that alone may limit a job
 warnings       what a job may run into
 prices         by region and rate: the package's own (prices.json), or those of a file
 price_list     those that AWS quotes now

@@ -55,13 +55,16 @@ def of_history(table: TableInfo, history: bool | None, done: str) -> Iterator[st
     yield f"Point-in-time recovery of table {table.name} {known}: items that are {done} cannot be restored"
 
 
-def of_hot_key(key: str, seen: int, share: float, cap_units_per_s: float) -> Iterator[str]:
-    """key: the partition key with the most units in a sample, that has it in so many records. share: of the units."""
+def of_hot_key(
+    key: str, seen: int, share: float, cap_units_per_s: float, of: str = "sampled write units"
+) -> Iterator[str]:
+    """key: the partition key with the most units in a sample, that has it in so many records. share: of the units, as
+    text `of`."""
     if seen < _LEAST_SEEN or cap_units_per_s * share <= KEY_WRITE_UNITS_PER_S * _LEAST_HOT:
         return
     needs = "" if cap_units_per_s == float("inf") else f"at the cap it needs {cap_units_per_s * share:,.0f} WCU, and "
     if needs or share >= _LARGE_SHARE:
         yield (
-            f"Partition key {key} has {share:.0%} of the sampled write units: {needs}one key takes "
+            f"Partition key {key} has {share:.0%} of the {of}: {needs}one key takes "
             f"{KEY_WRITE_UNITS_PER_S:,} a second at most"
         )

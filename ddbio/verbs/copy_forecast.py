@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from ddbio.errors import RecordError
 from ddbio.flow.copy_job import LEAST_PAGE_ITEMS, PAGE_S
 from ddbio.forecast.forecast import ZERO, Forecast
+from ddbio.forecast.hot_keys import KeyUnits
 from ddbio.forecast.table_sample import SumsOf
 from ddbio.forecast.write_weights import WriteWeights
 from ddbio.job.journal import Journal
@@ -29,12 +30,14 @@ def copy_forecast(
     assert other is not None
     weights = WriteWeights(other.table, options.mode)
     known = options.attributes is None and (spec is None or spec.function is None)
-    sums_of: SumsOf = _sums_of(weights, spec) if known else lambda item: {}
+    keys = KeyUnits(other.table)
+    sums_of: SumsOf = _sums_of(weights, spec, keys) if known else lambda item: {}
     sample = sample_of(run.session, run.table, subset, run.cap, sums_of)
     found = scanned(run, options, sample, plan, journal, most_items=_most_items(other.cap.units_per_s, subset))
     written = target_demand(other)
     if known and sample is not None:
         written = weights.fill(written, found.total)
+    hot = keys.warning(other.cap.units_per_s, written.units.likely) if written.units is not None else ()
     replaced = history_warning(other.session, other.table, "replaced") if options.mode == "put" else []
     return forecast_of(
         run,
@@ -43,7 +46,7 @@ def copy_forecast(
         sample,
         read_bytes=found.size_bytes,
         written_bytes=ZERO,
-        warned=[*cost_notes(options), *replaced, *([] if known else [_why_unknown(options)])],
+        warned=[*cost_notes(options), *hot, *replaced, *([] if known else [_why_unknown(options)])],
     )
 
 
@@ -53,7 +56,7 @@ def _why_unknown(options: CopyOptions) -> str:
     return "What the function of --transform makes is unknown until it is called: a plan does not call it"
 
 
-def _sums_of(weights: WriteWeights, spec: TransformSpec | None) -> SumsOf:
+def _sums_of(weights: WriteWeights, spec: TransformSpec | None, keys: KeyUnits) -> SumsOf:
     transform = open_transform(spec)
 
     def sums_of(item: AttributeMap) -> Mapping[str, float]:
@@ -61,7 +64,9 @@ def _sums_of(weights: WriteWeights, spec: TransformSpec | None) -> SumsOf:
         try:
             for made in [item] if transform is None else transform(item):
                 weights.check_key(made)
-                sums.update(weights.of(made))
+                of_item = weights.of(made)
+                keys.add(made, of_item)
+                sums.update(of_item)
         except RecordError:  # it will be rejected
             return {}
         return sums

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ddbio.forecast.forecast import ZERO, Amount, Demand, Forecast
+from ddbio.forecast.hot_keys import KeyUnits
 from ddbio.forecast.write_weights import Changed, WriteWeights
 from ddbio.job.journal import Journal
 from ddbio.job.run import Run
 from ddbio.options import EditOptions
 from ddbio.sources.plan import Plan, Remainder
 from ddbio.sources.subset import Subset, cost_notes
+from ddbio.values.items import AttributeMap
 from ddbio.values.table import TableInfo
 from ddbio.verbs.forecasts import forecast_of, sample_of, scanned, target_demand
 
@@ -28,7 +31,14 @@ def edit_forecast(
     """changed: by an update; None for a delete. page_items: the most of a page; None for any number."""
     assert run.other is not None
     weights = WriteWeights(run.table)
-    sample = sample_of(run.session, run.table, subset, run.cap, weights.of)
+    keys = KeyUnits(run.table)
+
+    def sums_of(item: AttributeMap) -> Mapping[str, float]:
+        of_item = weights.of(item)
+        keys.add(item, of_item)
+        return of_item
+
+    sample = sample_of(run.session, run.table, subset, run.cap, sums_of)
     most = None if page_items is None else float(page_items)
     found = scanned(run, options, sample, plan, journal, most_items=None if most is None else lambda item_bytes: most)
     written = target_demand(run.other)
@@ -36,6 +46,7 @@ def edit_forecast(
         written = weights.fill(written, found.total)
         if changed is not None:
             written = _of_update(written, changed, run.table)
+    hot = keys.warning(run.other.cap.units_per_s, written.units.likely) if written.units is not None else ()
     return forecast_of(
         run,
         left,
@@ -43,7 +54,7 @@ def edit_forecast(
         sample,
         read_bytes=found.size_bytes,
         written_bytes=ZERO,
-        warned=cost_notes(options),
+        warned=[*cost_notes(options), *hot],
     )
 
 

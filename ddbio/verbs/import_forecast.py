@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ddbio.errors import RecordError
-from ddbio.forecast import warnings
 from ddbio.forecast.demands import part_of
 from ddbio.forecast.forecast import ZERO, Amount, Demand, Forecast
+from ddbio.forecast.hot_keys import KeyUnits
 from ddbio.forecast.needs import REMOTE_SOURCE_LANE_BYTES, SOURCE_LANE_BYTES
 from ddbio.forecast.source_sample import SourceSample, sample_sources
-from ddbio.forecast.write_weights import OF_TABLE, WriteWeights
+from ddbio.forecast.write_weights import WriteWeights
 from ddbio.job.journal import Journal
 from ddbio.job.run import Run
 from ddbio.sinks.table_writes import OpenMode
@@ -33,16 +33,13 @@ _NEW_ENTRIES, _MOVED_ENTRIES = 1.0, 2.0  # index writes for a new item, and for 
 
 
 class _Weigher:
-    """Called with each record of the sample. codes: of the rejected ones. by_key: records and units by partition
-    key."""
+    """Called with each record of the sample. codes: of the rejected ones. keys: of the others."""
 
-    def __init__(self, weights: WriteWeights, transform: TransformSpec | None, partition_key: str) -> None:
+    def __init__(self, weights: WriteWeights, transform: TransformSpec | None, table: TableInfo) -> None:
         self._weights = weights
         self._transform = open_transform(transform)
-        self._partition_key = partition_key
         self.codes: Counter[str] = Counter()
-        self.seen: Counter[str] = Counter()
-        self.units: Counter[str] = Counter()
+        self.keys = KeyUnits(table)
 
     def __call__(self, record: Record) -> Mapping[str, float]:
         try:
@@ -56,9 +53,7 @@ class _Weigher:
                 self._weights.check_key(item)
                 of_item = self._weights.of(item)
                 sums.update(of_item)
-                key = str(next(iter(item[self._partition_key].values())))
-                self.seen[key] += 1
-                self.units[key] += int(of_item[OF_TABLE])
+                self.keys.add(item, of_item)
         except RecordError as error:
             self.codes[error.code] += 1
             return {_REJECTED: 1.0}
@@ -78,14 +73,14 @@ def import_forecast(
     """transform: of items. A function of the user's is not called: what it makes is unknown. lost: what happens to
     items of the table that could not be restored, as a participle; empty for nothing."""
     of_function = transform is not None and transform.function is not None
-    weigher = _Weigher(WriteWeights(run.table, mode), transform if not of_function else None, run.table.key[0].name)
+    weigher = _Weigher(WriteWeights(run.table, mode), transform if not of_function else None, run.table)
     sample = sample_sources(sources.all_sources(), sources.storages, weigher) if not of_function else None
     share = 1 - journal.past.tally.bytes / max(1, sources.total_bytes)
     demand = target_demand(run.main)
     warned = list(_function_warning()) if of_function else []
     if sample is not None:
         demand = part_of(_filled(demand, sample, weigher, run.table, mode), share)
-        warned += [*_rejects_warning(sample, weigher), *_hot_key_warning(weigher, run)]
+        warned += [*_rejects_warning(sample, weigher), *weigher.keys.warning(run.cap.units_per_s)]
     remote = any(is_s3(file.uri) for file in sources.files)
     found = forecast_of(
         run,
@@ -126,17 +121,10 @@ def _function_warning() -> Iterator[str]:
 def _rejects_warning(sample: SourceSample, weigher: _Weigher) -> Iterator[str]:
     if not weigher.codes:
         return
-    rejected, read = sum(weigher.codes.values()), sum(weigher.codes.values()) + sum(weigher.seen.values())
+    rejected, read = sum(weigher.codes.values()), sum(weigher.codes.values()) + weigher.keys.items
     codes = ", ".join(f"{code} {count:,}" for code, count in weigher.codes.most_common())
     of_sample = "" if sample.is_whole else " of the sample"
     yield f"{rejected:,} of {read:,} records{of_sample} will be rejected: {codes}"
-
-
-def _hot_key_warning(weigher: _Weigher, run: Run) -> Iterator[str]:
-    total = sum(weigher.units.values())
-    if total:
-        ((key, units),) = weigher.units.most_common(1)
-        yield from warnings.of_hot_key(repr(key), weigher.seen[key], units / total, run.cap.units_per_s)
 
 
 def _gets(run: Run, sources: ImportSources, plan: Plan) -> Mapping[str, Amount]:
