@@ -6,7 +6,7 @@ that a job on a single machine has, and grants each unit before it is spent. Rul
 - **Nothing is spent that was not granted.** A seat that loses the driver starts nothing more; leases of a lost seat
   are lost with it.
 - **Leases are small and short-lived.** A seat asks for the units of its waiting requests, and for those of the next
-  few milliseconds. All seats together hold 1 % of a second of the cap, or one request each; units that were delayed
+  few milliseconds. All seats together hold 1 % of a second of the cap, and one request each; units that were delayed
   on their way, or are not spent within 30 ms, are not spent at all. So a network that holds messages up causes no
   burst: any second costs at most 1.02 of the cap and one request a seat.
 - **The whole cap is used.** Seats that want units are served in turn; those that want none take none. A grant carries

@@ -6,7 +6,8 @@ It asks for the units of its waiting requests, and ahead for those that it will 
   rate it is one request, and only if that will be sent before it expires, or if the cap makes requests wait anyway.
 - A message goes at once if everything that was asked for has been granted; else it collects wants for a while.
 
-Units are spent within 2 * `KEEP_S` after their arrival, or returned; those that arrive late are never spent.
+Units are spent within 2 * `KEEP_S` after their arrival, or returned; those of one request are kept while the seat
+sends one now and then. Units that arrive late are never spent.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ TRIP_AT_MOST_S = 0.025
 _TRIP_PART = 0.2  # weight of the newest round trip
 KEEP_S = 0.01
 COLLECT_AT_MOST_S = 0.5
+KEEP_ONE_S = 0.1  # since the last request
 USE_OVER_S = 0.1  # time constant of the measured use
 
 
@@ -57,14 +59,15 @@ class Held:
         """When the next units expire, at the earliest; infinite if there are none."""
         return self._turned_s + KEEP_S if any(self._new) or any(self._old) else math.inf
 
-    def expire(self, now_s: float) -> list[float]:
-        """Forget expired units; returns them."""
+    def expire(self, now_s: float, keep: Units) -> list[float]:
+        """Forget expired units; returns them. keep: units that may stay."""
         expired = [0.0] * len(self._new)
         for _ in range(2):
             if now_s < self._turned_s + KEEP_S:
                 break
-            expired = [each + old for each, old in zip(expired, self._old, strict=True)]
-            self._new, self._old = [0.0] * len(self._new), self._new
+            stay = [min(old, max(0.0, kept - new)) for old, kept, new in zip(self._old, keep, self._new, strict=True)]
+            expired = [each + old - kept for each, old, kept in zip(expired, self._old, stay, strict=True)]
+            self._new, self._old = stay, self._new
             self._turned_s += KEEP_S
         if now_s >= self._turned_s + KEEP_S:
             self._turned_s = now_s
@@ -243,7 +246,7 @@ class LeasedUnits:
         several = use * (min(self._trip_s, TRIP_AT_MOST_S) + HELD_S)
         if several >= cost:
             return several
-        return cost if self._waited or use * 2 * KEEP_S >= cost else 0.0
+        return cost if self._waited or use * KEEP_ONE_S >= cost else 0.0
 
     def _tell(self, now_s: float) -> None:
         short = self._short()
@@ -281,7 +284,9 @@ class LeasedUnits:
         self._attend()
 
     def _expire(self) -> None:
-        for budget, units in enumerate(self._held.expire(self._clock())):
+        now_s = self._clock()
+        keep = self._cost if now_s - self._taken_s <= KEEP_ONE_S else self._nothing
+        for budget, units in enumerate(self._held.expire(now_s, keep)):
             self._returned[budget] += units
 
     def _used(self, units: Units) -> None:
