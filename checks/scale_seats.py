@@ -251,9 +251,10 @@ def main() -> None:
         for setting in settings(access):
             many, one = compare(setting)
             messages = " ".join(f"{each:8,.0f}" for each in many.messages_per_s())
+            busiest = many.busiest() / setting.cap
             print(
                 f"{access:6} {setting.cap:8,.0f} {setting.seats:6} {1000 * setting.round_trip_s:3.0f} ms"
-                f"  {described(setting):14} {many.busiest() / setting.cap:8.3f} {many.mean() / one.mean():6.3f} {messages}",
+                f"  {described(setting):14} {busiest:8.3f} {many.mean() / one.mean():6.3f} {messages}",
                 flush=True,
             )
 
