@@ -157,7 +157,7 @@ def test_a_limit_is_exact_and_a_worker_that_is_asked_to_leaves_its_work_to_other
     simulator: Simulator, cluster: Cluster, tmp_path: Path
 ) -> None:
     simulator.create_table("Orders", "id:S").put_items(plain_items(4000, padding=900))
-    simulator.faults = FaultPlan(latency_s=0.2)
+    simulator.faults = FaultPlan(latency_s=0.12)
     words = ("export", "-t", "Orders", "-d", "out", "--segments", 30, "--limit", 1777, "--lanes", 1)
     with cluster.driver(*words) as driver, cluster.worker("-p", 1) as first, cluster.worker("-p", 1):
         driver.until(lambda: joined(driver, 2))
