@@ -137,6 +137,8 @@ def _flat(prefix: str, options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _outcome(report: Report, history: History) -> Table:
-    """The plan of the job's begin, and the outcome."""
+    """The plan of the job's begin, and the outcome; nothing of a job that was refused."""
+    if not history.counts and history.forecast is None:
+        return Table("", (), ())
     rows, note = compared(report, history)
     return Table("Plan and outcome", ("", "plan", "outcome"), rows, note, frozenset({1, 2}))

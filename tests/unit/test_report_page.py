@@ -319,7 +319,7 @@ def test_a_command_that_was_refused_has_a_page_too() -> None:
         b'{"exit_code": 2, "error": {"message": "no such table", "hint": "check it"}}', type=Report
     )
     text = page.render(JobFacts(verb="count", table="T", state="refused"), report, None).decode()
-    assert "no such table" in text and "check it" in text and "<figure" not in text
+    assert "no such table" in text and "check it" in text and "<figure" not in text and "outcome" not in text
 
 
 def test_the_next_step_fits_the_job() -> None:
