@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ddbio.cli.display import port
-from ddbio.cli.option_rules import HUB, PROCESSES
+from ddbio.cli.option_rules import HUB, PROCESSES, SPARK
 from ddbio.cli.run import positive_int
 from ddbio.errors import UsageError
 
@@ -37,9 +37,10 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("many machines", "See docs/cluster.md.")
     group.add_argument(
         "--engine",
-        choices=(PROCESSES, HUB),
+        choices=(PROCESSES, HUB, SPARK),
         default=PROCESSES,
-        help="who works: processes of this machine, or workers on any machines that join here (ddbio worker) "
+        help="who works: processes of this machine, workers on any machines that join here (ddbio worker), or the "
+        "tasks of a Spark cluster "
         "(default: %(default)s)",
     )
     group.add_argument(
@@ -47,12 +48,18 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--hub-address",
-        default=LOCAL,
         metavar="ADDRESS",
-        help="the address of this machine where workers join; 0.0.0.0 for all (default: %(default)s)",
+        help="the address of this machine where workers join; 0.0.0.0 for all (default: 127.0.0.1; spark.driver.host "
+        "with --engine spark)",
     )
     group.add_argument(
         "--hub-port", type=port, default=0, metavar="PORT", help="the port there (default: any free one)"
+    )
+    group.add_argument(
+        "--slots",
+        type=positive_int,
+        metavar="N",
+        help="tasks of Spark that work (default: as many as the cluster can run at once)",
     )
     group.add_argument(
         "--token-file",
@@ -88,9 +95,15 @@ class Chosen:
 @contextmanager
 def chosen_engine(given: argparse.Namespace) -> Iterator[Chosen]:
     """Raises UsageError for options that cannot work."""
-    if given.engine != HUB:
+    if given.engine == PROCESSES:
         yield Chosen()
         return
+    with _at_hub(given) if given.engine == HUB else _on_spark(given) as chosen:
+        yield chosen
+
+
+@contextmanager
+def _at_hub(given: argparse.Namespace) -> Iterator[Chosen]:
     if given.token_file is None:
         raise UsageError(
             "--engine hub needs a --token-file", "name a file: it is made, and every worker needs a copy"
@@ -100,7 +113,7 @@ def chosen_engine(given: argparse.Namespace) -> Iterator[Chosen]:
 
     settings = HubSettings(
         token=kept_token(Path(given.token_file)),
-        address=given.hub_address,
+        address=given.hub_address or LOCAL,
         port=given.hub_port,
         expected=given.workers_expected or 1,
         shares_disk=given.shared_filesystem,
@@ -112,3 +125,22 @@ def chosen_engine(given: argparse.Namespace) -> Iterator[Chosen]:
         host, number = engine.address
         at = f"[{host}]:{number}" if ":" in host else f"{host}:{number}"
         yield Chosen(engine, [f"Workers join with: ddbio worker --join {at} --token-file {given.token_file}"])
+
+
+@contextmanager
+def _on_spark(given: argparse.Namespace) -> Iterator[Chosen]:
+    """In the session of spark-submit, or in a new one by the settings of Spark here."""
+    from ddbio.cluster.on_spark import SparkEngine, SparkSettings
+    from ddbio.cluster.spark_session import spark_session
+
+    settings = SparkSettings(
+        slots=given.slots,
+        address=given.hub_address,
+        port=given.hub_port,
+        shares_disk=given.shared_filesystem,
+        silence_s=given.worker_timeout,
+        alone_s=given.give_up_after,
+        send_keys=given.send_keys,
+    )
+    with spark_session() as spark, SparkEngine(spark, settings) as engine:
+        yield Chosen(engine, [f"Spark {spark.version} works on it, with {engine.slots} tasks"])

@@ -78,27 +78,31 @@ PLACEHOLDERS = Rule(
 )
 S3_OBJECTS = ("--s3-sse", "--s3-sse-kms-key-id", "--s3-storage-class", "--s3-acl")
 S3_CALLS = ("--s3-request-payer", "--s3-expected-bucket-owner")
-PROCESSES, HUB = "processes", "hub"  # values of --engine
+PROCESSES, HUB, SPARK = "processes", "hub", "spark"  # values of --engine
 
 
-def _is_hub(given: Namespace) -> bool:
-    return getattr(given, "engine", PROCESSES) == HUB
+def _engine(given: Namespace) -> str:
+    return getattr(given, "engine", PROCESSES)
 
 
-_OF_HUB = Rule(_is_hub, "with --engine hub", "add --engine hub, or leave it out")
+def _of(*engines: str) -> Rule:
+    named = " or ".join(engines)
+    return Rule(
+        lambda given: _engine(given) in engines, f"with --engine {named}", f"add --engine {named}, or leave it out"
+    )
+
+
 ENGINE: Rules = {
     "--engine": None,
     "--processes": Rule(
-        lambda given: not _is_hub(given),
+        lambda given: _engine(given) == PROCESSES,
         "to workers on this machine",
-        "use --workers-expected, and -p of ddbio worker",
+        "use --workers-expected, and -p of ddbio worker, or --slots with --engine spark",
     ),
+    "--slots": _of(SPARK),
+    **dict.fromkeys(("--workers-expected", "--token-file"), _of(HUB)),
     **dict.fromkeys(
-        (
-            *("--workers-expected", "--hub-address", "--hub-port", "--token-file", "--shared-filesystem"),
-            *("--worker-timeout", "--send-keys"),
-        ),
-        _OF_HUB,
+        ("--hub-address", "--hub-port", "--shared-filesystem", "--worker-timeout", "--send-keys"), _of(HUB, SPARK)
     ),
 }
 EVERY_RUN: Rules = {

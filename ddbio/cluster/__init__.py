@@ -15,6 +15,8 @@ fenced          the connections of a seat to DynamoDB
 questions       `--limit` and `--max-errors` at a seat
 meeting         how a connection begins
 handshake       the proofs that both ends have the same token
+on_spark        the same engine with seats in the tasks of a Spark cluster
+spark_session   the session of a command
 token, tls      the token's file; certificates
 frames          messages on a stream
 messages        the messages

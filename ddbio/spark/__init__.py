@@ -3,8 +3,11 @@
     df = ddbio.spark.read(spark, "Orders", capacity=500)
     ddbio.spark.write(df, "Copy", capacity=500)
 
+    export_table(options, engine=run_spark(spark))       # any verb, in the tasks of a cluster
+
 With Spark 4 also `format("dynamodb")`, by the data source `DynamoDB`. docs/spark.md has all options.
 
+engine     any verb, worked by the tasks of a cluster
 frames     read and write, for Spark 3.5 and 4
 source     the data source, for Spark 4
 options    the options, from keywords or from text
@@ -23,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from ddbio.errors import UsageError
 
 if TYPE_CHECKING:
+    from ddbio.spark.engine import run_spark as run_spark
     from ddbio.spark.frames import read as read
     from ddbio.spark.frames import write as write
     from ddbio.spark.source import DynamoDB as DynamoDB
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from ddbio.spark.writing import WriteResult as WriteResult
 
 _HOMES = {
+    "run_spark": "engine",
     "DynamoDB": "source",
     "RejectedRow": "writing",
     "WriteResult": "writing",

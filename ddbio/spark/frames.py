@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from ddbio.cluster.on_spark import context_of
 from ddbio.errors import UsageError
 from ddbio.library.arrow import check_installed
 from ddbio.spark.columns import FOUND, arrow_schema
@@ -110,10 +111,8 @@ def _write_partition(writing: Writing, rows: Iterator[Any]) -> Iterator[Any]:
 
 def _slots(spark: Any) -> int | None:
     """Tasks that the cluster can run at once now; None if the session does not say, as in Spark Connect."""
-    try:
-        return int(spark.sparkContext.defaultParallelism)
-    except Exception:  # of Connect: of a class that other versions of Spark lack
-        return None
+    context = context_of(spark)
+    return int(context.defaultParallelism) if context is not None else None
 
 
 def _struct(schema: Any) -> Any:

@@ -59,7 +59,7 @@ def find_first_program(names: Sequence[str], hint: str) -> str:
     raise Unavailable(f"none of {', '.join(names)} is installed ({hint})")
 
 
-def cached(name: str, install_command: Callable[[Path], list[str]]) -> Path:
+def cached(name: str, install_command: Callable[[Path], list[str]], timeout_s: float = FETCH_TIMEOUT_S) -> Path:
     """The folder `name` of the cache, filled by the command if it is not there. Raises Unavailable."""
     place = CACHE / name
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def cached(name: str, install_command: Callable[[Path], list[str]]) -> Path:
             unfinished = CACHE / f"{name}.unfinished"
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir()
-            fetch(install_command(unfinished))
+            fetch(install_command(unfinished), timeout_s)
             unfinished.rename(place)
     return place
 
@@ -80,10 +80,10 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def fetch(command: list[str]) -> None:
+def fetch(command: list[str], timeout_s: float = FETCH_TIMEOUT_S) -> None:
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S, check=False, env=ENVIRONMENT
+            command, capture_output=True, text=True, timeout=timeout_s, check=False, env=ENVIRONMENT
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"cannot fetch {command[-1]}: {error}") from error

@@ -26,6 +26,7 @@ screens           a terminal in memory, for what a user sees of a command
 seats             seats that join a hub on this machine
 service           a table behind the data plane's seam
 simulated         an event loop in simulated time
+spark             a Spark of its own version, with one session for many tests
 strategies        hypothesis strategies for values and items
 tables            tables as DescribeTable gives them
 toy_job           a job without a network
