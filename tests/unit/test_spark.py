@@ -21,6 +21,7 @@ from ddbio.formats.python_items import encode
 from ddbio.options import ScanOptions
 from ddbio.rate.buckets import UNCAPPED
 from ddbio.simulator.expressions import Placeholders, condition_of
+from ddbio.simulator.values import check_item
 from ddbio.sources.expressions import parse_names, parse_values
 from ddbio.spark.columns import JSON, SET, item_of
 from ddbio.spark.division import PARTITION_BYTES, divide
@@ -114,6 +115,13 @@ def of_row(letter: str, value: Any) -> Any:
     return value
 
 
+def stored(value: Any) -> dict[str, Any]:
+    """The attribute value as the service keeps it: 0.0 is 0."""
+    item = {"a": to_typed(value)}
+    check_item(item)
+    return item["a"]
+
+
 def taken(each: Any, row: Any) -> bool:
     """Whether Spark takes a row with this value."""
     kind = type(each).__name__
@@ -142,14 +150,14 @@ def test_a_pushed_filter_omits_no_item_that_spark_takes(data: st.DataObject, let
     for each in wanted:
         assert pushed.push(each), each
     names = {f"#{mark}": name for mark, name in pushed.names.items()}
-    values = {f":{mark}": to_typed(value) for mark, value in pushed.values.items()}
+    values = {f":{mark}": stored(value) for mark, value in pushed.values.items()}
     holds = condition_of("FilterExpression", pushed.expression, Placeholders(names, values or None))
     missing = data.draw(st.booleans())
     value = None if missing else data.draw(VALUES[letter])
-    item = {} if missing else {"a": to_typed(value)}
+    item = {} if missing else {"a": stored(value)}
     if all(taken(each, of_row(letter, value)) for each in wanted):
         assert holds(item), pushed.expression
-    other = to_typed(next(each for each in ("zz", 99, None) if isinstance(each, str) == (letter == "S")))
+    other = stored(next(each for each in ("zz", 99, None) if isinstance(each, str) == (letter == "S")))
     if all(type(each).__name__ in ("EqualTo", "In") for each in wanted) and letter != "BOOL":
         assert not holds({"a": other})  # it does omit something
 
