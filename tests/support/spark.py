@@ -150,7 +150,7 @@ def spark_shell(version: str, environment: dict[str, str], folder: Path) -> Iter
     finally:
         left = descendants(process.pid)
         process.kill()
-        process.wait(with_slack(10))
+        process.communicate(timeout=with_slack(10))
         for pid in left:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
