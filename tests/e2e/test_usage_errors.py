@@ -87,7 +87,8 @@ def test_a_name_that_is_empty(run_export: Run, table: Simulator) -> None:
 
 def test_no_permission_to_describe_the_table(run_either: Run, table: Simulator) -> None:
     message = "User: arn:aws:iam::1:user/x is not authorized to perform: dynamodb:DescribeTable"
-    table.faults = FaultPlan([Fault(error="AccessDeniedException", message=message)], operations={"DescribeTable"})
+    denied = Fault(error="AccessDeniedException", message=message)
+    table.faults = FaultPlan([denied] * 2, operations={"DescribeTable"})  # botocore asks again, for its words
     run_either("-t", "Orders").assert_one_line_error(
         2, "AccessDeniedException", "dynamodb:DescribeTable", "iam-policy"
     )
