@@ -25,7 +25,7 @@ from ddbio.cluster.hub import Hub
 from ddbio.cluster.roster import AbandonedError, Roster
 from ddbio.engines.engine import Events, Running
 from ddbio.engines.environment import Environment, Needs, local_environment
-from ddbio.engines.foreman import Foreman
+from ddbio.engines.foreman import Foreman, Patience
 from ddbio.engines.keyring import KeyRing
 from ddbio.flow.checkpoint import LaneState, states_in
 from ddbio.flow.context import Job
@@ -33,6 +33,8 @@ from ddbio.messages import Unit
 from ddbio.rate.buckets import BudgetRates
 from ddbio.rate.latency import Histogram, sum_of_cells
 from ddbio.system.stop import StopFlag
+
+_IN_VAIN = 20  # seats lost in a row without progress: the network may lose all of them, several times
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,13 @@ class _JobOnHub:
             self._hub,
             shares_disk=settings.shares_disk,
         )
-        foreman = Foreman(units, workers=settings.expected, lanes=job.lanes, opens_together=job.opens_together)
+        foreman = Foreman(
+            units,
+            workers=settings.expected,
+            lanes=job.lanes,
+            opens_together=job.opens_together,
+            patience=Patience(in_vain=max(_IN_VAIN, 4 * settings.expected)),
+        )
         roster = Roster(self._engine, self._hub, self._number, foreman, keys, stop, self._states)
         self._hub.begin_job(self._number, attendant)
         try:

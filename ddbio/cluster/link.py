@@ -80,8 +80,11 @@ class Link:
     # -- for other threads
 
     def check(self) -> None:
-        """Raises StopRequested once the seat must not work any more. Called before and after every request."""
+        """Raises StopRequested once the seat must not work any more: then the connection ends, too, even if an answer
+        of the hub is late. Called before and after every request."""
         if self.gone or time.monotonic() > self.lease.valid_until_s:
+            with suppress(RuntimeError):  # it has ended by itself
+                self._loop.call_soon_threadsafe(self._expire)
             raise StopRequested
 
     def send(self, message: object, *, waits: bool = True) -> None:
@@ -216,5 +219,9 @@ class Link:
                 self.send(Settled(progress.job, memory), waits=False)
                 sent = memory
             await asyncio.sleep(min(SETTLED_EVERY_S, silence_s / BEATS))
-        self._why = f": it did not answer for {silence_s:g} s"
+        self._expire()
+
+    def _expire(self) -> None:
+        """The lease is over, and stays over."""
+        self._why = self._why or ": it did not answer in time"
         self._end()

@@ -164,16 +164,20 @@ class Roster:
         yield Notice(f"{joined.name} has joined ({_counted(len(self._seats))} at work)")
 
     def _ended(self, seat: int) -> None:
-        """If it still has units, it is about to leave, and its last message will say so."""
+        """No lane of it works any more. If it still has units, it is about to leave, or to join anew."""
+        del self._seats[seat]
         if self._stop_sent_s is not None or self._foreman.has_finished(seat):
-            del self._seats[seat]
             self._foreman.forget(seat)
+        else:
+            self._foreman.left(seat)
 
     def _bury(self, lost: Lost) -> Iterator[Event]:
         """Its units go to others."""
         self._states[lost.seat] = lost.memory
         member = self._seats.pop(lost.seat, None)
         if member is None:
+            if lost.in_order:
+                yield Notice(f"{lost.name} {lost.how} ({_counted(len(self._seats))} at work)")
             return
         if self._stop_sent_s is not None or self._foreman.has_finished(lost.seat):
             self._foreman.forget(lost.seat)
