@@ -124,6 +124,16 @@ def test_each_option_has_a_parameter(verb: str) -> None:
         "--metrics",
     }
     commands_only |= {"--verbose", "--config", "--settings"}
+    commands_only |= {  # a program makes the engine itself: `HubSettings`
+        "--engine",
+        "--workers-expected",
+        "--hub-address",
+        "--hub-port",
+        "--token-file",
+        "--worker-timeout",
+        "--shared-filesystem",
+        "--send-keys",
+    }
     for action in parser._actions:
         for option in action.option_strings:
             if {*action.option_strings} & commands_only or action.dest[0].isupper():  # arguments of S3's calls

@@ -98,7 +98,7 @@ def test_a_page_that_cannot_be_drawn_changes_nothing_of_the_result(
     def broken(*given: object) -> bytes:
         raise ImportError("matplotlib is broken")
 
-    monkeypatch.setattr("ddbio.job.report.page_of_run", broken)
+    monkeypatch.setattr("ddbio.job.page.page_of_run", broken)
     with reported("import", options(tmp_path / "run.html")) as report:
         told = report.end(Result(Tally(read=1, written=1), 0.0, None))
     assert (told.exit_code, told.error, list(tmp_path.iterdir())) == (0, None, [])
