@@ -133,6 +133,7 @@ def test_each_option_has_a_parameter(verb: str) -> None:
         "--worker-timeout",
         "--shared-filesystem",
         "--send-keys",
+        "--slots",
     }
     for action in parser._actions:
         for option in action.option_strings:
