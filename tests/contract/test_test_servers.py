@@ -21,6 +21,7 @@ from tests.endpoints.scheduling import group_of
         ("tests/e2e/test_x.py::test_y[case-dynalite-1]", "dynalite"),
         ("tests/e2e/test_x.py::test_y[moto-seaweedfs]", "moto+seaweedfs"),
         ("tests/e2e/test_x.py::test_y[moto-moto]", "moto"),
+        ("tests/e2e/test_spark.py::test_y", "spark"),
     ],
 )
 def test_the_tests_of_a_server_are_one_group(test_id: str, group: str) -> None:
