@@ -73,7 +73,9 @@ def open_shell(version: str, environment: dict[str, str], folder: Path) -> Itera
 def spark(
     dynamodb: Simulator, cluster_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SparkShell]:
-    yield from open_shell(NEWEST, cluster_environment, tmp_path_factory.mktemp("spark"))
+    for shell in open_shell(NEWEST, cluster_environment, tmp_path_factory.mktemp("spark")):
+        shell.run("from ddbio.spark import DynamoDB; spark.dataSource.register(DynamoDB)")
+        yield shell
 
 
 def scanned(table: str) -> dict[str, dict[str, Any]]:
@@ -120,7 +122,6 @@ def test_the_data_source_pushes_filters_down_and_fails_a_job_for_rejected_rows(
     dynamodb: Simulator, spark: SparkShell
 ) -> None:
     spark.run(
-        "from ddbio.spark import DynamoDB; spark.dataSource.register(DynamoDB)\n"
         "def source(**more): return spark.read.format('dynamodb').options(partitions=2, **more)\n"
         "def sink(df, **more): df.write.format('dynamodb').options(tasks=2, **more).mode('append').save()"
     )

@@ -18,7 +18,7 @@ IN_BRACKETS = re.compile(rf"(?<=[\[-])({'|'.join(SERVERS)})(?=[\]-])")
 
 
 def group_of(test_id: str) -> str:
-    """The servers that the test needs; a test that needs none is a group of its own. All of Spark have one session."""
+    """The servers that the test needs; a test that needs none is a group of its own. Tests of Spark are one group."""
     if "/test_spark.py::" in test_id and "/e2e/" in test_id:
         return "spark"
     return "+".join(sorted(set(IN_BRACKETS.findall(test_id)))) or test_id
