@@ -113,7 +113,7 @@ def import_nested(suite: Suite) -> Iterable[Bar]:
 def native_core(suite: Suite) -> Iterable[Bar]:
     """The native core against the Python code that does the same."""
     sink = suite.sink(*AWAKE)
-    for shape, many, must, aim in (("small", 400_000, 1.2, 1.5), ("nested", 40_000, 3, 5)):
+    for shape, many, must, aim in (("small", 1_000_000, 1.1, 1.5), ("nested", 150_000, 1.8, 5)):
         count = suite.amount(many)
         ours = suite.importer(f"import, {shape} items", sink, suite.lines(shape, count), count, "-p", "1")
         alone = suite.without_core(ours)
