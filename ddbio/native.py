@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ddbio._native import PutEncoder
 
 _SWITCH = "DDBIO_NATIVE"  # 0: do not use the core
-_INTERFACE = 1  # of the core that this version calls: `INTERFACE` in native/src/lib.rs
+_INTERFACE = 2  # of the core that this version calls: `INTERFACE` in native/src/lib.rs
 IN_USE, NOT_BUILT = "in use", "not built; Python does the same"
 
 Notation = Literal["json", "dynamodb-json"]

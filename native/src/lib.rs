@@ -30,7 +30,7 @@ use pyo3::types::{PyBytes, PyTuple};
 use puts::{Index, Key, Records, Table};
 
 /// Of the functions below, as `ddbio/native.py` calls them: one more whenever that changes.
-const INTERFACE: u32 = 1;
+const INTERFACE: u32 = 2;
 
 type KeyArguments = (String, String, usize);
 type Made<'py> = (Bound<'py, PyBytes>, Bound<'py, PyTuple>, usize);

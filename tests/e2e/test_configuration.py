@@ -30,6 +30,7 @@ def test_a_profile_is_a_whole_command(
     file = tmp_path / "nightly.toml"
     file.write_text('capacity = "50%"\n[profile.p.export]\ntable = "Orders"\ndestination = "out/"\nlimit = 5\n')
     environment.update(DDBIO_LANES="2", DDBIO_STATE_DIR=str(tmp_path / "state"))
+    plan = run("export", "--config", file, "--settings", "p", "--plan").out.splitlines()
     done = run("export", "--config", file, "--settings", "p", "--report", "r.json")
     assert done.code == 0, done.err
     words = "--capacity=50% --table=Orders --destination=out/ --limit=5"
@@ -38,7 +39,6 @@ def test_a_profile_is_a_whole_command(
     assert json.loads((tmp_path / "r.json").read_text())["options"]["limit"] == 5
     (job,) = json.loads(run("jobs", "--json").out)["jobs"]
     assert job["command"]["words"] == ["--report", "r.json", *words.split(), "--lanes=2"]
-    plan = run("export", "--config", file, "--settings", "p", "--plan").out.splitlines()
     assert plan[0] == done.log[0]
 
 

@@ -296,12 +296,15 @@ def test_the_options_of_an_engine_need_that_engine() -> None:
     parser, _, least = command("count")
     values = {"--worker-timeout": ["5"], "--workers-expected": ["2"], "--hub-port": ["7070"]}
     flags = {"--shared-filesystem", "--send-keys"}
-    of_hub = [option for option, rule in ENGINE.items() if rule is not None and option != "--processes"]
+    of_hub = [option for option, rule in ENGINE.items() if rule is not None and "hub" in rule.only]
     assert len(of_hub) == 7
     for option in of_hub:
         words = [option, *([] if option in flags else values.get(option, ["x"]))]
         assert parser.parse([*least, "--engine", "hub", *words])
-        assert "applies only with --engine hub; add --engine hub, or leave it out" in refusal("count", *words)
+        rule = ENGINE[option]
+        assert rule is not None and f"{option} applies only {rule.only}; {rule.hint}" in refusal("count", *words)
+    assert parser.parse([*least, "--engine", "spark", "--slots", "2"])
+    assert "--slots applies only with --engine spark" in refusal("count", "--slots", "2")
     assert "--processes applies only to workers on this machine" in refusal("count", "--engine", "hub", "-p", "2")
 
 
