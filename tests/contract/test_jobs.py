@@ -24,6 +24,8 @@ from tests.support.transfers import export_table, import_table
 class Watched:
     """An engine that keeps what it was given."""
 
+    shares_disk = True
+
     def __init__(self) -> None:
         self.given: list[tuple[Job, Needs]] = []
 
