@@ -82,6 +82,13 @@ class RenderedPage(Sequence[bytes]):
         chosen = self.lines.splitlines(keepends=True)[place]
         return chosen if isinstance(chosen, bytes) else RenderedPage(b"".join(chosen), len(chosen))
 
+    def near(self, place: int) -> bytes:
+        """A line for a sample, found without splitting the page: the first that begins after the same share of the
+        bytes as the place is of the lines. So a long line is not more likely than a short one."""
+        begin = self.lines.find(b"\n", len(self.lines) * place // self._count) + 1
+        begin = begin if begin < len(self.lines) else 0
+        return self.lines[begin : self.lines.find(b"\n", begin) + 1]
+
 
 class JsonPages:
     """The schema of a table's items, as learned by the lanes of a worker.

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from ddbio.errors import RecordError
+from ddbio.formats.json_lines import JsonObjects
+from ddbio.formats.json_pages import RenderedPage
 from ddbio.values.capacity import MAX_ITEM_BYTES, item_size_bytes
 from ddbio.values.items import AttributeMap
 
@@ -21,6 +23,7 @@ ALL_OF_FIRST = 128  # items of a worker that are all measured
 RAREST = 1024  # items to one that is measured, of many
 
 Item = TypeVar("Item")
+_plain_json = JsonObjects()
 # Whatever an item with an invalid value raises; the sink rejects it.
 _UNMEASURABLE = (RecordError, msgspec.MsgspecError, ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
 
@@ -57,9 +60,10 @@ class ItemSizes:
 
     def count(self, items: Sequence[Item], map_of: Callable[[Item], AttributeMap]) -> None:
         """Called once with each item that is read. map_of: an item as an attribute map; may raise RecordError."""
+        pick: Callable[[int], Any] = items.near if isinstance(items, RenderedPage) else items.__getitem__
         for at, number in self._strides.choose(len(items)):
             try:
-                item = map_of(items[at])
+                item = map_of(pick(at))
                 size_bytes = item_size_bytes(item)
             except _UNMEASURABLE:
                 continue
@@ -74,7 +78,9 @@ class ItemSizes:
 
 
 def row_as_map(row: Any) -> AttributeMap:
-    """A row of a page, in whatever form the page was decoded to."""
+    """A row of a page, in whatever form the page was decoded to: bytes are a line of json."""
+    if isinstance(row, bytes):
+        return _plain_json.parse(row)
     if isinstance(row, msgspec.Raw):
         item: AttributeMap = msgspec.json.decode(row)
         return item

@@ -232,7 +232,7 @@ def test_a_clock_that_is_wrong(run_import: Run, simulator: Simulator, orders: li
     message = "Signature expired: 20260101T120000Z is now earlier than 20260101T121500Z (20260101T122000Z - 5 min.)"
     skewed = Fault(error="InvalidSignatureException", message=message)
     says = ("InvalidSignatureException", "clock of this machine is 0:20:00 behind the service's", "chronyc")
-    simulator.faults = FaultPlan([skewed], operations={"DescribeTable"})
+    simulator.faults = FaultPlan([skewed] * 100, operations={"DescribeTable"})
     run_import("-t", "Orders", "-s", "orders.json").assert_one_line_error(2, *says)
     simulator.faults = FaultPlan([None, None, *[skewed] * 100])
     done = run_import("-t", "Orders", "-s", "orders.json", "--lanes", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from ddbio.errors import RecordError
 from ddbio.formats import get_format
+from ddbio.formats.json_pages import RenderedPage
 from ddbio.messages.format_spec import JSON
 from ddbio.steps.item_sizes import ALL_OF_FIRST, RAREST, ItemSizes, Strides, row_as_map
 from ddbio.values.items import AttributeMap, AttributeValue, Deletion
@@ -112,3 +114,23 @@ def test_a_row_of_every_form_of_page_is_the_same_item() -> None:
     forms.append(json.alike.page_items)
     for form in forms:
         assert [row_as_map(row) for row in msgspec.json.decode(text, type=form)] == [item] * 3
+
+
+@given(st.lists(st.integers(1, 30_000), min_size=1, max_size=60))
+def test_the_sample_of_lines_that_were_never_items_has_the_sizes_of_whole_lines(sizes_bytes: list[int]) -> None:
+    lines = [b'{"a":"%s"}\n' % (b"x" * (size - 1)) for size in sizes_bytes]
+    page = RenderedPage(b"".join(lines), len(lines))
+    assert {page.near(place) for place in range(len(lines))} <= {*lines}
+    sizes = ItemSizes(Strides())
+    sizes.count(page, row_as_map)
+    found = sizes.take()
+    assert sum(found.values()) == len(lines)
+    assert found.keys() <= {max(0, size - 1).bit_length() for size in sizes_bytes}
+
+
+def test_long_lines_are_not_chosen_more_often_than_short_ones() -> None:
+    draw = Random(1)
+    lines = [b"x" * draw.choice((10, 1000)) + b"\n" for _ in range(20_000)]
+    page = RenderedPage(b"".join(lines), len(lines))
+    chosen = [len(page.near(place)) for place in range(0, len(lines), 10)]
+    assert 0.45 < sum(length > 500 for length in chosen) / len(chosen) < 0.55
