@@ -59,7 +59,7 @@ class DisturbedRuns:
                 self._expect_no_orphans(process)
 
     def _acts(self) -> Iterator[Callable[[subprocess.Popen[bytes], str], None]]:
-        """What is done to a run, one after the other, until it has ended."""
+        """The disturbances of a run, one after the other, until it has ended."""
         while True:
             time.sleep(self._dice.uniform(0.2, 1.1))
             yield self._dice.choice([self._kill_worker, self._kill_worker, self._kill_parent, self._stop])

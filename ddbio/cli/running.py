@@ -70,11 +70,9 @@ def perform(
         with suppress(DdbioError, BrokenPipeError):  # the error that ended the run matters more
             _print_report(reports)
         raise
+    on_stdout = not (data_on_stdout or report_on_stdout)
     try:
-        _print_summary(summary(result), on_stdout=not (data_on_stdout or report_on_stdout))
-        for warning in result.warnings:
-            tell(f"{command.name}: warning: {warning}")
-        _print_report(reports)
+        _print_end(command.name, summary(result), result.warnings, reports, on_stdout=on_stdout)
     except (TransferError, BrokenPipeError) as failure:
         lost = failure
     # A late signal must not change the exit code: during shutdown the interpreter no longer calls the handlers.
@@ -86,10 +84,16 @@ def perform(
     return code
 
 
-def _print_summary(text: str, *, on_stdout: bool) -> None:
-    """Raises TransferError, BrokenPipeError."""
+def _print_end(name: str, text: str, warnings: Sequence[str], reports: Sequence[bytes], *, on_stdout: bool) -> None:
+    """The summary, the warnings, the report. Raises TransferError, BrokenPipeError."""
     for line in text.splitlines():
-        write_out(f"{line}\n") if on_stdout else tell(line)
+        if on_stdout:
+            write_out(f"{line}\n")
+        else:
+            tell(line)
+    for warning in warnings:
+        tell(f"{name}: warning: {warning}")
+    _print_report(reports)
 
 
 def show_plan(
@@ -128,6 +132,6 @@ def sentences_on(settings: Sequence[Setting]) -> list[str]:
     return [f"Settings: {', '.join(shown)}"] if shown else []
 
 
-def _print_report(reports: list[bytes]) -> None:
+def _print_report(reports: Sequence[bytes]) -> None:
     for report in reports:
         write_out(report.decode())

@@ -88,7 +88,7 @@ def _perform(command: Command) -> int:
     stop.heeded = True
     end = work_here(settings, token, stop, tell)
     if stop.requests:
-        tell("stopped: what was begun is settled")
+        tell("stopped: requests in flight were settled")
         return EXIT_STOPPED
     tell(f"finished: {end.reason}")
     return EXIT_OK

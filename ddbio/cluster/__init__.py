@@ -10,7 +10,7 @@ seat            joins a hub and works on its jobs
 job_here        a job at a seat
 link            a seat's end of its connection
 mailbox         the messages that a seat has received
-fencing         who may work while nobody can see whether the other end still lives
+fencing         when a silent seat must stop, and when its units may go to others
 fenced          the connections of a seat to DynamoDB
 questions       `--limit` and `--max-errors` at a seat
 meeting         how a connection begins

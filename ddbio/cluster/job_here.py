@@ -6,7 +6,6 @@ As `ddbio.engines.pool_worker`, with a connection in place of the pipe, and with
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -22,11 +21,12 @@ from ddbio.cluster.mailbox import Mailbox
 from ddbio.cluster.questions import LimitAtHub, RejectCountAtHub
 from ddbio.cluster.travel import unpacking
 from ddbio.engines.lanes import blocking_threads, run_lanes
+from ddbio.engines.unit_queue import UnitQueue
 from ddbio.errors import DdbioError
 from ddbio.flow.checkpoint import OwnSlots
 from ddbio.flow.context import Job, OpenTable, WorkerContext, new_event_loop
 from ddbio.flow.sleeping import Sleeper
-from ddbio.messages import Event, Unit
+from ddbio.messages import Event
 from ddbio.messages.leases import SeatMessage
 from ddbio.rate.latency import LocalLatencies
 from ddbio.rate.leases import SeatLeases
@@ -47,9 +47,7 @@ class JobHere:
         self._opening = opening
         self._loop = new_event_loop()
         self._sleep = Sleeper()
-        self._units: deque[Unit] = deque()
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._no_more = False
+        self._units = UnitQueue(lambda unit: self._send(messages.Begun(self.job, unit.number)))
         self._lanes: asyncio.Task[None] | None = None
         self._keys: dict[str, Keys] = dict(opening.keys or {})
         self._latencies: dict[str, LocalLatencies] = {}
@@ -94,7 +92,7 @@ class JobHere:
             return
         self._link.progress = self
         self._loop.set_default_executor(blocking_threads(job))
-        self._lanes = self._loop.create_task(run_lanes(job, context, self._next_unit))
+        self._lanes = self._loop.create_task(run_lanes(job, context, self._units.next))
         try:
             await asyncio.wait([self._lanes])
         finally:
@@ -148,17 +146,6 @@ class JobHere:
             providers[role] = partial(getattr, newest, "current")
         return providers
 
-    async def _next_unit(self) -> Unit | None:
-        while not self._units and not self._no_more:
-            waiter: asyncio.Future[None] = self._loop.create_future()
-            self._waiting.append(waiter)
-            await waiter
-        if not self._units:
-            return None
-        unit = self._units.popleft()
-        self._send(messages.Begun(self.job, unit.number))
-        return unit
-
     def _report(self, event: Event) -> None:
         self._send(messages.Report(self.job, event))
 
@@ -187,17 +174,16 @@ class JobHere:
             self._finish_now()
         elif getattr(message, "job", self.job) == self.job:  # not of a job before
             self._act(message)
-        self._wake()
 
     def _act(self, message: Any) -> None:
         if isinstance(message, messages.Give):
-            self._units.append(message.unit)
+            self._units.give(message.unit)
         elif isinstance(message, messages.NewKeys):
             self._keys[message.role] = message.keys
         elif isinstance(message, messages.Granted) and self._leases is not None:
             self._leases.received(message.message)
         elif isinstance(message, messages.Finish):
-            self._no_more = True
+            self._units.finish()
         elif isinstance(message, messages.Stop):
             self._finish_now()
         elif isinstance(message, messages.Drop):
@@ -205,24 +191,13 @@ class JobHere:
 
     def _finish_now(self) -> None:
         """Settle the requests in flight, and no more."""
-        self._no_more = True
-        self._units.clear()
+        self._units.drop()
         self._sleep.stop()
 
     def _drop(self) -> None:
         """End at once: requests without an answer are abandoned."""
-        self._no_more = True
-        self._units.clear()
+        self._units.drop()
         if self._leases is not None:
             self._leases.lost()
         if self._lanes is not None:
             self._lanes.cancel()
-        self._wake()
-
-    def _wake(self) -> None:
-        while self._waiting and (self._units or self._no_more):
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                if not self._no_more:
-                    break

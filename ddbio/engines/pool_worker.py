@@ -14,7 +14,6 @@ import os
 import signal
 import threading
 import traceback
-from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
@@ -23,9 +22,10 @@ from typing import Any
 from ddbio.aws.credentials import Keys
 from ddbio.engines.environment import Environment, worker_context
 from ddbio.engines.lanes import blocking_threads, run_lanes
+from ddbio.engines.unit_queue import UnitQueue
 from ddbio.errors import EXIT_OK, DdbioError, InternalError
 from ddbio.flow.context import Job, new_event_loop
-from ddbio.messages import Event, Unit
+from ddbio.messages import Event
 from ddbio.system.user_function import end_threads
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
@@ -159,9 +159,7 @@ class _PipeWorker:
         self._job = arguments.job
         self._keys = arguments.keys
         self._loop = new_event_loop()
-        self._units: deque[Unit] = deque()
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._no_more = False
+        self._units = UnitQueue(lambda unit: _send(pipe, Begun(unit.number)))
         self._context = worker_context(
             arguments.job,
             arguments.environment,
@@ -177,7 +175,7 @@ class _PipeWorker:
         self._loop.set_exception_handler(self._callback_failed)
         self._loop.set_default_executor(blocking_threads(self._job))
         threading.Thread(target=self._read_pipe, name="pipe", daemon=True).start()
-        self._loop.run_until_complete(run_lanes(self._job, self._context, self._next_unit))
+        self._loop.run_until_complete(run_lanes(self._job, self._context, self._units.next))
 
     def _callback_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A failed callback left its work undone; other errors of the loop come too late to matter."""
@@ -200,30 +198,12 @@ class _PipeWorker:
         if isinstance(message, NewKeys):
             self._keys[message.role] = message.keys
         elif isinstance(message, Finish):
-            self._no_more = True
+            self._units.finish()
         elif isinstance(message, Stop):
-            self._no_more = True
-            self._units.clear()
+            self._units.drop()
             self._context.sleep.stop()
         else:
-            self._units.append(message)  # type: ignore[arg-type]
-        while self._waiting and (self._units or self._no_more):
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                if not self._no_more:
-                    break
-
-    async def _next_unit(self) -> Unit | None:
-        while not self._units and not self._no_more:
-            waiter: asyncio.Future[None] = self._loop.create_future()
-            self._waiting.append(waiter)
-            await waiter
-        if not self._units:
-            return None
-        unit = self._units.popleft()
-        _send(self._pipe, Begun(unit.number))
-        return unit
+            self._units.give(message)  # type: ignore[arg-type]
 
     def _report(self, report: Event) -> None:
         _send(self._pipe, report)

@@ -8,7 +8,8 @@ ticket, the value of `reserved` just after its reservation. Two rules make the c
 - a request that starts late, because the machine was busy, loses any allowance beyond `burst`.
 
 So the requests that start in any window of `w` seconds cost at most `rate * w + burst + one request`. The supply
-starts at zero, so the rule holds in the first second, too.
+starts at zero, so the rule holds in the first second, too. With several budgets it is one request of each worker: one
+that waited for a budget is late in the others, where requests after it have started; what it is late by is its own.
 
 If the table throttles, the rate is cut to the recent consumption, and then rises again: slowly at first, because the
 table's capacity is probably the same, and twice as fast every half second, because it may not be. At a table's limit
