@@ -81,35 +81,42 @@ class ClientContext(Protocol):
         """Takes the reason of a failure, while nothing of the job succeeds."""
 
 
+@dataclass(frozen=True, slots=True)
+class ToTable:
+    """What the clients of a worker's lanes share on their way to a table. latencies: of answered requests."""
+
+    signer: Signer
+    pacer: Pacing
+    latencies: Latencies
+    policy: RetryPolicy = DEFAULT_POLICY
+
+
 class DataClient:
     """Sends one request at a time and returns once its outcome is known.
 
     table: the requests' table, for messages.
     tally: the lane's, to which requests, units, throttles and retries are added. of_target: count the units as those
-        of the job's target, too; see `ddbio.messages.counts`. latencies: the worker's, of answered requests.
+        of the job's target, too; see `ddbio.messages.counts`.
     """
 
     def __init__(
         self,
         connection: Exchange,
-        signer: Signer,
-        pacer: Pacing,
+        shared: ToTable,
         context: ClientContext,
         table: str,
         tally: Tally,
-        policy: RetryPolicy = DEFAULT_POLICY,
         *,
         of_target: bool = False,
-        latencies: Latencies,
     ) -> None:
         self._connection = connection
-        self._signer = signer
+        self._signer = shared.signer
         self._context = context
-        self._pacer = pacer
+        self._pacer = shared.pacer
         self._awaited = context.awaited
-        self._latencies = latencies
+        self._latencies = shared.latencies
         self._table = table
-        self._policy = policy
+        self._policy = policy = shared.policy
         self._clock = clock = context.clock
         self._may_be_missing_until_s = clock() + NEW_TABLE_PATIENCE_S if policy.table_is_new else -math.inf
         self._attempt = 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ddbio.aws.credentials import KeysProvider
 from ddbio.dynamodb.addresses import Addresses
-from ddbio.dynamodb.client import DEFAULT_POLICY, ClientContext, DataClient, RetryPolicy
+from ddbio.dynamodb.client import DEFAULT_POLICY, ClientContext, DataClient, RetryPolicy, ToTable
 from ddbio.dynamodb.connection import Connection
 from ddbio.dynamodb.signing import Signer
 from ddbio.dynamodb.wire import Endpoint, Exchange
@@ -61,24 +61,10 @@ class Clients:
         connections: Callable[[], Exchange],
     ) -> None:
         endpoint = data_plane.endpoint
-        self._signer = Signer(
-            keys, region=endpoint.region, host=endpoint.host_header, user_agent=data_plane.user_agent
-        )
-        self._policy = data_plane.policy
-        self._pacer = pacer
-        self._latencies = latencies
+        signer = Signer(keys, region=endpoint.region, host=endpoint.host_header, user_agent=data_plane.user_agent)
+        self._shared = ToTable(signer, pacer, latencies, data_plane.policy)
         self._connections = connections
 
     def new(self, context: ClientContext, table: str, tally: Tally, *, of_target: bool = False) -> DataClient:
         """table: the table of the requests, for messages. tally, of_target: see `DataClient`."""
-        return DataClient(
-            self._connections(),
-            self._signer,
-            self._pacer,
-            context,
-            table,
-            tally,
-            self._policy,
-            of_target=of_target,
-            latencies=self._latencies,
-        )
+        return DataClient(self._connections(), self._shared, context, table, tally, of_target=of_target)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbio.aws.credentials import Keys
-from ddbio.dynamodb.client import BACKOFF_BASE_S, BACKOFF_LIMIT_S, DataClient, RetryPolicy, backoff_s
+from ddbio.dynamodb.client import BACKOFF_BASE_S, BACKOFF_LIMIT_S, DataClient, RetryPolicy, ToTable, backoff_s
 from ddbio.dynamodb.errors import Kind, ServiceError
 from ddbio.dynamodb.fake import FakeConnection
 from ddbio.dynamodb.operations import BatchWriteReply, batch_write_operation, single_write_operation
@@ -59,16 +59,9 @@ class Lane:
         self.say, self.trouble = self.said.append, self.troubles.append
         self.connection: Any = FakeConnection(self.answer)
         signer = Signer(lambda: Keys("AKID", "secret"), region="eu-west-1", host="localhost")
-        self.client = DataClient(
-            self.connection,
-            signer,
-            self.pacer,
-            self,
-            "Orders",
-            Tally(),
-            RetryPolicy(keys_are_renewed, table_is_new, give_up_after_s),
-            latencies=self.latencies.of_worker(0),
-        )
+        policy = RetryPolicy(keys_are_renewed, table_is_new, give_up_after_s)
+        shared = ToTable(signer, self.pacer, self.latencies.of_worker(0), policy)
+        self.client = DataClient(self.connection, shared, self, "Orders", Tally())
 
     def answer(self, *_: object) -> Response | WireError:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
