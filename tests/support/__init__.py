@@ -12,6 +12,7 @@ effort            how many examples property-based tests try
 environment       the AWS environment of every test, and how it asks for a server
 failing           a collaborator that fails at one step
 fake_s3           a botocore S3 client in memory, failing on demand
+free_loop         how long work keeps an event loop from other tasks
 front             a TLS front and a proxy between a command and the service
 items             items for whole transfers, written and compared without ddbio
 loaded            the modules that a command loads

@@ -49,8 +49,8 @@ def test_verdicts(value: float | None, at_most: bool, verdict: str) -> None:
 
 def test_the_cpu_of_a_whole_tree_is_measured_and_the_parents_own(tmp_path: Path) -> None:
     run = measure([sys.executable, "-c", NESTED], ENVIRONMENT, tmp_path)
-    assert 0.6 <= run.cpu_s < 1.2
-    assert 0.3 <= run.parent_cpu_s < 0.6
+    assert 0.6 <= run.cpu_s < 2.4
+    assert 0.3 <= run.parent_cpu_s <= run.cpu_s - 0.3
     assert len(run.peak_bytes) == 2
     assert run.peak_total_bytes > max(run.peak_bytes.values()) > 1_000_000
 
