@@ -3,7 +3,8 @@
 caps        the cap of a run, and its origin
 following   changes it while a run works: by the clock, and as the table changes
 governor    one token bucket for all processes, in shared memory
-buckets     its arithmetic
+buckets     the arithmetic of one budget
+budgets     the same for all budgets of a job: a request starts in all of them at once
 window      the cost of the last second's pages, for requests whose cost is known from their answer alone
 grants      the source of a pacer's units: reservations with a governor of this machine, or leases
 pacer       a worker's side of the governor: asks, sleeps, asks again

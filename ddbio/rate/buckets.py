@@ -1,15 +1,21 @@
-"""The arithmetic of the governor: pure, time passed in, refilled lazily. All times are monotonic seconds.
+"""The arithmetic of one budget of capacity units: pure, time passed in, refilled lazily. All times are monotonic
+seconds.
 
-A `TokenBucket` counts two totals of units. *Supply* is the total that the cap has allowed since the start, and grows
-with time; *reserved* is the total of the reservations. A request may start as soon as the supply has reached its
-ticket, the value of `reserved` just after its reservation. Two rules make the ceiling hold in **every** window:
+A `TokenBucket` has a *level*, the units that may be spent now, which grows with time from zero, and a queue. A place
+in the queue is a *ticket*, a position on a line of units: the queue reaches from `head` to `tail`, and a request may
+start as soon as the level covers its own units and those of all requests before it. Two rules make the ceiling hold
+in **every** window, in whatever order the requests start:
 
-- supply never runs ahead of the reservations by more than `burst`, so idle time is not saved up;
-- a request that starts late, because the machine was busy, loses any allowance beyond `burst`.
+- a request starts only if the level covers it, and lowers the level by its units;
+- before a start the level is at most `burst` and the largest request, and without requests that wait at most `burst`:
+  idle time is not saved up, and if requests start late, because the machine was busy, the rest is lost.
 
-So the requests that start in any window of `w` seconds cost at most `rate * w + burst + one request`. The supply
-starts at zero, so the rule holds in the first second, too. With several budgets it is one request of each worker: one
-that waited for a budget is late in the others, where requests after it have started; what it is late by is its own.
+So the requests that start in any window of `w` seconds cost at most `rate * w + burst + one request`, the largest.
+The level starts at zero, so the rule holds in the first second, too.
+
+A request that has its turn and does not start, because its process is late or dead, holds up nobody: the next one
+starts when the level covers both, and as much as may be left over is the late one's. If that does not suffice, the
+late one takes the first place of the queue.
 
 If the table throttles, the rate is cut to the recent consumption, and then rises again: slowly at first, because the
 table's capacity is probably the same, and twice as fast every half second, because it may not be. At a table's limit
@@ -26,8 +32,9 @@ from typing import ClassVar, NamedTuple
 Units = tuple[float, ...]  # capacity units, one amount a budget
 
 UNCAPPED = math.inf
-NO_TICKET = -math.inf  # of a budget without a reservation
+NO_TICKET = -math.inf  # of a request that has no place in the queue
 
+LARGEST_FOR_S = 1.0  # a request counts as the largest for this time after its last attempt to start
 BURST_S = 0.01  # of the rate: may be saved up or caught up; a window of 1 s then holds to 1 % and one request
 NOTHING = 1e-6  # units: rounding errors of floats, which must not delay a request
 
@@ -41,7 +48,6 @@ UNCAPPED_AGAIN_S = 10.0  # without throttling: then a job without a cap is unlim
 MEASURE_OVER_S = 0.5  # time constant of the measured consumption
 UNMEASURED_RATE = 100.0  # units per second: the first rate of a job without a cap that is throttled from the start
 SLOWEST_RATE = 1.0  # units per second: below it a cut would stop the job
-BLAME_FOR_S = 5.0  # for this time unexplained refusals are attributed to the budget that the service named last
 
 
 class BudgetRates(NamedTuple):
@@ -60,25 +66,28 @@ class TokenBucket:
 
     cap: units per second the user allows; infinite for none.
     rate: units per second in force: the cap, or less while the table throttles.
+    level, head, tail: units; see the module's docstring.
     """
 
     cap: float
     rate: float
     updated_s: float
     born_s: float
-    supply: float = 0.0
-    reserved: float = 0.0
+    level: float = 0.0
+    head: float = 0.0
+    tail: float = 0.0
     cut_to: float = UNCAPPED  # the rate just after the last cut
     cut_at_s: float = -math.inf
     measured: float = 0.0  # units per second, a decaying average
     measured_at_s: float = 0.0
     burst_s: float = BURST_S
     consumed: float = 0.0  # units since the start
-    started: float = 0.0  # the highest ticket that has started
+    largest: float = 0.0  # units of the largest request lately
+    largest_until_s: float = -math.inf
 
     FIELDS: ClassVar = (
-        *("cap", "rate", "updated_s", "born_s", "supply", "reserved", "cut_to", "cut_at_s"),
-        *("measured", "measured_at_s", "burst_s", "consumed", "started"),
+        *("cap", "rate", "updated_s", "born_s", "level", "head", "tail", "cut_to", "cut_at_s"),
+        *("measured", "measured_at_s", "burst_s", "consumed", "largest", "largest_until_s"),
     )
     RATE_AT: ClassVar = 1
 
@@ -106,8 +115,9 @@ class TokenBucket:
         if math.isinf(self.rate):
             return
         gained = (rate_before + self.rate) / 2 * elapsed_s
-        # A refund may have raised the supply above its ceiling: then it stays there, but does not grow.
-        self.supply = min(self.supply + gained, max(self.supply, self.reserved + self.burst))
+        waiting = max(self.tail - self.head, self.largest if now_s <= self.largest_until_s else 0.0)
+        # A refund may have raised the level above its ceiling: then it stays there, but does not grow.
+        self.level = min(self.level + gained, max(self.level, self.burst + waiting))
 
     def _probing(self, now_s: float) -> float:
         since_s = now_s - self.cut_at_s
@@ -115,31 +125,60 @@ class TokenBucket:
             return self.cap
         return min(self.cap, self.cut_to * (1 + PROBE * (2 ** (since_s / PROBE_DOUBLES_S) - 1)))
 
-    def reserve(self, now_s: float, units: float) -> float:
-        """Queue up for `units`; returns the ticket."""
+    def queue_up(self, now_s: float, units: float) -> float:
+        """Take the last place; returns the ticket."""
         self.refill(now_s)
-        self.reserved += units
-        return self.reserved
+        self.tail += units
+        return self.tail
 
-    def wait_s(self, now_s: float, ticket: float) -> float:
-        """0 if the holder of `ticket` may start, else seconds until it probably may."""
+    def go_first(self, now_s: float, units: float) -> float:
+        """Take the first place; returns the ticket."""
         self.refill(now_s)
-        if math.isinf(self.rate) or ticket - self.supply <= NOTHING:
-            return 0.0
-        return (ticket - self.supply) / self.rate
+        self.head -= units
+        return self.head + units
 
-    def start(self, ticket: float) -> None:
-        """The holder of `ticket` starts: it loses any allowance beyond the burst that accrued while it was late.
+    def leave(self, ticket: float, units: float) -> None:
+        """The request will not start: those after it need not wait for its units."""
+        if ticket > self.head:
+            self.head = min(self.head + units, self.tail)
 
-        If it waited for another budget, requests after it have started, and the allowance is theirs.
+    def overtaken(self, ticket: float) -> bool:
+        """Whether a request from after this place has started, or one that has no place yet asks."""
+        return ticket <= self.head
+
+    def wait_s(self, now_s: float, ticket: float, units: float) -> float:
+        """0 if the request with this place may start, else seconds until it probably may.
+
+        ticket: `NO_TICKET` for the wait in the first place.
         """
-        self.started = max(self.started, ticket)
-        self.supply = min(self.supply, self.started + self.burst)
+        self.refill(now_s)
+        if units >= self.largest or now_s > self.largest_until_s:
+            self.largest, self.largest_until_s = units, now_s + LARGEST_FOR_S
+        return self._growth_s(max(ticket - self.head, units))
+
+    def start(self, ticket: float, units: float) -> None:
+        """The request starts."""
+        self.head = max(self.head, ticket)
+        self.level = min(self.level, self.burst + self.largest) - units
+
+    def wait_on_credit_s(self, now_s: float, ticket: float, units: float) -> float:
+        """The same for a request whose units are paid for by those after it: the level covers those before it."""
+        self.refill(now_s)
+        return self._growth_s(max(ticket - self.head, units) - units)
+
+    def start_on_credit(self, ticket: float, units: float) -> None:
+        self.head = max(self.head, ticket)
+        self.level = min(self.level, self.burst) - units
+
+    def _growth_s(self, level: float) -> float:
+        """Seconds until the level is so high."""
+        lacking = level - self.level
+        return 0.0 if math.isinf(self.rate) or lacking <= NOTHING else lacking / self.rate
 
     def settle(self, now_s: float, returned: float, consumed: float) -> None:
         """Return unused units of a reservation (negative if more were used), and record the consumption."""
         self.refill(now_s)
-        self.supply += returned
+        self.level += returned
         self.consumed += consumed
         self.measured = self._decayed(now_s) + consumed / MEASURE_OVER_S
         self.measured_at_s = max(self.measured_at_s, now_s)
@@ -159,7 +198,7 @@ class TokenBucket:
             return
         came_through = self.measured_rate(now_s) * CUT_TO_MEASURED
         if math.isinf(self.rate):
-            self.supply = self.reserved  # requests under way continue; the queue begins here
+            self.level = 0.0  # requests under way continue
             self.rate = max(came_through, UNMEASURED_RATE)
         else:
             self.rate = min(max(came_through, self.rate * CUT_AT_MOST), self.rate * CUT_AT_LEAST)
@@ -170,81 +209,6 @@ class TokenBucket:
         """Change the cap from now on."""
         self.refill(now_s)
         if math.isinf(self.rate) and not math.isinf(cap):
-            self.supply = self.reserved
+            self.level = 0.0
         self.rate = cap if self.rate >= self.cap else min(self.rate, cap)
         self.cap = cap
-
-
-@dataclass(slots=True)
-class Budgets:
-    """All budgets of a job, the table's first, and their shared state.
-
-    blamed: the cause that the service named with its last explained refusal: a budget's number, or `HOT_KEYS`.
-        Unexplained refusals (unprocessed items always are) are attributed to it until `blamed_until_s`.
-    progress_s: time of the last consumption.
-    """
-
-    buckets: list[TokenBucket]
-    blamed: float
-    blamed_until_s: float
-    progress_s: float
-
-    HOT_KEYS: ClassVar = -1.0
-    SHARED_FIELDS: ClassVar = ("blamed", "blamed_until_s", "progress_s")
-    PROGRESS_AT: ClassVar = -1
-
-    @classmethod
-    def of(cls, caps: Sequence[float], now_s: float) -> Budgets:
-        return cls([TokenBucket.of(cap, now_s) for cap in caps], 0.0, -math.inf, now_s)
-
-    @classmethod
-    def from_values(cls, values: Sequence[float]) -> Budgets:
-        width = len(TokenBucket.FIELDS)
-        count = len(values) // width
-        buckets = [TokenBucket(*values[at * width : (at + 1) * width]) for at in range(count)]
-        return cls(buckets, *values[count * width :])
-
-    def values(self) -> Sequence[float]:
-        shared = (self.blamed, self.blamed_until_s, self.progress_s)
-        return [*(value for bucket in self.buckets for value in bucket.values()), *shared]
-
-    def rates(self) -> Units:
-        return tuple([bucket.rate for bucket in self.buckets])
-
-    def now(self, now_s: float) -> tuple[BudgetRates, ...]:
-        return tuple(
-            [BudgetRates(each.cap, each.rate, each.measured_rate(now_s), each.consumed) for each in self.buckets]
-        )
-
-    def reserve(self, now_s: float, costs: Units) -> Units:
-        """Queue up in every budget with a cost; returns the tickets."""
-        return tuple(
-            [
-                bucket.reserve(now_s, units) if units > 0 else NO_TICKET
-                for bucket, units in zip(self.buckets, costs, strict=True)
-            ]
-        )
-
-    def wait_s(self, now_s: float, tickets: Units) -> float:
-        """0 if the holder of the tickets may start, which it then must; else seconds until it probably may."""
-        held = [(bucket, ticket) for bucket, ticket in zip(self.buckets, tickets, strict=True) if ticket != NO_TICKET]
-        longest_s = max((bucket.wait_s(now_s, ticket) for bucket, ticket in held), default=0.0)
-        if longest_s <= 0:
-            for bucket, ticket in held:
-                bucket.start(ticket)
-        return longest_s
-
-    def settle(self, now_s: float, returned: Units, consumed: Units, *, progress: bool | None = None) -> None:
-        """progress: whether the job made progress; None to judge by `consumed`."""
-        for bucket, back, used in zip(self.buckets, returned, consumed, strict=True):
-            bucket.settle(now_s, back, used)
-        if any(consumed) if progress is None else progress:
-            self.progress_s = max(self.progress_s, now_s)
-
-    def throttled(self, now_s: float, budget: int | None, *, hot: bool) -> None:
-        """budget: the one that was short; None if the service named none. hot: only a range of keys is short."""
-        if hot or budget is not None:
-            self.blamed, self.blamed_until_s = self.HOT_KEYS if hot else float(budget or 0), now_s + BLAME_FOR_S
-        short = self.blamed if now_s < self.blamed_until_s else 0.0
-        if short != self.HOT_KEYS:
-            self.buckets[int(short)].cut(now_s)

@@ -4,19 +4,19 @@ A job has one or more **budgets**: its table, and on a provisioned table each gl
 own. Amounts are tuples, one number a budget, the table first. Protocol of use, by a lane of any worker of any engine
 (`ddbio.rate.pacer` does it for them):
 
-1. `reserve(costs)` before the request: joins the queue, first come first served, and returns tickets;
-2. `wait_s(tickets)`: 0 if the request may start now, else the time to sleep before asking again. So no lane sleeps
-   inside a lock, and a change of the rate takes effect at once;
-3. `settle(returned, consumed)` after the answer: returns reserved but unused units (unprocessed items), or charges
-   the units of an underestimate (a negative return);
-4. `throttled(budget)` if the table refuses requests below the cap: cuts the effective rate, once an interval and not
+1. `start(Place.of(*costs))` before the request: starts it, or returns its place in the queue and the time to sleep
+   before the next attempt with that place. So no lane sleeps inside a lock, and a change of the rate takes effect at
+   once. `queue_up` takes a place without an attempt, `leave` gives it up;
+2. `settle(returned, consumed)` after the answer: returns unused units (unprocessed items), or charges the units of
+   an underestimate (a negative return);
+3. `throttled(budget)` if the table refuses requests below the cap: cuts the effective rate, once an interval and not
    once a worker; the rate then rises step by step to the cap again.
 
-The cost of a scan's page is known only from its answer, so pages have separate methods: `reserve_page`, `start_page`
-until the page may start, `settle_page`. They hold the first budget to the rules of `ddbio.rate.window`.
+The cost of a scan's page is known only from its answer, so pages have separate methods, `start_page` and
+`settle_page`. They hold the first budget to the rules of `ddbio.rate.window`.
 
 `LocalGovernor` is a governor in this process, `SharedGovernor` one in shared memory for all processes of a job; the
-arithmetic of both is `ddbio.rate.buckets`.
+arithmetic of both is `ddbio.rate.budgets`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from ddbio.rate.buckets import UNCAPPED, BudgetRates, Budgets, TokenBucket, Units
+from ddbio.rate.buckets import UNCAPPED, BudgetRates, TokenBucket, Units
+from ddbio.rate.budgets import Budgets, Place, Start
 from ddbio.rate.window import PageBudget, PageCost, PageStart, Window
 
 Answer = TypeVar("Answer")
@@ -43,12 +44,12 @@ _ROOM_BYTES = 16_384  # of the shared file to begin with: more than a table with
 class Governor(Protocol):
     """Supplied by an engine, used by its workers. See the module's docstring for the protocol of use."""
 
-    def reserve(self, costs: Units) -> Units: ...
-    def wait_s(self, tickets: Units) -> float: ...
+    def queue_up(self, place: Place) -> Place: ...
+    def start(self, place: Place) -> Start: ...
+    def leave(self, place: Place) -> None: ...
     def settle(self, returned: Units, consumed: Units, *, progress: bool | None = None) -> None: ...
 
-    def reserve_page(self, units: float) -> float: ...
-    def start_page(self, ticket: float, most: float) -> PageStart:
+    def start_page(self, place: Place, most: float) -> PageStart:
         """most: the most that the page can cost."""
 
     def settle_page(self, page: PageCost) -> None: ...
@@ -92,20 +93,20 @@ class _Governing:
         """Keep every other lane of the job from changing the budgets meanwhile."""
         raise NotImplementedError
 
-    def reserve(self, costs: Units) -> Units:
-        return self._change(lambda budgets: budgets.reserve(self._clock(), costs))
+    def queue_up(self, place: Place) -> Place:
+        return self._change(lambda budgets: budgets.queue_up(self._clock(), place))
 
-    def wait_s(self, tickets: Units) -> float:
-        return self._change(lambda budgets: budgets.wait_s(self._clock(), tickets))
+    def start(self, place: Place) -> Start:
+        return self._change(lambda budgets: budgets.start(self._clock(), place))
+
+    def leave(self, place: Place) -> None:
+        self._change(lambda budgets: budgets.leave(place))
 
     def settle(self, returned: Units, consumed: Units, *, progress: bool | None = None) -> None:
         self._change(lambda budgets: budgets.settle(self._clock(), returned, consumed, progress=progress))
 
-    def reserve_page(self, units: float) -> float:
-        return self._change(lambda budgets: PageBudget(budgets, self._window).reserve(self._clock(), units))
-
-    def start_page(self, ticket: float, most: float) -> PageStart:
-        return self._change(lambda budgets: PageBudget(budgets, self._window).start(self._clock(), ticket, most))
+    def start_page(self, place: Place, most: float) -> PageStart:
+        return self._change(lambda budgets: PageBudget(budgets, self._window).start(self._clock(), place, most))
 
     def settle_page(self, page: PageCost) -> None:
         self._change(lambda budgets: PageBudget(budgets, self._window).settle(self._clock(), page))

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from ddbio.rate.buckets import Units
+from ddbio.rate.budgets import Place
 from ddbio.rate.governor import Governor
 
 # Units per second: from here on locks cost more than many workers that are a little late together.
@@ -20,21 +21,38 @@ KEEP_GRANT_S = 0.05  # it may keep them for this time
 LOOK_AGAIN_S = 0.5  # the longest sleep: a rate that was cut may have recovered
 
 
+class Lacking(Protocol):
+    """A request that lacks units."""
+
+    @property
+    def units(self) -> Units: ...
+
+    def queued(self) -> Units:
+        """The units of the requests that wait after it."""
+
+    def has_room(self) -> bool:
+        """Whether the bound on unanswered requests lets it start."""
+
+    async def room(self) -> None:
+        """Return when it does."""
+
+
 class Grants(Protocol):
     """The source of a pacer's units: `Reservations` with the governor of this machine, or leases from that of another
     (`ddbio.rate.leases`).
 
-    share: the part of the job's rate that this worker is expected to spend.
+    share: the part of the job's rate that this worker is expected to spend. one_at_a_time: `take` is not
+    called before the last call has returned.
     """
+
+    @property
+    def one_at_a_time(self) -> bool: ...
 
     @property
     def share(self) -> float: ...
 
-    async def take(self, lacking: Units, queued: Callable[[], Units]) -> Units:
-        """Return as soon as at least `lacking` may be spent; returns the granted units.
-
-        queued: the units of the requests that wait after the one that lacks these.
-        """
+    async def take(self, lacking: Lacking) -> Units:
+        """Return as soon as the request may start and has at least the units that it lacks. Returns those granted."""
 
     def settle(self, returned: Units, consumed: Units, *, progress: bool | None = None) -> None: ...
     def throttled(self, budget: int | None, *, hot: bool = False) -> None: ...
@@ -48,6 +66,8 @@ class Reservations:
     sleep: awaited with seconds. share: 1 / workers.
     """
 
+    one_at_a_time = False
+
     def __init__(self, governor: Governor, sleep: Callable[[float], Awaitable[None]], share: float) -> None:
         self.share = share
         self._governor = governor
@@ -57,13 +77,22 @@ class Reservations:
         self.rates = governor.rates
         self.progress_s = governor.progress_s
 
-    async def take(self, lacking: Units, queued: Callable[[], Units]) -> Units:
+    async def take(self, lacking: Lacking) -> Units:
         rates = self._governor.rates()
-        asked = tuple([self._amount(units, rate) for units, rate in zip(lacking, rates, strict=True)])
-        tickets = self._governor.reserve(asked)
-        while (wait_s := self._governor.wait_s(tickets)) > 0:
-            await self._sleep(min(wait_s, LOOK_AGAIN_S))
-        return asked
+        asked = tuple([self._amount(units, rate) for units, rate in zip(lacking.units, rates, strict=True)])
+        place = Place.of(*asked)
+        if not lacking.has_room():
+            place = self._governor.queue_up(place)
+        try:
+            while True:
+                await lacking.room()
+                wait_s, place = self._governor.start(place)
+                if wait_s <= 0:
+                    return asked
+                await self._sleep(min(wait_s, LOOK_AGAIN_S))
+        except BaseException:  # cancelled, or the run is stopped
+            self._governor.leave(place)
+            raise
 
     def _amount(self, lacking: float, rate: float) -> float:
         if lacking <= 0 or not GRANT_FROM <= rate < math.inf:

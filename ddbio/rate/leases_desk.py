@@ -20,6 +20,7 @@ from typing import Protocol
 
 from ddbio.messages.leases import DriverMessage, LeaseAsk, LeaseGrant, LeaseTerms, PageAsk, SeatMessage
 from ddbio.rate.buckets import NOTHING, Units
+from ddbio.rate.budgets import Place
 from ddbio.rate.governor import Governor
 from ddbio.rate.leases_page_desk import PageDesk
 from ddbio.rate.leases_seats import TERMS_EVERY_S, KnownSeats
@@ -63,8 +64,7 @@ class _Head:
     """A piece that is reserved for a seat."""
 
     seat: int
-    units: Units
-    tickets: Units
+    place: Place
 
 
 @dataclass(slots=True)
@@ -137,13 +137,13 @@ class UnitDesk:
             if not any(units):
                 account.queued = False
             else:
-                head = _Head(seat, units, self._governor.reserve(units))
-                if (head_wait_s := self._governor.wait_s(head.tickets)) > 0:
-                    self._heads.append(head)
-                    wait_s = min(wait_s, head_wait_s)
+                start = self._governor.start(Place.of(*units))
+                if start.wait_s > 0:
+                    self._heads.append(_Head(seat, start.place))
+                    wait_s = min(wait_s, start.wait_s)
                 else:
                     self._grant(due, seat, units)
-        self._awaited = [sum(head.units[budget] for head in self._heads) for budget in range(len(rates))]
+        self._awaited = [sum(head.place.costs[budget] for head in self._heads) for budget in range(len(rates))]
         for seat, grant in due.items():
             self._seats.granted(seat, grant.units, rates)
             account, terms = self._accounts[seat], self._seats.terms(seat)
@@ -160,12 +160,12 @@ class UnitDesk:
         waiting, wait_s = [], math.inf
         for head in self._heads:
             if head.seat not in self._accounts:
-                self._governor.settle(head.units, self._nothing, progress=False)
-            elif (head_wait_s := self._governor.wait_s(head.tickets)) > 0:
-                waiting.append(head)
-                wait_s = min(wait_s, head_wait_s)
+                self._governor.leave(head.place)
+            elif (start := self._governor.start(head.place)).wait_s > 0:
+                waiting.append(_Head(head.seat, start.place))
+                wait_s = min(wait_s, start.wait_s)
             else:
-                self._grant(due, head.seat, head.units, waited=True)
+                self._grant(due, head.seat, head.place.costs, waited=True)
         self._heads = waiting
         return wait_s
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ddbio.messages.leases import LeaseTerms, PageAsk, PageGrant, SettledPage
+from ddbio.rate.budgets import Place
 from ddbio.rate.governor import Governor
 from ddbio.rate.leases_seats import TERMS_EVERY_S, KnownSeats
 from ddbio.rate.window import Distance, PageCost
@@ -36,12 +37,11 @@ class _Seat:
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """The next page: it has a place in the governor's queue."""
+    """The next page, and its place in the governor's queue."""
 
     seat: int
     number: int
-    units: float
-    ticket: float
+    place: Place
 
 
 class PageDesk:
@@ -116,16 +116,17 @@ class PageDesk:
         while (head := self._next()) is not None:
             known = self._of.get(head.seat)
             if known is None or head.number not in known.waiting:  # given up
-                self._governor.settle((head.units,), (0.0,), progress=False)
+                self._governor.leave(head.place)
                 self._head = None
                 continue
-            start = self._governor.start_page(head.ticket, self._most_units)
+            start = self._governor.start_page(head.place, self._most_units)
             if start.wait_s > 0:
+                self._head = replace(head, place=start.place)
                 wait_s = min(wait_s, start.wait_s)
                 break
             self._head = None
             del known.waiting[head.number]
-            known.started[head.number] = _Started(start.started_s, head.units)
+            known.started[head.number] = _Started(start.started_s, head.place.costs[0])
             granted.setdefault(head.seat, []).append(head.number)
         for seat, numbers in granted.items():
             self._send(seat, PageGrant(self._role, tuple(numbers), self._seats.terms(seat)))
@@ -134,10 +135,9 @@ class PageDesk:
         return wait_s
 
     def _next(self) -> _Head | None:
-        """The page whose turn it is, reserved."""
+        """The page whose turn it is."""
         if self._head is None and self._queue:
             seat, number = next(iter(self._queue))
             del self._queue[seat, number]
-            units = self._of[seat].waiting[number]
-            self._head = _Head(seat, number, units, self._governor.reserve_page(units))
+            self._head = _Head(seat, number, Place.of(self._of[seat].waiting[number]))
         return self._head

@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 
 from ddbio.messages.leases import LeaseAsk, LeaseGrant, LeaseTerms, SeatMessage
 from ddbio.rate.buckets import NOTHING, Units
+from ddbio.rate.grants import Lacking
 from ddbio.rate.leases_terms import LATE_S, KnownTerms, Refusals
 
 Wait = Callable[["asyncio.Future[None]"], Awaitable[None]]  # raises if the run is stopped meanwhile
@@ -84,6 +85,8 @@ class LeasedUnits:
     send: never blocks. wait: for a future, or until the run is stopped.
     """
 
+    one_at_a_time = True
+
     def __init__(
         self,
         role: str,
@@ -132,22 +135,27 @@ class LeasedUnits:
     def progress_s(self) -> float:
         return self._terms.progress_s
 
-    async def take(self, lacking: Units, queued: Callable[[], Units]) -> Units:
+    async def take(self, lacking: Lacking) -> Units:
         self._expire()
-        self._queued = queued
+        self._queued = lacking.queued
         try:
-            while not self._held.suffices(lacking):
-                self._lacking = lacking
-                self._arrived = asyncio.get_running_loop().create_future()
-                self._attend()
-                await self._wait(self._arrived)
+            while True:
+                while not self._held.suffices(lacking.units):
+                    self._lacking = lacking.units
+                    self._arrived = asyncio.get_running_loop().create_future()
+                    self._attend()
+                    await self._wait(self._arrived)
+                    self._expire()
+                if lacking.has_room():
+                    break
+                await lacking.room()
                 self._expire()
         finally:
             self._lacking = self._arrived = None
-        self._held.spend(lacking)
-        self._used(lacking)
+        self._held.spend(lacking.units)
+        self._used(lacking.units)
         self._attend()
-        return lacking
+        return lacking.units
 
     def settle(self, returned: Units, consumed: Units, *, progress: bool | None = None) -> None:
         for budget in self._budgets:

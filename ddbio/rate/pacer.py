@@ -1,7 +1,8 @@
 """The lanes' side of the governor inside an event loop: asks, sleeps, asks again. One a worker.
 
 - Lanes are served in the order of their arrival. The first one that waits *leads*: only it asks the governor and
-  sleeps. After it, all lanes that can be served from the allowance start at once, and the next one leads.
+  sleeps. After it, all lanes that can be served from the allowance start at once, and the next one leads. Requests
+  that need other budgets wait in another line: those that wait for an index keep only each other waiting.
 - The leader may be granted units for several requests at once (`ddbio.rate.grants`); then the lanes take from this
   *allowance*. Unused allowance is soon returned, so that it cannot accumulate.
 - The units of unanswered requests are limited, too (`UNDER_WAY_S`). A service that stalls answers nothing for a while
@@ -15,7 +16,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ddbio.rate.buckets import Units
 from ddbio.rate.governor import Governor
@@ -77,16 +78,25 @@ class _Waiting:
     turn: asyncio.Future[bool]
 
 
+@dataclass(slots=True)
+class _Line:
+    """Lanes whose requests need the same budgets. led: one of them leads; the others are in the queue."""
+
+    led: bool = False
+    queue: deque[_Waiting] = field(default_factory=deque)
+
+
 class Pacer:
     """Starts the requests of one worker's lanes under the cap. clock: injected, so that tests control the time."""
 
     def __init__(self, grants: Grants, clock: Callable[[], float] = time.monotonic) -> None:
         self._grants = grants
         self._clock = clock
-        self._queue: deque[_Waiting] = deque()
-        self._led = False  # a lane leads
-        self._room: asyncio.Future[None] | None = None  # the leader waits for an answer to a request under way
+        self._line = _Line()
+        self._lines: dict[tuple[bool, ...], _Line] = {}  # by the needed budgets, if there are several
+        self._until_answer: list[asyncio.Future[None]] = []  # leaders wait for the answer to a request under way
         self._budgets = range(len(grants.rates()))
+        self._one_line = len(self._budgets) == 1 or grants.one_at_a_time
         self._nothing = (0.0,) * len(self._budgets)
         self._allowance = list(self._nothing)
         self._granted_s = 0.0
@@ -138,22 +148,21 @@ class Pacer:
         now_s = self._clock()
         if now_s - self._rates_at_s > RATES_FOR_S:
             self._look(now_s)
-        if self._led:
-            if await self._wait_for_turn(costs):
+        line = self._line if self._one_line else self._line_of(costs)
+        if line.led:
+            if await self._wait_for_turn(line, costs):
                 return costs
         else:
             if self._capped and now_s - self._granted_s > KEEP_GRANT_S:
                 self._give_back()
-            if self._may_go(costs):
-                self._go(costs)
+            if self._go(costs, now_s):
                 return costs
-        self._led = True
+        line.led = True
         try:
-            while not self._may_go(costs):
-                await (self._wait_for_room() if self._suffices(costs) else self._ask(costs))
-            self._go(costs)
+            while not self._go(costs, self._clock()):
+                await (self.wait_for_room(costs) if self._suffices(costs) else self._ask(line, costs))
         finally:
-            self._pass_on()
+            self._pass_on(line)
         return costs
 
     def settle(self, estimated: Units, consumed: Units, *, in_vain: bool = False, answered: bool = True) -> None:
@@ -174,8 +183,11 @@ class Pacer:
         # Consumption before an unanswered request is no progress at the time of its timeout.
         if answered and now_s - self._reported_s > REPORT_EVERY_S:
             self._report(self._nothing)
-        if self._room is not None and not self._room.done():
-            self._room.set_result(None)
+        if self._until_answer:
+            for each in self._until_answer:
+                if not each.done():
+                    each.set_result(None)
+            self._until_answer.clear()
 
     def throttled(self, budget: int | None, *, hot: bool = False) -> None:
         """The table refused a request for lack of capacity."""
@@ -200,10 +212,17 @@ class Pacer:
 
     # -- whose turn it is
 
-    async def _wait_for_turn(self, costs: Units) -> bool:
+    def _line_of(self, costs: Units) -> _Line:
+        needed = tuple([units > 0 for units in costs])
+        line = self._lines.get(needed)
+        if line is None:
+            line = self._lines[needed] = _Line()
+        return line
+
+    async def _wait_for_turn(self, line: _Line, costs: Units) -> bool:
         """Whether it was served in the end; else it leads now."""
         waiting = _Waiting(costs, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
+        line.queue.append(waiting)
         try:
             return await waiting.turn
         except asyncio.CancelledError:
@@ -211,66 +230,61 @@ class Pacer:
                 if waiting.turn.result():
                     self.settle(costs, self._nothing)
                 else:
-                    self._pass_on()
+                    self._pass_on(line)
             raise
 
-    def _pass_on(self) -> None:
+    def _pass_on(self, line: _Line) -> None:
         """The leader is done: serve those after it that can go, and let the next one lead."""
-        self._led = False
-        while self._queue:
-            waiting = self._queue.popleft()
+        line.led = False
+        while line.queue:
+            waiting = line.queue.popleft()
             if waiting.turn.done():  # cancelled
                 continue
-            self._led = not self._may_go(waiting.costs)
-            if not self._led:
-                self._go(waiting.costs)
-            waiting.turn.set_result(not self._led)
-            if self._led:
+            line.led = not self._go(waiting.costs, self._clock())
+            waiting.turn.set_result(not line.led)
+            if line.led:
                 return
 
-    async def _wait_for_room(self) -> None:
-        self._room = asyncio.get_running_loop().create_future()
-        try:
-            await self._room
-        finally:
-            self._room = None
-        self.rates()
-
-    def _may_go(self, costs: Units) -> bool:
-        return not self._capped or (self._suffices(costs) and self._has_room(costs))
-
-    def _go(self, costs: Units) -> None:
+    def _go(self, costs: Units, now_s: float) -> bool:
+        """Start a request if it may start now."""
         if self._capped:
-            for budget in self._budgets:
-                self._allowance[budget] -= costs[budget]
-        self._under_way.begin(self._clock(), costs)
+            if not (self._suffices(costs) and self.has_room(costs)):
+                return False
+            for budget, units in enumerate(costs):
+                self._allowance[budget] -= units
+        self._under_way.begin(now_s, costs)
+        return True
 
     def _suffices(self, costs: Units) -> bool:
-        for budget in self._budgets:  # noqa: SIM110 - a generator costs three times as much, once a request
-            if self._allowance[budget] < costs[budget]:
+        for allowance, units in zip(self._allowance, costs, strict=True):  # noqa: SIM110 - thrice as fast as `all`
+            if allowance < units:
                 return False
         return True
 
-    def _has_room(self, costs: Units) -> bool:
-        under_way, most = self._under_way.units, self._most_under_way
-        for budget in self._budgets:  # a budget with nothing under way takes any request
-            if under_way[budget] > 0 and most[budget] < under_way[budget] + costs[budget] > under_way[budget]:
+    def has_room(self, costs: Units) -> bool:
+        """Whether the bound on unanswered requests allows it. A budget with nothing under way takes any request."""
+        if not self._capped:
+            return True
+        for most, under_way, units in zip(self._most_under_way, self._under_way.units, costs, strict=True):
+            if under_way > 0 and most < under_way + units > under_way:
                 return False
         return True
+
+    async def wait_for_room(self, costs: Units) -> None:
+        while not self.has_room(costs):
+            answer = asyncio.get_running_loop().create_future()
+            self._until_answer.append(answer)
+            await answer
+            self.rates()
 
     # -- the governor
 
-    async def _ask(self, costs: Units) -> None:
-        lacking = tuple([max(0.0, costs[budget] - self._allowance[budget]) for budget in self._budgets])
-        granted = await self._grants.take(lacking, self._queued)
+    async def _ask(self, line: _Line, costs: Units) -> None:
+        lacking = tuple([max(0.0, units - held) for units, held in zip(costs, self._allowance, strict=True)])
+        granted = await self._grants.take(_Lacking(self, line, costs, lacking))
         for budget in self._budgets:
             self._allowance[budget] += granted[budget]
         self._granted_s = self._clock()
-
-    def _queued(self) -> Units:
-        """The units of the requests that wait after the leader's."""
-        waiting = [each.costs for each in self._queue if not each.turn.done()]
-        return tuple(map(sum, zip(*waiting, strict=True))) if waiting else self._nothing
 
     def _give_back(self) -> None:
         unused = tuple([max(0.0, amount) for amount in self._allowance])
@@ -284,3 +298,23 @@ class Pacer:
         self._progressed = False
         self._consumed = list(self._nothing)
         self._reported_s = self._clock()
+
+
+@dataclass(frozen=True, slots=True)
+class _Lacking:
+    """See `ddbio.rate.grants.Lacking`."""
+
+    pacer: Pacer
+    line: _Line
+    costs: Units
+    units: Units
+
+    def queued(self) -> Units:
+        waiting = [each.costs for each in self.line.queue if not each.turn.done()]
+        return tuple(map(sum, zip(*waiting, strict=True))) if waiting else (0.0,) * len(self.costs)
+
+    def has_room(self) -> bool:
+        return self.pacer.has_room(self.costs)
+
+    async def room(self) -> None:
+        await self.pacer.wait_for_room(self.costs)

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from ddbio.rate.buckets import Units
+from ddbio.rate.budgets import Place
 from ddbio.rate.governor import Governor
 from ddbio.rate.pacer import REQUEST_S
 from ddbio.rate.window import Distance, PageCost
@@ -61,9 +62,14 @@ class PagePacer:
         if math.isinf(self._governor.rates()[0]):
             return Page(self._clock(), 0.0, 0.0)
         async with self._turn:
-            ticket = self._governor.reserve_page(costs[0])
-            while (start := self._governor.start_page(ticket, self._most_units)).wait_s > 0:
-                await self._sleep(min(start.wait_s, LOOK_AGAIN_S))
+            start = self._governor.start_page(Place.of(costs[0]), self._most_units)
+            try:
+                while start.wait_s > 0:
+                    await self._sleep(min(start.wait_s, LOOK_AGAIN_S))
+                    start = self._governor.start_page(start.place, self._most_units)
+            except BaseException:  # cancelled, or the run is stopped
+                self._governor.leave(start.place)
+                raise
         return Page(start.started_s, self._most_units, costs[0])
 
     def settle(self, page: Page, consumed: Units, *, in_vain: bool = False, answered: bool = True) -> None:

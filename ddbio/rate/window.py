@@ -23,7 +23,8 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ddbio.rate.buckets import NOTHING, Budgets, TokenBucket
+from ddbio.rate.buckets import NO_TICKET, NOTHING, TokenBucket
+from ddbio.rate.budgets import Budgets, Place
 
 WINDOW_S = 1.0
 WINDOW_SHARE = 1.01  # of the cap
@@ -89,10 +90,11 @@ class Distance:
 
 
 class PageStart(NamedTuple):
-    """wait_s: 0 if the page starts now, at `started_s`; else seconds until the next attempt."""
+    """wait_s: 0 if the page starts now, at `started_s`; else seconds until the next attempt, with this place."""
 
     wait_s: float
     started_s: float
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,20 +127,21 @@ class PageBudget:
         (bucket,) = self.budgets.buckets
         return bucket
 
-    def reserve(self, now_s: float, units: float) -> float:
-        """Queue up; returns the ticket: the total to be paid for before this page, which is not included."""
-        self.bucket.burst_s = CATCH_UP_S
-        return self.bucket.reserve(now_s, units) - units
-
-    def start(self, now_s: float, ticket: float, most: float) -> PageStart:
-        bucket = self.bucket
-        wait_s = bucket.wait_s(now_s, ticket)
+    def start(self, now_s: float, place: Place, most: float) -> PageStart:
+        """Start a page if the units of those before it are paid for and the window allows it, else keep its place."""
+        bucket, (units,), (ticket,) = self.bucket, place.costs, place.tickets
+        bucket.burst_s = CATCH_UP_S
+        if ticket == NO_TICKET:
+            ticket = bucket.queue_up(now_s, units)
+        elif bucket.overtaken(ticket):
+            ticket = bucket.go_first(now_s, units)
+        wait_s = bucket.wait_on_credit_s(now_s, ticket, units)
         if not math.isinf(bucket.cap) and self.window.units(now_s) > bucket.cap * WINDOW_SHARE + NOTHING:
             wait_s = max(wait_s, LOOK_AGAIN_S)
         if wait_s <= 0:
-            bucket.start(ticket)
+            bucket.start_on_credit(ticket, units)
             self.window.move(now_s, most, now_s)
-        return PageStart(wait_s, now_s)
+        return PageStart(wait_s, now_s, Place(place.costs, (ticket,)))
 
     def settle(self, now_s: float, page: PageCost) -> None:
         unused = page.reserved - page.consumed

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from ddbio.rate.buckets import NO_TICKET
+from ddbio.rate.budgets import Place
 from ddbio.rate.governor import Governor, LocalGovernor, SharedGovernor
 from ddbio.system.clock import ManualClock
 
@@ -25,9 +27,10 @@ def shared(tmp_path: Path) -> Iterator[SharedGovernor]:
 
 def test_two_openings_share_one_budget(shared: SharedGovernor) -> None:
     other = pickle.loads(pickle.dumps(shared))
-    first = shared.reserve((100,))
-    assert other.reserve((100,)) == (first[0] + 100,)
-    assert 0.05 < other.wait_s((first[0] + 100,)) <= 0.2
+    first = shared.start(Place.of(100))
+    second = other.start(Place.of(100))
+    assert second.place.tickets == (first.place.tickets[0] + 100,)
+    assert 0.05 < second.wait_s <= 0.2
     other.set_cap(5)
     assert shared.rates() == (5,)
     other.close()
@@ -44,7 +47,7 @@ governor._change(die)
 
 
 def test_a_process_killed_inside_the_lock_stops_nobody(shared: SharedGovernor) -> None:
-    before = shared.reserve((10,))
+    before = shared.start(Place.of(10)).place
     killed = subprocess.run(
         [sys.executable, "-c", KILLED_IN_THE_LOCK, pickle.dumps(shared).hex()],
         capture_output=True,
@@ -54,7 +57,7 @@ def test_a_process_killed_inside_the_lock_stops_nobody(shared: SharedGovernor) -
         check=False,
     )
     assert (killed.stdout, killed.returncode) == ("locked\n", -signal.SIGKILL)
-    assert shared.reserve((10,)) == (before[0] + 10,)
+    assert shared.start(Place.of(10)).place.tickets == (before.tickets[0] + 10,)
 
 
 def test_a_state_half_written_is_not_seen(shared: SharedGovernor) -> None:
@@ -70,10 +73,10 @@ def test_every_governor_answers_alike(tmp_path: Path) -> None:
     local = LocalGovernor(50, 7, clock=clock)
     shared = SharedGovernor.create(tmp_path / "governor", 50, 7, clock=clock)
     script: list[tuple[str, Callable[[Governor], object]]] = [
-        ("reserve", lambda governor: governor.reserve((10, 1))),
-        ("wait", lambda governor: governor.wait_s((10, 1))),
+        ("start", lambda governor: governor.start(Place.of(10, 1))),
         ("settle", lambda governor: governor.settle((3, 0), (7, 1))),
-        ("wait after", lambda governor: governor.wait_s((10, 1))),
+        ("start with a place", lambda governor: governor.start(Place((10, 1), (10, NO_TICKET)))),
+        ("leave", lambda governor: governor.leave(Place((10, 1), (10, NO_TICKET)))),
         ("progress", lambda governor: governor.progress_s()),
         ("hot", lambda governor: governor.throttled(0, hot=True)),
         ("unknown while hot", lambda governor: governor.throttled(None)),
