@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from ddbio.cli import iam_policy
 from ddbio.cli.main import VERBS
 from ddbio.cli.parsing import Parser
 from ddbio.version import __version__
@@ -93,6 +94,7 @@ def man_page() -> str:
         parts += [f".TP\n.B {_roff(name)}\n{_roff(verb.summary)}\n" for name, verb in VERBS.items()]
         for verb, parser in parsers.items():
             parts += _section(verb, parser, [each for each in entries[verb] if each not in shared])
+        parts.append(f'.SH "ddbio iam\\-policy"\n.EX\n{_verbatim(iam_policy.HELP)}.EE\n')  # it has no parser
     parts.append(".SH OPTIONS OF SEVERAL VERBS\n")
     for (usage, meaning), verbs in sorted(shared.items(), key=lambda each: _long_name(each[0][0])):
         others = [verb for verb in parsers if verb not in verbs]
