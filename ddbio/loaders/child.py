@@ -1,8 +1,8 @@
 """A load in another process.
 
 A thread is not enough for an event loop that must not wait: the interpreter's lock is held for up to 100 ms at a time
-while clients are made (botocore decodes its descriptions of the services in one call). This module itself imports
-almost nothing for the same reason.
+while clients are made (botocore decodes its descriptions of the services in one call). For the same reason this
+module imports almost nothing: the loop's thread imports it, and the thread that waits imports what it needs.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ddbio.cli.start import ENDING
-from ddbio.errors import EXIT_STOPPED, InternalError
 from ddbio.loaders.config import LoaderConfig, LoadResult
-from ddbio.loaders.csv_file import readable, records
-from ddbio.system.stop import StopFlag
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+
+    from ddbio.system.stop import StopFlag
 
 _STOP = "stop"
 
@@ -49,7 +47,10 @@ class ChildLoad:
 
     def result(self) -> LoadResult:
         """Load the file. Raises OSError if it cannot be opened, InternalError for a fault of ddbio."""
+        from ddbio.cli.start import ENDING
         from ddbio.engines.process import WorkerProcess
+        from ddbio.errors import InternalError
+        from ddbio.loaders.csv_file import readable
 
         began_s = time.monotonic()
         path = readable(self._file)
@@ -77,6 +78,8 @@ class ChildLoad:
     @staticmethod
     def _failed(path: str, why: str, began_s: float) -> LoadResult:
         """The result if nothing is known about the work that was done."""
+        from ddbio.loaders.csv_file import records
+
         total = max(1, records(path))
         return LoadResult(total, 0, total, time.monotonic() - began_s, [f"{why}; make the same call again to resume"])
 
@@ -85,6 +88,10 @@ class ChildLoad:
 
 
 def _main(pipe: Connection, arguments: Any) -> None:
+    from ddbio.cli.start import ENDING
+    from ddbio.errors import InternalError
+    from ddbio.system.stop import StopFlag
+
     for each in ENDING:
         signal.signal(each, signal.SIG_IGN)  # the parent decides
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
@@ -114,6 +121,8 @@ def _name_process() -> None:
 
 def _obey(pipe: Connection, stop: StopFlag) -> None:
     """Stop when the parent asks for it, and when it ends."""
+    from ddbio.errors import EXIT_STOPPED
+
     ended = False
     while not ended:
         try:

@@ -8,6 +8,9 @@ only for a module that every such command needs.
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,3 +83,15 @@ def test_a_worker_loads_nothing_of_the_command(simulator: Simulator, tmp_path: P
     own, (worker,) = loaded_by(tmp_path, "import", "-t", "Orders", "-s", "orders.json", "-p", 1)
     assert_lean(own, 232, *NEEDLESS, "uvloop")
     assert_lean(worker, 125, *NEEDLESS, *OF_THE_PARENT)
+
+
+def test_a_loader_imports_almost_nothing_in_the_thread_of_the_loop() -> None:
+    """Which waits for the import: the modules that `load_csv` imports before it hands the load to another thread."""
+    script = (
+        "import asyncio, concurrent.futures.thread, ddbio.loaders, json, sys\n"
+        "before = {*sys.modules}\n"
+        "import ddbio.loaders.child\n"
+        "print(json.dumps(sorted({*sys.modules} - before)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(done.stdout) == ["ddbio.loaders.child"]
