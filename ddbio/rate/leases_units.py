@@ -6,8 +6,8 @@ It asks for the units of its waiting requests, and ahead for those that it will 
   rate it is one request, and only if that will be sent before it expires, or if the cap makes requests wait anyway.
 - A message goes at once if everything that was asked for has been granted; else it collects wants for a while.
 
-Units are spent within 2 * `KEEP_S` after their arrival, or returned; those of one request are kept while the seat
-sends one now and then. Units that arrive late are never spent.
+Units are spent within 2 * `KEEP_S` after their arrival, or returned; those of one request are kept while it waits for
+the rest of them, or while the seat sends one now and then. Units that arrive late are never spent.
 """
 
 from __future__ import annotations
@@ -293,7 +293,10 @@ class LeasedUnits:
 
     def _expire(self) -> None:
         now_s = self._clock()
-        keep = self._cost if now_s - self._taken_s <= KEEP_ONE_S else self._nothing
+        if self._lacking is not None:  # it waits for the rest: if pieces of it expired, it might never have all
+            keep = self._lacking
+        else:
+            keep = self._cost if now_s - self._taken_s <= KEEP_ONE_S else self._nothing
         for budget, units in enumerate(self._held.expire(now_s, keep)):
             self._returned[budget] += units
 

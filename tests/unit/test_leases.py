@@ -225,6 +225,19 @@ def test_grants_that_were_held_up_on_their_way_are_not_spent() -> None:
     cluster.run(story)
 
 
+def test_the_pieces_of_a_request_do_not_expire_while_it_waits_for_the_rest() -> None:
+    """At a low cap the rest takes longer than unused units are kept: if a piece expired meanwhile, so would the next
+    one, and the request would never start."""
+    cluster = Cluster((150.0,))
+
+    async def story() -> None:
+        seat = cluster.join(1)
+        for costs in [9.0, 25.0, 16.0, 25.0] * 4:
+            await asyncio.wait_for(cluster.spent(seat, (costs,), 0.0005), 2.0)
+
+    cluster.run(story)
+
+
 def test_units_that_nothing_needs_any_more_are_returned_and_go_to_a_seat_that_waits() -> None:
     cluster = Cluster((100.0,))
 
