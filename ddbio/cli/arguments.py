@@ -261,7 +261,7 @@ def table_options(given: argparse.Namespace) -> dict[str, Any]:
             s3_call_args=given_of(given, ("RequestPayer", "ExpectedBucketOwner")),
             longest_wait_s=given.give_up_after,
         ),
-        "processes": given.processes or getattr(given, "workers_expected", None),
+        "processes": given.processes,
         "capacity": given.capacity,
         "over_provisioned": given.over_provisioned,
         "lanes": given.lanes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,9 @@ from ddbio.cli.run import positive_int
 from ddbio.errors import UsageError
 
 if TYPE_CHECKING:
-    from ddbio.engines.engine import Engine
+    from ddbio.engines.engine import Engine, Running, Staff
+    from ddbio.engines.environment import Needs
+    from ddbio.flow.context import Job
 
 LOCAL = "127.0.0.1"
 DEFAULT_SILENCE_S = 5.0
@@ -90,6 +92,27 @@ class Chosen:
 
     engine: Engine | None = None
     sentences: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedEngine:
+    """The engine of a job that is only planned: nobody joins it."""
+
+    shares_disk: bool
+    staff: Staff
+
+    def open(self, job: Job, needs: Needs) -> AbstractContextManager[Running]:
+        raise UsageError("a plan works on nothing", "leave --plan out")
+
+
+def planned_engine(given: argparse.Namespace) -> Engine | None:
+    """None for the usual one."""
+    if given.engine == PROCESSES:
+        return None
+    from ddbio.engines.engine import Staff
+
+    expected = given.workers_expected or 1 if given.engine == HUB else given.slots
+    return PlannedEngine(given.shared_filesystem, Staff("worker" if given.engine == HUB else "task", expected))
 
 
 @contextmanager

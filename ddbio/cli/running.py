@@ -28,6 +28,7 @@ from ddbio.system.terminal import tell, write_out
 
 if TYPE_CHECKING:
     from ddbio.cli.configuration import Setting
+    from ddbio.engines.engine import Engine
 
 SomeResult = TypeVar("SomeResult", bound=Result)
 USUAL = Chosen()
@@ -100,17 +101,18 @@ def show_plan(
     story: Story[SomeResult],
     aws: AwsSettings,
     settings: Sequence[Setting] = (),
+    engine: Engine | None = None,
     *,
     prices: str | None = None,
     as_json: bool = False,
 ) -> int:
-    """Print what the verb would do, need and cost, and do nothing. prices: see `chosen_prices`. Returns the exit
-    code."""
+    """Print what the verb would do, need and cost, and do nothing. engine: that would do it; None for the usual one.
+    prices: see `chosen_prices`. Returns the exit code."""
     from ddbio.forecast.bill import bill_of, chosen_prices
     from ddbio.forecast.text import lines_of
 
     prices_of = chosen_prices(prices, aws)
-    plan = story.preview(Caller())
+    plan = story.preview(Caller(engine=engine))
     bill = bill_of(plan, prices_of)
     plan = replace(plan, sentences=(*sentences_on(settings), *plan.sentences))
     if as_json:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ddbio.cli.display import Display
-from ddbio.cli.engine_option import chosen_engine
+from ddbio.cli.engine_option import chosen_engine, planned_engine
 from ddbio.cli.parsing import Parser, settings_in_force, words_in_force
 from ddbio.cli.run import Command, run
 from ddbio.options import TransferOptions
@@ -64,7 +64,8 @@ class VerbCommand(Generic[SomeOptions, SomeResult]):
             story = self.load()(options)
         invoked(self.program, words_in_force(given))
         if given.plan:
-            return show_plan(story, options.aws, command.settings, prices=given.prices, as_json=given.json)
+            engine = planned_engine(given)
+            return show_plan(story, options.aws, command.settings, engine, prices=given.prices, as_json=given.json)
         if "yes" in given:  # the verb asks first: who answers must know the filter, say, that a variable set
             for sentence in sentences_on(command.settings):
                 tell(sentence)

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 PROGRAM = "ddbio verify"
 _MOST_PROBLEMS = 20  # that are listed
-_OF_TABLE = ("--capacity", "--processes", "--lanes", "--fresh", "--endpoint-url", "--segments", "--consistent-read")
+_OF_TABLE = (
+    *("--capacity", "--processes", "--lanes", "--fresh", "--endpoint-url", "--segments", "--consistent-read"),
+    "--engine",
+)
 
 RULES: Rules = {
     **TABLE,

@@ -6,6 +6,7 @@ one, or the end of this process, ends them at once.
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import threading
@@ -15,15 +16,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection as mp_connection
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Protocol
 
 from ddbio.cluster.seat import Departure, SeatEnd, SeatSettings, seat
 from ddbio.engines.pool_worker import EXIT_PARENT_GONE, PARENT_DECIDES, settle_in
 from ddbio.engines.process import WorkerProcess
 from ddbio.errors import DdbioError, InternalError, TransferError
+from ddbio.messages import Tally, UnitReport
 from ddbio.system.stop import StopFlag
 
 TICK_S = 0.2
+COUNTS_EVERY_S = 0.5
+SAME_WITHIN_S = 5.0  # the same sentence of several seats is one
 LEAVE_PATIENCE_S = 10.0  # for seats to settle requests in flight
 DEATHS_A_MINUTE = 10  # more are a fault that a new process has, too
 
@@ -49,20 +53,30 @@ class _Leave:
     """To a seat's process: settle and leave."""
 
 
-def work_here(settings: CrewSettings, token: bytes, stop: StopFlag, say: Callable[[str], None]) -> SeatEnd:
+class Onlooker(Protocol):
+    """Whoever shows what happens here."""
+
+    def say(self, sentence: str) -> None: ...
+
+    def worked(self, tally: Tally) -> None:
+        """Called a few times a second. tally: the sum of all that the seats have reported to the driver."""
+
+
+def work_here(settings: CrewSettings, token: bytes, stop: StopFlag, onlooker: Onlooker) -> SeatEnd:
     """Until all seats were sent home, or have left on request. Raises the first error by which one ended."""
-    return _Crew(settings, token, stop, say).run()
+    return _Crew(settings, token, stop, onlooker).run()
 
 
 class _Crew:
-    def __init__(self, settings: CrewSettings, token: bytes, stop: StopFlag, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: CrewSettings, token: bytes, stop: StopFlag, onlooker: Onlooker) -> None:
         self._settings = settings
         self._token = token
         self._stop = stop
-        self._say = say
+        self._onlooker = onlooker
         self._asked_s: float | None = None
         self._deaths: list[float] = []
-        self._said: set[str] = set()
+        self._said_s: dict[str, float] = {}
+        self._tally = Tally()
         self._end = SeatEnd(0, "")
         self._processes: dict[int, WorkerProcess] = {}
 
@@ -73,6 +87,7 @@ class _Crew:
             while self._processes:
                 self._listen()
                 self._obey_stop()
+                self._onlooker.worked(self._tally)
             return self._end
         finally:
             for process in self._processes.values():
@@ -103,11 +118,19 @@ class _Crew:
                 if isinstance(message, SeatEnd):
                     self._end = SeatEnd(self._end.jobs + message.jobs, self._end.reason or message.reason)
                     self._ask_to_leave()  # the driver has ended; one that did not reach it would look for it
-                elif message not in self._said:
-                    self._said.add(message)
+                elif isinstance(message, Tally):
+                    self._tally.add(message)
+                else:
                     self._say(message)
         except (EOFError, OSError):
             pass  # its sentinel reports that
+
+    def _say(self, sentence: str) -> None:
+        """Once, if several seats say it."""
+        now_s = time.monotonic()
+        if now_s - self._said_s.get(sentence, -math.inf) > SAME_WITHIN_S:
+            self._onlooker.say(sentence)
+        self._said_s[sentence] = now_s
 
     def _bury(self, number: int) -> None:
         process = self._processes.pop(number)
@@ -142,19 +165,41 @@ class _Crew:
                     process.pipe.send(_Leave())
 
 
+class _Counts:
+    """Sums the reports of a seat, and passes them on now and then."""
+
+    def __init__(self, send: Callable[[Tally], None]) -> None:
+        self._send = send
+        self._tally = Tally()
+        self._sent_s = time.monotonic()
+
+    def note(self, report: UnitReport) -> None:
+        self._tally.add(report.tally)
+        if time.monotonic() - self._sent_s >= COUNTS_EVERY_S:
+            self.flush()
+
+    def flush(self) -> None:
+        tally, self._tally, self._sent_s = self._tally, Tally(), time.monotonic()
+        self._send(tally)
+
+
 def _seat_main(pipe: Connection, arguments: _Arguments) -> None:
     """The life of a seat's process."""
     settle_in(f"ddbio worker {arguments.number}")
     departure, asked = Departure(), arguments.settings
     threading.Thread(target=_read_pipe, args=(pipe, departure), name="pipe", daemon=True).start()
+    counts = _Counts(pipe.send)
     settings = SeatSettings(
         name=f"{socket.gethostname()}/{os.getpid()}",
         profile=asked.profile,
         patience_s=asked.patience_s,
         say=pipe.send,
+        note=counts.note,
     )
     try:
-        pipe.send(seat(asked.address, arguments.token, settings, departure))
+        end = seat(asked.address, arguments.token, settings, departure)
+        counts.flush()
+        pipe.send(end)
     except DdbioError as error:
         pipe.send(error)
     except BaseException as error:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from ddbio.cluster.attendant import JobAtHub
 from ddbio.cluster.hub import Hub
 from ddbio.cluster.roster import AbandonedError, Roster
-from ddbio.engines.engine import Events, Running
+from ddbio.engines.engine import Events, Running, Staff
 from ddbio.engines.environment import Environment, Needs, local_environment
 from ddbio.engines.foreman import Foreman, Patience
 from ddbio.engines.keyring import KeyRing
@@ -64,6 +64,7 @@ class HubEngine:
     def __init__(self, settings: HubSettings) -> None:
         self.settings = settings
         self.shares_disk = settings.shares_disk
+        self.staff = Staff("worker", settings.expected)
         self.alone_s = settings.alone_s
         self.why_alone = ""  # why no seat will join any more
         self._hub: Hub | None = None
@@ -117,6 +118,11 @@ class _JobOnHub:
         self._needs = needs
         self._environment = environment
         self._states: dict[int, bytes] = {}  # by seat
+        self._roster: Roster | None = None
+
+    @property
+    def workers(self) -> int:
+        return self._roster.size if self._roster is not None else 0
 
     def work(self, units: Iterable[Unit | None], stop: StopFlag) -> Events:
         settings, needs, job = self._engine.settings, self._needs, self._job
@@ -137,7 +143,7 @@ class _JobOnHub:
             opens_together=job.opens_together,
             patience=Patience(in_vain=max(_IN_VAIN, 4 * settings.expected)),
         )
-        roster = Roster(self._engine, self._hub, self._number, foreman, keys, stop, self._states)
+        self._roster = roster = Roster(self._engine, self._hub, self._number, foreman, keys, stop, self._states)
         self._hub.begin_job(self._number, attendant)
         try:
             yield from roster.run()

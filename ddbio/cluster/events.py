@@ -10,10 +10,11 @@ from ddbio.errors import DdbioError
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The seat was given the job."""
+    """The seat was given the job. again: it had an earlier one."""
 
     seat: int
     name: str
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,12 +67,14 @@ class Attendant(Protocol):
 
 @dataclass(slots=True)
 class _Seat:
-    """A seat that has proved that it has the token. writer: None once the connection has ended."""
+    """A seat that has proved that it has the token. writer: None once the connection has ended. served: it has had a
+    job."""
 
     number: int
     name: str
     writer: asyncio.StreamWriter | None
     memory: bytes = b""
+    served: bool = False
 
 
 class Hub:
@@ -200,7 +202,8 @@ class Hub:
         if self._job is not None and seat.writer is not None:
             self._job.joined(seat.number)
             self.send(seat.number, self._job.opening())
-            self.events.put(Joined(seat.number, seat.name))
+            self.events.put(Joined(seat.number, seat.name, seat.served))
+            seat.served = True
 
     async def _close(self, reason: str) -> None:
         for task in self._tasks:

@@ -6,10 +6,10 @@ As `ddbio.engines.pool_worker`, with a connection in place of the pipe, and with
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from ddbio.aws.credentials import Keys, KeysProvider, NewestKeys
 from ddbio.cluster import messages
@@ -26,7 +26,7 @@ from ddbio.errors import DdbioError
 from ddbio.flow.checkpoint import OwnSlots
 from ddbio.flow.context import Job, OpenTable, WorkerContext, new_event_loop
 from ddbio.flow.sleeping import Sleeper
-from ddbio.messages import Event
+from ddbio.messages import Event, UnitReport
 from ddbio.messages.leases import SeatMessage
 from ddbio.rate.latency import LocalLatencies
 from ddbio.rate.leases import SeatLeases
@@ -37,14 +37,25 @@ class Depart:
     """In the mailbox: the seat is asked to leave."""
 
 
+class Onlooker(Protocol):
+    """Whoever shows what happens here. say: takes sentences. note: takes each report of a unit before it is sent."""
+
+    @property
+    def say(self) -> Callable[[str], None]: ...
+
+    @property
+    def note(self) -> Callable[[UnitReport], None]: ...
+
+
 class JobHere:
     """One job. Its methods run in the event loop, but for `run`, and those that the link's thread calls."""
 
-    def __init__(self, link: Link, machine: Machine, opening: messages.OpenJob) -> None:
+    def __init__(self, link: Link, machine: Machine, opening: messages.OpenJob, onlooker: Onlooker) -> None:
         self.job = opening.job
         self._link = link
         self._machine = machine
         self._opening = opening
+        self._onlooker = onlooker
         self._loop = new_event_loop()
         self._sleep = Sleeper()
         self._units = UnitQueue(lambda unit: self._send(messages.Begun(self.job, unit.number)))
@@ -90,6 +101,7 @@ class JobHere:
         except DdbioError as error:
             self._send(messages.RefusedJob(self.job, error))
             return
+        self._onlooker.say(f"Working on {_named(job)}")
         self._link.progress = self
         self._loop.set_default_executor(blocking_threads(job))
         self._lanes = self._loop.create_task(run_lanes(job, context, self._units.next))
@@ -147,6 +159,8 @@ class JobHere:
         return providers
 
     def _report(self, event: Event) -> None:
+        if isinstance(event, UnitReport):
+            self._onlooker.note(event)
         self._send(messages.Report(self.job, event))
 
     def _send_paced(self, message: SeatMessage) -> None:
@@ -201,3 +215,8 @@ class JobHere:
             self._leases.lost()
         if self._lanes is not None:
             self._lanes.cancel()
+
+
+def _named(job: Job) -> str:
+    names = list(dict.fromkeys(table.info.name for table in job.tables.values()))
+    return f"table{'s' * (len(names) > 1)} {' and '.join(names)}"

@@ -23,7 +23,7 @@ from typing import Any, Protocol
 from ddbio.cluster.engine import HubEngine, HubSettings
 from ddbio.cluster.seat import SeatSettings, seat
 from ddbio.cluster.token import new_token
-from ddbio.engines.engine import Running
+from ddbio.engines.engine import Running, Staff
 from ddbio.engines.environment import Needs
 from ddbio.errors import UsageError, on_one_line
 from ddbio.flow.context import Job
@@ -61,6 +61,7 @@ class SparkEngine:
         self._settings = settings or SparkSettings()
         self.slots = _slots(spark, self._settings.slots)
         self.shares_disk = self._settings.shares_disk
+        self.staff = Staff("task", self.slots)
         self._host = self._settings.address or _driver_host(spark)
         self._hub: HubEngine | None = None
         self._tasks: _Tasks | None = None

@@ -67,6 +67,10 @@ class Roster:
         self._anybody = False  # has opened the job
         self._alone_since_s = time.monotonic()
 
+    @property
+    def size(self) -> int:
+        return len(self._seats)
+
     def run(self) -> Iterator[Event]:
         while not self._is_over():
             for seat in self._foreman.finish():
@@ -161,7 +165,8 @@ class Roster:
         self._foreman.started(joined.seat)
         if self._stop_sent_s is not None:
             self._hub.send(joined.seat, messages.Stop(self._job))
-        yield Notice(f"{joined.name} has joined ({_counted(len(self._seats))} at work)")
+        if not joined.again:
+            yield Notice(f"{joined.name} has joined ({_counted(self.size)} at work)")
 
     def _ended(self, seat: int) -> None:
         """No lane of it works any more. If it still has units, it is about to leave, or to join anew."""
@@ -177,21 +182,21 @@ class Roster:
         member = self._seats.pop(lost.seat, None)
         if member is None:
             if lost.in_order:
-                yield Notice(f"{lost.name} {lost.how} ({_counted(len(self._seats))} at work)")
+                yield Notice(f"{lost.name} {lost.how} ({_counted(self.size)} at work)")
             return
         if self._stop_sent_s is not None or self._foreman.has_finished(lost.seat):
             self._foreman.forget(lost.seat)
             return
         if lost.in_order:
             self._foreman.left(lost.seat)
-            yield Notice(f"{lost.name} {lost.how} ({_counted(len(self._seats))} at work)")
+            yield Notice(f"{lost.name} {lost.how} ({_counted(self.size)} at work)")
             return
         crash = lost.error if isinstance(lost.error, InternalError) else None
         how = f"{lost.how} ({hide(crash.message)})" if crash is not None else lost.how
         yield from self._replace(lost.seat, lost.name, Death(how, crash is None, crash), lost.memory)
 
     def _replace(self, seat: int, name: str, death: Death, memory: bytes) -> Iterator[Event]:
-        yield Notice(f"{name} {death.how}; its work continues at others ({_counted(len(self._seats))} at work)")
+        yield Notice(f"{name} {death.how}; its work continues at others ({_counted(self.size)} at work)")
         yield from self._foreman.died(seat, death, states_in(memory))
         if (error := self._foreman.why_end(death)) is not None:
             raise error

@@ -21,6 +21,7 @@ from ddbio.cluster.machine import Machine
 from ddbio.cluster.mailbox import Mailbox
 from ddbio.cluster.messages import Goodbye, OpenJob
 from ddbio.errors import InternalError, TransferError
+from ddbio.messages import UnitReport
 
 LEFT = "left on request"
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 2.0  # between two attempts to reach a driver
@@ -33,18 +34,22 @@ def _usual_name() -> str:
 def _say_nothing(sentence: str) -> None: ...
 
 
+def _note_nothing(report: UnitReport) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class SeatSettings:
     """name: of the seat, in notices of the driver. profile: of this machine's AWS configuration.
 
     patience_s: how long to look for a driver that is not there yet, or not any more. say: takes sentences on what
-    happens.
+    happens. note: takes each report of a unit before it is sent.
     """
 
     name: str = field(default_factory=_usual_name)
     profile: str | None = None
     patience_s: float = 600.0
     say: Callable[[str], None] = _say_nothing
+    note: Callable[[UnitReport], None] = _note_nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +158,7 @@ class _Member:
         """Returns whether the seat may go on."""
         self._jobs += 1
         try:
-            JobHere(link, self._machine, opening).run(mailbox)
+            JobHere(link, self._machine, opening, self._settings).run(mailbox)
             return True
         except Exception as error:  # the driver names the fault and hands the units to others
             crash = InternalError.of(error)

@@ -42,8 +42,21 @@ STOP_PATIENCE_S = 5.0  # for lanes to settle requests in flight after a stop
 ABANDONED = "Requests that were not answered in time were abandoned: any later writes by them are not counted"
 
 
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """The workers of an engine. called: one of them, in messages. expected: by this number work is cut; None if the
+    options of the job say how many there are."""
+
+    called: str = "process"
+    expected: int | None = None
+
+
 class Running(Protocol):
     """A job that an engine has opened."""
+
+    @property
+    def workers(self) -> int:
+        """How many there are at this moment. May be asked from another thread."""
 
     def work(self, units: Iterable[Unit | None], stop: StopFlag) -> Events:
         """Work the units. Once."""
@@ -69,6 +82,9 @@ class Engine(Protocol):
 
     @property
     def shares_disk(self) -> bool: ...
+
+    @property
+    def staff(self) -> Staff: ...
 
     def open(self, job: Job, needs: Needs) -> AbstractContextManager[Running]:
         """Raises TransferError if there is no room for the environment of the job, UsageError for a job that the
@@ -97,6 +113,7 @@ class RunningHere:
 
     environment: Environment
     work: Callable[[Iterable[Unit | None], StopFlag], Events]
+    workers: int = 1
 
     def budgets(self, role: str) -> tuple[BudgetRates, ...]:
         return self.environment.governors[role].now()

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from ddbio.engines.engine import ABANDONED, HUNGRY_S, STOP_PATIENCE_S, TICK_S, Events, Running, RunningHere
+from ddbio.engines.engine import ABANDONED, HUNGRY_S, STOP_PATIENCE_S, TICK_S, Events, Running, RunningHere, Staff
 from ddbio.engines.environment import Environment, Needs, local_environment, worker_context
 from ddbio.engines.keyring import KeyRing
 from ddbio.engines.lanes import blocking_threads, run_lanes
@@ -32,6 +32,7 @@ class InlineEngine:
     """Works all units on an event loop that runs only while the caller waits for an event."""
 
     shares_disk = True
+    staff = Staff()
 
     @contextmanager
     def open(self, job: Job, needs: Needs) -> Iterator[Running]:

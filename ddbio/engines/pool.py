@@ -24,7 +24,7 @@ from multiprocessing import connection as mp_connection
 from typing import Any, ClassVar
 
 from ddbio.aws.redaction import hide
-from ddbio.engines.engine import ABANDONED, HUNGRY_S, STOP_PATIENCE_S, TICK_S, Events, Running, RunningHere
+from ddbio.engines.engine import ABANDONED, HUNGRY_S, STOP_PATIENCE_S, TICK_S, Events, Running, RunningHere, Staff
 from ddbio.engines.environment import Environment, Needs, shared_environment
 from ddbio.engines.foreman import PATIENCE, Death, Foreman, Patience
 from ddbio.engines.keyring import KeyRing
@@ -65,10 +65,16 @@ class ProcessEngine:
     patience: Patience = PATIENCE
     shares_disk: ClassVar[bool] = True
 
+    @property
+    def staff(self) -> Staff:
+        return Staff(expected=self.workers)
+
     @contextmanager
     def open(self, job: Job, needs: Needs) -> Iterator[Running]:
         with shared_environment(needs, self.workers, job.lanes) as environment:
-            yield RunningHere(environment, lambda units, stop: self._work(job, needs, environment, units, stop))
+            yield RunningHere(
+                environment, lambda units, stop: self._work(job, needs, environment, units, stop), self.workers
+            )
 
     def _work(
         self, job: Job, needs: Needs, environment: Environment, units: Iterable[Unit | None], stop: StopFlag

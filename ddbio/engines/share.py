@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from ddbio.engines.engine import Events, Running
+from ddbio.engines.engine import Events, Running, Staff
 from ddbio.engines.environment import Needs
 from ddbio.engines.inline import InlineEngine
 from ddbio.flow.checkpoint import LaneState
@@ -29,6 +29,7 @@ class ShareEngine:
 
     parts: int
     shares_disk: ClassVar[bool] = True
+    staff: ClassVar[Staff] = Staff()
 
     @contextmanager
     def open(self, job: Job, needs: Needs) -> Iterator[Running]:
@@ -49,6 +50,10 @@ class _Share:
 
     def work(self, units: Iterable[Unit | None], stop: StopFlag) -> Events:
         return self.running.work(units, stop)
+
+    @property
+    def workers(self) -> int:
+        return self.running.workers
 
     def budgets(self, role: str) -> tuple[BudgetRates, ...]:
         return self.running.budgets(role)

@@ -54,7 +54,7 @@ class _Begun:
 
 
 class LiveRun:
-    """sides: the tables of the run. running: the open engine. workers: how many processes it has.
+    """sides: the tables of the run. running: the open engine.
 
     rejects: of this run, by code.
     """
@@ -63,10 +63,8 @@ class LiveRun:
         self,
         sides: Sequence[Side],
         running: Running,
-        workers: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.workers = workers
         self.rejects: Counter[str] = Counter()
         self._sides = tuple(sides)
         self._running = running
@@ -86,6 +84,11 @@ class LiveRun:
         """Of all requests of this run, by the role of the table."""
         with self._lock:
             return self._last[1] if self._last else self._latencies()
+
+    @property
+    def workers(self) -> int:
+        with self._lock:
+            return 0 if self._last else self._running.workers
 
     @property
     def connections(self) -> int:

@@ -87,7 +87,7 @@ class Metrics(QuietProgress):
         of_unit = ("unit",)
         yield _gauge("work_done", "Work of the present job that is done", {(self._unit,): self._done}, of_unit)
         yield _gauge("work_expected", "All of it; 0 if unknown", {(self._unit,): self._total}, of_unit)
-        yield _gauge("workers", "Worker processes", {(): float(live.workers if live else 0)})
+        yield _gauge("workers", "Workers", {(): float(live.workers if live else 0)})
         yield _gauge("connections", "Connections at work", {(): float(live.connections if live else 0)})
 
 

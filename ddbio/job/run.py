@@ -10,7 +10,7 @@ from typing import Any
 
 from ddbio.dynamodb.session import Session
 from ddbio.engines.choice import engine_of
-from ddbio.engines.engine import Engine
+from ddbio.engines.engine import Engine, Staff
 from ddbio.flow.context import SOURCE, TARGET
 from ddbio.job.cap_requests import CapRequest
 from ddbio.job.progress import Progress, QuietProgress
@@ -102,7 +102,7 @@ class Run:
             session=session,
             table=table,
             cap=choose_cap(options.capacity, table, kind, over_provisioned=options.over_provisioned, option=option),
-            workers=options.processes or usable_cpus(),
+            workers=(caller.engine and caller.engine.staff.expected) or options.processes or usable_cpus(),
             lanes=options.lanes or default_lanes,
             progress=caller.progress or QuietProgress(),
             stop=caller.stop or StopFlag(),
@@ -155,9 +155,12 @@ class Run:
         return max(1, min(self.workers, len(left.known()))) if left.is_known else self.workers
 
     def staffing(self, left: Remainder) -> str:
-        """By whom the work is done, as in `with 2 processes`."""
+        """By whom the work is done, as in `with 2 processes` or `with 2 workers`."""
         workers = self.workers_for(left)
-        return f"with {workers} process{'es' * (workers != 1)}" if workers else "in this process"
+        if not workers:
+            return "in this process"
+        called = (self.engine.staff if self.engine is not None else Staff()).called
+        return f"with {workers:,} {called}{('es' if called.endswith('s') else 's') * (workers != 1)}"
 
     def engine_for(self, left: Remainder) -> Engine:
         """The caller's engine, or the one that suits the work."""

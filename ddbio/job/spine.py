@@ -173,6 +173,7 @@ def preview(verb: Verb[Any, Any], caller: Caller) -> Preview:
 
     verb.check_report()
     run = verb.check(caller)
+    check_reachable(run.engine, verb.worker_places())
     with look_at_journal(verb.name, run.table.name, _identity(verb, run), verb.options) as journal:
         resumes = _resumes(verb, run, journal)
         plan = verb.plan(run, journal.plan if resumes else verb.cut(run))

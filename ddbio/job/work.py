@@ -75,7 +75,7 @@ def work(run: Run, task: Assignment, left: Remainder, journal: Journal) -> tuple
     )
     with run.engine_for(left).open(task.job, needs) as running:
         entries.sampler = _sampler(run, journal, accounts, running)
-        live = entries.live = LiveRun(run.sides, running, run.workers_for(left))
+        live = entries.live = LiveRun(run.sides, running)
         run.progress.watch(live)
         try:
             _take_events(run, left, running, entries, journal.folder.path)

@@ -63,6 +63,11 @@ class Comparison:
     """omitted: operations that are counted but have no lines. Raises UsageError for sides that cannot be compared."""
 
     def __init__(self, options: ComparisonOptions, caller: Caller, omitted: frozenset[str] = frozenset()) -> None:
+        if caller.engine is not None and not caller.engine.shares_disk:
+            raise UsageError(
+                "a comparison keeps digests of the items in a folder, which all workers read and write",
+                "add --shared-filesystem, and --spill-dir with a folder that all machines have",
+            )
         self.options = options
         self._caller = caller
         self._omitted = omitted

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ddbio.aws.settings import AwsSettings
-from ddbio.engines.engine import Running
+from ddbio.engines.engine import Running, Staff
 from ddbio.engines.environment import Needs
 from ddbio.engines.pool import ProcessEngine
 from ddbio.flow.context import SOURCE, TARGET, Job
@@ -25,6 +25,7 @@ class Watched:
     """An engine that keeps what it was given."""
 
     shares_disk = True
+    staff = Staff()
 
     def __init__(self) -> None:
         self.given: list[tuple[Job, Needs]] = []

@@ -13,7 +13,7 @@ from pathlib import Path
 from ddbio.cluster.declared_types import codec
 from ddbio.cluster.engine import HubEngine, HubSettings
 from ddbio.cluster.seat import SeatSettings, seat
-from ddbio.engines.engine import Running
+from ddbio.engines.engine import Running, Staff
 from ddbio.engines.environment import Needs
 from ddbio.errors import TransferError
 from ddbio.flow.context import Job
@@ -37,6 +37,7 @@ class SeatedEngine:
 
     def __init__(self, seats: int, *, in_processes: bool = False, silence_s: float = 0.5) -> None:
         self.seats = seats
+        self.staff = Staff("worker", seats)
         self.in_processes = in_processes
         self.silence_s = silence_s
 
@@ -52,12 +53,12 @@ class SeatedEngine:
 
 
 @contextmanager
-def threads(port: int, count: int) -> Iterator[None]:
-    """Seats that end when the hub sends them home."""
+def threads(port: int, count: int, patience_s: float = 1.0) -> Iterator[None]:
+    """Seats that end when the hub sends them home. patience_s: to find it."""
 
     def sit(number: int) -> None:
         with suppress(TransferError):  # one that is late finds no hub any more
-            seat(("127.0.0.1", port), TOKEN, SeatSettings(name=f"seat {number}", patience_s=1))
+            seat(("127.0.0.1", port), TOKEN, SeatSettings(name=f"seat {number}", patience_s=patience_s))
 
     started = [threading.Thread(target=sit, args=(number,)) for number in range(count)]
     for each in started:
@@ -66,7 +67,7 @@ def threads(port: int, count: int) -> Iterator[None]:
         yield
     finally:
         for each in started:
-            each.join(5)
+            each.join(5 + patience_s)
             assert not each.is_alive(), "it was not sent home"
 
 

@@ -18,6 +18,7 @@ class Engine:
     def __init__(self) -> None:
         self.rates = [BudgetRates(10.0, 5.0, 4.0), BudgetRates(3.0, 3.0, 1.0)]
         self.board = LocalLatencies()
+        self.workers = 2
         self.gone = False
 
     def budgets(self, role: str) -> list[BudgetRates]:
@@ -39,7 +40,7 @@ SIDE: Any = SimpleNamespace(
 
 def live_run(engine: Engine, clock: ManualClock) -> LiveRun:
     running: Any = engine
-    return LiveRun([SIDE], running, 2, clock)
+    return LiveRun([SIDE], running, clock)
 
 
 def read(unit: int, items: int, *, done: bool = False) -> UnitReport:

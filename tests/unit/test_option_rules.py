@@ -199,6 +199,7 @@ APPLIES: dict[str, dict[str, tuple[list[str], list[str]]]] = {
                 "--segments": ["2"],
                 "--consistent-read": [],
                 "--spill-dir": ["x"],
+                "--engine": ["spark"],
             }.items()
         },
     },

@@ -1,0 +1,136 @@
+"""Verbs by workers of a hub that were made for processes: revert, verify, and a job that processes began."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ddbio.aws.settings import AwsSettings
+from ddbio.cluster.engine import HubEngine, HubSettings
+from ddbio.engines.inline import InlineEngine
+from ddbio.engines.pool import ProcessEngine
+from ddbio.errors import EXIT_OK, EXIT_REJECTED, UsageError
+from ddbio.job.progress import QuietProgress
+from ddbio.job.run import Caller
+from ddbio.messages import Tally
+from ddbio.simulator import FaultPlan, Simulator
+from ddbio.system.stop import StopFlag
+from ddbio.verbs.import_table import Import
+from ddbio.verbs.options import ExportOptions, ImportOptions, RevertOptions, VerifyOptions
+from ddbio.verbs.revert import Revert
+from ddbio.verbs.verify_export import Verify
+from tests.support.items import contents, plain_items, write_items
+from tests.support.native_exports import change, write_export
+from tests.support.seats import TOKEN, SeatedEngine, threads
+from tests.support.transfers import export_table
+
+pytestmark = pytest.mark.fuller
+ITEMS = 600
+
+
+class Shown(QuietProgress):
+    """Keeps the sentences; `at` is called with the tally of the run."""
+
+    def __init__(self, at: Any = lambda tally: None) -> None:
+        self.said: list[str] = []
+        self._at = at
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def update(self, amount: float, tally: Tally) -> None:
+        self._at(tally)
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def common(simulator: Simulator, tmp_path: Path) -> dict[str, Any]:
+    simulator.create_table("Orders", "id:S")
+    aws = AwsSettings(endpoint_url=simulator.url)
+    return {"table": "Orders", "aws": aws, "lanes": 2, "state_dir": str(tmp_path / "state")}
+
+
+def test_changes_are_undone(simulator: Simulator, common: dict[str, Any], tmp_path: Path) -> None:
+    old = [item | {"n": {"N": str(number)}} for number, item in enumerate(plain_items(ITEMS))]
+    new = [item | {"n": {"N": "-1"}} for item in old]
+    changes = [change({"id": each["id"]}, each, before) for each, before in zip(new, old, strict=True)]
+    write_export(tmp_path, "01", [changes[start::4] for start in range(4)], incremental=True)
+    again = [new[0] | {"n": {"N": "-2"}}]
+    table = simulator.table("Orders")
+    table.put_items([*again, *new[1:]])
+    shown = Shown()
+    options = RevertOptions(**common, sources=(str(tmp_path / "exports"),))
+    result = Revert(options).perform(Caller(shown, engine=SeatedEngine(2)))
+    assert result.error is None
+    assert (result.tally.read, result.tally.written, result.tally.skipped) == (ITEMS, ITEMS - 1, 1)
+    assert contents(table.items()) == contents([*again, *old[1:]])
+    assert "in us-east-1 with 2 workers" in shown.said[0]
+
+
+def test_a_table_is_verified_against_its_export(simulator: Simulator, common: dict[str, Any], tmp_path: Path) -> None:
+    """Three jobs at the same workers, which are named once."""
+    table = simulator.table("Orders")
+    table.put_items(plain_items(ITEMS))
+    export = str(tmp_path / "out")
+    assert export_table(ExportOptions(**common, destination=export, segments=4), engine=InlineEngine()).error is None
+    asked = VerifyOptions(**{**common, "table": export}, to="Orders", to_aws=common["aws"])
+
+    def verified() -> tuple[int, list[str]]:
+        shown = Shown()
+        settings = HubSettings(TOKEN, expected=2, silence_s=1.0, shares_disk=True)
+        with ExitStack() as stack, HubEngine(settings) as engine:
+            stack.enter_context(threads(engine.address[1], 2))
+            result = Verify(asked).perform(Caller(shown, engine=engine))
+        assert result.error is None
+        return result.exit_code, [each for each in shown.said if "has joined" in each]
+
+    code, joined = verified()
+    assert (code, len(joined)) == (EXIT_OK, 2)
+    table.put_items([plain_items(1)[0] | {"n": {"N": "-1"}}])
+    assert verified()[0] == EXIT_REJECTED
+
+
+def test_without_a_shared_disk_a_comparison_reads_nothing(
+    simulator: Simulator, common: dict[str, Any], tmp_path: Path
+) -> None:
+    table = simulator.table("Orders")
+    table.put_items(plain_items(3))
+    export = str(tmp_path / "out")
+    assert export_table(ExportOptions(**common, destination=export), engine=InlineEngine()).error is None
+    before = simulator.requests()
+    asked = VerifyOptions(**{**common, "table": export}, to="Orders", to_aws=common["aws"])
+    with pytest.raises(UsageError, match="--shared-filesystem"):
+        Verify(asked).perform(Caller(engine=HubEngine(HubSettings(TOKEN))))
+    assert simulator.requests() == before
+
+
+def test_a_job_that_processes_began_is_finished_by_workers(
+    simulator: Simulator, common: dict[str, Any], tmp_path: Path
+) -> None:
+    items = plain_items(4 * ITEMS, padding=100)
+    write_items(tmp_path / "in.json", items)
+    simulator.faults = FaultPlan(latency_s=0.02)
+    options = ImportOptions(**common, sources=(str(tmp_path / "in.json"),))
+    stop = StopFlag()
+
+    def stop_it(tally: Tally) -> None:
+        if tally.written and not stop.requests:
+            stop.ask()
+
+    begun = Import(options).perform(Caller(Shown(stop_it), ProcessEngine(2), stop))
+    assert begun.error is not None and 0 < begun.tally.written < len(items)
+    shown = Shown()
+    done = Import(options).perform(Caller(shown, SeatedEngine(2)))
+    assert done.error is None and any(each.startswith("Resuming: ") for each in shown.said)
+    assert (done.tally.read, done.tally.written) == (len(items), len(items))
+    assert simulator.table("Orders").consumed("write") == len(items)
+    assert contents(simulator.table("Orders").items()) == contents(items)
