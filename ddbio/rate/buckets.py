@@ -25,8 +25,9 @@ this loses about 3 % on average; a capacity that rises eightfold is found in fiv
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import ClassVar, NamedTuple
 
 Units = tuple[float, ...]  # capacity units, one amount a budget
@@ -96,7 +97,7 @@ class TokenBucket:
         return cls(cap=cap, rate=cap, updated_s=now_s, born_s=now_s, measured_at_s=now_s)
 
     def values(self) -> Sequence[float]:
-        return [getattr(self, name) for name in self.FIELDS]
+        return _values_of(self)
 
     @property
     def burst(self) -> float:
@@ -212,3 +213,8 @@ class TokenBucket:
             self.level = 0.0
         self.rate = cap if self.rate >= self.cap else min(self.rate, cap)
         self.cap = cap
+
+
+_values_of: Callable[[TokenBucket], tuple[float, ...]] = attrgetter(
+    *TokenBucket.FIELDS
+)  # at each change of the state

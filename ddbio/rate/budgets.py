@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import ClassVar, NamedTuple
 
 from ddbio.rate.buckets import NO_TICKET, BudgetRates, TokenBucket, Units
@@ -72,7 +73,7 @@ class Budgets:
 
     def values(self) -> Sequence[float]:
         shared = (self.blamed, self.blamed_until_s, self.progress_s)
-        return [*(value for bucket in self.buckets for value in bucket.values()), *shared]
+        return (*chain.from_iterable([bucket.values() for bucket in self.buckets]), *shared)
 
     def rates(self) -> Units:
         return tuple([bucket.rate for bucket in self.buckets])
@@ -92,6 +93,8 @@ class Budgets:
 
     def start(self, now_s: float, place: Place) -> Start:
         """Start a request if all budgets allow it, else keep its place, or give it one."""
+        if len(self.buckets) == 1:
+            return self._start_in_one(now_s, place)
         if max(place.tickets) == NO_TICKET:
             place = self.queue_up(now_s, place)
         needed, tickets, wait_s = place.needed(), list(place.tickets), 0.0
@@ -109,6 +112,17 @@ class Budgets:
             for number in needed:
                 self.buckets[number].start(tickets[number], place.costs[number])
         return Start(wait_s, Place(place.costs, tuple(tickets)))
+
+    def _start_in_one(self, now_s: float, place: Place) -> Start:
+        (bucket,), (units,), (ticket,) = self.buckets, place.costs, place.tickets
+        if ticket == NO_TICKET:
+            ticket = bucket.queue_up(now_s, units)
+        elif bucket.overtaken(ticket):
+            ticket = bucket.go_first(now_s, units)
+        wait_s = bucket.wait_s(now_s, ticket, units)
+        if wait_s <= 0:
+            bucket.start(ticket, units)
+        return Start(wait_s, Place(place.costs, (ticket,)))
 
     def _wait_at_the_end_s(self, now_s: float, number: int, units: float) -> float:
         bucket = self.buckets[number]
