@@ -83,13 +83,14 @@ class WantedPage:
 class SettledPage:
     """The facts about a page after its answer, or without one: as in `ddbio.rate.window.PageCost`.
 
-    number: 0 if it started without a grant, because there was no cap.
+    number: 0 if it started without a grant, because there was no cap. held_s: from its grant's arrival to its start.
     """
 
     number: int
     consumed: float
     in_vain: bool = False
     answered: bool = True
+    held_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,8 @@ class PageDesk:
             *(page.consumed, page.in_vain, page.answered),
         )
         self._governor.settle_page(cost)
-        known.distance.answered(now_s - started.started_s)
+        if page.answered:
+            known.distance.answered(now_s - started.started_s - page.held_s)
 
     def serve(self) -> float:
         """Grant all pages that may start; returns the seconds until it must be called again."""

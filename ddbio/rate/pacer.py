@@ -26,26 +26,33 @@ RATES_FOR_S = 0.005  # the rates are read again after this time
 REPORT_EVERY_S = 0.1  # how often it reports the units consumed to the governor
 REQUEST_S = 0.2  # of the rate: the most that one request should cost, so that small caps are spent in small steps
 UNDER_WAY_S = 0.01  # of the rate: the most that may be under way, or
-UNDER_WAY_LATENCIES = 1.5  # of the rate over the time that a request lately takes
+UNDER_WAY_LATENCIES = 1.5  # of the rate over the time that a request takes lately, at best
 UNEXPLAINED_WITHIN_S = 5.0  # unprocessed items twice within this time mean a lack of capacity
-LATENCY_OVER_S = 1.0  # half-life of the measured latency: longer than a stall of the service, short against a job
+PERIOD_S, PERIOD_ANSWERS = 0.5, 10  # a period of the measured latency takes at least so long, and has so many answers
+PERIODS = 4  # longer than a stall of the service, short against a job
 
 
 class UnderWay:
     """The unanswered requests of a worker, and their latency. Time is passed in.
 
-    latency_s: recent mean time until the answer, by Little's law: so no request needs a start time.
+    By Little's law, the mean latency of a period comes from the number of unanswered requests, so no request needs a
+    start time. The least of the last periods counts: if the requests themselves make the service slow, or the machine
+    is busy, more of them would make them slower.
     """
 
     def __init__(self, budgets: int, now_s: float) -> None:
         self.units = [0.0] * budgets
         self._requests = 0
-        self._request_seconds = 0.0
-        self._answered = 0.0
-        self._now_s = self._halved_s = now_s
+        self._request_seconds = 0.0  # in this period, as the following one
+        self._answered = 0
+        self._now_s = self._began_s = now_s
+        self._latencies_s: deque[float] = deque(maxlen=PERIODS)
 
     @property
     def latency_s(self) -> float:
+        """0 before the first answer."""
+        if self._latencies_s:
+            return min(self._latencies_s)
         return self._request_seconds / self._answered if self._answered else 0.0
 
     def begin(self, now_s: float, costs: Units) -> None:
@@ -62,10 +69,9 @@ class UnderWay:
         self._answered += 1
         for budget, units in enumerate(costs):
             self.units[budget] = self.units[budget] - units if self._requests else 0.0  # no rounding is left over
-        if now_s - self._halved_s > LATENCY_OVER_S:
-            self._halved_s = now_s
-            self._request_seconds /= 2
-            self._answered /= 2
+        if now_s - self._began_s > PERIOD_S and self._answered >= PERIOD_ANSWERS:
+            self._latencies_s.append(self._request_seconds / self._answered)
+            self._request_seconds, self._answered, self._began_s = 0.0, 0, now_s
 
 
 @dataclass(slots=True)

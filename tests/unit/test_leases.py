@@ -17,6 +17,7 @@ from ddbio.rate.buckets import UNCAPPED
 from ddbio.rate.governor import LocalGovernor
 from ddbio.rate.leases import SeatLeases
 from ddbio.rate.leases_desk import LeaseDesks, LeasedTable, LeaseTimer
+from ddbio.rate.leases_pages import KEEP_S as KEEP_PAGE_S
 from ddbio.rate.leases_units import KEEP_S
 from tests.support.effort import examples
 from tests.support.simulated import SimulatedLoop, run_simulated
@@ -54,6 +55,7 @@ def test_no_second_costs_more_than_the_cap_and_a_request_of_each_seat(setting: S
         (20_000, 20, 32, {"busy": 0.1}),
         (20_000, 10, 16, {"slow": 0.5}),
         (20_000, 10, 16, {"lost": 0.5}),
+        (20_000, 1, 8, {"round_trip_s": 0.02}),
     ],
 )
 def test_the_whole_cap_is_used(access: str, cap: float, seats: int, lanes: int, of_seats: dict[str, float]) -> None:
@@ -304,6 +306,19 @@ def test_a_page_that_was_given_up_leaves_its_place() -> None:
         began_s = cluster.loop.time()
         await seat.pacing[ROLE].acquire((20.0,))
         assert cluster.loop.time() - began_s == pytest.approx(1.0, abs=0.05)
+
+    cluster.run(story)
+
+
+def test_pages_that_were_asked_for_ahead_are_returned_if_no_lane_needs_them() -> None:
+    cluster = Cluster((20_000.0,), pages=True)
+
+    async def story() -> None:
+        seat = cluster.join(1)
+        assert await cluster.spent(seat, (20.0,), 1.0) > 1.5 * 20 / 0.003  # of a lane that waits for a trip each time
+        await asyncio.sleep(2 * KEEP_PAGE_S)
+        claims = [await seat.pacing[ROLE].acquire((128.0,)) for _ in range(int(20_000 * 1.01 // 128.5))]
+        assert {claim.held_s for claim in claims} == {0.0}
 
     cluster.run(story)
 
