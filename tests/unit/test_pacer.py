@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ddbio.flow.sleeping import ManualSleeper, Sleeper, StopRequested
 from ddbio.rate.buckets import UNCAPPED
 from ddbio.rate.governor import LocalGovernor
-from ddbio.rate.pacer import UNDER_WAY_S, UNEXPLAINED_WITHIN_S, Pacer
+from ddbio.rate.pacer import UNDER_WAY_S, UNEXPLAINED_WITHIN_S, Pacer, UnderWay
 from ddbio.system.clock import ManualClock
 from tests.support.effort import examples
 
@@ -233,3 +233,23 @@ def test_a_request_that_comes_back_whole_is_no_progress_whatever_it_consumed(par
         pacer.settle((25.0,), (25.0,), in_vain=True)
         pacer.left_unprocessed(partly=partly)
     assert (pacer.progress_s() > before_s) is partly
+
+
+def test_a_service_that_is_slow_for_a_moment_gets_no_more_requests_for_that() -> None:
+    """Else they would make it slower still, and all be answered at once in the end."""
+    under_way, now_s = UnderWay(1, 0.0), 0.0
+
+    def answers(count: int, latency_s: float) -> float:
+        nonlocal now_s
+        for _ in range(count):
+            under_way.begin(now_s, (25.0,))
+            now_s += latency_s
+            under_way.end(now_s, (25.0,))
+        return under_way.latency_s
+
+    assert answers(1, 0.05) == pytest.approx(
+        0.05
+    )  # the bound follows a service that is far away from the first answer
+    assert answers(2000, 0.002) == pytest.approx(0.002)
+    assert answers(10, 0.1) == pytest.approx(0.002)
+    assert answers(40, 0.1) == pytest.approx(0.1)
