@@ -109,6 +109,7 @@ def test_a_copy_is_equal(copy: Copy, tables: Tables) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.fuller
 def test_a_copy_that_was_killed_is_continued_from_its_cursors(copy: Copy, tables: Tables) -> None:
     for _ in range(3):
         copy.run(copy.left(), reports=2)
@@ -117,6 +118,7 @@ def test_a_copy_that_was_killed_is_continued_from_its_cursors(copy: Copy, tables
     copy.check(tables)
 
 
+@pytest.mark.fuller
 def test_a_copy_that_was_stopped_is_continued(copy: Copy, tables: Tables) -> None:
     copy.run(copy.left(), stop_after=1)  # a fast endpoint may be done by then; tests/unit/test_copy.py stops anywhere
     copy.run(copy.left())

@@ -113,6 +113,7 @@ def test_a_count_that_is_killed_is_finished_by_the_same_command(
     assert simulator.table("Orders").consumed("read") - before < 100 - 20, "what was counted is not read again"
 
 
+@pytest.mark.fuller
 def test_a_filter_that_is_another_one_is_another_count(run_count: Run, simulator: Simulator) -> None:
     simulator.create_table("Orders", "id:S").put_items(numbered(20))
     for most in (5, 7):
@@ -173,6 +174,7 @@ def test_the_distribution_over_the_segments_also_of_a_count_that_was_stopped(
         (["--format", "csv"], "there is no option --format"),
     ],
 )
+@pytest.mark.fuller
 def test_what_cannot_be_counted(run_count: Run, simulator: Simulator, words: list[str], says: str) -> None:
     table = simulator.create_table("Orders", "id:S")
     run_count(*words).assert_one_line_error(2, says)
@@ -183,6 +185,7 @@ def test_a_service_that_refuses(run_count: Run, simulator: Simulator) -> None:
     run_count("-p", 1).assert_one_line_error(2, "Orders")
 
 
+@pytest.mark.fuller
 def test_a_table_that_throttles_the_first_look_is_waited_for(run_count: Run, simulator: Simulator) -> None:
     """The expression is tried first, by a client of its own; botocore gives up after four attempts."""
     simulator.create_table("Orders", "id:S").put_items(numbered(100))
@@ -191,6 +194,7 @@ def test_a_table_that_throttles_the_first_look_is_waited_for(run_count: Run, sim
     assert lines(done)[0] == "60 items (100 scanned)"
 
 
+@pytest.mark.fuller
 def test_a_table_that_keeps_throttling_it_is_a_failed_run(run_count: Run, simulator: Simulator) -> None:
     simulator.create_table("Orders", "id:S").put_items(numbered(100))
     simulator.faults = FaultPlan([THROTTLED] * 1000)

@@ -95,6 +95,7 @@ def test_all_and_those_of_a_file(run_delete: Run, table: TableView, items: list[
 @pytest.mark.parametrize(
     "stdin", ["closed", "a pipe with the name", "nothing"], ids=lambda name: str(name).replace(" ", "-")
 )
+@pytest.mark.fuller
 def test_without_a_terminal_it_needs_yes(
     run_delete: Run, simulator: Simulator, table: TableView, items: list[Item], stdin: str
 ) -> None:
@@ -134,6 +135,7 @@ def at_terminal(start_delete: Start, answer: bytes, *arguments: object) -> tuple
 
 
 @pytest.mark.parametrize("answer", [b"orders\n", b"yes\n", b"\n", b"\x04"])
+@pytest.mark.fuller
 def test_another_answer_than_the_name_deletes_nothing(
     start_delete: Start, simulator: Simulator, table: TableView, items: list[Item], answer: bytes
 ) -> None:
@@ -170,6 +172,7 @@ def test_a_filter_that_matches_everything_says_so(start_delete: Start, table: Ta
         (("--filter", "n < :old", "--values", '{"old": 1, "odl": 2}'), ["'odl'"]),
     ],
 )
+@pytest.mark.fuller
 def test_what_cannot_work_is_refused(
     run_delete: Run, table: TableView, items: list[Item], options: tuple[object, ...], words: list[str]
 ) -> None:
@@ -185,6 +188,7 @@ def test_the_plan_deletes_nothing(run_delete: Run, table: TableView, items: list
     assert contents(table.items()) == contents(items)
 
 
+@pytest.mark.fuller
 def test_count_first_counts_all(run_delete: Run, simulator: Simulator) -> None:
     table = simulator.create_table("Orders", "id:S")
     table.put_items(numbered(6000))
@@ -228,6 +232,7 @@ def test_a_backup_that_cannot_be_written_deletes_nothing(
 
 
 @pytest.mark.parametrize("backup", [(), ("--backup", "saved")], ids=["filter", "as saved"])
+@pytest.mark.fuller
 def test_if_unchanged_leaves_what_changed_since_the_scan(
     start_delete: Start, simulator: Simulator, backup: tuple[str, ...]
 ) -> None:
@@ -250,6 +255,7 @@ def test_if_unchanged_leaves_what_changed_since_the_scan(
 
 
 @pytest.mark.parametrize("more", [(), ("--if-unchanged",)], ids=["batches", "single"])
+@pytest.mark.fuller
 def test_both_caps_hold(run_delete: Run, simulator: Simulator, more: tuple[str, ...]) -> None:
     table = simulator.create_table("Orders", "id:S", wcu=2000, rcu=2000, throughput=NO_BURST)
     table.put_items(numbered(400, padding={"S": "x" * 2000}))
@@ -349,6 +355,7 @@ def test_after_a_stop_in_order_everything_that_was_deleted_is_counted(
         assert 600 <= counts["read"] <= 1000, "some of those that the filter omits are perhaps missing"
 
 
+@pytest.mark.fuller
 def test_what_a_killed_run_deleted_is_already_gone(
     start_delete: Start, run_delete: Run, table: TableView, items: list[Item]
 ) -> None:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.commands import CHECKOUT
 
 
@@ -55,6 +57,7 @@ def test_the_demo_does_the_main_job_and_says_so(environment: dict[str, str], tmp
     assert (tmp_path / "files" / "items.json").read_text().count("\n") == 2000
 
 
+@pytest.mark.fuller
 def test_the_demo_leaves_nothing_among_the_temporary_files(environment: dict[str, str], tmp_path: Path) -> None:
     done = run_demo({**environment, "TMPDIR": str(tmp_path)}, tmp_path, "--items", "100")
     assert (done.returncode, "files:" in done.stdout) == (0, False), done.stderr

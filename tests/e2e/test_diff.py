@@ -92,6 +92,7 @@ KEYS = {
 
 
 @pytest.mark.parametrize("kind", KEYS)
+@pytest.mark.fuller
 def test_keys_of_every_type(run_two: Run, simulator: Simulator, tmp_path: Path, kind: str) -> None:
     keys, (only_first, both, only_second) = KEYS[kind]
     changed = [{**both, "v": {"S": "old"}}, {**both, "v": {"S": "new"}}]
@@ -123,6 +124,7 @@ def test_disjoint_tables_and_an_empty_one(run_diff: Run, simulator: Simulator) -
     assert run_diff("-t", "Empty", "--to", "Second").out.splitlines()[0] == "200 differences: 200 only in the second"
 
 
+@pytest.mark.fuller
 def test_parts_of_items(run_two: Run, simulator: Simulator, tmp_path: Path) -> None:
     first = [{"id": {"S": f"{n}"}, "a": {"N": "1"}, "b.c": {"S": "x"}, "z": {"N": f"{n}"}} for n in range(20)]
     second = [{**item, "a": {"N": f"{n % 2}"}, "z": {"N": "0"}} for n, item in enumerate(first[:19])]
@@ -156,6 +158,7 @@ def test_the_output_may_be_standard_output(run_two: Run, simulator: Simulator) -
     assert "1 difference: 1 only in the first" in done.err
 
 
+@pytest.mark.fuller
 def test_a_sample_has_no_false_differences(run_two: Run, simulator: Simulator) -> None:
     items = plain_items(3000)
     fill(simulator, items, items[:-1])
@@ -200,6 +203,7 @@ def test_the_plan_moves_nothing(run_two: Run, simulator: Simulator) -> None:
     assert "1,000 items" in done.out and "10 items" in done.out
 
 
+@pytest.mark.fuller
 def test_the_caps_of_both_tables_hold(run_two: Run, simulator: Simulator) -> None:
     fill(simulator, plain_items(300, padding=4000), plain_items(200, padding=4000))
     done = run_two("-c", 100, "--to-capacity", 60)
@@ -211,6 +215,7 @@ def test_the_caps_of_both_tables_hold(run_two: Run, simulator: Simulator) -> Non
 
 
 @pytest.mark.parametrize("blocks", [120, 330])
+@pytest.mark.fuller
 def test_a_full_disk_is_no_finished_comparison(
     environment: dict[str, str], run_two: Run, simulator: Simulator, tmp_path: Path, blocks: int
 ) -> None:
@@ -304,6 +309,7 @@ def test_memory_does_not_grow_with_the_tables(commands: Commands, simulator: Sim
         (("-t", "First", "--to", "Second", "--spill-dir", "precious.txt"), "--spill-dir"),
     ],
 )
+@pytest.mark.fuller
 def test_what_cannot_work_is_one_line(
     run_diff: Run, simulator: Simulator, tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:

@@ -216,6 +216,7 @@ def test_an_empty_table_is_an_export_without_files(run_export: Run, simulator: S
     ],
     ids=["name", "arn"],
 )
+@pytest.mark.fuller
 def test_names_that_look_like_parts_of_file_names(
     run_export: Run, simulator: Simulator, tmp_path: Path, table: str, name: str
 ) -> None:
@@ -294,6 +295,7 @@ def unknown_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("unknown_sizes")
+@pytest.mark.fuller
 def test_a_small_cap_holds_for_a_table_of_unknown_size(run_export: Run, simulator: Simulator, tmp_path: Path) -> None:
     table = fill(simulator, plain_items(1000, padding=1000))
     done = run_export("-t", "Orders", "-d", "out", "-p", 1, "-c", 60, "--segments", 2)
@@ -382,6 +384,7 @@ def visible(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if not path.name.startswith(".")]
 
 
+@pytest.mark.fuller
 def test_a_disk_that_is_full_on_the_way_leaves_whole_files_only(
     start_export: Start, simulator: Simulator, tmp_path: Path
 ) -> None:
@@ -401,6 +404,7 @@ def test_a_disk_that_is_full_on_the_way_leaves_whole_files_only(
     assert "manifest" not in done.out
 
 
+@pytest.mark.fuller
 def test_a_failed_export_goes_on_when_there_is_room(
     start_export: Start, run_export: Run, simulator: Simulator, tmp_path: Path
 ) -> None:
@@ -417,6 +421,7 @@ def test_a_failed_export_goes_on_when_there_is_room(
     assert contents(read_items(tmp_path / "out")) == contents(items)
 
 
+@pytest.mark.fuller
 def test_the_rest_of_a_failed_export_was_thrown_away(
     start_export: Start, run_export: Run, simulator: Simulator, tmp_path: Path
 ) -> None:

@@ -57,6 +57,7 @@ def test_the_items_that_match_a_filter(find: Run, simulator: Simulator, tmp_path
     assert (counts["read"], counts["written"], counts["left_out"]) == (500, 20, 480)
 
 
+@pytest.mark.fuller
 def test_names_that_no_item_has_are_remarked_on(find: Run, simulator: Simulator) -> None:
     simulator.create_table("Orders", "id:S").put_items(items(20))
     done = find("-p", 1, "--order-by", "nn", "--limit", 2)
@@ -98,6 +99,7 @@ def test_a_limit_stops_early(find: Run, simulator: Simulator) -> None:
     assert table.consumed("read") < 2000 * 5000 / 8192 / 2
 
 
+@pytest.mark.fuller
 def test_csv_with_the_columns_that_are_named_and_with_those_that_are_found(find: Run, simulator: Simulator) -> None:
     simulator.create_table("Orders", "id:S").put_items([*items(30), {"id": {"S": "zz"}, "more": {"SS": ["a", "b"]}}])
     done = find("-p", 1, "--format", "csv", "--attributes", "day,id", "--filter", "attribute_exists(n)")
@@ -135,6 +137,7 @@ def test_a_reader_that_goes_away(simulator: Simulator, environment: dict[str, st
         (["--fresh"], "there is no option --fresh"),
     ],
 )
+@pytest.mark.fuller
 def test_what_cannot_be_found(find: Run, simulator: Simulator, words: list[str], says: str) -> None:
     table = simulator.create_table("Orders", "id:S")
     find(*words).assert_one_line_error(2, says)

@@ -168,6 +168,7 @@ def world(simulator: Simulator, s3: Endpoint, tmp_path: Path) -> dict[str, str]:
         for number in range(len(examples(script)))
     ],
 )
+@pytest.mark.fuller
 def test_an_example_of_the_help_works(
     commands: Commands, world: dict[str, str], tmp_path: Path, script: str, example: int
 ) -> None:

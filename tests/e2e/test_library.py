@@ -158,6 +158,7 @@ def test_rejected_records_raise_if_asked(run_python: RunPython, table: Simulator
     assert done.out == "1 1 1 record was rejected; the result has the reasons\n"
 
 
+@pytest.mark.fuller
 def test_ctrl_c_stops_in_order_and_the_same_call_resumes(
     run_python: RunPython, slow: Simulator, many: list[Item], tmp_path: Path
 ) -> None:

@@ -111,6 +111,7 @@ def within(share: float, forecast: float, actual: float) -> bool:
     return abs(forecast - actual) <= share * actual
 
 
+@pytest.mark.fuller
 def test_a_plan_makes_nothing_and_says_what_it_knows(
     ddbio: Callable[..., Completed], simulator: Simulator, tmp_path: Path
 ) -> None:

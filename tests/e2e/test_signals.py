@@ -144,6 +144,7 @@ def test_ctrl_c_at_once(start_import: Start, slow: Simulator, many: list[Item], 
 
 
 @pytest.mark.parametrize("after_s", [0.0, 0.1, 0.2])
+@pytest.mark.fuller
 def test_ctrl_c_while_the_workers_start(
     start_import: Start, slow: Simulator, many: list[Item], after_s: float
 ) -> None:
@@ -163,6 +164,7 @@ def test_ctrl_c_while_the_workers_start(
 
 
 @pytest.mark.parametrize("number", [Signals.SIGINT, Signals.SIGTERM], ids=lambda each: each.name)
+@pytest.mark.fuller
 def test_a_whole_process_group_is_told_in_mid_run(
     start_import: Start, slow: Simulator, many: list[Item], number: signal.Signals
 ) -> None:
@@ -317,6 +319,7 @@ def test_workers_are_killed_in_mid_import(
     assert remains(Path(environment["TMPDIR"])) == []
 
 
+@pytest.mark.fuller
 def test_a_worker_is_killed_while_it_starts(start_import: Start, slow: Simulator, many: list[Item]) -> None:
     with start_import(*IMPORT) as command:
         command.until(lambda: command.workers())
@@ -354,6 +357,7 @@ def busiest_second(log: list[tuple[float, float]]) -> float:
     return max(sum(units for at_s, units in log if start_s - 0.05 < at_s < start_s + 0.95) for start_s, _ in log)
 
 
+@pytest.mark.fuller
 def test_a_suspended_run_goes_on_and_its_workers_obey_nobody_but_the_parent(
     start_import: Start, slow: Simulator, many: list[Item]
 ) -> None:

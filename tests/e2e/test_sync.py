@@ -71,6 +71,7 @@ def test_each_cap_names_the_option_that_sets_it(run_sync: Run, tables: Any) -> N
     assert not any("RCU (-c)" in line or "WCU (-c)" in line for line in done.log)
 
 
+@pytest.mark.fuller
 def test_a_table_that_does_not_exist(commands: Commands, tables: Any) -> None:
     sync = (Path("-m"), "ddbio", "sync")
     commands.run(*sync, "-t", "First", "--to", "Nowhere").assert_error(
@@ -101,6 +102,7 @@ def test_without_deletes_nothing_is_asked(run_sync: Run, simulator: Simulator, t
     assert contents(simulator.table("Second").items()) == contents([*first, *plain_items(12, first=9000)])
 
 
+@pytest.mark.fuller
 def test_it_is_impossible_by_accident(run_sync: Run, simulator: Simulator, tables: Any) -> None:
     _, second = tables
     run_sync("-t", "First").assert_error(2, "--yes")
@@ -140,6 +142,7 @@ PARTS: dict[str, tuple[dict[str, Any], str]] = {  # how they are exported; the w
 
 
 @pytest.mark.parametrize("part", PARTS)
+@pytest.mark.fuller
 def test_what_may_not_be_the_whole_table_is_refused(
     simulator: Simulator, tables: Any, tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,6 +240,7 @@ def newer(simulator: Simulator, second: list[Item]) -> tuple[list[Item], Callabl
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.fuller
 def test_a_newer_write_is_left_and_counted(
     simulator: Simulator, tables: Any, tmp_path: Path, overwrite: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

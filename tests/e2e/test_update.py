@@ -102,6 +102,7 @@ def test_an_attribute_is_renamed_or_removed(run_update: Run, table: TableView, i
     assert contents(table.items()) == contents([{"id": item["id"]} for item in items])
 
 
+@pytest.mark.fuller
 def test_an_item_that_needs_a_part_of_the_change_is_not_left_out(run_update: Run, simulator: Simulator) -> None:
     table = simulator.create_table("Orders", "id:S")
     table.put_items([{"id": {"S": "has"}, "a": {"S": "y"}}, {"id": {"S": "lacks"}}])
@@ -112,6 +113,7 @@ def test_an_item_that_needs_a_part_of_the_change_is_not_left_out(run_update: Run
     assert (done.code, done.counts["updated"], done.counts["rejected"]) == (1, 0, 1), "the first one is done"
 
 
+@pytest.mark.fuller
 def test_an_increment_is_made_once(run_update: Run, table: TableView, items: list[Item]) -> None:
     """Also if some were made under a limit before, and if all is done again."""
     assert run_update(*INCREMENT, "--yes", "-p", 1, "--limit", 30).counts["updated"] == 30
@@ -124,6 +126,7 @@ def test_an_increment_is_made_once(run_update: Run, table: TableView, items: lis
 
 
 @pytest.mark.parametrize("change", [("--set", "n = n + :one", *ONE), ("--transform", "shape.py:increment")])
+@pytest.mark.fuller
 def test_a_mark_replaces_no_content_of_the_user(
     run_update: Run, simulator: Simulator, change: tuple[str, ...]
 ) -> None:
@@ -169,6 +172,7 @@ def test_what_a_function_must_not_do(run_update: Run, table: TableView, items: l
     assert (done.code, sum(numbers(table).values())) == (0, sum(range(500)) + 500)
 
 
+@pytest.mark.fuller
 def test_rejects_of_updates_are_not_imported(run_update: Run, commands: Commands, table: TableView) -> None:
     """Their records are keys: imported, they would replace the items."""
     done = run_update("--all", "--set", "a.b = :one", *ONE, "--yes", "-p", 1, "--limit", 5)
@@ -199,6 +203,7 @@ def test_rejects_of_updates_are_not_imported(run_update: Run, commands: Commands
         (("--all", "--set", "n = :old0", "--values", '{"old0": 2}'), ["'old0'"]),
     ],
 )
+@pytest.mark.fuller
 def test_what_cannot_work_is_refused(
     run_update: Run, table: TableView, items: list[Item], options: tuple[object, ...], words: list[str]
 ) -> None:
@@ -206,6 +211,7 @@ def test_what_cannot_work_is_refused(
     assert contents(table.items()) == contents(items)
 
 
+@pytest.mark.fuller
 def test_it_asks_first(run_update: Run, start_update: Start, table: TableView, items: list[Item]) -> None:
     run_update("--all", "--remove", "n").assert_error(2, "no terminal", "--plan", "--yes")
     code, shown = at_terminal(start_update, b"order\n", "--all", "--remove", "n")
@@ -237,6 +243,7 @@ def few(simulator: Simulator) -> TableView:
     return table
 
 
+@pytest.mark.fuller
 def test_an_item_that_no_longer_matches_is_left(start_update: Start, few: TableView) -> None:
     change = ("--filter", "n < :most", "--set", "done = :yes", "--values", '{"most": 1000, "yes": true}')
     done, changed = changed_meanwhile(start_update, few, *change)
@@ -257,6 +264,7 @@ def test_a_function_gets_an_item_that_changed_again(start_update: Start, few: Ta
 # --------------------------------------------------------------------------- caps, and the end of the world
 
 
+@pytest.mark.fuller
 def test_both_caps_hold(run_update: Run, simulator: Simulator) -> None:
     table = simulator.create_table("Orders", "id:S", wcu=2000, rcu=2000, throughput=NO_BURST)
     table.put_items(numbered(400, padding={"S": "x" * 2000}))
@@ -339,6 +347,7 @@ def test_killed_at_random_each_item_is_changed_once(
     assert counts["read"] == counts["written"] + counts["skipped"] + counts["dropped"] + counts["left_out"]
 
 
+@pytest.mark.fuller
 def test_an_update_whose_answer_is_lost_counts_as_written(
     run_update: Run, simulator: Simulator, table: TableView, items: list[Item]
 ) -> None:

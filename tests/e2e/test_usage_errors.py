@@ -124,6 +124,7 @@ def test_a_profile_that_does_not_exist(run_either: Run, table: Simulator) -> Non
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://127.0.0.1", "http://", "http://127.0.0.1:x"])
+@pytest.mark.fuller
 def test_an_endpoint_that_is_no_url(run_export: Run, table: Simulator, url: str) -> None:
     """It cannot work as given, whatever the network does."""
     done = run_export("-t", "Orders", "-d", "out", "--endpoint-url", url)
@@ -140,6 +141,7 @@ def test_an_endpoint_of_the_environment_that_is_no_url(
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://127.0.0.1"])
+@pytest.mark.fuller
 def test_an_s3_endpoint_that_is_no_url(run_import: Run, table: Simulator, url: str) -> None:
     done = run_import("-t", "Orders", "-s", "s3://bucket/orders/", "--s3-endpoint-url", url)
     done.assert_one_line_error(2, "endpoint")
@@ -202,6 +204,7 @@ def test_a_source_that_may_not_be_read(run_import: Run, table: Simulator, tmp_pa
 
 
 @pytest.mark.parametrize("source", ["ftp://host/orders.json", "s3:/bucket/orders.json", "s3:orders"])
+@pytest.mark.fuller
 def test_a_source_of_no_known_kind(run_import: Run, table: Simulator, source: str) -> None:
     done = run_import("-t", "Orders", "-s", source)
     done.assert_one_line_error(2, source, "s3://bucket/prefix")
@@ -291,6 +294,7 @@ def test_a_prefix_that_is_not_empty(run_export: Run, table: Simulator, s3: Endpo
         ("50,20:00=101", "-c 101 is more than the 100"),
     ],
 )
+@pytest.mark.fuller
 def test_a_capacity_that_is_none(
     run_import: Run, table: Simulator, orders: list[Item], capacity: str, says: str
 ) -> None:
@@ -300,6 +304,7 @@ def test_a_capacity_that_is_none(
 
 
 @pytest.mark.parametrize("capacity", ["0", "200"])
+@pytest.mark.fuller
 def test_a_capacity_of_an_export_that_is_none(run_export: Run, table: Simulator, capacity: str) -> None:
     run_export("-t", "Orders", "-d", "out", "-c", capacity).assert_one_line_error(2, f"-c {capacity}")
 
@@ -325,6 +330,7 @@ def test_a_share_of_an_on_demand_table_without_a_maximum(run_either: Run, simula
         (["-c"], "-c/--capacity"),
     ],
 )
+@pytest.mark.fuller
 def test_an_option_that_cannot_be(run_export: Run, table: Simulator, options: list[str], says: str) -> None:
     done = run_export("-t", "Orders", "-d", "out", *options)
     done.assert_one_line_error(2, says)

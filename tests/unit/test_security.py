@@ -33,9 +33,15 @@ PACKAGE = Path(__file__).parents[2] / "ddbio"
 
 @cache
 def nodes() -> list[tuple[Path, ast.AST]]:
-    """All of the package's code."""
+    """The imports, calls and attributes in all of the package's code."""
+    kinds = (ast.Import, ast.ImportFrom, ast.Call, ast.keyword, ast.Attribute)
     trees = ((path, ast.parse(path.read_text())) for path in PACKAGE.rglob("*.py"))
-    return [(path.relative_to(PACKAGE), node) for path, tree in trees for node in ast.walk(tree)]
+    return [
+        (path.relative_to(PACKAGE), node)
+        for path, tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, kinds)
+    ]
 
 
 # --------------------------------------------------------------------------- code from outside

@@ -117,6 +117,7 @@ def aws(url: str, *arguments: str) -> Any:
     return json.loads(done.stdout) if done.stdout else None
 
 
+@pytest.mark.fuller
 def test_the_aws_cli_creates_describes_fills_and_scans_a_table(url: str) -> None:
     aws(
         url, "create-table", "--table-name", "Made", "--billing-mode", "PAY_PER_REQUEST",
