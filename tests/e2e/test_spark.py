@@ -7,7 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,9 +18,10 @@ from typing import Any
 import pytest
 
 import ddbio
-from ddbio.simulator import Simulator
+from ddbio.simulator import FaultPlan, Simulator
 from tests.endpoints import Unavailable
-from tests.support.commands import EXPORT, wait_until, with_slack
+from tests.endpoints.model import SECRET_KEY
+from tests.support.commands import EXPORT, descendants, wait_until, with_slack
 from tests.support.environment import AWS_ENVIRONMENT, missing
 from tests.support.spark import SparkShell, spark_environment, spark_shell, submit_arguments
 
@@ -172,8 +176,8 @@ def begin_export(spark: SparkShell, out: Path, *more: str) -> None:
 
 def kill_one(pids: Callable[[], list[int]], dynamodb: Simulator, operation: str) -> None:
     """One of the processes, in the middle of the work."""
-    before = dynamodb.requests()[operation]
-    wait_until(lambda: dynamodb.requests()[operation] >= before + 4 and pids(), 90)
+    before = dynamodb.requests().get(operation, 0)
+    wait_until(lambda: dynamodb.requests().get(operation, 0) >= before + 4 and pids(), 90)
     os.kill(pids()[0], signal.SIGKILL)
 
 
@@ -200,6 +204,65 @@ def test_an_import_loses_nothing_if_an_executor_is_killed(
     kill_one(spark.executors, dynamodb, "BatchWriteItem")
     assert spark.end() >= 20_000
     assert len(dynamodb.table("Imported").items()) == 20_000
+
+
+@contextmanager
+def kept_engine(spark: SparkShell, **more: object) -> Iterator[None]:
+    """`engine`, whose tasks stay until the end of the block, so that a test can look at them after the work."""
+    spark.run(f"engine = run_spark(spark, shares_disk=True, **{more!r}).__enter__()")
+    try:
+        yield
+    finally:
+        spark.run("engine.__exit__(None, None, None)")
+
+
+def test_a_suspended_task_writes_nothing_when_it_wakes_up(
+    dynamodb: Simulator, spark: SparkShell, tmp_path: Path
+) -> None:
+    """Its units are at others by then."""
+    table = dynamodb.create_table("Suspended", "id:S")
+    source = tmp_path / "items.json"
+    source.write_text("".join(json.dumps({"id": f"{n:05}", "n": n}) + "\n" for n in range(2500)))
+    options = f"table='Suspended', sources=[{str(source)!r}], capacity=800, lanes=2"
+    with kept_engine(spark, silence_s=1.0):
+        spark.begin(f"answer = ddbio.import_table(ddbio.ImportOptions({options}), engine=engine).tally.written")
+        wait_until(lambda: table.consumed("write") > 500 and len(spark.seats()) == 2, 90)
+        suspended = spark.seats()[0]
+        os.kill(suspended, signal.SIGSTOP)
+        try:
+            assert spark.end() == 2500
+            before = table.consumed("write")
+        finally:
+            os.kill(suspended, signal.SIGCONT)
+        time.sleep(1.0)
+        assert table.consumed("write") == before
+    assert len(table.items()) == 2500
+
+
+def test_a_copy_has_all_items(dynamodb: Simulator, spark: SparkShell) -> None:
+    dynamodb.create_table("Copied", "id:S")
+    copied = "ddbio.copy_table(ddbio.CopyOptions(table='Orders', to='Copied'), engine=run_spark(spark))"
+    assert spark.run(f"answer = {copied}.tally.written") == 2000
+    assert scanned("Copied") == scanned("Orders")
+
+
+def test_no_page_of_spark_shows_the_token_or_the_keys(dynamodb: Simulator, spark: SparkShell) -> None:
+    """While tasks work with keys of the driver; nor does a log or the list of processes."""
+    with kept_engine(spark, send_keys=True):
+        token, address, counted = spark.run(
+            "counted = ddbio.count_items(ddbio.CountOptions(table='Many'), engine=engine).tally.counted\n"
+            "answer = [engine._hub.settings.token.decode(), spark.sparkContext.uiWebUrl, counted]"
+        )
+        assert counted == ITEMS
+        pages = {
+            name: urllib.request.urlopen(f"{address}/{name}", timeout=with_slack(60)).read().decode()
+            for name in ("jobs/", "stages/", "environment/", "executors/")
+        }
+    assert "spark.driver.host" in pages["environment/"] and "workers of ddbio" in pages["jobs/"]
+    shown = {**pages, "the log": spark.log.read_text(errors="replace")}
+    shown["ps"] = "".join(Path(f"/proc/{pid}/cmdline").read_text() for pid in descendants(spark.pid))
+    for secret in (token, SECRET_KEY):
+        assert [name for name, text in shown.items() if secret in text] == []
 
 
 def test_a_limit_is_exact_over_executors(dynamodb: Simulator, spark: SparkShell, tmp_path: Path) -> None:
@@ -270,6 +333,28 @@ def test_the_command_under_spark_submit(
     assert done.returncode == 0, done.stderr
     assert "works on it, with 2 tasks" in done.stdout  # spark-submit joins the streams of the program
     assert f"{ITEMS:,} items ({ITEMS:,} scanned)" in done.stdout
+
+
+def test_a_killed_driver_sends_no_requests_a_second_later(
+    dynamodb: Simulator, spark: SparkShell, tmp_path: Path
+) -> None:
+    """Though its tasks have more units in hand. The last test of the session."""
+    dynamodb.faults = FaultPlan(latency_s=0.5)
+    begin_export(spark, tmp_path / "out", "lanes=1")
+    before = dynamodb.requests().get("Scan", 0)
+    wait_until(lambda: dynamodb.requests().get("Scan", 0) > before + 4 and spark.seats(), 90)
+    left = descendants(spark.pid)
+    os.kill(spark.pid, signal.SIGKILL)
+    try:
+        time.sleep(1.0)
+        scans = dynamodb.requests()["Scan"]
+        time.sleep(1.0)
+        assert dynamodb.requests()["Scan"] == scans
+    finally:
+        dynamodb.faults = FaultPlan()
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.skipif(os.environ.get("DDBIO_TESTS") != "thorough", reason="fetches 320 MB for an older Spark")

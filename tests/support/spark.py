@@ -69,7 +69,7 @@ def submit_arguments(master: str, folder: Path) -> list[str]:
     settings = {
         "spark.driver.host": "127.0.0.1",
         "spark.driver.memory": "800m",
-        "spark.ui.enabled": "false",
+        "spark.ui.port": "0",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.python.filterPushdown.enabled": "true",
@@ -87,7 +87,7 @@ class SparkShell:
         self.pid = process.pid
         self._process = process
         self._answers = answers
-        self._log = log
+        self.log = log
 
     def run(self, text: str) -> Any:
         """Run a text of Python; returns what it named `answer`, as JSON has it. Its exception fails the test."""
@@ -101,7 +101,7 @@ class SparkShell:
 
     def end(self) -> Any:
         line = self._answers.readline()
-        assert line, f"Spark ended:\n{self._log.read_text()[-4000:]}"
+        assert line, f"Spark ended:\n{self.log.read_text()[-4000:]}"
         succeeded, answer = json.loads(line)
         assert succeeded, answer
         return answer
