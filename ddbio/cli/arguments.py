@@ -124,7 +124,7 @@ def add_run_options(
     parser.add_argument(
         "--report",
         metavar="PATH",
-        help="write a report on the run to this file: as JSON, or as a page for people if its name ends in .html"
+        help="write a report on the run to this file: as JSON, or as a page with charts if its name ends in .html"
         + ("" if items_on_stdout else "; - for standard output")
         + (" (default: report.json in the job's state folder)" if resumes else " (default: none)"),
     )

@@ -67,7 +67,7 @@ def parser() -> Parser:
         EXAMPLES,
         verb=None,
         rules={},
-        surplus_hint=f"name one shell: {', '.join(SHELLS)}",
+        surplus_hint=f"choose one shell: {', '.join(SHELLS)}",
         usage="%(prog)s SHELL",
     )
 
@@ -79,7 +79,10 @@ def main() -> int:
 def _perform(words: list[str]) -> int:
     parser().parse([word for word in words if word not in SHELLS])
     if len(words) != 1:
-        raise UsageError(f"one shell is needed, and {len(words)} are named", f"use one of {', '.join(SHELLS)}")
+        raise UsageError(
+            "the shell is missing" if not words else "only one shell can be named",
+            f"choose one of {', '.join(SHELLS)}",
+        )
     write_out(script(words[0]))
     return EXIT_OK
 

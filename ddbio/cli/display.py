@@ -54,7 +54,7 @@ def add_display_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--no-progress", action="store_true", help="show sentences, but no progress")
     group.add_argument("--log-file", metavar="PATH", help="append a line for each event to this file")
     group.add_argument(
-        "--log-format", choices=("text", "json"), default="text", help="of the log file (default: %(default)s)"
+        "--log-format", choices=("text", "json"), default="text", help="format of the log file (default: %(default)s)"
     )
     group.add_argument(
         "--metrics",

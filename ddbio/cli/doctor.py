@@ -30,7 +30,7 @@ examples:
   2. the same for a command, with those of its permissions that can be tried; --for comes last
        {command} --for import -r us-east-1 -t Orders -s orders/
 
-exit codes: 0 all is fine, or not known; 1 something is to be mended; 2 the options cannot work
+exit codes: 0 all is fine, or not known; 1 there is something to fix; 2 the options cannot work
 """
 
 
@@ -62,7 +62,7 @@ def _perform(words: list[str]) -> int:
     findings = _findings(options, settings if options is None else options.aws, given.state_dir)
     found = [_without_secrets(each) for each in findings]
     write_out(_as_json(found) if given.json else "".join(f"{_line(each)}\n" for each in found))
-    return EXIT_REJECTED if any(each.state == "mend" for each in found) else EXIT_OK
+    return EXIT_REJECTED if any(each.state == "fix" for each in found) else EXIT_OK
 
 
 def _options_of(words: list[str]) -> TransferOptions:
@@ -70,7 +70,7 @@ def _options_of(words: list[str]) -> TransferOptions:
 
     verb = VERBS.get(words[0]) if words else None
     if verb is None or verb.command is None:
-        raise UsageError("--for needs the verb of a command", "write --for import ..., say, last")
+        raise UsageError("--for needs the verb of a command", "write the command last: --for import -t ... -s ...")
     options: TransferOptions = verb.command.options_of(words[1:])
     return options
 
@@ -84,7 +84,7 @@ def _findings(options: TransferOptions | None, settings: AwsSettings, state_dir:
     tables = [options.table] if options is not None and options.table else []
     found, session = service(settings, tables)
     yield from found
-    if options is not None and session is not None and all(each.state != "mend" for each in found):
+    if options is not None and session is not None and all(each.state != "fix" for each in found):
         yield from permissions(session, policy_of(options, Scope("aws", session.region, "*")), tables)
 
 

@@ -41,12 +41,15 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         "--engine",
         choices=(PROCESSES, HUB, SPARK),
         default=PROCESSES,
-        help="who works: processes of this machine, workers on any machines that join here (ddbio worker), or the "
-        "tasks of a Spark cluster "
+        help="where the work is done: in processes of this machine, by workers on any machines that join here (ddbio "
+        "worker), or in the tasks of a Spark cluster "
         "(default: %(default)s)",
     )
     group.add_argument(
-        "--workers-expected", type=positive_int, metavar="N", help="by this number the work is cut (default: 1)"
+        "--workers-expected",
+        type=positive_int,
+        metavar="N",
+        help="divide the work for this number of worker processes; more or fewer may join (default: 1)",
     )
     group.add_argument(
         "--hub-address",
@@ -61,7 +64,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         "--slots",
         type=positive_int,
         metavar="N",
-        help="tasks of Spark that work (default: as many as the cluster can run at once)",
+        help="number of Spark tasks that do the work (default: as many as the cluster can run at once)",
     )
     group.add_argument(
         "--token-file",

@@ -35,7 +35,7 @@ EXAMPLES = """\
 examples:
   1. the items that match, as JSON lines, under a cap of 1,000 read units per second
        {command} -r us-east-1 -t Orders --filter 'price > :p' --values '{"p": 900}' -c 1000
-  2. the ten dearest orders; the whole table is read
+  2. the ten most expensive orders; the whole table is read
        {command} -r us-east-1 -t Orders --order-by price --descending --limit 10
   3. any three items, two attributes of each, as CSV; stops as soon as it has them
        {command} -r us-east-1 -t Orders --attributes customer,price --limit 3 --format csv

@@ -40,7 +40,10 @@ def _print(words: list[str]) -> int:
     if command is None and words and not words[0].startswith("-"):
         raise _no_policy(words[0])
     if command is None:
-        raise UsageError("iam-policy needs the verb the policy is for", "write ddbio iam-policy export ..., say")
+        raise UsageError(
+            "iam-policy needs the verb of a command",
+            "write the command after it: ddbio iam-policy export -t ... -d ...",
+        )
     account, rest = _account(words[1:])
     given = command.parser().parse(rest)
     options = command.options(given)

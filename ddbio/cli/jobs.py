@@ -9,7 +9,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -37,6 +37,11 @@ _ACTIONS_OF = {
     "all": ("list",),
     "json": ("list", "show"),
     **dict.fromkeys(("side", "over_provisioned"), ("set-cap",)),
+}
+# Of several jobs whose ids begin alike, an action can only mean one in this state.
+_MEANT: dict[str, Callable[[JobState], bool]] = {
+    "resume": lambda job: job.is_resumable and job.pid is None,
+    "set-cap": lambda job: job.pid is not None,
 }
 RECENT = 10  # finished and failed jobs that are listed
 RULES: Rules = dict.fromkeys(("--state-dir", "--all", "--json", "--yes", "--side", "--over-provisioned"))
@@ -114,7 +119,7 @@ def _perform(words: Sequence[str], resumed: list[str]) -> int:
     if action == "list":
         write_out(_list(root, given))
         return EXIT_OK
-    job = find_job(root, asked)
+    job = find_job(root, asked, _MEANT.get(action))
     if action == "show":
         write_out(_as_json(job) if given.json else _shown(job))
     elif action == "forget":

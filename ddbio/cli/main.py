@@ -60,7 +60,7 @@ VERBS = {
     "jobs": Subcommand(
         "ddbio.cli.jobs", "list unfinished and recent jobs; show, resume or forget one, or change its cap"
     ),
-    "report": Subcommand("ddbio.cli.report", "write the report of a job for people, as HTML with charts"),
+    "report": Subcommand("ddbio.cli.report", "write a page in HTML about a job, with charts"),
     "doctor": Subcommand("ddbio.cli.doctor", "check this machine, the endpoint, the keys and permissions"),
     "config": Subcommand("ddbio.cli.config", "show the options that variables and the configuration file set"),
     "completion": Subcommand("ddbio.cli.completion", "print the script that completes commands in bash, zsh or fish"),

@@ -138,7 +138,8 @@ class Parser(argparse.ArgumentParser):
         import difflib
 
         nearest = difflib.get_close_matches(str(value), choices, n=1)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"choose one of {', '.join(choices)}"
+        all_of_them = f"choose one of {', '.join(choices)}"
+        hint = f"did you mean {nearest[0]}? If not, {all_of_them}" if nearest else all_of_them
         raise UsageError(f"{action.option_strings[-1]} has no choice {str(value)!r}", hint)
 
     def _refuse_blank(self, given: argparse.Namespace) -> None:

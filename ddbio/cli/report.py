@@ -34,7 +34,7 @@ exit codes: 0 written; 2 there is no such job, or the file cannot be written; 3 
 
 def parser() -> Parser:
     parser = arguments.new_parser(
-        "Write the report of a job for people, as one HTML file with charts.",
+        "Write a page about a job, with charts, as one HTML file.",
         EXAMPLES,
         verb="report",
         rules=RULES,

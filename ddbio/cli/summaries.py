@@ -65,7 +65,7 @@ def this_run(result: Result) -> list[str]:
     tally, seconds = result.tally.minus(result.past.tally), result.seconds - result.past.seconds
     return [
         f"{tally.read:,} of them in this run (run {result.past.runs + 1} of the job), which took {seconds:.1f} s and "
-        f"consumed {tally.units:,.1f}"
+        f"consumed {tally.units:,.1f} capacity units"
     ]
 
 

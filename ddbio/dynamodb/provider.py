@@ -143,6 +143,10 @@ def _hint(error: Exception, profile: str) -> str:
         ),  # since 1.41
         ((botocore.ConfigParseError, botocore.ConfigNotFound), "fix the file"),
         ((botocore.InvalidConfigError, botocore.UnknownCredentialError), f"fix the {of_profile}"),
+        (
+            (botocore.ProfileNotFound,),
+            "check --profile and AWS_PROFILE; the profiles are in ~/.aws/config and ~/.aws/credentials",
+        ),
         ((botocore.PartialCredentialsError,), "give both the access key and the secret key"),
         ((EOFError, botocore.RefreshWithMFAUnsupportedError), "get keys with aws sts get-session-token and set them"),
         ((botocore.ClientError,), f"check role_arn and source of the {of_profile}, and whom the role trusts"),

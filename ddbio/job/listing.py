@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -24,6 +24,7 @@ from ddbio.job.remains import places_files
 RUNNING, UNFINISHED, DAMAGED, FINISHED, FAILED = "running", "unfinished", "damaged", "finished", "failed"
 REFUSED = "refused"  # the command could not work as given, and moved nothing
 _NAME = re.compile(r"([a-z]+)-(.+)-([0-9a-f]{12})")
+_NAMED = 3  # jobs that a message lists
 _KILLED = "it was killed, or the machine went down: there is no report of its last run"
 
 
@@ -113,16 +114,23 @@ def list_jobs(root: Path) -> list[JobState]:
     )
 
 
-def find_job(root: Path, asked: str) -> JobState:
-    """asked: an id, the beginning of one, or of its last 12 characters. Raises UsageError if that is not one job."""
+def find_job(root: Path, asked: str, fits: Callable[[JobState], bool] | None = None) -> JobState:
+    """asked: an id, the beginning of one, or of its last 12 characters. Raises UsageError if that is not one job.
+
+    fits: whether a job can be meant; of several with this beginning, one that alone can be meant is the one.
+    """
     jobs = list_jobs(root)
     exact = [job for job in jobs if job.id == asked]
     near = [job for job in jobs if job.id.startswith(asked) or job.id[-12:].startswith(asked)]
     found = exact or (near if asked else [])
-    if len(found) == 1:
-        return found[0]
+    fitting = [job for job in found if fits is None or fits(job)]
+    if len(found) == 1 or len(fitting) == 1:
+        return (fitting or found)[0]
     if found:
-        raise UsageError(f"{asked!r} is the beginning of {len(found)} jobs", "give more of the id")
+        likely = fitting or found
+        more = f" and {len(likely) - _NAMED:,} more" * (len(likely) > _NAMED)
+        named = ", ".join(job.id for job in likely[:_NAMED])
+        raise UsageError(f"{asked!r} is the beginning of {len(found):,} jobs", f"give more of the id: {named}{more}")
     raise UsageError(
         f'there is no job {asked!r} in "{root}"', "ddbio jobs lists them; --state-dir names another folder"
     )

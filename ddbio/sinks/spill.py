@@ -89,7 +89,7 @@ class Spill(SettlesAtOnce):
             self._tally.counted += 1
 
     def _damaged(self, problem: str) -> PermanentError:
-        return PermanentError(f"{self._where}: a record cannot be compared: {problem}", "mend it, or export again")
+        return PermanentError(f"{self._where}: a record cannot be compared: {problem}", "fix it, or export again")
 
     @property
     def settled(self) -> bool:  # type: ignore[override]

@@ -30,7 +30,7 @@ from ddbio.dynamodb.endpoints import is_local, proxy_of
 from ddbio.dynamodb.session import Session
 from ddbio.errors import DdbioError, on_one_line
 
-FINE, MEND, UNKNOWN = "ok", "mend", "unknown"
+FINE, FIX, UNKNOWN = "ok", "fix", "unknown"
 _NEEDED = ("botocore", "httptools", "msgspec", "orjson")
 _SPEEDUPS = {"uvloop": "a third less CPU per request", "isal": "gzip ten times as fast"}
 _LEAST_FILES = 1024
@@ -56,7 +56,7 @@ def machine(state_root: Path) -> Iterator[Finding]:
     yield Finding("packages", FINE, ", ".join(f"{name} {_version(name)}" for name in _NEEDED))
     for name, use in _SPEEDUPS.items():
         version = _version(name)
-        missing = Finding(name, MEND, "not installed", f"pip install {name}: {use}")
+        missing = Finding(name, FIX, "not installed", f"pip install {name}: {use}")
         yield Finding(name, FINE, f"{version}, in use") if version else missing
     core = native.state()
     hint = "" if core == native.IN_USE else "imports and exports take more CPU: docs/performance.md, The native core"
@@ -64,7 +64,7 @@ def machine(state_root: Path) -> Iterator[Finding]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     few = 0 <= hard < _LEAST_FILES
     hint = f"allow {_LEAST_FILES} or more: ulimit -Hn, or LimitNOFILE of the service" if few else ""
-    yield Finding("open files", MEND if few else FINE, f"{soft}, may be raised to {hard}", hint)
+    yield Finding("open files", FIX if few else FINE, f"{soft}, may be raised to {hard}", hint)
     yield _disk("state folder", state_root, "--state-dir")
     yield _disk("temporary files", Path(tempfile.gettempdir()), "TMPDIR")
 
@@ -81,10 +81,10 @@ def _disk(name: str, place: Path, option: str) -> Finding:
     text = f"{free / 1e9:,.1f} GB free in {place}"
     if not os.access(existing, os.W_OK):
         return Finding(
-            name, MEND, f"{existing} cannot be written", f"fix its permissions, or choose another: {option}"
+            name, FIX, f"{existing} cannot be written", f"fix its permissions, or choose another: {option}"
         )
     if free < _LEAST_FREE_BYTES:
-        return Finding(name, MEND, text, f"free some space, or choose another folder: {option}")
+        return Finding(name, FIX, text, f"free some space, or choose another folder: {option}")
     return Finding(name, FINE, text)
 
 
@@ -101,7 +101,7 @@ def service(settings: AwsSettings, tables: list[str]) -> tuple[list[Finding], Se
 
 
 def _bad(name: str, error: DdbioError) -> Finding:
-    return Finding(name, MEND, error.message, error.hint)
+    return Finding(name, FIX, error.message, error.hint)
 
 
 def _endpoint(url: str) -> Iterator[Finding]:
@@ -120,9 +120,7 @@ def _endpoint(url: str) -> Iterator[Finding]:
             times_s.append(time.monotonic() - began_s)
             date = str(answer.headers.get("Date", ""))
     except (BotoCoreError, DdbioError, ValueError) as error:
-        yield Finding(
-            "endpoint", MEND, f"{url}: {error}", "check --region, --endpoint-url, the network and the proxy"
-        )
+        yield Finding("endpoint", FIX, f"{url}: {error}", "check --region, --endpoint-url, the network and the proxy")
         return
     yield Finding(
         "endpoint", FINE, f"{url} answers in {1000 * min(times_s):.1f} ms, first in {1000 * times_s[0]:.0f}"
@@ -140,7 +138,7 @@ def clock(date: str, now: datetime) -> Finding:
     if abs(skew_s) < _SKEW_S:
         return Finding("clock", FINE, text)
     refused = "; requests are refused" if abs(skew_s) >= _MOST_SKEW_S else ""
-    return Finding("clock", MEND, text + refused, "set the clock of this machine, by NTP say")
+    return Finding("clock", FIX, text + refused, "set the clock of this machine, for example by NTP")
 
 
 def _keys(session: Session, settings: AwsSettings) -> Iterator[Finding]:

@@ -177,8 +177,10 @@ def test_an_endpoint_that_never_answers_is_not_waited_for(run: Run) -> None:
 
 
 def test_usage(run: Run, environment: dict[str, str], tmp_path: Path) -> None:
-    run("completion").assert_one_line_error(2, "one shell is needed, and 0 are named; use one of bash, zsh, fish")
-    run("completion", "tcsh").assert_one_line_error(2, "'tcsh' belongs to no option; name one shell: bash, zsh, fish")
+    run("completion").assert_one_line_error(2, "the shell is missing; choose one of bash, zsh, fish")
+    run("completion", "tcsh").assert_one_line_error(
+        2, "'tcsh' belongs to no option; choose one shell: bash, zsh, fish"
+    )
     (tmp_path / "shtab.py").write_text("raise ImportError")
     environment["PYTHONPATH"] = f"{tmp_path}:{CHECKOUT}"
     run("completion", "bash").assert_one_line_error(2, "needs the package shtab; pip install 'ddbio[completion]'")

@@ -47,12 +47,12 @@ def test_what_cannot_be_tried_is_said(doctor: Run, simulator: Simulator) -> None
 def test_a_table_that_is_not_there(doctor: Run, simulator: Simulator) -> None:
     done = doctor("--json", "--for", "count", "-t", "Orders")
     found = states(done)
-    assert (done.code, found["endpoint"], found["dynamodb:DescribeTable"]) == (1, "ok", "mend")
+    assert (done.code, found["endpoint"], found["dynamodb:DescribeTable"]) == (1, "ok", "fix")
 
 
 def test_an_endpoint_that_does_not_answer(doctor: Run) -> None:
     done = doctor("--json", "--endpoint-url", "http://127.0.0.1:1")
-    assert (done.code, states(done)["endpoint"]) == (1, "mend")
+    assert (done.code, states(done)["endpoint"]) == (1, "fix")
 
 
 def test_a_password_is_not_shown(doctor: Run) -> None:
@@ -70,7 +70,7 @@ def test_an_endpoint_on_this_machine_is_reached_without_keys_though_a_command_ne
     environment["AWS_EC2_METADATA_DISABLED"] = "true"
     done = doctor()
     assert done.code == 1
-    assert "mend     AWS settings: no AWS credentials were found; a local endpoint accepts any" in done.out
+    assert "fix      AWS settings: no AWS credentials were found; a local endpoint accepts any" in done.out
     assert "ok       endpoint: " in done.out
 
 

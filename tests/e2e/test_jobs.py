@@ -96,14 +96,21 @@ def test_a_killed_job_is_listed_and_resumed_from_another_folder(
     elsewhere.mkdir()
     streams = tmp_path / "streams"
     streams.mkdir()
-    done = Commands(elsewhere, environment, streams).run(*DDBIO, "jobs", "resume", folder.name[-12:-6])
+    finished = folder.with_name("import-Orders-000000000000")
+    finished.mkdir()
+    (finished / "report.json").write_text('{"exit_code": 0}')
+    run_jobs("show", "import").assert_one_line_error(2, "the beginning of 2 jobs", folder.name, finished.name)
+    done = Commands(elsewhere, environment, streams).run(*DDBIO, "jobs", "resume", "import")
     assert done.code == 0, done.err
     assert any(line.startswith("Resuming: ") for line in done.log), done.err
     assert_holds(killed, "Orders", many)
     assert puts(killed) - written < len(many)
+    shutil.rmtree(finished)
     (job,) = listed(run_jobs)
     assert (job["state"], job["exit_code"], job["why"]) == ("finished", 0, "")
-    run_jobs("resume", folder.name).assert_one_line_error(2, "left nothing to resume (finished)", "ddbio import -t")
+    run_jobs("resume", folder.name[-12:-6]).assert_one_line_error(
+        2, "left nothing to resume (finished)", "ddbio import -t"
+    )
 
 
 def test_a_job_that_was_stopped_says_so_and_one_that_runs_is_left_alone(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ddbio.simulator import Simulator
-from tests.e2e.test_resume import kill
+from tests.e2e.test_resume import jobs, kill
 from tests.support.commands import CHECKOUT, Commands, Completed, Run, Running, Start, assert_holds
 from tests.support.items import Item, plain_items
 
@@ -46,7 +47,12 @@ def changes(path: Path) -> list[tuple[str, str, float]]:
 
 
 def test_an_import_takes_another_cap(
-    start_import: Start, set_cap: Run, simulator: Simulator, many: list[Item], tmp_path: Path
+    start_import: Start,
+    set_cap: Run,
+    simulator: Simulator,
+    many: list[Item],
+    tmp_path: Path,
+    environment: dict[str, str],
 ) -> None:
     simulator.create_table("Orders", "id:S", wcu=50_000, rcu=50)
     words = ("-t", "Orders", "-s", "orders.json", "-c", "50", "--report", "r.json", "--log-file", "run.log")
@@ -55,6 +61,9 @@ def test_an_import_takes_another_cap(
         refused = set_cap("import", "60000")
         assert refused.code == 2 and "set-cap 60000 is more than the 50,000 WCU that table Orders has" in refused.err
         assert set_cap("import", "5", "--side", "source").code == 2
+        finished = jobs(environment)[0].with_name("import-Orders-000000000000")
+        finished.mkdir()
+        (finished / "report.json").write_text('{"exit_code": 0}')
         done = set_cap("import-Orders", "80%")
         sentence = "Cap from now on: 40,000 WCU (80% of the table's provisioned units of 50,000)"
         assert (done.code, done.out) == (0, f"{sentence}\n")
@@ -63,6 +72,7 @@ def test_an_import_takes_another_cap(
     assert changes(tmp_path / "r.json") == [("target", "WCU", 40_000)]
     assert f" notice {sentence}\n" in (tmp_path / "run.log").read_text()
     assert_holds(simulator, "Orders", many)
+    shutil.rmtree(finished)
     over = set_cap("import", "5")
     over.assert_one_line_error(2, "no process on this machine works on import-Orders-", "(finished)")
 

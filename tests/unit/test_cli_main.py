@@ -53,7 +53,10 @@ def test_the_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         (["frobnicate", "-t", "x"], "use one of import, export"),
         (["help", "exprt"], "there is no verb 'exprt'; did you mean export?"),
         (["export", "--format", "jsno"], "ddbio export: error: --format has no choice 'jsno'; did you mean json?"),
-        (["import", "--mode", "inster"], "--mode has no choice 'inster'; did you mean insert?"),
+        (
+            ["import", "--mode", "upsert"],
+            "has no choice 'upsert'; did you mean insert? If not, choose one of put, insert, delete",
+        ),
         (["import", "--mode", "all"], "--mode has no choice 'all'; choose one of put, insert, delete"),
         (["import", "--tabel", "x"], "ddbio import: error: there is no option --tabel; did you mean --table?"),
     ],

@@ -18,14 +18,14 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
     [
         (0, "ok", "0 s after the endpoint's"),
         (59, "ok", "59 s ahead of the endpoint's"),
-        (-60, "mend", "60 s after the endpoint's"),
-        (299, "mend", "299 s ahead of the endpoint's"),
-        (-300, "mend", "300 s after the endpoint's; requests are refused"),
+        (-60, "fix", "60 s after the endpoint's"),
+        (299, "fix", "299 s ahead of the endpoint's"),
+        (-300, "fix", "300 s after the endpoint's; requests are refused"),
     ],
 )
 def test_the_clock(ahead_s: int, state: str, text: str) -> None:
     found = clock(format_datetime(NOW - timedelta(seconds=ahead_s)), NOW)
-    assert (found.state, found.text, bool(found.hint)) == (state, text, state == "mend")
+    assert (found.state, found.text, bool(found.hint)) == (state, text, state == "fix")
 
 
 @pytest.mark.parametrize("date", ["", "yesterday"])

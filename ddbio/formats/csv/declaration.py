@@ -15,7 +15,7 @@ from ddbio.formats import record_format
 from ddbio.formats.csv import Csv, CsvLayout
 from ddbio.formats.csv.cells import TEXT
 from ddbio.formats.csv.header import DELIMITER_NAMES, Head, read_head
-from ddbio.formats.declaration import COLUMN_OPTIONS, Beginning, Column, Declaration, Found, Known, Remark
+from ddbio.formats.declaration import COLUMN_OPTIONS, Beginning, Column, Declaration, Found, Known, Remark, named
 from ddbio.formats.encoding import check_encoding
 from ddbio.messages.files import SourceFile
 from ddbio.messages.format_spec import FormatSpec
@@ -90,7 +90,10 @@ class CsvDeclaration(Declaration):
         columns |= set(map(known.changes.attribute, columns))
         unknown = [name for name, _ in known.csv.types if name not in columns]
         if unknown:
-            raise UsageError(f"--csv-types names {unknown[0]!r}, and no file has such a column", "see their headers")
+            raise UsageError(
+                f"--csv-types names {unknown[0]!r}, and no file has such a column",
+                f"the columns are {named(sorted(columns))}",
+            )
 
 
 def read_layout(file: SourceFile, text: bytes, known: Known) -> Head:
