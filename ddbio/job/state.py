@@ -33,8 +33,16 @@ _ELSEWHERE = "choose another folder with --state-dir, or fix its permissions"
 
 def state_root(asked: str | None, environment: Mapping[str, str] = os.environ) -> Path:
     """The folder that contains all jobs' folders: as given, `$DDBIO_STATE_DIR`, the user's folder for state, or one
-    among the temporary files if there is no home folder that can be written."""
+    among the temporary files if there is no home folder that can be written.
+
+    Raises UsageError for a place that is no folder of this machine, such as one in S3.
+    """
     if chosen := asked or environment.get("DDBIO_STATE_DIR"):
+        if "://" in chosen:
+            raise UsageError(
+                f'the state of jobs cannot be kept in "{chosen}"',
+                "name a folder with --state-dir; one on a shared file system outlives this machine",
+            )
         return Path(chosen).absolute()
     base = Path(environment.get("XDG_STATE_HOME") or "")
     if base.is_absolute():  # the specification says to ignore a relative one

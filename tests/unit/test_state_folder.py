@@ -258,3 +258,17 @@ def test_the_rejects_are_safe_before_the_journal_counts_on_them(tmp_path: Path) 
             journal.commit(1.0)
         journal.before_commit = lambda: None
     assert seen == [0, 1, 2], "it was called before each of them was written down"
+
+
+@pytest.mark.parametrize("place", ["s3://bucket/state", "file:///state"])
+def test_a_place_that_is_no_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """It would be a folder called `s3:`, which is lost with the machine."""
+    monkeypatch.chdir(tmp_path)
+    given = TransferOptions(table="Orders", state_dir=place)
+    with pytest.raises(UsageError, match="cannot be kept in"), open_journal("import", "Orders", ["here"], given):
+        pass
+    monkeypatch.setenv("DDBIO_STATE_DIR", place)
+    usual = TransferOptions(table="Orders")
+    with pytest.raises(UsageError, match="cannot be kept in"), open_journal("import", "Orders", ["here"], usual):
+        pass
+    assert not list(tmp_path.iterdir())
