@@ -36,8 +36,8 @@ examples:
   2. on each worker machine, with a copy of that file
        {command} --join driver.internal:7070 --token-file token
 
-exit codes: 0 the driver has no more work; 2 the options cannot work, or the driver has another token; 3 there is no
-driver, or no longer; 130 stopped
+exit codes: 0 the driver has no more work, or was stopped; 2 the options cannot work, or the driver has another token;
+3 there is no driver, or no longer; 130 stopped
 """
 
 

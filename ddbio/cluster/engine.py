@@ -67,6 +67,7 @@ class HubEngine:
         self.staff = Staff("worker", settings.expected)
         self.alone_s = settings.alone_s
         self.why_alone = ""  # why no seat will join any more
+        self.stopped = False  # the last job was
         self._hub: Hub | None = None
         self._jobs = 0
 
@@ -78,7 +79,7 @@ class HubEngine:
 
     def __exit__(self, *_: object) -> None:
         if self._hub is not None:
-            self._hub.close("the driver has no more work")
+            self._hub.close("the driver was stopped" if self.stopped else "the driver has no more work")
             self._hub = None
 
     @property
@@ -151,6 +152,7 @@ class _JobOnHub:
             pass
         finally:
             roster.dismiss()
+            self._engine.stopped = bool(stop.requests)
             self._states.update(self._hub.end_job())
 
     def budgets(self, role: str) -> tuple[BudgetRates, ...]:

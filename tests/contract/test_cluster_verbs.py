@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from ddbio.aws.settings import AwsSettings
 from ddbio.cluster.engine import HubEngine, HubSettings
+from ddbio.cluster.seat import seat
 from ddbio.engines.inline import InlineEngine
 from ddbio.engines.pool import ProcessEngine
 from ddbio.errors import EXIT_OK, EXIT_REJECTED, UsageError
@@ -113,6 +115,29 @@ def test_without_a_shared_disk_a_comparison_reads_nothing(
     assert simulator.requests() == before
 
 
+def at_first_write(stop: StopFlag) -> Callable[[Tally], None]:
+    def look(tally: Tally) -> None:
+        if tally.written and not stop.requests:
+            stop.ask()
+
+    return look
+
+
+def test_workers_hear_that_their_driver_was_stopped(
+    simulator: Simulator, common: dict[str, Any], tmp_path: Path
+) -> None:
+    write_items(tmp_path / "in.json", plain_items(4 * ITEMS))
+    simulator.faults = FaultPlan(latency_s=0.02)
+    options, stop = ImportOptions(**common, sources=(str(tmp_path / "in.json"),)), StopFlag()
+    with ThreadPoolExecutor(1) as threads:
+        with HubEngine(HubSettings(TOKEN, silence_s=1.0, shares_disk=True)) as engine:
+            worker = threads.submit(seat, engine.address, TOKEN)
+            begun = Import(options).perform(Caller(Shown(at_first_write(stop)), engine, stop))
+        assert worker.result().reason == "the driver was stopped"
+    assert begun.error is not None
+    assert begun.tally.written == simulator.table("Orders").consumed("write") < 4 * ITEMS
+
+
 def test_a_job_that_processes_began_is_finished_by_workers(
     simulator: Simulator, common: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -121,12 +146,7 @@ def test_a_job_that_processes_began_is_finished_by_workers(
     simulator.faults = FaultPlan(latency_s=0.02)
     options = ImportOptions(**common, sources=(str(tmp_path / "in.json"),))
     stop = StopFlag()
-
-    def stop_it(tally: Tally) -> None:
-        if tally.written and not stop.requests:
-            stop.ask()
-
-    begun = Import(options).perform(Caller(Shown(stop_it), ProcessEngine(2), stop))
+    begun = Import(options).perform(Caller(Shown(at_first_write(stop)), ProcessEngine(2), stop))
     assert begun.error is not None and 0 < begun.tally.written < len(items)
     shown = Shown()
     done = Import(options).perform(Caller(shown, SeatedEngine(2)))
