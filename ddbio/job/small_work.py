@@ -10,10 +10,11 @@ from collections.abc import Iterable
 
 from ddbio.layouts.spill import LEAST_PARTITIONS
 from ddbio.messages import PartitionUnit, SegmentUnit, SliceUnit, Unit
+from ddbio.sources.cutting import SMALL_BYTES
 from ddbio.sources.plan import Remainder
 from ddbio.sources.segments import MIN_SEGMENT_BYTES
 
-MOST_SOURCE_BYTES = 1024 * 1024
+MOST_SOURCE_BYTES = SMALL_BYTES  # sources up to this size are all cut before the work begins
 MOST_TABLE_BYTES = MIN_SEGMENT_BYTES  # such a table is one segment: a second worker would have none
 
 

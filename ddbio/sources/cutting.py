@@ -3,7 +3,7 @@ resumed.
 
 If every line of a file is a record, the file is cut without reading it, and the plan is complete at once. If records
 span lines, the file is read once for the ends of records while the first units are being worked on: such a plan grows
-(`Plan`).
+(`Plan`). A few small files are read before.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ BYTES_A_WRITE_UNIT = 1024
 SCAN_BYTES = 8 * MIB  # per read when looking for the ends of records: few round trips, little memory
 BROKEN_RECORD_BYTES = 4 * MIB  # an item has at most 400 KB, and no format makes it ten times as large
 FIRST_WINDOW_UNITS, WINDOW_UNITS = 32, 256
+SMALL_FILES, SMALL_BYTES = 8, MIB  # read before the work begins: each file is a round trip to S3
 
 
 def unit_bytes(total_bytes: int, lanes: int, cap_units_per_s: float) -> int:
@@ -96,8 +97,10 @@ def plan_slices(
 
     Shuffled because files are often sorted by partition key: neighbours in a file would heat one partition. Files
     that must be read to be cut come after the others and are shuffled a window at a time; iterating the plan raises
-    the exceptions of `read`. A file that can only be read from its beginning (`Source.is_whole`) is a single unit if
-    it is no larger than `size`; larger ones come in chunks (`ddbio.sources.stream`), after all others.
+    the exceptions of `read`. A few small ones are cut at once, so that the plan is complete and the job can be found
+    to be small; then this function raises them. A file that can only be read from its beginning (`Source.is_whole`)
+    is a single unit if it is no larger than `size`; larger ones come in chunks (`ddbio.sources.stream`), after all
+    others.
 
     first: the number of the first unit. then: see `Plan`.
     """
@@ -110,14 +113,18 @@ def plan_slices(
     units = [replace(unit, number=number) for number, unit in enumerate(units, first)]
     randomness = random.Random(seed)
     randomness.shuffle(units)
-    if not to_read and not fed:
-        return Plan(units, then=then)
-    randomness.shuffle(fed)
     numbers = count(first + len(units))
     cuts = (_unit(source, cut, next(numbers)) for source in to_read for cut in exact_cuts(source, size, read))
+    if not fed and _are_small(to_read):
+        return Plan([*units, *_shuffled(cuts, randomness)], then=then)
+    randomness.shuffle(fed)
     streams = [_stream(source, read, min(size, CHUNK_BYTES)) for source in fed]
     chunks = (replace(unit, number=next(numbers)) for unit in in_turns(streams))
     return Plan(units, chain(_shuffled(cuts, randomness), chunks), then)
+
+
+def _are_small(sources: Sequence[Source]) -> bool:
+    return len(sources) <= SMALL_FILES and sum(each.file.size_bytes for each in sources) <= SMALL_BYTES
 
 
 def _stream(source: Source, read: ReadRange, chunk_bytes: int) -> Iterator[ChunkUnit]:

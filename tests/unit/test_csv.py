@@ -20,7 +20,7 @@ from ddbio.messages import SliceUnit
 from ddbio.messages.files import SourceFile
 from ddbio.messages.format_spec import FormatSpec
 from ddbio.options import CSV_TYPES, CsvOptions
-from ddbio.sources.cutting import Source, plan_slices
+from ddbio.sources.cutting import MIB, Source, plan_slices
 from ddbio.values.capacity import item_size_bytes
 from ddbio.values.items import AttributeValue
 from ddbio.values.names import NO_CHANGES, NameChanges
@@ -143,6 +143,23 @@ def test_units_begin_and_end_with_records(text: bytes, size: int, start: int) ->
     assert edges[-1] == len(text)
     assert {edge - start for edge in edges[1:-1]} <= set(ends)
     assert units == planned(text, size, start), "a resumed run must find the same units"
+
+
+@pytest.mark.parametrize(
+    ("files", "of_bytes", "known"), [(8, 100, True), (1, MIB, True), (9, 8, False), (2, MIB, False)]
+)
+def test_a_few_small_files_are_cut_before_the_work_begins(files: int, of_bytes: int, known: bool) -> None:
+    """So the job can be found to be small, which needs no worker processes. Neither changes the units."""
+    content = b"a,b\n" * (of_bytes // 4)
+    sources = [
+        Source(SourceFile(f"{name}.csv", of_bytes, "1"), FormatSpec("csv", CsvLayout(("a", "b"))), 0)
+        for name in range(files)
+    ]
+    plan = plan_slices(sources, MIB // 2, lambda _, start, stop: content[start:stop])
+    assert plan.complete is known
+    units = [unit for unit in plan if isinstance(unit, SliceUnit)]
+    assert plan.complete and plan.units == units
+    assert sum(unit.stop - unit.start for unit in units) == files * of_bytes
 
 
 def test_units_of_a_broken_record_go_on_behind_its_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,7 +121,7 @@ def test_every_file_of_json_speaks_for_itself_and_every_header_is_read() -> None
         "Format: csv, 2 columns between commas, as names end in .csv; "
         "3 columns between semicolons, as names end in .csv",
         "Columns that are imported as text, as they have no type: x "
-        "(--csv-types x:N gives one a type, --infer-types makes numbers of cells that are some)",
+        "(--csv-types x:N gives one a type, --infer-types makes cells that look like numbers numbers)",
     ]
     one, two = (each for each in detected.sources if each.format.name == "csv")
     assert (one.start, two.start) == (6, 8)

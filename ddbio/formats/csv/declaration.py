@@ -120,7 +120,7 @@ def _remarks(file: str, layout: CsvLayout, trimmed: str | None, known: Known) ->
         more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
         said = (
             f"Columns that are imported as text, as they have no type: {', '.join(names[:_MOST_NAMED])}{more} "
-            f"(--csv-types {names[0]}:N gives one a type, --infer-types makes numbers of cells that are some)"
+            f"(--csv-types {names[0]}:N gives one a type, --infer-types makes cells that look like numbers numbers)"
         )
         yield Remark(said, lambda _: said)
 
