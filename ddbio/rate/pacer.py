@@ -29,22 +29,22 @@ UNDER_WAY_S = 0.01  # of the rate: the most that may be under way, or
 UNDER_WAY_LATENCIES = 1.5  # of the rate over the time that a request takes lately, at best
 UNEXPLAINED_WITHIN_S = 5.0  # unprocessed items twice within this time mean a lack of capacity
 PERIOD_S, PERIOD_ANSWERS = 0.5, 10  # a period of the measured latency takes at least so long, and has so many answers
-PERIODS = 4  # longer than a stall of the service, short against a job
+PERIODS = 20  # longer than a stall of the service, short against a job
 
 
 class UnderWay:
     """The unanswered requests of a worker, and their latency. Time is passed in.
 
     By Little's law, the mean latency of a period comes from the number of unanswered requests, so no request needs a
-    start time. The least of the last periods counts: if the requests themselves make the service slow, or the machine
-    is busy, more of them would make them slower.
+    start time. The least of the last periods counts: requests that wait for each other in a busy service take longer
+    the more there are, and would let ever more start.
     """
 
     def __init__(self, budgets: int, now_s: float) -> None:
         self.units = [0.0] * budgets
         self._requests = 0
-        self._request_seconds = 0.0  # in this period, as the following one
-        self._answered = 0
+        self._request_seconds = 0.0  # in this period, as the following two
+        self._begun = self._answered = 0
         self._now_s = self._began_s = now_s
         self._latencies_s: deque[float] = deque(maxlen=PERIODS)
 
@@ -53,12 +53,16 @@ class UnderWay:
         """0 before the first answer."""
         if self._latencies_s:
             return min(self._latencies_s)
-        return self._request_seconds / self._answered if self._answered else 0.0
+        return self._mean_s() if self._answered else 0.0
+
+    def _mean_s(self) -> float:
+        return 2 * self._request_seconds / (self._begun + self._answered)
 
     def begin(self, now_s: float, costs: Units) -> None:
         self._request_seconds += self._requests * (now_s - self._now_s)
         self._now_s = now_s
         self._requests += 1
+        self._begun += 1
         for budget, units in enumerate(costs):
             self.units[budget] += units
 
@@ -70,8 +74,8 @@ class UnderWay:
         for budget, units in enumerate(costs):
             self.units[budget] = self.units[budget] - units if self._requests else 0.0  # no rounding is left over
         if now_s - self._began_s > PERIOD_S and self._answered >= PERIOD_ANSWERS:
-            self._latencies_s.append(self._request_seconds / self._answered)
-            self._request_seconds, self._answered, self._began_s = 0.0, 0, now_s
+            self._latencies_s.append(self._mean_s())
+            self._request_seconds, self._begun, self._answered, self._began_s = 0.0, 0, 0, now_s
 
 
 @dataclass(slots=True)

@@ -55,13 +55,18 @@ def test_no_second_costs_more_than_the_cap_and_a_request_of_each_seat(setting: S
         (20_000, 20, 32, {"busy": 0.1}),
         (20_000, 10, 16, {"slow": 0.5}),
         (20_000, 10, 16, {"lost": 0.5}),
-        (20_000, 1, 8, {"round_trip_s": 0.02}),
     ],
 )
 def test_the_whole_cap_is_used(access: str, cap: float, seats: int, lanes: int, of_seats: dict[str, float]) -> None:
     setting = replace(Setting(access, cap, seats, 0.01, lanes, seconds=2.0 if cap > 1000 else 8.0), **of_seats)  # type: ignore[arg-type]
     many, one = compare(setting)
     assert many.mean() >= 0.97 * min(one.mean(), cap)
+
+
+def test_a_scan_from_afar_uses_the_cap_with_few_lanes() -> None:
+    """If each page waited for a round trip, it would read 0.89 of it."""
+    many, one = compare(Setting("read", 20_000, 1, 0.02, 8, seconds=3.0))
+    assert many.mean() >= 0.97 * one.mean()
 
 
 # --------------------------------------------------------------------------- a few requests, in detail

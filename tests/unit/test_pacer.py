@@ -251,5 +251,13 @@ def test_a_service_that_is_slow_for_a_moment_gets_no_more_requests_for_that() ->
         0.05
     )  # the bound follows a service that is far away from the first answer
     assert answers(2000, 0.002) == pytest.approx(0.002)
-    assert answers(10, 0.1) == pytest.approx(0.002)
-    assert answers(40, 0.1) == pytest.approx(0.1)
+    assert answers(50, 0.1) == pytest.approx(0.002)
+    assert answers(220, 0.1) == pytest.approx(0.1)
+
+
+def test_requests_that_have_just_started_are_not_taken_for_slow_ones() -> None:
+    under_way = UnderWay(1, 0.0)
+    for _ in range(10):
+        under_way.begin(0.0, (25.0,))
+    under_way.end(0.02, (25.0,))
+    assert 0.02 <= under_way.latency_s < 0.04  # not ten times as much
