@@ -33,6 +33,7 @@ ALL_ADDRESSES = "0.0.0.0"
 SEAT_PATIENCE_S = 60.0  # for a driver that a task cannot reach: then Spark starts the task again, somewhere else
 GRACE_S = 5.0  # for tasks to end by themselves, so that Spark can use their Python processes again
 _LONGEST_REASON = 300
+_THREAD = "ddbio spark job"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,9 @@ class SeatJob(Protocol):
     def cancel(self) -> None:
         """From another thread: end all tasks now, also those that have not begun."""
 
+    def thread(self, run: Callable[[], None]) -> threading.Thread:
+        """For `run`, not started."""
+
 
 def context_of(spark: Any) -> Any:
     """The SparkContext of a session; None in Spark Connect, where there is none."""
@@ -148,6 +152,13 @@ class RddJob:
     def cancel(self) -> None:
         self._context.cancelJobGroup(self._group)
 
+    def thread(self, run: Callable[[], None]) -> threading.Thread:
+        """With a thread of the JVM to itself, whose job group is its own."""
+        from pyspark import InheritableThread
+
+        thread: threading.Thread = InheritableThread(target=run, name=_THREAD, daemon=True)
+        return thread
+
 
 class ArrowJob:
     """By a session alone, as in Spark Connect."""
@@ -164,6 +175,9 @@ class ArrowJob:
 
     def cancel(self) -> None:
         self._spark.interruptTag(self._tag)
+
+    def thread(self, run: Callable[[], None]) -> threading.Thread:
+        return threading.Thread(target=run, name=_THREAD, daemon=True)
 
 
 def _in_batches(work: Work, batches: Iterator[Any]) -> Iterator[Any]:
@@ -200,7 +214,7 @@ class _Tasks:
         self._job = job
         self._give_up = give_up
         self._expected = threading.Event()
-        self._thread = _thread(self._run)
+        self._thread = job.thread(self._run)
         self._thread.start()
 
     def _run(self) -> None:
@@ -221,14 +235,6 @@ class _Tasks:
         if self._thread.is_alive():
             self._job.cancel()
             self._thread.join(GRACE_S)
-
-
-def _thread(run: Callable[[], None]) -> threading.Thread:
-    """A thread that has a thread of the JVM to itself, where there is one."""
-    from pyspark import InheritableThread
-
-    thread: threading.Thread = InheritableThread(target=run, name="ddbio spark job", daemon=True)
-    return thread
 
 
 def _in_words(error: Exception) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from ddbio.aws.settings import AwsSettings
 from ddbio.cluster.engine import HubEngine, HubSettings
+from ddbio.cluster.on_spark import SparkEngine, SparkSettings
 from ddbio.cluster.seat import seat
 from ddbio.engines.inline import InlineEngine
 from ddbio.engines.pool import ProcessEngine
@@ -21,8 +22,9 @@ from ddbio.job.run import Caller
 from ddbio.messages import Tally
 from ddbio.simulator import FaultPlan, Simulator
 from ddbio.system.stop import StopFlag
+from ddbio.verbs.count_items import Count
 from ddbio.verbs.import_table import Import
-from ddbio.verbs.options import ExportOptions, ImportOptions, RevertOptions, VerifyOptions
+from ddbio.verbs.options import CountOptions, ExportOptions, ImportOptions, RevertOptions, VerifyOptions
 from ddbio.verbs.revert import Revert
 from ddbio.verbs.verify_export import Verify
 from tests.support.items import contents, plain_items, write_items
@@ -113,6 +115,44 @@ def test_without_a_shared_disk_a_comparison_reads_nothing(
     with pytest.raises(UsageError, match="--shared-filesystem"):
         Verify(asked).perform(Caller(engine=HubEngine(HubSettings(TOKEN))))
     assert simulator.requests() == before
+
+
+class ConnectSession:
+    """As much of a session of Spark Connect as seats need: without a SparkContext, without a JVM."""
+
+    __module__ = "pyspark.sql.connect.session"
+
+    def __init__(self) -> None:
+        self.tags: list[str] = []
+        self._tasks = 0
+        self._work: Any = None
+
+    def addTag(self, tag: str) -> None:
+        self.tags.append(tag)
+
+    def interruptTag(self, tag: str) -> None:
+        raise AssertionError("its tasks end by themselves")
+
+    def range(self, start: int, end: int, step: int, partitions: int) -> ConnectSession:
+        self._tasks = partitions
+        return self
+
+    def mapInArrow(self, work: Any, schema: str) -> ConnectSession:
+        self._work = work
+        return self
+
+    def collect(self) -> list[Any]:
+        with ThreadPoolExecutor(self._tasks) as threads:
+            return list(threads.map(lambda number: list(self._work(iter(()))), range(self._tasks)))
+
+
+def test_the_tasks_of_a_session_without_a_context_work(simulator: Simulator, common: dict[str, Any]) -> None:
+    simulator.table("Orders").put_items(plain_items(ITEMS))
+    session, shown = ConnectSession(), Shown()
+    engine = SparkEngine(session, SparkSettings(slots=2, address="127.0.0.1"))
+    result = Count(CountOptions(**common, segments=4)).perform(Caller(shown, engine))
+    assert result.error is None and result.tally.counted == ITEMS
+    assert len(session.tags) == 1 and "in 4 segments with 2 tasks" in shown.said[0]
 
 
 def at_first_write(stop: StopFlag) -> Callable[[Tally], None]:
