@@ -28,7 +28,7 @@ REQUEST_S = 0.2  # of the rate: the most that one request should cost, so that s
 UNDER_WAY_S = 0.01  # of the rate: the most that may be under way, or
 UNDER_WAY_LATENCIES = 1.5  # of the rate over the time that a request takes lately, at best
 UNEXPLAINED_WITHIN_S = 5.0  # unprocessed items twice within this time mean a lack of capacity
-PERIOD_S, PERIOD_ANSWERS = 0.5, 10  # a period of the measured latency takes at least so long, and has so many answers
+PERIOD_S, PERIOD_ANSWERS = 0.5, 4  # a period of the measured latency takes at least so long, and has so many answers
 PERIODS = 20  # longer than a stall of the service, short against a job
 
 
@@ -50,13 +50,8 @@ class UnderWay:
 
     @property
     def latency_s(self) -> float:
-        """0 before the first answer."""
-        if self._latencies_s:
-            return min(self._latencies_s)
-        return self._mean_s() if self._answered else 0.0
-
-    def _mean_s(self) -> float:
-        return 2 * self._request_seconds / (self._begun + self._answered)
+        """0 in the first period, so that its few requests, which do not wait for each other, show the latency."""
+        return min(self._latencies_s, default=0.0)
 
     def begin(self, now_s: float, costs: Units) -> None:
         self._request_seconds += self._requests * (now_s - self._now_s)
@@ -74,7 +69,7 @@ class UnderWay:
         for budget, units in enumerate(costs):
             self.units[budget] = self.units[budget] - units if self._requests else 0.0  # no rounding is left over
         if now_s - self._began_s > PERIOD_S and self._answered >= PERIOD_ANSWERS:
-            self._latencies_s.append(self._mean_s())
+            self._latencies_s.append(2 * self._request_seconds / (self._begun + self._answered))
             self._request_seconds, self._begun, self._answered, self._began_s = 0.0, 0, 0, now_s
 
 
