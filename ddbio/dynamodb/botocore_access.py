@@ -33,13 +33,16 @@ class BotocoreAccess:
 
     def __init__(self, settings: AwsSettings, tables: Sequence[str]) -> None:
         from botocore.config import Config
+        from botocore.exceptions import NoRegionError
 
         arns = [TableArn.parse(each) for each in tables if each.startswith("arn:")]
         self._settings = settings
         with translated("the AWS settings"):
             # Every other SDK and the AWS CLI read AWS_REGION; botocore reads only AWS_DEFAULT_REGION.
-            region = region_of_arns(arns, settings.region) or os.environ.get("AWS_REGION")
+            region = region_of_arns(arns, settings.region) or os.environ.get("AWS_REGION") or None
             self._core = core = new_session(settings.profile, region)
+            if core.get_config_variable("region") == "":  # which botocore takes for a name if an endpoint is given
+                raise NoRegionError
             self._ca_bundle = configured_bundle(self._core)
             self._check_partitions(arns)
             self._key_source = KeySource(core, is_local=is_local(settings.endpoint_url))

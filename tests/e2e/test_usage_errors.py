@@ -113,8 +113,11 @@ def test_half_of_the_credentials(run_either: Run, table: Simulator, environment:
     assert_has_hint(done)
 
 
-def test_no_region(run_either: Run, table: Simulator, environment: Environment) -> None:
+@pytest.mark.parametrize("blank", [(), ("AWS_REGION",), ("AWS_REGION", "AWS_DEFAULT_REGION")], ids="+".join)
+def test_no_region(run_either: Run, table: Simulator, environment: Environment, blank: tuple[str, ...]) -> None:
+    """Or one of no letters, as an unset variable of a shell makes it."""
     del environment["AWS_REGION"], environment["AWS_DEFAULT_REGION"]
+    environment.update(dict.fromkeys(blank, ""))
     run_either("-t", "Orders").assert_one_line_error(2, "no AWS region is set", "--region")
 
 
