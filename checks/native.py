@@ -21,6 +21,7 @@ from ddbio.dynamodb.operations import encode_item, put_requests
 from ddbio.dynamodb.scan import ScanReply, scan_operation
 from ddbio.errors import RecordError
 from ddbio.formats import Format, get_format
+from ddbio.formats.csv import Csv, CsvLayout, rendered_rows
 from ddbio.formats.json_lines import JsonLines
 from ddbio.formats.json_pages import JsonPages
 from ddbio.sinks.estimates import WriteEstimates
@@ -32,7 +33,7 @@ from ddbio.values.table import TableInfo
 _TOKENS = [
     *rb"""  "  \  {  }  [  ]  ,  :  \u00e9  \ud83d\ude00  \ud800  \/  \u0000  \u0022  \u0024  \x  -  -0  0  1e5
     1E-130  1e999  .5  1.0  true  false  null  NaN  []  {}  ""  {"$B":"AA=="}  {"$SS":["a","b"]}  {"$NS":[1,1.0]}
-    "$x":
+    "$x":  ,  ;  |  "";  007  -0  NULL  \N  \n  \,  true  FALSE
     {"$BS":["AQ=="]}  {"$M":{"$B":1}}  {"S":"x"}  {"N":"1"}  {"N":"+1"}  {"NULL":false}  {"M":{}}
     {"L":[{"NULL":true}]}  "Item":  "hash":"a",  "hash":{"S":"a"},  "range":""".split(),
     *(b" ", b"\t", b"\r", b"\x00", b"\x1f", b"\x7f", b"\xff", b"\xc3\xa9", b"\xf0\x9f\x98\x80", b"\xed\xa0\x80"),
@@ -46,6 +47,8 @@ _DUMPS: Sequence[Callable[[Any], str]] = (json.dumps, lambda item: json.dumps(it
 def reference(into: TableInfo, format: Format, records: Sequence[bytes]) -> PreparedPuts | None:
     """The puts that the Python code makes of records one by one; None if one is refused, or two have the same key."""
     estimates, key_of = WriteEstimates(into), key_checker(into)
+    if any(not record or record.isspace() for record in records):
+        return None  # a blank line is no record
     try:
         items = [format.parse(record) for record in records]
         keys = {key_of(item) for item in items}
@@ -146,16 +149,37 @@ def page_difference(answer: bytes) -> str:
     return "" if wanted == (lines, count) else f"the core:  {lines!r}\nin Python: {wanted}"
 
 
-def puts_difference(into: TableInfo, name: str, records: list[bytes]) -> str:
+def puts_difference(into: TableInfo, format: Format, records: list[bytes]) -> str:
     """The same of the puts of records of a format."""
-    format = get_format(name)
     encoder = put_encoder(into, format)
     assert encoder is not None
     made, wanted = encoder.encode(records), reference(into, format, records)
     return "" if made is None or made == wanted else f"the core:  {made}\nin Python: {wanted}"
 
 
-def batches(draw: random.Random) -> Iterator[tuple[TableInfo, str, list[bytes]]]:
+def layouts() -> list[CsvLayout]:
+    """Of rows with the keys of `tables`, and columns of each type."""
+    columns = ("hash", "range", "val_1", "val_2", "total", "lines", "tags", 'é"')
+    keys = ("S", "S", "N", "S", "N")
+    return [
+        CsvLayout(columns, (*keys, "S", "infer", "infer"), empty="string", never_empty=columns[:5]),
+        CsvLayout(columns, (*keys, "JSON", "SS", "BOOL"), "|", "null", columns[:5], nulls=("NULL", "\\N")),
+        CsvLayout(columns, (*keys, "L", "M", "B"), ";", escape="\\"),
+    ]
+
+
+CELLS = ["", "x", "12", "-0.0", "1.50", "1e5", "007", "true", "FALSE", "AA==", '{"a":[1]}', "[1]", 'a "b"', "é,;|"]
+
+
+def row_of(draw: random.Random, layout: CsvLayout) -> bytes:
+    """A row of a file; two seldom have the same key."""
+    cells = [f"{draw.randrange(10**6)}" for _ in layout.columns[:5]]
+    cells += [draw.choice(CELLS) for _ in layout.columns[5:]]
+    line_end = draw.choice((b"", b"\r"))
+    return rendered_rows([cells], layout.delimiter, all_in_quotes=draw.random() < 0.2)[:-1] + line_end
+
+
+def batches(draw: random.Random) -> Iterator[tuple[TableInfo, Format, list[bytes]]]:
     """Tables, formats and batches, without end."""
     plain = [item for shape in ("small", "nested") for item in shapes.items(shape, 50)]
     typed = [shapes.typed_map(item) for item in plain]
@@ -165,11 +189,14 @@ def batches(draw: random.Random) -> Iterator[tuple[TableInfo, str, list[bytes]]]
             dump(each).encode() for item in typed for each in (item, {"Item": item}) for dump in _DUMPS
         ],
     }
+    sources: list[tuple[Format, list[bytes]]] = [(get_format(name), records) for name, records in corpus.items()]
+    rows = random.Random(shapes.SEED)
+    sources += [(Csv(layout), [row_of(rows, layout) for _ in range(200)]) for layout in layouts()]
     into = tables()
     while True:
-        name = draw.choice((*corpus,))
-        chosen = draw.sample(corpus[name], draw.choice((1, 1, 2, 3)))
-        yield draw.choice(into), name, [mutated(draw, record, draw.choice(corpus[name])) for record in chosen]
+        format, records = draw.choice(sources)
+        chosen = draw.sample(records, draw.choice((1, 1, 2, 3)))
+        yield draw.choice(into), format, [mutated(draw, record, draw.choice(records)) for record in chosen]
 
 
 def answer_of(items: bytes, count: int) -> bytes:
@@ -204,9 +231,9 @@ def main() -> int:
         print(f"the native core is {native.state()}")
         return 2
     draw, ends_s, tried = random.Random(given.seed), time.monotonic() + given.seconds, 0
-    for (into, name, records), answer in zip(batches(draw), answers(draw), strict=False):
+    for (into, format, records), answer in zip(batches(draw), answers(draw), strict=False):
         for what, difference in (
-            (f"{name}: {records}", puts_difference(into, name, records)),
+            (f"{format.suffix}: {records}", puts_difference(into, format, records)),
             (f"an answer: {answer!r}", page_difference(answer)),
         ):
             if difference:

@@ -10,16 +10,30 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from ddbio._native import PutEncoder
 
 _SWITCH = "DDBIO_NATIVE"  # 0: do not use the core
-_INTERFACE = 2  # of the core that this version calls: `INTERFACE` in native/src/lib.rs
+_INTERFACE = 3  # of the core that this version calls: `INTERFACE` in native/src/lib.rs
 IN_USE, NOT_BUILT = "in use", "not built; Python does the same"
 
-Notation = Literal["json", "dynamodb-json"]
+
+class CsvNotation(NamedTuple):
+    """The layout of a CSV file, see `ddbio.formats.csv.CsvLayout`.
+
+    columns: of each its name, its type and the type of an empty cell, `S` or `NULL`; None if that is no attribute.
+    delimiter, escape: a character of ASCII; escape may be empty.
+    """
+
+    columns: Sequence[tuple[str, str, str | None]]
+    delimiter: str
+    escape: str
+    nulls: Sequence[str]
+
+
+Notation = Literal["json", "dynamodb-json"] | CsvNotation
 KeyPart = tuple[str, str, int]  # name, type and most bytes, as in `ddbio.values.table.KeyAttribute`
 # The answer to a Scan to the answer without its items, the lines of the items, and their number; None if unusual.
 PageRenderer = Callable[[bytes], "tuple[bytes, bytes, int] | None"]

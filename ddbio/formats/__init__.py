@@ -44,6 +44,7 @@ from ddbio.options import AUTO
 
 if TYPE_CHECKING:  # the commands' --help asks this module for the names, and should not wait for decoders
     from ddbio.formats.declaration import Declaration
+    from ddbio.native import Notation
     from ddbio.values.items import AttributeMap
     from ddbio.values.row_schema import PageSchema, RowBatch
 
@@ -109,6 +110,15 @@ class Tabular(Protocol):
 
     def values(self, records: Sequence[bytes]) -> RowBatch | None:
         """The values that `parse` would return for these records; None if they may differ."""
+
+
+@runtime_checkable
+class Noted(Protocol):
+    """The interface of a format whose records the native core can put."""
+
+    @property
+    def notation(self) -> Notation | None:
+        """How they are written; None if the core cannot read them."""
 
 
 class Encoder(Protocol):

@@ -19,7 +19,7 @@ from msgspec import UNSET
 from ddbio import native
 from ddbio.dynamodb.operations import encode_item, put_requests
 from ddbio.errors import RecordError
-from ddbio.formats import Format, Tabular
+from ddbio.formats import Format, Noted, Tabular
 from ddbio.formats.framing import JsonText
 from ddbio.values.capacity import MAX_SORT_KEY_BYTES
 from ddbio.values.items import AttributeMap, normal_number
@@ -116,7 +116,7 @@ class FastBatches:
 
 def put_encoder(table: TableInfo, format: Format) -> PutEncoder | None:
     """The native core's encoder, if there is one for this format."""
-    if not isinstance(format, JsonText) or format.notation is None:
+    if not isinstance(format, Noted) or format.notation is None:
         return None
     keys, index_keys = (
         [(part.name, part.type, part.max_bytes) for part in parts] for parts in (table.key, table.index_keys)

@@ -215,7 +215,7 @@ fn deeper(depth: usize) -> Mine<usize> {
 }
 
 /// The number of bytes that a text of base64 encodes; not mine unless they would be encoded as this very text.
-fn decoded_bytes(text: &[u8]) -> Mine<usize> {
+pub fn decoded_bytes(text: &[u8]) -> Mine<usize> {
     let padding = text.iter().rev().take(2).take_while(|&&byte| byte == b'=').count();
     let digits = &text[..text.len() - padding];
     let mut last = 0;

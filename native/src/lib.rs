@@ -10,9 +10,11 @@
 //! encoder    DynamoDB's JSON being written
 //! plain      the notation of the format `json`
 //! typed      that of `dynamodb-json`
+//! csv        that of `csv`
 //! puts       records to the requests of a BatchWriteItem
 //! page       the answer to a Scan to lines of json
 
+mod csv;
 mod distinct;
 mod encoder;
 mod number;
@@ -27,15 +29,25 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyTuple};
 
+use csv::{Column, Empty, Kind, Layout};
 use puts::{Index, Key, Records, Table};
 
 /// Of the functions below, as `ddbio/native.py` calls them: one more whenever that changes.
-const INTERFACE: u32 = 2;
+const INTERFACE: u32 = 3;
 
 type KeyArguments = (String, String, usize);
+type ColumnArguments = (String, String, Option<String>);
+type LayoutArguments = (Vec<ColumnArguments>, String, String, Vec<String>);
 type Made<'py> = (Bound<'py, PyBytes>, Bound<'py, PyTuple>, usize);
 type PageLines<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, usize);
 type IndexArguments = (Vec<String>, Option<Vec<String>>);
+
+/// A name of a notation of JSON, or the layout of a CSV file.
+#[derive(FromPyObject)]
+enum NotationArgument {
+    Name(String),
+    Layout(LayoutArguments),
+}
 
 /// Makes puts of records. See `_native.pyi`.
 #[pyclass(frozen)]
@@ -48,23 +60,18 @@ struct PutEncoder {
 impl PutEncoder {
     #[new]
     fn new(
-        notation: &str,
+        notation: NotationArgument,
         keys: Vec<KeyArguments>,
         index_keys: Vec<KeyArguments>,
         indexes: Vec<IndexArguments>,
     ) -> PyResult<Self> {
-        let notation = match notation {
-            "json" => Records::Plain,
-            "dynamodb-json" => Records::Typed,
-            _ => return Err(PyValueError::new_err("no such notation")),
-        };
         let keys_of = |arguments: Vec<KeyArguments>| arguments.into_iter().map(key_of).collect::<PyResult<Vec<_>>>();
         let indexes = indexes.into_iter().map(|(keys, projected)| Index { keys, projected }).collect();
-        Ok(PutEncoder { notation, table: Table::new(keys_of(keys)?, keys_of(index_keys)?, indexes) })
+        Ok(PutEncoder { notation: records_in(notation)?, table: Table::new(keys_of(keys)?, keys_of(index_keys)?, indexes) })
     }
 
     fn encode<'py>(&self, py: Python<'py>, records: Vec<PyBackedBytes>) -> PyResult<Option<Made<'py>>> {
-        let Ok(puts) = py.detach(|| self.table.puts(self.notation, &records)) else {
+        let Ok(puts) = py.detach(|| self.table.puts(&self.notation, &records)) else {
             return Ok(None);
         };
         Ok(Some((PyBytes::new(py, &puts.requests), PyTuple::new(py, puts.entries)?, puts.units)))
@@ -76,6 +83,51 @@ impl PutEncoder {
 fn page_lines<'py>(py: Python<'py>, body: PyBackedBytes) -> Option<PageLines<'py>> {
     let page = py.detach(|| page::page(&body)).ok()?;
     Some((PyBytes::new(py, &page.rest), PyBytes::new(py, &page.lines), page.count))
+}
+
+fn records_in(notation: NotationArgument) -> PyResult<Records> {
+    match notation {
+        NotationArgument::Name(name) => match name.as_str() {
+            "json" => Ok(Records::Plain),
+            "dynamodb-json" => Ok(Records::Typed),
+            _ => Err(PyValueError::new_err("no such notation")),
+        },
+        NotationArgument::Layout(layout) => Ok(Records::Rows(layout_of(layout)?)),
+    }
+}
+
+fn layout_of((columns, delimiter, escape, nulls): LayoutArguments) -> PyResult<Layout> {
+    let byte_of = |text: String| match *text.as_bytes() {
+        [] => Ok(None),
+        [byte] => Ok(Some(byte)),
+        _ => Err(PyValueError::new_err("a character of ASCII is needed")),
+    };
+    Ok(Layout {
+        columns: columns.into_iter().map(column_of).collect(),
+        delimiter: byte_of(delimiter)?.ok_or(PyValueError::new_err("a delimiter is needed"))?,
+        escape: byte_of(escape)?,
+        nulls: nulls.into_iter().map(String::into_bytes).collect(),
+    })
+}
+
+fn column_of((name, kind, empty): ColumnArguments) -> Column {
+    let kind = match kind.as_str() {
+        "S" => Kind::Text,
+        "infer" => Kind::TextOrNumber,
+        "N" => Kind::Number,
+        "BOOL" => Kind::Boolean,
+        "B" => Kind::Binary,
+        "JSON" => Kind::Json,
+        "L" => Kind::List,
+        "M" => Kind::Map,
+        _ => Kind::Other,
+    };
+    let empty = match empty.as_deref() {
+        Some("S") => Empty::Text,
+        Some("NULL") => Empty::Null,
+        _ => Empty::Missing,
+    };
+    Column::new(&name, kind, empty)
 }
 
 fn key_of((name, letter, most_bytes): KeyArguments) -> PyResult<Key> {

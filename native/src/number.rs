@@ -42,6 +42,12 @@ impl<'a> Number<'a> {
         self.text == b"-0"
     }
 
+    /// Whether it has no exponent, and is no zero with a sign.
+    pub fn is_plain(&self) -> bool {
+        let is_zero = || self.whole().iter().chain(self.fraction()).all(|&digit| digit == b'0');
+        self.exponent.is_none() && !(self.is_negative() && is_zero())
+    }
+
     fn is_negative(&self) -> bool {
         self.text[0] == b'-'
     }

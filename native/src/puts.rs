@@ -4,7 +4,7 @@ use crate::distinct::Distinct;
 use crate::encoder::{Attribute, Contents, Encoder};
 use crate::number::Number;
 use crate::text::{escaped, Mine, NotMine, Text};
-use crate::{plain, typed};
+use crate::{csv, plain, typed};
 
 const UNIT_BYTES: usize = 1024; // one write unit writes up to so many
 const MOST_ITEM_BYTES: usize = 400 * 1024;
@@ -14,10 +14,10 @@ const BETWEEN: &[u8] = b"}},{\"PutRequest\":{\"Item\":";
 const AFTER_LAST: &[u8] = b"}}";
 
 /// The notation of records.
-#[derive(Clone, Copy)]
 pub enum Records {
     Plain,
     Typed,
+    Rows(csv::Layout),
 }
 
 /// A key attribute of the table or of an index. letter: its type.
@@ -85,7 +85,7 @@ impl Table {
     }
 
     /// The puts of all records. Not mine if any of them is not, or two have the same key.
-    pub fn puts(&self, notation: Records, records: &[impl AsRef<[u8]>]) -> Mine<Puts> {
+    pub fn puts(&self, notation: &Records, records: &[impl AsRef<[u8]>]) -> Mine<Puts> {
         let text_bytes: usize = records.iter().map(|record| record.as_ref().len()).sum();
         if text_bytes > MOST_TEXT_BYTES {
             return Err(NotMine);
@@ -127,14 +127,14 @@ impl<'a> Item<'a> {
         Item { table, sizes: vec![0; table.watched.len()], parts: vec![Vec::new(); table.own_keys] }
     }
 
-    fn read(&mut self, notation: Records, to: &mut Encoder, record: &[u8]) -> Mine<Contents> {
+    fn read(&mut self, notation: &Records, to: &mut Encoder, record: &[u8]) -> Mine<Contents> {
         self.sizes.fill(0);
-        let mut text = Text::new(record)?;
+        let note = |attribute: Attribute| self.note(attribute);
         let all = match notation {
-            Records::Plain => plain::item(to, &mut text, |attribute| self.note(attribute)),
-            Records::Typed => typed::item(to, &mut text, |attribute| self.note(attribute)),
+            Records::Plain => Text::whole(record, |text| plain::item(to, text, note)),
+            Records::Typed => Text::whole(record, |text| typed::item(to, text, note)),
+            Records::Rows(layout) => layout.item(to, record, note),
         }?;
-        text.expect_end()?;
         if all.size > MOST_ITEM_BYTES || self.sizes[..self.table.own_keys].contains(&0) {
             return Err(NotMine);
         }

@@ -22,6 +22,15 @@ impl<'a> Text<'a> {
         Ok(Text { bytes, at: 0 })
     }
 
+    /// Reads a text to its end.
+    #[inline]
+    pub fn whole<T>(bytes: &'a [u8], read: impl FnOnce(&mut Self) -> Mine<T>) -> Mine<T> {
+        let mut text = Text::new(bytes)?;
+        let found = read(&mut text)?;
+        text.expect_end()?;
+        Ok(found)
+    }
+
     /// The next byte that is no blank; 0 at the end, which is no byte of JSON outside of strings.
     #[inline]
     pub fn next(&mut self) -> u8 {
@@ -238,8 +247,23 @@ impl<'a> Text<'a> {
 /// A text as `Text::string` writes it, without the quotes.
 pub fn escaped(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
-    text.chars().for_each(|character| push_character(character, &mut out));
+    push_escaped(text.as_bytes(), &mut out);
     out
+}
+
+/// Appends a text as `Text::string` writes it, without the quotes. text: valid UTF-8.
+#[inline]
+pub fn push_escaped(text: &[u8], out: &mut Vec<u8>) {
+    let mut start = 0;
+    loop {
+        let end = plain_until(text, start);
+        out.extend_from_slice(&text[start..end]);
+        let Some(&byte) = text.get(end) else {
+            return;
+        };
+        push_character(char::from(byte), out);
+        start = end + 1;
+    }
 }
 
 fn push_character(character: char, out: &mut Vec<u8>) {

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from checks.native import answers, batches, main, page_difference, reference, tables
+from checks.native import CELLS, answers, batches, layouts, main, page_difference, reference, tables
 from ddbio import native
 from ddbio.dynamodb.scan import scan_operation
 from ddbio.formats import Format, get_format
-from ddbio.formats.csv import Csv
+from ddbio.formats.csv import Csv, CsvLayout, rendered_rows
 from ddbio.formats.json_lines import JsonLines
 from ddbio.formats.json_pages import JsonPages, RenderedPage
 from ddbio.formats.python_items import PythonItems
@@ -37,9 +37,9 @@ BY_BINARY = table({"b": "B"})
 INDEXED = table({"id": "S"}, {"one": {"town": "S"}, "two": {"town": "S", "age": "N"}})
 
 
-def made(into: TableInfo, name: str, *records: bytes) -> PreparedPuts | None:
+def made(into: TableInfo, format: str | Format, *records: bytes) -> PreparedPuts | None:
     """The puts of the core; None if it leaves them to Python. They are those of the Python code."""
-    format = get_format(name)
+    format = get_format(format) if isinstance(format, str) else format
     encoder = put_encoder(into, format)
     assert encoder is not None
     found = encoder.encode([*records])
@@ -182,6 +182,75 @@ def test_rare_dynamodb_json_is_left_to_python() -> None:
     assert [record for record in records if made(BY_ID, "dynamodb-json", record) is not None] == []
 
 
+# --------------------------------------------------------------------------- rows of CSV
+
+
+def row(record: bytes, *columns: str, **layout: Any) -> PreparedPuts | None:
+    """The puts of a row. columns: `name:type`, after the column `id`."""
+    names, types = zip(("id", "S"), *(column.split(":") for column in columns), strict=True)
+    return made(BY_ID, Csv(CsvLayout(names, types, never_empty=("id",), **layout)), record)
+
+
+ROWS: list[tuple[bytes, str, dict[str, Any], bytes | None]] = [
+    (b"a,x y", "v:S", {}, b'{"S":"x y"}'),
+    (b"a,x\r", "v:S", {}, b'{"S":"x"}'),
+    (b'"a","x, ""y"""', "v:S", {}, b'{"S":"x, \\"y\\""}'),
+    (b'a,"""x"', "v:S", {}, b'{"S":"\\"x"}'),
+    (b'a,5" pipe\\\t\x00', "v:S", {}, b'{"S":"5\\" pipe\\\\\\t\\u0000"}'),
+    ("a|é,".encode(), "v:S", {"delimiter": "|"}, '{"S":"é,"}'.encode()),
+    (b"a,12", "v:N", {}, b'{"N":"12"}'),
+    (b"a,-0", "v:N", {}, b'{"N":"-0"}'),
+    (b"a,1e5", "v:infer", {}, b'{"S":"1e5"}'),
+    (b"a,-0.0", "v:infer", {}, b'{"S":"-0.0"}'),
+    (b"a,-0.50", "v:infer", {}, b'{"N":"-0.50"}'),
+    (b"a,007", "v:infer", {}, b'{"S":"007"}'),
+    (b"a," + b"1" * 38, "v:infer", {}, b'{"N":"' + b"1" * 38 + b'"}'),
+    (b"a,-" + b"1" * 38, "v:infer", {}, b'{"S":"-' + b"1" * 38 + b'"}'),
+    (b"a,TRUE", "v:BOOL", {}, b'{"BOOL":true}'),
+    (b"a,False", "v:BOOL", {}, b'{"BOOL":false}'),
+    (b"a,AA==", "v:B", {}, b'{"B":"AA=="}'),
+    (b"a,[1]", "v:JSON", {}, b'{"L":[{"N":"1"}]}'),
+    (b"a,[1]", "v:L", {}, b'{"L":[{"N":"1"}]}'),
+    (b'a,"{""x"":null}"', "v:M", {}, b'{"M":{"x":{"NULL":true}}}'),
+    (b"a,", "v:N", {"empty": "null"}, b'{"NULL":true}'),
+    (b'a,""', "v:S", {"empty": "string"}, b'{"S":""}'),
+    (b"a,NULL", "v:SS", {"empty": "null", "nulls": ("x", "NULL")}, b'{"NULL":true}'),
+    *((b"a," + cell, "v:S", {}, None) for cell in (b"x,y", b'"x', b'"x"y', b"x\ry", b"x\ny", b"\xff", b"x\r\r")),
+    (b"a", "v:S", {}, None),
+    (b",x", "v:S", {}, None),
+    (b"a,x\\,y", "v:S", {"escape": "\\"}, None),
+    *((b"a," + cell, "v:N", {}, None) for cell in (b"x", b" 1", b"1" * 39, b"007")),
+    *((b"a,x", f"v:{kind}", {}, None) for kind in ("BOOL", "B", "JSON", "L", "M", "SS")),
+    (b"a,{}", "v:L", {}, None),
+    (b"a,[]", "v:M", {}, None),
+    (b'a,["x"]', "v:SS", {}, None),
+]
+
+
+@needs_core
+def test_rows_of_csv_are_put_by_the_core_or_left_to_python() -> None:
+    for record, column, layout, value in ROWS:
+        puts = row(record, column, **layout)
+        wanted = value and b'{"PutRequest":{"Item":{"id":{"S":"a"},"v":%b}}}' % value
+        assert (puts and puts.requests) == wanted, record
+    missing = row(b"a,", "v:S")
+    assert missing is not None and missing.requests == b'{"PutRequest":{"Item":{"id":{"S":"a"}}}}'
+    assert [record for record in (b"", b"  ", b"\t\r") if row(record) is not None] == []
+
+
+@needs_core
+@settings(max_examples=examples(400))
+@given(
+    st.lists(st.lists(st.text(max_size=6) | st.sampled_from(CELLS), min_size=8, max_size=8), min_size=1, max_size=3),
+    st.sampled_from(layouts()),
+    st.booleans(),
+)
+def test_rows_of_any_cells(rows: list[list[str]], layout: CsvLayout, quoted: bool) -> None:
+    records = [rendered_rows([cells], layout.delimiter, all_in_quotes=quoted)[:-1] for cells in rows]
+    for into in tables():
+        made(into, Csv(layout), *records)
+
+
 # --------------------------------------------------------------------------- batches
 
 
@@ -293,8 +362,8 @@ def test_arbitrary_bytes(name: str, record: bytes, value: bytes) -> None:
 @settings(max_examples=examples(400))
 @given(st.randoms(use_true_random=False))
 def test_damaged_records_and_answers(draw: Any) -> None:
-    into, name, records = next(batches(draw))
-    made(into, name, *records)
+    into, format, records = next(batches(draw))
+    made(into, format, *records)
     assert page_difference(next(answers(draw))) == ""
 
 
@@ -416,7 +485,7 @@ def test_batches_are_made_by_the_core_and_others_by_python() -> None:
     assert puts is not None and b'"n":{"N":"0"}' in puts.requests
 
 
-@pytest.mark.parametrize("format", [Csv(), ScannedItems(), PythonItems()])
+@pytest.mark.parametrize("format", [Csv(CsvLayout(("id",), delimiter="é")), ScannedItems(), PythonItems()])
 def test_other_records_are_not_for_the_core(format: Format) -> None:
     assert put_encoder(BY_ID, format) is None
 

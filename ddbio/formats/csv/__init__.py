@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain, cycle
+from itertools import chain, cycle, repeat
 from typing import Any, Literal
 
 from msgspec import UNSET
@@ -21,6 +21,7 @@ from ddbio.errors import RecordError
 from ddbio.formats.csv.cells import INFER, READERS, TEXT, UNTYPED, cell_writer, number_text
 from ddbio.formats.csv.quoting import EndFinder, Splitter
 from ddbio.formats.csv.rows import NUL, NUL_STAND_IN, TAKES_NUL, RowParser
+from ddbio.native import CsvNotation
 from ddbio.values.items import AttributeMap, AttributeValue
 from ddbio.values.row_schema import ANY, PageSchema, RowBatch, RowSchema
 
@@ -84,6 +85,19 @@ class Csv:
         self.head = rendered_header(layout.columns, layout.delimiter) if layout.columns else b""
 
     # -- in
+
+    @property
+    def notation(self) -> CsvNotation | None:
+        """See `Noted`."""
+        layout = self._layout
+        if not f"{layout.delimiter}{layout.escape}".isascii() or len(set(layout.columns)) < len(layout.columns):
+            return None
+        types = layout.types or (TEXT,) * len(layout.columns)
+        empty = [next(iter(each or ()), None) for each in self._empty_cells or repeat(None, len(types))]
+        columns = [
+            (name, letter or TEXT, each) for name, letter, each in zip(layout.columns, types, empty, strict=True)
+        ]
+        return CsvNotation(columns, layout.delimiter, layout.escape, layout.nulls)
 
     def end_finder(self) -> Callable[[bytes], int]:
         return EndFinder(self._delimiter.encode(), *self._dialect)
