@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _LONG_OPTION = re.compile(r"--[A-Za-z][\w-]*")
 OF_CONFIGURATION = ("--config", "--settings")
 _SEE_HELP = "--help lists the options"
+_ALIKE = 0.75  # of difflib; with less, --limit is like --delimiter
 
 
 class Parser(argparse.ArgumentParser):
@@ -175,8 +176,10 @@ class Parser(argparse.ArgumentParser):
         name = word.partition("=")[0]
         import difflib
 
-        nearest = difflib.get_close_matches(name, self._option_string_actions, n=1)
-        raise UsageError(f"there is no option {name}", f"did you mean {nearest[0]}?" if nearest else _SEE_HELP)
+        options = {option.lstrip("-"): option for option in self._option_string_actions}
+        nearest = difflib.get_close_matches(name.lstrip("-"), options, n=1, cutoff=_ALIKE)
+        hint = f"did you mean {options[nearest[0]]}?" if nearest else _SEE_HELP
+        raise UsageError(f"there is no option {name}", hint)
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """argparse ignores a full disk here; --help and --version must report it."""

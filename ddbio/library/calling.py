@@ -29,6 +29,7 @@ elif TYPE_CHECKING:
     from typing_extensions import Unpack as Unpack
 
 SomeResult = TypeVar("SomeResult", bound=Result)
+SomeOptions = TypeVar("SomeOptions")
 
 REJECTS = ("keep", "raise")
 
@@ -40,6 +41,13 @@ class How(TypedDict, total=False):
     on_rejects: str
     stop: StopFlag | None
     engine: Engine | None
+
+
+def checked(options: SomeOptions, kind: type[SomeOptions]) -> SomeOptions:
+    """The options of a verb. Raises UsageError for anything else in their place, such as the name of a table."""
+    if not isinstance(options, kind):
+        raise UsageError(f"{kind.__name__} are needed, not {type(options).__name__}", f"give {kind.__name__}(...)")
+    return options
 
 
 def call(

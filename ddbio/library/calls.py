@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ddbio.library.calling import How, call
+from ddbio.library.calling import How, call, checked
 from ddbio.verbs.copy_table import Copy, CopyResult
 from ddbio.verbs.count_items import Count, CountResult
 from ddbio.verbs.delete_items import Delete
@@ -44,7 +44,7 @@ def import_table(options: ImportOptions, **how: Unpack[How]) -> ImportResult:
     Returns when every record is settled. Rejected records are in `ImportResult.rejects`, a file; with
     `on_rejects="raise"` they raise RejectedError at the end. See `call` for the other parameters and errors.
     """
-    return call(Import(options), **how)
+    return call(Import(checked(options, ImportOptions)), **how)
 
 
 def export_table(options: ExportOptions, **how: Unpack[How]) -> ExportResult:
@@ -52,7 +52,7 @@ def export_table(options: ExportOptions, **how: Unpack[How]) -> ExportResult:
 
     Returns when the export is complete. See `call` for the parameters and errors.
     """
-    return call(Export(options), **how)
+    return call(Export(checked(options, ExportOptions)), **how)
 
 
 def copy_table(options: CopyOptions, **how: Unpack[How]) -> CopyResult:
@@ -61,7 +61,7 @@ def copy_table(options: CopyOptions, **how: Unpack[How]) -> CopyResult:
     Returns when every item is settled. Rejected items are in `CopyResult.rejects`, a file; with `on_rejects="raise"`
     they raise RejectedError at the end. See `call` for the other parameters and errors.
     """
-    return call(Copy(options), **how)
+    return call(Copy(checked(options, CopyOptions)), **how)
 
 
 def count_items(options: CountOptions, **how: Unpack[How]) -> CountResult:
@@ -69,7 +69,7 @@ def count_items(options: CountOptions, **how: Unpack[How]) -> CountResult:
 
     See `call` for the parameters and errors.
     """
-    return call(Count(options), **how)
+    return call(Count(checked(options, CountOptions)), **how)
 
 
 def delete_from_table(options: DeleteOptions, **how: Unpack[How]) -> EditResult:
@@ -77,7 +77,7 @@ def delete_from_table(options: DeleteOptions, **how: Unpack[How]) -> EditResult:
 
     See `call` for the parameters and errors.
     """
-    return call(Delete(options), **how)
+    return call(Delete(checked(options, DeleteOptions)), **how)
 
 
 def update_table(options: UpdateOptions, **how: Unpack[How]) -> EditResult:
@@ -85,7 +85,7 @@ def update_table(options: UpdateOptions, **how: Unpack[How]) -> EditResult:
 
     See `call` for the parameters and errors.
     """
-    return call(Update(options), **how)
+    return call(Update(checked(options, UpdateOptions)), **how)
 
 
 def diff_tables(options: DiffOptions, **how: Unpack[How]) -> DiffResult:
@@ -93,7 +93,7 @@ def diff_tables(options: DiffOptions, **how: Unpack[How]) -> DiffResult:
 
     See `call` for the parameters and errors.
     """
-    return call(Diff(options), **how)
+    return call(Diff(checked(options, DiffOptions)), **how)
 
 
 def sync_tables(options: SyncOptions, **how: Unpack[How]) -> SyncResult:
@@ -101,7 +101,7 @@ def sync_tables(options: SyncOptions, **how: Unpack[How]) -> SyncResult:
 
     See `call` for the parameters and errors.
     """
-    return call(Sync(options), **how)
+    return call(Sync(checked(options, SyncOptions)), **how)
 
 
 def verify_export(options: VerifyOptions, **how: Unpack[How]) -> VerifyResult:
@@ -109,7 +109,7 @@ def verify_export(options: VerifyOptions, **how: Unpack[How]) -> VerifyResult:
 
     See `call` for the parameters and errors.
     """
-    return call(Verify(options), **how)
+    return call(Verify(checked(options, VerifyOptions)), **how)
 
 
 def revert_changes(options: RevertOptions, **how: Unpack[How]) -> ImportResult:
@@ -117,7 +117,7 @@ def revert_changes(options: RevertOptions, **how: Unpack[How]) -> ImportResult:
 
     See `call` for the parameters and errors.
     """
-    return call(Revert(options), **how)
+    return call(Revert(checked(options, RevertOptions)), **how)
 
 
 def inspect_table(options: InspectOptions, **how: Unpack[How]) -> InspectResult:
@@ -125,4 +125,4 @@ def inspect_table(options: InspectOptions, **how: Unpack[How]) -> InspectResult:
 
     See `call` for the parameters and errors.
     """
-    return call(Inspect(options), **how)
+    return call(Inspect(checked(options, InspectOptions)), **how)

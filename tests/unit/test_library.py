@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import ddbio
 from ddbio import RejectedError, Stopped, TransferError, UsageError
 from ddbio.aws.settings import AwsSettings
 from ddbio.cli.main import VERBS
@@ -77,6 +78,12 @@ def test_an_error_before_the_job_has_no_result() -> None:
     with pytest.raises(UsageError, match="set state_dir") as raised:
         call(Told(error=UsageError("no place", "set --state-dir")))
     assert raised.value.result is None
+
+
+def test_what_is_no_options_is_named() -> None:
+    for call_verb, kind in ((ddbio.import_table, "ImportOptions"), (ddbio.sync_tables, "SyncOptions")):
+        with pytest.raises(UsageError, match=f"^{kind} are needed, not str; give {kind}"):
+            call_verb("Orders")  # type: ignore[operator]
 
 
 def test_sentences_speak_of_parameters_too() -> None:

@@ -350,6 +350,8 @@ def test_an_option_of_one_value_that_is_given_twice(name: str) -> None:
     [
         ("import", ["--capcity", "5"], "there is no option --capcity; did you mean --capacity?"),
         ("import", ["--capcity=5"], "did you mean --capacity?"),
+        ("import", ["--rate", "5"], "there is no option --rate; --help lists the options"),
+        ("import", ["--limit", "5"], "there is no option --limit; --help lists the options"),
         ("import", ["--tabel", "Orders"], "did you mean --table?"),
         ("export", ["--destinaton", "x"], "did you mean --destination?"),
         ("export", ["--nothing-like-it"], "there is no option --nothing-like-it; --help lists the options"),
