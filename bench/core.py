@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from bench import shapes
 from checks.native import answer_of, table_of
 from ddbio import native
 from ddbio.dynamodb.operations import encode_item
 from ddbio.dynamodb.scan import ScanReply, scan_operation
-from ddbio.formats import get_format
+from ddbio.formats import Format, get_format
+from ddbio.formats.csv import Csv, CsvLayout, rendered_rows
 from ddbio.formats.json_lines import JsonLines
 from ddbio.formats.json_pages import JsonPages
 from ddbio.sinks.fast_batch import FastBatches, put_encoder
@@ -24,13 +26,19 @@ ROUNDS = 15
 BATCH, BATCHES = 25, 40
 
 
+def records_of(name: str, items: list[dict[str, Any]]) -> tuple[Format, list[bytes]]:
+    if name == "csv":
+        return Csv(CsvLayout((*items[0],))), rendered_rows([[*item.values()] for item in items]).splitlines()
+    plain = [item if name == "json" else shapes.typed_map(item) for item in items]
+    return get_format(name), [json.dumps(item).encode() for item in plain]
+
+
 def imports(name: str, shape: str) -> tuple[int, list[Callable[[], object]]]:
     """The number of items, and the jobs that put them: with the core, and without."""
     items = [*shapes.items(shape, BATCH * BATCHES)]
-    records = [json.dumps(item if name == "json" else shapes.typed_map(item)).encode() for item in items]
+    format, records = records_of(name, items)
     batches = [records[at : at + BATCH] for at in range(0, len(records), BATCH)]
     into = table_of({"hash": "S", "range": "S"}, ("hash", "range"))
-    format = get_format(name)
     makers = [FastBatches(into, format, key_checker(into), core) for core in (put_encoder(into, format), None)]
 
     def one_by_one(batch: list[bytes]) -> list[bytes]:
@@ -67,6 +75,7 @@ def rows() -> Iterator[tuple[str, int, list[Callable[[], object]]]]:
     for name in ("json", "dynamodb-json"):
         for shape in ("small", "nested"):
             yield (f"{name}, {shape} items, to puts", *imports(name, shape))
+    yield ("csv, small items, to puts", *imports("csv", "small"))
     for shape in shapes.SHAPES:
         yield (f"a page of {shape} items to json", *exports(shape))
 

@@ -67,7 +67,10 @@ impl PutEncoder {
     ) -> PyResult<Self> {
         let keys_of = |arguments: Vec<KeyArguments>| arguments.into_iter().map(key_of).collect::<PyResult<Vec<_>>>();
         let indexes = indexes.into_iter().map(|(keys, projected)| Index { keys, projected }).collect();
-        Ok(PutEncoder { notation: records_in(notation)?, table: Table::new(keys_of(keys)?, keys_of(index_keys)?, indexes) })
+        Ok(PutEncoder {
+            notation: records_in(notation)?,
+            table: Table::new(keys_of(keys)?, keys_of(index_keys)?, indexes),
+        })
     }
 
     fn encode<'py>(&self, py: Python<'py>, records: Vec<PyBackedBytes>) -> PyResult<Option<Made<'py>>> {

@@ -282,10 +282,12 @@ fn push_character(character: char, out: &mut Vec<u8>) {
 
 const EACH: u64 = 0x0101_0101_0101_0101;
 const HIGHEST: u64 = 0x8080_8080_8080_8080;
+const SHORT_BYTES: usize = 32; // a text that is longer is worth a call
 
 /// The first place from `at` on with a quote, a backslash or a control character; the end if there is none.
 #[inline]
-fn plain_until(bytes: &[u8], mut at: usize) -> usize {
+fn plain_until(bytes: &[u8], start: usize) -> usize {
+    let mut at = start;
     // Eight bytes at a time. In each of the three tests the lowest byte found is right; a carry may find others above.
     while let Some(eight) = bytes[at..].first_chunk() {
         let word = u64::from_le_bytes(*eight);
@@ -297,9 +299,25 @@ fn plain_until(bytes: &[u8], mut at: usize) -> usize {
             return at + found.trailing_zeros() as usize / 8;
         }
         at += 8;
+        if at - start == SHORT_BYTES {
+            at = skip_plain(bytes, at);
+        }
     }
     while at < bytes.len() && !matches!(bytes[at], b'"' | b'\\' | 0..=0x1f) {
         at += 1;
+    }
+    at
+}
+
+/// The place from `at` on up to which there is none of those bytes, though the next may be somewhat further.
+#[inline(never)]
+fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
+    // All bytes of a chunk are looked at, without a branch: the compiler makes vectors of that.
+    while let Some(chunk) = bytes[at..].first_chunk::<64>() {
+        if chunk.iter().fold(false, |found, &byte| found | (byte == b'"') | (byte == b'\\') | (byte < 0x20)) {
+            break;
+        }
+        at += chunk.len();
     }
     at
 }

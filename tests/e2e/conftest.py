@@ -38,6 +38,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
+@pytest.fixture(params=["core", pytest.param("python", marks=pytest.mark.fuller)])
+def both_paths(request: pytest.FixtureRequest, environment: dict[str, str]) -> None:
+    """The commands of a test run with the native core, if it is there, and once more without it."""
+    if request.param == "python":
+        environment["DDBIO_NATIVE"] = "0"
+
+
 @pytest.fixture
 def commands(tmp_path: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Commands:
     return Commands(tmp_path, environment, tmp_path_factory.mktemp("streams"))

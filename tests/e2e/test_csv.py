@@ -20,6 +20,7 @@ def items_of(simulator: Simulator, table: str = "Orders") -> dict[str, Item]:
     return {item["id"]["S"]: item for item in simulator.table(table).items()}
 
 
+@pytest.mark.usefixtures("both_paths")
 @pytest.mark.parametrize("key", ["id:S", "amount:N,id:S"])
 def test_the_loaders_data_set_goes_into_tables_with_keys_of_both_types(
     run_import: Run, simulator: Simulator, tmp_path: Path, key: str
@@ -37,6 +38,7 @@ def test_the_loaders_data_set_goes_into_tables_with_keys_of_both_types(
     assert any('"' in item["description"]["S"] for item in items.values()), "quotes in quotes"
 
 
+@pytest.mark.usefixtures("both_paths")
 def test_csv_as_spreadsheets_write_it(run_import: Run, simulator: Simulator, tmp_path: Path) -> None:
     """A mark, semicolons, CRLF, quoted line ends, empty cells, blank lines; types for some columns."""
     simulator.create_table("Orders", "id:S")

@@ -227,6 +227,7 @@ def test_names_that_look_like_parts_of_file_names(
     assert_true_manifest(tmp_path / "out")
 
 
+@pytest.mark.usefixtures("both_paths")
 def test_an_import_of_the_folder_reads_all_but_the_manifest(
     run_export: Run, run_import: Run, simulator: Simulator, orders: list[Item], tmp_path: Path
 ) -> None:
@@ -487,6 +488,7 @@ def assert_left_whole(folder: Path, items: list[Item]) -> None:
     assert contents(complete_lines(files)).items() <= contents(items).items()
 
 
+@pytest.mark.usefixtures("both_paths")
 def test_the_lines_are_compact_json(run_export: Run, simulator: Simulator, tmp_path: Path) -> None:
     """An object a line, as Athena, Glue and DuckDB read it: text not escaped without need."""
     fill(simulator, [{"id": {"S": "a"}, "n": {"N": "-12.5"}, "s": {"S": "naïve"}, "colours": {"SS": ["red"]}}])
