@@ -20,6 +20,7 @@ from ddbio.dynamodb.fake import Answer, FakeConnection
 from ddbio.dynamodb.wire import Endpoint, Response, WireError
 from ddbio.engines.engine import Events, RunningHere
 from ddbio.engines.environment import Needs, local_environment
+from ddbio.engines.inline import InlineEngine
 from ddbio.flow.context import SOURCE, TARGET, JobTable, OpenTable, WorkerContext
 from ddbio.flow.sleeping import ManualSleeper
 from ddbio.messages import Event
@@ -93,7 +94,7 @@ def worker_context(
     return WorkerContext(tables, report, sleep, clock, **others)
 
 
-class ScriptedEngine:
+class ScriptedEngine(InlineEngine):
     """An engine that does nothing but to yield the events that a function makes of the units."""
 
     def __init__(self, events: Callable[[Any], Events]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ddbio.engines.inline import InlineEngine
 from ddbio.errors import DdbioError, TransferError, UsageError
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
@@ -95,7 +96,7 @@ class Toy(Verb[TransferOptions, Result]):
 
 
 @dataclass
-class ToyEngine:
+class ToyEngine(InlineEngine):
     """Does as many units as the verb says, and fails at the next one."""
 
     verb: Toy
