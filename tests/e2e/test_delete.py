@@ -18,6 +18,7 @@ from ddbio.simulator import Fault, FaultPlan, Simulator, TableView
 from ddbio.simulator.faults import PARTIAL
 from tests.e2e.test_caps import NO_BURST, assert_held
 from tests.support.commands import CHECKOUT, Commands, Completed, Run, Running, Start, wait_until
+from tests.support.effort import examples
 from tests.support.items import Item, contents, write_items
 
 DELETE = (Path("-m"), "ddbio", "delete", "-t", "Orders")
@@ -293,7 +294,7 @@ def disturbed(start_delete: Start, table: TableView, seed: int, *options: object
 
 
 @pytest.mark.fuller
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(examples(2)))
 @pytest.mark.parametrize(
     "more", [(), ("--if-unchanged",), ("--backup", "saved"), ("--backup", "saved", "--if-unchanged")], ids=str
 )

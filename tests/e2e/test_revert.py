@@ -15,6 +15,7 @@ import pytest
 from ddbio.simulator import Simulator, TableView, faults
 from ddbio.simulator.faults import FaultPlan
 from tests.support.commands import CHECKOUT, Commands, Completed
+from tests.support.effort import examples
 from tests.support.native_exports import change, write_export
 
 pytestmark = pytest.mark.fuller
@@ -184,7 +185,7 @@ def test_lines_that_cannot_be_undone_are_rejected(revert: Revert, orders: TableV
     assert plain(orders.items()) == plain([item("wide", n={"N": "1"})])
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(1, 1 + examples(3)))
 def test_killed_and_run_again_and_with_faults_it_ends_in_the_same_state(
     commands: Commands, revert: Revert, orders: TableView, simulator: Simulator, tmp_path: Path, seed: int
 ) -> None:

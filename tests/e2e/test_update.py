@@ -18,6 +18,7 @@ from ddbio.simulator.faults import CUT_AFTER, INTERNAL_ERROR_AFTER_WRITE
 from tests.e2e.test_caps import NO_BURST, assert_held
 from tests.e2e.test_delete import at_terminal, numbered
 from tests.support.commands import CHECKOUT, Commands, Completed, Run, Start, wait_until
+from tests.support.effort import examples
 from tests.support.items import Item, contents
 
 UPDATE = (Path("-m"), "ddbio", "update", "-t", "Orders")
@@ -333,7 +334,7 @@ FAULTS = [Fault(error="ProvisionedThroughputExceededException"), CUT_AFTER, INTE
 
 
 @pytest.mark.fuller
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(examples(2)))
 @pytest.mark.parametrize("change", ["expression", "function"])
 def test_killed_at_random_each_item_is_changed_once(
     start_update: Start, simulator: Simulator, table: TableView, items: list[Item], seed: int, change: str
