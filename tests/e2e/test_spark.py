@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import ddbio
-from ddbio.simulator import FaultPlan, Simulator
+from ddbio.simulator import Simulator
 from tests.endpoints import Unavailable
 from tests.endpoints.model import SECRET_KEY
 from tests.support.commands import EXPORT, descendants, wait_until, with_slack
@@ -333,28 +333,6 @@ def test_the_command_under_spark_submit(
     assert done.returncode == 0, done.stderr
     assert "works on it, with 2 tasks" in done.stdout  # spark-submit joins the streams of the program
     assert f"{ITEMS:,} items ({ITEMS:,} scanned)" in done.stdout
-
-
-def test_a_killed_driver_sends_no_requests_a_second_later(
-    dynamodb: Simulator, spark: SparkShell, tmp_path: Path
-) -> None:
-    """Though its tasks have more units in hand. The last test of the session."""
-    dynamodb.faults = FaultPlan(latency_s=0.5)
-    begin_export(spark, tmp_path / "out", "lanes=1")
-    before = dynamodb.requests().get("Scan", 0)
-    wait_until(lambda: dynamodb.requests().get("Scan", 0) > before + 4 and spark.seats(), 90)
-    left = descendants(spark.pid)
-    os.kill(spark.pid, signal.SIGKILL)
-    try:
-        time.sleep(1.0)
-        scans = dynamodb.requests()["Scan"]
-        time.sleep(1.0)
-        assert dynamodb.requests()["Scan"] == scans
-    finally:
-        dynamodb.faults = FaultPlan()
-        for pid in left:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.skipif(os.environ.get("DDBIO_TESTS") != "thorough", reason="fetches 320 MB for an older Spark")
