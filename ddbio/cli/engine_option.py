@@ -66,6 +66,11 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of Spark tasks that do the work (default: as many as the cluster can run at once)",
     )
+    _add_worker_options(group)
+
+
+def _add_worker_options(group: argparse._ArgumentGroup) -> None:
+    """Who may join, when one is lost, and what each of them gets."""
     group.add_argument(
         "--token-file",
         metavar="PATH",
@@ -99,7 +104,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class PlannedEngine:
-    """The engine of a job that is only planned: nobody joins it."""
+    """The engine of a job that is only planned: no worker joins it."""
 
     shares_disk: bool
     staff: Staff

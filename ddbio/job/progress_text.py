@@ -149,7 +149,8 @@ def log_line(shown: Snapshot) -> str:
     """The line of a log."""
     by_name = {part.name: part.long for part in parts_of(shown)}
     share = f"{by_name['share']} done: " if "share" in by_name else ""
-    return share + ", ".join([f"{shown.items:,} items", *(by_name[name] for name in _LOG_PARTS if name in by_name)])
+    rest = (by_name[name] for name in _LOG_PARTS if name in by_name)
+    return share + ", ".join([_counted(shown.items, "item"), *rest])
 
 
 def block_of(live: LiveRun) -> Iterator[str]:

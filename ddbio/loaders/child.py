@@ -1,8 +1,8 @@
 """A load in another process.
 
-A thread is not enough for an event loop that must not wait: the interpreter's lock is held for up to 100 ms at a time
-while clients are made (botocore decodes its descriptions of the services in one call). For the same reason this
-module imports almost nothing: the loop's thread imports it, and the thread that waits imports what it needs.
+A thread in this process would keep the caller's event loop waiting: making the clients holds the interpreter's lock
+for up to 100 ms at a time (botocore decodes its descriptions of the services in one call). For the same reason this
+module imports almost nothing: the loop's thread imports it, and the thread that waits for the load imports the rest.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ in **every** window, in whatever order the requests start:
 So the requests that start in any window of `w` seconds cost at most `rate * w + burst + one request`, the largest.
 The level starts at zero, so the rule holds in the first second, too.
 
-A request that has its turn and does not start, because its process is late or dead, holds up nobody: the next one
-starts when the level covers both, and as much as may be left over is the late one's. If that does not suffice, the
-late one takes the first place of the queue.
+A request whose turn has come and that does not start, because its process is late or dead, does not delay the others:
+the next one starts as soon as the level covers both. The late one then starts with what is left of the level, or, if
+that is too little, takes the first place of the queue.
 
 If the table throttles, the rate is cut to the recent consumption, and then rises again: slowly at first, because the
 table's capacity is probably the same, and twice as fast every half second, because it may not be. At a table's limit

@@ -28,7 +28,7 @@ REQUEST_S = 0.2  # of the rate: the most that one request should cost, so that s
 UNDER_WAY_S = 0.01  # of the rate: the most that may be under way, or
 UNDER_WAY_LATENCIES = 1.5  # of the rate over the time that a request takes lately, at best
 UNEXPLAINED_WITHIN_S = 5.0  # unprocessed items twice within this time mean a lack of capacity
-PERIOD_S, PERIOD_ANSWERS = 0.5, 4  # a period of the measured latency takes at least so long, and has so many answers
+PERIOD_S, PERIOD_ANSWERS = 0.5, 4  # the least duration and number of answers of a period of the measured latency
 PERIODS = 20  # longer than a stall of the service, short against a job
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ddbio.simulator import Simulator, ThroughputSettings
-from tests.e2e.test_caps import BATCH, CLOCK_SET, NO_BURST, assert_held, busiest_second, mean
+from tests.e2e.test_caps import NO_BURST, assert_follows_time_table, assert_held, mean
 from tests.e2e.test_cluster import Cluster, cluster, joined, port  # noqa: F401 - fixtures
-from tests.support.commands import IMPORT, Commands, assert_holds
+from tests.support.commands import Commands, assert_holds
 from tests.support.items import plain_items, write_items
 from tests.support.seats import threads
 
@@ -52,22 +52,7 @@ def test_a_schedule_of_shares_holds_for_workers(
     commands: Commands,
     tmp_path: Path,
 ) -> None:
-    """50 units until eight, 400 from then on."""
-    items = plain_items(500, padding=800)
-    write_items(tmp_path / "orders.json", items)
-    (tmp_path / "clock_set.py").write_text(CLOCK_SET)
-    table = simulator.create_table("Orders", "id:S", wcu=500, rcu=500, throughput=NO_BURST)
-    words = ("-t", "Orders", "-s", "orders.json", "-c", "10%,20:00=80%", *cluster.of_hub())
-    with threads(port, 2, 20.0), commands.start(tmp_path / "clock_set.py", IMPORT, *words) as driver:
-        driver.until(table.item_count)
-        (tmp_path / "go").touch()
-        done = driver.wait()
-    assert done.code == 0, done.err
-    assert [line for line in done.log if line.startswith("Cap: ")] == [
-        "Cap: 50 WCU, 400 from 20:00 (-c, by local time)",
-        "Cap: 400 WCU from now on (-c)",
-    ]
-    assert_holds(simulator, "Orders", items)
-    log = table.consumption("write")
-    assert busiest_second([each for each in log if each[0] < log[0][0] + 0.5]) <= 50 + BATCH
-    assert 100 < busiest_second(log) <= 400 * 1.02 + 2 * BATCH
+    simulator.create_table("Orders", "id:S", wcu=500, rcu=500, throughput=NO_BURST)
+    with threads(port, 2, 20.0):
+        words = ("-c", "10%,20:00=80%", *cluster.of_hub())
+        assert_follows_time_table(commands, simulator, tmp_path, *words, requests=2)

@@ -351,6 +351,10 @@ def test_a_file_is_no_folder(run_export: Run, simulator: Simulator, orders: list
 # --------------------------------------------------------------------------- when it fails on the way
 
 
+# Less than the largest of 7 segments of 60 items of 60 KB; far more than the journal, which is limited, too.
+ROOM_BYTES = 510_000
+
+
 def limit_files(command: Running, size_bytes: int) -> None:
     """No process of the command can make a file larger than that, as on a disk that is full. Its workers, which it
     has not started yet, inherit that."""
@@ -390,10 +394,10 @@ def test_a_disk_that_is_full_on_the_way_leaves_whole_files_only(
     start_export: Start, simulator: Simulator, tmp_path: Path
 ) -> None:
     """Some of the segments fit. What is left is whole, and without a manifest it is no export."""
-    items = plain_items(60, padding=20_000)
+    items = plain_items(60, padding=60_000)
     fill(simulator, items)
     with start_export("-t", "Orders", "-d", "out", "-p", 2, "--segments", 7) as command:
-        limit_files(command, 170_000)
+        limit_files(command, ROOM_BYTES)
         done = command.wait()
     assert_failed_in_order(done, "cannot write", "File too large")
     files = visible(tmp_path / "out")
@@ -409,11 +413,11 @@ def test_a_disk_that_is_full_on_the_way_leaves_whole_files_only(
 def test_a_failed_export_goes_on_when_there_is_room(
     start_export: Start, run_export: Run, simulator: Simulator, tmp_path: Path
 ) -> None:
-    items = plain_items(60, padding=20_000)
+    items = plain_items(60, padding=60_000)
     fill(simulator, items)
     command_line = ("-t", "Orders", "-d", "out", "-p", 2, "--segments", 7)
     with start_export(*command_line) as command:
-        limit_files(command, 170_000)
+        limit_files(command, ROOM_BYTES)
         failed = command.wait()
     failed.assert_error(3, "run the same command again")
     again = run_export(*command_line)
@@ -426,11 +430,11 @@ def test_a_failed_export_goes_on_when_there_is_room(
 def test_the_rest_of_a_failed_export_was_thrown_away(
     start_export: Start, run_export: Run, simulator: Simulator, tmp_path: Path
 ) -> None:
-    items = plain_items(60, padding=20_000)
+    items = plain_items(60, padding=60_000)
     fill(simulator, items)
     command_line = ("-t", "Orders", "-d", "out", "-p", 2, "--segments", 7)
     with start_export(*command_line) as command:
-        limit_files(command, 170_000)
+        limit_files(command, ROOM_BYTES)
         assert command.wait().code == 3
     shutil.rmtree(tmp_path / "out")
     run_export(*command_line).assert_one_line_error(2, "is missing or changed", "--fresh")
