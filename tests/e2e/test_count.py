@@ -81,6 +81,7 @@ def test_those_of_an_index_at_its_own_cap(run_count: Run, simulator: Simulator) 
     assert "Cap: 20 RCU (50% of the index's provisioned units of 40)" in done.log
 
 
+@pytest.mark.fuller
 def test_the_cap_holds(run_count: Run, simulator: Simulator) -> None:
     simulator.create_table("Orders", "id:S").put_items(plain_items(600, padding=4000))
     done = run_count("-p", 2, "-c", 100)

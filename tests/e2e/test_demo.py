@@ -25,6 +25,7 @@ def run_demo(environment: dict[str, str], folder: Path, *arguments: str) -> subp
     )
 
 
+@pytest.mark.fuller
 def test_the_demo_does_the_main_job_and_says_so(environment: dict[str, str], tmp_path: Path) -> None:
     # Keys and settings of whoever runs it play no part.
     environment.update(AWS_PROFILE="no-such-profile", AWS_SESSION_TOKEN="old", AWS_ACCESS_KEY_ID="somebody's")

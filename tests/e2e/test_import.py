@@ -37,7 +37,7 @@ def test_a_file(run_import: Run, simulator: Simulator, orders: list[Item], tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["orders.json"]
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.fuller), 2])
 def test_a_folder_with_folders_in_it(run_import: Run, simulator: Simulator, tmp_path: Path, processes: int) -> None:
     simulator.create_table("Orders", "id:S")
     items = plain_items(300)
@@ -91,7 +91,7 @@ def test_an_empty_file_is_a_job_that_is_done(run_import: Run, simulator: Simulat
     assert (done.code, done.out.splitlines()[0]) == (0, "0 read, 0 written, 0 rejected")
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.fuller), 2])
 @pytest.mark.parametrize("format", ["json", "dynamodb-json"])
 def test_export_then_import_gives_the_same_table(
     run_import: Run, run_export: Run, simulator: Simulator, tmp_path: Path, format: str, processes: int
@@ -314,7 +314,7 @@ def shape(item):
 """
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.fuller), 2])
 def test_items_are_transformed_on_their_way_in_and_out(
     run_import: Run, run_export: Run, simulator: Simulator, tmp_path: Path, processes: int
 ) -> None:
@@ -363,7 +363,7 @@ def three(item):
 """
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.fuller), 2])
 def test_one_source_into_three_tables_with_keys_of_their_own(
     run_import: Run, simulator: Simulator, tmp_path: Path, processes: int
 ) -> None:

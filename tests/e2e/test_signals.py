@@ -30,7 +30,13 @@ from tests.support.items import MANIFEST, Item, contents, plain_items, read_item
 PROMPTLY_S = 5.0
 
 Signals = signal.Signals
-BOTH = pytest.mark.parametrize("number", [Signals.SIGINT, Signals.SIGTERM], ids=lambda each: each.name)
+BOTH = pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(Signals.SIGINT, id="SIGINT"),
+        pytest.param(Signals.SIGTERM, id="SIGTERM", marks=pytest.mark.fuller),
+    ],
+)
 
 
 # With 30 ms a request, 4 lanes write 3,000 items a second: one and a half seconds.
@@ -263,7 +269,9 @@ def assert_told_of_the_killed_worker(done: Completed, times: int = 1) -> None:
     assert len(told) == times, done.err
 
 
-@pytest.mark.parametrize("size", [1, 256], ids=["many files", "one file a segment"])
+@pytest.mark.parametrize(
+    "size", [1, pytest.param(256, marks=pytest.mark.fuller)], ids=["many files", "one file a segment"]
+)
 def test_a_worker_is_killed_in_mid_export(
     start_export: Start, slow: Simulator, large: list[Item], tmp_path: Path, size: int
 ) -> None:

@@ -359,7 +359,7 @@ def test_arbitrary_bytes(name: str, record: bytes, value: bytes) -> None:
 
 
 @needs_core
-@settings(max_examples=examples(400))
+@settings(max_examples=examples(100))
 @given(st.randoms(use_true_random=False))
 def test_damaged_records_and_answers(draw: Any) -> None:
     into, format, records = next(batches(draw))
