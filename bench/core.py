@@ -12,13 +12,13 @@ from typing import Any
 
 from bench import shapes
 from checks.native import answer_of, table_of
-from ddbio import native
 from ddbio.dynamodb.operations import encode_item
 from ddbio.dynamodb.scan import ScanReply, scan_operation
 from ddbio.formats import Format, get_format
 from ddbio.formats.csv import Csv, CsvLayout, rendered_rows
 from ddbio.formats.json_lines import JsonLines
-from ddbio.formats.json_pages import JsonPages
+from ddbio.formats.json_pages import page_rendering, rendered_items
+from ddbio.native import IN_USE, Rendering, state
 from ddbio.sinks.fast_batch import FastBatches, put_encoder
 from ddbio.values.keys import key_checker
 
@@ -54,11 +54,11 @@ def exports(shape: str) -> tuple[int, list[Callable[[], object]]]:
     """The same for the items of a page."""
     answer = memoryview(bytearray(answer_of(shapes.page(shape), shapes.PAGE_ITEMS[shape])))
 
-    def job(pages: JsonPages) -> Callable[[], bytes]:
-        decode: Callable[[memoryview], ScanReply] = scan_operation(JsonLines.page_items, pages).decode
-        return lambda: pages.render(decode(answer).Items)
+    def job(rendered: Rendering | None) -> Callable[[], bytes]:
+        decode: Callable[[memoryview], ScanReply] = scan_operation(JsonLines.page_items, rendered).decode
+        return lambda: rendered_items(decode(answer).Items)
 
-    return shapes.PAGE_ITEMS[shape], [job(JsonPages(native.page_renderer())), job(JsonPages())]
+    return shapes.PAGE_ITEMS[shape], [job(page_rendering()), job(None)]
 
 
 def least_s(jobs: list[Callable[[], object]]) -> list[float]:
@@ -81,7 +81,7 @@ def rows() -> Iterator[tuple[str, int, list[Callable[[], object]]]]:
 
 
 def main() -> None:
-    assert native.state() == native.IN_USE, native.state()
+    assert state() == IN_USE, state()
     print(f"{'µs per item':40}{'core':>10}{'Python':>10}{'ratio':>8}")
     for what, count, jobs in rows():
         core_s, python_s = least_s(jobs)

@@ -23,7 +23,7 @@ from ddbio.errors import RecordError
 from ddbio.formats import Format, get_format
 from ddbio.formats.csv import Csv, CsvLayout, rendered_rows
 from ddbio.formats.json_lines import JsonLines
-from ddbio.formats.json_pages import JsonPages
+from ddbio.formats.json_pages import rendered_items
 from ddbio.sinks.estimates import WriteEstimates
 from ddbio.sinks.fast_batch import PreparedPuts, put_encoder
 from ddbio.values.capacity import Attributes, item_size_bytes, write_units
@@ -119,10 +119,10 @@ def mutated(draw: random.Random, record: bytes, other: bytes) -> bytes:
 
 def reference_page(answer: bytes) -> tuple[bytes, int] | None:
     """The lines of json that the Python code makes of an answer to a Scan, and the number; None if it refuses it."""
-    pages, general = JsonPages(), scan_operation(JsonLines.page_items)
+    general = scan_operation(JsonLines.page_items)
     try:
         items = general.decode(answer).Items
-        return pages.render(items), len(items)
+        return rendered_items(items), len(items)
     except (msgspec.MsgspecError, ValueError, RecursionError, ArithmeticError):
         return None
 

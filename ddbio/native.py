@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from ddbio._native import PutEncoder
@@ -37,6 +37,8 @@ Notation = Literal["json", "dynamodb-json"] | CsvNotation
 KeyPart = tuple[str, str, int]  # name, type and most bytes, as in `ddbio.values.table.KeyAttribute`
 # The answer to a Scan to the answer without its items, the lines of the items, and their number; None if unusual.
 PageRenderer = Callable[[bytes], "tuple[bytes, bytes, int] | None"]
+# The same with what a format takes for the items: whole lines that count as so many.
+Rendering = Callable[["bytes | memoryview"], "tuple[bytes, Sequence[Any]] | None"]
 Projection = tuple[Sequence[str], "Sequence[str] | None"]  # of an index: its keys; all names of entries, None for all
 
 

@@ -9,8 +9,8 @@ import msgspec
 import orjson
 
 from ddbio.dynamodb.operations import ConsumedCapacity, Operation
+from ddbio.native import Rendering
 from ddbio.rate.buckets import Units
-from ddbio.values.row_schema import PageSchema
 
 NonNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -43,16 +43,16 @@ COUNT_ONLY: Any = range
 """For `scan_operation`: the answers are those of `Select=COUNT`, which have no items."""
 
 
-def scan_operation(page_items: Any, alike: PageSchema | None = None) -> Operation[ScanReply]:
-    """Scan, with `Items` decoded to the type that a format renders, or to the narrower one of the items at hand.
+def scan_operation(page_items: Any, rendered: Rendering | None = None) -> Operation[ScanReply]:
+    """Scan, with `Items` rendered already if that can be, else decoded to the type that a format renders.
 
     page_items: that type; with `COUNT_ONLY`, `Items` is a range as long as the page.
     """
     if page_items is COUNT_ONLY:
         return Operation("DynamoDB_20120810.Scan", ("",), _decode_count, _of_page)
     decode = _scan_decoder(page_items)
-    if alike is not None:
-        decode = _NarrowingDecoder(decode, alike).decode
+    if rendered is not None:
+        decode = _rendered_first(rendered, decode)
 
     def decode_whole(body: bytes | memoryview) -> ScanReply:
         reply = decode(body)
@@ -89,32 +89,21 @@ def _scan_decoder(page_items: Any) -> Callable[[bytes | memoryview], ScanReply]:
     return decoder.decode
 
 
-class _NarrowingDecoder:
-    """Decodes an answer to the narrower type, or to the general one if it does not fit. Items that can be rendered
-    without decoding are not decoded."""
+def _rendered_first(
+    rendered: Rendering, decode_all: Callable[[bytes | memoryview], ScanReply]
+) -> Callable[[bytes | memoryview], ScanReply]:
+    """Items that can be rendered without decoding are not decoded."""
 
-    def __init__(self, decode_any: Callable[[bytes | memoryview], ScanReply], alike: PageSchema) -> None:
-        self._decode_any = decode_any
-        self._alike = alike
-        self._decode: Callable[[bytes | memoryview], ScanReply] | None = None
-
-    def decode(self, body: bytes | memoryview) -> ScanReply:
-        rendered = self._alike.rendered(body)
-        if rendered is not None:
-            rest, items = rendered
-            reply = self._decode_any(rest)
-            reply.Items = items
-            return reply
-        if self._decode is not None:
-            try:
-                return self._decode(body)
-            except msgspec.ValidationError:
-                pass
-        reply = self._decode_any(body)
-        if self._alike.learn(reply.Items):
-            narrow = self._alike.page_items
-            self._decode = _scan_decoder(narrow) if narrow is not None else None
+    def decode(body: bytes | memoryview) -> ScanReply:
+        made = rendered(body)
+        if made is None:
+            return decode_all(body)
+        rest, items = made
+        reply = decode_all(rest)
+        reply.Items = items
         return reply
+
+    return decode
 
 
 def scan_body(

@@ -18,6 +18,7 @@ from ddbio.formats import Format, RowFormat, as_lines, get_format
 from ddbio.formats.compression import get_compression
 from ddbio.formats.scanned import ScannedItems
 from ddbio.messages.format_spec import FormatSpec
+from ddbio.native import Rendering
 from ddbio.options import STDOUT
 from ddbio.sinks.segment_files import LineFiles, RowFiles
 from ddbio.sinks.sink import Desk, Sink
@@ -27,7 +28,6 @@ from ddbio.sources.scan import ATTRIBUTE_MAPS, Scanning, ScanSource, TableScan
 from ddbio.sources.subset import WHOLE, Subset
 from ddbio.steps.transform import TransformSpec, open_transform
 from ddbio.storage import Storage, open_storage
-from ddbio.values.row_schema import PageSchema
 
 PAGE_INTERVAL_S = 0.05  # between two reports of a lane: every page, at the service's usual response time
 DEFAULT_EXPORT_LANES = 8  # a page is 1 MB: eight keep a CPU busy, and on S3 each holds a part in memory
@@ -83,10 +83,10 @@ def export_task(job: ExportJob, context: WorkerContext, storage: Storage | None)
     """storage: of the destination; None for standard output."""
     format, transform = get_format(job.format), open_transform(job.transform)
     # A transform needs attribute maps; without one, items are decoded to the type that the format renders.
-    rows, alike = (format.page_items, format.alike) if transform is None else (ATTRIBUTE_MAPS, None)
+    rows, rendered = (format.page_items, format.rendered) if transform is None else (ATTRIBUTE_MAPS, None)
     return Task(
         context,
-        source=scan_source(context, job.scan, rows, alike),
+        source=scan_source(context, job.scan, rows, rendered),
         sink=_sinks(job, format, storage),
         transform=transform,
         report_every_s=PAGE_INTERVAL_S,
@@ -97,12 +97,12 @@ def scan_source(
     context: WorkerContext,
     scan: TableScan,
     rows: Any = ATTRIBUTE_MAPS,
-    alike: PageSchema | None = None,
+    rendered: Rendering | None = None,
     raw: ScannedItems | None = None,
     most_items: MostItems | None = None,
 ) -> Callable[[Desk], ScanSource]:
-    """Reads the source. rows, alike, raw, most_items: see `Scanning`."""
-    scanning = Scanning(scan, context.request_units(SOURCE), rows, alike, raw, most_items)
+    """Reads the source. rows, rendered, raw, most_items: see `Scanning`."""
+    scanning = Scanning(scan, context.request_units(SOURCE), rows, rendered, raw, most_items)
     whole_items = rows is not COUNT_ONLY and "ProjectionExpression" not in scan.subset.members
 
     def source(desk: Desk) -> ScanSource:

@@ -4,13 +4,12 @@ A format turns the bytes of one record into an attribute map (import) and the it
 (export), and it finds the boundaries between records. It knows nothing of files, units, tables or the
 network. The settings of a format for a job (columns, types, a delimiter) are in a `FormatSpec`, which is plain data
 and travels with the units; `get_format` makes the format from it. Adding a format is one package and one line in
-`FORMATS`; `Tabular` and `alike` are optional: they only make it faster.
+`FORMATS`; `Noted` and `rendered` are optional: with them the native core makes it faster.
 
 declaration           the declaration of a format: names of files, detection, columns, options
 json_declaration      the same of json and dynamodb-json
 json_lines            json: one plain object a line
-json_rows             json records of one shape, decoded together
-json_pages            json pages of one shape, rendered together
+json_pages            pages to lines of json
 dynamodb_json         dynamodb-json: typed values
 documents             JSON that is not one object a line
 csv                   rows of text
@@ -33,7 +32,7 @@ foreign               files that are of no format
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, cast, runtime_checkable
@@ -44,9 +43,8 @@ from ddbio.options import AUTO
 
 if TYPE_CHECKING:  # the commands' --help asks this module for the names, and should not wait for decoders
     from ddbio.formats.declaration import Declaration
-    from ddbio.native import Notation
+    from ddbio.native import Notation, Rendering
     from ddbio.values.items import AttributeMap
-    from ddbio.values.row_schema import PageSchema, RowBatch
 
 
 class Format(Protocol):
@@ -55,7 +53,7 @@ class Format(Protocol):
 
     suffix: str  # of the files an export writes, with the dot
     page_items: Any  # the type to which msgspec decodes the `Items` of a Scan page for an export
-    alike: PageSchema | None  # the same for the items of one table, learned; None if that would be no faster
+    rendered: Rendering | None  # of whole answers, by the native core; None without it
     one_unit_bytes: int  # any record up to this size is one write unit
     cut_anywhere: bool  # whether a unit may begin at any byte: its first record is found without the bytes before it
 
@@ -102,14 +100,6 @@ class RowFormat(Format, Protocol):
 
     def is_one_unit(self, record: bytes) -> bool:
         """Whether the item of a row that is longer than `one_unit_bytes` is still one write unit."""
-
-
-@runtime_checkable
-class Tabular(Protocol):
-    """The second interface of a format that parses records of one schema faster than `parse` does."""
-
-    def values(self, records: Sequence[bytes]) -> RowBatch | None:
-        """The values that `parse` would return for these records; None if they may differ."""
 
 
 @runtime_checkable

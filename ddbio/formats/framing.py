@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ddbio.native import Notation
+from ddbio.native import Notation, Rendering
 from ddbio.values.capacity import WRITE_UNIT_BYTES
-from ddbio.values.row_schema import PageSchema
 
 _BEFORE_A_VALUE_INSIDE = b"[,:"
 FIRST_BLANKS = b"\xef\xbb\xbf \t\r\n"  # that may come before a record, in joined files
@@ -35,7 +34,7 @@ class Lines:
     cut_anywhere = True
     line_end = b"\n"
     head = b""
-    alike: PageSchema | None = None
+    rendered: Rendering | None = None
 
     def split(self, block: bytes) -> list[bytes]:
         records = block.split(b"\n")

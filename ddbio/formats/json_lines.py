@@ -6,7 +6,6 @@ Values that JSON cannot express are tagged (see `ddbio.values.items`), so the fo
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -14,11 +13,9 @@ import msgspec
 from ddbio.errors import RecordError
 from ddbio.formats.encoding import BYTE_ORDER_MARK
 from ddbio.formats.framing import FIRST_BLANKS, JsonText, Lines
-from ddbio.formats.json_pages import Item, JsonPages
-from ddbio.formats.json_rows import JsonRows
-from ddbio.native import Notation, page_renderer
+from ddbio.formats.json_pages import Item, page_rendering, rendered_items
+from ddbio.native import Notation, Rendering
 from ddbio.values.items import MAX_DEPTH, AttributeMap, NumberText, not_finite, to_attributes
-from ddbio.values.row_schema import PageSchema, RowBatch
 
 # float_hook is called with the text of a number, before it could lose a digit; integers of any size stay exact.
 decode = msgspec.json.Decoder(float_hook=NumberText).decode
@@ -100,14 +97,8 @@ class JsonObjects(JsonText):
 
     page_items: Any = list[Item]
     one_unit_bytes = ONE_UNIT_BYTES
-    alike: PageSchema | None = None
+    rendered: Rendering | None = None
     notation: Notation | None = "json"
-
-    def __init__(self) -> None:
-        self._rows = JsonRows(decode_object)
-
-    def values(self, records: Sequence[bytes]) -> RowBatch | None:
-        return self._rows.values(records)
 
     def parse(self, record: bytes) -> AttributeMap:
         try:
@@ -121,9 +112,7 @@ class JsonLines(JsonObjects, Lines):
     suffix = ".json"
 
     def __init__(self) -> None:
-        super().__init__()
-        self._pages = JsonPages(page_renderer())
-        self.alike = self._pages
+        self.rendered = page_rendering()
 
     def render(self, items: list[Any]) -> bytes:
-        return self._pages.render(items)
+        return rendered_items(items)

@@ -1,8 +1,8 @@
 """The items of a Python program on their way to the workers: a line each, without a file.
 
-A line is plain JSON if that says everything about the item, as it does for most; else `{"$item": {...}}` with typed
-values, or `{"$refused": [code, message]}` for an item that DynamoDB cannot store, so that the lane counts and rejects
-it like any record.
+A line is a JSON object if that says everything about the item, as it does for most; else `["item", {...}]` with
+typed values, or `["refused", [code, message]]` for an item that DynamoDB cannot store, so that the lane counts and
+rejects it like any record.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from ddbio.errors import RecordError
 from ddbio.formats.json_lines import JsonLines
 from ddbio.values.items import AttributeMap
 from ddbio.values.python_values import to_python, typed_map
-from ddbio.values.row_schema import RowBatch
 
-_MARK = b'{"$'
+_MARK = b"["  # of a line that is no object: the native core leaves it to Python
 _PLAIN = frozenset({str, bool, int, float, Decimal, type(None)})
 _MAY_BE_INFINITE = frozenset({float, Decimal})
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -60,12 +59,12 @@ def _are_plain(items: Sequence[Any]) -> bool:
 
 def _line(item: Any) -> bytes:
     try:
-        made = item if _are_plain((item,)) else {"$item": _typed(item)}
+        made = item if _are_plain((item,)) else ["item", _typed(item)]
         return _encode(made) + b"\n"
     except RecordError as error:
-        return _encode({"$refused": [error.code, error.message]}) + b"\n"
+        return _encode(["refused", [error.code, error.message]]) + b"\n"
     except (UnicodeEncodeError, RecursionError, ValueError, TypeError) as error:
-        return _encode({"$refused": ["bad-value", f"cannot be encoded: {type(error).__name__}"]}) + b"\n"
+        return _encode(["refused", ["bad-value", f"cannot be encoded: {type(error).__name__}"]]) + b"\n"
 
 
 def _typed(item: Any) -> AttributeMap:
@@ -77,18 +76,11 @@ def _typed(item: Any) -> AttributeMap:
 class PythonItems(JsonLines):
     """Reads the lines of `encode`."""
 
-    notation = None  # its marks are no attributes
-
-    def values(self, records: Sequence[bytes]) -> RowBatch | None:
-        if any(record.startswith(_MARK) for record in records):
-            return None
-        return super().values(records)
-
     def parse(self, record: bytes) -> AttributeMap:
         if not record.startswith(_MARK):
             return super().parse(record)
-        ((kind, content),) = msgspec.json.decode(record).items()
-        if kind == "$refused":
+        kind, content = msgspec.json.decode(record)
+        if kind == "refused":
             raise RecordError(*content)
         attributes: AttributeMap = content
         return attributes

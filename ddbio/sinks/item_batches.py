@@ -17,7 +17,6 @@ from ddbio.dynamodb.operations import put_requests
 from ddbio.formats.scanned import ScannedItems
 from ddbio.sinks.fast_batch import PreparedPuts
 from ddbio.values.capacity import WRITE_UNIT_BYTES, write_units
-from ddbio.values.row_schema import field_name
 from ddbio.values.table import KeyAttribute, TableInfo
 
 _BYTES_PER_CHARACTER = 4  # at most, in UTF-8
@@ -29,7 +28,7 @@ class ItemBatches:
     def __init__(self, table: TableInfo, format: ScannedItems) -> None:
         self._format = format
         self._decode = _decoder(table.index_keys)
-        place = {part.name: field_name(number) for number, part in enumerate(table.index_keys)}
+        place = {part.name: _field(number) for number, part in enumerate(table.index_keys)}
         self._indexes = [[place[name] for name in index.key_names if name in place] for index in table.indexes]
 
     def prepare(self, records: Sequence[bytes]) -> PreparedPuts | None:
@@ -62,12 +61,15 @@ def _entries(keys: list[msgspec.Struct], fields: list[str]) -> int:
 
 def _decoder(parts: Sequence[KeyAttribute]) -> Callable[[bytes], list[msgspec.Struct]]:
     """Decodes items to structs with these attributes alone. A key that may be invalid is a ValidationError."""
-    fields: list[Any] = [
-        (field_name(number), UnsetType | _value_type(part), UNSET) for number, part in enumerate(parts)
-    ]
-    names = {field_name(number): part.name for number, part in enumerate(parts)}
+    fields: list[Any] = [(_field(number), UnsetType | _value_type(part), UNSET) for number, part in enumerate(parts)]
+    names = {_field(number): part.name for number, part in enumerate(parts)}
     keys = msgspec.defstruct("IndexKeys", fields, rename=names, gc=False)
     return msgspec.json.Decoder(list[keys]).decode  # type: ignore[valid-type]
+
+
+def _field(number: int) -> str:
+    """Of a struct, for a name of any characters."""
+    return f"field_{number}"
 
 
 def _value_type(part: KeyAttribute) -> type[msgspec.Struct]:

@@ -20,6 +20,7 @@ from ddbio.dynamodb.scan import ScanReply, scan_body, scan_operation
 from ddbio.errors import PermanentError
 from ddbio.formats.scanned import ScannedItems
 from ddbio.messages import ExportCursor, Reject, SegmentUnit, Tally
+from ddbio.native import Rendering
 from ddbio.sources.page_size import KeyCircle, MostItems, PageSize
 from ddbio.sources.raw_page import RawPage
 from ddbio.sources.subset import WHOLE, Subset
@@ -27,7 +28,6 @@ from ddbio.steps.item_sizes import ItemSizes, row_as_map
 from ddbio.steps.limit import Limit
 from ddbio.steps.records import Record
 from ddbio.values.items import AttributeMap
-from ddbio.values.row_schema import PageSchema
 
 ATTRIBUTE_MAPS: Any = list[AttributeMap]  # the row type that steps and every sink accept
 
@@ -55,8 +55,8 @@ class Scanning:
     """A scan opened in a worker and shared by its lanes.
 
     request_units: returns the most units that a page should cost; called each time, because a cap may change.
-    rows, alike: the type that items are decoded to, and a narrower one for items of the same schema; see
-        `ddbio.formats.Format.page_items`. raw: instead, pages are passed on undecoded, as records of this format.
+    rows: the type that items are decoded to, unless they are rendered; see `ddbio.formats.Format`. raw: instead,
+        pages are passed on undecoded, as records of this format.
     most_items: of a page; see `PageSize`.
     """
 
@@ -65,7 +65,7 @@ class Scanning:
         scan: TableScan,
         request_units: Callable[[], float],
         rows: Any = ATTRIBUTE_MAPS,
-        alike: PageSchema | None = None,
+        rendered: Rendering | None = None,
         raw: ScannedItems | None = None,
         most_items: MostItems | None = None,
     ) -> None:
@@ -74,7 +74,7 @@ class Scanning:
         self.page_size = PageSize(
             request_units, scan.item_bytes, consistent=scan.consistent_read, most_items=most_items
         )
-        self.operation: Operation[ScanReply] = scan_operation(rows if raw is None else raw.page_items, alike)
+        self.operation: Operation[ScanReply] = scan_operation(rows if raw is None else raw.page_items, rendered)
 
 
 class Page:

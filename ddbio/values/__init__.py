@@ -4,7 +4,6 @@ items       attribute maps, and every rule for a valid item
 keys        the identity of an item, and every rule for a valid key
 table       a table according to its description: keys, indexes, capacity
 capacity    sizes and capacity units
-row_schema  the attribute names and types that items share, for faster decoding
 equality    whether two items are equal to DynamoDB
 digest      digests of items and keys, equal if they are
 sampling    a total estimated from a sample of segments, with its interval

@@ -1,12 +1,14 @@
-"""Pages of a table as dicts of Python values, by the schema that their items have (`ddbio.values.row_schema`).
+"""Pages of a table as dicts of Python values, by the schema that their items have: their names, and the type of each.
 
-A page is first tried as structs made for the schema, which msgspec turns into dicts; then each column loses its type
-letters. A page that does not fit is decoded as any items are, and the schema learns from it.
+In most tables the items are alike. A page is first tried as structs made for the schema, which msgspec turns into
+dicts; then each column loses its type letters. A page that does not fit is decoded as any items are, and the schema
+learns from it. It only widens (one more name, a name that may be missing, any type instead of one), so it becomes
+stable, and the cost of learning is bounded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -16,9 +18,11 @@ from msgspec.structs import asdict
 
 from ddbio.values.items import AttributeValue
 from ddbio.values.python_values import python_item, python_value
-from ddbio.values.row_schema import ANY, LearnedSchema
 
 Item = dict[str, Any]
+
+MOST_NAMES = 100  # items with more attributes are probably not alike
+ANY = ""  # instead of a type's letter: several types, or a type without a letter here
 
 # By the type of a column that has only one: its Python value is decoded in place.
 _DECODED: dict[str, Any] = {
@@ -34,6 +38,39 @@ _VALUES = {
     letter: msgspec.defstruct(f"Value{letter}", [(letter, kind)], gc=False) for letter, kind in _DECODED.items()
 }
 _decode_any = msgspec.json.Decoder(list[dict[str, AttributeValue]]).decode
+
+
+class LearnedSchema:
+    """The schema learned so far. letters: types by name. optional: the names that some items lack."""
+
+    def __init__(self) -> None:
+        self.letters: dict[str, str] = {}
+        self.optional: set[str] = set()
+        self._learned = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether a struct can have this schema; once false, it stays false."""
+        return 0 < len(self.letters) <= MOST_NAMES and all(map(str.isidentifier, self.letters))
+
+    def learn(self, items: Iterable[Mapping[str, str]]) -> bool:
+        """Widen the schema until these items fit; each maps names to type letters. Returns whether it changed."""
+        before = dict(self.letters), len(self.optional)
+        for item in items:
+            if not self._learned or item.keys() != self.letters.keys():
+                self._learn_names(item)
+            for name, letter in item.items():
+                if self.letters[name] != letter:
+                    self.letters[name] = ANY
+            if not self.usable:
+                break
+        return before != (self.letters, len(self.optional))
+
+    def _learn_names(self, item: Mapping[str, str]) -> None:
+        if self._learned:
+            self.optional |= self.letters.keys() ^ item.keys()
+        self._learned = True
+        self.letters.update({name: letter for name, letter in item.items() if name not in self.letters})
 
 
 class PythonRows:
@@ -58,8 +95,7 @@ class PythonRows:
     def _learn(self, items: list[dict[str, AttributeValue]]) -> None:
         schema = self._schema
         if schema.learn({name: _letter(value) for name, value in item.items()} for item in items):
-            usable = schema.usable and all(name.isidentifier() for name in schema.letters)
-            self._decode = _Rows(schema).items if usable else None
+            self._decode = _Rows(schema).items if schema.usable else None
 
 
 class _Rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -19,8 +20,8 @@ from ddbio.dynamodb.scan import scan_operation
 from ddbio.formats import Format, get_format
 from ddbio.formats.csv import Csv, CsvLayout, rendered_rows
 from ddbio.formats.json_lines import JsonLines
-from ddbio.formats.json_pages import JsonPages, RenderedPage
-from ddbio.formats.python_items import PythonItems
+from ddbio.formats.json_pages import RenderedPage, rendered_items
+from ddbio.formats.python_items import PythonItems, encode
 from ddbio.formats.scanned import ScannedItems
 from ddbio.sinks.fast_batch import FastBatches, PreparedPuts, put_encoder
 from ddbio.values.items import AttributeMap
@@ -448,19 +449,19 @@ def test_answers_that_are_wrong_or_rare_are_left_to_python() -> None:
 def test_what_is_around_the_items_is_left_as_it_is() -> None:
     key = {"Items": {"S": "[]"}, "a": {"S": '"Items":[]\\'}}
     body = answer({"a": {"S": "x"}}, LastEvaluatedKey=key, ConsumedCapacity={"CapacityUnits": 0.5})
-    decoded = scan_operation(JsonLines.page_items, JsonLines().alike).decode(memoryview(bytearray(body)))
+    decoded = scan_operation(JsonLines.page_items, JsonLines().rendered).decode(memoryview(bytearray(body)))
     assert isinstance(decoded.Items, RenderedPage)
     assert (decoded.Count, orjson.loads(decoded.next_key() or "")) == (1, key)
     assert decoded.ConsumedCapacity is not None and decoded.ConsumedCapacity.CapacityUnits == 0.5
     with pytest.raises(ValueError, match="Count is 2"):
-        scan_operation(JsonLines.page_items, JsonLines().alike).decode(b'{"Count":2,"Items":[{}]}')
+        scan_operation(JsonLines.page_items, JsonLines().rendered).decode(b'{"Count":2,"Items":[{}]}')
 
 
 def test_a_rendered_page_can_be_cut() -> None:
     page = RenderedPage(b"a\nb\nc\n", 3)
     assert (len(page), page[1], page[:2].lines, len(page[:2]), page[:0].lines) == (3, b"b\n", b"a\nb\n", 2, b"")
     assert page[:3] is page
-    assert JsonPages().render(page) == page.lines
+    assert rendered_items(page) == page.lines
 
 
 @needs_core
@@ -485,7 +486,7 @@ def test_batches_are_made_by_the_core_and_others_by_python() -> None:
     assert puts is not None and b'"n":{"N":"0"}' in puts.requests
 
 
-@pytest.mark.parametrize("format", [Csv(CsvLayout(("id",), delimiter="é")), ScannedItems(), PythonItems()])
+@pytest.mark.parametrize("format", [Csv(CsvLayout(("id",), delimiter="é")), ScannedItems()])
 def test_other_records_are_not_for_the_core(format: Format) -> None:
     assert put_encoder(BY_ID, format) is None
 
@@ -498,3 +499,18 @@ def test_the_check_finds_no_difference(
     monkeypatch.setattr("sys.argv", ["native", "--seconds", seconds])
     assert main() == 0
     assert "no difference" in capsys.readouterr().out
+
+
+@needs_core
+def test_items_of_a_program_are_for_the_core_but_those_with_a_mark() -> None:
+    fast = FastBatches(BY_ID, PythonItems(), key_checker(BY_ID), put_encoder(BY_ID, PythonItems()))
+    plain: list[Any] = [{"id": "a", "$x": 1}, {"id": "b", "n": Decimal("1.50"), "f": 0.5, "t": True, "none": None}]
+    for items in (plain, [*plain, {"id": "c", "set": {1}}], [{"id": "d", "$SS": ["x"]}], [{"id": "e", "$item": {}}]):
+        records = encode(items).splitlines()
+        marked = [record for record in records if record.startswith(b"[")]
+        assert put_encoder(BY_ID, PythonItems()).encode(records) is None or not marked  # type: ignore[union-attr]
+        puts = fast.prepare(records)
+        assert puts is not None
+        sent = [each["PutRequest"]["Item"] for each in orjson.loads(b"[%b]" % puts.requests)]
+        assert sent == [PythonItems().parse(record) for record in records]
+    assert fast.prepare(encode([{"id": "a"}, object()]).splitlines()) is None

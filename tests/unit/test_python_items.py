@@ -72,11 +72,9 @@ def test_items_of_the_service_are_decoded_alike(item: dict[str, Any]) -> None:
 
 
 @given(st.lists(ITEMS, min_size=1, max_size=30))
-def test_records_that_are_decoded_together_are_those_decoded_alone(items: list[dict[str, Any]]) -> None:
-    """A batch has typed values, or none of it is marked."""
-    lines = encode_all(items).splitlines()
-    batch = PythonItems().values(lines)
-    assert batch is None or not any(line.startswith(b'{"$') for line in lines)
+def test_items_that_are_encoded_together_are_those_encoded_alone(items: list[dict[str, Any]]) -> None:
+    read = [PythonItems().parse(line) for line in encode_all(items).splitlines()]
+    assert all(same_item(one, PythonItems().parse(encode(item))) for one, item in zip(read, items, strict=True))
 
 
 @pytest.mark.parametrize(

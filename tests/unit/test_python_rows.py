@@ -15,7 +15,7 @@ from ddbio.messages import Tally
 from ddbio.sinks.item_pages import LIST_ITEMS, ItemPages, lists_of
 from ddbio.sources.scan import Page
 from ddbio.values.items import UnknownTypeError
-from ddbio.values.python_rows import PythonRows
+from ddbio.values.python_rows import ANY, MOST_NAMES, LearnedSchema, PythonRows
 from ddbio.values.python_values import to_python
 
 NUMBERS = st.integers(-(10**37), 10**37).map(str) | st.sampled_from(["1.50", "1E+5", "-0", "1e-130"])
@@ -97,3 +97,43 @@ def test_an_item_unlike_those_before_it_is_whole(later: dict[str, Any]) -> None:
     for item in ({"a": {"S": "x"}}, {"a": {"S": "x"}}, later, later):
         expected = {name: to_python(value) for name, value in item.items()}
         assert rows.items(msgspec.json.encode([item])) == [expected]
+
+
+# --------------------------------------------------------------------------- the schema
+
+
+def test_a_schema_of_items_that_are_alike_stays_as_it_is() -> None:
+    schema = LearnedSchema()
+    assert schema.learn([{"id": "S", "n": "N"}])
+    assert not schema.learn([{"n": "N", "id": "S"}] * 3)
+    assert (schema.letters, schema.optional) == ({"id": "S", "n": "N"}, set())
+
+
+@pytest.mark.parametrize(
+    ("item", "letters", "optional"),
+    [
+        ({"id": "S"}, {"id": "S", "n": "N"}, {"n"}),
+        ({"id": "S", "n": "N", "x": "S"}, {"id": "S", "n": "N", "x": "S"}, {"x"}),
+        ({"id": "S", "n": "S"}, {"id": "S", "n": ANY}, set()),
+        ({}, {"id": "S", "n": "N"}, {"id", "n"}),
+    ],
+)
+def test_a_schema_grows_until_an_item_fits(item: dict[str, str], letters: dict[str, str], optional: set[str]) -> None:
+    schema = LearnedSchema()
+    schema.learn([{"id": "S", "n": "N"}])
+    assert schema.learn([item])
+    assert (schema.letters, schema.optional) == (letters, optional)
+    assert not schema.learn([item])
+
+
+def test_a_name_that_came_late_is_optional_though_all_have_it_since() -> None:
+    schema = LearnedSchema()
+    schema.learn([{}])
+    schema.learn([{"id": "S"}])
+    assert schema.optional == {"id"}
+
+
+def test_items_with_ever_new_names_have_no_schema() -> None:
+    schema = LearnedSchema()
+    assert schema.learn({f"a{number}": "S"} for number in range(MOST_NAMES + 1))
+    assert not schema.usable

@@ -12,18 +12,15 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain, cycle, repeat
+from itertools import repeat
 from typing import Any, Literal
 
-from msgspec import UNSET
-
 from ddbio.errors import RecordError
-from ddbio.formats.csv.cells import INFER, READERS, TEXT, UNTYPED, cell_writer, number_text
+from ddbio.formats.csv.cells import INFER, READERS, TEXT, UNTYPED, cell_writer
 from ddbio.formats.csv.quoting import EndFinder, Splitter
 from ddbio.formats.csv.rows import NUL, NUL_STAND_IN, TAKES_NUL, RowParser
-from ddbio.native import CsvNotation
+from ddbio.native import CsvNotation, Rendering
 from ddbio.values.items import AttributeMap, AttributeValue
-from ddbio.values.row_schema import ANY, PageSchema, RowBatch, RowSchema
 
 UNIT_BYTES = 1024  # of an item that is one write unit
 _SCALARS = {TEXT, INFER, "N", "B"}  # which count no more bytes in an item than in a row, with a delimiter
@@ -53,7 +50,7 @@ class CsvLayout:
 class Csv:
     suffix = ".csv"
     page_items: Any = list[dict[str, AttributeValue]]
-    alike: PageSchema | None = None
+    rendered: Rendering | None = None
     cut_anywhere = False
 
     def __init__(self, layout: CsvLayout | None = None) -> None:
@@ -64,16 +61,9 @@ class Csv:
         self._readers = [READERS[letter or TEXT] for letter in types]
         typed = layout.types or (UNTYPED,) * len(layout.columns)
         self._writers = [(name, cell_writer(name, each)) for name, each in zip(layout.columns, typed, strict=True)]
-        self._converters = [
-            (place, number_text if letter == "N" else read)
-            for place, (letter, read) in enumerate(zip(types, self._readers, strict=True))
-            if read is not None
-        ]
-        self._values = RowSchema(layout.columns, tuple([each if each in (TEXT, "N") else ANY for each in types]))
         self._delimiter = layout.delimiter
         self._nulls = frozenset(layout.nulls)
         self._empty_cells = _empty_cells(layout, types)
-        self._for_empty = _for_empty(self._empty_cells, types)
         self._row_parser = RowParser(layout.delimiter, layout.escape, layout.nulls)
         self.cells = self._row_parser.cells
         self.line_end = layout.line_end.encode()
@@ -122,41 +112,9 @@ class Csv:
         except RecordError as error:
             raise RecordError(error.code, f"{self._culprit(cells)}{error.message}") from None
 
-    def values(self, records: Sequence[bytes]) -> RowBatch | None:
-        if any(map(bytes.isspace, records)):
-            return None
-        try:
-            rows = self._rows_of(records)
-            if len(rows) != len(records) or set(map(len, rows)) != {len(self._columns)}:
-                return None
-            cells: list[Any] = list(chain.from_iterable(rows))
-            if self._nulls:
-                cells = self._without_nulls(cells)
-            missing = "" in cells
-            if missing:
-                if self._for_empty is None:
-                    return None
-                cells = [cell or empty for cell, empty in zip(cells, cycle(self._for_empty))]
-                missing = UNSET in cells
-            values = RowBatch(self._values, cells, missing)
-            for place, convert in self._converters:
-                values.convert(place, convert)
-        except (ValueError, csv.Error, RecordError):
-            return None
-        return values
-
     def _without_nulls(self, cells: list[str]) -> list[str]:
         nulls = self._nulls
         return ["" if cell in nulls else cell for cell in cells]
-
-    def _rows_of(self, records: Sequence[bytes]) -> list[list[str]]:
-        """The cells of each. Raises csv.Error and ValueError; if a quote is not closed, there are fewer rows."""
-        text = b"\n".join(records).decode()
-        if "\r" in text or self._row_parser.has_escapes(text):
-            return [self.cells(record) for record in records]
-        if '"' not in text:
-            return [line.split(self._delimiter) for line in text.split("\n")]
-        return list(csv.reader([record.decode() for record in records], delimiter=self._delimiter, strict=True))
 
     def _with_empty(self, cells: list[str]) -> AttributeMap:
         assert self._empty_cells is not None
@@ -222,18 +180,6 @@ def _empty_cells(layout: CsvLayout, types: tuple[str, ...]) -> list[dict[str, An
         None if name in layout.never_empty else by_type(letter)
         for name, letter in zip(layout.columns, types, strict=True)
     ]
-
-
-def _for_empty(empty_cells: list[dict[str, Any] | None] | None, types: tuple[str, ...]) -> list[Any] | None:
-    """What stands for an empty cell of each column in a batch; None if a batch cannot say it."""
-    if empty_cells is None:
-        return [UNSET] * len(types)
-    if any(
-        empty is not None and (empty, letter) != ({"S": ""}, TEXT)
-        for empty, letter in zip(empty_cells, types, strict=True)
-    ):
-        return None
-    return [UNSET if empty is None else "" for empty in empty_cells]
 
 
 _EMPTY_STRING = {TEXT: {"S": ""}, INFER: {"S": ""}}
