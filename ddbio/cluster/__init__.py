@@ -13,6 +13,7 @@ mailbox         the messages that a seat has received
 fencing         when a silent seat must stop, and when its units may go to others
 fenced          the connections of a seat to DynamoDB
 questions       `--limit` and `--max-errors` at a seat
+door            connections until they have proved that they have the token
 meeting         how a connection begins
 handshake       the proofs that both ends have the same token
 on_spark        the same engine with seats in the tasks of a Spark cluster

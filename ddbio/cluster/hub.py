@@ -15,18 +15,19 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol
 
-from ddbio.cluster import meeting
 from ddbio.cluster.declared import DecodingError
 from ddbio.cluster.declared_types import codec
+from ddbio.cluster.door import Door, Notices, connections
 from ddbio.cluster.events import Joined, Lost, Received, Turned
 from ddbio.cluster.fencing import BEATS, Watch
 from ddbio.cluster.frames import framed, read_frame
-from ddbio.cluster.meeting import Stream, listening, meet
+from ddbio.cluster.meeting import Stream, listening
 from ddbio.cluster.messages import (
     Answer,
     Asked,
@@ -45,8 +46,6 @@ from ddbio.errors import DdbioError, InternalError
 from ddbio.flow.context import new_event_loop
 from ddbio.messages.leases import SeatMessage
 
-HANDSHAKE_S = 10.0  # for a connection to prove that it has the token
-MOST_STRANGERS = 200  # connections at once that have not proved it yet
 GOODBYE_S = 1.0  # for the last messages to leave
 
 
@@ -93,20 +92,20 @@ class Hub:
     ) -> None:
         """Raises UsageError if it cannot listen there."""
         self.events: SimpleQueue[Any] = SimpleQueue()  # Joined, Received, Lost, Turned, or an error of ours
-        self._token = token
         self._silence_s = silence_s
         self._clock = clock
         self._watch = Watch(silence_s)
         self._seats: dict[int, _Seat] = {}
-        self._strangers = 0
+        self._notices = Notices(lambda sentence: self.events.put(Turned(sentence)), clock)
         self._next_number = 0
         self._job: Attendant | None = None
         self._job_number = -1
         self._latencies: dict[int, dict[str, list[float]]] = {}  # of the job, by seat and role
         self._context: ssl.SSLContext | None = None
-        self._certificate = b""
+        certificate = b""
         if not is_loopback(address):
-            self._context, self._certificate = hub_context()
+            self._context, certificate = hub_context()
+        self._door = Door(token, self._context, certificate, self._notices)
         self._listener = listening(address, port)
         self.port = int(self._listener.getsockname()[1])
         self._tasks: set[asyncio.Task[None]] = set()
@@ -224,26 +223,16 @@ class Hub:
     # -- connections
 
     async def _accept(self) -> None:
-        while True:
-            sock, peer = await self.loop.sock_accept(self._listener)
-            if self._strangers >= MOST_STRANGERS:
-                sock.close()
-            else:
-                self._start(self._attend(sock, str(peer[0])))
+        arriving = connections(lambda: self.loop.sock_accept(self._listener), self._notices.say)
+        async with aclosing(arriving):
+            async for sock, host in arriving:
+                self._start(self._attend(sock, host))
 
     async def _attend(self, sock: socket.socket, host: str) -> None:
         """The life of one connection."""
-        self._strangers += 1
-        try:
-            context, certificate = (None, b"") if meeting.is_loopback(host) else (self._context, self._certificate)
-            stream = await asyncio.wait_for(meet(sock, self._token, context, certificate), HANDSHAKE_S)
-        except (DdbioError, OSError, asyncio.TimeoutError) as error:
-            sock.close()
-            reason = str(error) or "it did not prove that it has the token"
-            self.events.put(Turned(f"A connection from {host} was turned away: {reason}"))
+        stream = await self._door.met(sock, host)
+        if stream is None:
             return
-        finally:
-            self._strangers -= 1
         seat = self._admit(stream)
         try:
             while (frame := await read_frame(stream.reader)) is not None:
