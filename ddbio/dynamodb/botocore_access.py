@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ddbio.aws.core import new_session
+from ddbio.aws.core import check_region, new_session
 from ddbio.aws.credentials import Keys
 from ddbio.aws.settings import AwsSettings, patience
 from ddbio.aws.tls import configured_bundle, verify_argument
 from ddbio.dynamodb.endpoints import Reached, RequestWatch, check_endpoint_url, is_local, proxy_of
 from ddbio.dynamodb.provider import KeySource
-from ddbio.dynamodb.translation import UnreachableError, translated
+from ddbio.dynamodb.translation import UnreachableError, of_dynamodb, translated
 from ddbio.dynamodb.wire import Endpoint
 from ddbio.errors import UsageError
 from ddbio.values.table import TableArn, region_of_arns
@@ -43,6 +43,7 @@ class BotocoreAccess:
             self._core = core = new_session(settings.profile, region)
             if core.get_config_variable("region") == "":  # which botocore takes for a name if an endpoint is given
                 raise NoRegionError
+            check_region(core.get_config_variable("region"))
             self._ca_bundle = configured_bundle(self._core)
             self._check_partitions(arns)
             self._key_source = KeySource(core, is_local=is_local(settings.endpoint_url))
@@ -94,7 +95,7 @@ class BotocoreAccess:
 
     def describe(self, table: str) -> dict[str, Any]:
         """The `Table` member of DescribeTable's answer. Raises UsageError, TransferError."""
-        with self._region_checked(), translated(f'table "{table}" in {self.region}'):
+        with self._region_checked(), of_dynamodb(f'table "{table}" in {self.region}', self.endpoint_url):
             described: dict[str, Any] = self.client.describe_table(TableName=table)["Table"]
         return described
 

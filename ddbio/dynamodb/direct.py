@@ -79,7 +79,7 @@ class DirectAccess:
         try:
             response = await connection.request(headers, body)
             described = msgspec.json.decode(response.body, type=dict[str, Any]) if response.status == 200 else {}
-        except (WireError, msgspec.MsgspecError):
+        except (WireError, msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             return None
         finally:
             connection.close()

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ddbio.aws.credentials import Keys
 from ddbio.aws.settings import AwsSettings
@@ -23,7 +23,7 @@ from ddbio.dynamodb.client import DEFAULT_GIVE_UP_AFTER_S, RetryPolicy
 from ddbio.dynamodb.data_plane import DataPlane
 from ddbio.dynamodb.direct import direct_access
 from ddbio.dynamodb.errors import Kind, botocore_error
-from ddbio.dynamodb.translation import NoSuchTableError, ThrottledError, translated
+from ddbio.dynamodb.translation import NoSuchTableError, ThrottledError, of_dynamodb
 from ddbio.dynamodb.wire import Endpoint
 from ddbio.errors import DdbioError, TransferError
 from ddbio.values.items import AttributeMap
@@ -33,6 +33,8 @@ from ddbio.version import __version__
 if TYPE_CHECKING:
     from ddbio.dynamodb.botocore_access import BotocoreAccess
     from ddbio.dynamodb.endpoints import Reached
+
+Read = TypeVar("Read")
 
 CREATION_PATIENCE_S = 600.0  # for a new table to become ACTIVE; usually seconds, with indexes a minute
 _NO_TOKEN = re.compile(r"[^A-Za-z0-9!$%&'*+.^_`|~,-]")  # botocore cleans the application's name like this
@@ -130,7 +132,7 @@ class Session:
 
     def pages_of_tables(self) -> Iterator[list[str]]:
         """The names of all tables in the region, as ListTables answers. Raises UsageError, TransferError."""
-        with translated(f"ListTables in {self.region}"):
+        with of_dynamodb(f"ListTables in {self.region}", self.endpoint_url):
             for page in self._client.get_paginator("list_tables").paginate():
                 yield [str(name) for name in page["TableNames"]]
 
@@ -139,14 +141,19 @@ class Session:
 
         Raises UsageError with the service's words if it refuses the request.
         """
-        self._scan(table, Limit=1, **_for_request(members))
+        self._scan(table, lambda reply: _count(reply, "Count"), Limit=1, **_for_request(members))
 
     def count_page(self, table: str, members: dict[str, Any], limit: int) -> CountedPage:
         """Count one page of a Scan. members: of the Scan, values as in JSON. Raises UsageError, TransferError."""
         given = {**_for_request(members), "Select": "COUNT"}
-        reply = self._scan(table, Limit=limit, ReturnConsumedCapacity="TOTAL", **given)
-        units = reply.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
-        return CountedPage(reply["Count"], reply["ScannedCount"], units, "LastEvaluatedKey" not in reply)
+
+        def counted(reply: dict[str, Any]) -> CountedPage:
+            units = reply.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+            return CountedPage(
+                _count(reply, "Count"), _count(reply, "ScannedCount"), units, "LastEvaluatedKey" not in reply
+            )
+
+        return self._scan(table, counted, Limit=limit, ReturnConsumedCapacity="TOTAL", **given)
 
     def read_page(
         self, table: str, members: dict[str, Any], limit: int, segment: tuple[int, int], start_key: Any = None
@@ -156,19 +163,22 @@ class Session:
         given = {**_for_request(members), "Segment": segment[0], "TotalSegments": segment[1]}
         given |= {"ExclusiveStartKey": start_key} if start_key is not None else {}
         given |= {"Limit": limit, "ReturnConsumedCapacity": "TOTAL"}
-        reply = self._scan(table, patience_s=_SAMPLE_PATIENCE_S, **given)
-        items = [{name: from_botocore(value) for name, value in item.items()} for item in reply["Items"]]
-        units = reply.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
-        return ReadPage(items, reply["ScannedCount"], units, reply.get("LastEvaluatedKey"))
 
-    def _scan(self, table: str, patience_s: float | None = None, **members: Any) -> dict[str, Any]:
+        def read(reply: dict[str, Any]) -> ReadPage:
+            items = [{name: from_botocore(value) for name, value in item.items()} for item in reply["Items"]]
+            units = reply.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+            return ReadPage(items, _count(reply, "ScannedCount"), units, reply.get("LastEvaluatedKey"))
+
+        return self._scan(table, read, patience_s=_SAMPLE_PATIENCE_S, **given)
+
+    def _scan(
+        self, table: str, read: Callable[[dict[str, Any]], Read], patience_s: float | None = None, **members: Any
+    ) -> Read:
         what = f'Scan of table "{table}"'
-        return self._while_throttled(what, lambda: self._client.scan(TableName=table, **members), patience_s)
+        return self._while_throttled(what, lambda: read(self._client.scan(TableName=table, **members)), patience_s)
 
-    def _while_throttled(
-        self, what: str, request: Callable[[], dict[str, Any]], patience_s: float | None = None
-    ) -> dict[str, Any]:
-        """The answer to a request for data, sent again while the table throttles; what: for messages.
+    def _while_throttled(self, what: str, request: Callable[[], Read], patience_s: float | None = None) -> Read:
+        """What a request for data comes to, sent again while the table throttles; what: for messages.
 
         Raises TransferError if that takes longer than `patience_s`, by default the user's patience.
         """
@@ -176,7 +186,7 @@ class Session:
         ends_s, wait_s = time.monotonic() + patient_s, _SHORTEST_WAIT_S
         while True:
             try:
-                with translated(what):
+                with of_dynamodb(what, self.endpoint_url):
                     return request()
             except ThrottledError:
                 if time.monotonic() >= ends_s:
@@ -193,20 +203,19 @@ class Session:
 
         names = {name: for_botocore(value) for name, value in key.items()}
 
-        def update() -> dict[str, Any]:
+        def update() -> None:
             try:
-                return dict(self._client.update_item(TableName=table, Key=names, **_for_request(members)))
+                self._client.update_item(TableName=table, Key=names, **_for_request(members))
             except ClientError as refusal:
                 if botocore_error(refusal.response).kind is not Kind.CONDITION:
                     raise
-            return {}
 
         self._while_throttled(f'UpdateItem in table "{table}"', update)
 
     def keeps_history(self, table: str) -> bool | None:
         """Whether point-in-time recovery is on; None if that cannot be known, for lack of a permission, say."""
         try:
-            with translated("DescribeContinuousBackups"):
+            with of_dynamodb("DescribeContinuousBackups", self.endpoint_url):
                 reply = self._client.describe_continuous_backups(TableName=table)
             described = reply["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
             return bool(described["PointInTimeRecoveryStatus"] == "ENABLED")
@@ -216,7 +225,7 @@ class Session:
     def table_quotas(self) -> tuple[float, float] | None:
         """The most read and write units per second that the account allows a table; None if that cannot be known."""
         try:
-            with translated("DescribeLimits"):
+            with of_dynamodb("DescribeLimits", self.endpoint_url):
                 reply = self._client.describe_limits()
             return float(reply["TableMaxReadCapacityUnits"]), float(reply["TableMaxWriteCapacityUnits"])
         except (DdbioError, KeyError, TypeError):
@@ -224,7 +233,7 @@ class Session:
 
     def time_to_live(self, table: str) -> str | None:
         """The attribute by which the table's items expire; empty if they do not, None if the service does not say."""
-        with suppress(DdbioError), translated(f'time to live of table "{table}"'):
+        with suppress(DdbioError), of_dynamodb(f'time to live of table "{table}"', self.endpoint_url):
             description = self._client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
             if str(description.get("TimeToLiveStatus", "")).startswith("ENABL"):
                 return str(description.get("AttributeName", ""))
@@ -233,7 +242,7 @@ class Session:
 
     def create(self, request: dict[str, Any]) -> None:
         """Begin to create a table. request: of CreateTable. Raises UsageError if that is refused."""
-        with translated(f'CreateTable "{request["TableName"]}" in {self.region}'):
+        with of_dynamodb(f'CreateTable "{request["TableName"]}" in {self.region}', self.endpoint_url):
             self._client.create_table(**request)
 
     def await_active(self, table: str, *, patience_s: float = CREATION_PATIENCE_S) -> TableInfo:
@@ -253,12 +262,16 @@ class Session:
 
     def _describe(self, table: str) -> TableInfo:
         check_table_name(table)
+        what = f'table "{table}" in {self.region}'
         if self._direct is not None:
             described = self._direct.describe(table, _user_agent(None))
             if described is not None:
                 self._endpoints[table] = self._direct.endpoint
-                return TableInfo.of(described, table)
-        info = TableInfo.of(self._botocore.describe(table), table)
+                with of_dynamodb(what, self.endpoint_url):
+                    return TableInfo.of(described, table)
+        described = self._botocore.describe(table)
+        with of_dynamodb(what, self.endpoint_url):
+            info = TableInfo.of(described, table)
         if (reached := self._botocore.watch.last) is not None:
             self._reached[table] = reached
         return info
@@ -283,6 +296,13 @@ class ReadPage:
     scanned: int
     units: float
     next_key: object | None
+
+
+def _count(reply: dict[str, Any], name: str) -> int:
+    """Raises KeyError, TypeError: botocore takes any value."""
+    if not isinstance(count := reply[name], int):
+        raise TypeError(name)
+    return count
 
 
 def _for_request(members: dict[str, Any]) -> dict[str, Any]:

@@ -23,22 +23,55 @@ class ThrottledError(TransferError):
     """The request was throttled, as often as botocore sent it."""
 
 
+_STUMBLES = (AttributeError, KeyError, TypeError, IndexError, RecursionError, UnicodeDecodeError)
+_MOST_CHARACTERS = 80  # of an answer, in a message
+
+
+def refused_settings() -> tuple[type[Exception], ...]:
+    """botocore's exceptions for values of variables and profiles that it does not take."""
+    from botocore import exceptions as botocore
+
+    return (
+        botocore.EndpointProviderError,
+        botocore.EndpointVariantError,
+        botocore.InvalidChecksumConfigError,
+        botocore.InvalidConfigError,
+        botocore.InvalidDefaultsMode,
+        botocore.InvalidEndpointDiscoveryConfigurationError,
+        botocore.InvalidProxiesConfigError,
+        botocore.InvalidRetryConfigurationError,
+        botocore.InvalidSTSRegionalEndpointsConfigError,
+    )
+
+
 @contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Turn botocore's exceptions into ddbio's, with a suitable hint. what: the request, for the message."""
+def of_dynamodb(what: str, endpoint_url: str) -> Iterator[None]:
+    """`translated`, for a request to DynamoDB and what is read of the answer. Raises UsageError, too, if botocore or
+    the reader stumbles over the form of the answer."""
+    with translated(what, endpoint_url):
+        try:
+            yield
+        except _STUMBLES:
+            raise _of_another_server(what, endpoint_url) from None
+
+
+@contextmanager
+def translated(what: str, endpoint_url: str = "") -> Iterator[None]:
+    """Turn botocore's exceptions into ddbio's, with a suitable hint. what, endpoint_url: of a request, for the
+    message."""
     from botocore import exceptions as botocore
 
     try:
         yield
     except botocore.ClientError as exc:
-        raise _service_error(what, exc.operation_name, exc.response) from None
+        raise _service_error(what, exc.operation_name, exc.response, endpoint_url) from None
     except botocore.ProfileNotFound as exc:
         raise UsageError(str(exc), "see ~/.aws/config for the profiles") from None
     except botocore.NoRegionError:
         raise UsageError("no AWS region is set", "add --region, or set AWS_REGION or one in the profile") from None
     except botocore.ConfigParseError as exc:
         raise UsageError(str(exc), "fix the file; AWS_CONFIG_FILE names another") from None
-    except (botocore.InvalidConfigError, botocore.EndpointProviderError, botocore.EndpointVariantError) as exc:
+    except refused_settings() as exc:
         raise UsageError(f"{what}: {exc}", "check the AWS_ variables of the environment and the profile") from None
     except botocore.EndpointConnectionError as exc:
         raise UnreachableError(f"{what}: {exc}", "check --region, --endpoint-url and the network") from None
@@ -50,8 +83,10 @@ def translated(what: str) -> Iterator[None]:
         raise TransferError(f"{what}: {exc}", "check --region, --endpoint-url and the network") from None
 
 
-def _service_error(what: str, operation: str, response: dict[str, Any]) -> DdbioError:
+def _service_error(what: str, operation: str, response: dict[str, Any], endpoint_url: str) -> DdbioError:
     error = botocore_error(response)
+    if endpoint_url and error.name.isdigit() and error.status < 500:  # the name of an error without one is its status
+        return _of_another_server(what, endpoint_url, response, error.message)
     if error.name == "ResourceNotFoundException":
         return NoSuchTableError(f"{what} does not exist", "check --table, --region and --endpoint-url")
     if error.kind is Kind.THROTTLED:
@@ -59,3 +94,17 @@ def _service_error(what: str, operation: str, response: dict[str, Any]) -> Ddbio
     if error.status >= 500:
         return TransferError(f"{what}: {error}", "run the same command again")
     return UsageError(f"{what}: {error}", hint_for(error, operation))
+
+
+def _of_another_server(
+    what: str, endpoint_url: str, response: dict[str, Any] | None = None, text: str = ""
+) -> UsageError:
+    """response: if botocore understood it as an error. text: of its body."""
+    said = ""
+    if response is not None:
+        metadata = response.get("ResponseMetadata", {})
+        location = metadata.get("HTTPHeaders", {}).get("location", "")
+        words = " ".join((f"to {location}" if location else text).split())[:_MOST_CHARACTERS]
+        said = f" (HTTP status {metadata.get('HTTPStatusCode')}{f', {words}' if words else ''})"
+    message = f"{what}: {endpoint_url} does not answer like DynamoDB{said}"
+    return UsageError(hide(message), "check --endpoint-url, and what answers there")

@@ -328,6 +328,10 @@ def test_an_http_endpoint_needs_no_bundle(monkeypatch: pytest.MonkeyPatch, tmp_p
     [
         ({"AWS_ACCOUNT_ID_ENDPOINT_MODE": "always"}, "account_id_endpoint_mode"),
         ({"AWS_CA_BUNDLE": ""}, "AWS_CA_BUNDLE"),
+        ({"AWS_DEFAULTS_MODE": "junk"}, "defaults mode"),
+        ({"AWS_STS_REGIONAL_ENDPOINTS": "junk"}, "STS regional endpoints"),
+        ({"AWS_REQUEST_CHECKSUM_CALCULATION": "junk"}, "request_checksum_calculation"),
+        ({"AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES": "junk"}, "request_min_compression_size_bytes"),
     ],
 )
 def test_a_setting_that_botocore_refuses_is_a_usage_error(
