@@ -33,6 +33,7 @@ from ddbio.values.table import TableInfo
 SOURCE, TARGET = "source", "target"  # the roles of tables
 
 REPORT_INTERVAL_S = 0.5  # between two reports of a lane; without a checkpoint, a killed lane repeats that much work
+PAGES_INTERVAL_S = 0.05  # the same, if they carry the pages that were read since: so few are in memory
 RECORDED_INTERVAL_S = 1.0  # with a checkpoint: only the progress display depends on it
 
 TROUBLE_EVERY_S = 1.0

@@ -29,7 +29,6 @@ from ddbio.sources.subset import WHOLE, Subset
 from ddbio.steps.transform import TransformSpec, open_transform
 from ddbio.storage import Storage, open_storage
 
-PAGE_INTERVAL_S = 0.05  # between two reports of a lane: every page, at the service's usual response time
 DEFAULT_EXPORT_LANES = 8  # a page is 1 MB: eight keep a CPU busy, and on S3 each holds a part in memory
 
 
@@ -89,7 +88,6 @@ def export_task(job: ExportJob, context: WorkerContext, storage: Storage | None)
         source=scan_source(context, job.scan, rows, rendered),
         sink=_sinks(job, format, storage),
         transform=transform,
-        report_every_s=PAGE_INTERVAL_S,
     )
 
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from ddbio.flow.context import REPORT_INTERVAL_S
 from ddbio.flow.scan_job import ScanJob
 from ddbio.sinks.first_items import UNDECODED_ITEMS, FirstItems
 from ddbio.sinks.sink import Desk
@@ -22,7 +21,6 @@ class FindJob(ScanJob):
 
     order: Order | None
     limit: int
-    report_every_s: ClassVar[float] = REPORT_INTERVAL_S
 
     def rows(self) -> Any:
         return UNDECODED_ITEMS

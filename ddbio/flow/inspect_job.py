@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from ddbio.flow.context import REPORT_INTERVAL_S
 from ddbio.flow.scan_job import ScanJob
 from ddbio.sinks.profile_items import ProfileItems
 from ddbio.sinks.sink import Desk
@@ -17,7 +16,6 @@ from ddbio.values.profile import Subject
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectJob(ScanJob):
     subject: Subject
-    report_every_s: ClassVar[float] = REPORT_INTERVAL_S  # a profile is merged for each report
 
     def rows(self) -> Any:
         return ATTRIBUTE_MAPS

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
+from ddbio.flow.context import PAGES_INTERVAL_S
 from ddbio.flow.scan_job import ScanJob
 from ddbio.sinks.first_items import UNDECODED_ITEMS
 from ddbio.sinks.item_pages import ItemPages
@@ -15,6 +16,8 @@ from ddbio.sinks.sink import Desk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemsJob(ScanJob):
     """The pages of items."""
+
+    report_every_s: ClassVar[float] = PAGES_INTERVAL_S
 
     def rows(self) -> Any:
         return UNDECODED_ITEMS

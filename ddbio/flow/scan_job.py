@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ddbio.flow.context import SOURCE, JobTable, WorkerContext
-from ddbio.flow.export_job import DEFAULT_EXPORT_LANES, PAGE_INTERVAL_S, scan_source
+from ddbio.flow.context import REPORT_INTERVAL_S, SOURCE, JobTable, WorkerContext
+from ddbio.flow.export_job import DEFAULT_EXPORT_LANES, scan_source
 from ddbio.flow.lane import Task
 from ddbio.sinks.sink import Desk, Sink
 from ddbio.sources.scan import TableScan
@@ -28,7 +28,7 @@ class ScanJob(ABC):
     scan: TableScan
     lanes: int = DEFAULT_EXPORT_LANES
     opens_together: bool = False
-    report_every_s: ClassVar[float] = PAGE_INTERVAL_S
+    report_every_s: ClassVar[float] = REPORT_INTERVAL_S
 
     @property
     def tables(self) -> dict[str, JobTable]:

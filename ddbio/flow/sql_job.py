@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from ddbio.aws.settings import AwsSettings
-from ddbio.flow.context import JobTable, WorkerContext
-from ddbio.flow.export_job import DEFAULT_EXPORT_LANES, PAGE_INTERVAL_S
+from ddbio.flow.context import PAGES_INTERVAL_S, JobTable, WorkerContext
+from ddbio.flow.export_job import DEFAULT_EXPORT_LANES
 from ddbio.flow.lane import Task
 from ddbio.flow.scan_job import ScanJob
 from ddbio.formats import get_format
@@ -22,6 +22,8 @@ from ddbio.storage import Storages
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqlTableJob(ScanJob):
     """The loading of a table."""
+
+    report_every_s: ClassVar[float] = PAGES_INTERVAL_S
 
     def rows(self) -> Any:
         from ddbio.sinks.arrow_pages import TYPED_ITEMS  # pyarrow is an extra
@@ -54,5 +56,5 @@ class SqlFilesJob:
             context,
             source=lambda desk: SliceSource(reader, format_of, desk.tally),
             sink=lambda desk: ArrowPages(desk.tally, "a file"),
-            report_every_s=PAGE_INTERVAL_S,
+            report_every_s=PAGES_INTERVAL_S,
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 from ddbio.errors import DdbioError
 from ddbio.flow.context import JobTable, WorkerContext
-from ddbio.flow.export_job import PAGE_INTERVAL_S, ExportJob, scan_source
+from ddbio.flow.export_job import ExportJob, scan_source
 from ddbio.flow.lane import Task
 from ddbio.job.accounts import Accounts, Result, outcome
 from ddbio.job.journal import Facts, Journal
@@ -110,5 +110,4 @@ class DiscoveryJob:
             source=scan_source(context, self.export.scan, NAMES_AND_TYPES if transform is None else ATTRIBUTE_MAPS),
             sink=lambda desk: AttributesSeen(desk.tally, self.export.table),
             transform=transform,
-            report_every_s=PAGE_INTERVAL_S,
         )

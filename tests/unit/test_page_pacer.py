@@ -16,7 +16,7 @@ from ddbio.flow.sleeping import Sleeper, StopRequested
 from ddbio.rate.buckets import UNCAPPED
 from ddbio.rate.governor import LocalGovernor
 from ddbio.rate.page_pacer import PagePacer
-from ddbio.rate.window import CELL_S, Window
+from ddbio.rate.window import CELL_S, PageCost, Window
 from ddbio.sources.page_size import PageSize, most_page_units
 from ddbio.values.capacity import MAX_PAGE_BYTES, page_read_units
 from tests.support.effort import examples
@@ -269,3 +269,39 @@ def test_a_clock_that_steps_back_forgets_nothing() -> None:
     window.move(5.0, 10.0, 5.0)
     window.move(4.9, 1.0, 4.9)
     assert window.units(4.8) == 11.0
+
+
+class Noting(LocalGovernor):
+    """told: the units of each settlement. throttles: how many settlements came before each of them."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__(UNCAPPED, clock=clock)
+        self.told: list[float] = []
+        self.throttles: list[int] = []
+
+    def settle_page(self, page: PageCost) -> None:
+        self.told.append(page.consumed)
+        super().settle_page(page)
+
+    def throttled(self, budget: int | None, *, hot: bool = False) -> None:
+        self.throttles.append(len(self.told))
+        super().throttled(budget, hot=hot)
+
+
+def test_without_a_cap_the_governor_is_told_ten_times_a_second_and_before_a_throttle() -> None:
+    loop = SimulatedLoop()
+    governor = Noting(loop.time)
+
+    async def story() -> None:
+        pacer = PagePacer(governor, 128.5, asyncio.sleep, loop.time)
+        for number in range(200):
+            claim = await pacer.acquire((100.0,))
+            await asyncio.sleep(0.01)
+            pacer.settle(claim, (128.0,), answered=number != 7)
+        pacer.throttled(None)
+
+    run_simulated(loop, story())
+    assert sum(governor.told) == 199 * 128.0, "a page without an answer is none"
+    assert 15 <= len(governor.told) <= 22
+    assert governor.throttles == [len(governor.told)], "the last pages are told before: the rate is cut to them"
+    assert 0.8 * 12_800 < governor.rates()[0] < 1.2 * 12_800
