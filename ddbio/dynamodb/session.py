@@ -23,7 +23,7 @@ from ddbio.dynamodb.client import DEFAULT_GIVE_UP_AFTER_S, RetryPolicy
 from ddbio.dynamodb.data_plane import DataPlane
 from ddbio.dynamodb.direct import direct_access
 from ddbio.dynamodb.errors import Kind, botocore_error
-from ddbio.dynamodb.translation import NoSuchTableError, ThrottledError, of_dynamodb
+from ddbio.dynamodb.translation import NoSuchTableError, ThrottledError, of_dynamodb, readable
 from ddbio.dynamodb.wire import Endpoint
 from ddbio.errors import DdbioError, TransferError
 from ddbio.values.items import AttributeMap
@@ -267,10 +267,10 @@ class Session:
             described = self._direct.describe(table, _user_agent(None))
             if described is not None:
                 self._endpoints[table] = self._direct.endpoint
-                with of_dynamodb(what, self.endpoint_url):
+                with readable(what, self.endpoint_url):
                     return TableInfo.of(described, table)
         described = self._botocore.describe(table)
-        with of_dynamodb(what, self.endpoint_url):
+        with readable(what, self.endpoint_url):
             info = TableInfo.of(described, table)
         if (reached := self._botocore.watch.last) is not None:
             self._reached[table] = reached

@@ -46,13 +46,18 @@ def refused_settings() -> tuple[type[Exception], ...]:
 
 @contextmanager
 def of_dynamodb(what: str, endpoint_url: str) -> Iterator[None]:
-    """`translated`, for a request to DynamoDB and what is read of the answer. Raises UsageError, too, if botocore or
-    the reader stumbles over the form of the answer."""
-    with translated(what, endpoint_url):
-        try:
-            yield
-        except _STUMBLES:
-            raise _of_another_server(what, endpoint_url) from None
+    """`translated` and `readable`, for a request to DynamoDB and what is read of the answer."""
+    with translated(what, endpoint_url), readable(what, endpoint_url):
+        yield
+
+
+@contextmanager
+def readable(what: str, endpoint_url: str) -> Iterator[None]:
+    """For reading an answer: whoever stumbles over its form raises UsageError, because it is not one of DynamoDB's."""
+    try:
+        yield
+    except _STUMBLES:
+        raise _of_another_server(what, endpoint_url) from None
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from ddbio.steps.transform import Transform, Transformed
 from ddbio.values.capacity import MAX_BATCH_WRITES
 
 REPORT_REJECTS = 100  # a lane that holds this many rejects reports at once
+USUAL_LANES = 32  # of a worker; more of them report as often together as these do
 STOP_EXPECTED_S = 5.0  # for the parent to stop a run in which too many records were rejected
 CLEAN_AFTER_SENDS = 8  # requests with unprocessed writes in a row: then a lane sends those without adding new ones
 
@@ -35,7 +36,7 @@ class Task:
 
     source, sink: make one for a lane, called with the lane's side of it.
     report_every_s: between two reports of a lane; by default `REPORT_INTERVAL_S`, or `RECORDED_INTERVAL_S` with a
-        checkpoint.
+        checkpoint, and then longer for each of more than `USUAL_LANES`.
     """
 
     context: WorkerContext
@@ -47,8 +48,10 @@ class Task:
     def __post_init__(self) -> None:
         self.rejects = RejectWatch(self.context.reject_count)
         self.strides = Strides()
+        self.lanes = 0
 
     def lane(self) -> FlowLane:
+        self.lanes += 1
         return FlowLane(self)
 
 
@@ -57,6 +60,7 @@ class FlowLane:
 
     def __init__(self, task: Task) -> None:
         self.tally, self.spent, self.sizes = Tally(), Tally(), ItemSizes(task.strides)
+        self._task = task
         self._context = context = task.context
         self._transform = task.transform
         self._rejects = task.rejects
@@ -64,8 +68,7 @@ class FlowLane:
         self._sink = task.sink(self)
         slot = context.next_slot() if self._source.marks_are_numbers else None
         self._settlement = Settlement(self._source, self._sink, self.tally, self.spent, slot, self.sizes)
-        usual_s = REPORT_INTERVAL_S if slot is None else RECORDED_INTERVAL_S
-        self._interval_s = usual_s if task.report_every_s is None else task.report_every_s
+        self._is_recorded = slot is not None
         self._report_due_s = 0.0
         self._unclean_sends = 0
 
@@ -79,7 +82,7 @@ class FlowLane:
         Raises StopRequested (after reporting the cursor), DdbioError if the unit cannot be continued.
         """
         self._settlement.begin(unit)
-        self._report_due_s, self._unclean_sends = self._context.clock() + self._interval_s, 0
+        self._report_due_s, self._unclean_sends = self._context.clock() + self._interval_s(), 0
         try:
             await self._sink.open()
             async with aclosing(self._source.batches()) as batches:
@@ -158,7 +161,14 @@ class FlowLane:
         self._rejects.too_many = False
 
     def _report(self, *, done: bool = False) -> None:
-        self._report_due_s = self._context.clock() + self._interval_s
+        self._report_due_s = self._context.clock() + self._interval_s()
         report = self._settlement.report(done=done)
         self._context.report(report)
         self._rejects.reported(len(report.rejects))
+
+    def _interval_s(self) -> float:
+        if self._task.report_every_s is not None:
+            return self._task.report_every_s
+        return (
+            RECORDED_INTERVAL_S * max(1.0, self._task.lanes / USUAL_LANES) if self._is_recorded else REPORT_INTERVAL_S
+        )

@@ -47,12 +47,18 @@ class Lines:
         if not rest:
             self._offset = block.offset
             self._inside = self._may_be_inside(block.before)
-        line_end = self.format.line_end
         self._beginning = block if block.left_out else None
         records = [block.data] if block.left_out else self.format.split(block.data)
-        self._spanning = block.data.count(line_end) > len(records) or any(line_end in record for record in rest)
+        self._spanning = (not self.format.cut_anywhere or block.left_out > 0) and self._some_span(
+            block, rest, records
+        )
         self._records, self._at = [*rest, *records] if rest else records, 0
         return records
+
+    def _some_span(self, block: Block, rest: list[bytes], records: list[bytes]) -> bool:
+        """Whether there are more line ends than records; never in a format of which every line is a record."""
+        line_end = self.format.line_end
+        return block.data.count(line_end) > len(records) or any(line_end in record for record in rest)
 
     def mark(self) -> tuple[int, int]:
         self._tally.bytes = self._unit.source_bytes(self._offset)

@@ -636,7 +636,7 @@ def test_a_page_that_did_not_come_is_asked_for_again(fault: Response | WireError
 
 
 def test_reports_come_while_a_segment_is_scanned() -> None:
-    export = Export(Table([[item(number)] for number in range(10)]), seconds_a_request=0.3)
+    export = Export(Table([[item(number)] for number in range(10)]), seconds_a_request=0.6)
     export.work()
     assert [report.done for report in export.reports] == [False] * 9 + [True]
     assert sum(report.tally.read for report in export.reports) == 10
