@@ -53,7 +53,7 @@ def of_dynamodb(what: str, endpoint_url: str) -> Iterator[None]:
 
 @contextmanager
 def readable(what: str, endpoint_url: str) -> Iterator[None]:
-    """For reading an answer: whoever stumbles over its form raises UsageError, because it is not one of DynamoDB's."""
+    """For reading an answer: stumbling over its form raises UsageError, because it is not one of DynamoDB's."""
     try:
         yield
     except _STUMBLES:
