@@ -10,6 +10,14 @@ def page_lines(body: bytes) -> tuple[bytes, bytes, int] | None:
     """The answer to a Scan without its items, the items as lines of json, and their number; None if anything is
     unusual."""
 
+class SigningKey:
+    """key: of a day, region and service, at most 64 bytes."""
+
+    def __init__(self, key: bytes) -> None: ...
+    def signature(self, canonical: str, to_sign: str, body: bytes) -> str:
+        """In hexadecimal digits. canonical, to_sign: the canonical request and the text to sign, each up to the hash
+        that ends it."""
+
 class PutEncoder:
     def __init__(
         self,

@@ -13,10 +13,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from ddbio._native import PutEncoder
+    from ddbio._native import PutEncoder, SigningKey
 
 _SWITCH = "DDBIO_NATIVE"  # 0: do not use the core
-_INTERFACE = 3  # of the core that this version calls: `INTERFACE` in native/src/lib.rs
+_INTERFACE = 4  # of the core that this version calls: `INTERFACE` in native/src/lib.rs
 IN_USE, NOT_BUILT = "in use", "not built; Python does the same"
 
 
@@ -72,3 +72,12 @@ def page_renderer() -> PageRenderer | None:
     from ddbio._native import page_lines
 
     return page_lines
+
+
+def signing_key(key: bytes) -> SigningKey | None:
+    """What signs requests by a key; None without the core."""
+    if state() != IN_USE:
+        return None
+    from ddbio._native import SigningKey
+
+    return SigningKey(key)

@@ -13,6 +13,7 @@
 //! csv        that of `csv`
 //! puts       records to the requests of a BatchWriteItem
 //! page       the answer to a Scan to lines of json
+//! sigv4      signatures of requests
 
 mod csv;
 mod distinct;
@@ -21,6 +22,7 @@ mod number;
 mod page;
 mod plain;
 mod puts;
+mod sigv4;
 mod text;
 mod typed;
 
@@ -33,7 +35,7 @@ use csv::{Column, Empty, Kind, Layout};
 use puts::{Index, Key, Records, Table};
 
 /// Of the functions below, as `ddbio/native.py` calls them: one more whenever that changes.
-const INTERFACE: u32 = 3;
+const INTERFACE: u32 = 4;
 
 type KeyArguments = (String, String, usize);
 type ColumnArguments = (String, String, Option<String>);
@@ -86,6 +88,25 @@ impl PutEncoder {
 fn page_lines<'py>(py: Python<'py>, body: PyBackedBytes) -> Option<PageLines<'py>> {
     let page = py.detach(|| page::page(&body)).ok()?;
     Some((PyBytes::new(py, &page.rest), PyBytes::new(py, &page.lines), page.count))
+}
+
+/// Signs requests. See `_native.pyi`.
+#[pyclass(frozen)]
+struct SigningKey(sigv4::Key);
+
+#[pymethods]
+impl SigningKey {
+    #[new]
+    fn new(key: &[u8]) -> PyResult<Self> {
+        if key.len() > 64 {
+            return Err(PyValueError::new_err("the key is too long"));
+        }
+        Ok(SigningKey(sigv4::Key::new(key)))
+    }
+
+    fn signature(&self, py: Python<'_>, canonical: &str, to_sign: &str, body: PyBackedBytes) -> String {
+        py.detach(|| self.0.signature(canonical, to_sign, &body))
+    }
 }
 
 fn records_in(notation: NotationArgument) -> PyResult<Records> {
@@ -144,5 +165,6 @@ fn key_of((name, letter, most_bytes): KeyArguments) -> PyResult<Key> {
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("INTERFACE", INTERFACE)?;
     module.add_function(wrap_pyfunction!(page_lines, module)?)?;
+    module.add_class::<SigningKey>()?;
     module.add_class::<PutEncoder>()
 }

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from checks.native import CELLS, answers, batches, layouts, main, page_difference, reference, tables
 from ddbio import native
 from ddbio.dynamodb.scan import scan_operation
+from ddbio.dynamodb.signing import SigningKey
 from ddbio.formats import Format, get_format
 from ddbio.formats.csv import Csv, CsvLayout, rendered_rows
 from ddbio.formats.json_lines import JsonLines
@@ -514,3 +515,20 @@ def test_items_of_a_program_are_for_the_core_but_those_with_a_mark() -> None:
         sent = [each["PutRequest"]["Item"] for each in orjson.loads(b"[%b]" % puts.requests)]
         assert sent == [PythonItems().parse(record) for record in records]
     assert fast.prepare(encode([{"id": "a"}, object()]).splitlines()) is None
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+
+
+@needs_core
+@given(st.binary(max_size=64), TEXTS, TEXTS, st.binary(max_size=300))
+def test_signatures(key: bytes, canonical: str, to_sign: str, body: bytes) -> None:
+    core = native.signing_key(key)
+    assert core is not None
+    assert core.signature(canonical, to_sign, body) == SigningKey(key).signature(canonical, to_sign, body)
+
+
+@needs_core
+def test_a_signing_key_has_at_most_a_block() -> None:
+    with pytest.raises(ValueError, match="too long"):
+        native.signing_key(b"x" * 65)
