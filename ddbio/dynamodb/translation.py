@@ -52,12 +52,12 @@ def of_dynamodb(what: str, endpoint_url: str) -> Iterator[None]:
 
 
 @contextmanager
-def readable(what: str, endpoint_url: str) -> Iterator[None]:
-    """For reading an answer: stumbling over its form raises UsageError, because it is not one of DynamoDB's."""
+def readable(what: str, endpoint_url: str, service: str = "DynamoDB") -> Iterator[None]:
+    """For reading an answer: stumbling over its form raises UsageError, because it is not one of the service's."""
     try:
         yield
     except _STUMBLES:
-        raise _of_another_server(what, endpoint_url) from None
+        raise _of_another_server(what, endpoint_url, service) from None
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def translated(what: str, endpoint_url: str = "") -> Iterator[None]:
 def _service_error(what: str, operation: str, response: dict[str, Any], endpoint_url: str) -> DdbioError:
     error = botocore_error(response)
     if endpoint_url and error.name.isdigit() and error.status < 500:  # the name of an error without one is its status
-        return _of_another_server(what, endpoint_url, response, error.message)
+        return _of_another_server(what, endpoint_url, "DynamoDB", response, error.message)
     if error.name == "ResourceNotFoundException":
         return NoSuchTableError(f"{what} does not exist", "check --table, --region and --endpoint-url")
     if error.kind is Kind.THROTTLED:
@@ -102,7 +102,7 @@ def _service_error(what: str, operation: str, response: dict[str, Any], endpoint
 
 
 def _of_another_server(
-    what: str, endpoint_url: str, response: dict[str, Any] | None = None, text: str = ""
+    what: str, endpoint_url: str, service: str, response: dict[str, Any] | None = None, text: str = ""
 ) -> UsageError:
     """response: if botocore understood it as an error. text: of its body."""
     said = ""
@@ -111,5 +111,5 @@ def _of_another_server(
         location = metadata.get("HTTPHeaders", {}).get("location", "")
         words = " ".join((f"to {location}" if location else text).split())[:_MOST_CHARACTERS]
         said = f" (HTTP status {metadata.get('HTTPStatusCode')}{f', {words}' if words else ''})"
-    message = f"{what}: {endpoint_url} does not answer like DynamoDB{said}"
+    message = f"{what}: {endpoint_url} does not answer like {service}{said}"
     return UsageError(hide(message), "check --endpoint-url, and what answers there")

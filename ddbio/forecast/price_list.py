@@ -19,13 +19,14 @@ import msgspec
 from ddbio.aws.core import new_session
 from ddbio.aws.settings import AwsSettings, patience
 from ddbio.aws.tls import configured_bundle, verify_argument
-from ddbio.dynamodb.translation import translated
+from ddbio.dynamodb.translation import readable, translated
 from ddbio.errors import TransferError, UsageError
 from ddbio.forecast.prices import Price, Prices
 
 LIVE = "live"  # of --prices
 PERMISSION = "pricing:GetProducts"
 _API_REGION = "us-east-1"
+_ASKED = "--prices live: GetProducts"
 _TIMEOUT_S = 20.0
 _MILLION, _THOUSAND = 1_000_000, 1_000
 
@@ -109,8 +110,9 @@ def _products(client: Any, service: str, filters: Mapping[str, str]) -> Iterator
     token: dict[str, str] = {}
     while True:
         try:
-            with translated("--prices live: GetProducts"):
+            with translated(_ASKED), readable(_ASKED, client.meta.endpoint_url, "the Price List API"):
                 reply = client.get_products(ServiceCode=service, Filters=terms, FormatVersion="aws_v1", **token)
+                texts = [*map(str, reply["PriceList"])]
         except UsageError as refused:
             raise refused.reworded(
                 refused.message, f"allow {PERMISSION}, or give a file of prices: --prices FILE"
@@ -119,7 +121,7 @@ def _products(client: Any, service: str, filters: Mapping[str, str]) -> Iterator
             raise failed.reworded(
                 failed.message, f"check the network to the Price List API in {_API_REGION}, or give --prices FILE"
             ) from None
-        yield from reply["PriceList"]
+        yield from texts
         if not reply.get("NextToken"):
             return
         token = {"NextToken": reply["NextToken"]}
@@ -176,7 +178,7 @@ class _Product(msgspec.Struct, rename="camel"):
 def _decoded(text: str) -> _Product:
     try:
         return msgspec.json.decode(text, type=_Product)
-    except msgspec.MsgspecError as exc:
+    except (msgspec.MsgspecError, RecursionError) as exc:
         raise TransferError(
             f"--prices live: the Price List API described a product in an unknown way: {exc}",
             "give a file of prices: --prices FILE",

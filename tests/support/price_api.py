@@ -48,11 +48,14 @@ def product(service: str, region: str, usage: str, *tiers: tuple[str, str], **at
 class PriceApi:
     products: Sequence[Mapping[str, Any]]
     refuse: bool = False
+    other: Any = None  # the answer instead, of another form
     url: str = ""
     asked: list[dict[str, Any]] = field(default_factory=list)
 
-    def answer(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def answer(self, request: dict[str, Any]) -> tuple[int, Any]:
         self.asked.append(request)
+        if self.other is not None:
+            return 200, self.other
         if self.refuse:
             message = "User: x is not authorized to perform: pricing:GetProducts"
             return 400, {"__type": "AccessDeniedException", "Message": message}

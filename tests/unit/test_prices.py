@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,6 +139,13 @@ def test_a_region_without_any_price_is_an_error(api: PriceApi) -> None:
 def test_products_of_another_form_are_an_error(api: PriceApi) -> None:
     api.products = [{"serviceCode": DYNAMODB, "product": {"attributes": {"regionCode": "us-east-1", "usagetype": 5}}}]
     with pytest.raises(TransferError, match="in an unknown way"):
+        live(AwsSettings(), ["us-east-1"])
+
+
+@pytest.mark.parametrize("other", [[], {}, 7, {"PriceList": 7}])
+def test_an_answer_of_another_form_is_an_error(api: PriceApi, other: Any) -> None:
+    api.other = other
+    with pytest.raises(UsageError, match="does not answer like the Price List API"):
         live(AwsSettings(), ["us-east-1"])
 
 
