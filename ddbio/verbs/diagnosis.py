@@ -93,11 +93,25 @@ def service(settings: AwsSettings, tables: list[str]) -> tuple[list[Finding], Se
     try:
         session = Session(settings, tables)
     except DdbioError as error:
-        found = [_bad("AWS settings", error)]
+        found = [*(() if "region" in error.message else _no_region(settings)), _bad("AWS settings", error)]
         chosen = settings.endpoint_url or next(filter(None, map(os.environ.get, _ENDPOINTS)), None)
         return [*found, *(_endpoint(chosen) if chosen else ())], None
     found = [Finding("region", FINE, session.region), *_endpoint(session.endpoint_url)]
     return [*found, *_keys(session, settings)], session
+
+
+def _no_region(settings: AwsSettings) -> Iterator[Finding]:
+    """Keys are looked for first, so that a session without both names only these."""
+    from botocore.exceptions import BotoCoreError
+
+    with suppress(BotoCoreError):  # of the profile, which is a finding already
+        if not (
+            settings.region
+            or os.environ.get("AWS_REGION")
+            or new_session(settings.profile).get_config_variable("region")
+        ):
+            hint = "add --region, or set AWS_REGION or one in the profile"
+            yield Finding("region", FIX, "no AWS region is set", hint)
 
 
 def _bad(name: str, error: DdbioError) -> Finding:

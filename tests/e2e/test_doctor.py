@@ -74,6 +74,18 @@ def test_an_endpoint_on_this_machine_is_reached_without_keys_though_a_command_ne
     assert "ok       endpoint: " in done.out
 
 
+def test_neither_keys_nor_a_region(doctor: Run, environment: dict[str, str]) -> None:
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION")
+    removed = {name: environment.pop(name, "any") for name in names}
+    environment["AWS_EC2_METADATA_DISABLED"] = "true"
+    done = doctor("--endpoint-url", "http://127.0.0.1:1")
+    assert "fix      region: no AWS region is set; add --region" in done.out
+    assert "fix      AWS settings: no AWS credentials were found" in done.out
+    environment.update({name: removed[name] for name in names[:2]})
+    done = doctor("--endpoint-url", "http://127.0.0.1:1")
+    assert done.out.count("no AWS region is set") == 1
+
+
 def test_no_command_after_for(doctor: Run) -> None:
     for words in (["--for"], ["--for", "generate"], ["--for", "x"]):
         doctor(*words).assert_one_line_error(2, "--for needs the verb of a command")
