@@ -82,11 +82,11 @@ def proof(token: bytes, side: str, seat_nonce: bytes, hub_nonce: bytes, certific
     return hmac.new(token, text, hashlib.sha256).digest()
 
 
-def check_protocol(theirs: str, who: str) -> None:
-    """Raises RefusedError unless both have the same version. who: has `theirs`."""
+def check_protocol(theirs: str, they: str, we: str) -> None:
+    """Raises RefusedError unless both have the same version. they, we: the two ends, for a message that both show."""
     if theirs != PROTOCOL:
         raise RefusedError(
-            f"{who} has {theirs.rpartition(' ')[0]!r}, this one {PROTOCOL.rpartition(' ')[0]!r}",
+            f"{they} has {theirs.rpartition(' ')[0]!r}, {we} {PROTOCOL.rpartition(' ')[0]!r}",
             "install the same version of ddbio on all machines",
         )
 
@@ -102,7 +102,7 @@ class HubSide:
 
     def answer(self, hello: SeatHello) -> HubProof:
         """Raises RefusedError for another version, TransferError for a number that is too short."""
-        check_protocol(hello.protocol, "the worker")
+        check_protocol(hello.protocol, "the worker", "the driver")
         if len(hello.nonce) != NONCE_BYTES:
             raise TransferError("the worker's number has another size")
         self._theirs = hello.nonce
@@ -130,7 +130,7 @@ class SeatSide:
 
     def answer(self, theirs: HubProof, name: str) -> SeatProof:
         """Raises RefusedError unless the hub has the token, and the connection ends there."""
-        check_protocol(theirs.protocol, "the driver")
+        check_protocol(theirs.protocol, "the driver", "this worker")
         expected = proof(self._token, "hub", self._nonce, theirs.nonce, self._certificate)
         if len(theirs.nonce) != NONCE_BYTES or not hmac.compare_digest(theirs.proof, expected):
             raise RefusedError(

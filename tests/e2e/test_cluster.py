@@ -179,3 +179,26 @@ def test_paths_of_the_driver_are_refused(
     refused.assert_error(2, "orders.json", "is a place on this machine", "--shared-filesystem")
     with suppress(KeyError):
         assert simulator.table("Orders").items() == []
+
+
+OTHER_VERSION = "import ddbio.version\nddbio.version.__version__ = '9.9.9'\n"
+
+
+def test_a_worker_of_another_version_is_refused_and_the_job_goes_on(
+    simulator: Simulator, cluster: Cluster, items: list[Item], environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Both ends say which version each has."""
+    simulator.create_table("Orders", "id:S")
+    simulator.faults = FaultPlan(latency_s=0.03)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "sitecustomize.py").write_text(OTHER_VERSION)
+    with cluster.driver(*IMPORT, expected=1) as driver, cluster.worker("-p", 1) as worker:
+        driver.until(lambda: joined(driver, 1))
+        environment["PYTHONPATH"] = f"{tmp_path / 'other'}{os.pathsep}{CHECKOUT}"
+        with cluster.worker("-p", 1) as stranger:
+            refused = stranger.wait()
+        done, left = driver.wait(), worker.wait()
+    refused.assert_error(2, "the worker has 'ddbio 9.9.9', the driver 'ddbio 0.", "install the same version")
+    assert "turned away: the worker has 'ddbio 9.9.9', the driver 'ddbio 0." in done.err
+    assert (done.code, done.counts["written"], left.code) == (0, 9000, 0), done.err
+    assert_holds(simulator, "Orders", items)
