@@ -22,7 +22,7 @@ import msgspec
 from ddbio.errors import TransferError, UsageError
 from ddbio.version import __version__
 
-PROTOCOL = f"ddbio {__version__} 1"  # both ends must have the same; the last number is that of the messages
+PROTOCOL = f"ddbio {__version__} 2"  # both ends must have the same; the last number is that of the messages
 NONCE_BYTES = 32
 MOST_BYTES = 4096  # of a message before the proofs
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 Amounts = tuple[float, ...]
+TABLE_LINE = 1  # the requests that need no budget but the table's
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Refusal:
 class LeaseAsk:
     """Seat to driver: its need, and its use since the last message.
 
+    line: of requests that need the same budgets, see `ddbio.rate.leases_lines`.
     wanted: units in all since it joined, granted ones included. least: a smaller grant may start no request.
     sent_s: on the seat's clock. returned: granted, and neither spent nor wanted any more. consumed, progressed: as in
     `Governor.settle`.
@@ -53,11 +55,12 @@ class LeaseAsk:
     consumed: Amounts = ()
     progressed: bool = False
     refusals: tuple[Refusal, ...] = ()
+    line: int = TABLE_LINE
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseGrant:
-    """Driver to seat.
+    """Driver to seat. line: of the newest ask.
 
     units: granted to it now; empty if there are only new terms. waited: for the cap. asked_s: the time, on the seat's
     clock, of its newest ask. since_s: since that arrived.
@@ -69,6 +72,7 @@ class LeaseGrant:
     waited: bool = False
     asked_s: float = 0.0
     since_s: float = 0.0
+    line: int = TABLE_LINE
 
 
 @dataclass(frozen=True, slots=True)

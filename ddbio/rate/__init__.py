@@ -11,7 +11,8 @@ pacer       a worker's side of the governor: asks, sleeps, asks again
 page_pacer  the same for pages
 leases            one cap over many machines: units that the driver's governor leases to seats
 leases_terms      the governor as a seat knows it
-leases_units      a seat's side for requests of known cost
+leases_lines      a seat's side for requests of known cost
+leases_units      the same for those that need the same budgets
 leases_pages      a seat's side for pages
 leases_desk       the driver's side for requests of known cost, and the desks of all tables
 leases_page_desk  the driver's side for pages

@@ -22,7 +22,10 @@ LOOK_AGAIN_S = 0.5  # the longest sleep: a rate that was cut may have recovered
 
 
 class Lacking(Protocol):
-    """A request that lacks units."""
+    """A request that lacks units. costs: all of its units."""
+
+    @property
+    def costs(self) -> Units: ...
 
     @property
     def units(self) -> Units: ...
@@ -41,18 +44,15 @@ class Grants(Protocol):
     """The source of a pacer's units: `Reservations` with the governor of this machine, or leases from that of another
     (`ddbio.rate.leases`).
 
-    share: the part of the job's rate that this worker is expected to spend. one_at_a_time: `take` is not
-    called before the last call has returned.
+    share: the part of the job's rate that this worker is expected to spend.
     """
-
-    @property
-    def one_at_a_time(self) -> bool: ...
 
     @property
     def share(self) -> float: ...
 
     async def take(self, lacking: Lacking) -> Units:
-        """Return as soon as the request may start and has at least the units that it lacks. Returns those granted."""
+        """Return as soon as the request may start and has at least the units that it lacks. Returns those granted.
+        Called for one request at a time of those that need the same budgets."""
 
     def settle(self, returned: Units, consumed: Units, *, progress: bool | None = None) -> None: ...
     def throttled(self, budget: int | None, *, hot: bool = False) -> None: ...
@@ -65,8 +65,6 @@ class Reservations:
 
     sleep: awaited with seconds. share: 1 / workers.
     """
-
-    one_at_a_time = False
 
     def __init__(self, governor: Governor, sleep: Callable[[float], Awaitable[None]], share: float) -> None:
         self.share = share

@@ -13,7 +13,8 @@ that a job on a single machine has, and grants each unit before it is spent. Rul
   the seat's share of the rate, which bounds its requests under way.
 
 leases_terms      the governor as a seat knows it
-leases_units      a seat's side for requests of known cost (`ddbio.rate.pacer` spends them)
+leases_lines      a seat's side for requests of known cost (`ddbio.rate.pacer` spends them)
+leases_units      the same for those that need the same budgets
 leases_pages      a seat's side for pages
 leases_desk       the driver's side for requests of known cost, and the desks of all tables
 leases_page_desk  the driver's side for pages
@@ -27,8 +28,9 @@ from collections.abc import Callable, Mapping
 
 from ddbio.messages.leases import DriverMessage, LeaseTerms, PageGrant, SeatMessage
 from ddbio.rate.governor import Pacing
+from ddbio.rate.leases_lines import LeasedLines
 from ddbio.rate.leases_pages import LeasedPages
-from ddbio.rate.leases_units import LeasedUnits, Wait
+from ddbio.rate.leases_units import Wait
 from ddbio.rate.pacer import Pacer
 
 
@@ -48,12 +50,12 @@ class SeatLeases:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._units = {
-            role: LeasedUnits(role, terms[role], send, wait, clock) for role, scanned in pages.items() if not scanned
+            role: LeasedLines(role, terms[role], send, wait, clock) for role, scanned in pages.items() if not scanned
         }
         self._pages = {
             role: LeasedPages(role, terms[role], send, wait, clock) for role, scanned in pages.items() if scanned
         }
-        self._leases: list[LeasedUnits | LeasedPages] = [*self._units.values(), *self._pages.values()]
+        self._leases: list[LeasedLines | LeasedPages] = [*self._units.values(), *self._pages.values()]
         self.pacing: Mapping[str, Pacing] = {
             **{role: Pacer(units, clock) for role, units in self._units.items()},
             **self._pages,

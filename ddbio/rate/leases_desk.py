@@ -1,9 +1,9 @@
 """The driver's side of the leases: asks of the seats in, grants out, all from the job's own governor. Pure.
 
-Seats that want units are served in turn, `PIECE_S` of the rate at a time, but at least one request, and no more than
-`PIECES_PER_S` pieces a second. A piece is reserved with the governor as a worker of this machine would reserve it.
-So schedules, percentages, `set-cap`, the budgets of indexes and the cuts of a throttling table have their effect at
-once.
+Seats that want units are served in turn, each of their lines (`ddbio.rate.leases_lines`) by itself, `PIECE_S` of the
+rate at a time, but at least one request, and no more than `PIECES_PER_S` pieces a second. A piece is reserved with
+the governor as a worker of this machine would reserve it. So schedules, percentages, `set-cap`, the budgets of
+indexes and the cuts of a throttling table have their effect at once.
 
 `LeaseDesks` has a desk for each table: this one, or that of pages (`ddbio.rate.leases_page_desk`).
 """
@@ -44,9 +44,13 @@ class Desk(Protocol):
     def terms(self) -> LeaseTerms: ...
 
 
+Line = tuple[int, int]  # a seat, and one of its lines of requests
+
+
 @dataclass(slots=True)
 class _Account:
-    """Of a seat. wanted, granted: units in all. asked_s, heard_s: its newest ask on its clock and on the driver's."""
+    """Of a line of a seat. wanted, granted: units in all. asked_s, heard_s: its newest ask, on the seat's clock and
+    on the driver's."""
 
     wanted: Units
     granted: list[float]
@@ -61,15 +65,15 @@ class _Account:
 
 @dataclass(slots=True)
 class _Head:
-    """A piece that is reserved for a seat."""
+    """A piece that is reserved for a line."""
 
-    seat: int
+    line: Line
     place: Place
 
 
 @dataclass(slots=True)
 class _Due:
-    """What a seat is granted by one call of `serve`."""
+    """What a line is granted by one call of `serve`."""
 
     units: list[float]
     waited: bool = False
@@ -86,9 +90,9 @@ class UnitDesk:
         self._send = send
         self._clock = clock
         self._nothing = (0.0,) * len(governor.rates())
-        self._accounts: dict[int, _Account] = {}
+        self._accounts: dict[int, dict[int, _Account]] = {}  # by seat and line
         self._seats = KnownSeats(governor, clock)
-        self._queue: deque[int] = deque()
+        self._queue: deque[Line] = deque()
         self._heads: list[_Head] = []
         self._most_heads = 1 if len(self._nothing) == 1 else HEADS
         self._awaited = list(
@@ -96,7 +100,7 @@ class UnitDesk:
         )  # units of the heads that wait: as many returned ones may be granted again
 
     def joined(self, seat: int) -> None:
-        self._accounts[seat] = _Account(self._nothing, list(self._nothing), self._nothing)
+        self._accounts[seat] = {}
         self._seats.joined(seat)
 
     def left(self, seat: int) -> None:
@@ -108,15 +112,18 @@ class UnitDesk:
         return self._seats.terms(None)
 
     def received(self, seat: int, ask: LeaseAsk) -> None:
-        account = self._accounts.get(seat)
-        if account is None:  # it left
+        if seat not in self._accounts:  # it left
             return
+        account = self._accounts[seat].get(ask.line)
+        if account is None:
+            account = _Account(self._nothing, list(self._nothing), self._nothing)
+            self._accounts[seat][ask.line] = account
         self._seats.heard(seat)
         account.wanted, account.least = ask.wanted, ask.least
         account.asked_s, account.heard_s = ask.sent_s, self._clock()
         if not account.queued and max(account.outstanding()) > NOTHING:
             account.queued = True
-            self._queue.append(seat)
+            self._queue.append((seat, ask.line))
         if ask.consumed or ask.progressed:
             self._governor.settle(self._nothing, ask.consumed or self._nothing, progress=ask.progressed)
         for refusal in ask.refusals:
@@ -125,65 +132,72 @@ class UnitDesk:
             self._give_back(ask.returned)
 
     def serve(self) -> float:
-        due: dict[int, _Due] = {}
+        due: dict[Line, _Due] = {}
         rates = self._governor.rates()
         wait_s = self._serve_heads(due)
         while self._queue and len(self._heads) < self._most_heads:
-            seat = self._queue.popleft()
-            account = self._accounts.get(seat)
+            line = self._queue.popleft()
+            account = self._account(line)
             if account is None:
                 continue
-            units = self._piece(account, rates)
+            units = self._piece(account, len(self._accounts[line[0]]), rates)
             if not any(units):
                 account.queued = False
             else:
                 start = self._governor.start(Place.of(*units))
                 if start.wait_s > 0:
-                    self._heads.append(_Head(seat, start.place))
+                    self._heads.append(_Head(line, start.place))
                     wait_s = min(wait_s, start.wait_s)
                 else:
-                    self._grant(due, seat, units)
+                    self._grant(due, line, account, units)
         self._awaited = [sum(head.place.costs[budget] for head in self._heads) for budget in range(len(rates))]
-        for seat, grant in due.items():
+        for (seat, name), grant in due.items():
             self._seats.granted(seat, grant.units, rates)
-            account, terms = self._accounts[seat], self._seats.terms(seat)
+            account, terms = self._accounts[seat][name], self._seats.terms(seat)
             since_s = self._clock() - account.heard_s
-            self._send(
-                seat, LeaseGrant(self._role, tuple(grant.units), terms, grant.waited, account.asked_s, since_s)
-            )
+            units = tuple(grant.units)
+            self._send(seat, LeaseGrant(self._role, units, terms, grant.waited, account.asked_s, since_s, name))
         for seat in self._seats.to_inform(rates):
             self._send(seat, LeaseGrant(self._role, (), self._seats.terms(seat)))
         return min(wait_s, TERMS_EVERY_S)
 
-    def _serve_heads(self, due: dict[int, _Due]) -> float:
+    def _account(self, line: Line) -> _Account | None:
+        """None if the seat left."""
+        seat, name = line
+        return self._accounts.get(seat, {}).get(name)
+
+    def _serve_heads(self, due: dict[Line, _Due]) -> float:
         """Grant reserved pieces that may start; returns the seconds until the next one may."""
         waiting, wait_s = [], math.inf
         for head in self._heads:
-            if head.seat not in self._accounts:
+            account = self._account(head.line)
+            if account is None:
                 self._governor.leave(head.place)
             elif (start := self._governor.start(head.place)).wait_s > 0:
-                waiting.append(_Head(head.seat, start.place))
+                waiting.append(_Head(head.line, start.place))
                 wait_s = min(wait_s, start.wait_s)
             else:
-                self._grant(due, head.seat, head.place.costs, waited=True)
+                self._grant(due, head.line, account, head.place.costs, waited=True)
         self._heads = waiting
         return wait_s
 
-    def _grant(self, due: dict[int, _Due], seat: int, units: Units, *, waited: bool = False) -> None:
-        """Grant a piece. The seat waits for its next one at the end of the queue."""
-        account = self._accounts[seat]
-        grant = due.setdefault(seat, _Due(list(self._nothing)))
+    def _grant(
+        self, due: dict[Line, _Due], line: Line, account: _Account, units: Units, *, waited: bool = False
+    ) -> None:
+        """Grant a piece. The line waits for its next one at the end of the queue."""
+        grant = due.setdefault(line, _Due(list(self._nothing)))
         for budget, each in enumerate(units):
             grant.units[budget] += each
             account.granted[budget] += each
         grant.waited |= waited
         account.queued = max(account.outstanding()) > NOTHING
         if account.queued:
-            self._queue.append(seat)
+            self._queue.append(line)
 
-    def _piece(self, account: _Account, rates: Units) -> Units:
-        """All that the seat wants, or a part of it that is a piece in every budget, but at least its next request."""
-        piece_s = max(1 / PIECES_PER_S, min(PIECE_S, SHARE_S / self._seats.at_work()))
+    def _piece(self, account: _Account, lines: int, rates: Units) -> Units:
+        """All that the line wants, or a part of it that is a piece in every budget, but at least its next request.
+        lines: of its seat, which share what the seat may hold."""
+        piece_s = max(1 / PIECES_PER_S, min(PIECE_S, SHARE_S / self._seats.at_work()) / lines)
         outstanding, part = account.outstanding(), 1.0
         for wanted, least, rate in zip(outstanding, account.least, rates, strict=True):
             if wanted > least and rate * piece_s < wanted:

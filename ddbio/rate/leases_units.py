@@ -17,7 +17,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 
-from ddbio.messages.leases import LeaseAsk, LeaseGrant, LeaseTerms, SeatMessage
+from ddbio.messages.leases import LeaseAsk, LeaseGrant, SeatMessage
 from ddbio.rate.buckets import NOTHING, Units
 from ddbio.rate.grants import Lacking
 from ddbio.rate.leases_terms import LATE_S, KnownTerms, Refusals
@@ -80,27 +80,28 @@ def _rest(units: float) -> float:
 
 
 class LeasedUnits:
-    """A `Grants` for the pacer of one seat. Used on one event loop, which also calls `received`.
+    """The leases of a seat for requests that need the same budgets (`ddbio.rate.leases_lines`). Used on one event
+    loop, which also calls `received`.
 
-    send: never blocks. wait: for a future, or until the run is stopped.
+    line: their name. terms: shared by all lines. send: never blocks. wait: for a future, or until the run is stopped.
     """
-
-    one_at_a_time = True
 
     def __init__(
         self,
         role: str,
-        terms: LeaseTerms,
+        line: int,
+        terms: KnownTerms,
         send: Callable[[SeatMessage], None],
         wait: Wait,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         now_s = clock()
         self._role = role
+        self._line = line
         self._send = send
         self._wait = wait
         self._clock = clock
-        self._terms = KnownTerms(terms, now_s)
+        self._terms = terms
         self._budgets = range(len(terms.rates))
         self._nothing = (0.0,) * len(terms.rates)
         self._held = Held(len(terms.rates), now_s)
@@ -124,16 +125,6 @@ class LeasedUnits:
         self._lost = False
 
     # -- the pacer's side
-
-    @property
-    def share(self) -> float:
-        return self._terms.share
-
-    def rates(self) -> Units:
-        return self._terms.rates
-
-    def progress_s(self) -> float:
-        return self._terms.progress_s
 
     async def take(self, lacking: Lacking) -> Units:
         self._expire()
@@ -192,7 +183,6 @@ class LeasedUnits:
     def lost(self) -> None:
         """The driver is out of reach, for good: nothing starts any more."""
         self._lost = True
-        self._terms.lose()
         self._held = Held(len(self._budgets), self._clock())
 
     def flush(self) -> None:
@@ -272,6 +262,7 @@ class LeasedUnits:
             tuple(self._consumed) if any(self._consumed) else (),
             self._progressed,
             self._refusals.take(now_s),
+            self._line,
         )
         self._asked_s = self._sent_s = now_s
         self._returned, self._consumed = [0.0] * len(self._budgets), [0.0] * len(self._budgets)

@@ -99,7 +99,7 @@ class Pacer:
         self._lines: dict[tuple[bool, ...], _Line] = {}  # by the needed budgets, if there are several
         self._until_answer: list[asyncio.Future[None]] = []  # leaders wait for the answer to a request under way
         self._budgets = range(len(grants.rates()))
-        self._one_line = len(self._budgets) == 1 or grants.one_at_a_time
+        self._one_line = len(self._budgets) == 1
         self._nothing = (0.0,) * len(self._budgets)
         self._allowance = list(self._nothing)
         self._granted_s = 0.0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ddbio.simulator import Simulator, ThroughputSettings
-from tests.e2e.test_caps import NO_BURST, assert_follows_time_table, assert_held, mean
+from tests.e2e.test_caps import BATCH, NO_BURST, assert_follows_time_table, assert_held, mean
 from tests.e2e.test_cluster import Cluster, cluster, joined, port  # noqa: F401 - fixtures
 from tests.support.commands import Commands, assert_holds
 from tests.support.items import plain_items, write_items
@@ -34,7 +34,7 @@ def test_the_cap_of_a_job_holds_over_all_workers_and_those_without_work_leave_it
     assert "; 4,500 items and 4,500.0 capacity units here" in left.err
     assert (imported.code, imported.counts["written"]) == (0, 4500), imported.err
     assert_holds(simulator, "Orders", items)
-    assert_held(table, 1000)
+    assert_held(table, 1000, step=3 * BATCH)  # and a request of each worker
     assert mean(table.consumption("write")) >= 0.95 * 1000
     with cluster.worker("-p", 3) as workers:
         with cluster.driver("export", "-t", "Orders", "-d", "out", "-c", 120, expected=3) as driver:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
@@ -209,6 +210,55 @@ def test_each_index_has_its_own_budget_and_one_that_waits_for_it_does_not_stop_t
         assert rates == pytest.approx([20, 980], rel=0.06)
 
     cluster.run(story)
+
+
+@pytest.mark.parametrize("seats", [1, 3])
+def test_requests_of_a_seat_that_wait_for_an_index_keep_none_waiting_that_needs_only_the_table(seats: int) -> None:
+    cluster = Cluster((1000.0, 20.0))
+
+    async def story() -> None:
+        joined = [cluster.join(number) for number in range(seats)]
+        waiting = [cluster.spent(seat, (2.0, 2.0), 4.0) for seat in joined for _ in range(3)]
+        passing = [cluster.spent(seat, (5.0, 0.0), 4.0) for seat in joined for _ in range(4)]
+        rates = await asyncio.gather(*waiting, *passing)
+        assert sum(rates[: len(waiting)]) == pytest.approx(20, rel=0.15)
+        assert sum(rates[len(waiting) :]) >= 0.95 * 980
+
+    cluster.run(story)
+
+
+@given(st.integers(1, 6), st.sampled_from([400.0, 3000.0]), st.floats(0.02, 1.0), st.integers(1, 8))
+@settings(deadline=None, max_examples=examples(30))
+def test_no_second_exceeds_a_budget_whichever_requests_need_it(
+    seats: int, cap: float, narrow: float, lanes: int
+) -> None:
+    """By 1.02 of it and a request of each line of each seat."""
+    cluster, starts = Cluster((cap, cap * narrow)), []
+    ends_s = cluster.loop.time() + 2.0
+
+    async def lane(seat: SeatLeases, costs: tuple[float, ...]) -> None:
+        while cluster.loop.time() < ends_s:
+            claim = await seat.pacing[ROLE].acquire(costs)
+            starts.append((cluster.loop.time(), costs))
+            await asyncio.sleep(0.004)
+            seat.pacing[ROLE].settle(claim, costs)
+
+    async def story() -> None:
+        joined = [cluster.join(number) for number in range(seats)]
+        await asyncio.gather(
+            *(lane(seat, costs) for seat in joined for costs in ((5.0, 0.0), (3.0, 3.0)) for _ in range(lanes))
+        )
+
+    cluster.run(story)
+    for budget, rate in enumerate((cap, cap * narrow)):
+        second: deque[tuple[float, float]] = deque()
+        units = 0.0
+        for at_s, costs in sorted(starts):
+            second.append((at_s, costs[budget]))
+            units += costs[budget]
+            while second[0][0] <= at_s - 1:
+                units -= second.popleft()[1]
+            assert units <= 1.02 * rate + seats * 8
 
 
 def test_grants_that_were_held_up_on_their_way_are_not_spent() -> None:
