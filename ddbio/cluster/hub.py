@@ -101,11 +101,11 @@ class Hub:
         self._job: Attendant | None = None
         self._job_number = -1
         self._latencies: dict[int, dict[str, list[float]]] = {}  # of the job, by seat and role
-        self._context: ssl.SSLContext | None = None
+        context: ssl.SSLContext | None = None
         certificate = b""
         if not is_loopback(address):
-            self._context, certificate = hub_context()
-        self._door = Door(token, self._context, certificate, self._notices)
+            context, certificate = hub_context()
+        self._door = Door(token, context, certificate, self._notices)
         self._listener = listening(address, port)
         self.port = int(self._listener.getsockname()[1])
         self._tasks: set[asyncio.Task[None]] = set()
@@ -115,10 +115,6 @@ class Hub:
         codec()  # two threads that load its modules at once might each find some half loaded
         self._thread = threading.Thread(target=self.loop.run_forever, name="hub", daemon=True)
         self._thread.start()
-
-    @property
-    def is_encrypted(self) -> bool:
-        return self._context is not None
 
     # -- for the thread that runs the jobs
 
