@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -19,6 +20,7 @@ import pytest
 from ddbio.simulator import FaultPlan, Simulator
 from tests.support.commands import CHECKOUT, Commands, Completed, Running, assert_holds
 from tests.support.items import Item, plain_items, write_items
+from tests.support.native_exports import change, write_export
 
 pytestmark = pytest.mark.fuller
 
@@ -202,3 +204,33 @@ def test_a_worker_of_another_version_is_refused_and_the_job_goes_on(
     assert "turned away: the worker has 'ddbio 9.9.9', the driver 'ddbio 0." in done.err
     assert (done.code, done.counts["written"], left.code) == (0, 9000, 0), done.err
     assert_holds(simulator, "Orders", items)
+
+
+def test_changes_are_undone_though_one_worker_is_killed_and_another_is_suspended(
+    simulator: Simulator, cluster: Cluster, tmp_path: Path
+) -> None:
+    """None is taken for one that changed again; those that a worker had undone before it was killed are as before."""
+    old = [{"id": {"S": f"k{number:05}"}, "n": {"N": "1"}} for number in range(1200)]
+    new = [{**item, "n": {"N": "2"}} for item in old]
+    changes = [change({"id": before["id"]}, after, before) for before, after in zip(old, new, strict=True)]
+    write_export(tmp_path, "01", [changes[:400], changes[400:800], changes[800:]], incremental=True)
+    table = simulator.create_table("Orders", "id:S")
+    table.put_items(new)
+    simulator.faults = FaultPlan(latency_s=0.03)
+    revert = ("revert", "-t", "Orders", "-s", "exports", "--yes", "--lanes", 4)
+    with cluster.driver(*revert) as driver, cluster.worker("-p", 2) as worker:
+        driver.until(lambda: table.consumed("write") > 100)
+        killed, suspended = worker.workers()
+        os.kill(killed, signal.SIGKILL)
+        driver.until(lambda: table.consumed("write") > 300)
+        os.kill(suspended, signal.SIGSTOP)
+        time.sleep(3 * TIMEOUT_S)
+        os.kill(suspended, signal.SIGCONT)
+        done = driver.wait()
+        worker.wait()
+    assert done.code == 0, done.err
+    assert_holds(simulator, "Orders", old)
+    counts = {word: int(number.replace(",", "")) for number, word in re.findall(r"(\d[\d,]*) ([a-z ]+)", done.out)}
+    assert counts["restored"] + counts["already as before"] == counts["read"] == 1200, done.out
+    assert counts["already as before"] < 200, "what the connections of two workers had sent and not reported"
+    assert counts["rejected"] == 0 and "again" not in done.out
