@@ -90,7 +90,8 @@ def translated(what: str, endpoint_url: str = "") -> Iterator[None]:
 
 def _service_error(what: str, operation: str, response: dict[str, Any], endpoint_url: str) -> DdbioError:
     error = botocore_error(response)
-    if endpoint_url and error.name.isdigit() and error.status < 500:  # the name of an error without one is its status
+    # The name of an error without one is its status. A refusal may come from something on the way.
+    if endpoint_url and error.name.isdigit() and error.status < 500 and error.status not in (401, 403):
         return _of_another_server(what, endpoint_url, "DynamoDB", response, error.message)
     if error.name == "ResourceNotFoundException":
         return NoSuchTableError(f"{what} does not exist", "check --table, --region and --endpoint-url")

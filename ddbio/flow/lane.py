@@ -13,7 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from ddbio.errors import TransferError
-from ddbio.flow.context import RECORDED_INTERVAL_S, REPORT_INTERVAL_S, WorkerContext
+from ddbio.flow.context import PAGES_INTERVAL_S, RECORDED_INTERVAL_S, REPORT_INTERVAL_S, WorkerContext
 from ddbio.flow.settlement import Settlement
 from ddbio.messages import Tally, Unit
 from ddbio.sinks.sink import Desk, Sink
@@ -82,7 +82,7 @@ class FlowLane:
         Raises StopRequested (after reporting the cursor), DdbioError if the unit cannot be continued.
         """
         self._settlement.begin(unit)
-        self._report_due_s, self._unclean_sends = self._context.clock() + self._interval_s(), 0
+        self._report_due_s, self._unclean_sends = self._context.clock() + self._first_s(), 0
         try:
             await self._sink.open()
             async with aclosing(self._source.batches()) as batches:
@@ -172,3 +172,7 @@ class FlowLane:
         return (
             RECORDED_INTERVAL_S * max(1.0, self._task.lanes / USUAL_LANES) if self._is_recorded else REPORT_INTERVAL_S
         )
+
+    def _first_s(self) -> float:
+        """Until the first report: soon, if nothing else records what is settled; the next page may be slow."""
+        return self._interval_s() if self._is_recorded else min(PAGES_INTERVAL_S, self._interval_s())

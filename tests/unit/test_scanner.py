@@ -635,6 +635,12 @@ def test_a_page_that_did_not_come_is_asked_for_again(fault: Response | WireError
     assert export.table.requests[1] == export.table.requests[3]
 
 
+def test_the_first_page_is_reported_at_once_and_later_ones_twice_a_second() -> None:
+    export = Export(Table([[item(number)] for number in range(10)]), seconds_a_request=0.3)
+    export.work()
+    assert [report.tally.read for report in export.reports] == [1, 2, 2, 2, 2, 1]
+
+
 def test_reports_come_while_a_segment_is_scanned() -> None:
     export = Export(Table([[item(number)] for number in range(10)]), seconds_a_request=0.6)
     export.work()

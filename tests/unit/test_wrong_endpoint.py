@@ -91,7 +91,7 @@ def test_an_answer_of_another_form_is_no_crash(
         (301, {"Location": "http://127.0.0.1/new"}, b"", "HTTP status 301, to http://127.0.0.1/new"),
         (307, {"Location": "/login"}, b"moved", "HTTP status 307, to /login"),
         (404, {}, b"<html>\n no such\n page</html>", "HTTP status 404, <html> no such page</html>"),
-        (403, {}, b"x" * 5000, "HTTP status 403, " + "x" * 80),
+        (400, {}, b"x" * 5000, "HTTP status 400, " + "x" * 80),
         (405, {}, b"", "HTTP status 405"),
     ],
 )
@@ -103,6 +103,12 @@ def test_a_redirect_or_a_missing_page_is_shown(
         session(url).describe("Orders")
     assert refused.value.message == f'table "Orders" in us-east-1: {url} does not answer like DynamoDB ({says})'
     assert "--endpoint-url" in refused.value.hint
+
+
+def test_a_refusal_may_be_one_of_permissions(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    answers(monkeypatch, b"Forbidden", 403)
+    with pytest.raises(UsageError, match="dynamodb:DescribeTable"):
+        session(url).describe("Orders")
 
 
 def test_a_server_that_fails_may_be_asked_again(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
